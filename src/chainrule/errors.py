@@ -1,0 +1,77 @@
+"""Every exception that chainrule raises for a user's mistake; each is also the built-in kind it refines."""
+
+from __future__ import annotations
+
+
+class ChainruleError(Exception):
+    """What happened (with values), what was expected, what to do: three questions, answered in every message.
+
+    >>> print(ChainruleError("units=-1", expected="a positive whole number", remedy="write Dense(16)"))
+    units=-1
+      expected: a positive whole number
+      to mend it: write Dense(16)
+    """
+
+    def __init__(self, happened: str, *, expected: str, remedy: str) -> None:
+        self.happened, self.expected, self.remedy = happened, expected, remedy
+        super().__init__(f"{happened}\n  expected: {expected}\n  to mend it: {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default re-calls __init__ with `args` alone, which lacks the keywords: keep pickling across processes working.
+        return (_rebuild, (type(self), self.happened, self.expected, self.remedy))
+
+
+def _rebuild(kind: type[ChainruleError], happened: str, expected: str, remedy: str) -> ChainruleError:
+    return kind(happened, expected=expected, remedy=remedy)
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DtypeError(ChainruleError, TypeError):
+    """A number type that the operation does not take."""
+
+
+class GraphError(ChainruleError, ValueError):
+    """A graph that is not well formed, or a request that it cannot answer."""
+
+
+class ParseError(ChainruleError, ValueError):
+    """A text (of a graph, a network, a formula) that cannot be read."""
+
+
+class OptionError(ChainruleError, ValueError):
+    """An argument or option with a value that makes no sense."""
+
+
+class OptionTypeError(OptionError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class LossError(ChainruleError, ValueError):
+    """A network output that does not belong with the loss it is given to."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Data that cannot be trained on: missing values, labels out of range, too few examples."""
+
+
+class ColumnError(DataError, LookupError):
+    """A column that the table does not have."""
+
+
+class FileFormatError(ChainruleError, ValueError):
+    """A file that is truncated, too large, or not what its name says."""
+
+
+class MissingFileError(ChainruleError, FileNotFoundError):
+    """A file or run folder that is not there."""
+
+
+class NonFiniteError(ChainruleError, ArithmeticError):
+    """A NaN or an infinity appeared in training."""
+
+
+class MissingPackageError(ChainruleError, ImportError):
+    """An optional package that the request needs is not installed."""

@@ -1,0 +1,5 @@
+"""Reverse-mode derivatives, as nodes: the gradient of a graph is ordinary graph."""
+
+from chainrule.grad.reverse import grad, hvp, jvp, require_gradients, vjp
+
+__all__ = ["grad", "hvp", "jvp", "require_gradients", "vjp"]

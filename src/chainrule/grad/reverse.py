@@ -1,0 +1,112 @@
+"""Reverse mode on one screen: walk the topological order backwards, add up what arrives at each node, pass it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.errors import GraphError, ShapeError
+from chainrule.graph import Node, constant, input_node, scope_root, topological_order
+from chainrule.ops import multiply, sum  # noqa: A004
+
+
+def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
+    """The derivative of the scalar y by each node of `wrt`, as nodes; None says that y does not depend on it (differentiably).
+
+    >>> from chainrule.graph import evaluate, input_node
+    >>> import numpy as np
+    >>> x = input_node("x")
+    >>> (slope,) = grad(x * x * x, [x])
+    >>> (curvature,) = grad(slope, [x])
+    >>> evaluate([slope, curvature], {x: np.float64(2.0)})
+    [np.float64(12.0), np.float64(12.0)]
+
+    Raises: ShapeError if y is not a scalar. Source: S. Linnainmaa (1970); D. E. Rumelhart, G. E. Hinton, R. J. Williams,
+    Nature 323, 533 (1986).
+    """
+    if y.shape != () or not y.type.is_float:
+        raise ShapeError(
+            f"the gradient of {y!r} was asked for",
+            expected="a scalar of float32 or float64",
+            remedy="reduce it first, grad(sum(y), ...), or choose what the outputs are weighted with: vjp(y, wrt, g)",
+        )
+    return vjp([y], wrt, [constant(1.0, y.dtype)])
+
+
+def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
+    """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
+    order = topological_order(outputs)
+    wanted = _reaching(order, wrt)
+    adjoint: dict[Node, Node] = {}
+    for y, g in zip(outputs, cotangents, strict=True):
+        if g.type != y.type:
+            raise ShapeError(f"a cotangent {g.type!r} for {y!r}", expected=f"{y.type!r}", remedy="give it the output's type")
+        adjoint[y] = adjoint[y] + g if y in adjoint else g
+    for node in reversed(order):
+        # Every user of the node stands behind it in the order, so all paths have arrived and their sum is complete.
+        if node in adjoint and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
+            with scope_root(f"grad/{node.scope}" if node.scope else "grad"):
+                for source, g in zip(node.inputs, node.op.vjp_rule(adjoint[node], node, *node.inputs, **node.attributes), strict=True):
+                    if g is not None and source in wanted:
+                        adjoint[source] = adjoint[source] + g if source in adjoint else g
+    return [adjoint.get(x) for x in wrt]
+
+
+def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
+    """The nodes on a path from `wrt`: no derivative is formed where nobody asks for one."""
+    reaching = set(wrt)
+    for node in order:
+        if not reaching.isdisjoint(node.inputs):
+            reaching.add(node)
+    return reaching
+
+
+def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
+    """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
+
+    The reverse product is linear in its cotangent; differentiating it by the cotangent turns it round. None: y does not depend on x.
+    """
+    cotangent = input_node("cotangent", y.shape, y.dtype)
+    products = [
+        sum(multiply(g, t)) for g, t in zip(vjp([y], wrt, [cotangent]), _same_types(wrt, tangents), strict=True) if g is not None
+    ]
+    if not products:
+        return None
+    total = products[0]
+    for product in products[1:]:
+        total = total + product
+    (turned,) = grad(total, [cotangent])
+    return turned
+
+
+def hvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node | None]:
+    """The Hessian-vector products Σ_x' ∂²y/∂x∂x'·t_x' of a scalar y: the gradient of (gradient · tangent)."""
+    products = [sum(multiply(g, t)) for g, t in zip(grad(y, wrt), _same_types(wrt, tangents), strict=True) if g is not None]
+    if not products:
+        return [None] * len(wrt)
+    total = products[0]
+    for product in products[1:]:
+        total = total + product
+    return grad(total, wrt)
+
+
+def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:
+    """Like `grad`, but a node that y does not depend on is an error that names it."""
+    gradients = grad(y, wrt)
+    unused = [x.name or repr(x) for x, g in zip(wrt, gradients, strict=True) if g is None]
+    if unused:
+        raise GraphError(
+            f"no gradient reaches {', '.join(unused)}",
+            expected="each of them to influence the result through differentiable ops",
+            remedy="leave out what is unused; a step function lets no gradient pass: train it with the perceptron rule, or use sigmoid",
+        )
+    return [g for g in gradients if g is not None]
+
+
+def _same_types(wrt: Sequence[Node], tangents: Sequence[Node]) -> Sequence[Node]:
+    for x, t in zip(wrt, tangents, strict=True):
+        if x.type != t.type:
+            raise ShapeError(f"a tangent {t.type!r} for {x!r}", expected=f"{x.type!r}", remedy="give it the type of what it moves")
+    return tangents
+
+
+__all__ = ["grad", "hvp", "jvp", "require_gradients", "vjp"]

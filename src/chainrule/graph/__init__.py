@@ -1,0 +1,30 @@
+"""Floor 1: nodes, graphs, their text, and passes over them."""
+
+from chainrule.graph.evaluate import evaluate
+from chainrule.graph.graph import Graph, check, conform, topological_order
+from chainrule.graph.node import (
+    CONSTANT,
+    INPUT,
+    LEAVES,
+    PARAMETER,
+    REGISTRY,
+    Node,
+    Notation,
+    Op,
+    Operand,
+    as_nodes,
+    constant,
+    input_node,
+    parameter,
+    scope,
+    scope_root,
+)
+from chainrule.graph.parse import parse
+from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constants, rewrite_nodes, run_passes, share_common
+from chainrule.graph.types import Array, Shape, Type
+
+__all__ = [
+    "CONSTANT", "INPUT", "LEAVES", "PARAMETER", "REGISTRY", "Array", "Change", "Graph", "Node", "Notation", "Op", "Operand", "Pass",
+    "Shape", "Step", "Type", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "fold_constants", "input_node",
+    "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root", "share_common", "topological_order",
+]  # fmt: skip

@@ -1,0 +1,36 @@
+"""The meaning of a graph, spelled out: each node's value by its op's own NumPy, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from chainrule.errors import GraphError
+from chainrule.graph.graph import topological_order
+from chainrule.graph.node import INPUT, PARAMETER, Node
+from chainrule.graph.types import Array
+
+
+def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) -> list[Array]:
+    """The nodes' values; `values` binds leaves (or cuts the graph at any other node).
+
+    The arrays bound are used as they are, so complex numbers may be put through for a complex-step derivative. No warning is
+    given where a value overflows or is not a number: it shows in the result.
+
+    >>> from chainrule.graph import input_node
+    >>> x = input_node("x")
+    >>> evaluate([x * x + 1.0], {x: np.float64(3.0)})
+    [np.float64(10.0)]
+    """
+    roots = list(nodes)
+    known: dict[Node, Array] = dict(values or {})
+    with np.errstate(all="ignore"):
+        for node in topological_order(roots):
+            if node in known:
+                continue
+            if node.op in {INPUT, PARAMETER}:
+                raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
+            if all(source in known for source in node.inputs):
+                known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
+    return [known[node] for node in roots]

@@ -1,0 +1,145 @@
+"""The graph: a function from named leaves to named outputs, with *the* topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from chainrule.errors import DtypeError, GraphError, ShapeError
+from chainrule.graph.node import CONSTANT, INPUT, NAME, PARAMETER, Node
+from chainrule.graph.text import format_graph
+from chainrule.graph.types import Array, Type
+
+
+def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
+    """Every node that the roots are computed from, each after its inputs; iterative, so depth is no limit.
+
+    The sort is what makes reverse mode right when a value is used twice (b = a + a, c = b + b): b's derivative must be
+    complete before it is passed on to a. Visiting each edge by recursion, without the order, passes parts on twice.
+    """
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, inputs_done = stack.pop()
+            if inputs_done:
+                order.append(node)
+            elif node not in done:
+                done.add(node)
+                stack.append((node, True))
+                stack.extend((source, False) for source in reversed(node.inputs) if source not in done)
+    return tuple(order)
+
+
+class Graph:
+    """A function from named leaves to named outputs.
+
+    >>> from chainrule.graph import input_node
+    >>> x = input_node("x", (2,))
+    >>> print(Graph({"y": x * 2.0}))
+    x: float64[2] = input()
+    %0: float64[] = constant(value=2.0)
+    %1: float64[2] = broadcast_to(%0, shape=(2,))
+    %2: float64[2] = multiply(x, %1)
+    return y=%2
+
+    `outputs` maps names to nodes. `unused` are further nodes that the graph carries though no output needs them (a text may hold
+    such lines); the pass `dead_code` drops them.
+    """
+
+    def __init__(self, outputs: Mapping[str, Node], unused: Iterable[Node] = ()) -> None:
+        self.outputs: Mapping[str, Node] = MappingProxyType(dict(outputs))
+        for name in self.outputs:
+            if not NAME.fullmatch(name):
+                raise GraphError(f"output name {name!r}", expected="a letter, then letters, digits, . _ - /", remedy="rename it")
+        self.nodes = topological_order((*self.outputs.values(), *unused))
+        self.leaves: Mapping[str, Node] = MappingProxyType(self._leaves_by_name())
+
+    def _leaves_by_name(self) -> dict[str, Node]:
+        leaves: dict[str, Node] = {}
+        for node in self.nodes:
+            if node.op in {INPUT, PARAMETER}:
+                if leaves.setdefault(node.name, node) is not node:
+                    raise GraphError(
+                        f"two leaves are called {node.name!r}: {leaves[node.name]!r} and {node!r}",
+                        expected="one leaf to a name",
+                        remedy="use one leaf node in both places, or give them different names",
+                    )
+                if not node.name:
+                    raise GraphError(f"{node!r} has no name", expected="a name on each leaf", remedy="name it when you make it")
+        return leaves
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """Its input leaves, in topological order."""
+        return tuple(node for node in self.nodes if node.op is INPUT)
+
+    @cached_property
+    def parameters(self) -> tuple[Node, ...]:
+        """Its parameter leaves, in topological order."""
+        return tuple(node for node in self.nodes if node.op is PARAMETER)
+
+    @cached_property
+    def users(self) -> Mapping[Node, tuple[Node, ...]]:
+        """For each node, those computed directly from it (twice if used twice)."""
+        users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in node.inputs:
+                users[source].append(node)
+        return {node: tuple(found) for node, found in users.items()}
+
+    def bind(self, values: Mapping[str, object]) -> dict[Node, Array]:
+        """Leaf nodes with their values, each checked against its type."""
+        missing = sorted(self.leaves.keys() - values.keys())
+        if missing:
+            raise GraphError(f"no value for {', '.join(missing)}", expected="a value for each leaf", remedy="pass it by name")
+        unknown = sorted(values.keys() - self.leaves.keys())
+        if unknown:
+            known = ", ".join(self.leaves) or "none"
+            raise GraphError(f"the graph has no leaf {', '.join(unknown)}", expected=f"some of: {known}", remedy="check the name")
+        return {node: conform(values[name], node.type, name) for name, node in self.leaves.items()}
+
+    def __str__(self) -> str:
+        return format_graph(self.nodes, self.outputs)
+
+
+def conform(value: object, type: Type, name: str) -> Array:
+    """The value as an array of exactly this type, or an error that says how it differs; nothing is broadcast.
+
+    Python numbers and lists take the type's dtype; an array keeps its own, so that a float64 array for a float32 leaf is noticed.
+    """
+    array = value if isinstance(value, np.ndarray | np.generic) else np.asarray(value, dtype=type.dtype)
+    array = np.asarray(array)
+    if array.shape != type.shape:
+        raise ShapeError(
+            f"{name} was given an array of shape {array.shape}",
+            expected=f"shape {type.shape}",
+            remedy="reshape the array; nothing is broadcast silently",
+        )
+    if array.dtype.name != type.dtype:
+        raise DtypeError(
+            f"{name} was given {array.dtype.name} numbers", expected=type.dtype, remedy=f"write array.astype({type.dtype!r})"
+        )
+    return array
+
+
+def check(graph: Graph) -> Graph:
+    """Derives every type anew and looks at order, leaves and attributes; returns the graph, or says what is wrong.
+
+    Raises: GraphError.
+    """
+    seen: set[Node] = set()
+    for node in graph.nodes:
+        derived = node.op.type_rule(*(source.type for source in node.inputs), **node.attributes)
+        if derived != node.type:
+            raise GraphError(f"{node!r} says it is {node.type!r}", expected=f"{derived!r}", remedy="rebuild the node by its op")
+        if not seen.issuperset(node.inputs):
+            raise GraphError(f"{node!r} stands before its inputs", expected="inputs first", remedy="build a new Graph")
+        if node.op is CONSTANT and node.attributes["value"].flags.writeable:
+            raise GraphError(f"the constant {node!r} can be written", expected="a frozen array", remedy="make it with constant()")
+        seen.add(node)
+    return graph

@@ -1,0 +1,277 @@
+"""Nodes and the ops that make them: one quantity each, immutable, typed at birth, equal only to itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import GraphError
+from chainrule.graph.types import Array, Type
+
+Operand: TypeAlias = "Node | float | Array"
+Attributes: TypeAlias = Mapping[str, Any]
+Vjp: TypeAlias = Callable[..., "tuple[Node | None, ...]"]
+
+NAME = re.compile(r"[^\W\d][\w.\-/]*")
+_scope: ContextVar[str] = ContextVar("scope", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How an op is written: templates in which {0}, {1} stand for the inputs and {name} for attributes.
+
+    `binds` is the usual precedence: 0 for names and functions, 1 powers, 2 products, 3 sums, 4 comparisons. An input that binds
+    less tightly than the template wants is put in parentheses. A name alone, `sum`, stands for the call `sum(…)`.
+    """
+
+    text: str
+    latex: str
+    binds: int = 0
+
+
+class Op:
+    """A primitive: its meaning in NumPy, type rule, notation and derivative, under one name.
+
+    Applied to nodes (and numbers, which become constants) it makes a node: values are positional, attributes are keywords.
+    """
+
+    def __init__(self, name: str, meaning: Callable[..., Array], type_rule: Callable[..., Type], notation: Notation) -> None:
+        self.name, self.meaning, self.type_rule, self.notation = name, meaning, type_rule, notation
+        self.vjp_rule: Vjp | None = None
+        self.convention = ""
+        self.prepare: Callable[..., tuple[Node, ...]] = as_nodes
+        self.__doc__ = meaning.__doc__
+        REGISTRY[name] = self
+
+    def vjp(self, rule: Vjp) -> Vjp:
+        """Declares the derivative: `rule(g, out, *inputs, **attributes)` gives, for each input, the node g·∂out/∂input or None."""
+        self.vjp_rule = rule
+        return rule
+
+    def __call__(self, *operands: Operand, **attributes: Any) -> Node:
+        return Node(self, self.prepare(*operands), attributes)
+
+    def __repr__(self) -> str:
+        return f"op {self.name}"
+
+
+REGISTRY: dict[str, Op] = {}
+"""Every op by name: for reading texts, and for the operators of `Node`."""
+
+
+class Node:
+    """One quantity in a graph: an op applied to nodes, or a leaf (input, parameter, constant).
+
+    A node is equal only to itself: two nodes that compute the same thing are merged by a pass, never by accident.
+    """
+
+    __slots__ = ("__weakref__", "attributes", "inputs", "name", "op", "scope", "type")
+
+    op: Op
+    inputs: tuple[Node, ...]
+    attributes: Attributes
+    type: Type
+    name: str
+    scope: str
+
+    def __init__(
+        self, op: Op, inputs: tuple[Node, ...], attributes: Attributes, name: str = "", *, scope: str | None = None
+    ) -> None:
+        if name and not NAME.fullmatch(name):
+            raise GraphError(
+                f"node name {name!r}", expected="a letter, then letters, digits, and any of . _ - /", remedy="choose such a name"
+            )
+        fix = object.__setattr__
+        fix(self, "op", op)
+        fix(self, "inputs", inputs)
+        fix(self, "attributes", MappingProxyType(dict(attributes)))
+        fix(self, "type", op.type_rule(*(node.type for node in inputs), **attributes))
+        fix(self, "name", name)
+        fix(self, "scope", _scope.get() if scope is None else scope)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a node is immutable: cannot set {name!r}; make a new node instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a node is immutable: cannot delete {name!r}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents of its axes."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> str:
+        """The kind of its numbers, by NumPy's name."""
+        return self.type.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is an input, a parameter or a constant."""
+        return self.op in LEAVES
+
+    def named(self, name: str) -> Node:
+        """The same quantity under a name (a new node: this one stays as it is)."""
+        return Node(self.op, self.inputs, self.attributes, name, scope=self.scope)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        """The same op, name and scope on other inputs; itself if they are the same."""
+        if all(new is old for new, old in zip(inputs, self.inputs, strict=True)):
+            return self
+        return Node(self.op, inputs, self.attributes, self.name, scope=self.scope)
+
+    def __repr__(self) -> str:
+        attributes = "".join(f", {key}={value!r}" for key, value in self.attributes.items() if key not in {"value", "type"})
+        inputs = ", ".join(node.name or f"<{node.op.name}>" for node in self.inputs)
+        label = f"{self.name}: " if self.name else ""
+        return f"<{label}{self.type!r} = {self.op.name}({(inputs + attributes).removeprefix(', ')})>"
+
+    # A node stands for an array that has no truth value and no length yet; saying so beats NumPy's guessing.
+    __array_ufunc__ = None
+
+    def __bool__(self) -> bool:
+        raise GraphError(
+            f"the truth of {self!r} was asked for",
+            expected="a number; a node has none until its graph is run",
+            remedy="write select(condition, x, y) instead of if, and equal(x, y) instead of ==",
+        )
+
+    def __iter__(self) -> Iterator[Node]:
+        raise GraphError(f"{self!r} was iterated over", expected="an array", remedy="take parts with slice_axis(x, axis, i, j)")
+
+    def __add__(self, other: Operand) -> Node:
+        return REGISTRY["add"](self, other)
+
+    def __radd__(self, other: Operand) -> Node:
+        return REGISTRY["add"](other, self)
+
+    def __sub__(self, other: Operand) -> Node:
+        return REGISTRY["subtract"](self, other)
+
+    def __rsub__(self, other: Operand) -> Node:
+        return REGISTRY["subtract"](other, self)
+
+    def __mul__(self, other: Operand) -> Node:
+        return REGISTRY["multiply"](self, other)
+
+    def __rmul__(self, other: Operand) -> Node:
+        return REGISTRY["multiply"](other, self)
+
+    def __truediv__(self, other: Operand) -> Node:
+        return REGISTRY["divide"](self, other)
+
+    def __rtruediv__(self, other: Operand) -> Node:
+        return REGISTRY["divide"](other, self)
+
+    def __pow__(self, other: Operand) -> Node:
+        return REGISTRY["power"](self, other)
+
+    def __rpow__(self, other: Operand) -> Node:
+        return REGISTRY["power"](other, self)
+
+    def __matmul__(self, other: Node) -> Node:
+        return REGISTRY["matmul"](self, other)
+
+    def __neg__(self) -> Node:
+        return REGISTRY["negative"](self)
+
+    def __lt__(self, other: Operand) -> Node:
+        return REGISTRY["less"](self, other)
+
+    def __le__(self, other: Operand) -> Node:
+        return REGISTRY["less_equal"](self, other)
+
+    def __gt__(self, other: Operand) -> Node:
+        return REGISTRY["greater"](self, other)
+
+    def __ge__(self, other: Operand) -> Node:
+        return REGISTRY["greater_equal"](self, other)
+
+
+def as_nodes(*operands: Operand) -> tuple[Node, ...]:
+    """Nodes as they are; numbers and arrays as constants of the dtype that the first node among them has."""
+    dtype = next((operand.dtype for operand in operands if isinstance(operand, Node)), None)
+    return tuple(operand if isinstance(operand, Node) else constant(operand, _dtype_beside(operand, dtype)) for operand in operands)
+
+
+def _dtype_beside(operand: float | Array, dtype: str | None) -> str | None:
+    # An array keeps its own dtype (so that mixing is noticed); a plain Python number takes its neighbour's.
+    return None if isinstance(operand, np.ndarray | np.generic) else dtype
+
+
+@contextmanager
+def scope(*names: str) -> Iterator[str]:
+    """Nodes born inside belong to this scope: a layer, a part of a layer, a gradient.
+
+    >>> with scope("dense1"):
+    ...     constant(1.0).scope
+    'dense1'
+    """
+    path = "/".join(name for name in (_scope.get(), *names) if name)
+    token = _scope.set(path)
+    try:
+        yield path
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def scope_root(path: str) -> Iterator[None]:
+    """Like `scope`, but from the top: for rules that add nodes on behalf of a layer built earlier."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def _no_meaning(*_: object, **__: object) -> Array:
+    raise GraphError("a leaf was evaluated", expected="a value bound to it", remedy="pass the leaf's value by name")
+
+
+def _given_type(*, type: Type) -> Type:
+    return type
+
+
+def _type_of_value(*, value: Array) -> Type:
+    return Type.of(value)
+
+
+def _value(*, value: Array) -> Array:
+    """A number or array that is known when the graph is built."""
+    return value
+
+
+INPUT = Op("input", _no_meaning, _given_type, Notation("{name}", "{name}"))
+PARAMETER = Op("parameter", _no_meaning, _given_type, Notation("{name}", "{name}"))
+CONSTANT = Op("constant", _value, _type_of_value, Notation("{value}", "{value}"))
+LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
+
+
+def input_node(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
+    """A leaf whose value is given when the graph runs: data, a seed, a learning rate."""
+    return Node(INPUT, (), {"type": Type(dtype, tuple(shape))}, name)
+
+
+def parameter(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
+    """A leaf that training changes."""
+    return Node(PARAMETER, (), {"type": Type(dtype, tuple(shape))}, name)
+
+
+def constant(value: float | Array, dtype: str | None = None, name: str = "") -> Node:
+    """A leaf whose value never changes; Python floats are float64 unless a dtype is given.
+
+    >>> constant([1, 2, 3], "float32").type
+    float32[3]
+    """
+    # A copy, frozen: the caller may go on writing into their own array.
+    array = np.array(value, dtype=dtype)
+    array.flags.writeable = False
+    return Node(CONSTANT, (), {"value": array}, name)

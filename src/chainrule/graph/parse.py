@@ -1,0 +1,123 @@
+"""Reads the text of a graph back into the same graph."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, ParseError
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import CONSTANT, INPUT, NAME, PARAMETER, REGISTRY, Node, constant, scope_root
+from chainrule.graph.types import Type
+
+_LINE = re.compile(r"(?P<label>\S+): (?P<type>\S+) = (?P<op>\w+)\((?P<arguments>.*)\)(?:  @(?P<scope>\S+))?")
+_POSITIONAL = re.compile(r"\s*(%\d+|[^\W\d][\w.\-/]*(?:#\d+)?)\s*(?:,|$)")
+_FLOATS = {"nan": float("nan"), "inf": float("inf")}
+
+
+def parse(text: str) -> Graph:
+    """The graph that `str(graph)` printed.
+
+    >>> text = '''x: float64[2] = input()
+    ... y: float64[2] = tanh(x)  @layer1
+    ... return y=y'''
+    >>> str(parse(text)) == text
+    True
+
+    Raises: ParseError, naming the line.
+    """
+    nodes: dict[str, Node] = {}
+    *lines, last = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()] or [(1, "")]
+    for number, line in lines:
+        label, node = _node(number, line, nodes)
+        nodes[label] = node
+    number, line = last
+    if not line.startswith("return"):
+        raise _error(number, line, "a last line such as: return loss=%4", "add it")
+    outputs: dict[str, Node] = {}
+    for item in filter(None, line.removeprefix("return").strip().split(", ")):
+        name, _, label = item.partition("=")
+        outputs[name] = _lookup(label, nodes, number, line)
+    return Graph(outputs, unused=nodes.values())
+
+
+def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "mend the line")
+    label, op_name = match["label"], match["op"]
+    if op_name not in REGISTRY:
+        near = difflib.get_close_matches(op_name, REGISTRY, 1)
+        raise _error(number, line, "the name of an op", f"write {near[0]}" if near else "see chainrule.ops for the names")
+    inputs, attributes = _arguments(match["arguments"], nodes, number, line)
+    name = "" if label.startswith("%") else label.partition("#")[0]
+    if name and not NAME.fullmatch(name):
+        raise _error(number, line, "%k or a name of letters, digits, . _ - /", "rename the node")
+    try:
+        with scope_root(match["scope"] or ""):
+            declared = Type.parse(match["type"])
+            node = _make(op_name, inputs, attributes, declared, name)
+    except (TypeError, KeyError, IndexError, OverflowError) as error:
+        raise _error(number, line, f"values and attributes that {op_name} takes", str(error)) from error
+    except ChainruleError as error:
+        raise _error(number, line, error.expected, error.remedy) from error
+    if node.type != declared:
+        raise _error(number, line, f"{node.type!r}, which its inputs give", "mend the type, or the inputs")
+    return label, node
+
+
+def _make(op_name: str, inputs: tuple[Node, ...], attributes: dict[str, Any], declared: Type, name: str) -> Node:
+    op = REGISTRY[op_name]
+    if op is CONSTANT:
+        return constant(np.asarray(attributes["value"], dtype=declared.dtype).reshape(declared.shape), name=name)
+    if op in {INPUT, PARAMETER}:
+        attributes = {"type": declared}
+    return Node(op, inputs, attributes, name)
+
+
+def _arguments(text: str, nodes: dict[str, Node], number: int, line: str) -> tuple[tuple[Node, ...], dict[str, Any]]:
+    inputs: list[Node] = []
+    position = 0
+    while position < len(text) and (match := _POSITIONAL.match(text, position)):
+        inputs.append(_lookup(match[1], nodes, number, line))
+        position = match.end()
+    try:
+        call = ast.parse(f"f({text[position:]})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("values come first, then attributes as name=value")
+        return tuple(inputs), {keyword.arg or "": _literal(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _error(number, line, "attributes as name=value, with plain numbers, texts, lists", str(error)) from error
+
+
+def _literal(tree: ast.expr) -> Any:
+    """Like `ast.literal_eval`, with nan and inf, which Python has no literals for."""
+    match tree:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name) if name in _FLOATS:
+            return _FLOATS[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_literal(operand)
+        case ast.List(elts=items):
+            return [_literal(item) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_literal(item) for item in items)
+        case _:
+            raise ValueError(f"{ast.unparse(tree)} is not a plain value")
+
+
+def _lookup(label: str, nodes: dict[str, Node], number: int, line: str) -> Node:
+    if label not in nodes:
+        near = difflib.get_close_matches(label, nodes, 1)
+        raise _error(number, line, f"a node of an earlier line, not {label!r}", f"write {near[0]}" if near else "define it above")
+    return nodes[label]
+
+
+def _error(number: int, line: str, expected: str, remedy: str) -> ParseError:
+    shown = line if len(line) <= 120 else line[:117] + "..."
+    return ParseError(f"line {number} cannot be read: {shown}", expected=expected, remedy=remedy)

@@ -1,0 +1,118 @@
+"""Named passes: each turns a graph into an equal one and leaves a trace of what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, constant, scope_root
+from chainrule.graph.text import format_node, labels
+
+Rule: TypeAlias = Callable[[Node], "Node | None"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One node before and after; `after` is empty where the node was dropped."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one pass did to one graph."""
+
+    name: str
+    nodes_before: int
+    nodes_after: int
+    changes: tuple[Change, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.nodes_before} -> {self.nodes_after} nodes, {len(self.changes)} changes"]
+        for change in self.changes:
+            lines += [f"  - {change.before}", *([f"  + {change.after}"] if change.after else [])]
+        return "\n".join(lines)
+
+
+Pass: TypeAlias = Callable[[Graph], "tuple[Graph, Step]"]
+
+
+def run_passes(graph: Graph, passes: Sequence[Pass]) -> tuple[Graph, tuple[Step, ...]]:
+    """The graph after all passes in turn, and a step for each."""
+    trace: list[Step] = []
+    for rewrite in passes:
+        graph, step = rewrite(graph)
+        trace.append(step)
+    return graph, tuple(trace)
+
+
+def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, Step]:
+    """Asks the rule at each node (its inputs already rewritten) for a node to take its place; None keeps it."""
+    replaced: dict[Node, Node] = {}
+    changed: list[tuple[Node, Node]] = []
+    for node in graph.nodes:
+        current = node.with_inputs(tuple(replaced[source] for source in node.inputs))
+        with scope_root(node.scope):
+            better = rule(current)
+        if better is not None and better is not current:
+            changed.append((current, better))
+            current = better
+        replaced[node] = current
+    outputs = {label: replaced[node] for label, node in graph.outputs.items()}
+    # What nobody reads any more stays until `dead_code` says so: each pass changes one thing.
+    after = Graph(outputs, unused=replaced.values())
+    return after, Step(name, len(graph.nodes), len(after.nodes), tuple(_changes(changed)))
+
+
+def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
+    for before, after in changed:
+        names = labels((*before.inputs, before, *(node for node in (*after.inputs, after) if node not in before.inputs)))
+        yield Change(format_node(before, names), format_node(after, names))
+
+
+def fold_constants(graph: Graph) -> tuple[Graph, Step]:
+    """Computes what depends on constants only; large results (over 1024 numbers) stay to be computed when run."""
+
+    def rule(node: Node) -> Node | None:
+        if not node.inputs or node.type.size > 1024 or any(source.op is not CONSTANT for source in node.inputs):
+            return None
+        with np.errstate(all="ignore"):
+            value = node.op.meaning(*(source.attributes["value"] for source in node.inputs), **node.attributes)
+        return constant(np.asarray(value, dtype=node.dtype), name=node.name)
+
+    return rewrite_nodes("fold constants", graph, rule)
+
+
+def share_common(graph: Graph) -> tuple[Graph, Step]:
+    """Merges nodes that apply the same op to the same inputs, and equal constants (common subexpressions)."""
+    first: dict[tuple[Any, ...], Node] = {}
+
+    def rule(node: Node) -> Node | None:
+        if node.op in {INPUT, PARAMETER}:
+            return None
+        key = (node.op, *map(id, node.inputs), node.type, *sorted((k, _frozen(v)) for k, v in node.attributes.items()))
+        return first.setdefault(key, node)
+
+    return rewrite_nodes("share common subexpressions", graph, rule)
+
+
+def _frozen(value: object) -> object:
+    # Bytes tell NaN from NaN and 0.0 from -0.0, which == does not.
+    if isinstance(value, np.ndarray):
+        array: np.ndarray[Any, Any] = value
+        return array.tobytes()
+    return repr(value)
+
+
+def dead_code(graph: Graph) -> tuple[Graph, Step]:
+    """Drops nodes that no output is computed from."""
+    after = Graph(graph.outputs)
+    kept = set(after.nodes)
+    names = labels(graph.nodes)
+    dropped = tuple(Change(format_node(node, names), "") for node in graph.nodes if node not in kept)
+    return after, Step("drop dead code", len(graph.nodes), len(after.nodes), dropped)

@@ -1,0 +1,83 @@
+"""The type of a node: what kind of numbers it holds, and in which shape."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import DtypeError, ShapeError
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+FLOATS = ("float32", "float64")
+DTYPES = (*FLOATS, "bool", "uint8", "int32", "int64", "uint32")
+_TYPE_TEXT = re.compile(r"(\w+)\[([\d,]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A dtype name and a shape; both are fixed when a node is born.
+
+    >>> Type("float64", (64, 16))
+    float64[64,16]
+    >>> Type.parse("float64[64,16]").size
+    1024
+    """
+
+    dtype: str
+    shape: Shape = ()
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise DtypeError(f"dtype {self.dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="convert the array first")
+        if any(extent < 0 for extent in self.shape):
+            raise ShapeError(f"shape {self.shape}", expected="extents of 0 or more", remedy="check the sizes given")
+
+    @staticmethod
+    def of(array: Array) -> Type:
+        """The type of a NumPy array."""
+        return Type(array.dtype.name, array.shape)
+
+    @staticmethod
+    def parse(text: str) -> Type:
+        """The type that a text such as ``float64[64,16]`` names."""
+        match = _TYPE_TEXT.fullmatch(text.strip())
+        if match is None:
+            raise ShapeError(f"type {text!r}", expected="a dtype and a shape, as in float64[64,16]", remedy="mend the text")
+        return Type(match[1], tuple(int(extent) for extent in match[2].split(",") if extent))
+
+    @property
+    def ndim(self) -> int:
+        """How many axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the numbers take."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+    @property
+    def is_float(self) -> bool:
+        """Whether derivatives make sense for it."""
+        return self.dtype in FLOATS
+
+    def with_shape(self, shape: Shape) -> Type:
+        """The same numbers in another shape."""
+        return Type(self.dtype, shape)
+
+    def with_dtype(self, dtype: str) -> Type:
+        """The same shape with other numbers."""
+        return Type(dtype, self.shape)
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"

@@ -1,0 +1,99 @@
+"""Broadcast and sum, each the other's derivative; every broadcast in a graph is a node that can be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
+from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
+from chainrule.ops.shapes import reshape
+
+
+def _broadcast_type(x: Type, *, shape: Shape) -> Type:
+    shape = tuple(shape)
+    lead = len(shape) - x.ndim
+    if lead < 0 or any(old not in {1, new} for old, new in zip(x.shape, shape[lead:], strict=True)):
+        raise ShapeError(
+            f"broadcast of {x!r} to {shape}",
+            expected="extents that are equal, or 1 in the source, counted from the last axis",
+            remedy="insert axes of extent 1 with reshape, or give the two arrays one shape",
+        )
+    return x.with_shape(shape)
+
+
+@op(_broadcast_type, "{0}", "{0}")
+def broadcast_to(x: Array, *, shape: Shape) -> Array:
+    """x repeated along new leading axes and along axes of extent 1, by NumPy's rule.
+
+    >>> from chainrule.graph import evaluate, constant
+    >>> evaluate([broadcast_to(constant([1.0, 2.0]), shape=(2, 2))])[0]
+    array([[1., 2.],
+           [1., 2.]])
+    """
+    return np.broadcast_to(x, shape)
+
+
+@broadcast_to.vjp
+def broadcast_to_vjp(g: Node, out: Node, x: Node, *, shape: Shape) -> Gradients:
+    """The sum over all copies."""
+    lead = len(shape) - x.type.ndim
+    stretched = tuple(i for i, extent in enumerate(shape) if i < lead or (x.shape[i - lead] == 1 and extent != 1))
+    return (reshape(reduce_sum(g, axes=stretched), shape=x.shape) if stretched else g,)
+
+
+def reduce_type(x: Type, *, axes: Shape) -> Type:
+    """The type of a reduction: the axes are gone."""
+    require_kind("a reduction", x, "number")
+    for axis in axes:
+        require_axis("a reduction", axis, x.ndim)
+    if sorted(set(axes)) != list(axes):
+        raise ShapeError(f"reduction over axes {axes}", expected="each axis once, in rising order", remedy="sort them")
+    return x.with_shape(tuple(extent for axis, extent in enumerate(x.shape) if axis not in axes))
+
+
+@op(reduce_type, "Σ {0}", r"\sum {0}", 2)
+def reduce_sum(x: Array, *, axes: Shape) -> Array:
+    """The sum over the axes, which are gone from the result; the dtype stays."""
+    return np.sum(x, axis=axes, dtype=x.dtype)
+
+
+@reduce_sum.vjp
+def reduce_sum_vjp(g: Node, out: Node, x: Node, *, axes: Shape) -> Gradients:
+    """A sum hands its gradient to each term unchanged."""
+    return (spread(g, x.shape, axes),)
+
+
+def spread(reduced: Node, shape: Shape, axes: Shape) -> Node:
+    """A reduction's result, repeated along the axes that it was reduced over."""
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+    widened = reduced if reduced.shape == kept else reshape(reduced, shape=kept)
+    return widened if kept == shape else broadcast_to(widened, shape=shape)
+
+
+def normal_axes(axis: int | Shape | None, ndim: int) -> Shape:
+    """Axes in rising order, counted from 0; None means all."""
+    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted({normal_axis("a reduction", item, ndim) for item in axes}))
+
+
+def common_shape(*shapes: Shape) -> Shape:
+    """The shape that NumPy's rule broadcasts all of these to."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        drawn = "\n".join(f"      {str(shape):>{max(len(str(s)) for s in shapes)}}" for shape in shapes)
+        raise ShapeError(
+            f"shapes that do not fit together, aligned at the last axis:\n{drawn}",
+            expected="on each axis equal extents, or an extent of 1",
+            remedy="reshape one of them, or reduce the axis that is too much",
+        ) from None
+
+
+def broadcast_operands(*operands: Operand) -> tuple[Node, ...]:
+    """Operands as nodes of one shape; where a shape differs a broadcast_to node is put in."""
+    nodes = as_nodes(*operands)
+    if all(node.shape == nodes[0].shape for node in nodes):
+        return nodes
+    shape = common_shape(*(node.shape for node in nodes))
+    return tuple(node if node.shape == shape else broadcast_to(node, shape=shape) for node in nodes)

@@ -1,0 +1,434 @@
+"""Ops that work entry by entry: arithmetic, comparison, and the functions of one variable."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DtypeError
+from chainrule.graph import Array, Node, Op, Type, constant
+from chainrule.graph.types import DTYPES
+from chainrule.ops.broadcast import broadcast_operands, broadcast_to
+from chainrule.ops.declare import Gradients, elementwise, op
+
+# ---- arithmetic
+
+
+@elementwise("{0} + {1}", "{0} + {1}", 3, takes="number")
+def add(x: Array, y: Array) -> Array:
+    """The sum x + y."""
+    return np.add(x, y)
+
+
+@add.vjp
+def add_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """Both terms get the gradient unchanged."""
+    return g, g
+
+
+@elementwise("{0} − {1}", "{0} - {1}", 3, takes="number")
+def subtract(x: Array, y: Array) -> Array:
+    """The difference x − y."""
+    return np.subtract(x, y)
+
+
+@subtract.vjp
+def subtract_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """The gradient, and its negative."""
+    return g, negative(g)
+
+
+@elementwise("{0}·{1}", r"{0} \cdot {1}", 2, takes="number")
+def multiply(x: Array, y: Array) -> Array:
+    """The product x·y, entry by entry."""
+    return np.multiply(x, y)
+
+
+@multiply.vjp
+def multiply_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """Each factor gets the gradient times the other factor."""
+    return g * y, g * x
+
+
+@elementwise("{0} / {1}", r"\frac{{{0}}}{{{1}}}", 2)
+def divide(x: Array, y: Array) -> Array:
+    """The quotient x / y."""
+    return np.divide(x, y)
+
+
+@divide.vjp
+def divide_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """g/y, and −g·(x/y)/y."""
+    return g / y, negative(g * out / y)
+
+
+@elementwise("−{0}", "-{0}", 3, takes="number")
+def negative(x: Array) -> Array:
+    """The number with the other sign."""
+    return np.negative(x)
+
+
+@negative.vjp
+def negative_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The gradient with the other sign."""
+    return (negative(g),)
+
+
+@elementwise(
+    "{0}^{1}",
+    "{0}^{{{1}}}",
+    1,
+    convention="where y = 0 the derivative by x is 0; where x = 0 the derivative by y is 0",
+)
+def power(x: Array, y: Array) -> Array:
+    """x to the power y; NaN where x < 0 and y is not whole."""
+    return np.power(x, y)
+
+
+@power.vjp
+def power_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """y·x^(y−1) by the base, log(x)·x^y by the exponent; the conventions keep 0·∞ out."""
+    zero_power = equal(y, 0.0)
+    by_base = select(zero_power, 0.0, y * power(x, select(zero_power, 1.0, y - 1.0)))
+    by_exponent = log(select(equal(x, 0.0), 1.0, x)) * out
+    return g * by_base, g * by_exponent
+
+
+@elementwise("max({0}, {1})", r"\max({0}, {1})", takes="number", convention="where x = y each gets half of the gradient")
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of the two; NaN if either is."""
+    return np.maximum(x, y)
+
+
+@maximum.vjp
+def maximum_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """All of the gradient to the larger one."""
+    return g * _share(x, y), g * _share(y, x)
+
+
+@elementwise("min({0}, {1})", r"\min({0}, {1})", takes="number", convention="where x = y each gets half of the gradient")
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller of the two; NaN if either is."""
+    return np.minimum(x, y)
+
+
+@minimum.vjp
+def minimum_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
+    """All of the gradient to the smaller one."""
+    return g * _share(y, x), g * _share(x, y)
+
+
+def _share(x: Node, y: Node) -> Node:
+    """1 where x > y, ½ where they are equal, 0 elsewhere."""
+    return select(equal(x, y), constant(0.5, x.dtype), cast(greater(x, y), dtype=x.dtype))
+
+
+# ---- comparison and choice
+
+
+@elementwise("{0} = {1}", "{0} = {1}", 4, takes="any", gives="bool")
+def equal(x: Array, y: Array) -> Array:
+    """Whether x and y are the same number."""
+    return np.equal(x, y)
+
+
+@elementwise("{0} ≠ {1}", r"{0} \ne {1}", 4, takes="any", gives="bool")
+def not_equal(x: Array, y: Array) -> Array:
+    """Whether x and y differ."""
+    return np.not_equal(x, y)
+
+
+@elementwise("{0} < {1}", "{0} < {1}", 4, takes="number", gives="bool")
+def less(x: Array, y: Array) -> Array:
+    """Whether x is below y."""
+    return np.less(x, y)
+
+
+@elementwise("{0} ≤ {1}", r"{0} \le {1}", 4, takes="number", gives="bool")
+def less_equal(x: Array, y: Array) -> Array:
+    """Whether x is below y or the same."""
+    return np.less_equal(x, y)
+
+
+@elementwise("{0} > {1}", "{0} > {1}", 4, takes="number", gives="bool")
+def greater(x: Array, y: Array) -> Array:
+    """Whether x is above y."""
+    return np.greater(x, y)
+
+
+@elementwise("{0} ≥ {1}", r"{0} \ge {1}", 4, takes="number", gives="bool")
+def greater_equal(x: Array, y: Array) -> Array:
+    """Whether x is above y or the same."""
+    return np.greater_equal(x, y)
+
+
+@elementwise("{0} ∧ {1}", r"{0} \wedge {1}", 4, takes="bool")
+def logical_and(x: Array, y: Array) -> Array:
+    """Whether both hold."""
+    return np.logical_and(x, y)
+
+
+@elementwise("{0} ∨ {1}", r"{0} \vee {1}", 4, takes="bool")
+def logical_or(x: Array, y: Array) -> Array:
+    """Whether one of them holds, or both."""
+    return np.logical_or(x, y)
+
+
+@elementwise("¬{0}", r"\neg {0}", 1, takes="bool")
+def logical_not(x: Array) -> Array:
+    """Whether it does not hold."""
+    return np.logical_not(x)
+
+
+def _select_type(condition: Type, x: Type, y: Type) -> Type:
+    if condition.dtype != "bool" or x != y or condition.shape != x.shape:
+        raise DtypeError(
+            f"select was given {condition!r}, {x!r} and {y!r}",
+            expected="a bool condition, and two values of one dtype, all of one shape",
+            remedy="make the condition with less, equal, ...; convert values with cast",
+        )
+    return x
+
+
+@op(_select_type, "({1} if {0} else {2})", r"\begin{{cases}}{1} & {0}\\ {2}\end{{cases}}")
+def select(condition: Array, x: Array, y: Array) -> Array:
+    """x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace."""
+    return np.where(condition, x, y)
+
+
+@select.vjp
+def select_vjp(g: Node, out: Node, condition: Node, x: Node, y: Node) -> Gradients:
+    """The gradient goes where the value came from."""
+    return None, select(condition, g, 0.0), select(condition, 0.0, g)
+
+
+def _select_operands(condition: Node, x: Any, y: Any) -> tuple[Node, ...]:
+    dtype = next((item.dtype for item in (x, y) if isinstance(item, Node)), None)
+    values = (item if isinstance(item, Node | np.ndarray) else constant(item, dtype) for item in (x, y))
+    return broadcast_operands(condition, *values)
+
+
+# ---- conversion
+
+
+def _cast_type(x: Type, *, dtype: str) -> Type:
+    return x.with_dtype(dtype)
+
+
+@op(_cast_type, "{0}", "{0}", convention="from and to whole numbers or bool: no gradient")
+def cast(x: Array, *, dtype: str) -> Array:
+    """The same numbers as another dtype; towards zero when cut to whole numbers."""
+    if dtype not in DTYPES:
+        raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="name such a dtype")
+    # A complex number is the trace of a complex-step derivative, which must pass.
+    return x if np.iscomplexobj(x) else np.asarray(x).astype(dtype)
+
+
+@cast.vjp
+def cast_vjp(g: Node, out: Node, x: Node, *, dtype: str) -> Gradients:
+    """The gradient, converted back."""
+    return (cast(g, dtype=x.dtype) if x.type.is_float and out.type.is_float else None,)
+
+
+def _identity_type(x: Type) -> Type:
+    return x
+
+
+@op(_identity_type, "{0}", "{0}", convention="by definition no gradient")
+def stop_gradient(x: Array) -> Array:
+    """x itself, taken as a constant when derivatives are formed."""
+    return x
+
+
+# ---- functions of one variable
+
+
+@elementwise("exp({0})", "e^{{{0}}}", takes="float")
+def exp(x: Array) -> Array:
+    """The exponential function."""
+    return np.exp(x)
+
+
+@exp.vjp
+def exp_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """Exp is its own derivative."""
+    return (g * out,)
+
+
+@elementwise("expm1({0})", "(e^{{{0}}} - 1)")
+def expm1(x: Array) -> Array:
+    """exp(x) − 1, exact for small x."""
+    return np.expm1(x)
+
+
+@expm1.vjp
+def expm1_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """exp(x), which is out + 1."""
+    return (g * (out + 1.0),)
+
+
+@elementwise("log({0})", r"\log({0})")
+def log(x: Array) -> Array:
+    """The natural logarithm; −∞ at 0, NaN below."""
+    return np.log(x)
+
+
+@log.vjp
+def log_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """1/x."""
+    return (g / x,)
+
+
+@elementwise("log1p({0})", r"\log(1 + {0})")
+def log1p(x: Array) -> Array:
+    """log(1 + x), exact for small x."""
+    return np.log1p(x)
+
+
+@log1p.vjp
+def log1p_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """1/(1 + x)."""
+    return (g / (x + 1.0),)
+
+
+@elementwise("√{0}", r"\sqrt{{{0}}}", 1, convention="at 0 the derivative is +∞")
+def sqrt(x: Array) -> Array:
+    """The square root; NaN below 0."""
+    return np.sqrt(x)
+
+
+@sqrt.vjp
+def sqrt_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """1/(2·√x)."""
+    return (g * 0.5 / out,)
+
+
+@elementwise("sin({0})", r"\sin({0})")
+def sin(x: Array) -> Array:
+    """The sine of an angle in radians."""
+    return np.sin(x)
+
+
+@sin.vjp
+def sin_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The cosine."""
+    return (g * cos(x),)
+
+
+@elementwise("cos({0})", r"\cos({0})")
+def cos(x: Array) -> Array:
+    """The cosine of an angle in radians."""
+    return np.cos(x)
+
+
+@cos.vjp
+def cos_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The negative sine."""
+    return (negative(g * sin(x)),)
+
+
+@elementwise("tanh({0})", r"\tanh({0})")
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@tanh.vjp
+def tanh_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """1 − tanh²."""
+    return (g * (1.0 - out * out),)
+
+
+@elementwise("σ({0})", r"\sigma({0})")
+def sigmoid(x: Array) -> Array:
+    """The logistic function 1/(1 + exp(−x)), between 0 and 1."""
+    # Where exp(-x) overflows to infinity, 1/(1 + inf) = 0 is the right limit; everywhere else all digits are good.
+    return np.reciprocal(1.0 + np.exp(-x))
+
+
+@sigmoid.vjp
+def sigmoid_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """σ·(1 − σ), at most ¼."""
+    return (g * (out * (1.0 - out)),)
+
+
+@elementwise("log(1 + exp({0}))", r"\log(1 + e^{{{0}}})")
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) without overflow: a smooth ReLU."""
+    return np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, x.dtype.type(0))
+
+
+@softplus.vjp
+def softplus_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The logistic function."""
+    return (g * sigmoid(x),)
+
+
+@elementwise("ReLU({0})", r"\operatorname{{ReLU}}({0})", convention="at 0 the derivative is 0")
+def relu(x: Array) -> Array:
+    """max(0, x), the rectified linear unit; NaN stays NaN."""
+    return np.where(x.real > 0, x, 0) if np.iscomplexobj(x) else np.maximum(x, x.dtype.type(0))
+
+
+@relu.vjp
+def relu_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The gradient passes where x > 0."""
+    return (select(greater(x, 0.0), g, 0.0),)
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+@elementwise("erf({0})", r"\operatorname{{erf}}({0})")
+def erf(x: Array) -> Array:
+    """The error function 2/√π·∫₀ˣ exp(−t²) dt, by the C library's own."""
+    return np.asarray(_erf(x)).astype(x.dtype)
+
+
+@erf.vjp
+def erf_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """2/√π·exp(−x²)."""
+    return (g * (2.0 / math.sqrt(math.pi)) * exp(negative(x * x)),)
+
+
+@elementwise("|{0}|", r"\left|{0}\right|", takes="number", convention="at 0 the derivative is 0")
+def absolute(x: Array) -> Array:
+    """The size of a number."""
+    return np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+
+
+@absolute.vjp
+def absolute_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """The sign."""
+    return (g * sign(x),)
+
+
+@elementwise("sign({0})", r"\operatorname{{sign}}({0})", takes="number", convention="no gradient: 0 almost everywhere")
+def sign(x: Array) -> Array:
+    """−1, 0 or 1."""
+    return np.sign(x)
+
+
+@elementwise("⌊{0}⌋", r"\lfloor {0} \rfloor", convention="no gradient: 0 almost everywhere")
+def floor(x: Array) -> Array:
+    """The largest whole number not above x."""
+    return np.floor(x)
+
+
+def heaviside(x: Node) -> Node:
+    """1 where x > 0, else 0: the perceptron's step. No gradient passes."""
+    return cast(greater(x, 0.0), dtype=x.dtype)
+
+
+ELEMENTWISE: tuple[Op, ...] = (
+    add, subtract, multiply, divide, negative, power, maximum, minimum, equal, not_equal, less, less_equal, greater, greater_equal,
+    logical_and, logical_or, logical_not, exp, expm1, log, log1p, sqrt, sin, cos, tanh, sigmoid, softplus, relu, erf, absolute, sign,
+    floor,
+)  # fmt: skip
+for _op in ELEMENTWISE:
+    _op.prepare = broadcast_operands
+select.prepare = _select_operands
+
+__all__ = [*(item.name for item in ELEMENTWISE), "select", "cast", "stop_gradient", "heaviside", "broadcast_to", "ELEMENTWISE"]

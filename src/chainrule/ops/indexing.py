@@ -1,0 +1,79 @@
+"""Reading and writing at places that are data: gather, scatter-add, one-hot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.errors import DtypeError, ShapeError
+from chainrule.graph import Array, Node, Type
+from chainrule.ops.declare import Gradients, op, require_axis
+
+_INDEX = ("int32", "int64", "uint8", "uint32")
+
+
+def _require_index(name: str, indices: Type) -> None:
+    if indices.dtype not in _INDEX:
+        raise DtypeError(f"{name} was given indices {indices!r}", expected=" or ".join(_INDEX), remedy="cast them to int64")
+
+
+def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
+    _require_index("gather", indices)
+    require_axis("gather", axis, x.ndim)
+    return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+
+@op(_gather_type, "{0}[{1}]", "{0}_{{{1}}}")
+def gather(x: Array, indices: Array, *, axis: int) -> Array:
+    """Entries of an axis by their positions, 0 ... n − 1; a position outside is an IndexError.
+
+    Shapes: x (..., n, ...), indices any shape s, gives (..., *s, ...).
+
+    >>> from chainrule.graph import constant, evaluate
+    >>> evaluate([gather(constant([10.0, 20.0, 30.0]), constant([2, 0]), axis=0)])[0]
+    array([30., 10.])
+    """
+    return np.take(x, indices, axis=axis)
+
+
+@gather.vjp
+def gather_vjp(g: Node, out: Node, x: Node, indices: Node, *, axis: int) -> Gradients:
+    """The gradient added up at the places read; a place read twice gets both."""
+    return scatter_add(x * 0.0, indices, g, axis=axis), None
+
+
+def _scatter_type(x: Type, indices: Type, updates: Type, *, axis: int) -> Type:
+    wanted = _gather_type(x, indices, axis=axis)
+    if updates != wanted:
+        raise ShapeError(f"scatter_add of {updates!r} into {x!r} at {indices!r}", expected=f"updates {wanted!r}", remedy="reshape them")
+    return x
+
+
+@op(_scatter_type, "{0} with {2} added at {1}", r"{0} \oplus_{{{1}}} {2}", 3)
+def scatter_add(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
+    """x with updates added at positions of an axis; where a position comes twice both are added."""
+    out = np.array(x, dtype=np.result_type(x, updates))
+    np.add.at(out, (slice(None),) * axis + (indices,), updates)
+    return out
+
+
+@scatter_add.vjp
+def scatter_add_vjp(g: Node, out: Node, x: Node, indices: Node, updates: Node, *, axis: int) -> Gradients:
+    """The gradient itself, and what stands at the positions."""
+    return g, None, gather(g, indices, axis=axis)
+
+
+def _one_hot_type(labels: Type, *, classes: int, dtype: str) -> Type:
+    _require_index("one_hot", labels)
+    return Type(dtype, (*labels.shape, classes))
+
+
+@op(_one_hot_type, "one_hot({0})", r"\mathbf{{1}}_{{{0}}}", convention="no gradient")
+def one_hot(labels: Array, *, classes: int, dtype: str) -> Array:
+    """A row for each label: 1 at the label's place, 0 elsewhere; a label outside 0 ... classes − 1 gives a row of zeros.
+
+    >>> from chainrule.graph import constant, evaluate
+    >>> evaluate([one_hot(constant([2, 0]), classes=3, dtype="float64")])[0]
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    return (labels[..., None] == np.arange(classes)).astype(dtype)

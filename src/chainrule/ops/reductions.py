@@ -1,0 +1,99 @@
+"""Reductions over axes: sum, mean, largest, smallest, and where the largest stands."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.graph import Array, Node, Shape, Type
+from chainrule.ops.broadcast import broadcast_to, normal_axes, reduce_sum, reduce_type, spread
+from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
+from chainrule.ops.elementwise import cast, equal
+from chainrule.ops.shapes import reshape
+
+
+def _extremum_type(x: Type, *, axes: Shape) -> Type:
+    if not prod(x.shape[axis] for axis in axes if axis < x.ndim):
+        raise ShapeError(f"largest or smallest of {x!r} over axes {axes}", expected="one entry or more", remedy="check for empty data")
+    return reduce_type(x, axes=axes)
+
+
+@op(_extremum_type, "max {0}", r"\max {0}", 1, convention="where several entries are largest each gets an equal part")
+def reduce_max(x: Array, *, axes: Shape) -> Array:
+    """The largest entry over the axes; NaN if one is."""
+    return np.max(x, axis=axes)
+
+
+@op(_extremum_type, "min {0}", r"\min {0}", 1, convention="where several entries are smallest each gets an equal part")
+def reduce_min(x: Array, *, axes: Shape) -> Array:
+    """The smallest entry over the axes; NaN if one is."""
+    return np.min(x, axis=axes)
+
+
+@reduce_max.vjp
+@reduce_min.vjp
+def extremum_vjp(g: Node, out: Node, x: Node, *, axes: Shape) -> Gradients:
+    """The gradient to the entry that was chosen, shared between equals."""
+    chosen = cast(equal(x, spread(out, x.shape, axes)), dtype=x.dtype)
+    return (spread(g / reduce_sum(chosen, axes=axes), x.shape, axes) * chosen,)
+
+
+def _argmax_type(x: Type, *, axis: int) -> Type:
+    require_kind("argmax", x, "number")
+    require_axis("argmax", axis, x.ndim)
+    if not x.shape[axis]:
+        raise ShapeError(f"argmax of {x!r} over axis {axis}", expected="one entry or more", remedy="check for empty data")
+    return Type("int64", x.shape[:axis] + x.shape[axis + 1 :])
+
+
+@op(_argmax_type, "argmax {0}", r"\operatorname{{argmax}} {0}", 1, convention="no gradient")
+def argmax(x: Array, *, axis: int) -> Array:
+    """The position of the largest entry on an axis; the first of several."""
+    return np.asarray(np.argmax(x, axis=axis), dtype=np.int64)
+
+
+def _keep(reduced: Node, x: Node, axes: Shape, keepdims: bool) -> Node:
+    shape = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape))
+    return reshape(reduced, shape=shape) if keepdims and shape != reduced.shape else reduced
+
+
+def sum(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
+    """The sum over an axis, several, or all.
+
+    >>> from chainrule.graph import input_node
+    >>> sum(input_node("x", (2, 3)), axis=-1, keepdims=True).shape
+    (2, 1)
+    """
+    axes = normal_axes(axis, x.type.ndim)
+    return _keep(reduce_sum(x, axes=axes), x, axes, keepdims)
+
+
+def mean(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:
+    """The mean over an axis, several, or all: the sum times one over the number of terms."""
+    axes = normal_axes(axis, x.type.ndim)
+    count = prod(x.shape[a] for a in axes)
+    if not count:
+        raise ShapeError(f"mean of {x.type!r} over axes {axes}", expected="one entry or more", remedy="check for empty data")
+    return sum(x, axes, keepdims=keepdims) * (1.0 / count)
+
+
+def max(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
+    """The largest entry over an axis, several, or all."""
+    axes = normal_axes(axis, x.type.ndim)
+    return _keep(reduce_max(x, axes=axes), x, axes, keepdims)
+
+
+def min(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
+    """The smallest entry over an axis, several, or all."""
+    axes = normal_axes(axis, x.type.ndim)
+    return _keep(reduce_min(x, axes=axes), x, axes, keepdims)
+
+
+def position_of_max(x: Node, axis: int = -1) -> Node:
+    """Where the largest entry of an axis stands; a negative axis counts from the end."""
+    return argmax(x, axis=normal_axis("argmax", axis, x.type.ndim))
+
+
+__all__ = ["argmax", "broadcast_to", "max", "mean", "min", "position_of_max", "reduce_max", "reduce_min", "reduce_sum", "sum"]
