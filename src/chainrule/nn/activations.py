@@ -1,0 +1,110 @@
+"""Activation functions: what a layer does to its pre-activation z, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chainrule import ops
+from chainrule.graph import Node
+from chainrule.ops.declare import normal_axis
+
+
+@dataclass(frozen=True)
+class ActivationFunction:
+    """A named function from node to node, with its formula, range, and what its derivative is where there is none."""
+
+    name: str
+    function: Callable[[Node], Node]
+    formula: str
+    lowest: float = -math.inf
+    highest: float = math.inf
+    kink: str = ""
+
+    def __call__(self, z: Node) -> Node:
+        """The activation a = f(z)."""
+        return self.function(z)
+
+
+def linear(z: Node) -> Node:
+    """The identity: a = z."""
+    return z
+
+
+def leaky_relu(z: Node, slope: float = 0.01) -> Node:
+    """Z where z > 0, slope·z elsewhere. Source: A. L. Maas, A. Y. Hannun, A. Y. Ng, ICML (2013)."""
+    return ops.select(ops.greater(z, 0.0), z, z * slope)
+
+
+def elu(z: Node) -> Node:
+    """Z where z > 0, exp(z) − 1 elsewhere. Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, ICLR (2016)."""
+    # Large z must not reach exp: its infinity, though not chosen, would turn the gradient 0·∞ into NaN.
+    below = ops.select(ops.greater(z, 0.0), 0.0, z)
+    return ops.select(ops.greater(z, 0.0), z, ops.expm1(below))
+
+
+def silu(z: Node) -> Node:
+    """z·σ(z), also called swish. Source: S. Elfwing, E. Uchibe, K. Doya, Neural Networks 107 (2018)."""
+    return z * ops.sigmoid(z)
+
+
+def gelu(z: Node) -> Node:
+    """z·Φ(z), Φ the normal distribution function. Source: D. Hendrycks, K. Gimpel, arXiv:1606.08415."""
+    return z * 0.5 * (1.0 + ops.erf(z * math.sqrt(0.5)))
+
+
+def softmax(z: Node, axis: int = -1, temperature: float = 1.0) -> Node:
+    """exp(z_j)/Σ_k exp(z_k) in three steps: shift by the largest, exponential, division.
+
+    The shift changes nothing but keeps the exponential from overflowing; its derivative is 0 and therefore left out.
+    """
+    axis = normal_axis("softmax", axis, z.type.ndim)
+    z = z if temperature == 1.0 else z * (1.0 / temperature)
+    largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
+    exponential = ops.exp(z - largest)
+    return exponential / ops.sum(exponential, axis, keepdims=True)
+
+
+def log_softmax(z: Node, axis: int = -1) -> Node:
+    """log softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z)."""
+    largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
+    shifted = z - largest
+    return shifted - ops.log(ops.sum(ops.exp(shifted), axis, keepdims=True))
+
+
+def softmax_input(a: Node) -> Node | None:
+    """The logits z if a was computed as softmax(z) over the last axis, recognised by its structure; else None."""
+    if a.op is not ops.divide or a.inputs[0].op is not ops.exp or a.inputs[0].inputs[0].op is not ops.subtract:
+        return None
+    exponential, total = a.inputs
+    while total.op is ops.broadcast_to or total.op is ops.reshape:
+        total = total.inputs[0]
+    last = (a.type.ndim - 1,)
+    if total.op is ops.reduce_sum and total.inputs[0] is exponential and total.attributes["axes"] == last:
+        return exponential.inputs[0].inputs[0]
+    return None
+
+
+def sigmoid_input(a: Node) -> Node | None:
+    """The pre-activation z if a was computed as σ(z); else None."""
+    return a.inputs[0] if a.op is ops.sigmoid else None
+
+
+ACTIVATIONS: dict[str, ActivationFunction] = {
+    item.name: item
+    for item in (
+        ActivationFunction("linear", linear, "z"),
+        ActivationFunction("step", ops.heaviside, "1 if z > 0 else 0", 0, 1, "no gradient: 0 almost everywhere"),
+        ActivationFunction("sigmoid", ops.sigmoid, "1/(1 + exp(−z))", 0, 1),
+        ActivationFunction("tanh", ops.tanh, "tanh(z)", -1, 1),
+        ActivationFunction("relu", ops.relu, "max(0, z)", 0, kink="0 at z = 0"),
+        ActivationFunction("leaky_relu", leaky_relu, "z if z > 0 else 0.01·z", kink="0.01 at z = 0"),
+        ActivationFunction("elu", elu, "z if z > 0 else exp(z) − 1", -1),
+        ActivationFunction("softplus", ops.softplus, "log(1 + exp(z))", 0),
+        ActivationFunction("silu", silu, "z/(1 + exp(−z))", -0.2784645427610738),
+        ActivationFunction("gelu", gelu, "z·½·(1 + erf(z/√2))", -0.16997120747990369),
+        ActivationFunction("softmax", softmax, "exp(z_j)/Σ_k exp(z_k)", 0, 1),
+    )
+}
+"""Every activation by its name."""

@@ -1,0 +1,219 @@
+"""What is known while layers add nodes to a graph: the dtype, training or inference, and the parameters made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from chainrule.errors import GraphError, OptionError, ShapeError
+from chainrule.graph import Graph, Node, Shape, Type, input_node, parameter, scope, scope_root
+from chainrule.ops import random_fold, stream
+
+
+class Initialiser(Protocol):
+    """Gives a parameter its first values."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Float64 numbers of this shape that depend on the key only."""
+        ...
+
+
+class Layer(Protocol):
+    """Anything that, applied to a node, gives a node: the layers of `chainrule.nn`, or a function of your own."""
+
+    def __call__(self, x: Node, /) -> Node:
+        """The node that the layer computes from x; the first axis counts the examples."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter leaf and how its first values are made."""
+
+    node: Node
+    initialiser: Initialiser
+
+
+@dataclass(frozen=True)
+class LayerUse:
+    """One application of a layer: what went in, what came out, which parameters it used; `first` where it made them."""
+
+    name: str
+    kind: str
+    layer: object
+    input: Type
+    output: Type
+    parameters: tuple[str, ...]
+    first: bool
+
+
+@dataclass
+class Build:
+    """A graph in the making. Training or inference is chosen here, once; there is no mode to switch later."""
+
+    dtype: str = "float64"
+    training: bool = False
+    key: Node | None = None
+    parameters: dict[str, Parameter] = field(default_factory=dict[str, Parameter])
+    uses: list[LayerUse] = field(default_factory=list[LayerUse])
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    kept: list[object] = field(default_factory=list[object])
+
+    def name_of(self, layer: object, kind: str) -> str:
+        """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
+        if id(layer) not in self.names:
+            given = getattr(layer, "name", "")
+            taken = set(self.names.values())
+            if given in taken:
+                raise OptionError(
+                    f"two layers are called {given!r}",
+                    expected="a name of its own for each layer",
+                    remedy="rename one; to share weights, use the same layer object twice",
+                )
+            number = 1
+            while f"{kind}{number}" in taken:
+                number += 1
+            self.names[id(layer)] = given or f"{kind}{number}"
+            # An id is only good while its object lives: a layer made inside a wiring function must not be freed before the end.
+            self.kept.append(layer)
+        return self.names[id(layer)]
+
+
+_current: ContextVar[Build | None] = ContextVar("build", default=None)
+
+
+@dataclass
+class Place:
+    """Where a layer stands in the build: its name, what it was given, and the parameters that it has asked for."""
+
+    build: Build
+    name: str
+    kind: str
+    layer: object
+    given: Node
+    first: bool
+    asked: list[str] = field(default_factory=list[str])
+
+    def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
+        """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one."""
+        full = f"{self.name}.{label}"
+        self.asked.append(full)
+        known = self.build.parameters.get(full)
+        if known is None:
+            known = self.build.parameters[full] = Parameter(parameter(full, shape, self.build.dtype), initialiser)
+        elif known.node.shape != shape:
+            raise ShapeError(
+                f"the shared layer {self.name} has {label} of shape {known.node.shape}, but is used where {shape} is needed",
+                expected="inputs of one size at each use of a shared layer",
+                remedy="use two layers, or bring the inputs to one size",
+            )
+        return known.node
+
+    def label(self, node: Node, suffix: str) -> Node:
+        """The node, named `name.suffix`."""
+        return node.named(f"{self.name}.{suffix}")
+
+    def gives(self, out: Node) -> Node:
+        """Notes the layer's use, and hands its output on."""
+        self.build.uses.append(
+            LayerUse(self.name, self.kind, self.layer, self.given.type, out.type, tuple(self.asked), self.first)
+        )
+        return out
+
+    def key(self) -> Node:
+        """The random key of this layer in this step."""
+        if self.build.key is None:
+            raise GraphError(
+                f"layer {self.name} needs random numbers",
+                expected="a key in the build",
+                remedy="build with key=..., or for inference",
+            )
+        return random_fold(self.build.key, stream(self.name))
+
+
+@contextmanager
+def place(layer: object, kind: str, given: Node) -> Iterator[Place]:
+    """The layer's place in the current build; nodes born inside carry its name as their scope."""
+    build = _current.get()
+    if build is None:
+        raise GraphError(
+            f"the layer {layer!r} was applied outside a network",
+            expected="layers to be applied while a network is built",
+            remedy="put it into Sequential(...), or into the function of Network(function, inputs={...})",
+        )
+    first = id(layer) not in build.names
+    name = build.name_of(layer, kind)
+    with scope(name):
+        yield Place(build, name, kind, layer, given, first)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network's graph for one batch size: its input leaf, output node, parameters and layers."""
+
+    input: Node
+    output: Node
+    parameters: Mapping[str, Parameter]
+    uses: tuple[LayerUse, ...]
+
+    @property
+    def graph(self) -> Graph:
+        """The graph from input and parameters to the output."""
+        return Graph({"output": self.output})
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers training may change."""
+        return sum(item.node.type.size for item in self.parameters.values())
+
+
+@contextmanager
+def building(dtype: str = "float64", *, training: bool = False, key: Node | None = None) -> Iterator[Build]:
+    """Layers applied inside add to this build.
+
+    >>> from chainrule.nn import Dense
+    >>> with building() as build:
+    ...     y = Dense(3)(input_node("x", (2, 5)))
+    >>> y.shape, list(build.parameters)
+    ((2, 3), ['dense1.W', 'dense1.b'])
+    """
+    build = Build(dtype, training, key)
+    token = _current.set(build)
+    try:
+        with scope_root(""):
+            yield build
+    finally:
+        _current.reset(token)
+
+
+def build_network(
+    network: Layer,
+    input_shape: Shape,
+    *,
+    batch: int = 1,
+    dtype: str = "float64",
+    training: bool = False,
+    key: Node | None = None,
+    x: Node | None = None,
+) -> Built:
+    """The network applied to a batch: x, or an input leaf "x" of shape (batch, *input_shape).
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> built = build_network(Sequential(Dense(16, "relu"), Dense(10)), (784,))
+    >>> built.parameter_count, built.output.shape
+    (12730, (1, 10))
+    """
+    x = input_node("x", (batch, *input_shape), dtype) if x is None else x
+    with building(dtype, training=training, key=key) as build:
+        output = network(x)
+    if output.type.ndim < 1 or output.shape[0] != x.shape[0]:
+        raise ShapeError(
+            f"the network turns {x.type!r} into {output.type!r}",
+            expected=f"a first axis of {x.shape[0]}: one output to an example",
+            remedy="keep axis 0 (the examples) in every layer",
+        )
+    return Built(x, output, MappingProxyType(build.parameters), tuple(build.uses))

@@ -1,0 +1,130 @@
+"""First values of parameters, as graphs of a random key: the same numbers in every engine and dtype."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from math import prod
+
+from chainrule import ops
+from chainrule.errors import OptionError
+from chainrule.graph import Node, Shape, constant
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """How many inputs and outputs a weight of this shape joins: (..., inputs, outputs)."""
+    if len(shape) < 2:
+        raise OptionError(
+            f"fan-in of a parameter of shape {shape}", expected="a weight with two axes", remedy="use Zeros or Normal"
+        )
+    field = prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """All zero: for biases. (Weights at zero would keep all neurons of a layer the same for ever.)"""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Zeros of this shape."""
+        return ops.broadcast_to(constant(0.0), shape=shape)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One number everywhere."""
+
+    value: float
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """The number, repeated."""
+        return ops.broadcast_to(constant(float(self.value)), shape=shape)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Normal numbers of this shape."""
+        return ops.normal(key, shape, self.mean, self.deviation)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform numbers between two limits."""
+
+    low: float = -0.05
+    high: float = 0.05
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Uniform numbers of this shape."""
+        return ops.uniform(key, shape, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class GlorotUniform:
+    """Uniform in ±√(6/(fan_in + fan_out)). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 16."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        limit = math.sqrt(6.0 / sum(fans(shape)))
+        return ops.uniform(key, shape, -limit, limit)
+
+
+@dataclass(frozen=True)
+class GlorotNormal:
+    """Normal with variance 2/(fan_in + fan_out). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 12."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        return ops.normal(key, shape, 0.0, math.sqrt(2.0 / sum(fans(shape))))
+
+
+@dataclass(frozen=True)
+class HeUniform:
+    """Uniform with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        limit = math.sqrt(6.0 / fans(shape)[0])
+        return ops.uniform(key, shape, -limit, limit)
+
+
+@dataclass(frozen=True)
+class HeNormal:
+    """Normal with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        return ops.normal(key, shape, 0.0, math.sqrt(2.0 / fans(shape)[0]))
+
+
+@dataclass(frozen=True)
+class LeCunNormal:
+    """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998), eq. 16."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        return ops.normal(key, shape, 0.0, math.sqrt(1.0 / fans(shape)[0]))
+
+
+@dataclass(frozen=True)
+class LeCunUniform:
+    """Uniform with variance 1/fan_in. Source: as for LeCunNormal."""
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers for a weight (..., inputs, outputs)."""
+        limit = math.sqrt(3.0 / fans(shape)[0])
+        return ops.uniform(key, shape, -limit, limit)
+
+
+RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "silu", "gelu", "softplus"})
+
+
+def suited_to(activation: str) -> HeNormal | GlorotUniform:
+    """The usual choice: He's for ReLU and its kin, Glorot's for the rest."""
+    return HeNormal() if activation in RECTIFIERS else GlorotUniform()

@@ -1,0 +1,245 @@
+"""Layers as frozen descriptions: applied to a node, each adds nodes; its parameters are named leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from types import FunctionType
+
+from chainrule import ops
+from chainrule.errors import OptionError, OptionTypeError, ShapeError
+from chainrule.graph import Node, Op, Shape
+from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
+from chainrule.nn.build import Initialiser, Layer, place
+from chainrule.nn.initialisers import Zeros, suited_to
+from chainrule.spelling import suggest
+
+
+def activation_named(name: str) -> ActivationFunction:
+    """The activation of this name, or an error that suggests one."""
+    if name not in ACTIVATIONS:
+        raise OptionError(
+            f"activation {name!r}",
+            expected=f"one of {', '.join(ACTIVATIONS)}",
+            remedy=suggest(name, ACTIVATIONS, "choose one of these"),
+        )
+    return ACTIVATIONS[name]
+
+
+def _require_size(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        kind = OptionError if isinstance(value, int | float) else OptionTypeError
+        raise kind(f"{what}={value!r}", expected="a whole number of 1 or more", remedy="write for example Dense(16)")
+
+
+@dataclass(frozen=True)
+class Dense:
+    """a = f(x·W + b): each of `units` neurons weighs all inputs, adds its bias, and applies the activation f.
+
+    Shapes: x (batch, inputs), W (inputs, units), b (units,), result (batch, units). Without `bias` there is no b. The weights start
+    by `weights`, which for ReLU and its kin is HeNormal, otherwise GlorotUniform; the biases by `biases`, at zero.
+
+    >>> Dense(16, "relu")
+    Dense(16, 'relu')
+    """
+
+    units: int
+    activation: str = "linear"
+    bias: bool = True
+    weights: Initialiser | None = None
+    biases: Initialiser = field(default_factory=Zeros)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _require_size("units", self.units)
+        activation_named(self.activation)
+
+    def __call__(self, x: Node) -> Node:
+        """The layer's activation for a batch."""
+        with place(self, "dense", x) as here:
+            if x.type.ndim != 2:
+                raise ShapeError(
+                    f"layer {here.name} was given {x.type!r}",
+                    expected="(batch, inputs): one row of numbers to an example",
+                    remedy="put Flatten() before it",
+                )
+            z = x @ here.parameter("W", (x.shape[1], self.units), self.weights or suited_to(self.activation))
+            if self.bias:
+                z = z + here.parameter("b", (self.units,), self.biases)
+            z = here.label(z, "z")
+            return here.gives(z if self.activation == "linear" else here.label(activation_named(self.activation)(z), "a"))
+
+    def __repr__(self) -> str:
+        extra = [f"{name}={value!r}" for name, value in (("weights", self.weights), ("name", self.name)) if value]
+        extra += [] if self.bias else ["bias=False"]
+        extra += [] if self.biases == Zeros() else [f"biases={self.biases!r}"]
+        shown = [repr(self.units), *([] if self.activation == "linear" else [repr(self.activation)]), *extra]
+        return f"Dense({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function applied to each number (softmax: to each row), by its name.
+
+    >>> Activation("tanh")
+    Activation('tanh')
+    """
+
+    function: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        activation_named(self.function)
+
+    def __call__(self, x: Node) -> Node:
+        """The activation for a batch of any shape."""
+        with place(self, "activation", x) as here:
+            return here.gives(here.label(activation_named(self.function)(x), "a"))
+
+    def __repr__(self) -> str:
+        return f"Activation({self.function!r}{f', name={self.name!r}' if self.name else ''})"
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
+
+    Which are dropped is a function of seed, step and the layer's name. Source: N. Srivastava, G. Hinton, A. Krizhevsky,
+    I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
+    """
+
+    rate: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise OptionError(f"dropout rate {self.rate}", expected="0 <= rate < 1", remedy="write for example Dropout(0.2)")
+
+    def __call__(self, x: Node) -> Node:
+        """The thinned batch when built for training, x itself otherwise."""
+        with place(self, "dropout", x) as here:
+            if not here.build.training or self.rate == 0:
+                return here.gives(x)
+            bits = ops.random_bits(here.key(), shape=x.shape)
+            kept = here.label(ops.greater_equal(bits, round(self.rate * 2**32)), "kept")
+            return here.gives(here.label(ops.select(kept, x * (1.0 / (1.0 - self.rate)), 0.0), "a"))
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate}{f', name={self.name!r}' if self.name else ''})"
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Each example's numbers in one row: (batch, ...) becomes (batch, product of the rest)."""
+
+    name: str = ""
+
+    def __call__(self, x: Node) -> Node:
+        """The batch with two axes."""
+        with place(self, "flatten", x) as here:
+            return here.gives(ops.reshape(x, shape=(x.shape[0], prod(x.shape[1:]))))
+
+    def __repr__(self) -> str:
+        return f"Flatten({f'name={self.name!r}' if self.name else ''})"
+
+
+@dataclass(frozen=True)
+class Function:
+    """Any function from node to node as a layer: "almost anything can be called a layer".
+
+    >>> Function(abs_then_double := lambda x: x * 2.0, name="double").name
+    'double'
+    """
+
+    function: Callable[[Node], Node]
+    name: str = ""
+
+    def __call__(self, x: Node) -> Node:
+        """What the function makes of x."""
+        called = getattr(self.function, "__name__", "function").lower()
+        with place(self, called if called.isidentifier() else "function", x) as here:
+            return here.gives(self.function(x))
+
+
+def as_layer(item: object) -> Layer:
+    """Layers as they are, functions and ops wrapped; anything else is refused."""
+    if isinstance(item, FunctionType | Op):
+        return Function(item)
+    if not callable(item) or isinstance(item, type):
+        raise OptionTypeError(
+            f"{item!r} was given as a layer", expected="a layer, or a function from node to node", remedy="write Dense(16)"
+        )
+    return item
+
+
+@dataclass(frozen=True, init=False)
+class Sequential:
+    """Layers one behind the other; any function from node to node is a layer too.
+
+    `input_shape` is the shape of one example where it is known in advance.
+
+    >>> Sequential(Dense(16, "relu"), Dense(10, "softmax"))
+    Sequential(Dense(16, 'relu'), Dense(10, 'softmax'))
+    """
+
+    layers: tuple[Layer, ...]
+    input_shape: Shape | None
+
+    def __init__(self, *layers: Layer, input_shape: Shape | None = None) -> None:
+        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        object.__setattr__(self, "input_shape", input_shape)
+
+    def __call__(self, x: Node) -> Node:
+        """The last layer's output."""
+        if self.input_shape is not None and x.shape[1:] != self.input_shape:
+            raise ShapeError(
+                f"the network was given examples of shape {x.shape[1:]}",
+                expected=f"{self.input_shape}, the first size of its description",
+                remedy=f"begin the network with {prod(x.shape[1:])}, or give it other data",
+            )
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        shape = [] if self.input_shape is None else [f"input_shape={self.input_shape}"]
+        return f"Sequential({', '.join([*map(repr, self.layers), *shape])})"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Free wiring: a function of named inputs. The columns of the data are dealt out to the inputs in order.
+
+    >>> shared = Dense(8, "tanh")
+    >>> two_eyes = Network(lambda left, right: shared(left) + shared(right), inputs={"left": (2,), "right": (2,)})
+
+    Here `shared` is one layer used twice, so its weights are shared; data for this network has 2 + 2 columns.
+    """
+
+    wiring: Callable[..., Node]
+    inputs: Mapping[str, Shape]
+    name: str = ""
+
+    def __call__(self, x: Node) -> Node:
+        """The node that the wiring makes of x (batch, sum of the inputs' sizes)."""
+        sizes = [prod(shape) for shape in self.inputs.values()]
+        if x.type.ndim != 2 or x.shape[1] != sum(sizes):
+            drawn = " + ".join(f"{name} {size}" for name, size in zip(self.inputs, sizes, strict=True))
+            raise ShapeError(
+                f"the network was given {x.type!r}",
+                expected=f"(batch, {sum(sizes)}): {drawn} columns",
+                remedy="give data with as many columns as all inputs together",
+            )
+        parts: dict[str, Node] = {}
+        start = 0
+        for (name, shape), size in zip(self.inputs.items(), sizes, strict=True):
+            part = ops.slice_axis(x, 1, start, start + size)
+            parts[name] = ops.reshape(part, shape=(x.shape[0], *shape)).named(name)
+            start += size
+        return self.wiring(**parts)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example."""
+        return (sum(prod(shape) for shape in self.inputs.values()),)

@@ -1,0 +1,424 @@
+"""Losses: a number for each example, averaged over the batch, as a sum of named terms whose formula prints its factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from chainrule import ops
+from chainrule.errors import LossError, OptionError, ShapeError
+from chainrule.graph import Node, constant, scope
+from chainrule.nn.activations import log_softmax, sigmoid_input, softmax_input
+from chainrule.nn.build import Parameter
+from chainrule.spelling import suggest
+
+TargetKind: TypeAlias = Literal["values", "labels", "margin"]
+"""What a loss compares with: numbers in the output's shape, class labels (batch,), or either, by the number of outputs."""
+
+
+class Loss(Protocol):
+    """One term of the objective that compares outputs with targets."""
+
+    @property
+    def name(self) -> str:
+        """The term's name in curves and files."""
+        ...
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example, with its factor."""
+        ...
+
+    @property
+    def target(self) -> TargetKind:
+        """What it compares with."""
+        ...
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example, shape (batch,)."""
+        ...
+
+
+class _Addable:
+    """Terms add up to an objective."""
+
+    def __add__(self, other: Any) -> Objective:
+        return Objective(_terms(self)) + other
+
+
+def _terms(item: Any) -> tuple[Any, ...]:
+    return item.terms if isinstance(item, Objective) else (item,)
+
+
+def _same_shape(name: str, output: Node, target: Node) -> None:
+    if output.shape == target.shape:
+        return
+    column = output.shape == (*target.shape, 1)
+    raise ShapeError(
+        f"{name} was given an output {output.type!r} and a target {target.type!r}\n"
+        f"      output {output.shape}\n      target {target.shape}",
+        expected="one shape for both; a prediction is never broadcast against a target",
+        remedy="give the targets as a column, y.reshape(-1, 1)"
+        if column
+        else "end the network with as many units as the target has numbers",
+    )
+
+
+def _per_example(entries: Node, *, mean: bool = False) -> Node:
+    """Entries (batch, ...) summed, or averaged, over all axes but the first."""
+    axes = tuple(range(1, entries.type.ndim))
+    return ops.mean(entries, axes) if mean else ops.sum(entries, axes)
+
+
+def _refuse_squashed(name: str, output: Node, instead: str) -> None:
+    for found, function in ((softmax_input(output), "softmax"), (sigmoid_input(output), "sigmoid")):
+        if found is not None:
+            raise LossError(
+                f"{name} wants logits, and was given the output of {function} (layer {output.scope or 'unknown'}, {output.type!r})",
+                expected=f"the pre-activation z; {function} is part of this loss and would be applied twice",
+                remedy=f'write loss="{instead}", or make the last layer linear',
+            )
+
+
+@dataclass(frozen=True)
+class SquaredError(_Addable):
+    """Σ_j (a_j − y_j)², or the mean over j, with or without ½: four losses, four names.
+
+    >>> SquaredError(mean=False, half=True).formula
+    '½·Σ_j (a_j − y_j)²'
+    """
+
+    mean: bool = True
+    half: bool = False
+    target: TargetKind = "values"
+
+    @property
+    def name(self) -> str:
+        """half_ if halved, mean_ if averaged."""
+        return f"{'half_' if self.half else ''}{'mean_' if self.mean else ''}squared_error"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return f"{'½·' if self.half else ''}{'1/k·' if self.mean else ''}Σ_j (a_j − y_j)²"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k)."""
+        _same_shape(self.name, output, target)
+        difference = output - target
+        squares = _per_example(difference * difference, mean=self.mean)
+        return squares * 0.5 if self.half else squares
+
+
+@dataclass(frozen=True)
+class EuclideanDistance(_Addable):
+    """√Σ_j (a_j − y_j)²: how far the prediction is from the target; where it is 0 its derivative is taken as 0."""
+
+    name: str = "euclidean_distance"
+    formula: str = "√Σ_j (a_j − y_j)²"
+    target: TargetKind = "values"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k)."""
+        _same_shape(self.name, output, target)
+        difference = output - target
+        squares = _per_example(difference * difference)
+        here = ops.equal(squares, 0.0)
+        return ops.select(here, 0.0, ops.sqrt(ops.select(here, 1.0, squares)))
+
+
+@dataclass(frozen=True)
+class AbsoluteError(_Addable):
+    """Σ_j |a_j − y_j|, or the mean over j; at 0 its derivative is taken as 0."""
+
+    mean: bool = True
+    target: TargetKind = "values"
+
+    @property
+    def name(self) -> str:
+        """mean_ if averaged."""
+        return f"{'mean_' if self.mean else ''}absolute_error"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return f"{'1/k·' if self.mean else ''}Σ_j |a_j − y_j|"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k)."""
+        _same_shape(self.name, output, target)
+        return _per_example(ops.absolute(output - target), mean=self.mean)
+
+
+@dataclass(frozen=True)
+class Huber(_Addable):
+    """½·d² for |d| ≤ delta, delta·(|d| − ½·delta) beyond, mean over j. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
+
+    delta: float = 1.0
+    name: str = "huber"
+    target: TargetKind = "values"
+
+    def __post_init__(self) -> None:
+        if not self.delta > 0:
+            raise OptionError(f"Huber delta {self.delta}", expected="a number above 0", remedy="write for example Huber(1.0)")
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return f"1/k·Σ_j (½·d_j² if |d_j| ≤ {self.delta:g} else {self.delta:g}·(|d_j| − ½·{self.delta:g})), d = a − y"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k)."""
+        _same_shape(self.name, output, target)
+        size = ops.absolute(output - target)
+        inside = ops.minimum(size, self.delta)
+        # With c = min(|d|, delta) both branches are c·(|d| − ½c).
+        return _per_example(inside * (size - inside * 0.5), mean=True)
+
+
+def _label_shapes(name: str, output: Node, target: Node) -> None:
+    if output.type.ndim != 2 or output.shape[1] < 2 or target.shape != output.shape[:1] or target.type.is_float:
+        raise ShapeError(
+            f"{name} was given an output {output.type!r} and a target {target.type!r}",
+            expected="outputs (batch, classes) with two classes or more, and whole-number labels (batch,)",
+            remedy="end the network with one unit to a class; give labels 0 ... classes − 1",
+        )
+
+
+def _picked(rows: Node, labels: Node) -> Node:
+    """In each row the entry at the label."""
+    return ops.sum(rows * ops.one_hot(labels, classes=rows.shape[1], dtype=rows.dtype), 1)
+
+
+@dataclass(frozen=True)
+class CrossEntropy(_Addable):
+    """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
+
+    Computed from z either way, as log Σ exp(z_k) − z_label, so that no probability is rounded to 0; ∂/∂z = p − t.
+
+    >>> CrossEntropy(from_logits=True).name
+    'cross_entropy_from_logits'
+    """
+
+    from_logits: bool = False
+    target: TargetKind = "labels"
+
+    @property
+    def name(self) -> str:
+        """cross_entropy, or cross_entropy_from_logits."""
+        return f"cross_entropy{'_from_logits' if self.from_logits else ''}"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return "−log softmax(z)_label" if self.from_logits else "−log a_label, a = softmax(z)"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output (batch, classes), target (batch,) labels."""
+        _label_shapes(self.name, output, target)
+        if self.from_logits:
+            _refuse_squashed(self.name, output, "cross_entropy")
+            logits = output
+        else:
+            logits = _require(softmax_input(output), self.name, output, "softmax")
+        return ops.negative(_picked(log_softmax(logits), target))
+
+
+def _require(logits: Node | None, name: str, output: Node, function: str) -> Node:
+    if logits is None:
+        raise LossError(
+            f"{name} wants probabilities from a {function} layer, and was given {output!r} (layer {output.scope or 'unknown'})",
+            expected=f"a last layer with the activation {function}",
+            remedy=f'write Dense(units, "{function}") as the last layer, or loss="{name}_from_logits" for a linear one',
+        )
+    return logits
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(_Addable):
+    """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
+
+    Computed from z either way, as log(1 + exp(z)) − y·z; ∂/∂z = p − y.
+    """
+
+    from_logits: bool = False
+    target: TargetKind = "values"
+
+    @property
+    def name(self) -> str:
+        """binary_cross_entropy, or binary_cross_entropy_from_logits."""
+        return f"binary_cross_entropy{'_from_logits' if self.from_logits else ''}"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return f"−Σ_j [y_j·log p_j + (1 − y_j)·log(1 − p_j)], p = {'σ(z)' if self.from_logits else 'a = σ(z)'}"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k), targets in [0, 1]."""
+        _same_shape(self.name, output, target)
+        if self.from_logits:
+            _refuse_squashed(self.name, output, "binary_cross_entropy")
+            logits = output
+        else:
+            logits = _require(sigmoid_input(output), self.name, output, "sigmoid")
+        return _per_example(ops.softplus(logits) - target * logits)
+
+
+def _margin(name: str, output: Node, target: Node) -> Node:
+    """How far the right answer leads: y·z with y = ±1 for one output, z_label − max of the others for several."""
+    if output.shape == (output.shape[0], 1) and target.shape == output.shape:
+        return ops.reshape(output * (target * 2.0 - 1.0), shape=output.shape[:1])
+    _label_shapes(name, output, target)
+    right = ops.one_hot(target, classes=output.shape[1], dtype=output.dtype)
+    others = ops.select(ops.greater(right, 0.0), constant(-1e30, output.dtype), output)
+    return ops.sum(right * output, 1) - ops.max(others, 1)
+
+
+@dataclass(frozen=True)
+class Hinge(_Addable):
+    """max(0, 1 − margin). Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001)."""
+
+    name: str = "hinge"
+    formula: str = "max(0, 1 − m), m = ±z for one output, z_label − max of the others for several"
+    target: TargetKind = "margin"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
+        return ops.relu(1.0 - _margin(self.name, output, target))
+
+
+@dataclass(frozen=True)
+class PerceptronLoss(_Addable):
+    """max(0, −margin): nothing to learn from what is right. Source: F. Rosenblatt, Psychological Review 65, 386 (1958)."""
+
+    name: str = "perceptron"
+    formula: str = "max(0, −m), m = ±z for one output, z_label − max of the others for several"
+    target: TargetKind = "margin"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
+        return ops.relu(ops.negative(_margin(self.name, output, target)))
+
+
+# ---- penalties
+
+
+@dataclass(frozen=True)
+class L2(_Addable):
+    """factor·Σ w² over all weights (biases left out, unless `biases`)."""
+
+    factor: float
+    biases: bool = False
+    name: str = "l2"
+
+    @property
+    def formula(self) -> str:
+        """The formula, with the factor as given: no hidden ½."""
+        return f"{self.factor:g}·Σ w²"
+
+    def __call__(self, weight: Node) -> Node:
+        """The penalty of one parameter, a scalar."""
+        return ops.sum(weight * weight) * self.factor
+
+
+@dataclass(frozen=True)
+class L1(_Addable):
+    """factor·Σ |w| over all weights (biases left out, unless `biases`)."""
+
+    factor: float
+    biases: bool = False
+    name: str = "l1"
+
+    @property
+    def formula(self) -> str:
+        """The formula, with the factor as given."""
+        return f"{self.factor:g}·Σ |w|"
+
+    def __call__(self, weight: Node) -> Node:
+        """The penalty of one parameter, a scalar."""
+        return ops.sum(ops.absolute(weight)) * self.factor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
+
+    >>> print((CrossEntropy() + L2(1e-4)).formula)
+    C = 1/B·Σ_batch(−log a_label, a = softmax(z)) + 0.0001·Σ w²
+    """
+
+    terms: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.losses:
+            raise OptionError(
+                "an objective without a loss", expected="one loss or more", remedy="write CrossEntropy() + L2(1e-4)"
+            )
+        names = [term.name for term in self.terms]
+        if len(set(names)) < len(names):
+            raise OptionError(
+                f"terms {names}", expected="a name of its own for each term", remedy="combine equal terms into one"
+            )
+
+    def __add__(self, other: Any) -> Objective:
+        return Objective(self.terms + _terms(other))
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """The terms that compare outputs with targets."""
+        return tuple(term for term in self.terms if not isinstance(term, L1 | L2))
+
+    @property
+    def penalties(self) -> tuple[L1 | L2, ...]:
+        """The terms that look at parameters only."""
+        return tuple(term for term in self.terms if isinstance(term, L1 | L2))
+
+    @property
+    def formula(self) -> str:
+        """The whole formula, B being the number of examples in the batch."""
+        parts = [f"1/B·Σ_batch({loss.formula})" for loss in self.losses] + [penalty.formula for penalty in self.penalties]
+        return f"C = {' + '.join(parts)}"
+
+    def per_example(self, output: Node, targets: Mapping[str, Node]) -> dict[str, Node]:
+        """For each loss by name its numbers (batch,); `targets` holds one node to a target kind."""
+        with scope("loss"):
+            return {loss.name: loss(output, targets[loss.target]) for loss in self.losses}
+
+    def penalty_terms(self, parameters: Mapping[str, Parameter]) -> dict[str, Node]:
+        """For each penalty by name its scalar."""
+        with scope("loss"):
+            return {penalty.name: _penalty(penalty, parameters) for penalty in self.penalties}
+
+
+def _penalty(penalty: L1 | L2, parameters: Mapping[str, Parameter]) -> Node:
+    weights = [item.node for item in parameters.values() if penalty.biases or item.node.type.ndim > 1]
+    if not weights:
+        raise OptionError(f"{penalty.name} on a network without weights", expected="weights", remedy="leave the penalty out")
+    total = penalty(weights[0])
+    for weight in weights[1:]:
+        total = total + penalty(weight)
+    return total
+
+
+LOSSES: dict[str, Any] = {
+    loss.name: loss
+    for loss in (
+        *(SquaredError(mean, half) for mean in (True, False) for half in (False, True)),
+        EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), CrossEntropy(), CrossEntropy(from_logits=True),
+        BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True), Hinge(), PerceptronLoss(),
+    )
+}  # fmt: skip
+"""Every loss by its name."""
+
+
+def objective(loss: object) -> Objective:
+    """The objective that a name, a loss or a sum of terms stands for."""
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise OptionError(
+                f"loss {loss!r}", expected=f"one of {', '.join(LOSSES)}", remedy=suggest(loss, LOSSES, "choose one of these")
+            )
+        loss = LOSSES[loss]
+    return loss if isinstance(loss, Objective) else Objective((loss,))
