@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 
 class ChainruleError(Exception):
     """What happened (with values), what was expected, what to do: three questions, answered in every message.
@@ -69,8 +72,23 @@ class MissingFileError(ChainruleError, FileNotFoundError):
     """A file or run folder that is not there."""
 
 
+@dataclass(frozen=True)
+class NonFinitePlace:
+    """Where a number that is not finite appeared; `example` is its index in the training part, where there is one."""
+
+    node: str
+    step: int
+    batch: int
+    epoch: int
+    replica: int
+    example: int | None
+
+
 class NonFiniteError(ChainruleError, ArithmeticError):
-    """A NaN or an infinity appeared in training."""
+    """A NaN or an infinity appeared in training: `place` says where, `state` holds the arrays just before that step, by name."""
+
+    place: NonFinitePlace | None = None
+    state: Mapping[str, object] | None = None
 
 
 class MissingPackageError(ChainruleError, ImportError):

@@ -1,16 +1,39 @@
-"""Near names for a misspelt one."""
+"""Finds the word that was probably meant, for the remedies in error messages."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known word nearest to a misspelt one as a question with a leading space, or nothing.
+
+    >>> did_you_mean("mnits", ["moons", "mnist"])
+    " did you mean 'mnist'?"
+    >>> did_you_mean("zebra", ["moons", "mnist"])
+    ''
+    """
+    by_lower_case = {name.casefold(): name for name in known}
+    nearest = get_close_matches(word.casefold(), by_lower_case, n=1, cutoff=0.6)
+    return f" did you mean {by_lower_case[nearest[0]]!r}?" if nearest else ""
+
+
+def listed(names: Iterable[str], *, most: int = 12) -> str:
+    """Names in quotes with commas between, cut short after `most` of them.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "'a', 'b', ... (3 in all)"
+    """
+    everything = list(names)
+    shown = ", ".join(repr(name) for name in everything[:most])
+    return shown if len(everything) <= most else f"{shown}, ... ({len(everything)} in all)"
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
     """The words to end an error message with: the nearest known name, or `otherwise`.
 
     >>> suggest("sigmiod", ["sigmoid", "tanh"], "choose one of these")
-    'did you mean sigmoid?'
+    "did you mean 'sigmoid'?"
     """
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f"did you mean {near[0]}?" if near else otherwise
+    return did_you_mean(name, known).strip() or otherwise

@@ -1,0 +1,61 @@
+"""Data: examples with their meaning, from arrays, tables, files, the built-in digits or a known law."""
+
+from __future__ import annotations
+
+from chainrule.data.archives import read_npz
+from chainrule.data.arrays import Options, from_arrays
+from chainrule.data.catalogue import BUILT_IN, load
+from chainrule.data.columns import Column, Columns, Table
+from chainrule.data.csv_file import read_table
+from chainrule.data.dataset import Dataset
+from chainrule.data.digits import mnist
+from chainrule.data.examples import Example, Examples
+from chainrule.data.frame import as_table
+from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
+from chainrule.data.idx import read_idx
+from chainrule.data.scaling import Scaling
+from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
+from chainrule.data.tables import from_dataframe, from_table, read_csv
+
+__all__ = [
+    # what data are
+    "Example",
+    "Examples",
+    "Dataset",
+    "Scaling",
+    "Column",
+    "Columns",
+    "Table",
+    # where they come from
+    "from_arrays",
+    "read_csv",
+    "read_npz",
+    "read_idx",
+    "from_dataframe",
+    "from_table",
+    "read_table",
+    "as_table",
+    "load",
+    "Options",
+    # how they are dealt out
+    "Split",
+    "Parts",
+    "RandomSplit",
+    "StratifiedSplit",
+    "GroupSplit",
+    "TimeSplit",
+    "duplicates",
+    # built in
+    "BUILT_IN",
+    "mnist",
+    "and_gate",
+    "xor",
+    "blobs",
+    "circles",
+    "ring",
+    "moons",
+    "spirals",
+    "curve",
+    "Curve",
+    "CURVES",
+]

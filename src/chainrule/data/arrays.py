@@ -1,0 +1,178 @@
+"""Makes a data set from arrays: finds the classes, splits, learns the scalings from the training part, looks for duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule.data.columns import Columns
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Array, Examples, as_array, as_inputs
+from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
+from chainrule.spelling import did_you_mean, listed
+from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit, duplicate_note
+from chainrule.data.targets import Task, read_targets
+from chainrule.errors import OptionError
+
+
+class Options(TypedDict, total=False):
+    """What every maker of data sets takes beside the data; all have defaults, described in `from_arrays`."""
+
+    name: str
+    task: Task | None
+    split: Split | None
+    scaling: Scaling | ScalingChoice | None
+    target_scaling: Scaling | ScalingChoice
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the numbers of a data set mean: names of classes and features, the table behind them, what was noticed."""
+
+    classes: tuple[str, ...] | None
+    features: tuple[str, ...] | None = None
+    columns: Columns | None = None
+    notes: tuple[str, ...] = ()
+
+
+def from_arrays(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    test: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    features: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    **options: Unpack[Options],
+) -> Dataset:
+    """A data set from inputs `x` of shape (n, features...) and targets `y`; x of shape (n,) becomes (n, 1).
+
+    Whole numbers, texts and truth values of shape (n,) in `y` are classes, named by their distinct values in order; with
+    `classes`, whole numbers are indices into those names. Floats of shape (n, k) are numbers to fit; here, and nowhere else,
+    shape (n,) becomes (n, 1). `test` and `validation` are further pairs (x, y) that stand apart already.
+
+    Options:
+
+    - `name`, `source`, `licence`: texts that are kept with the data;
+    - `task`: "regression" to fit whole numbers, "classification" for whole numbers stored as floats;
+    - `split`: a RandomSplit, StratifiedSplit, GroupSplit or TimeSplit; by default a fifth of the examples, in each class if
+      there are classes, is the test part. It cannot be given beside `test` or `validation`;
+    - `scaling` of the inputs: "standardise", "minmax", "none" or a Scaling; by default Scaling(0, 1/255) for uint8 (images),
+      else "standardise";
+    - `target_scaling` of the numbers to fit: likewise, by default "standardise".
+
+    Raises DataError, DtypeError, ShapeError or OptionError with the place of the mistake.
+
+    >>> data = from_arrays([[1.0], [2.0], [3.0], [4.0], [5.0]], ["low", "low", "low", "high", "high"], name="levels")
+    >>> data
+    Dataset('levels': 4 train, 1 test; inputs (1,) float64; 2 classes)
+    >>> data.classes
+    ('high', 'low')
+    """
+    check_options(options, ("test", "validation", "features", "classes"))
+    given = [(x, y), *(pair for pair in (validation, test) if pair is not None)]
+    inputs = [_with_features(as_inputs(part_x)) for part_x, _ in given]
+    targets = read_targets([as_array(part_y, "y") for _, part_y in given], options.get("task"), classes)
+    whole, *apart = [Examples(*pair) for pair in zip(inputs, targets.parts, strict=True)]
+    meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
+    if not apart:
+        return assemble(whole, choose_split(options, whole.y).parts(whole.y), meaning, options)
+    if options.get("split") is not None:
+        raise OptionError(
+            f"split={options.get('split')!r} is given beside test or validation examples",
+            expected="either a split or parts that stand apart already",
+            remedy="leave split out",
+        )
+    named = iter(apart)
+    return finish(
+        whole,
+        next(named) if validation is not None else None,
+        next(named) if test is not None else None,
+        meaning,
+        options,
+    )
+
+
+def check_options(options: Options, own: Sequence[str] = ()) -> None:
+    """OptionError for a keyword that is none of the Options; `own` are further ones that the maker takes.
+
+    Python itself lets any keyword into `**options`, so a misspelt one would have no effect.
+
+    >>> check_options({"scalling": "none"})
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.OptionError: there is no option 'scalling'
+      expected: one of 'name', 'task', 'split', 'scaling', 'target_scaling', 'source', 'licence'
+      to mend it: check the spelling; did you mean 'scaling'?
+    """
+    known = [*own, *Options.__annotations__]
+    for option in options:
+        if option not in known:
+            raise OptionError(
+                f"there is no option {option!r}",
+                expected=f"one of {listed(known)}",
+                remedy=f"check the spelling;{did_you_mean(option, known) or ' each option is described with from_arrays'}",
+            )
+
+
+def choose_split(options: Options, y: Array) -> Split:
+    """The split that the options ask for; by default a stratified one for labels and a random one for numbers."""
+    return options.get("split") or (StratifiedSplit() if y.ndim == 1 else RandomSplit())
+
+
+def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
+    """The data set of examples that are dealt out to parts by index."""
+    return finish(
+        examples[parts.train],
+        examples[parts.validation] if len(parts.validation) else None,
+        examples[parts.test] if len(parts.test) else None,
+        meaning,
+        options,
+    )
+
+
+def finish(train: Examples, validation: Examples | None, test: Examples | None, meaning: Meaning, options: Options) -> Dataset:
+    """The data set of parts that stand apart: checked, scalings learned from the training part, duplicates noted."""
+    unscaled = Dataset(
+        options.get("name", "arrays"),
+        train,
+        validation,
+        test,
+        classes=meaning.classes,
+        features=meaning.features,
+        columns=meaning.columns,
+    )
+    # Only now is it known that all numbers are finite and of one shape, so that a scaling can be learned.
+    default = Scaling(0, 1 / 255) if train.x.dtype == np.uint8 else "standardise"
+    choice = options.get("target_scaling", "standardise")
+    return Dataset(
+        unscaled.name,
+        train,
+        validation,
+        test,
+        scaling=choose_scaling(options.get("scaling") or default, train.x),
+        target_scaling=None if meaning.classes is not None or choice == "none" else choose_scaling(choice, train.y),
+        classes=meaning.classes,
+        features=meaning.features,
+        columns=meaning.columns,
+        source=options.get("source", unscaled.source),
+        licence=options.get("licence", unscaled.licence),
+        notes=(*meaning.notes, *_duplicate_notes(unscaled)),
+    )
+
+
+def _duplicate_notes(data: Dataset) -> list[str]:
+    pairs = combinations(data.parts(), 2)
+    notes = [duplicate_note(later, held_out.x, earlier, known.x) for (earlier, known), (later, held_out) in pairs]
+    return [note for note in notes if note is not None]
+
+
+def _with_features(x: Array) -> Array:
+    return x[:, None] if x.ndim == 1 else x

@@ -1,0 +1,96 @@
+"""Finds a data set by one word, a built-in name or the path of a file: the door that the command line uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.archives import read_npz
+from chainrule.data.csv_file import read_table
+from chainrule.data.dataset import Dataset
+from chainrule.data.digits import mnist
+from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
+from chainrule.spelling import did_you_mean, listed
+from chainrule.data.tables import read_csv
+from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
+
+BUILT_IN: dict[str, Callable[..., Dataset]] = {
+    "mnist": mnist,
+    "and": and_gate,
+    "xor": xor,
+    "blobs": blobs,
+    "circles": circles,
+    "ring": ring,
+    "moons": moons,
+    "spirals": spirals,
+    "curve": curve,
+}
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def load(name_or_path: str | Path, *, target: str | None = None, **options: Any) -> Dataset:
+    """The built-in data set of that name, or the data in a .csv, .tsv, .txt or .npz file.
+
+    `target` names the column of a table to predict. Options go to the maker: `n`, `noise`, `seed` and so on for built-in sets,
+    those of `read_csv` and `read_npz` for files. Raises OptionError for an unknown name or option, ColumnError for a table
+    without a target, MissingFileError, FileFormatError, and the errors of the makers.
+
+    >>> load("xor")
+    Dataset('xor': 4 train; inputs (2,) float64; 2 classes)
+    >>> load("mnits")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.OptionError: there is no data set 'mnits'
+      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', or a .csv or .npz file
+      to mend it: check the spelling; did you mean 'mnist'?
+    """
+    text, path = str(name_or_path), Path(name_or_path)
+    settled: dict[str, Any] = options if target is None else {"target": target, **options}
+    if text in BUILT_IN:
+        _check_options(text, settled)
+        return BUILT_IN[text](**settled)
+    if path.suffix.lower() == ".npz":
+        return read_npz(path, **settled)
+    if path.suffix.lower() in _TABLES:
+        if target is None:
+            raise _no_target(path)
+        return read_csv(path, target=target, **options)
+    raise _unknown(text, path)
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
+    """OptionError for an option that the maker of the built-in set does not take."""
+    known = list(inspect.signature(BUILT_IN[name]).parameters)
+    for option in options:
+        if option not in known:
+            raise OptionError(
+                f"{name} takes no option {option!r}",
+                expected=f"one of {listed(known)}",
+                remedy=f"leave it out;{did_you_mean(option, known) or ' each option is described with its maker'}",
+            )
+
+
+def _no_target(path: Path) -> ColumnError:
+    names = listed(read_table(path).columns)
+    return ColumnError(
+        f"no target is named for {path}",
+        expected=f"the name of the column to predict, one of {names}",
+        remedy="add target=..., on the command line --target NAME",
+    )
+
+
+def _unknown(text: str, path: Path) -> OptionError | FileFormatError | MissingFileError:
+    """The error for a word that is neither a built-in name nor a readable file."""
+    known = f"{listed(BUILT_IN, most=20)}, or a .csv or .npz file"
+    if path.exists():
+        return FileFormatError(
+            f"{text} is neither a .csv nor an .npz file", expected=known, remedy="save the data as CSV or NPZ"
+        )
+    if path.suffix or len(path.parts) > 1:
+        return MissingFileError(
+            f"there is no file {text}", expected=known, remedy=f"check the spelling; relative paths start at {Path.cwd()}"
+        )
+    hint = did_you_mean(text, BUILT_IN) or " for a file, give its full name with the ending"
+    return OptionError(f"there is no data set {text!r}", expected=known, remedy=f"check the spelling;{hint}")

@@ -1,0 +1,179 @@
+"""A data set: examples in their parts, what their numbers and classes mean, and how inputs are scaled for a network."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from chainrule.data.columns import Columns
+from chainrule.data.examples import Array, Examples
+from chainrule.data.scaling import Scaling
+from chainrule.spelling import listed
+from chainrule.errors import DataError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples for training, validation and test, checked as a whole when made.
+
+    `scaling` maps the inputs, and `target_scaling` the float targets, to what a network sees; both are learned from the
+    training part alone, and the arrays here are kept unscaled. `classes` names the labels (None for numbers), `features` the
+    inputs, `columns` remembers the table that the data came from, `notes` are sentences about the data worth knowing.
+
+    Raises DataError for parts that do not fit together, an empty part, a label without a class and NaN or infinity;
+    ShapeError for a scaling or feature names that do not fit an example.
+
+    >>> gate = Dataset("and", Examples([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1]), classes=("no", "yes"))
+    >>> gate
+    Dataset('and': 4 train; inputs (2,) float64; 2 classes)
+    >>> gate.input_shape, gate.target_size, gate.task
+    ((2,), 2, 'classification')
+    """
+
+    name: str
+    train: Examples
+    validation: Examples | None = None
+    test: Examples | None = None
+    scaling: Scaling = Scaling.none()  # noqa: RUF009  (immutable, so it can be shared)
+    target_scaling: Scaling | None = None
+    classes: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
+    columns: Columns | None = None
+    source: str = "arrays in memory"
+    licence: str = "not stated"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._check_parts_agree()
+        self._check_names()
+        self._check_scalings()
+        for part, examples in self.parts():
+            self._check_numbers(part, "x", examples.x, self.features)
+            if self.classes is None:
+                self._check_numbers(part, "y", examples.y, None)
+            else:
+                self._check_labels(part, examples.y, self.classes)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(examples)} {part if part != 'training' else 'train'}" for part, examples in self.parts())
+        unit = "classes" if self.classes else "number to fit" if self.target_size == 1 else "numbers to fit"
+        return f"Dataset({self.name!r}: {sizes}; inputs {self.input_shape} {self.train.x.dtype}; {self.target_size} {unit})"
+
+    def parts(self) -> Iterator[tuple[str, Examples]]:
+        """The parts that there are, each with its word: "training", "validation", "test"."""
+        for part, examples in (("training", self.train), ("validation", self.validation), ("test", self.test)):
+            if examples is not None:
+                yield part, examples
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the input of one example."""
+        return self.train.x.shape[1:]
+
+    @property
+    def target_size(self) -> int:
+        """How many outputs a network needs: the number of classes, or of numbers per example."""
+        return len(self.classes) if self.classes is not None else self.train.y.shape[1]
+
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """Whether classes or numbers are to be predicted."""
+        return "regression" if self.classes is None else "classification"
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256, in hexadecimal, over the shapes, dtypes and bytes of all parts: the same on every machine."""
+        digest = hashlib.sha256()
+        for part, examples in self.parts():
+            for name, array in (("x", examples.x), ("y", examples.y)):
+                little_endian = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+                digest.update(f"{part} {name} {array.dtype.kind}{array.dtype.itemsize} {array.shape}\n".encode())
+                digest.update(little_endian.data if little_endian.size else b"")
+        return digest.hexdigest()
+
+    def _check_parts_agree(self) -> None:
+        for part, examples in self.parts():
+            if not len(examples):
+                raise DataError(
+                    f"the {part} part is empty", expected="at least one example", remedy="leave the part out (None)"
+                )
+            for name, array, first in (("x", examples.x, self.train.x), ("y", examples.y, self.train.y)):
+                if (array.shape[1:], array.dtype, array.ndim) != (first.shape[1:], first.dtype, first.ndim):
+                    raise DataError(
+                        f"{name} of the {part} part has examples of shape {array.shape[1:]} and dtype {array.dtype}, "
+                        f"{name} of the training part {first.shape[1:]} and {first.dtype}",
+                        expected="the same shape and dtype in all parts",
+                        remedy="prepare all parts in the same way",
+                    )
+
+    def _check_names(self) -> None:
+        if self.train.labelled != (self.classes is not None):
+            raise DataError(
+                "y holds labels and there are no class names"
+                if self.train.labelled
+                else "y holds numbers and there are class names",
+                expected="class names exactly where y holds labels",
+                remedy="let from_arrays(x, y) find the classes",
+            )
+        if self.classes is not None and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            raise DataError(
+                f"the classes are {listed(self.classes)}",
+                expected="at least two classes with different names",
+                remedy="check y: with one class there is nothing to learn",
+            )
+        if self.features is not None and self.input_shape != (len(self.features),):
+            raise ShapeError(
+                f"{len(self.features)} feature names are given for inputs of shape {self.input_shape}",
+                expected="one name for each feature of inputs of shape (features,)",
+                remedy="give as many names as features, or none",
+            )
+
+    def _check_scalings(self) -> None:
+        for name, scaling, shape in (
+            ("scaling", self.scaling, self.input_shape),
+            ("target_scaling", self.target_scaling, self.train.y.shape[1:]),
+        ):
+            if scaling is not None and not scaling.fits(shape):
+                raise ShapeError(
+                    f"{name} is made for shape {scaling.shape}, and an example has shape {shape}",
+                    expected=f"a scaling that broadcasts to {shape}",
+                    remedy="learn it from the training part: Scaling.standardise(x)",
+                )
+        if self.classes is not None and self.target_scaling is not None:
+            raise DataError(
+                "target_scaling is given for labels", expected="None for classes", remedy="leave target_scaling out"
+            )
+
+    @staticmethod
+    def _check_labels(part: str, y: Array, classes: tuple[str, ...]) -> None:
+        wrong = (y < 0) | (y >= len(classes))
+        if wrong.any():
+            index = int(wrong.argmax())
+            raise DataError(
+                f"label {y[index]} at example {index} of the {part} part",
+                expected=f"labels from 0 to {len(classes) - 1}, for the {len(classes)} classes {listed(classes)}",
+                remedy="correct the label, or give one class name per label; labels count from 0",
+            )
+
+    @staticmethod
+    def _check_numbers(part: str, name: str, values: Array, features: tuple[str, ...] | None) -> None:
+        # The sum of finite numbers is finite but for overflow, and takes no memory: only a suspicious sum is looked at closely.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if values.dtype.kind != "f" or math.isfinite(float(values.sum())):
+                return
+        wrong = ~np.isfinite(values)
+        if not wrong.any():
+            return
+        index, *rest = (int(place) for place in np.argwhere(wrong)[0])
+        feature = repr(features[rest[0]]) if features else ", ".join(str(place) for place in rest)
+        raise DataError(
+            f"{name} is {values[wrong][0]} at example {index} of the {part} part" + (f", feature {feature}" if rest else ""),
+            expected="finite numbers",
+            remedy="fill in or leave out such examples first; for tables see the option missing=...",
+        )

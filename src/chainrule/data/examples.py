@@ -1,0 +1,180 @@
+"""Examples: inputs and targets that belong together, as two read-only arrays of the same length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule.errors import DataError, DtypeError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One example: its input `x` of shape (features...), and its target `y`: a class label, or numbers of shape (k,)."""
+
+    x: Array
+    y: int | Array
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Examples:
+    """Inputs `x` of shape (n, features...) and targets `y`: int64 class labels of shape (n,), or numbers of shape (n, k).
+
+    uint8 inputs (images) stay uint8, float32 stays float32, all other numbers become float64. Both arrays are read-only; the
+    caller's own arrays stay as they were. An index gives an Example; a slice, a mask or an array of indices gives Examples.
+    Raises DataError if lengths or shapes do not fit, DtypeError for what is not a number.
+
+    >>> gate = Examples([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+    >>> len(gate), gate[3]
+    (4, Example(x=array([1., 1.]), y=1))
+    >>> gate[1:]
+    Examples(3 × (2,) float64, labels)
+    """
+
+    x: Array
+    y: Array
+
+    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
+        inputs, targets = as_inputs(x), _as_targets(as_array(y, "y"))
+        if len(inputs) != len(targets):
+            raise DataError(
+                f"x holds {len(inputs)} examples (shape {inputs.shape}) and y holds {len(targets)} (shape {targets.shape})",
+                expected="as many targets as inputs: both begin with the axis of the examples",
+                remedy="cut both to the same examples, in the same order",
+            )
+        object.__setattr__(self, "x", _read_only(inputs))
+        object.__setattr__(self, "y", _read_only(targets))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, which: int | np.integer[Any]) -> Example: ...
+    @overload
+    def __getitem__(self, which: slice | Sequence[int] | Array) -> Examples: ...
+    def __getitem__(self, which: int | np.integer[Any] | slice | Sequence[int] | Array) -> Example | Examples:
+        try:
+            if isinstance(which, (int, np.integer)):
+                return self._one(int(which))
+            chosen = which if isinstance(which, slice) else _as_index(which)
+            return Examples(self.x[chosen], self.y[chosen])
+        except IndexError as trouble:
+            raise DataError(
+                f"these {len(self)} examples have no example {which!r}",
+                expected=f"indices from 0 to {len(self) - 1}, or a mask of {len(self)} truth values",
+                remedy="count from 0",
+            ) from trouble
+
+    def __repr__(self) -> str:
+        targets = "labels" if self.labelled else f"targets {self.y.shape[1:]} {self.y.dtype}"
+        return f"Examples({len(self)} × {self.x.shape[1:]} {self.x.dtype}, {targets})"
+
+    @property
+    def labelled(self) -> bool:
+        """True if `y` holds class labels, False if it holds numbers."""
+        return self.y.ndim == 1
+
+    def _one(self, index: int) -> Example:
+        target: Array = self.y[index]
+        return Example(self.x[index], int(target) if self.labelled else target)
+
+
+def as_array(values: ArrayLike, what: str) -> Array:
+    """The values as a NumPy array with at least one axis; DataError for rows of unequal length or a lone number.
+
+    >>> as_array([[1], [2, 3]], "x")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.DataError: the rows of x differ in length
+      expected: every row of x with the same shape
+      to mend it: cut or fill the rows to one length
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as trouble:
+        raise DataError(
+            f"the rows of {what} differ in length",
+            expected=f"every row of {what} with the same shape",
+            remedy="cut or fill the rows to one length",
+        ) from trouble
+    if array.ndim == 0:
+        raise DataError(
+            f"{what} is {values!r}, a single value",
+            expected=f"{what} as an array whose first axis counts the examples",
+            remedy=f"put it into a list: [{values!r}]",
+        )
+    return array
+
+
+def as_inputs(x: ArrayLike) -> Array:
+    """Inputs as uint8 (images), float32 or float64, without a copy where the dtype already fits; DtypeError for others.
+
+    >>> as_inputs([True, False]).dtype, as_inputs(np.zeros(3, np.uint8)).dtype
+    (dtype('float64'), dtype('uint8'))
+    """
+    array = as_array(x, "x")
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "O":
+        return _numbers_of_objects(array)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"x has dtype {array.dtype}",
+            expected="real numbers",
+            remedy="encode texts as numbers first, or read a table with its column names: from_dataframe, read_csv",
+        )
+    return array.astype(_float_of(array.dtype), copy=False)
+
+
+def _as_targets(y: Array) -> Array:
+    if y.ndim == 1 and y.dtype.kind in "iu":
+        return y.astype(np.int64, copy=False)
+    if y.ndim == 2 and y.dtype.kind == "f":
+        return y.astype(_float_of(y.dtype), copy=False)
+    raise DataError(
+        f"y has shape {y.shape} and dtype {y.dtype}",
+        expected="whole numbers of shape (n,) for class labels, or floats of shape (n, k) for numbers",
+        remedy="write y[:, None].astype(float) for one number per example, or let from_arrays(x, y) do it",
+    )
+
+
+def _float_of(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
+    return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
+
+
+def _numbers_of_objects(array: Array) -> Array:
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as trouble:
+        raise DataError(
+            f"x is an array of Python objects that are not all numbers ({trouble})",
+            expected="an array of numbers",
+            remedy="read a table with its column names: from_dataframe, read_csv",
+        ) from trouble
+
+
+def _as_index(which: Sequence[int] | Array) -> Array:
+    index = as_array(which, "the index")
+    if index.ndim != 1 or (index.dtype.kind not in "biu" and index.size):
+        raise DataError(
+            f"the index has shape {index.shape} and dtype {index.dtype}",
+            expected="a number, a slice, or whole numbers or truth values of shape (m,)",
+            remedy="write examples[[0, 5, 7]]",
+        )
+    return index if index.size else index.astype(np.int64)
+
+
+def _read_only(array: Array) -> Array:
+    # A view has a flag of its own, so the caller's array stays writeable.
+    view = array.view()
+    view.flags.writeable = False
+    return view

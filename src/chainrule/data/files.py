@@ -1,0 +1,53 @@
+"""Reads a file of bounded size into memory: the first step of every reader in this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chainrule.errors import FileFormatError, MissingFileError
+
+
+def read_bounded(path: str | Path, *, max_bytes: int) -> bytes:
+    """The bytes of a regular file that holds at most `max_bytes` of them.
+
+    Raises MissingFileError if nothing is there, FileFormatError for a folder, a device, an unreadable or too large file.
+
+    >>> read_bounded("no/such/file.csv", max_bytes=100)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.MissingFileError: there is no file no/such/file.csv
+      expected: the path of an existing file
+      to mend it: check the spelling; relative paths start at ...
+    """
+    path = Path(path)
+    try:
+        return _content(path, max_bytes)
+    except OSError as trouble:
+        if isinstance(trouble, MissingFileError):
+            raise
+        raise FileFormatError(
+            f"{path} cannot be read: {trouble.strerror or trouble}",
+            expected="a file that this user may read",
+            remedy="check the path and its permissions",
+        ) from trouble
+
+
+def _content(path: Path, max_bytes: int) -> bytes:
+    if not path.exists():
+        raise MissingFileError(
+            f"there is no file {path}",
+            expected="the path of an existing file",
+            remedy=f"check the spelling; relative paths start at {Path.cwd()}",
+        )
+    # A pipe or a device could block or never end, so only regular files are opened.
+    if not path.is_file():
+        raise FileFormatError(f"{path} is not a regular file", expected="a file", remedy="name a file inside the folder")
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise FileFormatError(
+            f"{path} holds {path.stat().st_size} bytes",
+            expected=f"at most {max_bytes} bytes",
+            remedy="pass a larger max_bytes if the file is meant to be this large",
+        )
+    return content

@@ -1,0 +1,323 @@
+"""Splits: which examples train the network, which validate it, and which test it in the end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule.data.checks import check_whole
+from chainrule.data.columns import MISSING, to_numbers
+from chainrule.data.examples import Array, as_array
+from chainrule.errors import DataError, OptionError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Three arrays of int64 indices, each in rising order (in order of time for TimeSplit); together, each example once."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+class Split(Protocol):
+    """A rule that deals out examples."""
+
+    def parts(self, y: Array) -> Parts:
+        """The parts for examples with targets `y`: labels of shape (n,) or numbers of shape (n, k)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RandomSplit:
+    """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
+
+    A fraction above 0 gives at least one example. Raises OptionError for fractions that make no sense, DataError if there are
+    too few examples for all parts.
+
+    >>> RandomSplit(test=0.4, seed=1).parts(np.zeros((5, 1)))
+    Parts(train=array([1, 2, 3]), validation=array([], dtype=int64), test=array([0, 4]))
+    """
+
+    test: float = 0.2
+    validation: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_options(self.test, self.validation, self.seed)
+
+    def parts(self, y: Array) -> Parts:
+        """The parts; of `y` only the length is used."""
+        tests, validations = _sizes(len(y), self.test, self.validation)
+        return _cut(np.random.default_rng(self.seed).permutation(len(y)), tests, validations)
+
+
+@dataclass(frozen=True)
+class StratifiedSplit:
+    """Deals out at random, but so that each class has its share in every part, to within one example.
+
+    Each class keeps at least one example for training. Errors as for RandomSplit, and DataError if there are no classes.
+
+    >>> StratifiedSplit(test=0.5).parts(np.array([0, 0, 0, 0, 1, 1])).test
+    array([2, 3, 5])
+    """
+
+    test: float = 0.2
+    validation: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_options(self.test, self.validation, self.seed)
+
+    def parts(self, y: Array) -> Parts:
+        """The parts for labels `y`, whole numbers of shape (n,)."""
+        if y.ndim != 1 or y.dtype.kind not in "iu":
+            raise DataError(
+                f"StratifiedSplit was given targets of shape {y.shape} and dtype {y.dtype}",
+                expected="class labels, of shape (n,)",
+                remedy="use RandomSplit for targets that are numbers",
+            )
+        tests, validations = _sizes(len(y), self.test, self.validation)
+        order = np.random.default_rng(self.seed).permutation(len(y))
+        _, classes, counts = np.unique(y[order], return_inverse=True, return_counts=True)
+        for_test = _quota(counts, tests, counts - 1)
+        for_validation = _quota(counts, validations, counts - 1 - for_test)
+        if for_test.sum() < min(tests, 1) or for_validation.sum() < min(validations, 1):
+            raise _too_few(len(y), f"{len(counts)} classes and the parts training, validation and test")
+        # Within each class the order is still random: its first go to the test part, its next to the validation part.
+        place = _place_within(classes, counts)
+        part = np.where(place < for_test[classes], 2, np.where(place < (for_test + for_validation)[classes], 1, 0))
+        return Parts(*(np.sort(order[part == which]) for which in (0, 1, 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSplit:
+    """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
+
+    `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are dealt
+    out at random until a part holds its fraction of the examples, so parts can be a little larger than asked for.
+
+    >>> GroupSplit(["ann", "ann", "bob", "bob", "eve", "eve"], test=0.3).parts(np.zeros((6, 1))).test
+    array([2, 3])
+    """
+
+    groups: str | ArrayLike
+    test: float = 0.2
+    validation: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_options(self.test, self.validation, self.seed)
+
+    def parts(self, y: Array) -> Parts:
+        """The parts; of `y` only the length is used."""
+        names, group = np.unique(_per_example(self.groups, "groups", len(y)), return_inverse=True)
+        sizes = np.bincount(group)
+        wanted = _sizes(len(y), self.test, self.validation)
+        part_of = np.zeros(len(names), np.int64)
+        waiting = list(np.random.default_rng(self.seed).permutation(len(names)))
+        for part, size in ((2, wanted[0]), (1, wanted[1])):
+            while sizes[part_of == part].sum() < size:
+                if len(waiting) == 1:
+                    raise _too_few(len(y), f"all parts: there are only {len(names)} groups, and each must stay whole")
+                part_of[waiting.pop()] = part
+        return Parts(*(np.flatnonzero(part_of[group] == which) for which in (0, 1, 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class TimeSplit:
+    """Trains on the past and tests on the future: the latest examples are the test part, those before them validation.
+
+    `times` holds one value per example (numbers, datetime64 or ISO texts such as 2024-05-31), or is the name of a column of
+    the table (which is then no feature). Nothing is shuffled: each part is in order of time. Examples of the same time never
+    stand in two parts; a cut moves to the nearest change of time.
+
+    >>> TimeSplit([2020, 2023, 2021, 2022], test=0.25).parts(np.zeros((4, 1)))
+    Parts(train=array([0, 2, 3]), validation=array([], dtype=int64), test=array([1]))
+    """
+
+    times: str | ArrayLike
+    test: float = 0.2
+    validation: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_options(self.test, self.validation, 0)
+
+    def parts(self, y: Array) -> Parts:
+        """The parts; of `y` only the length is used."""
+        times = _as_times(_per_example(self.times, "times", len(y)))
+        order = np.argsort(times, kind="stable")
+        tests, validations = _sizes(len(y), self.test, self.validation)
+        last = _change_near(times[order], len(y) - tests, self.test)
+        first = _change_near(times[order][:last], last - validations, self.validation)
+        return Parts(order[:first], order[first:last], order[last:])
+
+
+def duplicates(x: Array, others: Array) -> int:
+    """How many examples of `x` stand also in `others`, with the same value in every feature (0.0 and −0.0 are the same).
+
+    >>> duplicates(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]))
+    1
+    """
+    known = set(_fingerprints(others))
+    return sum(fingerprint in known for fingerprint in _fingerprints(x))
+
+
+def duplicate_note(name: str, x: Array, other_name: str, others: Array) -> str | None:
+    """A sentence about the examples that stand in two parts, or None if there are none.
+
+    >>> duplicate_note("test", np.ones((2, 1)), "training", np.ones((5, 1)))
+    '2 of 2 test examples also stand in the training part'
+    """
+    count = duplicates(x, others)
+    if not count:
+        return None
+    return f"{count} of {len(x)} {name} examples also {'stands' if count == 1 else 'stand'} in the {other_name} part"
+
+
+def _fingerprints(x: Array) -> list[bytes]:
+    # A digest of 16 bytes per row: the rows themselves, as Python objects, would double the memory of a large set.
+    rows = np.ascontiguousarray(x if x.dtype.kind == "u" else x + 0.0).reshape(len(x), -1)
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+
+
+def _check_options(test: float, validation: float, seed: int) -> None:
+    if not (test >= 0 and validation >= 0 and test + validation < 1):
+        raise OptionError(
+            f"test={test}, validation={validation}",
+            expected="fractions from 0 up that leave something for training: their sum is below 1",
+            remedy="write test=0.2, validation=0.1",
+        )
+    check_whole("seed", seed, least=0)
+
+
+def _sizes(count: int, test: float, validation: float) -> tuple[int, int]:
+    """How many examples the test and validation parts get; DataError if none is left for training."""
+    tests, validations = (max(1, int(fraction * count + 0.5)) if fraction else 0 for fraction in (test, validation))
+    if count < 1 + min(tests, 1) + min(validations, 1):
+        raise _too_few(count, "all parts: each needs one at least")
+    while tests + validations >= count:  # both were rounded up: the larger gives one back to training
+        tests, validations = (tests - 1, validations) if tests > validations else (tests, validations - 1)
+    return tests, validations
+
+
+def _cut(order: Indices, tests: int, validations: int) -> Parts:
+    pieces = np.split(order, [tests, tests + validations])
+    return Parts(np.sort(pieces[2]), np.sort(pieces[1]), np.sort(pieces[0]))
+
+
+def _quota(counts: Indices, total: int, room: Indices) -> Indices:
+    """`total` dealt out to classes in proportion to their counts (largest remainders first), never beyond their room."""
+    # Python's integers: counts times total could leave int64, and a fraction in floating point could fall just below a whole.
+    shares = [divmod(count * total, int(counts.sum())) for count in counts.tolist()]
+    quota = np.minimum([whole for whole, _ in shares], room)
+    for which in sorted(range(len(shares)), key=lambda index: -shares[index][1]):
+        if quota.sum() < total and quota[which] < room[which]:
+            quota[which] += 1
+    return quota
+
+
+def _place_within(classes: Indices, counts: Indices) -> Indices:
+    """For each entry, how many entries of the same class stand before it."""
+    by_class = np.argsort(classes, kind="stable")
+    place = np.empty(len(classes), np.int64)
+    place[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place
+
+
+def _per_example(values: str | ArrayLike, what: str, count: int) -> Array:
+    if isinstance(values, str):
+        raise DataError(
+            f"{what}={values!r} names a column, and these arrays have no named columns",
+            expected=f"one value per example in {what}",
+            remedy=f"give the values themselves, or read a table that has the column {values!r}",
+        )
+    array = as_array(values, what)
+    if array.shape != (count,):
+        raise DataError(
+            f"{what} has shape {array.shape} and there are {count} examples",
+            expected=f"one value per example: shape ({count},)",
+            remedy="for a table, name the column instead: it follows when rows are left out",
+        )
+    _check_complete(array, what)
+    # Objects of mixed kinds have no order; their texts have one, and equal objects have equal texts.
+    return array if array.dtype.kind in "biufM" else array.astype(str)
+
+
+def _check_complete(array: Array, what: str) -> None:
+    values: list[Any] = array.tolist()
+    for index, value in enumerate(values):
+        # NaN alone differs from itself.
+        if value is None or value != value or str(value).casefold() in MISSING:
+            raise DataError(
+                f"{what} has the missing value {value!r} at example {index}",
+                expected="a value for every example",
+                remedy="fill it in or leave the example out",
+            )
+
+
+def _as_times(times: Array) -> Array:
+    """Times that sort in their order: numbers, or dates from ISO texts."""
+    if times.dtype.kind in "biufM":
+        return times
+    numbers, unreadable = to_numbers(tuple(times.tolist()))
+    if not unreadable.size:
+        return numbers
+    try:
+        return times.astype("datetime64[us]")
+    except ValueError as trouble:
+        raise DataError(
+            f"the times cannot be put in order ({trouble})",
+            expected="numbers, or ISO texts such as 2024-05-31 or 2024-05-31T12:00",
+            remedy="rewrite the dates in ISO form: year, month, day",
+        ) from trouble
+
+
+def _change_near(times: Array, cut: int, fraction: float) -> int:
+    """The cut moved to the nearest place where the time changes, so that no time stands on both sides."""
+    if not fraction:
+        return len(times)
+    changes = np.flatnonzero(times[1:] != times[:-1]) + 1
+    if not len(changes):
+        raise _too_few(len(times), "all parts: they all have the same time, and one time stays in one part")
+    return int(changes[np.abs(changes - cut).argmin()])
+
+
+def _too_few(count: int, purpose: str) -> DataError:
+    return DataError(
+        f"{count} examples are too few for {purpose}",
+        expected="at least one example, or one group or time, in each part that is asked for",
+        remedy="give more examples, or keep all for training: split=RandomSplit(test=0)",
+    )
+
+
+def split_column(split: Split | None) -> str | None:
+    """The name of the table's column that a split goes by, or None if it needs none.
+
+    >>> split_column(GroupSplit("patient")), split_column(RandomSplit())
+    ('patient', None)
+    """
+    by: object = split.groups if isinstance(split, GroupSplit) else split.times if isinstance(split, TimeSplit) else None
+    return by if isinstance(by, str) else None
+
+
+def with_values(split: Split, values: Sequence[str | float]) -> Split:
+    """The split with the values of its column in place of the column's name; other splits as they are.
+
+    >>> with_values(TimeSplit("year", test=0.5), [2021, 2020])
+    TimeSplit(times=[2021, 2020], test=0.5, validation=0.0)
+    >>> with_values(RandomSplit(), [])
+    RandomSplit(test=0.2, validation=0.0, seed=0)
+    """
+    if isinstance(split, GroupSplit):
+        return GroupSplit(list(values), split.test, split.validation, split.seed)
+    if isinstance(split, TimeSplit):
+        return TimeSplit(list(values), split.test, split.validation)
+    return split

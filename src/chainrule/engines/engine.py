@@ -1,0 +1,91 @@
+"""What an engine is: it compiles a graph into a program, or a whole loop of steps into one that runs many per call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chainrule.errors import GraphError
+from chainrule.graph import Array, Graph
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A graph to be run step after step, and where each of its leaves comes from.
+
+    graphs: for each batch size the graph of one step; a shorter last batch is a second graph.
+    rows: input leaf → table; in each step the leaf is the table's rows that the order names.
+    state: leaves carried from step to step; a graph output of the same name is the next value, without one it stays.
+    scalars: input leaves with one number for each step: step count, learning rate.
+    records: outputs kept for each step.
+    stacked: outputs whose rows are laid one behind the other, step by step: predictions.
+    """
+
+    graphs: Mapping[int, Graph]
+    rows: Mapping[str, str]
+    state: tuple[str, ...] = ()
+    scalars: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    stacked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {*self.rows, *self.state, *self.scalars}
+        for size, graph in self.graphs.items():
+            unbound = sorted(graph.leaves.keys() - known)
+            missing = sorted({*self.records, *self.stacked} - graph.outputs.keys())
+            if unbound or missing:
+                raise GraphError(
+                    f"the step for batches of {size} has leaves {unbound} without a source and lacks outputs {missing}",
+                    expected="each leaf among rows, state or scalars, and each record among the outputs",
+                    remedy="name them in the Loop",
+                )
+
+
+@dataclass(frozen=True)
+class Results:
+    """What some steps left behind: `records` (replicas, steps, ...) and `stacked` (replicas, rows, ...), by output name."""
+
+    records: Mapping[str, Array]
+    stacked: Mapping[str, Array]
+
+
+class Program(Protocol):
+    """A compiled graph."""
+
+    def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
+        """The outputs by name for values of all leaves by name; the arrays are the caller's to keep."""
+        ...
+
+
+class LoopProgram(Protocol):
+    """A compiled loop over tables that were given when it was compiled."""
+
+    def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
+        """Runs len(sizes) steps and writes the new state into the arrays of `state`.
+
+        Shapes: state name → (replicas, ...); order (replicas, Σ sizes) int64, the rows in the order they are used; sizes (steps,)
+        int64, each a batch size of the loop; scalars name → (steps,). A row outside its table is a GraphError before any step.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Runs graphs. All engines give the numbers of the reference engine, within stated tolerances."""
+
+    @property
+    def name(self) -> str:
+        """The word that users choose it by."""
+        ...
+
+    def compile(self, graph: Graph) -> Program:
+        """A program for single calls."""
+        ...
+
+    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> LoopProgram:
+        """A program for many steps; `tables` maps names to arrays whose first axis is the rows."""
+        ...
+
+    def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
+        """`ops.epoch_order`, as fast as the engine can."""
+        ...

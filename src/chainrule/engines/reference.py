@@ -1,0 +1,216 @@
+"""The reference engine: NumPy, one node at a time, every value kept; its order and buffers are planned once, not at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.engines.engine import Engine, Loop, Results
+from chainrule.engines.kernels import VIEWS, Call, kernel
+from chainrule.errors import GraphError, OptionError
+from chainrule.graph import CONSTANT, Array, Graph, Node, conform, run_passes
+from chainrule.ops import PASSES, epoch_order
+
+
+class Plan:
+    """A graph bound to memory: a buffer for each node, and the list of calls that fills them.
+
+    Views (reshape, transpose, broadcast, slice) are taken once, here: as long as buffers stay where they are, so do they.
+    """
+
+    def __init__(self, graph: Graph, bound: Mapping[str, Array]) -> None:
+        self.graph = graph
+        self.values: dict[Node, Array] = {}
+        self.calls: list[Call] = []
+        for node in graph.nodes:
+            self.values[node] = self._buffer(node, bound)
+
+    def _buffer(self, node: Node, bound: Mapping[str, Array]) -> Array:
+        if node.op is CONSTANT:
+            return node.attributes["value"]
+        if node.is_leaf:
+            return bound[node.name]
+        inputs = [self.values[source] for source in node.inputs]
+        if node.op.name in VIEWS:
+            view = np.asarray(node.op.meaning(*inputs, **node.attributes))
+            if np.may_share_memory(view, inputs[0]):
+                return view
+        out = np.empty(node.shape, node.dtype)
+        self.calls.append(kernel(node, out, inputs))
+        return out
+
+    def run(self) -> None:
+        """Fills every buffer. (Overflow and NaN give no warning: they show in the values.)"""
+        for call in self.calls:
+            call()
+
+    def own_copy(self, node: Node, state: list[Array]) -> Array:
+        """The node's buffer; if it is a view of the state, a copy taken after all calls, for then the state is overwritten."""
+        value = self.values[node]
+        if not any(np.may_share_memory(value, array) for array in state):
+            return value
+        copy = np.empty(node.shape, node.dtype)
+        self.calls.append(lambda: np.copyto(copy, value))
+        return copy
+
+
+@dataclass(frozen=True)
+class ReferenceProgram:
+    """A graph, run by its plan."""
+
+    graph: Graph
+    simplified: Graph
+
+    def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
+        """The outputs by name; missing, unknown or misshapen values are errors."""
+        bound = {node.name: array for node, array in self.graph.bind(values).items()}
+        with np.errstate(all="ignore"):
+            plan = Plan(self.simplified, bound)
+            plan.run()
+        return {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
+
+
+class _Step:
+    """One replica's step for one batch size."""
+
+    def __init__(self, graph: Graph, loop: Loop, tables: Mapping[str, Array], state: Mapping[str, Array]) -> None:
+        inputs = {name: np.empty(node.shape, node.dtype) for name, node in graph.leaves.items() if name not in state}
+        self.plan = Plan(graph, {**inputs, **state})
+        self.gathers = [(tables[table], inputs[name]) for name, table in loop.rows.items() if name in inputs]
+        self.scalars = [(name, inputs[name]) for name in loop.scalars if name in inputs]
+        carried = list(state.values())
+        self.carry = [
+            (state[name], self.plan.own_copy(node, carried))
+            for name, node in graph.outputs.items()
+            if name in state and self.plan.values[node] is not state[name]
+        ]
+        self.records = [(name, self.plan.values[graph.outputs[name]]) for name in loop.records]
+        self.stacked = [(name, self.plan.values[graph.outputs[name]]) for name in loop.stacked]
+        self.calls = tuple(self.plan.calls)
+
+    def run(self, rows: Array, scalars: Mapping[str, Any], step: int) -> None:
+        for table, leaf in self.gathers:
+            # The rows were checked for the whole run; "clip" spares NumPy a second check and a copy.
+            np.take(table, rows, 0, leaf, "clip")
+        for name, leaf in self.scalars:
+            leaf[...] = scalars[name][step]
+        for call in self.calls:
+            call()
+
+    def commit(self) -> None:
+        """Writes the new state over the old."""
+        for target, value in self.carry:
+            np.copyto(target, value)
+
+
+class ReferenceLoop:
+    """A loop, run step by step and replica by replica."""
+
+    def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
+        self.loop, self.tables, self.replicas = loop, dict(tables), replicas
+        self.graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
+        self.state: list[dict[str, Array]] = []
+        self.steps: dict[tuple[int, int], _Step] = {}
+
+    def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
+        """See `LoopProgram.run`."""
+        self._check(state, order, sizes, scalars)
+        steps, total = len(sizes), int(np.sum(sizes, dtype=np.int64))
+        outputs = next(iter(self.graphs.values())).outputs
+        records = {n: np.empty((self.replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in self.loop.records}
+        stacked = {n: np.empty((self.replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in self.loop.stacked}
+        with np.errstate(all="ignore"):
+            for replica in range(self.replicas):
+                self._load(state, replica)
+                self._run_replica(replica, order[replica], sizes.tolist(), scalars, records, stacked)
+                for name, array in self.state[replica].items():
+                    state[name][replica] = array
+        return Results(records, stacked)
+
+    def _load(self, state: Mapping[str, Array], replica: int) -> None:
+        if len(self.state) == replica:
+            self.state.append({name: np.empty_like(state[name][replica]) for name in self.loop.state})
+        for name, array in self.state[replica].items():
+            np.copyto(array, state[name][replica])
+
+    def _run_replica(
+        self,
+        replica: int,
+        order: Array,
+        sizes: list[int],
+        scalars: Mapping[str, Array],
+        records: dict[str, Array],
+        stacked: dict[str, Array],
+    ) -> None:
+        start = 0
+        for number, size in enumerate(sizes):
+            step = self._step(replica, size)
+            step.run(order[start : start + size], scalars, number)
+            for name, value in step.records:
+                records[name][replica, number] = value
+            for name, value in step.stacked:
+                stacked[name][replica, start : start + size] = value
+            step.commit()
+            start += size
+
+    def _step(self, replica: int, size: int) -> _Step:
+        found = self.steps.get((replica, size))
+        if found is None:
+            found = self.steps[replica, size] = _Step(self.graphs[size], self.loop, self.tables, self.state[replica])
+        return found
+
+    def _check(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> None:
+        wrong = sorted(set(sizes.tolist()) - self.graphs.keys())
+        if wrong or order.shape != (self.replicas, int(sizes.sum())) or any(len(scalars[n]) != len(sizes) for n in self.loop.scalars):
+            raise GraphError(
+                f"a run of {len(sizes)} steps with an order of shape {order.shape} and batches of {wrong or sizes.tolist()[:3]}",
+                expected=f"an order ({self.replicas}, Σ sizes), batches of {sorted(self.graphs)}, a scalar of each name to a step",
+                remedy="check the arrays given to run",
+            )
+        rows = min((len(self.tables[table]) for table in self.loop.rows.values()), default=0)
+        if order.size and (order.min() < 0 or order.max() >= rows):
+            raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
+        some = next(iter(self.graphs.values()))
+        for name in self.loop.state:
+            if name in some.leaves:
+                type = some.leaves[name].type
+                conform(state[name], type.with_shape((self.replicas, *type.shape)), f"state {name}")
+
+
+class ReferenceEngine:
+    """Runs graphs by NumPy; the definition that every other engine is held to.
+
+    >>> from chainrule.graph import Graph, input_node
+    >>> x = input_node("x", (2,))
+    >>> program = ReferenceEngine().compile(Graph({"y": x * x}))
+    >>> program({"x": np.array([2.0, 3.0])})
+    {'y': array([4., 9.])}
+    """
+
+    name = "reference"
+
+    def compile(self, graph: Graph) -> ReferenceProgram:
+        """A program for single calls."""
+        return ReferenceProgram(graph, run_passes(graph, PASSES)[0])
+
+    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> ReferenceLoop:
+        """A program for many steps."""
+        return ReferenceLoop(loop, tables, replicas)
+
+    def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
+        """The order of the examples in an epoch; see `ops.epoch_order`."""
+        return epoch_order(seed, epoch, count)
+
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (ReferenceEngine(),)}
+"""Every engine by its name."""
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of this name."""
+    if name not in ENGINES:
+        raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
+    return ENGINES[name]

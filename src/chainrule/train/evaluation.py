@@ -1,0 +1,72 @@
+"""Evaluation: losses, accuracy and outputs of a set of examples at given weights, without training on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.data import Examples
+from chainrule.engines import Engine, LoopProgram
+from chainrule.graph import Array
+from chainrule.train.task import Task
+
+BATCH = 1000
+"""Rows in an evaluation batch: large enough that calls cost nothing, small enough to stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation found: by name ("loss", each term, "accuracy") one number to a replica, shape (replicas,); and the outputs.
+
+    `outputs`: (replicas, examples, ...), in the units of the data.
+    """
+
+    count: int
+    values: Mapping[str, Array]
+    outputs: Array
+
+
+def batch_sizes(count: int, batch: int) -> Array:
+    """The sizes of the batches that `count` examples are cut into; the last, shorter one is a batch. Shape (batches,), int64.
+
+    >>> batch_sizes(100, 32)
+    array([32, 32, 32,  4])
+    """
+    full, rest = divmod(count, batch)
+    return np.array([batch] * full + [rest] * (rest > 0), dtype=np.int64)
+
+
+class Evaluator:
+    """Evaluates a task's network on one set of examples, again and again."""
+
+    def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int) -> None:
+        self.task, self.replicas, self.count = task, replicas, len(examples)
+        self.examples = examples
+        self.sizes = batch_sizes(self.count, min(BATCH, self.count))
+        tables = {"x": examples.x, "y": examples.y}
+        self.program: LoopProgram = engine.compile_loop(task.evaluation_loop(set(self.sizes.tolist())), tables, replicas)
+        self.order = np.tile(np.arange(self.count), (replicas, 1))
+
+    def __call__(self, state: Mapping[str, Array]) -> Scores:
+        """The scores at these weights; penalties count as terms of the loss."""
+        results = self.program.run(state, self.order, self.sizes, {})
+        values: dict[str, Array] = {}
+        for name, record in results.records.items():
+            kind, _, term = name.partition(".")
+            values[term] = record.sum(axis=1, dtype=np.float64) / self.count if kind == "sum" else record[:, 0].astype(np.float64)
+        outputs = results.stacked["output"]
+        total = {"loss": np.sum(list(values.values()), axis=0)}
+        extra = {"accuracy": self._accuracy(outputs)} if self.task.data.classes is not None else {}
+        return Scores(self.count, {**total, **(values if len(values) > 1 else {}), **extra}, outputs)
+
+    def _accuracy(self, outputs: Array) -> Array:
+        return np.mean(decide(outputs, self.task.threshold) == self.examples.y, axis=1)
+
+
+def decide(outputs: Array, threshold: float) -> Array:
+    """The label that each row of outputs (..., k) stands for: the largest of several, or whether a single one is above the threshold."""
+    if outputs.shape[-1] == 1:
+        return (outputs[..., 0] > threshold).astype(np.int64)
+    return np.argmax(outputs, axis=-1)

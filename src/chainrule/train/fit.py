@@ -1,0 +1,167 @@
+"""`fit` trains a network, `resume` goes on with a saved run, `open_run` reads one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from chainrule.data import Dataset, from_arrays, load
+from chainrule.errors import DataError, OptionError, OptionTypeError
+from chainrule.graph import Array
+from chainrule.nn import Layer, as_layer, from_json, network, to_json
+from chainrule.train.folder import RunFolder
+from chainrule.train.history import read_history
+from chainrule.train.lbfgs import LBFGS
+from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
+from chainrule.train.run import Run
+from chainrule.train.settings import Settings, describe, optimizer_named, restore
+from chainrule.train.stopping import EarlyStopping
+from chainrule.train.task import Task
+from chainrule.train.trainer import Callback, Order, Trainer
+
+
+def fit(
+    net: Layer | str,
+    data: Dataset | str | tuple[Any, Any] | Mapping[str, Any],
+    *,
+    loss: object = None,
+    optimizer: Optimizer | str = "sgd",
+    epochs: int = 5,
+    batch_size: int = 32,
+    seed: int = 0,
+    replicas: int = 1,
+    dtype: str | None = None,
+    engine: str = "reference",
+    evaluate_every: int = 1,
+    early_stopping: EarlyStopping | None = None,
+    clip: ClipNorm | ClipValue | None = None,
+    callbacks: tuple[Callback, ...] = (),
+    folder: str | os.PathLike[str] | None = None,
+    initial: Mapping[str, Array] | None = None,
+    order: Order | None = None,
+) -> Run:
+    """Trains a network on data and gives the run.
+
+    net: a layer, or a text such as "784-16-16-10 sigmoid". data: a Dataset, the name of a built-in one or of a file, a pair of arrays
+    (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one that goes with the
+    last layer. An epoch goes over all examples once, in batches of `batch_size`; the last, shorter batch is a batch. replicas: that
+    many networks with seeds seed, seed + 1, ... are trained; each equals the single run with its seed, bit for bit. After every
+    `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. folder: where the run's own folder is made;
+    None writes nothing. dtype: float32, and float64 with LBFGS, which takes the full batch and its own number of iterations. initial: first values of parameters by name. order: another order of the examples, see `Order`.
+
+    Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
+
+    >>> import chainrule as cr
+    >>> run = cr.fit("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200, batch_size=4)
+    >>> run.classify([[0.0, 1.0], [1.0, 1.0]])
+    ['1', '0']
+    """
+    chosen = optimizer_named(optimizer) if isinstance(optimizer, str) else optimizer
+    dataset, origin = _as_dataset(data)
+    if isinstance(chosen, LBFGS):
+        epochs, batch_size = chosen.iterations, len(dataset.train)
+        if dtype == "float32":
+            raise OptionError("L-BFGS in float32", expected="float64, which its search needs", remedy="leave dtype out")
+    dtype = dtype or ("float64" if isinstance(chosen, LBFGS) else "float32")
+    settings = Settings(chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip)
+    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset, loss, dtype)
+    trainer = Trainer(task, settings, order=order, initial=initial)
+    if folder is not None:
+        if order is not None:
+            raise OptionError("a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order=")
+        trainer.folder = _new_folder(folder, task, settings, origin, net)
+    trainer.train(callbacks)
+    return Run(trainer)
+
+
+def _as_dataset(data: Any) -> tuple[Dataset, dict[str, Any] | None]:
+    """The data, and how to load it again where that is known."""
+    if isinstance(data, Dataset):
+        return data, None
+    if isinstance(data, str | os.PathLike):
+        data = {"name_or_path": os.fspath(data)}
+    if isinstance(data, Mapping):
+        origin: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+        return load(**origin), origin
+    if isinstance(data, tuple) and len(data) == 2:  # pyright: ignore[reportUnknownArgumentType]
+        return from_arrays(*data), None
+    raise OptionTypeError(f"data {type(data).__name__}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
+
+
+def _new_folder(
+    parent: str | os.PathLike[str], task: Task, settings: Settings, origin: dict[str, Any] | None, net: Layer | str
+) -> RunFolder:
+    config = {
+        "network": to_json(task.network),
+        "data": {"name": task.data.name, "hash": task.data.hash, "load": origin},
+        "objective": describe(task.objective),
+        "settings": settings.to_json(),
+    }
+    folder = RunFolder.create(parent, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name)
+    folder.write_config(config)
+    return folder
+
+
+def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
+    """A saved run at its newest snapshot, to be looked at, used or gone on with; ".../latest" is the newest run.
+
+    `net` and `data` are needed only where the folder cannot rebuild them: networks with Python functions, data given as arrays.
+    Raises: MissingFileError, FileFormatError; DataError where the data are no longer the same.
+    """
+    run = _load(folder, net, data)
+    run.trainer.take_best()
+    return run
+
+
+def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
+    run_folder = RunFolder.open(folder)
+    config = run_folder.read_config()
+    settings = Settings.from_json(config["settings"])
+    network_used = as_layer(net) if net is not None else from_json(config["network"])
+    task = Task(network_used, _same_data(config["data"], data), restore(config["objective"]), settings.dtype)
+    trainer = Trainer(task, settings, folder=run_folder)
+    snapshot = run_folder.newest_snapshot()
+    history, lines = read_history(run_folder.history_lines(), settings.replicas, snapshot.step, settings.dtype)
+    if lines != [line.rstrip("\n") for line in run_folder.history_lines()]:
+        run_folder.replace_history(lines)
+    trainer.load(snapshot, history)
+    trainer.stopped = str(snapshot.extra.get("stopped", ""))
+    return Run(trainer)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    *,
+    epochs: int | None = None,
+    net: Layer | None = None,
+    data: Any = None,
+    callbacks: tuple[Callback, ...] = (),
+) -> Run:
+    """Goes on with a saved run, up to `epochs` in all (by default those it was begun with).
+
+    The result is bit for bit that of a run that was never interrupted, also from the middle of an epoch.
+    """
+    run = _load(folder, net, data)
+    if epochs is not None:
+        run.trainer.extend(replace(run.settings, epochs=epochs))
+    run.trainer.train(callbacks)
+    return run
+
+
+def _same_data(saved: Mapping[str, Any], given: Any) -> Dataset:
+    if given is None and saved["load"] is None:
+        raise DataError(
+            f"the run's data {saved['name']!r} were arrays, which the folder does not hold",
+            expected="the same data again",
+            remedy="pass them: data=(x, y)",
+        )
+    dataset, _ = _as_dataset(saved["load"] if given is None else given)
+    if dataset.hash != saved["hash"]:
+        raise DataError(
+            f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {saved['hash'][:12]}...",
+            expected="the same data, bit for bit",
+            remedy="restore the file, or train anew on the changed data",
+        )
+    return dataset

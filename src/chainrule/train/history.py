@@ -1,0 +1,113 @@
+"""The history of a run: losses of every step, scores of every evaluated epoch; as arrays, and as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import FileFormatError, OptionError
+from chainrule.graph import Array
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
+
+    `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
+    """
+
+    epoch: int
+    step: int
+    seconds: float
+    running_loss: Array
+    parts: Mapping[str, Mapping[str, Array]]
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of the history file."""
+        parts = {part: {name: _numbers(values) for name, values in scores.items()} for part, scores in self.parts.items()}
+        head = {"kind": "epoch", "epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 6)}
+        return {**head, "running_loss": _numbers(self.running_loss), **parts}
+
+
+@dataclass
+class History:
+    """What happened, step by step and epoch by epoch."""
+
+    replicas: int
+    epochs: list[Epoch] = field(default_factory=list[Epoch])
+    chunks: list[tuple[int, dict[str, Array]]] = field(default_factory=list[tuple[int, dict[str, Array]]])
+
+    def steps(self, name: str = "loss") -> Array:
+        """A record of every step so far, shape (replicas, steps): "loss", "correct", or "term.NAME" where there are several terms."""
+        if not self.chunks:
+            return np.empty((self.replicas, 0))
+        if name not in self.chunks[0][1]:
+            known = ", ".join(self.chunks[0][1])
+            raise OptionError(f"no record {name!r}", expected=f"one of {known}", remedy="choose one of these")
+        return np.concatenate([records[name] for _, records in self.chunks], axis=1)
+
+    def curve(self, part: str = "training", name: str = "loss") -> tuple[Array, Array]:
+        """Epoch numbers (n,) and a score after each of them, shape (n, replicas)."""
+        found = [epoch for epoch in self.epochs if name in epoch.parts.get(part, {})]
+        if not found:
+            known = {p: list(scores) for epoch in self.epochs[:1] for p, scores in epoch.parts.items()}
+            raise OptionError(f"no curve of {name!r} on {part!r}", expected=f"one of {known}", remedy="choose a part and a name of these")
+        return np.array([epoch.epoch for epoch in found]), np.array([epoch.parts[part][name] for epoch in found])
+
+    def add_steps(self, first: int, records: Mapping[str, Array]) -> dict[str, Any]:
+        """Notes the records of steps first, first + 1, ...; returns the line for the file."""
+        self.chunks.append((first, dict(records)))
+        return {"kind": "steps", "first": first, **{name: [_numbers(row) for row in array] for name, array in records.items()}}
+
+    def running_loss(self, first: int, last: int, sizes: Array) -> Array:
+        """The mean loss over the examples of steps first ... last − 1, shape (replicas,)."""
+        losses = self.steps("loss")[:, first:last].astype(np.float64)
+        return losses @ sizes / sizes.sum()
+
+
+def _numbers(values: Array) -> list[float | int | None]:
+    # JSON has no NaN: null stands for it, and is read back as NaN.
+    return [None if isinstance(item, float) and not math.isfinite(item) else item for item in np.asarray(values).tolist()]
+
+
+def read_history(lines: Iterable[str], replicas: int, upto: int, dtype: str) -> tuple[History, list[str]]:
+    """The history up to step `upto`, and the lines that belong to it: a crash may have written more than the last snapshot knows."""
+    history, kept = History(replicas), list[str]()
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            kind = row.pop("kind")
+            if kind == "steps":
+                kept += _read_steps(row, history, upto, dtype)
+            elif row["step"] <= upto:
+                history.epochs.append(_read_epoch(row))
+                kept.append(line.rstrip("\n"))
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            if number > 1 and not line.endswith("\n"):
+                break  # the line that was being written when the run died
+            raise FileFormatError(
+                f"line {number} of the history cannot be read: {error}",
+                expected="a JSON object",
+                remedy="restore the file, or train anew",
+            ) from error
+    return history, kept
+
+
+def _read_steps(row: dict[str, Any], history: History, upto: int, dtype: str) -> list[str]:
+    first = row.pop("first")
+    if first >= upto:
+        return []
+    records = {
+        name: np.array(values, dtype="int64" if name == "correct" else dtype)[:, : upto - first] for name, values in row.items()
+    }
+    return [json.dumps(history.add_steps(first, records))]
+
+
+def _read_epoch(row: dict[str, Any]) -> Epoch:
+    head = (row.pop("epoch"), row.pop("step"), row.pop("seconds"), np.array(row.pop("running_loss"), dtype=float))
+    return Epoch(*head, {part: {name: np.array(v, dtype=float) for name, v in scores.items()} for part, scores in row.items()})

@@ -1,0 +1,237 @@
+"""Optimizers as graph: from a parameter, its gradient and its slots to their next values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from chainrule import ops
+from chainrule.errors import OptionError
+from chainrule.graph import Node
+from chainrule.train.schedules import Schedule, as_schedule
+
+Slots: TypeAlias = Mapping[str, Node]
+Update: TypeAlias = "tuple[Node, dict[str, Node]]"
+
+
+class Optimizer(Protocol):
+    """One rule for all parameters. Its slots (velocity, moments) start at 0 and are part of the run's state."""
+
+    @property
+    def learning_rate(self) -> float | Schedule:
+        """η, a number or a schedule."""
+        ...
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of what it remembers for each parameter."""
+        ...
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """The parameter's and the slots' next values; `rate` and `step` (1 at the first step) are scalars of w's dtype."""
+        ...
+
+
+def _require_fraction(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise OptionError(f"{name}={value}", expected="0 <= value < 1", remedy="try 0.9")
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise OptionError(f"{name}={value}", expected="a finite number above 0", remedy="leave it out to take the usual one")
+
+
+@dataclass(frozen=True)
+class SGD:
+    """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
+
+    Sources: B. T. Polyak (1964); for Nesterov's form I. Sutskever, J. Martens, G. Dahl, G. Hinton, ICML (2013).
+
+    >>> SGD(0.1, momentum=0.9).slots
+    ('velocity',)
+    """
+
+    learning_rate: float | Schedule = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _require_fraction("momentum", self.momentum)
+        if self.nesterov and not self.momentum:
+            raise OptionError("nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)")
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The velocity, if there is momentum."""
+        return ("velocity",) if self.momentum else ()
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """One step down the gradient."""
+        descent = g * rate
+        if not self.momentum:
+            return w - descent, {}
+        velocity = slots["velocity"] * self.momentum - descent
+        return w + (velocity * self.momentum - descent if self.nesterov else velocity), {"velocity": velocity}
+
+
+@dataclass(frozen=True)
+class AdaGrad:
+    """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
+
+    learning_rate: float | Schedule = 0.01
+    epsilon: float = 1e-10
+    slots: tuple[str, ...] = ("squares",)
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _require_positive("epsilon", self.epsilon)
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """A step that shrinks where gradients have been large."""
+        squares = slots["squares"] + g * g
+        return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
+
+    learning_rate: float | Schedule = 0.001
+    decay: float = 0.9
+    epsilon: float = 1e-8
+    slots: tuple[str, ...] = ("squares",)
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _require_fraction("decay", self.decay)
+        _require_positive("epsilon", self.epsilon)
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """A step divided by the root of a running mean square."""
+        squares = slots["squares"] * self.decay + g * g * (1.0 - self.decay)
+        return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
+
+    Source: D. P. Kingma, J. Ba, ICLR (2015), algorithm 1. `epsilon_hat` chooses the form at the end of their section 2, in which ε is
+    added to √v before the correction (scikit-learn, Keras); PyTorch and optax take algorithm 1.
+    """
+
+    learning_rate: float | Schedule = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    epsilon_hat: bool = False
+    slots: tuple[str, ...] = ("mean", "square")
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _require_fraction("beta1", self.beta1)
+        _require_fraction("beta2", self.beta2)
+        _require_positive("epsilon", self.epsilon)
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """A step of about η in each direction, whatever the gradient's size."""
+        mean = slots["mean"] * self.beta1 + g * (1.0 - self.beta1)
+        square = slots["square"] * self.beta2 + g * g * (1.0 - self.beta2)
+        start1, start2 = 1.0 - self.beta1**step, 1.0 - self.beta2**step
+        if self.epsilon_hat:
+            change = mean * (rate * ops.sqrt(start2) / start1) / (ops.sqrt(square) + self.epsilon)
+        else:
+            change = mean * (rate / start1) / (ops.sqrt(square) * (1.0 / ops.sqrt(start2)) + self.epsilon)
+        return w - change, {"mean": mean, "square": square}
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
+
+    As in the paper the decay acts on every parameter.
+    """
+
+    learning_rate: float | Schedule = 0.001
+    decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    slots: tuple[str, ...] = ("mean", "square")
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        if not 0 <= self.decay < math.inf:
+            raise OptionError(f"decay={self.decay}", expected="0 or more", remedy="try 0.01")
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """Adam's step, and the decay."""
+        adam = Adam(self.learning_rate, self.beta1, self.beta2, self.epsilon)
+        stepped, next_slots = adam.update(w, g, slots, rate, step)
+        return stepped - w * (rate * self.decay), next_slots
+
+
+@dataclass(frozen=True)
+class PerceptronRule:
+    """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
+
+    The step has no gradient; the rule takes t − a at the output as it stands. With batches of one it is Rosenblatt's rule, and stops
+    changing when all examples are right, which on separable data happens after finitely many steps (A. B. J. Novikoff, 1962).
+    """
+
+    learning_rate: float | Schedule = 1.0
+    slots: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+
+    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+        """As SGD: the rule differs in what it takes for the gradient."""
+        return w - g * rate, {}
+
+
+@dataclass(frozen=True)
+class ClipNorm:
+    """All gradients together are scaled down to this Euclidean norm where theirs is larger.
+
+    Source: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1.
+    """
+
+    norm: float
+
+    def __post_init__(self) -> None:
+        _require_positive("norm", self.norm)
+
+    def __call__(self, gradients: Sequence[Node]) -> list[Node]:
+        """The gradients, scaled by min(1, norm/size)."""
+        size = ops.sum(gradients[0] * gradients[0])
+        for g in gradients[1:]:
+            size = size + ops.sum(g * g)
+        # The largest of both below the fraction: a norm of 0 is never divided by.
+        factor = self.norm / ops.maximum(ops.sqrt(size), self.norm)
+        return [g * factor for g in gradients]
+
+
+@dataclass(frozen=True)
+class ClipValue:
+    """Each entry of each gradient is kept between −limit and limit."""
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        _require_positive("limit", self.limit)
+
+    def __call__(self, gradients: Sequence[Node]) -> list[Node]:
+        """The gradients, entries cut at the limits."""
+        return [ops.maximum(ops.minimum(g, self.limit), -self.limit) for g in gradients]
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(), "momentum": SGD(momentum=0.9), "nesterov": SGD(momentum=0.9, nesterov=True), "adagrad": AdaGrad(),
+    "rmsprop": RMSprop(), "adam": Adam(), "adamw": AdamW(), "perceptron": PerceptronRule(),
+}  # fmt: skip
+"""Every optimizer by the name that the command line takes, with its usual settings."""

@@ -1,0 +1,224 @@
+"""A run: a training with all that came out of it; it can be printed, asked, saved and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.data import Columns, Dataset
+from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.graph import Array, Graph, evaluate, input_node
+from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
+from chainrule.ops import sigmoid
+from chainrule.train.evaluation import BATCH, Scores, batch_sizes, decide
+from chainrule.train.history import History
+from chainrule.train.settings import Settings
+from chainrule.train.task import Task
+from chainrule.train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the network does on one part of the data; numbers by name for each replica, shape (replicas,)."""
+
+    part: str
+    scores: Scores
+    labels: Array | None
+    targets: Array
+    classes: tuple[str, ...] | None
+    predicted: Array
+
+    @property
+    def loss(self) -> Array:
+        """The objective, shape (replicas,)."""
+        return self.scores.values["loss"]
+
+    def accuracy(self, replica: int = 0) -> Accuracy:
+        """The share of right answers of a replica, with its binomial error."""
+        return accuracy(self.predicted[replica], self._labels())
+
+    def confusion(self, replica: int = 0) -> ConfusionMatrix:
+        """Who was taken for whom, by a replica."""
+        assert_classes = self.classes or ()
+        return confusion_matrix(self.predicted[replica], self._labels(), assert_classes)
+
+    def r_squared(self, replica: int = 0) -> float:
+        """The share of the targets' variance that the outputs explain."""
+        return r_squared(self.scores.outputs[replica], self.targets)
+
+    def mean_absolute_error(self, replica: int = 0) -> float:
+        """The mean size of the errors, in the units of the data."""
+        return mean_absolute_error(self.scores.outputs[replica], self.targets)
+
+    def _labels(self) -> Array:
+        if self.labels is None:
+            raise OptionError("accuracy of a network that predicts numbers", expected="classes", remedy="ask for r_squared()")
+        return self.labels
+
+    def __str__(self) -> str:
+        replicas = len(self.loss)
+        if self.labels is None:
+            values = np.array([self.r_squared(replica) for replica in range(replicas)])
+            return f"{self.part} R² {with_error(values)}, loss {with_error(self.loss)}{_replicas(replicas)}"
+        if replicas == 1:
+            return f"{self.part} accuracy {self.accuracy()}, loss {with_error(self.loss)}"
+        return f"{self.part} accuracy {with_error(self.scores.values['accuracy'])}, loss {with_error(self.loss)}{_replicas(replicas)}"
+
+
+def with_error(values: Array) -> str:
+    """The mean, and from two values on the standard error of the mean, to two digits of the error.
+
+    >>> with_error(np.array([0.94, 0.95, 0.96]))
+    '0.9500 ± 0.0058'
+    >>> with_error(np.array([0.5]))
+    '0.5'
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.4g}"
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 and np.isfinite(error) else 4
+    return f"{mean:.{min(digits, 9)}f} ± {error:.{min(digits, 9)}f}"
+
+
+def _replicas(count: int) -> str:
+    return f" ({count} replicas, ± standard error)" if count > 1 else ""
+
+
+class Run:
+    """A training and what came of it.
+
+    `print(run)` says how well it did; `run.history` holds its curves; `run.predict(x)` uses it.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    @property
+    def task(self) -> Task:
+        """Network, data and objective."""
+        return self.trainer.task
+
+    @property
+    def data(self) -> Dataset:
+        """What it learned from."""
+        return self.task.data
+
+    @property
+    def settings(self) -> Settings:
+        """How it was trained."""
+        return self.trainer.settings
+
+    @property
+    def history(self) -> History:
+        """Losses of every step, scores of every evaluated epoch."""
+        return self.trainer.history
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is saved, if it is."""
+        return self.trainer.folder.path if self.trainer.folder else None
+
+    @property
+    def stopped(self) -> str:
+        """Why it ended early; empty if it did not."""
+        return self.trainer.stopped
+
+    def parameters(self, replica: int = 0) -> dict[str, Array]:
+        """The learned parameters of a replica by name, as copies."""
+        self._require_replica(replica)
+        return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
+
+    def graph(self, stage: str = "forward") -> Graph:
+        """The graph of one stage: "forward" for one example, or "step", the whole training step of a full batch."""
+        if stage == "forward":
+            return Graph({"output": self.task.output})
+        if stage == "step":
+            return self.trainer.loop.graphs[self.settings.batch_size]
+        raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
+
+    def evaluate(self, part: str = "test") -> Evaluation:
+        """Scores and predictions on a part of the data: "training", "validation" or "test"."""
+        scores = self.trainer.evaluate(part)
+        y = dict(self.data.parts())[part].y
+        labels = y if self.data.classes is not None else None
+        return Evaluation(part, scores, labels, y, self.data.classes, decide(scores.outputs, self.task.threshold))
+
+    def predict(self, x: Any, replica: int | None = 0) -> Array:
+        """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
+        x = self._as_inputs(x)
+        sizes = batch_sizes(len(x), min(BATCH, max(len(x), 1)))
+        loop = self.task.prediction_loop(set(sizes.tolist()) or {1}, x.dtype.name)
+        program = self.trainer.engine.compile_loop(loop, {"x": x}, self.settings.replicas)
+        order = np.tile(np.arange(len(x)), (self.settings.replicas, 1))
+        outputs = program.run(self.trainer.state, order, sizes, {}).stacked["output"]
+        if replica is None:
+            return outputs
+        self._require_replica(replica)
+        return outputs[replica]
+
+    def probabilities(self, x: Any, replica: int = 0) -> Array:
+        """The probability of each class for inputs x: (n, classes).
+
+        Raises: OptionError for a network whose outputs are no probabilities.
+        """
+        outputs, how = self.predict(x, replica), self.task.probabilities
+        if self.data.classes is None or how == "none":
+            raise OptionError("probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict")
+        if how != "as they are":
+            z = input_node("z", outputs.shape, outputs.dtype.name)
+            (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
+        return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
+
+    def classify(self, x: Any, replica: int = 0) -> list[str]:
+        """The name of the class that is predicted for each input."""
+        if self.data.classes is None:
+            raise OptionError("classes of a network that predicts numbers", expected="a classifier", remedy="use predict")
+        return [self.data.classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
+
+    def encode(self, table: Mapping[str, Any]) -> Array:
+        """The inputs that the rows of a table stand for, by the columns that the training data had."""
+        columns: Columns | None = self.data.columns
+        if columns is None:
+            raise DataError("this network was not trained on a table", expected="inputs as an array", remedy="use predict(x)")
+        return columns.encode(table)  # pyright: ignore[reportArgumentType]
+
+    def _as_inputs(self, x: Any) -> Array:
+        dtype = self.data.train.x.dtype
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)")
+        if array.shape[1:] != self.data.input_shape or not array.ndim:
+            raise ShapeError(
+                f"inputs of shape {array.shape}",
+                expected=f"(n, {', '.join(map(str, self.data.input_shape))})",
+                remedy="for a single example write x[None]" if array.shape == self.data.input_shape else "reshape the array",
+            )
+        # The units must be those of training: bytes stay bytes, everything else is taken as the training data's float.
+        return array.astype(dtype if dtype.kind == "f" or array.dtype == dtype else np.float64, copy=False)
+
+    def _require_replica(self, replica: int) -> None:
+        if not 0 <= replica < self.settings.replicas:
+            raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="choose one of these")
+
+    def __str__(self) -> str:
+        parts = [part for part, _ in self.data.parts()]
+        lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
+        epochs = self.trainer.step / self.trainer.steps_per_epoch
+        if epochs:
+            rate = self.trainer.seconds / epochs
+            unit = f"{rate:.2f} s" if rate >= 0.1 else f"{rate * 1000:.2g} ms"
+            lines.append(f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch on the {self.settings.engine} engine")
+        lines.append(self.task.objective.formula)
+        if self.stopped:
+            lines.append(f"ended early: {self.stopped}")
+        if self.folder:
+            lines.append(f"saved in {self.folder}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Run on {self.data.name!r}: {self.trainer.step} of {self.trainer.steps} steps, {self.settings.replicas} replicas>"

@@ -1,0 +1,118 @@
+"""How a network is trained: everything that, with network and data, decides the result; and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from chainrule.errors import FileFormatError, OptionError, OptionTypeError
+from chainrule.nn import LOSSES, Objective
+from chainrule.nn.losses import L1, L2
+from chainrule.spelling import suggest
+from chainrule.train.lbfgs import LBFGS
+from chainrule.train.optimizers import OPTIMIZERS, SGD, ClipNorm, ClipValue, Optimizer
+from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
+from chainrule.train.stopping import EarlyStopping
+
+
+def _require_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise OptionTypeError(f"{name}={value!r}", expected="a whole number", remedy=f"write for example {name}={max(least, 1)}")
+    if value < least:
+        raise OptionError(f"{name}={value}", expected=f"{least} or more", remedy=f"write for example {name}={max(least, 1)}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Optimizer, epochs, batch size, seed, replicas, and how often to look."""
+
+    optimizer: Optimizer = field(default_factory=SGD)
+    epochs: int = 5
+    batch_size: int = 32
+    seed: int = 0
+    replicas: int = 1
+    dtype: str = "float32"
+    engine: str = "reference"
+    evaluate_every: int = 1
+    early_stopping: EarlyStopping | None = None
+    clip: ClipNorm | ClipValue | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0), ("replicas", 1), ("evaluate_every", 0)):
+            _require_count(name, getattr(self, name), least)
+        if self.dtype not in {"float32", "float64"}:
+            raise OptionError(f"dtype={self.dtype!r}", expected="float32 or float64", remedy='write dtype="float64"')
+        if self.early_stopping and self.evaluate_every != 1:
+            raise OptionError(
+                f"early stopping with evaluate_every={self.evaluate_every}",
+                expected="an evaluation after each epoch",
+                remedy="leave evaluate_every at 1",
+            )
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate of each step."""
+        return as_schedule(self.optimizer.learning_rate)
+
+    def to_json(self) -> dict[str, Any]:
+        """A description that `from_json` reads back."""
+        return {item.name: describe(getattr(self, item.name)) for item in fields(self)}
+
+    @staticmethod
+    def from_json(saved: Mapping[str, Any]) -> Settings:
+        """The settings that `to_json` described."""
+        return Settings(**{name: restore(value) for name, value in saved.items()})
+
+
+_KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        *{type(item) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
+        ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
+    )
+}  # fmt: skip
+"""The closed list of what a configuration may name; nothing is imported by name."""
+
+
+def describe(item: Any) -> Any:
+    """A description in plain JSON values of an optimizer, loss, schedule or number."""
+    if isinstance(item, tuple):
+        items: tuple[Any, ...] = item
+        return [describe(part) for part in items]
+    if is_dataclass(item) and not isinstance(item, type):
+        if type(item).__name__ not in _KINDS:
+            raise OptionError(
+                f"{item!r} cannot be saved", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="train without a run folder"
+            )
+        return {"kind": type(item).__name__, **{part.name: describe(getattr(item, part.name)) for part in fields(item)}}
+    return item
+
+
+def restore(value: Any) -> Any:
+    """What a description stands for. Raises: FileFormatError for anything but the known kinds and fields."""
+    if isinstance(value, list):
+        items: list[Any] = value
+        return tuple(restore(item) for item in items)
+    if not isinstance(value, dict):
+        return value
+    saved: dict[str, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]
+    name = saved.pop("kind", None)
+    if name not in _KINDS:
+        raise FileFormatError(f"kind {name!r} in a configuration", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="mend the file")
+    try:
+        return _KINDS[name](**{key: restore(item) for key, item in saved.items()})
+    except TypeError as error:
+        raise FileFormatError(f"{name} in a configuration: {error}", expected="its own fields", remedy="mend the file") from error
+
+
+def optimizer_named(name: str, learning_rate: float | None = None) -> Optimizer:
+    """The optimizer of this name with its usual settings, or with another learning rate."""
+    known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS()}
+    if name not in known:
+        raise OptionError(f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these"))
+    usual: Any = known[name]
+    if learning_rate is None or isinstance(usual, LBFGS):
+        return usual
+    kept = {item.name: getattr(usual, item.name) for item in fields(usual) if item.name not in {"learning_rate", "slots"}}
+    return type(usual)(learning_rate=learning_rate, **kept)

@@ -1,0 +1,83 @@
+"""Early stopping: each replica keeps the weights that were best on the validation part, and stops when they stay best for long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
+
+    The best weights are restored, for each replica apart, so that replica k still equals a single run with seed k.
+    """
+
+    patience: int = 5
+    score: str = "loss"
+    least_change: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.patience < 1 or self.score not in {"loss", "accuracy"}:
+            raise OptionError(
+                f"EarlyStopping(patience={self.patience}, score={self.score!r})",
+                expected='patience of 1 or more, and score "loss" or "accuracy"',
+                remedy="write EarlyStopping(patience=5)",
+            )
+
+
+@dataclass
+class Watch:
+    """What early stopping has seen so far."""
+
+    rule: EarlyStopping
+    replicas: int
+    best: Array = field(init=False)
+    waited: Array = field(init=False)
+    best_epoch: Array = field(init=False)
+    kept: dict[str, Array] = field(default_factory=dict[str, Array])
+
+    def __post_init__(self) -> None:
+        self.best = np.full(self.replicas, np.inf)
+        self.waited = np.zeros(self.replicas, dtype=np.int64)
+        self.best_epoch = np.zeros(self.replicas, dtype=np.int64)
+
+    @property
+    def stopped(self) -> Array:
+        """Which replicas have stopped, shape (replicas,)."""
+        return self.waited >= self.rule.patience
+
+    def look(self, epoch: int, scores: Mapping[str, Array], state: Mapping[str, Array]) -> bool:
+        """Takes in the scores after an epoch; true when all replicas have stopped."""
+        score = scores[self.rule.score] * (-1.0 if self.rule.score == "accuracy" else 1.0)
+        running = ~self.stopped
+        better = running & (score < self.best - self.rule.least_change)
+        if not self.kept:
+            self.kept = {name: array.copy() for name, array in state.items()}
+        for name, array in state.items():
+            self.kept[name][better] = array[better]
+        self.best[better], self.best_epoch[better] = score[better], epoch
+        self.waited[running] = np.where(better, 0, self.waited + 1)[running]
+        return bool(self.stopped.all())
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Writes the best weights over the last ones."""
+        for name, array in self.kept.items():
+            state[name][...] = array
+
+    def to_json(self) -> dict[str, Any]:
+        """What a snapshot must keep beside the weights."""
+        best = [None if np.isinf(value) else value for value in self.best.tolist()]
+        return {"best": best, "waited": self.waited.tolist(), "best_epoch": self.best_epoch.tolist()}
+
+    def load(self, saved: Mapping[str, Any], kept: dict[str, Array]) -> None:
+        """Takes up what `to_json` and the snapshot saved."""
+        self.best = np.array([np.inf if value is None else value for value in saved["best"]])
+        self.waited, self.best_epoch = np.array(saved["waited"]), np.array(saved["best_epoch"])
+        self.kept = kept

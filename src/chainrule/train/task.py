@@ -1,0 +1,277 @@
+"""The task: a network, its data and its objective together, checked to fit; and the graphs that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.data import Dataset, Scaling
+from chainrule.engines import Loop
+from chainrule.errors import LossError, OptionError, ShapeError
+from chainrule.grad import require_gradients, vjp
+from chainrule.graph import Array, Graph, Node, constant, input_node, scope
+from chainrule.nn import Built, Layer, Objective, Parameter, build_network, objective, sigmoid_input, softmax_input
+from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from what: `objective` None lets the last layer and the data decide.
+
+    Raises: ShapeError, LossError, OptionError when network, data and objective do not fit.
+    """
+
+    network: Layer
+    data: Dataset
+    loss: object = None
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        # Built once here so that every misfit is found before anything runs.
+        self._objective_terms(*self._forward(1, training=False)[:2])
+
+    @cached_property
+    def output(self) -> Node:
+        """The output node for one example."""
+        return self._built.output
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The network's parameters by name."""
+        return self._built.parameters
+
+    @cached_property
+    def _built(self) -> Built:
+        return self._forward(1, training=False)[0]
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What is minimised."""
+        chosen = _usual_loss(self.data, self.output) if self.loss is None else self.loss
+        return objective(chosen)
+
+    @property
+    def probabilities(self) -> str:
+        """How outputs become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
+        names = {loss.name for loss in self.objective.losses}
+        if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None:
+            return "as they are"
+        if "cross_entropy_from_logits" in names:
+            return "softmax"
+        return "sigmoid" if "binary_cross_entropy_from_logits" in names else "none"
+
+    @property
+    def threshold(self) -> float:
+        """Above which a single output means class 1: ½ for outputs between 0 and 1, else 0."""
+        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None
+        return 0.5 if bounded else 0.0
+
+    def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
+        """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
+        graphs = {size: self.training_step(size, optimizer, clip) for size in sorted(sizes)}
+        outputs = next(iter(graphs.values())).outputs
+        records = tuple(name for name in outputs if name.split(".")[0] in {"loss", "term", "correct"})
+        state = (*(name for name in outputs if name not in records), "seed")
+        return Loop(graphs, {"x": "x", "y": "y"}, state, ("step", "learning_rate"), records)
+
+    def training_step(self, size: int, optimizer: Optimizer, clip: ClipNorm | ClipValue | None = None) -> Graph:
+        """One step for a batch of this size: forward, backward and update."""
+        seed, step = input_node("seed", (2,), "uint32"), input_node("step", (), "float64")
+        rate = input_node("learning_rate", (), "float64")
+        with scope("random"):
+            key = ops.random_fold(ops.random_fold(seed, constant(ops.stream("step"))), ops.cast(step, dtype="uint32"))
+        built, target, x = self._forward(size, training=True, key=key)
+        del x
+        terms, rows = self._objective_terms(built, target)
+        total = _sum(list(terms.values()))
+        wrt = [item.node for item in built.parameters.values()]
+        gradients = self._gradients(total, built, target, wrt, optimizer)
+        with scope("update"):
+            gradients = clip(gradients) if clip else gradients
+            updates = self._updates(optimizer, list(built.parameters), wrt, gradients, rate, step)
+        outputs = {"loss": total, **({f"term.{name}": node for name, node in terms.items()} if len(terms) > 1 else {}), **updates}
+        del rows
+        if self.data.classes is not None:
+            outputs["correct"] = self._correct(built.output, target)
+        return Graph(outputs)
+
+    def evaluation_loop(self, sizes: set[int]) -> Loop:
+        """The loop that evaluates: for each batch the sum of each loss over its examples, and the outputs' rows."""
+        graphs = {size: self.evaluation_step(size) for size in sorted(sizes)}
+        records = tuple(name for name in next(iter(graphs.values())).outputs if name != "output")
+        return Loop(graphs, {"x": "x", "y": "y"}, tuple(self.parameters), (), records, ("output",))
+
+    def evaluation_step(self, size: int) -> Graph:
+        """Outputs, and for each loss the sum over the batch; penalties as they are. Built for inference."""
+        built, target, _ = self._forward(size, training=False)
+        terms, rows = self._objective_terms(built, target)
+        sums = {f"sum.{name}": ops.sum(node) for name, node in rows.items()}
+        penalties = {f"penalty.{name}": node for name, node in terms.items() if name not in rows}
+        return Graph({"output": self._unscaled(built.output), **sums, **penalties})
+
+    def prediction_loop(self, sizes: set[int], dtype: str) -> Loop:
+        """The loop that only predicts, for inputs of the given dtype."""
+        graphs: dict[int, Graph] = {}
+        for size in sorted(sizes):
+            x = input_node("x", (size, *self.data.input_shape), dtype)
+            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x))
+            graphs[size] = Graph({"output": self._unscaled(built.output)})
+        return Loop(graphs, {"x": "x"}, tuple(self.parameters), (), (), ("output",))
+
+    # ---- parts of the graphs
+
+    def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node, Node]:
+        x = input_node("x", (size, *self.data.input_shape), self.data.train.x.dtype.name)
+        y = input_node("y", (size, *self.data.train.y.shape[1:]), self.data.train.y.dtype.name)
+        shape = self.data.input_shape
+        built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
+        self._check_output(built.output)
+        return built, y, x
+
+    def _scaled(self, x: Node) -> Node:
+        with scope("input"):
+            x = ops.cast(x, dtype=self.dtype)
+            return _apply(self.data.scaling, x)
+
+    def _unscaled(self, output: Node) -> Node:
+        scaling = self.data.target_scaling
+        if scaling is None:
+            return output
+        with scope("output"):
+            return output * constant(1.0 / scaling.factor, self.dtype) + constant(scaling.offset, self.dtype)
+
+    def _check_output(self, output: Node) -> None:
+        wanted = self.data.target_size
+        found = output.shape[1:]
+        one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
+        if found != (wanted,) and not one_for_two:
+            what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} numbers"
+            raise ShapeError(
+                f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
+                f"      output {output.shape}\n      target (..., {wanted})",
+                expected=f"{wanted} outputs" + (", or 1 for two classes" if wanted == 2 and self.data.classes else ""),
+                remedy=f"end the network with {wanted} units",
+            )
+
+    def _targets(self, output: Node, y: Node) -> dict[str, Node]:
+        """The target in each form that a loss may want."""
+        with scope("target"):
+            if self.data.classes is None:
+                y = ops.cast(y, dtype=self.dtype)
+                values = _apply(self.data.target_scaling, y) if self.data.target_scaling else y
+                return {"values": values, "labels": values, "margin": values}
+            if output.shape[1] == 1:
+                column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
+                return {"values": column, "labels": y, "margin": column}
+            return {"values": ops.one_hot(y, classes=output.shape[1], dtype=self.dtype), "labels": y, "margin": y}
+
+    def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
+        """The terms of the objective by name, and, for its losses, the numbers of each example."""
+        rows = self.objective.per_example(built.output, self._targets(built.output, y))
+        with scope("loss"):
+            means = {name: ops.mean(node) for name, node in rows.items()}
+        return {**means, **self.objective.penalty_terms(built.parameters)}, rows
+
+    def _gradients(self, total: Node, built: Built, y: Node, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
+        if not isinstance(optimizer, PerceptronRule):
+            return require_gradients(total, wrt)
+        z = step_input(built.output)
+        if z is None:
+            raise OptionError(
+                f"the perceptron rule on a network that ends with {built.output!r}",
+                expected="the activation step at the output",
+                remedy='write Dense(units, "step") as the last layer, or choose another optimizer',
+            )
+        error = (built.output - self._targets(built.output, y)["values"]) * (1.0 / z.shape[0])
+        return [g for g in vjp([z], wrt, [error]) if g is not None]
+
+    def _updates(
+        self, optimizer: Optimizer, names: list[str], wrt: list[Node], gradients: list[Node], rate: Node, step: Node
+    ) -> dict[str, Node]:
+        rate, step = ops.cast(rate, dtype=self.dtype), ops.cast(step, dtype=self.dtype) + 1.0
+        outputs: dict[str, Node] = {}
+        for name, w, g in zip(names, wrt, gradients, strict=True):
+            slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
+            outputs[name], changed = optimizer.update(w, g, slots, rate, step)
+            outputs |= {f"{name}.{slot}": node for slot, node in changed.items()}
+        return outputs
+
+    def _correct(self, output: Node, y: Node) -> Node:
+        """How many of the batch are classified rightly, before the update."""
+        with scope("metric"):
+            if output.shape[1] == 1:
+                decided = ops.reshape(ops.greater(output, self.threshold), shape=output.shape[:1])
+                right = ops.equal(ops.cast(decided, dtype="int64"), y)
+            else:
+                right = ops.equal(ops.position_of_max(output), y)
+            return ops.sum(ops.cast(right, dtype="int64"))
+
+    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
+        """Each state leaf's first value as a node of the input "seed"; `given` parameters are taken as they are."""
+        seed = input_node("seed", (2,), "uint32")
+        key = ops.random_fold(seed, constant(ops.stream("initial")))
+        state: dict[str, Node] = {}
+        for name, item in self.parameters.items():
+            if given is not None and name in given:
+                first: Node = constant(_given(name, given[name], item.node), self.dtype)
+            else:
+                first = ops.cast(item.initialiser(ops.random_fold(key, constant(ops.stream(name))), item.node.shape), dtype=self.dtype)
+            state[name] = first
+            zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
+            state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
+        unknown = sorted(set(given or {}) - set(self.parameters))
+        if unknown:
+            raise OptionError(
+                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
+            )
+        return state
+
+
+def _given(name: str, value: Any, node: Node) -> Array:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != node.shape:
+        raise ShapeError(f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it")
+    return array
+
+
+def _apply(scaling: Scaling, x: Node) -> Node:
+    if np.any(scaling.offset):
+        x = x - constant(scaling.offset, x.dtype)
+    return x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
+
+
+def _sum(nodes: list[Node]) -> Node:
+    total = nodes[0]
+    for node in nodes[1:]:
+        total = total + node
+    return total
+
+
+def step_input(a: Node) -> Node | None:
+    """The pre-activation z if a was computed as the step of z; else None."""
+    return a.inputs[0].inputs[0] if a.op is ops.cast and a.inputs[0].op is ops.greater else None
+
+
+def _usual_loss(data: Dataset, output: Node) -> str:
+    """The loss that goes with the data and the network's last activation."""
+    if data.classes is None:
+        return "mean_squared_error"
+    several = output.shape[1] > 1
+    if step_input(output) is not None:
+        return "squared_error"
+    if softmax_input(output) is not None:
+        return "cross_entropy"
+    if sigmoid_input(output) is not None:
+        return "half_squared_error" if several else "binary_cross_entropy"
+    if output.op is ops.add or output.op is ops.matmul:
+        return "cross_entropy_from_logits" if several else "binary_cross_entropy_from_logits"
+    raise LossError(
+        f"no usual loss goes with classes and a last layer that ends with {output!r}",
+        expected="a last layer that is linear, softmax, sigmoid or step",
+        remedy='make the last layer softmax, or name the loss, for example loss="hinge"',
+    )

@@ -1,0 +1,347 @@
+"""The trainer: state, step count and history of a training, moved forward in pieces that may be cut anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.engines import Engine, engine_named
+from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError
+from chainrule.graph import Array, Graph
+from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
+from chainrule.train.folder import RunFolder, Snapshot
+from chainrule.train.history import Epoch, History
+from chainrule.train.interrupts import Interrupt, deferred_interrupts
+from chainrule.train.lbfgs import LBFGS, minimise
+from chainrule.train.nonfinite import all_finite, first_nonfinite, row_of
+from chainrule.train.settings import Settings
+from chainrule.train.stopping import Watch
+from chainrule.train.task import Task
+
+Order: TypeAlias = Callable[[int, int, int], Array]
+"""A function of (seed, epoch, count) that gives the order of the examples, a permutation of 0 ... count − 1."""
+
+PIECE_SECONDS = 0.05
+"""How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a callback is told. It may return True to end the training there."""
+
+    kind: Literal["steps", "epoch", "end"]
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    scores: Mapping[str, Mapping[str, Array]]
+    seconds: float
+
+
+Callback: TypeAlias = Callable[[Moment], object]
+
+
+class Trainer:
+    """Trains a task by its settings.
+
+    The result does not depend on how the steps are cut into pieces: each step is a function of the state, the seed and its number.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Settings,
+        *,
+        folder: RunFolder | None = None,
+        order: Order | None = None,
+        initial: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.task, self.settings, self.folder = task, settings, folder
+        self.engine: Engine = engine_named(settings.engine)
+        self.count = len(task.data.train)
+        if settings.batch_size > self.count:
+            raise DataError(
+                f"a batch of {settings.batch_size} from {self.count} training examples",
+                expected=f"a batch size of 1 ... {self.count}",
+                remedy=f"write batch_size={self.count} for the whole set in each step",
+            )
+        self._order: Order = order or self.engine.epoch_order
+        self.sizes = batch_sizes(self.count, settings.batch_size)
+        loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
+        self.loop = loop
+        tables = {"x": task.data.train.x, "y": task.data.train.y}
+        self.program = self.engine.compile_loop(loop, tables, settings.replicas)
+        self.state = self._initial_state(initial)
+        self.step = 0
+        self.seconds = 0.0
+        self.history = History(settings.replicas)
+        self.stopped = ""
+        self.watch = Watch(settings.early_stopping, settings.replicas) if settings.early_stopping else None
+        self._evaluators: dict[str, Evaluator] = {}
+        self._orders: dict[int, Array] = {}
+        self._piece = 8
+        if self.watch and task.data.validation is None:
+            raise OptionError(
+                "early stopping without a validation part",
+                expected="data with a validation part: stopping by the test part would spoil it",
+                remedy="split one off, for example mnist(validation=10000)",
+            )
+
+    # ---- what follows from the settings
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return len(self.sizes)
+
+    @property
+    def steps(self) -> int:
+        """How many steps the whole training has."""
+        return self.settings.epochs * self.steps_per_epoch
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each replica: replica k is the single run with seed + k."""
+        return [self.settings.seed + replica for replica in range(self.settings.replicas)]
+
+    def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
+        nodes = self.task.initial_state(self.settings.optimizer, given)
+        # First values always come from the reference engine, so that they are the same bits whatever engine trains.
+        seeded = engine_named("reference").compile(Graph(nodes))
+        keys = [ops.key(seed) for seed in self.seeds]
+        takes_seed = "seed" in Graph(nodes).leaves
+        drawn = [seeded({"seed": key} if takes_seed else {}) for key in keys]
+        return {"seed": np.stack(keys), **{name: np.stack([values[name] for values in drawn]) for name in nodes}}
+
+    def _descend(self, method: LBFGS, interrupt: Interrupt) -> None:
+        """Minimises each replica's cost over the full batch; the loop's one step gives cost and gradient."""
+        started = time.perf_counter()
+        names = list(self.task.parameters)
+        tables = {"x": self.task.data.train.x, "y": self.task.data.train.y}
+        program = self.engine.compile_loop(self.loop, tables, 1)
+        order, sizes = np.arange(self.count)[None], self.sizes
+        scalars = {"step": np.zeros(1), "learning_rate": np.ones(1)}
+        costs: list[Array] = []
+        for replica in range(self.settings.replicas):
+            state = {name: array[replica : replica + 1] for name, array in self.state.items()}
+
+            def cost_and_gradient(point: Array, state: dict[str, Array] = state) -> tuple[float, Array]:
+                _write_flat(point, [state[name] for name in names])
+                records = program.run(state, order, sizes, scalars).records
+                return float(records["loss"][0, 0]), np.concatenate([state[f"{name}.gradient"].ravel() for name in names])
+
+            start = np.concatenate([state[name].ravel() for name in names])
+            found = minimise(cost_and_gradient, start, method, lambda: not interrupt.requested)
+            _write_flat(found.point, [state[name] for name in names])
+            costs.append(np.array(found.costs[1:]))
+            self.stopped = found.reason
+        taken = max(len(row) for row in costs)
+        # A replica that was done earlier stays where it is: its last cost is repeated.
+        padded = [np.concatenate([row, np.full(taken - len(row), row[-1] if len(row) else np.nan)]) for row in costs]
+        if taken:
+            self._note(self.step, {"loss": np.array(padded)})
+        self.seconds += time.perf_counter() - started
+        self.step += taken
+        self.settings = replace(self.settings, epochs=self.step)
+
+    # ---- moving forward
+
+    def train(self, callbacks: tuple[Callback, ...] = ()) -> None:
+        """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case."""
+        self.stopped = ""
+        with deferred_interrupts() as interrupt:
+            if isinstance(self.settings.optimizer, LBFGS) and self.step < self.steps:
+                self._descend(self.settings.optimizer, interrupt)
+                if self.step:
+                    self._end_epoch()
+            while self.step < self.steps and not self.stopped and not (self.watch and self.watch.stopped.all()):
+                self._run_piece()
+                if self.step % self.steps_per_epoch == 0 or self.step == self.steps:
+                    self._end_epoch()
+                    self._tell(callbacks, "epoch")
+                else:
+                    self._tell(callbacks, "steps")
+                if interrupt.requested:
+                    self.stopped = "interrupted"
+        self._save()
+        self.take_best()
+        self._tell(callbacks, "end")
+
+    def take_best(self) -> None:
+        """With early stopping, once the training has ended: the best weights take the place of the last ones.
+
+        Snapshots hold both, so that a run that goes on does so from the last ones.
+        """
+        if self.watch and (self.step == self.steps or self.stopped == "early stopping"):
+            self.watch.restore(self.state)
+
+    def _run_piece(self) -> None:
+        """As many steps as take about PIECE_SECONDS, not beyond the next evaluation."""
+        epoch_end = (self.step // self.steps_per_epoch + 1) * self.steps_per_epoch
+        last = min(self.step + self._piece, epoch_end, self.steps)
+        before = {name: array.copy() for name, array in self.state.items()}
+        started = time.perf_counter()
+        records = self._run(self.step, last)
+        elapsed = time.perf_counter() - started
+        if not (all_finite(self.state) and all_finite(records)):
+            self.state = before
+            self._stop_at_nonfinite(last)
+        self._note(self.step, records)
+        self.seconds += elapsed
+        self._piece = max(1, int(PIECE_SECONDS * (last - self.step) / max(elapsed, 1e-6)))
+        self.step = last
+
+    def _run(self, first: int, last: int) -> Mapping[str, Array]:
+        numbers = np.arange(first, last, dtype=np.float64)
+        scalars = {"step": numbers, "learning_rate": self.settings.schedule(numbers, self.steps)}
+        sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
+        return self.program.run(self.state, self._rows(first, last), sizes, scalars).records
+
+    def _rows(self, first: int, last: int) -> Array:
+        """The rows of steps first ... last − 1, which lie in one epoch, for each replica: (replicas, Σ sizes)."""
+        epoch, offset = divmod(first, self.steps_per_epoch)
+        if epoch not in self._orders:
+            self._orders = {epoch: np.stack([self._permutation(seed, epoch) for seed in self.seeds])}
+        begin, end = offset * self.settings.batch_size, (offset + last - first) * self.settings.batch_size
+        return self._orders[epoch][:, begin:end]
+
+    def _permutation(self, seed: int, epoch: int) -> Array:
+        order = np.asarray(self._order(seed, epoch, self.count), dtype=np.int64)
+        if order.shape != (self.count,) or not np.array_equal(np.sort(order), np.arange(self.count)):
+            raise OptionError(
+                f"the order given for epoch {epoch} is no permutation: shape {order.shape}",
+                expected=f"each of 0 ... {self.count - 1} once",
+                remedy="mend the function given as order=",
+            )
+        return order
+
+    def _note(self, first: int, records: Mapping[str, Array]) -> None:
+        row = self.history.add_steps(first, records)
+        if self.folder:
+            self.folder.append_history([row])
+
+    def _end_epoch(self) -> None:
+        epoch = self.step // self.steps_per_epoch
+        every = self.settings.evaluate_every
+        if self.step == self.steps or (every and epoch % every == 0):
+            scores = {part: self.evaluate(part).values for part in self.watched}
+            first = (epoch - 1) * self.steps_per_epoch
+            running = self.history.running_loss(first, self.step, self.sizes)
+            row = Epoch(epoch, self.step, self.seconds, running, scores)
+            self.history.epochs.append(row)
+            if self.folder:
+                self.folder.append_history([row.to_json()])
+            if self.watch and self.watch.look(epoch, scores["validation"], self.state):
+                self.stopped = "early stopping"
+        self._save()
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The parts evaluated after each epoch, all at the same weights: training, and validation, or else test."""
+        parts = [part for part, _ in self.task.data.parts()]
+        return tuple(part for part in parts if part != "test" or "validation" not in parts)
+
+    def evaluate(self, part: str) -> Scores:
+        """The scores of a part of the data at the present weights."""
+        found = dict(self.task.data.parts())
+        if part not in found:
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
+        if part not in self._evaluators:
+            self._evaluators[part] = Evaluator(self.task, self.engine, found[part], self.settings.replicas)
+        return self._evaluators[part](self.state)
+
+    def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
+        loss = self.history.chunks[-1][1]["loss"][:, -1].mean() if self.history.chunks else np.nan
+        scores = self.history.epochs[-1].parts if self.history.epochs else {}
+        epoch = self.step // self.steps_per_epoch if self.step else 0
+        moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds)
+        for callback in callbacks:
+            if callback(moment) is True and kind != "end":
+                self.stopped = self.stopped or "stopped by a callback"
+
+    # ---- NaN
+
+    def _stop_at_nonfinite(self, last: int) -> None:
+        """Goes again over the piece, step by step, to the one that made a number that is not finite; saves the state before it."""
+        for step in range(self.step, last):
+            before = {name: array.copy() for name, array in self.state.items()}
+            records = self._run(step, step + 1)
+            if not (all_finite(self.state) and all_finite(records)):
+                self.state = before
+                self.step = step
+                self.stopped = "not finite"
+                self._save()
+                raise self._explain_nonfinite(step)
+            self._note(step, records)
+            self.step = step + 1
+        raise NonFiniteError("a number that is not finite, not seen again", expected="the same bits", remedy="report this")
+
+    def _explain_nonfinite(self, step: int) -> NonFiniteError:
+        epoch, batch = divmod(step, self.steps_per_epoch)
+        size = int(self.sizes[batch])
+        graph = self.loop.graphs[size]
+        saved = f"; the state before it is in {self.folder.path}" if self.folder else "; the state before it is in the attribute state of this error"
+        rate = float(self.settings.schedule(np.array([float(step)]), self.steps)[0])
+        for replica, seed in enumerate(self.seeds):
+            rows = self._rows(step, step + 1)[replica]
+            values = {name: array[replica] for name, array in self.state.items()}
+            values |= {"x": self.task.data.train.x[rows], "y": self.task.data.train.y[rows]}
+            values |= {"step": np.float64(step), "learning_rate": np.float64(rate)}
+            found = first_nonfinite(graph, {name: np.asarray(value) for name, value in values.items()})
+            if found is None:
+                continue
+            node, value = found
+            row = row_of(value, size)
+            example = f", example {rows[row]} of the training part (row {row} of the batch)" if row is not None else ""
+            wrong = value[~np.isfinite(value)].flat[0]
+            error = NonFiniteError(
+                f"{wrong} in {node.name or node.op.name} ({node.type!r}, layer {node.scope or 'none'}) at step {step} "
+                f"(batch {batch + 1} of epoch {epoch + 1}), replica {replica} (seed {seed}){example}{saved}",
+                expected="finite numbers",
+                remedy=f"lower the learning rate (it was {rate:g}), clip the gradient (clip=ClipNorm(1.0)), or scale the inputs",
+            )
+            label = node.name or node.op.name
+            error.place = NonFinitePlace(label, step, batch, epoch, replica, None if row is None else int(rows[row]))
+            error.state = self.state
+            return error
+        return NonFiniteError(f"a number that is not finite at step {step}", expected="finite numbers", remedy="lower the learning rate")
+
+    # ---- saving
+
+    def _save(self) -> None:
+        if self.folder:
+            extra: dict[str, Any] = {"seconds": self.seconds, "stopped": self.stopped}
+            state = dict(self.state)
+            if self.watch:
+                extra["watch"] = self.watch.to_json()
+                state |= {f"best/{name}": array for name, array in self.watch.kept.items()}
+            self.folder.write_snapshot(Snapshot(self.step, state, extra))
+
+    def extend(self, settings: Settings) -> None:
+        """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
+        self.settings, self.stopped = settings, ""
+        if self.folder:
+            config = self.folder.read_config()
+            self.folder.write_config({**config, "settings": settings.to_json()})
+
+    def load(self, snapshot: Snapshot, history: History) -> None:
+        """Takes up a snapshot: the next step is the one that the uninterrupted run would have done."""
+        for name, array in self.state.items():
+            array[...] = snapshot.state[name]
+        self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
+        if self.watch:
+            kept = {name.removeprefix("best/"): array for name, array in snapshot.state.items() if name.startswith("best/")}
+            self.watch.load(snapshot.extra["watch"], kept)
+
+
+def _write_flat(point: Array, arrays: list[Array]) -> None:
+    """Deals the entries of a vector out to arrays, in order."""
+    start = 0
+    for array in arrays:
+        array[...] = point[start : start + array.size].reshape(array.shape)
+        start += array.size
