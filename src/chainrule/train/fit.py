@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from chainrule.data import Dataset, from_arrays, load
-from chainrule.errors import DataError, OptionError, OptionTypeError
+from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
 from chainrule.graph import Array
 from chainrule.nn import Layer, as_layer, from_json, network, to_json
 from chainrule.train.folder import RunFolder
@@ -93,8 +93,12 @@ def _as_dataset(data: Any) -> tuple[Dataset, dict[str, Any] | None]:
 def _new_folder(
     parent: str | os.PathLike[str], task: Task, settings: Settings, origin: dict[str, Any] | None, net: Layer | str
 ) -> RunFolder:
+    try:
+        structure = to_json(task.network)
+    except OptionError:
+        structure = None  # made of Python code: whoever opens the run passes the network again
     config = {
-        "network": to_json(task.network),
+        "network": structure,
         "data": {"name": task.data.name, "hash": task.data.hash, "load": origin},
         "objective": describe(task.objective),
         "settings": settings.to_json(),
@@ -118,9 +122,16 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
     run_folder = RunFolder.open(folder)
     config = run_folder.read_config()
-    settings = Settings.from_json(config["settings"])
-    network_used = as_layer(net) if net is not None else from_json(config["network"])
-    task = Task(network_used, _same_data(config["data"], data), restore(config["objective"]), settings.dtype)
+    try:
+        settings = Settings.from_json(config["settings"])
+        network_used = as_layer(net) if net is not None else _saved_network(config["network"])
+        task = Task(network_used, _same_data(config["data"], data), restore(config["objective"]), settings.dtype)
+    except (KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ChainruleError):
+            raise
+        raise FileFormatError(
+            f"{run_folder.path / 'config.json'} cannot be read: {error!r}", expected="what fit wrote", remedy="restore the file"
+        ) from error
     trainer = Trainer(task, settings, folder=run_folder)
     snapshot = run_folder.newest_snapshot()
     history, lines = read_history(run_folder.history_lines(), settings.replicas, snapshot.step, settings.dtype)
@@ -148,6 +159,16 @@ def resume(
         run.trainer.extend(replace(run.settings, epochs=epochs))
     run.trainer.train(callbacks)
     return run
+
+
+def _saved_network(structure: Any) -> Layer:
+    if structure is None:
+        raise OptionError(
+            "the run's network is made of Python code, which the folder does not hold",
+            expected="the same network again",
+            remedy="build it and pass it: net=...",
+        )
+    return from_json(structure)
 
 
 def _same_data(saved: Mapping[str, Any], given: Any) -> Dataset:

@@ -134,22 +134,26 @@ def _search(
         return t, value if np.isfinite(value) else np.inf, float(g @ direction), where, g
 
     def low_enough(trial: Trial) -> bool:
-        return trial[1] <= cost + SUFFICIENT * trial[0] * slope
+        # Near the minimum costs agree to rounding and cannot be told apart; the gradient's size still can.
+        level = trial[1] <= cost + 16 * np.finfo(float).eps * abs(cost) and float(trial[4] @ trial[4]) < float(gradient @ gradient)
+        return trial[1] <= cost + SUFFICIENT * trial[0] * slope or level
 
     before: Trial = (0.0, cost, slope, point, gradient)
     trial = at(length)
     for _ in range(30):
-        if not low_enough(trial) or (before[0] > 0 and trial[1] >= before[1]):
-            return _zoom(at, before, trial, cost, slope)
+        if not low_enough(trial):
+            return _zoom(at, low_enough, before, trial, slope)
         if abs(trial[2]) <= -CURVATURE * slope:
             return trial[3], trial[1], trial[4]
         if trial[2] >= 0:
-            return _zoom(at, trial, before, cost, slope)
+            return _zoom(at, low_enough, trial, before, slope)
         before, trial = trial, at(2.0 * trial[0])
     return before[3], before[1], before[4]
 
 
-def _zoom(at: Callable[[float], Trial], low: Trial, high: Trial, cost: float, slope: float) -> tuple[Array, float, Array] | None:
+def _zoom(
+    at: Callable[[float], Trial], low_enough: Callable[[Trial], bool], low: Trial, high: Trial, slope: float
+) -> tuple[Array, float, Array] | None:
     """Narrows the interval between a good step and one that is too far, by parabolas kept away from the ends."""
     for _ in range(40):
         width = high[0] - low[0]
@@ -157,7 +161,7 @@ def _zoom(at: Callable[[float], Trial], low: Trial, high: Trial, cost: float, sl
         guess = -low[2] * width * width / (2.0 * bend) if np.isfinite(bend) and bend > 0 else 0.5 * width
         share = min(max(guess / width, 0.1), 0.9) if width else 0.5
         trial = at(low[0] + share * width)
-        if trial[1] > cost + SUFFICIENT * trial[0] * slope or trial[1] >= low[1]:
+        if not low_enough(trial):
             high = trial
         else:
             if abs(trial[2]) <= -CURVATURE * slope:
@@ -167,4 +171,4 @@ def _zoom(at: Callable[[float], Trial], low: Trial, high: Trial, cost: float, sl
             low = trial
         if abs(high[0] - low[0]) <= 1e-16 * max(1.0, abs(low[0])):
             break
-    return (low[3], low[1], low[4]) if low[0] > 0 and low[1] < cost else None
+    return (low[3], low[1], low[4]) if low[0] > 0 else None

@@ -1,0 +1,37 @@
+"""A NaN or infinity stops the run, says where it came from, and leaves the state just before it."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+
+def test_the_example_that_overflows_is_named(tmp_path):
+    x = np.linspace(-1, 1, 40)[:, None].astype(np.float32)
+    y = x.astype(float)
+    x[17] = 3e38  # finite, but its square is not
+    data = cr.data.from_arrays(x, y, split=cr.data.RandomSplit(test=0), scaling="none", target_scaling="none")
+    square = cr.Sequential(cr.Formula("x * x"), cr.Dense(1))
+    with pytest.raises(cr.errors.NonFiniteError) as caught:
+        cr.fit(square, data, optimizer=cr.SGD(1e-3), batch_size=4, epochs=3, folder=tmp_path, seed=2)
+    error = caught.value
+    assert isinstance(error, ArithmeticError)
+    assert error.place is not None
+    assert error.place.example == 17
+    order = cr.ops.epoch_order(2, 0, 40)
+    assert error.place.step == int(np.argmax(order == 17)) // 4
+    assert "formula1" in str(error)
+    assert "example 17" in str(error)
+    assert f"step {error.place.step}" in str(error)
+    before = cr.open_run(tmp_path / "latest", data=data)
+    assert before.trainer.step == error.place.step
+    assert before.stopped == "not finite"
+    for name, array in before.parameters().items():
+        assert np.isfinite(array).all()
+        np.testing.assert_array_equal(array[None], error.state[name])
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_too_large_a_learning_rate(replicas):
+    with pytest.raises(cr.errors.NonFiniteError, match="lower the learning rate"):
+        cr.fit("1-20-1", "curve", optimizer=cr.SGD(1e9), epochs=50, replicas=replicas)
