@@ -17,6 +17,10 @@ help:  ## list the doors
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+.venv/docs: .venv/core
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
 .venv/bench: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
@@ -39,8 +43,8 @@ format: .venv/dev  ## let ruff lay out the code
 bench: .venv/bench  ## time us and PyTorch in turn, print the ratio
 	$(BIN)/python benchmarks/demo_epoch.py
 
-docs: .venv/dev  ## write the reference pages from the docstrings
-	$(BIN)/python docs/build.py
+docs: .venv/docs  ## write the reference pages from the docstrings into docs/site
+	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
 
 campaign: .venv/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider

@@ -212,7 +212,8 @@ class Run:
         if epochs:
             rate = self.trainer.seconds / epochs
             unit = f"{rate:.2f} s" if rate >= 0.1 else f"{rate * 1000:.2g} ms"
-            lines.append(f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch on the {self.settings.engine} engine")
+            of_all = f" of all {self.settings.replicas} replicas" if self.settings.replicas > 1 else ""
+            lines.append(f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine")
         lines.append(self.task.objective.formula)
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")

@@ -1,0 +1,38 @@
+"""The README's Python runs as it stands, from top to bottom, and every command that it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 4
+    exec(compile(blocks[0], "README.md", "exec"), names)
+    shown = capsys.readouterr().out
+    assert "8 replicas" in shown
+    assert re.search(r"test accuracy 0\.94\d* ± 0\.00\d+", shown)
+    assert "['7', '2', '1', '0', '4']" in shown
+    assert "return loss=" in shown
+    for block in blocks[1:]:
+        exec(compile(block, "README.md", "exec"), names)
+    shown = capsys.readouterr().out
+    for number in ("1.8185", "0.0770", "-2.6508"):
+        assert number in shown
+    assert names["run"].trainer.step == 40 * names["run"].trainer.steps_per_epoch
+
+
+@pytest.mark.parametrize("door", re.findall(r"^\| `make (\w+)", README, re.MULTILINE))
+def test_each_door_is_in_the_makefile(door):
+    assert re.search(rf"^{door}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([\w/.]+)\)", README))
+def test_each_link_leads_somewhere(link):
+    assert (ROOT / link).exists()
