@@ -11,6 +11,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,8 +23,8 @@ Epoch = Callable[[int], None]
 
 def ours(data: cr.data.Dataset) -> Epoch:
     """`fit`'s own loop, without the evaluation after the epoch: the peers do none either."""
-    task = cr.train.Task(cr.network("784-16-16-10 relu softmax"), data)
-    trainer = cr.train.Trainer(task, cr.train.Settings(cr.SGD(RATE), epochs=10**6, batch_size=BATCH))
+    task = cr.train.Task(cr.network("784-16-16-10 relu softmax"), data.signature)
+    trainer = cr.train.Trainer(task, cr.train.Settings(cr.SGD(RATE), epochs=10**6, batch_size=BATCH), lambda: data)
 
     def epoch(number: int) -> None:
         last = trainer.step + trainer.steps_per_epoch
@@ -37,7 +38,7 @@ def numpy_by_hand(data: cr.data.Dataset) -> Epoch:
     """The same steps written out, as a careful user of NumPy would."""
     x, y = data.train.x.astype(np.float32) / 255, data.train.y
     random = np.random.default_rng(0)
-    weights = [random.normal(0, (2 / i) ** 0.5, (i, o)).astype("f") for i, o in zip(SIZES, SIZES[1:], strict=False)]
+    weights = [random.normal(0, (2 / i) ** 0.5, (i, o)).astype("f") for i, o in pairwise(SIZES)]
     biases = [np.zeros(o, "f") for o in SIZES[1:]]
 
     def epoch(number: int) -> None:
@@ -71,7 +72,7 @@ def pytorch(data: cr.data.Dataset) -> Epoch:
     x = torch.from_numpy(data.train.x.astype(np.float32) / 255)
     y = torch.from_numpy(np.array(data.train.y))
     layers: list[nn.Module] = []
-    for i, o in zip(SIZES, SIZES[1:], strict=False):
+    for i, o in pairwise(SIZES):
         layers += [nn.Linear(i, o), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.SGD(model.parameters(), RATE, fused=True)

@@ -73,7 +73,7 @@ def test_the_table_names_only_ops_that_there_are():
 def test_a_whole_training_step_gives_the_bits_of_the_meanings(optimizer):
     data = cr.data.moons(n=50)
     net = cr.Sequential(cr.Dense(8, "gelu"), cr.Dropout(0.4), cr.Dense(8, "elu"), cr.Dense(2, "softmax"))
-    step = cr.train.Task(net, data).training_step(10, optimizer, cr.ClipNorm(0.1))
+    step = cr.train.Task(net, data.signature).training_step(10, optimizer, cr.ClipNorm(0.1))
     simplified, _ = run_passes(step, ops.PASSES)
     random = np.random.default_rng(0)
     values = {}
@@ -82,7 +82,9 @@ def test_a_whole_training_step_gives_the_bits_of_the_meanings(optimizer):
         values[name] = np.abs(drawn).astype(node.dtype) if "square" in name or name == "step" else drawn.astype(node.dtype)
     found = ReferenceEngine().compile(step)(values)
     names = list(simplified.outputs)
-    wanted = evaluate([simplified.outputs[name] for name in names], {simplified.leaves[n]: values[n] for n in simplified.leaves})
+    wanted = evaluate(
+        [simplified.outputs[name] for name in names], {simplified.leaves[n]: values[n] for n in simplified.leaves}
+    )
     for name, value in zip(names, wanted, strict=True):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     plain = evaluate(list(step.outputs.values()), {step.leaves[n]: values[n] for n in step.leaves})
@@ -117,7 +119,12 @@ def test_scalars_stacked_rows_and_the_short_batch():
 
 @pytest.mark.parametrize(
     ("order", "sizes", "text"),
-    [([[0, 1, 5]], [2, 1], "rows 0 ... 5"), ([[0, -1]], [2], "rows -1 ... 0"), ([[0, 1]], [2, 1], "order"), ([[0, 1, 2]], [3], r"\[3\]")],
+    [
+        ([[0, 1, 5]], [2, 1], "rows 0 ... 5"),
+        ([[0, -1]], [2], "rows -1 ... 0"),
+        ([[0, 1]], [2, 1], "order"),
+        ([[0, 1, 2]], [3], r"\[3\]"),
+    ],
 )
 def test_rows_outside_the_table_are_refused_before_any_step(order, sizes, text):
     graphs = {size: Graph({"y": ops.sum(input_node("x", (size,)))}) for size in (1, 2)}

@@ -6,7 +6,9 @@ import pytest
 import chainrule as cr
 
 
-@pytest.mark.parametrize(("batch", "updates", "last"), [(32, 1875, 32), (64, 938, 32), (128, 469, 96), (256, 235, 96), (512, 118, 96)])
+@pytest.mark.parametrize(
+    ("batch", "updates", "last"), [(32, 1875, 32), (64, 938, 32), (128, 469, 96), (256, 235, 96), (512, 118, 96)]
+)
 def test_updates_in_an_epoch_of_mnist(batch, updates, last):
     sizes = cr.train.batch_sizes(60_000, batch)
     assert (len(sizes), sizes[-1], sizes.sum()) == (updates, last, 60_000)

@@ -17,7 +17,10 @@ EPOCHS, BATCH = 20, 64
 @pytest.mark.parametrize(
     ("solver", "optimizer"),
     [
-        ({"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.9, "nesterovs_momentum": True}, cr.SGD(0.05, 0.9, nesterov=True)),
+        (
+            {"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.9, "nesterovs_momentum": True},
+            cr.SGD(0.05, 0.9, nesterov=True),
+        ),
         ({"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.9, "nesterovs_momentum": False}, cr.SGD(0.05, 0.9)),
         ({"solver": "adam", "learning_rate_init": 0.003}, cr.Adam(0.003, epsilon_hat=True)),
     ],
@@ -27,7 +30,9 @@ def test_loss_curve(solver, optimizer):
     images, labels = load_digits(return_X_y=True)
     images = images[:1000] / 16.0
     labels = labels[:1000]
-    peer = MLPClassifier((24, 16), alpha=0.0, batch_size=BATCH, max_iter=EPOCHS, random_state=3, tol=0.0, n_iter_no_change=999, **solver)
+    peer = MLPClassifier(
+        (24, 16), alpha=0.0, batch_size=BATCH, max_iter=EPOCHS, random_state=3, tol=0.0, n_iter_no_change=999, **solver
+    )
     first = {}
     draws = []
     with warnings.catch_warnings():
@@ -37,7 +42,9 @@ def test_loss_curve(solver, optimizer):
 
     data = cr.data.from_arrays(images, labels, split=cr.data.RandomSplit(test=0), scaling="none")
     net = cr.Sequential(cr.Dense(24, "relu"), cr.Dense(16, "relu"), cr.Dense(10, "softmax"))
-    initial = {f"dense{i + 1}.W": first["coefs"][i] for i in range(3)} | {f"dense{i + 1}.b": first["intercepts"][i] for i in range(3)}
+    initial = {f"dense{i + 1}.W": first["coefs"][i] for i in range(3)} | {
+        f"dense{i + 1}.b": first["intercepts"][i] for i in range(3)
+    }
     orders = _orders(draws[0], len(images))
     run = cr.fit(
         net, data, optimizer=optimizer, epochs=EPOCHS, batch_size=BATCH, dtype="float64", initial=initial,

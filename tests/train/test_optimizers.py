@@ -66,7 +66,9 @@ def test_against_the_written_out_recurrence(optimizer, rule):
     random = np.random.default_rng(0)
     w, state = random.normal(size=(3, 2)), {}
     leaves = {slot: input_node(slot, (3, 2)) for slot in optimizer.slots}
-    updated, changed = optimizer.update(input_node("w", (3, 2)), input_node("g", (3, 2)), leaves, input_node("rate"), input_node("t"))
+    updated, changed = optimizer.update(
+        input_node("w", (3, 2)), input_node("g", (3, 2)), leaves, input_node("rate"), input_node("t")
+    )
     program = ReferenceEngine().compile(Graph({"w": updated, **changed}))
     mine = {"w": w, **{slot: np.zeros((3, 2)) for slot in optimizer.slots}}
     for t in range(1, STEPS + 1):

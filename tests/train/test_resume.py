@@ -39,7 +39,12 @@ def test_resumed_equals_uninterrupted(digits, small_net, tmp_path, cut, monkeypa
 
 
 def test_resumed_twice_with_early_stopping(digits, small_net, tmp_path):
-    settings = {**SETTINGS, "epochs": 12, "early_stopping": cr.EarlyStopping(patience=2), "optimizer": cr.SGD(0.5, momentum=0.9)}
+    settings = {
+        **SETTINGS,
+        "epochs": 12,
+        "early_stopping": cr.EarlyStopping(patience=2),
+        "optimizer": cr.SGD(0.5, momentum=0.9),
+    }
     whole = cr.fit(small_net, digits, folder=tmp_path / "whole", **settings)
     run = cr.fit(small_net, digits, folder=tmp_path / "cut", callbacks=(stop_at(14),), **settings)
     run = cr.resume(run.folder, data=digits, callbacks=(stop_at(30),))

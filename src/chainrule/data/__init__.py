@@ -14,6 +14,7 @@ from chainrule.data.frame import as_table
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
 from chainrule.data.scaling import Scaling
+from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 
@@ -23,6 +24,7 @@ __all__ = [
     "Examples",
     "Dataset",
     "Scaling",
+    "Signature",
     "Column",
     "Columns",
     "Table",

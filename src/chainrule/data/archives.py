@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import read_bounded
-from chainrule.spelling import listed
 from chainrule.errors import FileFormatError
+from chainrule.spelling import listed
 
 _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # What zipfile, zlib and NumPy's header reader raise on bytes that are not what they should be.

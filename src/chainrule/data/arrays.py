@@ -14,10 +14,10 @@ from chainrule.data.columns import Columns
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
-from chainrule.spelling import did_you_mean, listed
 from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit, duplicate_note
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import OptionError
+from chainrule.spelling import did_you_mean, listed
 
 
 class Options(TypedDict, total=False):

@@ -12,9 +12,9 @@ from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
-from chainrule.spelling import did_you_mean, listed
 from chainrule.data.tables import read_csv
 from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
+from chainrule.spelling import did_you_mean, listed
 
 BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "mnist": mnist,

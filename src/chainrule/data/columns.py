@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.spelling import did_you_mean, listed
 from chainrule.errors import ColumnError, DataError, FileFormatError
+from chainrule.spelling import did_you_mean, listed
 
 Floats = NDArray[np.float64]
 Texts = tuple[str | None, ...]

@@ -13,8 +13,8 @@ import numpy as np
 
 from chainrule.data.columns import Table, to_numbers, to_text
 from chainrule.data.files import read_bounded
-from chainrule.spelling import listed
 from chainrule.errors import FileFormatError
+from chainrule.spelling import listed
 
 _DELIMITERS = ",;\t"
 _MOST_COLUMNS = 100_000

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy as np
 from chainrule.data.columns import Columns
 from chainrule.data.examples import Array, Examples
 from chainrule.data.scaling import Scaling
-from chainrule.spelling import listed
+from chainrule.data.signature import Signature
 from chainrule.errors import DataError, ShapeError
+from chainrule.spelling import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,24 @@ class Dataset:
     def task(self) -> Literal["classification", "regression"]:
         """Whether classes or numbers are to be predicted."""
         return "regression" if self.classes is None else "classification"
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What a network must know of these data: all but the examples."""
+        return Signature(
+            self.name,
+            self.hash,
+            MappingProxyType({part: len(examples) for part, examples in self.parts()}),
+            self.input_shape,
+            self.train.x.dtype.name,
+            self.train.y.shape[1:],
+            self.train.y.dtype.name,
+            self.scaling,
+            self.target_scaling,
+            self.classes,
+            self.features,
+            self.columns,
+        )
 
     @cached_property
     def hash(self) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 
 from chainrule.data.columns import Cells, Table, to_text
 from chainrule.data.examples import Array
-from chainrule.spelling import listed
 from chainrule.errors import DataError, OptionTypeError
+from chainrule.spelling import listed
 
 
 def as_table(frame: object) -> Table:

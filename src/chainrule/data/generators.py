@@ -12,8 +12,8 @@ from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.scaling import Scaling
-from chainrule.spelling import did_you_mean, listed
 from chainrule.errors import DataError, OptionError
+from chainrule.spelling import did_you_mean, listed
 
 Floats = NDArray[np.float64]
 # From a random generator and labels of shape (n,) to points of shape (n, 2), one for each label.

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from chainrule.data.examples import Array
-from chainrule.spelling import did_you_mean, listed
 from chainrule.errors import DataError, OptionError
+from chainrule.spelling import did_you_mean, listed
 
 Task = Literal["classification", "regression"]
 MOST_WHOLE_CLASSES = 20

@@ -21,7 +21,7 @@ VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip",
 
 _UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negative": np.negative,
-    "power": np.power, "maximum": np.maximum, "minimum": np.minimum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
+    "maximum": np.maximum, "minimum": np.minimum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
     "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal, "logical_and": np.logical_and,
     "logical_or": np.logical_or, "logical_not": np.logical_not, "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
     "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "absolute": np.absolute, "sign": np.sign, "floor": np.floor,
@@ -62,15 +62,15 @@ def _cast(out: Array, x: Array, *, dtype: str) -> Call:
 
 
 def _reduce_sum(out: Array, x: Array, *, axes: tuple[int, ...]) -> Call:
-    return partial(np.add.reduce, x, axes, x.dtype, out)
+    return lambda: np.add.reduce(x, axis=axes, dtype=x.dtype, out=out)
 
 
 def _reduce_max(out: Array, x: Array, *, axes: tuple[int, ...]) -> Call:
-    return partial(np.maximum.reduce, x, axes, None, out)
+    return lambda: np.maximum.reduce(x, axis=axes, out=out)
 
 
 def _reduce_min(out: Array, x: Array, *, axes: tuple[int, ...]) -> Call:
-    return partial(np.minimum.reduce, x, axes, None, out)
+    return lambda: np.minimum.reduce(x, axis=axes, out=out)
 
 
 def _one_hot(out: Array, labels: Array, *, classes: int, dtype: str) -> Call:

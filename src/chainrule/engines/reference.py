@@ -43,7 +43,7 @@ class Plan:
         return out
 
     def run(self) -> None:
-        """Fills every buffer. (Overflow and NaN give no warning: they show in the values.)"""
+        """Fills every buffer; overflow and NaN show in the values."""
         for call in self.calls:
             call()
 
@@ -164,7 +164,11 @@ class ReferenceLoop:
 
     def _check(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> None:
         wrong = sorted(set(sizes.tolist()) - self.graphs.keys())
-        if wrong or order.shape != (self.replicas, int(sizes.sum())) or any(len(scalars[n]) != len(sizes) for n in self.loop.scalars):
+        if (
+            wrong
+            or order.shape != (self.replicas, int(sizes.sum()))
+            or any(len(scalars[n]) != len(sizes) for n in self.loop.scalars)
+        ):
             raise GraphError(
                 f"a run of {len(sizes)} steps with an order of shape {order.shape} and batches of {wrong or sizes.tolist()[:3]}",
                 expected=f"an order ({self.replicas}, Σ sizes), batches of {sorted(self.graphs)}, a scalar of each name to a step",
@@ -176,8 +180,8 @@ class ReferenceLoop:
         some = next(iter(self.graphs.values()))
         for name in self.loop.state:
             if name in some.leaves:
-                type = some.leaves[name].type
-                conform(state[name], type.with_shape((self.replicas, *type.shape)), f"state {name}")
+                wanted = some.leaves[name].type
+                conform(state[name], wanted.with_shape((self.replicas, *wanted.shape)), f"state {name}")
 
 
 class ReferenceEngine:

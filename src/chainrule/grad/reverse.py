@@ -45,7 +45,9 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
         # Every user of the node stands behind it in the order, so all paths have arrived and their sum is complete.
         if node in adjoint and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
             with scope_root(f"grad/{node.scope}" if node.scope else "grad"):
-                for source, g in zip(node.inputs, node.op.vjp_rule(adjoint[node], node, *node.inputs, **node.attributes), strict=True):
+                for source, g in zip(
+                    node.inputs, node.op.vjp_rule(adjoint[node], node, *node.inputs, **node.attributes), strict=True
+                ):
                     if g is not None and source in wanted:
                         adjoint[source] = adjoint[source] + g if source in adjoint else g
     return [adjoint.get(x) for x in wrt]
@@ -63,11 +65,14 @@ def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
 
-    The reverse product is linear in its cotangent; differentiating it by the cotangent turns it round. None: y does not depend on x.
+    The reverse product is linear in its cotangent; differentiating it by the cotangent turns it round. None says that y does
+    not depend on x.
     """
     cotangent = input_node("cotangent", y.shape, y.dtype)
     products = [
-        sum(multiply(g, t)) for g, t in zip(vjp([y], wrt, [cotangent]), _same_types(wrt, tangents), strict=True) if g is not None
+        sum(multiply(g, t))
+        for g, t in zip(vjp([y], wrt, [cotangent]), _same_types(wrt, tangents), strict=True)
+        if g is not None
     ]
     if not products:
         return None
@@ -97,7 +102,7 @@ def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:
         raise GraphError(
             f"no gradient reaches {', '.join(unused)}",
             expected="each of them to influence the result through differentiable ops",
-            remedy="leave out what is unused; a step function lets no gradient pass: train it with the perceptron rule, or use sigmoid",
+            remedy="leave out what is unused; a step lets no gradient pass: train it with the perceptron rule, or use sigmoid",
         )
     return [g for g in gradients if g is not None]
 
@@ -105,7 +110,9 @@ def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:
 def _same_types(wrt: Sequence[Node], tangents: Sequence[Node]) -> Sequence[Node]:
     for x, t in zip(wrt, tangents, strict=True):
         if x.type != t.type:
-            raise ShapeError(f"a tangent {t.type!r} for {x!r}", expected=f"{x.type!r}", remedy="give it the type of what it moves")
+            raise ShapeError(
+                f"a tangent {t.type!r} for {x!r}", expected=f"{x.type!r}", remedy="give it the type of what it moves"
+            )
     return tangents
 
 

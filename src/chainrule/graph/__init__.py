@@ -19,12 +19,14 @@ from chainrule.graph.node import (
     scope,
     scope_root,
 )
+from chainrule.graph.notation import formula
 from chainrule.graph.parse import parse
 from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constants, rewrite_nodes, run_passes, share_common
 from chainrule.graph.types import Array, Shape, Type
 
 __all__ = [
-    "CONSTANT", "INPUT", "LEAVES", "PARAMETER", "REGISTRY", "Array", "Change", "Graph", "Node", "Notation", "Op", "Operand", "Pass",
-    "Shape", "Step", "Type", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "fold_constants", "input_node",
-    "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root", "share_common", "topological_order",
+    "Array", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
+    "REGISTRY", "Shape", "Step", "Type", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate",
+    "fold_constants", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
+    "share_common", "topological_order",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from chainrule.graph.types import Array
 
 
 def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) -> list[Array]:
-    """The nodes' values; `values` binds leaves (or cuts the graph at any other node).
+    """The nodes' values; `values` binds leaves, or cuts the graph at any other node: what lies before a cut is not computed.
 
     The arrays bound are used as they are, so complex numbers may be put through for a complex-step derivative. No warning is
     given where a value overflows or is not a number: it shows in the result.
@@ -25,12 +25,23 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) 
     """
     roots = list(nodes)
     known: dict[Node, Array] = dict(values or {})
+    needed = _needed(roots, known)
     with np.errstate(all="ignore"):
         for node in topological_order(roots):
-            if node in known:
-                continue
-            if node.op in {INPUT, PARAMETER}:
-                raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
-            if all(source in known for source in node.inputs):
+            if node in needed:
+                if node.op in {INPUT, PARAMETER}:
+                    raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
                 known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
     return [known[node] for node in roots]
+
+
+def _needed(roots: list[Node], known: Mapping[Node, Array]) -> set[Node]:
+    """What the roots ask for, seen from behind, as far as the nodes whose values are known."""
+    needed: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in needed and node not in known:
+            needed.add(node)
+            stack.extend(node.inputs)
+    return needed

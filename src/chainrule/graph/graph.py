@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph.node import CONSTANT, INPUT, NAME, PARAMETER, Node
+from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
 from chainrule.graph.text import format_graph
 from chainrule.graph.types import Array, Type
 
@@ -47,15 +48,15 @@ class Graph:
     %2: float64[2] = multiply(x, %1)
     return y=%2
 
-    `outputs` maps names to nodes. `unused` are further nodes that the graph carries though no output needs them (a text may hold
-    such lines); the pass `dead_code` drops them.
+    `outputs` maps names to nodes. `unused` are further nodes that the graph carries though no output needs them (a text may
+    hold such lines); the pass `dead_code` drops them.
     """
 
     def __init__(self, outputs: Mapping[str, Node], unused: Iterable[Node] = ()) -> None:
         self.outputs: Mapping[str, Node] = MappingProxyType(dict(outputs))
         for name in self.outputs:
             if not NAME.fullmatch(name):
-                raise GraphError(f"output name {name!r}", expected="a letter, then letters, digits, . _ - /", remedy="rename it")
+                raise GraphError(f"output name {name!r}", expected=NAME_RULE, remedy="rename the output")
         self.nodes = topological_order((*self.outputs.values(), *unused))
         self.leaves: Mapping[str, Node] = MappingProxyType(self._leaves_by_name())
 
@@ -100,29 +101,55 @@ class Graph:
         unknown = sorted(values.keys() - self.leaves.keys())
         if unknown:
             known = ", ".join(self.leaves) or "none"
-            raise GraphError(f"the graph has no leaf {', '.join(unknown)}", expected=f"some of: {known}", remedy="check the name")
+            raise GraphError(
+                f"the graph has no leaf {', '.join(unknown)}", expected=f"some of: {known}", remedy="check the name"
+            )
         return {node: conform(values[name], node.type, name) for name, node in self.leaves.items()}
 
     def __str__(self) -> str:
         return format_graph(self.nodes, self.outputs)
 
 
-def conform(value: object, type: Type, name: str) -> Array:
+def conform(value: object, wanted: Type, name: str) -> Array:
     """The value as an array of exactly this type, or an error that says how it differs; nothing is broadcast.
 
-    Python numbers and lists take the type's dtype; an array keeps its own, so that a float64 array for a float32 leaf is noticed.
+    Python numbers and lists take the type's dtype where it can hold them; an array keeps its own, so that a float64 array for a
+    float32 leaf is noticed.
     """
-    array = value if isinstance(value, np.ndarray | np.generic) else np.asarray(value, dtype=type.dtype)
-    array = np.asarray(array)
-    if array.shape != type.shape:
+    array = (
+        _from_python(value, wanted, name)
+        if not isinstance(value, np.ndarray | np.generic)
+        else np.asarray(cast("Array", value))
+    )
+    if array.shape != wanted.shape:
         raise ShapeError(
             f"{name} was given an array of shape {array.shape}",
-            expected=f"shape {type.shape}",
+            expected=f"shape {wanted.shape}",
             remedy="reshape the array; nothing is broadcast silently",
         )
-    if array.dtype.name != type.dtype:
+    if array.dtype.name != wanted.dtype:
         raise DtypeError(
-            f"{name} was given {array.dtype.name} numbers", expected=type.dtype, remedy=f"write array.astype({type.dtype!r})"
+            f"{name} was given {array.dtype.name} numbers",
+            expected=wanted.dtype,
+            remedy=f"write array.astype({wanted.dtype!r})",
+        )
+    # The name is the same for both byte orders: from here on it is the machine's.
+    return np.asarray(array, dtype=wanted.dtype)
+
+
+def _from_python(value: object, wanted: Type, name: str) -> Array:
+    try:
+        array: Array = np.array(value, dtype=wanted.dtype)
+        # 2.5 cut to 2, or None taken as NaN, is not what was given.
+        kept = wanted.is_float or bool(np.all(array == np.array(value)))
+    except (TypeError, ValueError, OverflowError):
+        array, kept = np.empty(0), False
+    if not kept or np.array(value).dtype.kind not in "fiub":
+        shown = repr(value)
+        raise DtypeError(
+            f"{name} was given {shown if len(shown) <= 60 else shown[:57] + '...'}",
+            expected=f"{wanted!r}: numbers that {wanted.dtype} can hold, in rows of equal length",
+            remedy="mend the value, or make a NumPy array of it",
         )
     return array
 
@@ -140,6 +167,8 @@ def check(graph: Graph) -> Graph:
         if not seen.issuperset(node.inputs):
             raise GraphError(f"{node!r} stands before its inputs", expected="inputs first", remedy="build a new Graph")
         if node.op is CONSTANT and node.attributes["value"].flags.writeable:
-            raise GraphError(f"the constant {node!r} can be written", expected="a frozen array", remedy="make it with constant()")
+            raise GraphError(
+                f"the constant {node!r} can be written", expected="a frozen array", remedy="make it with constant()"
+            )
         seen.add(node)
     return graph

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.errors import GraphError
-from chainrule.graph.types import Array, Type
+from chainrule.errors import DtypeError, GraphError
+from chainrule.graph.types import FLOATS, Array, Type
 
 Operand: TypeAlias = "Node | float | Array"
 Attributes: TypeAlias = Mapping[str, Any]
 Vjp: TypeAlias = Callable[..., "tuple[Node | None, ...]"]
 
 NAME = re.compile(r"[^\W\d][\w.\-/]*")
+NAME_RULE = "a letter, then letters, digits, and any of . _ - /"
 _scope: ContextVar[str] = ContextVar("scope", default="")
 
 
@@ -51,11 +52,12 @@ class Op:
         REGISTRY[name] = self
 
     def vjp(self, rule: Vjp) -> Vjp:
-        """Declares the derivative: `rule(g, out, *inputs, **attributes)` gives, for each input, the node g·∂out/∂input or None."""
+        """Declares the derivative: `rule(g, out, *inputs, **attributes)` gives, for each input, g·∂out/∂input or None."""
         self.vjp_rule = rule
         return rule
 
     def __call__(self, *operands: Operand, **attributes: Any) -> Node:
+        """The node of this op on these operands."""
         return Node(self, self.prepare(*operands), attributes)
 
     def __repr__(self) -> str:
@@ -85,13 +87,12 @@ class Node:
         self, op: Op, inputs: tuple[Node, ...], attributes: Attributes, name: str = "", *, scope: str | None = None
     ) -> None:
         if name and not NAME.fullmatch(name):
-            raise GraphError(
-                f"node name {name!r}", expected="a letter, then letters, digits, and any of . _ - /", remedy="choose such a name"
-            )
+            raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="choose such a name")
+        attributes = {key: _plain(value) for key, value in attributes.items()}
         fix = object.__setattr__
         fix(self, "op", op)
         fix(self, "inputs", inputs)
-        fix(self, "attributes", MappingProxyType(dict(attributes)))
+        fix(self, "attributes", MappingProxyType(attributes))
         fix(self, "type", op.type_rule(*(node.type for node in inputs), **attributes))
         fix(self, "name", name)
         fix(self, "scope", _scope.get() if scope is None else scope)
@@ -195,25 +196,55 @@ class Node:
         return REGISTRY["greater_equal"](self, other)
 
 
+def _plain(value: Any) -> Any:
+    # NumPy's numbers and lists become Python's numbers and tuples: an attribute prints as what the reader takes back.
+    if isinstance(value, np.generic):
+        return cast("Any", value).item()
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item) for item in cast("Sequence[Any]", value))
+    return value
+
+
 def as_nodes(*operands: Operand) -> tuple[Node, ...]:
     """Nodes as they are; numbers and arrays as constants of the dtype that the first node among them has."""
     dtype = next((operand.dtype for operand in operands if isinstance(operand, Node)), None)
-    return tuple(operand if isinstance(operand, Node) else constant(operand, _dtype_beside(operand, dtype)) for operand in operands)
+    return tuple(operand if isinstance(operand, Node) else constant_beside(operand, dtype) for operand in operands)
 
 
-def _dtype_beside(operand: float | Array, dtype: str | None) -> str | None:
-    # An array keeps its own dtype (so that mixing is noticed); a plain Python number takes its neighbour's.
-    return None if isinstance(operand, np.ndarray | np.generic) else dtype
+def constant_beside(operand: float | Array, dtype: str | None) -> Node:
+    """A constant for an operand that stands beside a node of this dtype.
+
+    An array keeps its own dtype (so that mixing is noticed); a plain Python number takes its neighbour's, if it can.
+    """
+    if dtype is None or isinstance(operand, np.ndarray | np.generic):
+        return constant(operand)
+    if dtype not in FLOATS and not _fits(operand, dtype):
+        raise DtypeError(
+            f"{operand!r} stands beside {dtype} numbers",
+            expected=f"a number that {dtype} holds without a change",
+            remedy='convert the other one first: cast(x, dtype="float64")',
+        )
+    return constant(operand, dtype)
+
+
+def _fits(operand: float, dtype: str) -> bool:
+    try:
+        return bool(np.all(np.array(operand, dtype=dtype) == operand))
+    except (OverflowError, ValueError):  # out of range; an infinity or NaN
+        return False
 
 
 @contextmanager
-def scope(*names: str) -> Iterator[str]:
+def scope(*names: str) -> Generator[str]:
     """Nodes born inside belong to this scope: a layer, a part of a layer, a gradient.
 
     >>> with scope("dense1"):
     ...     constant(1.0).scope
     'dense1'
     """
+    for name in names:
+        if name and not NAME.fullmatch(name):
+            raise GraphError(f"scope {name!r}", expected=NAME_RULE, remedy="choose such a name")
     path = "/".join(name for name in (_scope.get(), *names) if name)
     token = _scope.set(path)
     try:
@@ -223,7 +254,7 @@ def scope(*names: str) -> Iterator[str]:
 
 
 @contextmanager
-def scope_root(path: str) -> Iterator[None]:
+def scope_root(path: str) -> Generator[None]:
     """Like `scope`, but from the top: for rules that add nodes on behalf of a layer built earlier."""
     token = _scope.set(path)
     try:
@@ -236,7 +267,7 @@ def _no_meaning(*_: object, **__: object) -> Array:
     raise GraphError("a leaf was evaluated", expected="a value bound to it", remedy="pass the leaf's value by name")
 
 
-def _given_type(*, type: Type) -> Type:
+def _given_type(*, type: Type) -> Type:  # noqa: A002  (the attribute's name)
     return type
 
 

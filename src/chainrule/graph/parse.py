@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import warnings
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, ParseError
 from chainrule.graph.graph import Graph
-from chainrule.graph.node import CONSTANT, INPUT, NAME, PARAMETER, REGISTRY, Node, constant, scope_root
+from chainrule.graph.node import CONSTANT, LEAVES, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
 from chainrule.graph.types import Type
 
 _LINE = re.compile(r"(?P<label>\S+): (?P<type>\S+) = (?P<op>\w+)\((?P<arguments>.*)\)(?:  @(?P<scope>\S+))?")
-_POSITIONAL = re.compile(r"\s*(%\d+|[^\W\d][\w.\-/]*(?:#\d+)?)\s*(?:,|$)")
+_LABEL = re.compile(rf"%\d+|{NAME.pattern}(?:#\d+)?")
+_POSITIONAL = re.compile(rf"\s*({_LABEL.pattern})\s*(?:,|$)")
 _FLOATS = {"nan": float("nan"), "inf": float("inf")}
 
 
@@ -34,15 +36,24 @@ def parse(text: str) -> Graph:
     *lines, last = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()] or [(1, "")]
     for number, line in lines:
         label, node = _node(number, line, nodes)
+        if label in nodes:
+            raise _error(
+                number, line, f"a label of its own; {label} has been given above", "number the labels: %0, %1, x, x#2, ..."
+            )
         nodes[label] = node
     number, line = last
-    if not line.startswith("return"):
+    if line.partition(" ")[0] != "return":
         raise _error(number, line, "a last line such as: return loss=%4", "add it")
     outputs: dict[str, Node] = {}
     for item in filter(None, line.removeprefix("return").strip().split(", ")):
         name, _, label = item.partition("=")
+        if name in outputs:
+            raise _error(number, line, f"a name of its own for each output; {name} comes twice", "rename one of them")
         outputs[name] = _lookup(label, nodes, number, line)
-    return Graph(outputs, unused=nodes.values())
+    try:
+        return Graph(outputs, unused=nodes.values())
+    except ChainruleError as error:
+        raise _error(number, line, error.expected, f"{error.happened}: {error.remedy}") from error
 
 
 def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
@@ -54,17 +65,17 @@ def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
         near = difflib.get_close_matches(op_name, REGISTRY, 1)
         raise _error(number, line, "the name of an op", f"write {near[0]}" if near else "see chainrule.ops for the names")
     inputs, attributes = _arguments(match["arguments"], nodes, number, line)
+    if not _LABEL.fullmatch(label):
+        raise _error(number, line, f"a label: %0, %1, ... or a name: {NAME_RULE}", "rename the node")
     name = "" if label.startswith("%") else label.partition("#")[0]
-    if name and not NAME.fullmatch(name):
-        raise _error(number, line, "%k or a name of letters, digits, . _ - /", "rename the node")
     try:
         with scope_root(match["scope"] or ""):
             declared = Type.parse(match["type"])
             node = _make(op_name, inputs, attributes, declared, name)
-    except (TypeError, KeyError, IndexError, OverflowError) as error:
-        raise _error(number, line, f"values and attributes that {op_name} takes", str(error)) from error
     except ChainruleError as error:
-        raise _error(number, line, error.expected, error.remedy) from error
+        raise _error(number, line, error.expected, f"{error.happened}: {error.remedy}") from error
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, MemoryError) as error:
+        raise _error(number, line, f"values and attributes that {op_name} takes", f"mend this: {error}") from error
     if node.type != declared:
         raise _error(number, line, f"{node.type!r}, which its inputs give", "mend the type, or the inputs")
     return label, node
@@ -72,11 +83,11 @@ def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
 
 def _make(op_name: str, inputs: tuple[Node, ...], attributes: dict[str, Any], declared: Type, name: str) -> Node:
     op = REGISTRY[op_name]
-    if op is CONSTANT:
-        return constant(np.asarray(attributes["value"], dtype=declared.dtype).reshape(declared.shape), name=name)
-    if op in {INPUT, PARAMETER}:
-        attributes = {"type": declared}
-    return Node(op, inputs, attributes, name)
+    if op is CONSTANT and not inputs and attributes.keys() == {"value"}:
+        return constant(np.array(attributes["value"], dtype=declared.dtype).reshape(declared.shape), name=name)
+    if op in LEAVES and (inputs or attributes):
+        raise TypeError("a leaf takes no values; a constant takes value=...")
+    return Node(op, inputs, {"type": declared} if op in LEAVES else attributes, name)
 
 
 def _arguments(text: str, nodes: dict[str, Node], number: int, line: str) -> tuple[tuple[Node, ...], dict[str, Any]]:
@@ -86,12 +97,23 @@ def _arguments(text: str, nodes: dict[str, Node], number: int, line: str) -> tup
         inputs.append(_lookup(match[1], nodes, number, line))
         position = match.end()
     try:
-        call = ast.parse(f"f({text[position:]})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError("values come first, then attributes as name=value")
-        return tuple(inputs), {keyword.arg or "": _literal(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _error(number, line, "attributes as name=value, with plain numbers, texts, lists", str(error)) from error
+        return tuple(inputs), _keywords(text[position:])
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        raise _error(
+            number, line, "attributes as name=value, with plain numbers, texts, lists", f"mend this: {error}"
+        ) from error
+
+
+def _keywords(text: str) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Python warns of doubtful literals (1if, "\d"): here they are mistakes
+        call = ast.parse(f"f({text})", mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError("values come first, then attributes as name=value")
+    attributes = {keyword.arg or "": _literal(keyword.value) for keyword in call.keywords}
+    if len(attributes) < len(call.keywords):
+        raise ValueError("an attribute comes twice")
+    return attributes
 
 
 def _literal(tree: ast.expr) -> Any:
@@ -114,7 +136,8 @@ def _literal(tree: ast.expr) -> Any:
 def _lookup(label: str, nodes: dict[str, Node], number: int, line: str) -> Node:
     if label not in nodes:
         near = difflib.get_close_matches(label, nodes, 1)
-        raise _error(number, line, f"a node of an earlier line, not {label!r}", f"write {near[0]}" if near else "define it above")
+        remedy = f"write {near[0]}" if near else "define it above"
+        raise _error(number, line, f"a node of an earlier line, not {label!r}", remedy)
     return nodes[label]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, constant, scope_root
 from chainrule.graph.text import format_node, labels
+from chainrule.graph.types import Array
 
 Rule: TypeAlias = Callable[[Node], "Node | None"]
 
@@ -76,10 +77,12 @@ def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
 
 
 def fold_constants(graph: Graph) -> tuple[Graph, Step]:
-    """Computes what depends on constants only; large results (over 1024 numbers) stay to be computed when run."""
+    """Computes what depends on constants only; a result larger than all it is computed from (a broadcast) stays as it is."""
 
     def rule(node: Node) -> Node | None:
-        if not node.inputs or node.type.size > 1024 or any(source.op is not CONSTANT for source in node.inputs):
+        if not node.inputs or any(source.op is not CONSTANT for source in node.inputs):
+            return None
+        if node.type.size > max(source.type.size for source in node.inputs):
             return None
         with np.errstate(all="ignore"):
             value = node.op.meaning(*(source.attributes["value"] for source in node.inputs), **node.attributes)
@@ -103,10 +106,7 @@ def share_common(graph: Graph) -> tuple[Graph, Step]:
 
 def _frozen(value: object) -> object:
     # Bytes tell NaN from NaN and 0.0 from -0.0, which == does not.
-    if isinstance(value, np.ndarray):
-        array: np.ndarray[Any, Any] = value
-        return array.tobytes()
-    return repr(value)
+    return cast("Array", value).tobytes() if isinstance(value, np.ndarray) else repr(value)
 
 
 def dead_code(graph: Graph) -> tuple[Graph, Step]:

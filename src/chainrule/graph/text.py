@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from chainrule.graph.node import Attributes, Node
-from chainrule.graph.types import Type
+from chainrule.graph.types import Array, Type
 
 
 def labels(nodes: Iterable[Node]) -> dict[Node, str]:
@@ -29,10 +29,7 @@ def labels(nodes: Iterable[Node]) -> dict[Node, str]:
 
 def format_value(value: object) -> str:
     """An attribute's value as the reader takes it back; arrays as nested lists, each number to its last bit."""
-    if isinstance(value, np.ndarray):
-        array: np.ndarray[Any, Any] = value
-        return repr(array.tolist())
-    return repr(value)
+    return repr(cast("Array", value).tolist()) if isinstance(value, np.ndarray) else repr(value)
 
 
 def _attributes(attributes: Attributes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -35,8 +36,16 @@ class Type:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise DtypeError(f"dtype {self.dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="convert the array first")
-        if any(extent < 0 for extent in self.shape):
+        try:
+            # NumPy's whole numbers are taken as Python's, which print plainly.
+            shape = tuple(map(operator.index, self.shape))
+        except TypeError:
+            raise ShapeError(
+                f"shape {self.shape!r}", expected="whole numbers, as in (64, 16)", remedy="check the sizes"
+            ) from None
+        if any(extent < 0 for extent in shape):
             raise ShapeError(f"shape {self.shape}", expected="extents of 0 or more", remedy="check the sizes given")
+        object.__setattr__(self, "shape", shape)
 
     @staticmethod
     def of(array: Array) -> Type:

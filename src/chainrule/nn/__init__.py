@@ -2,6 +2,9 @@
 
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
 from chainrule.nn.build import Built, Initialiser, Layer, LayerUse, Parameter, Place, build_network, building, place
+from chainrule.nn.description import network, to_text
+from chainrule.nn.formula import Formula
+from chainrule.nn.function_report import FunctionReport, describe_function
 from chainrule.nn.initialisers import (
     Constant,
     GlorotNormal,
@@ -31,11 +34,27 @@ from chainrule.nn.losses import (
     SquaredError,
     objective,
 )
+from chainrule.nn.metrics import (
+    Accuracy,
+    ConfusionMatrix,
+    accuracy,
+    confusion_matrix,
+    mean_absolute_error,
+    mean_squared_error,
+    predicted_labels,
+    r_squared,
+    top_k,
+)
+from chainrule.nn.structure import from_json, to_code, to_json
+from chainrule.nn.table import Row, Table, range_badge, table
 
 __all__ = [
-    "ACTIVATIONS", "L1", "L2", "LOSSES", "AbsoluteError", "Activation", "ActivationFunction", "BinaryCrossEntropy", "Built", "Constant",
-    "CrossEntropy", "Dense", "Dropout", "EuclideanDistance", "Flatten", "Function", "GlorotNormal", "GlorotUniform", "HeNormal",
-    "HeUniform", "Hinge", "Huber", "Initialiser", "Layer", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "Network", "Normal",
-    "Objective", "Parameter", "PerceptronLoss", "Place", "Sequential", "SquaredError", "Uniform", "Zeros", "as_layer", "build_network",
-    "building", "log_softmax", "objective", "place", "sigmoid_input", "softmax", "softmax_input",
+    "ACTIVATIONS", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "BinaryCrossEntropy", "Built",
+    "ConfusionMatrix", "Constant", "CrossEntropy", "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function",
+    "FunctionReport", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser", "L1", "L2",
+    "LOSSES", "Layer", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "Network", "Normal", "Objective", "Parameter",
+    "PerceptronLoss", "Place", "Row", "Sequential", "SquaredError", "Table", "Uniform", "Zeros", "accuracy", "as_layer",
+    "build_network", "building", "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error",
+    "mean_squared_error", "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input",
+    "softmax", "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
 ]  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chainrule import ops
-from chainrule.graph import Node
+from chainrule.errors import OptionError
+from chainrule.graph import Node, Op
 from chainrule.ops.declare import normal_axis
 
 
@@ -45,20 +46,25 @@ def elu(z: Node) -> Node:
 
 
 def silu(z: Node) -> Node:
-    """z·σ(z), also called swish. Source: S. Elfwing, E. Uchibe, K. Doya, Neural Networks 107 (2018)."""
+    """z·σ(z), also called swish; NaN at z = −∞. Source: S. Elfwing, E. Uchibe, K. Doya, Neural Networks 107 (2018)."""
     return z * ops.sigmoid(z)
 
 
 def gelu(z: Node) -> Node:
-    """z·Φ(z), Φ the normal distribution function. Source: D. Hendrycks, K. Gimpel, arXiv:1606.08415."""
+    """z·Φ(z), Φ the normal distribution function; NaN at z = −∞. Source: D. Hendrycks, K. Gimpel, arXiv:1606.08415."""
     return z * 0.5 * (1.0 + ops.erf(z * math.sqrt(0.5)))
 
 
 def softmax(z: Node, axis: int = -1, temperature: float = 1.0) -> Node:
     """exp(z_j)/Σ_k exp(z_k) in three steps: shift by the largest, exponential, division.
 
-    The shift changes nothing but keeps the exponential from overflowing; its derivative is 0 and therefore left out.
+    The shift changes nothing but keeps the exponential from overflowing; its derivative is 0 and therefore left out. A high
+    `temperature` makes the result even, a low one makes the largest win: z is divided by it first.
+
+    Raises: OptionError for a temperature that is not a number above 0.
     """
+    if not 0 < temperature < math.inf:
+        raise OptionError(f"softmax temperature {temperature}", expected="a number above 0", remedy="write 1.0 for none")
     axis = normal_axis("softmax", axis, z.type.ndim)
     z = z if temperature == 1.0 else z * (1.0 / temperature)
     largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
@@ -67,22 +73,39 @@ def softmax(z: Node, axis: int = -1, temperature: float = 1.0) -> Node:
 
 
 def log_softmax(z: Node, axis: int = -1) -> Node:
-    """log softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z)."""
+    """Log of softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z)."""
     largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
     shifted = z - largest
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis, keepdims=True))
 
 
 def softmax_input(a: Node) -> Node | None:
-    """The logits z if a was computed as softmax(z) over the last axis, recognised by its structure; else None."""
-    if a.op is not ops.divide or a.inputs[0].op is not ops.exp or a.inputs[0].inputs[0].op is not ops.subtract:
+    """The logits z if a was computed as softmax(z) over the last axis, recognised by its structure; else None.
+
+    Written out by hand without the shift, exp(z)/Σ exp(z), it is recognised too.
+    """
+    if a.op is not ops.divide or a.inputs[0].op is not ops.exp:
         return None
     exponential, total = a.inputs
-    while total.op is ops.broadcast_to or total.op is ops.reshape:
-        total = total.inputs[0]
-    last = (a.type.ndim - 1,)
-    if total.op is ops.reduce_sum and total.inputs[0] is exponential and total.attributes["axes"] == last:
-        return exponential.inputs[0].inputs[0]
+    if _reduced_along_last(total, ops.reduce_sum) is not exponential:
+        return None
+    logits = exponential.inputs[0]
+    if logits.op is ops.subtract and logits.inputs[0] is _reduced_along_last(logits.inputs[1], ops.reduce_max):
+        return logits.inputs[0]
+    # Whatever else was subtracted may differ from class to class, and belongs to the logits.
+    return logits
+
+
+def _reduced_along_last(node: Node, reduction: Op) -> Node | None:
+    """The node whose reduction over the last axis, kept as an axis of 1 and repeated, this one is; else None."""
+    shape = node.shape
+    node = node.inputs[0] if node.op is ops.broadcast_to else node
+    if node.shape != (*shape[:-1], 1):
+        return None
+    while node.op is ops.reshape or node.op is ops.stop_gradient:
+        node = node.inputs[0]
+    if node.op is reduction and node.attributes["axes"] == (len(shape) - 1,):
+        return node.inputs[0]
     return None
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import Graph, Node, Shape, Type, input_node, parameter, scope, scope_root
+from chainrule.graph import LEAVES, Graph, Node, Shape, Type, input_node, parameter, scope, scope_root
+from chainrule.graph.node import NAME
 from chainrule.ops import random_fold, stream
 
 
@@ -66,7 +69,7 @@ class Build:
     def name_of(self, layer: object, kind: str) -> str:
         """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
         if id(layer) not in self.names:
-            given = getattr(layer, "name", "")
+            given = _given_name(layer)
             taken = set(self.names.values())
             if given in taken:
                 raise OptionError(
@@ -81,6 +84,18 @@ class Build:
             # An id is only good while its object lives: a layer made inside a wiring function must not be freed before the end.
             self.kept.append(layer)
         return self.names[id(layer)]
+
+
+def _given_name(layer: object) -> str:
+    """The name that the user gave the layer, or "" for none: it becomes a scope, and part of its parameters' names."""
+    name: object = getattr(layer, "name", "")
+    if isinstance(name, str) and (not name or NAME.fullmatch(name)):
+        return name
+    raise OptionError(
+        f"a layer is called {name!r}",
+        expected="a letter, then letters, digits, and any of . _ - /",
+        remedy="choose such a name",
+    )
 
 
 _current: ContextVar[Build | None] = ContextVar("build", default=None)
@@ -114,8 +129,9 @@ class Place:
         return known.node
 
     def label(self, node: Node, suffix: str) -> Node:
-        """The node, named `name.suffix`."""
-        return node.named(f"{self.name}.{suffix}")
+        """The node, named `name.suffix`; a leaf, or what the layer was given, keeps the name that it has."""
+        # A leaf under a second name would be a second leaf, which nobody binds a value to.
+        return node if node is self.given or node.op in LEAVES else node.named(f"{self.name}.{suffix}")
 
     def gives(self, out: Node) -> Node:
         """Notes the layer's use, and hands its output on."""
@@ -125,18 +141,19 @@ class Place:
         return out
 
     def key(self) -> Node:
-        """The random key of this layer in this step."""
+        """The random key of this layer in this step; a layer that is used again draws anew."""
         if self.build.key is None:
             raise GraphError(
                 f"layer {self.name} needs random numbers",
                 expected="a key in the build",
                 remedy="build with key=..., or for inference",
             )
-        return random_fold(self.build.key, stream(self.name))
+        earlier = sum(use.name == self.name for use in self.build.uses)
+        return random_fold(self.build.key, np.asarray(stream(f"{self.name}#{earlier + 1}" if earlier else self.name)))
 
 
 @contextmanager
-def place(layer: object, kind: str, given: Node) -> Iterator[Place]:
+def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
     build = _current.get()
     if build is None:
@@ -172,7 +189,7 @@ class Built:
 
 
 @contextmanager
-def building(dtype: str = "float64", *, training: bool = False, key: Node | None = None) -> Iterator[Build]:
+def building(dtype: str = "float64", *, training: bool = False, key: Node | None = None) -> Generator[Build]:
     """Layers applied inside add to this build.
 
     >>> from chainrule.nn import Dense

@@ -9,6 +9,7 @@ from math import prod
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.graph import Node, Shape, constant
+from chainrule.nn.checks import is_number
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -21,9 +22,17 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[-2] * field, shape[-1] * field
 
 
+def _require_finite(kind: str, **numbers: object) -> None:
+    for name, value in numbers.items():
+        if not is_number(value):
+            raise OptionError(
+                f"{kind} {name}={value!r}", expected="a finite number", remedy=f"write for example {kind}({name}=0.1)"
+            )
+
+
 @dataclass(frozen=True)
 class Zeros:
-    """All zero: for biases. (Weights at zero would keep all neurons of a layer the same for ever.)"""
+    """All zero: for biases. Weights at zero would keep all neurons of a layer the same for ever."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Zeros of this shape."""
@@ -35,6 +44,9 @@ class Constant:
     """One number everywhere."""
 
     value: float
+
+    def __post_init__(self) -> None:
+        _require_finite("Constant", value=self.value)
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """The number, repeated."""
@@ -48,6 +60,11 @@ class Normal:
     mean: float = 0.0
     deviation: float = 1.0
 
+    def __post_init__(self) -> None:
+        _require_finite("Normal", mean=self.mean, deviation=self.deviation)
+        if self.deviation < 0:
+            raise OptionError(f"Normal deviation {self.deviation}", expected="0 or more", remedy="give the standard deviation")
+
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Normal numbers of this shape."""
         return ops.normal(key, shape, self.mean, self.deviation)
@@ -59,6 +76,11 @@ class Uniform:
 
     low: float = -0.05
     high: float = 0.05
+
+    def __post_init__(self) -> None:
+        _require_finite("Uniform", low=self.low, high=self.high)
+        if self.low > self.high:
+            raise OptionError(f"Uniform from {self.low} to {self.high}", expected="low <= high", remedy="exchange the two")
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Uniform numbers of this shape."""
@@ -105,7 +127,7 @@ class HeNormal:
 
 @dataclass(frozen=True)
 class LeCunNormal:
-    """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998), eq. 16."""
+    """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998) eq. 16."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Numbers for a weight (..., inputs, outputs)."""

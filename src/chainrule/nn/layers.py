@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import cast
 
 from chainrule import ops
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
 from chainrule.nn.build import Initialiser, Layer, place
+from chainrule.nn.checks import is_number, require_shape, require_size
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.spelling import suggest
 
 
-def activation_named(name: str) -> ActivationFunction:
+def activation_named(name: object) -> ActivationFunction:
     """The activation of this name, or an error that suggests one."""
-    if name not in ACTIVATIONS:
-        raise OptionError(
-            f"activation {name!r}",
-            expected=f"one of {', '.join(ACTIVATIONS)}",
-            remedy=suggest(name, ACTIVATIONS, "choose one of these"),
-        )
-    return ACTIVATIONS[name]
-
-
-def _require_size(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        kind = OptionError if isinstance(value, int | float) else OptionTypeError
-        raise kind(f"{what}={value!r}", expected="a whole number of 1 or more", remedy="write for example Dense(16)")
+    if isinstance(name, str) and name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    kind = OptionError if isinstance(name, str) else OptionTypeError
+    raise kind(
+        f"activation {name!r}",
+        expected=f"one of {', '.join(ACTIVATIONS)}",
+        remedy=suggest(
+            str(name), ACTIVATIONS, 'choose one of these; for any other, put Formula("x * exp(-x**2)") behind the layer'
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class Dense:
     """a = f(x·W + b): each of `units` neurons weighs all inputs, adds its bias, and applies the activation f.
 
-    Shapes: x (batch, inputs), W (inputs, units), b (units,), result (batch, units). Without `bias` there is no b. The weights start
-    by `weights`, which for ReLU and its kin is HeNormal, otherwise GlorotUniform; the biases by `biases`, at zero.
+    Shapes: x (batch, inputs), W (inputs, units), b (units,), result (batch, units). Without `bias` there is no b. The weights
+    start by `weights`, which for ReLU and its kin is HeNormal, otherwise GlorotUniform; the biases by `biases`, at zero.
 
     >>> Dense(16, "relu")
     Dense(16, 'relu')
@@ -52,7 +52,7 @@ class Dense:
     name: str = ""
 
     def __post_init__(self) -> None:
-        _require_size("units", self.units)
+        require_size("units", self.units)
         activation_named(self.activation)
 
     def __call__(self, x: Node) -> Node:
@@ -95,6 +95,12 @@ class Activation:
     def __call__(self, x: Node) -> Node:
         """The activation for a batch of any shape."""
         with place(self, "activation", x) as here:
+            if self.function == "softmax" and x.type.ndim < 2:
+                raise ShapeError(
+                    f"layer {here.name} was given {x.type!r}",
+                    expected="(batch, classes): softmax compares the numbers of one example",
+                    remedy="give examples of shape (classes,)",
+                )
             return here.gives(here.label(activation_named(self.function)(x), "a"))
 
     def __repr__(self) -> str:
@@ -105,16 +111,16 @@ class Activation:
 class Dropout:
     """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
 
-    Which are dropped is a function of seed, step and the layer's name. Source: N. Srivastava, G. Hinton, A. Krizhevsky,
-    I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
+    Which are dropped is a function of seed, step and the layer's name; a Dropout that is used twice draws anew for its second
+    use. Source: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
     """
 
     rate: float
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise OptionError(f"dropout rate {self.rate}", expected="0 <= rate < 1", remedy="write for example Dropout(0.2)")
+        if not is_number(self.rate) or not 0 <= self.rate < 1:
+            raise OptionError(f"dropout rate {self.rate!r}", expected="0 <= rate < 1", remedy="write for example Dropout(0.2)")
 
     def __call__(self, x: Node) -> Node:
         """The thinned batch when built for training, x itself otherwise."""
@@ -122,7 +128,7 @@ class Dropout:
             if not here.build.training or self.rate == 0:
                 return here.gives(x)
             bits = ops.random_bits(here.key(), shape=x.shape)
-            kept = here.label(ops.greater_equal(bits, round(self.rate * 2**32)), "kept")
+            kept = here.label(ops.greater_equal(bits, min(round(self.rate * 2**32), 2**32 - 1)), "kept")
             return here.gives(here.label(ops.select(kept, x * (1.0 / (1.0 - self.rate)), 0.0), "a"))
 
     def __repr__(self) -> str:
@@ -157,20 +163,33 @@ class Function:
 
     def __call__(self, x: Node) -> Node:
         """What the function makes of x."""
-        called = getattr(self.function, "__name__", "function").lower()
-        with place(self, called if called.isidentifier() else "function", x) as here:
-            return here.gives(self.function(x))
+        with place(self, _called(self.function), x) as here:
+            return here.gives(_require_node(here.name, self.function(x)))
+
+
+def _require_node(name: str, out: object) -> Node:
+    if isinstance(out, Node):
+        return out
+    raise OptionTypeError(
+        f"the function of layer {name} gave {out!r}", expected="a node", remedy="return what chainrule.ops make of its input"
+    )
+
+
+def _called(function: object) -> str:
+    """What a layer made of this function is called: by the function's own name where that can be part of a node's name."""
+    name = function.name if isinstance(function, Op | ActivationFunction) else str(getattr(function, "__name__", ""))
+    return name.lower() if name.isidentifier() else "function"
 
 
 def as_layer(item: object) -> Layer:
     """Layers as they are, functions and ops wrapped; anything else is refused."""
-    if isinstance(item, FunctionType | Op):
-        return Function(item)
+    if isinstance(item, FunctionType | MethodType | BuiltinFunctionType | partial | Op | ActivationFunction):
+        return Function(cast("Callable[[Node], Node]", item))
     if not callable(item) or isinstance(item, type):
         raise OptionTypeError(
             f"{item!r} was given as a layer", expected="a layer, or a function from node to node", remedy="write Dense(16)"
         )
-    return item
+    return cast("Layer", item)
 
 
 @dataclass(frozen=True, init=False)
@@ -188,7 +207,7 @@ class Sequential:
 
     def __init__(self, *layers: Layer, input_shape: Shape | None = None) -> None:
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
-        object.__setattr__(self, "input_shape", input_shape)
+        object.__setattr__(self, "input_shape", None if input_shape is None else require_shape("input_shape", input_shape))
 
     def __call__(self, x: Node) -> Node:
         """The last layer's output."""
@@ -220,6 +239,12 @@ class Network:
     wiring: Callable[..., Node]
     inputs: Mapping[str, Shape]
     name: str = ""
+
+    def __post_init__(self) -> None:
+        shapes = {name: require_shape(f"the input {name}", shape) for name, shape in self.inputs.items()}
+        if not shapes:
+            raise OptionError("a network without inputs", expected="one input or more", remedy='write inputs={"x": (2,)}')
+        object.__setattr__(self, "inputs", shapes)
 
     def __call__(self, x: Node) -> Node:
         """The node that the wiring makes of x (batch, sum of the inputs' sizes)."""

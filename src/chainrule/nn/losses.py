@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from chainrule import ops
-from chainrule.errors import LossError, OptionError, ShapeError
+from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, constant, scope
 from chainrule.nn.activations import log_softmax, sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
+from chainrule.nn.checks import is_number
 from chainrule.spelling import suggest
 
 TargetKind: TypeAlias = Literal["values", "labels", "margin"]
@@ -44,7 +45,8 @@ class _Addable:
     """Terms add up to an objective."""
 
     def __add__(self, other: Any) -> Objective:
-        return Objective(_terms(self)) + other
+        # All at once: a penalty alone, which may well stand first, is no objective yet.
+        return Objective((self, *_terms(other)))
 
 
 def _terms(item: Any) -> tuple[Any, ...]:
@@ -71,13 +73,17 @@ def _per_example(entries: Node, *, mean: bool = False) -> Node:
     return ops.mean(entries, axes) if mean else ops.sum(entries, axes)
 
 
-def _refuse_squashed(name: str, output: Node, instead: str) -> None:
-    for found, function in ((softmax_input(output), "softmax"), (sigmoid_input(output), "sigmoid")):
+def _refuse_squashed(name: str, output: Node) -> None:
+    for found, function, instead in (
+        (softmax_input(output), "softmax", "cross_entropy"),
+        (sigmoid_input(output), "sigmoid", "binary_cross_entropy"),
+    ):
         if found is not None:
             raise LossError(
-                f"{name} wants logits, and was given the output of {function} (layer {output.scope or 'unknown'}, {output.type!r})",
-                expected=f"the pre-activation z; {function} is part of this loss and would be applied twice",
-                remedy=f'write loss="{instead}", or make the last layer linear',
+                f"{name} wants logits, and was given the output of {function}\n"
+                f"      layer {output.scope or 'unknown'}, {output.type!r}",
+                expected="the pre-activation z: this loss applies its own squashing, which would then be done twice",
+                remedy=f'write loss="{instead}", which goes with {function}, or make the last layer linear',
             )
 
 
@@ -160,13 +166,14 @@ class Huber(_Addable):
     target: TargetKind = "values"
 
     def __post_init__(self) -> None:
-        if not self.delta > 0:
+        if not is_number(self.delta) or self.delta <= 0:
             raise OptionError(f"Huber delta {self.delta}", expected="a number above 0", remedy="write for example Huber(1.0)")
 
     @property
     def formula(self) -> str:
         """The formula for one example."""
-        return f"1/k·Σ_j (½·d_j² if |d_j| ≤ {self.delta:g} else {self.delta:g}·(|d_j| − ½·{self.delta:g})), d = a − y"
+        delta = _number(self.delta)
+        return f"1/k·Σ_j (½·d_j² if |d_j| ≤ {delta} else {delta}·(|d_j| − ½·{delta})), d = a − y"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
@@ -212,13 +219,13 @@ class CrossEntropy(_Addable):
     @property
     def formula(self) -> str:
         """The formula for one example."""
-        return "−log softmax(z)_label" if self.from_logits else "−log a_label, a = softmax(z)"
+        return "−log softmax(z)_label" if self.from_logits else "−log a_label"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, classes), target (batch,) labels."""
         _label_shapes(self.name, output, target)
         if self.from_logits:
-            _refuse_squashed(self.name, output, "cross_entropy")
+            _refuse_squashed(self.name, output)
             logits = output
         else:
             logits = _require(softmax_input(output), self.name, output, "softmax")
@@ -253,13 +260,14 @@ class BinaryCrossEntropy(_Addable):
     @property
     def formula(self) -> str:
         """The formula for one example."""
-        return f"−Σ_j [y_j·log p_j + (1 − y_j)·log(1 − p_j)], p = {'σ(z)' if self.from_logits else 'a = σ(z)'}"
+        a = "σ(z_j)" if self.from_logits else "a_j"
+        return f"−Σ_j [y_j·log {a} + (1 − y_j)·log(1 − {a})]"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k), targets in [0, 1]."""
         _same_shape(self.name, output, target)
         if self.from_logits:
-            _refuse_squashed(self.name, output, "binary_cross_entropy")
+            _refuse_squashed(self.name, output)
             logits = output
         else:
             logits = _require(sigmoid_input(output), self.name, output, "sigmoid")
@@ -278,10 +286,13 @@ def _margin(name: str, output: Node, target: Node) -> Node:
 
 @dataclass(frozen=True)
 class Hinge(_Addable):
-    """max(0, 1 − margin). Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001)."""
+    """max(0, 1 − m), the margin m being ±z for one output, z_label − max of the others for several.
+
+    Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
+    """
 
     name: str = "hinge"
-    formula: str = "max(0, 1 − m), m = ±z for one output, z_label − max of the others for several"
+    formula: str = "max(0, 1 − m)"
     target: TargetKind = "margin"
 
     def __call__(self, output: Node, target: Node) -> Node:
@@ -291,10 +302,13 @@ class Hinge(_Addable):
 
 @dataclass(frozen=True)
 class PerceptronLoss(_Addable):
-    """max(0, −margin): nothing to learn from what is right. Source: F. Rosenblatt, Psychological Review 65, 386 (1958)."""
+    """max(0, −m), m the margin as for `Hinge`: nothing to learn from what is right.
+
+    Source: F. Rosenblatt, Psychological Review 65, 386 (1958).
+    """
 
     name: str = "perceptron"
-    formula: str = "max(0, −m), m = ±z for one output, z_label − max of the others for several"
+    formula: str = "max(0, −m)"
     target: TargetKind = "margin"
 
     def __call__(self, output: Node, target: Node) -> Node:
@@ -305,6 +319,19 @@ class PerceptronLoss(_Addable):
 # ---- penalties
 
 
+def _require_factor(kind: str, factor: object) -> None:
+    if not is_number(factor) or factor < 0:
+        raise OptionError(
+            f"{kind} factor {factor!r}", expected="a number of 0 or more", remedy=f"write for example {kind}(1e-4)"
+        )
+
+
+def _number(value: float) -> str:
+    """The number as short as it can be written without being another one: the printed factor is the one that is computed."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 @dataclass(frozen=True)
 class L2(_Addable):
     """factor·Σ w² over all weights (biases left out, unless `biases`)."""
@@ -313,10 +340,13 @@ class L2(_Addable):
     biases: bool = False
     name: str = "l2"
 
+    def __post_init__(self) -> None:
+        _require_factor("L2", self.factor)
+
     @property
     def formula(self) -> str:
         """The formula, with the factor as given: no hidden ½."""
-        return f"{self.factor:g}·Σ w²"
+        return f"{_number(self.factor)}·Σ w²"
 
     def __call__(self, weight: Node) -> Node:
         """The penalty of one parameter, a scalar."""
@@ -331,14 +361,26 @@ class L1(_Addable):
     biases: bool = False
     name: str = "l1"
 
+    def __post_init__(self) -> None:
+        _require_factor("L1", self.factor)
+
     @property
     def formula(self) -> str:
         """The formula, with the factor as given."""
-        return f"{self.factor:g}·Σ |w|"
+        return f"{_number(self.factor)}·Σ |w|"
 
     def __call__(self, weight: Node) -> Node:
         """The penalty of one parameter, a scalar."""
         return ops.sum(ops.absolute(weight)) * self.factor
+
+
+def _require_term(term: object) -> None:
+    if isinstance(term, type) or not callable(term) or not all(hasattr(term, field) for field in ("name", "formula")):
+        raise OptionTypeError(
+            f"{term!r} was given as a loss",
+            expected="a loss by its name, a loss object, or a sum of them",
+            remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
+        )
 
 
 @dataclass(frozen=True)
@@ -346,12 +388,14 @@ class Objective:
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 
     >>> print((CrossEntropy() + L2(1e-4)).formula)
-    C = 1/B·Σ_batch(−log a_label, a = softmax(z)) + 0.0001·Σ w²
+    C = 1/B·Σ_batch(−log a_label) + 0.0001·Σ w²
     """
 
     terms: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        for term in self.terms:
+            _require_term(term)
         if not self.losses:
             raise OptionError(
                 "an objective without a loss", expected="one loss or more", remedy="write CrossEntropy() + L2(1e-4)"
@@ -406,8 +450,8 @@ LOSSES: dict[str, Any] = {
     loss.name: loss
     for loss in (
         *(SquaredError(mean, half) for mean in (True, False) for half in (False, True)),
-        EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), CrossEntropy(), CrossEntropy(from_logits=True),
-        BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True), Hinge(), PerceptronLoss(),
+        EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), Hinge(), PerceptronLoss(),
+        CrossEntropy(), CrossEntropy(from_logits=True), BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True),
     )
 }  # fmt: skip
 """Every loss by its name."""
@@ -421,4 +465,6 @@ def objective(loss: object) -> Objective:
                 f"loss {loss!r}", expected=f"one of {', '.join(LOSSES)}", remedy=suggest(loss, LOSSES, "choose one of these")
             )
         loss = LOSSES[loss]
-    return loss if isinstance(loss, Objective) else Objective((loss,))
+    if isinstance(loss, Objective):
+        return loss
+    return Objective((loss,))

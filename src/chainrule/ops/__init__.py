@@ -47,10 +47,11 @@ from chainrule.ops.shapes import concatenate, flip, pad, reshape, slice_axes, sl
 from chainrule.ops.simplify import PASSES, simplify_algebra
 
 __all__ = [
-    "PASSES", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "divide", "epoch_order", "equal", "erf", "exp",
-    "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "normal",
-    "not_equal", "one_hot", "pad", "position_of_max", "power", "random_bits", "random_fold", "reduce_max", "reduce_min", "reduce_sum",
-    "relu", "reshape", "scatter_add", "select", "sigmoid", "sign", "simplify_algebra", "sin", "slice_axes", "slice_axis", "softplus",
-    "sqrt", "stop_gradient", "stream", "subtract", "sum", "swap_last", "tanh", "threefry2x32", "transpose", "uniform",
+    "PASSES", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "divide", "epoch_order", "equal",
+    "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "multiply", "negative", "normal", "not_equal", "one_hot", "pad", "position_of_max", "power", "random_bits", "random_fold",
+    "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "scatter_add", "select", "sigmoid", "sign",
+    "simplify_algebra", "sin", "slice_axes", "slice_axis", "softplus", "sqrt", "stop_gradient", "stream", "subtract", "sum",
+    "swap_last", "tanh", "threefry2x32", "transpose", "uniform",
 ]  # fmt: skip

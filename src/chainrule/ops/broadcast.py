@@ -24,7 +24,7 @@ def _broadcast_type(x: Type, *, shape: Shape) -> Type:
 
 @op(_broadcast_type, "{0}", "{0}")
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
-    """x repeated along new leading axes and along axes of extent 1, by NumPy's rule.
+    """Repeats x along new leading axes and along axes of extent 1, by NumPy's rule.
 
     >>> from chainrule.graph import evaluate, constant
     >>> evaluate([broadcast_to(constant([1.0, 2.0]), shape=(2, 2))])[0]
@@ -82,7 +82,8 @@ def common_shape(*shapes: Shape) -> Shape:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        drawn = "\n".join(f"      {str(shape):>{max(len(str(s)) for s in shapes)}}" for shape in shapes)
+        width = max(len(str(shape)) for shape in shapes)
+        drawn = "\n".join(" " * 6 + str(shape).rjust(width) for shape in shapes)
         raise ShapeError(
             f"shapes that do not fit together, aligned at the last axis:\n{drawn}",
             expected="on each axis equal extents, or an extent of 1",

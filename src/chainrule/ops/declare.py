@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
+
+import numpy as np
 
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph import Array, Node, Notation, Op, Type
@@ -75,17 +77,23 @@ def same_types(name: str, types: tuple[Type, ...], arity: int) -> None:
         )
 
 
-def require_kind(name: str, type: Type, kind: str) -> None:
+def require_kind(name: str, given: Type, kind: str) -> None:
     """Refuses a dtype that is not of the kind."""
-    if type.dtype not in KINDS[kind]:
-        raise DtypeError(f"{name} was given {type!r}", expected=" or ".join(KINDS[kind]), remedy="convert it with cast(x, dtype=...)")
+    if given.dtype not in KINDS[kind]:
+        raise DtypeError(
+            f"{name} was given {given!r}", expected=" or ".join(KINDS[kind]), remedy="convert it with cast(x, dtype=...)"
+        )
 
 
 def require_axis(name: str, axis: object, ndim: int) -> int:
     """The axis, if it is one of an array with `ndim` axes."""
-    if isinstance(axis, int) and 0 <= axis < ndim:
-        return axis
-    raise ShapeError(f"{name} was given axis {axis!r}", expected=f"0 ... {ndim - 1}", remedy="count axes from 0")
+    if isinstance(axis, int | np.integer) and 0 <= axis < ndim:
+        return int(cast("int", axis))
+    raise ShapeError(
+        f"{name} was given axis {axis!r}",
+        expected=f"0 ... {ndim - 1}" if ndim else "an array with axes",
+        remedy="count axes from 0",
+    )
 
 
 def normal_axis(name: str, axis: int, ndim: int) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DtypeError
-from chainrule.graph import Array, Node, Op, Type, constant
-from chainrule.graph.types import DTYPES
-from chainrule.ops.broadcast import broadcast_operands, broadcast_to
+from chainrule.graph import Array, Node, Op, Operand, Type, as_nodes, constant
+from chainrule.graph.types import DTYPES, FLOATS
+from chainrule.ops.broadcast import broadcast_operands
 from chainrule.ops.declare import Gradients, elementwise, op
 
 # ---- arithmetic
@@ -83,8 +82,8 @@ def negative_vjp(g: Node, out: Node, x: Node) -> Gradients:
     convention="where y = 0 the derivative by x is 0; where x = 0 the derivative by y is 0",
 )
 def power(x: Array, y: Array) -> Array:
-    """x to the power y; NaN where x < 0 and y is not whole."""
-    return np.power(x, y)
+    """The power of a base x to an exponent y; NaN where x < 0 and y is not whole. A square is x·x, to the last bit."""
+    return np.where(np.equal(y, 2), np.multiply(x, x), np.power(x, y))
 
 
 @power.vjp
@@ -92,7 +91,8 @@ def power_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     """y·x^(y−1) by the base, log(x)·x^y by the exponent; the conventions keep 0·∞ out."""
     zero_power = equal(y, 0.0)
     by_base = select(zero_power, 0.0, y * power(x, select(zero_power, 1.0, y - 1.0)))
-    by_exponent = log(select(equal(x, 0.0), 1.0, x)) * out
+    zero_base = equal(x, 0.0)
+    by_exponent = log(select(zero_base, 1.0, x)) * select(zero_base, 0.0, out)
     return g * by_base, g * by_exponent
 
 
@@ -194,7 +194,7 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
 
 @op(_select_type, "({1} if {0} else {2})", r"\begin{{cases}}{1} & {0}\\ {2}\end{{cases}}")
 def select(condition: Array, x: Array, y: Array) -> Array:
-    """x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace."""
+    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace."""
     return np.where(condition, x, y)
 
 
@@ -204,10 +204,8 @@ def select_vjp(g: Node, out: Node, condition: Node, x: Node, y: Node) -> Gradien
     return None, select(condition, g, 0.0), select(condition, 0.0, g)
 
 
-def _select_operands(condition: Node, x: Any, y: Any) -> tuple[Node, ...]:
-    dtype = next((item.dtype for item in (x, y) if isinstance(item, Node)), None)
-    values = (item if isinstance(item, Node | np.ndarray) else constant(item, dtype) for item in (x, y))
-    return broadcast_operands(condition, *values)
+def _select_operands(condition: Operand, x: Operand, y: Operand) -> tuple[Node, ...]:
+    return broadcast_operands(condition, *as_nodes(x, y))
 
 
 # ---- conversion
@@ -222,8 +220,8 @@ def cast(x: Array, *, dtype: str) -> Array:
     """The same numbers as another dtype; towards zero when cut to whole numbers."""
     if dtype not in DTYPES:
         raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="name such a dtype")
-    # A complex number is the trace of a complex-step derivative, which must pass.
-    return x if np.iscomplexobj(x) else np.asarray(x).astype(dtype)
+    # A complex number is the trace of a complex-step derivative, which must pass where a derivative would.
+    return x if np.iscomplexobj(x) and dtype in FLOATS else np.real(x).astype(dtype)
 
 
 @cast.vjp
@@ -238,7 +236,7 @@ def _identity_type(x: Type) -> Type:
 
 @op(_identity_type, "{0}", "{0}", convention="by definition no gradient")
 def stop_gradient(x: Array) -> Array:
-    """x itself, taken as a constant when derivatives are formed."""
+    """The number itself, taken as a constant when derivatives are formed."""
     return x
 
 
@@ -369,7 +367,7 @@ def softplus_vjp(g: Node, out: Node, x: Node) -> Gradients:
 @elementwise("ReLU({0})", r"\operatorname{{ReLU}}({0})", convention="at 0 the derivative is 0")
 def relu(x: Array) -> Array:
     """max(0, x), the rectified linear unit; NaN stays NaN."""
-    return np.where(x.real > 0, x, 0) if np.iscomplexobj(x) else np.maximum(x, x.dtype.type(0))
+    return np.where(np.real(x) > 0, x, 0) if np.iscomplexobj(x) else np.maximum(x, x.dtype.type(0))
 
 
 @relu.vjp
@@ -396,7 +394,7 @@ def erf_vjp(g: Node, out: Node, x: Node) -> Gradients:
 @elementwise("|{0}|", r"\left|{0}\right|", takes="number", convention="at 0 the derivative is 0")
 def absolute(x: Array) -> Array:
     """The size of a number."""
-    return np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    return np.where(np.real(x) < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
 
 
 @absolute.vjp
@@ -408,13 +406,13 @@ def absolute_vjp(g: Node, out: Node, x: Node) -> Gradients:
 @elementwise("sign({0})", r"\operatorname{{sign}}({0})", takes="number", convention="no gradient: 0 almost everywhere")
 def sign(x: Array) -> Array:
     """−1, 0 or 1."""
-    return np.sign(x)
+    return np.sign(np.real(x))
 
 
 @elementwise("⌊{0}⌋", r"\lfloor {0} \rfloor", convention="no gradient: 0 almost everywhere")
 def floor(x: Array) -> Array:
     """The largest whole number not above x."""
-    return np.floor(x)
+    return np.floor(np.real(x))
 
 
 def heaviside(x: Node) -> Node:
@@ -423,12 +421,10 @@ def heaviside(x: Node) -> Node:
 
 
 ELEMENTWISE: tuple[Op, ...] = (
-    add, subtract, multiply, divide, negative, power, maximum, minimum, equal, not_equal, less, less_equal, greater, greater_equal,
-    logical_and, logical_or, logical_not, exp, expm1, log, log1p, sqrt, sin, cos, tanh, sigmoid, softplus, relu, erf, absolute, sign,
-    floor,
+    add, subtract, multiply, divide, negative, power, maximum, minimum,
+    equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_not,
+    exp, expm1, log, log1p, sqrt, sin, cos, tanh, sigmoid, softplus, relu, erf, absolute, sign, floor,
 )  # fmt: skip
 for _op in ELEMENTWISE:
     _op.prepare = broadcast_operands
 select.prepare = _select_operands
-
-__all__ = [*(item.name for item in ELEMENTWISE), "select", "cast", "stop_gradient", "heaviside", "broadcast_to", "ELEMENTWISE"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError
-from chainrule.graph import Array, Node, Type
+from chainrule.graph import Array, Node, Type, constant
+from chainrule.ops.broadcast import broadcast_to
 from chainrule.ops.declare import Gradients, op, require_axis
 
 _INDEX = ("int32", "int64", "uint8", "uint32")
@@ -14,6 +15,12 @@ _INDEX = ("int32", "int64", "uint8", "uint32")
 def _require_index(name: str, indices: Type) -> None:
     if indices.dtype not in _INDEX:
         raise DtypeError(f"{name} was given indices {indices!r}", expected=" or ".join(_INDEX), remedy="cast them to int64")
+
+
+def _require_inside(indices: Array, extent: int) -> None:
+    # NumPy would count a negative position from the end; in data it is a mistake.
+    if np.any((indices < 0) | (indices >= extent)):
+        raise IndexError(f"a position outside 0 ... {extent - 1}: {indices.min()} ... {indices.max()}")
 
 
 def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
@@ -32,27 +39,34 @@ def gather(x: Array, indices: Array, *, axis: int) -> Array:
     >>> evaluate([gather(constant([10.0, 20.0, 30.0]), constant([2, 0]), axis=0)])[0]
     array([30., 10.])
     """
+    _require_inside(indices, x.shape[axis])
     return np.take(x, indices, axis=axis)
 
 
 @gather.vjp
 def gather_vjp(g: Node, out: Node, x: Node, indices: Node, *, axis: int) -> Gradients:
     """The gradient added up at the places read; a place read twice gets both."""
-    return scatter_add(x * 0.0, indices, g, axis=axis), None
+    nothing = broadcast_to(constant(0.0, x.dtype), shape=x.shape)
+    return scatter_add(nothing, indices, g, axis=axis), None
 
 
 def _scatter_type(x: Type, indices: Type, updates: Type, *, axis: int) -> Type:
     wanted = _gather_type(x, indices, axis=axis)
     if updates != wanted:
-        raise ShapeError(f"scatter_add of {updates!r} into {x!r} at {indices!r}", expected=f"updates {wanted!r}", remedy="reshape them")
+        raise ShapeError(
+            f"scatter_add of {updates!r} into {x!r} at {indices!r}", expected=f"updates {wanted!r}", remedy="reshape them"
+        )
     return x
 
 
 @op(_scatter_type, "{0} with {2} added at {1}", r"{0} \oplus_{{{1}}} {2}", 3)
 def scatter_add(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
-    """x with updates added at positions of an axis; where a position comes twice both are added."""
+    """Adds updates to x at positions of an axis; where a position comes twice both are added."""
+    _require_inside(indices, x.shape[axis])
     out = np.array(x, dtype=np.result_type(x, updates))
-    np.add.at(out, (slice(None),) * axis + (indices,), updates)
+    rows = np.moveaxis(out, axis, 0)  # a view: what is added to it arrives in `out`
+    places = tuple(range(axis, axis + indices.ndim))
+    np.add.at(rows, indices, np.moveaxis(updates, places, range(indices.ndim)))
     return out
 
 

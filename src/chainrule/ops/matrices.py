@@ -65,7 +65,9 @@ def _batched(*operands: Operand) -> tuple[Node, ...]:
         return nodes
     batch = common_shape(nodes[0].shape[:-2], nodes[1].shape[:-2])
     shapes = [(*batch, *node.shape[-2:]) for node in nodes]
-    return tuple(node if node.shape == shape else broadcast_to(node, shape=shape) for node, shape in zip(nodes, shapes, strict=True))
+    return tuple(
+        node if node.shape == shape else broadcast_to(node, shape=shape) for node, shape in zip(nodes, shapes, strict=True)
+    )
 
 
 matmul.prepare = _batched

@@ -73,7 +73,7 @@ def _fold_type(key: Type, word: Type) -> Type:
 def random_fold(key: Array, word: Array) -> Array:
     """A new key from a key and a number: one block, with the number as its counter."""
     # The high word is all ones, which no counter of random_bits has: keys and numbers never come from the same block.
-    return np.stack(threefry2x32(key, np.uint32(0xFFFFFFFF), np.asarray(word, dtype=np.uint32)))
+    return np.stack(threefry2x32(key, np.array(0xFFFFFFFF, dtype=np.uint32), np.asarray(word, dtype=np.uint32)))
 
 
 def key(seed: int) -> Array:
@@ -87,9 +87,9 @@ def key(seed: int) -> Array:
     return np.array([seed >> 32, seed & 0xFFFFFFFF], dtype=np.uint32)
 
 
-def stream(name: str) -> np.uint32:
+def stream(name: str) -> Array:
     """The number that stands for a name when a key is folded with it (CRC-32), so that other names do not shift it."""
-    return np.uint32(zlib.crc32(name.encode()))
+    return np.array(zlib.crc32(name.encode()), dtype=np.uint32)
 
 
 def uniform(key: Node, shape: Shape, low: float = 0.0, high: float = 1.0) -> Node:
@@ -108,8 +108,8 @@ def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: float = 1.0) -
 def epoch_order(seed: int, epoch: int, count: int) -> Array:
     """The order of the examples in an epoch: a permutation of 0 ... count − 1 that depends on these three numbers only.
 
-    Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of the
-    random bits whose key is the seed's, folded with the stream "order" and the epoch. Shape (count,), int64.
+    Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of
+    the random bits whose key is the seed's, folded with the stream "order" and the epoch. Shape (count,), int64.
 
     >>> epoch_order(seed=0, epoch=0, count=5)
     array([...])

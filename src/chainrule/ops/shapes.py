@@ -73,7 +73,9 @@ def swap_last(x: Node) -> Node:
 
 def _slice_type(x: Type, *, starts: Shape, stops: Shape, steps: Shape) -> Type:
     if not len(starts) == len(stops) == len(steps) == x.ndim:
-        raise ShapeError(f"slice of {x!r} by {starts}, {stops}, {steps}", expected="one of each per axis", remedy="list every axis")
+        raise ShapeError(
+            f"slice of {x!r} by {starts}, {stops}, {steps}", expected="one of each per axis", remedy="list every axis"
+        )
     for start, stop, step, extent in zip(starts, stops, steps, x.shape, strict=True):
         if not (0 <= start <= stop <= extent and step >= 1):
             raise ShapeError(

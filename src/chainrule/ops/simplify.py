@@ -20,6 +20,9 @@ def simplify_algebra(graph: Graph) -> tuple[Graph, Step]:
 
 def _rule(node: Node) -> Node | None:
     simpler = _plain(node)
+    # One identity may make room for the next: two reshapes become one, which then may change nothing.
+    while simpler is not None and (further := _plain(simpler)) is not None:
+        simpler = further
     if simpler is None or simpler.name or not node.name or simpler.is_leaf:
         return simpler
     return simpler.named(node.name)

@@ -25,8 +25,8 @@ from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Moment, Order, Trainer
 
 __all__ = [
-    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine", "EarlyStopping",
-    "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Moment", "Optimizer", "Order", "PerceptronRule", "RMSprop", "Run", "RunFolder",
-    "Schedule", "Scores", "Settings", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise", "open_run",
-    "optimizer_named", "resume", "with_error", "write_durably",
+    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine",
+    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Moment", "Optimizer", "Order", "PerceptronRule",
+    "RMSprop", "Run", "RunFolder", "Schedule", "Scores", "Settings", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp",
+    "batch_sizes", "decide", "fit", "minimise", "open_run", "optimizer_named", "resume", "with_error", "write_durably",
 ]  # fmt: skip

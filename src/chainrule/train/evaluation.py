@@ -55,7 +55,9 @@ class Evaluator:
         values: dict[str, Array] = {}
         for name, record in results.records.items():
             kind, _, term = name.partition(".")
-            values[term] = record.sum(axis=1, dtype=np.float64) / self.count if kind == "sum" else record[:, 0].astype(np.float64)
+            values[term] = (
+                record.sum(axis=1, dtype=np.float64) / self.count if kind == "sum" else record[:, 0].astype(np.float64)
+            )
         outputs = results.stacked["output"]
         total = {"loss": np.sum(list(values.values()), axis=0)}
         extra = {"accuracy": self._accuracy(outputs)} if self.task.data.classes is not None else {}

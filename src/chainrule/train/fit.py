@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from chainrule.data import Dataset, from_arrays, load
+from chainrule.data import Dataset, Signature, from_arrays, load
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
 from chainrule.graph import Array
 from chainrule.nn import Layer, as_layer, from_json, network, to_json
@@ -48,8 +48,9 @@ def fit(
     (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one that goes with the
     last layer. An epoch goes over all examples once, in batches of `batch_size`; the last, shorter batch is a batch. replicas: that
     many networks with seeds seed, seed + 1, ... are trained; each equals the single run with its seed, bit for bit. After every
-    `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. folder: where the run's own folder is made;
-    None writes nothing. dtype: float32, and float64 with LBFGS, which takes the full batch and its own number of iterations. initial: first values of parameters by name. order: another order of the examples, see `Order`.
+    `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype: float32 unless told otherwise, and
+    float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the run's own folder is made; None
+    writes nothing. initial: first values of parameters by name. order: another order of the examples, see `Order`.
 
     Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
 
@@ -66,11 +67,13 @@ def fit(
             raise OptionError("L-BFGS in float32", expected="float64, which its search needs", remedy="leave dtype out")
     dtype = dtype or ("float64" if isinstance(chosen, LBFGS) else "float32")
     settings = Settings(chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip)
-    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset, loss, dtype)
-    trainer = Trainer(task, settings, order=order, initial=initial)
+    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
+    trainer = Trainer(task, settings, lambda: dataset, order=order, initial=initial)
     if folder is not None:
         if order is not None:
-            raise OptionError("a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order=")
+            raise OptionError(
+                "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
+            )
         trainer.folder = _new_folder(folder, task, settings, origin, net)
     trainer.train(callbacks)
     return Run(trainer)
@@ -80,14 +83,15 @@ def _as_dataset(data: Any) -> tuple[Dataset, dict[str, Any] | None]:
     """The data, and how to load it again where that is known."""
     if isinstance(data, Dataset):
         return data, None
-    if isinstance(data, str | os.PathLike):
-        data = {"name_or_path": os.fspath(data)}
+    if isinstance(data, str):
+        data = {"name_or_path": data}
     if isinstance(data, Mapping):
-        origin: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+        origin = dict(cast("Mapping[str, Any]", data))
         return load(**origin), origin
-    if isinstance(data, tuple) and len(data) == 2:  # pyright: ignore[reportUnknownArgumentType]
-        return from_arrays(*data), None
-    raise OptionTypeError(f"data {type(data).__name__}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
+    if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
+        return from_arrays(pair[0], pair[1]), None
+    kind = type(cast("object", data)).__name__
+    raise OptionTypeError(f"data {kind}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
 
 
 def _new_folder(
@@ -99,7 +103,7 @@ def _new_folder(
         structure = None  # made of Python code: whoever opens the run passes the network again
     config = {
         "network": structure,
-        "data": {"name": task.data.name, "hash": task.data.hash, "load": origin},
+        "data": {"load": origin, **task.data.to_json()},
         "objective": describe(task.objective),
         "settings": settings.to_json(),
     }
@@ -111,8 +115,9 @@ def _new_folder(
 def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
     """A saved run at its newest snapshot, to be looked at, used or gone on with; ".../latest" is the newest run.
 
-    `net` and `data` are needed only where the folder cannot rebuild them: networks with Python functions, data given as arrays.
-    Raises: MissingFileError, FileFormatError; DataError where the data are no longer the same.
+    Scalings, classes and columns are kept with the network, so the data are loaded only to evaluate or to go on. `net` and `data`
+    are needed only where the folder cannot rebuild them: networks with Python functions, data given as arrays.
+    Raises: MissingFileError, FileFormatError; when they are loaded, DataError where the data are no longer the same.
     """
     run = _load(folder, net, data)
     run.trainer.take_best()
@@ -125,14 +130,15 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
     try:
         settings = Settings.from_json(config["settings"])
         network_used = as_layer(net) if net is not None else _saved_network(config["network"])
-        task = Task(network_used, _same_data(config["data"], data), restore(config["objective"]), settings.dtype)
+        signature = Signature.from_json(config["data"])
+        task = Task(network_used, signature, restore(config["objective"]), settings.dtype)
     except (KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ChainruleError):
             raise
         raise FileFormatError(
             f"{run_folder.path / 'config.json'} cannot be read: {error!r}", expected="what fit wrote", remedy="restore the file"
         ) from error
-    trainer = Trainer(task, settings, folder=run_folder)
+    trainer = Trainer(task, settings, lambda: _same_data(config["data"], data), folder=run_folder)
     snapshot = run_folder.newest_snapshot()
     history, lines = read_history(run_folder.history_lines(), settings.replicas, snapshot.step, settings.dtype)
     if lines != [line.rstrip("\n") for line in run_folder.history_lines()]:

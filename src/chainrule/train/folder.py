@@ -81,7 +81,9 @@ class RunFolder:
             path = path.parent / Path(pointer.read_text(encoding="utf-8").strip()).name
         if not (path / "config.json").is_file():
             raise MissingFileError(
-                f"there is no run in {str(path)!r}", expected="a folder with config.json", remedy='list the runs with "chainrule runs"'
+                f"there is no run in {str(path)!r}",
+                expected="a folder with config.json",
+                remedy='list the runs with "chainrule runs"',
             )
         return RunFolder(path)
 
@@ -129,7 +131,12 @@ class RunFolder:
 
         content = save({key: np.ascontiguousarray(array) for key, array in snapshot.state.items()})
         write_durably(self.path / "snapshots" / f"{stem}.safetensors", content)
-        head = {"version": VERSION, "step": snapshot.step, "sha256": hashlib.sha256(content).hexdigest(), "extra": snapshot.extra}
+        head = {
+            "version": VERSION,
+            "step": snapshot.step,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "extra": snapshot.extra,
+        }
         write_durably(self.path / "snapshots" / f"{stem}.json", _json(head))
         return self.path / "snapshots" / f"{stem}.safetensors"
 
@@ -188,7 +195,9 @@ def _read_bytes(path: Path) -> bytes:
             raise _broken(path, f"it has {path.stat().st_size} bytes")
         return path.read_bytes()
     except FileNotFoundError:
-        raise MissingFileError(f"{path} is not there", expected="the file", remedy="restore it, or take an older snapshot") from None
+        raise MissingFileError(
+            f"{path} is not there", expected="the file", remedy="restore it, or take an older snapshot"
+        ) from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -202,4 +211,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _broken(path: Path, why: str) -> FileFormatError:
-    return FileFormatError(f"{path} cannot be read: {why}", expected="the file as it was written", remedy="take another snapshot, or train anew")
+    return FileFormatError(
+        f"{path} cannot be read: {why}", expected="the file as it was written", remedy="take another snapshot, or train anew"
+    )

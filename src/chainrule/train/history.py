@@ -56,7 +56,9 @@ class History:
         found = [epoch for epoch in self.epochs if name in epoch.parts.get(part, {})]
         if not found:
             known = {p: list(scores) for epoch in self.epochs[:1] for p, scores in epoch.parts.items()}
-            raise OptionError(f"no curve of {name!r} on {part!r}", expected=f"one of {known}", remedy="choose a part and a name of these")
+            raise OptionError(
+                f"no curve of {name!r} on {part!r}", expected=f"one of {known}", remedy="choose a part and a name of these"
+            )
         return np.array([epoch.epoch for epoch in found]), np.array([epoch.parts[part][name] for epoch in found])
 
     def add_steps(self, first: int, records: Mapping[str, Array]) -> dict[str, Any]:

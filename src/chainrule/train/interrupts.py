@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -23,7 +23,7 @@ class Interrupt:
 
 
 @contextmanager
-def deferred_interrupts() -> Iterator[Interrupt]:
+def deferred_interrupts() -> Generator[Interrupt]:
     """Inside, Ctrl-C only sets `requested`. Outside the main thread, which alone gets signals, nothing changes."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():

@@ -135,7 +135,9 @@ def _search(
 
     def low_enough(trial: Trial) -> bool:
         # Near the minimum costs agree to rounding and cannot be told apart; the gradient's size still can.
-        level = trial[1] <= cost + 16 * np.finfo(float).eps * abs(cost) and float(trial[4] @ trial[4]) < float(gradient @ gradient)
+        level = trial[1] <= cost + 16 * np.finfo(float).eps * abs(cost) and float(trial[4] @ trial[4]) < float(
+            gradient @ gradient
+        )
         return trial[1] <= cost + SUFFICIENT * trial[0] * slope or level
 
     before: Trial = (0.0, cost, slope, point, gradient)

@@ -62,7 +62,9 @@ class SGD:
         as_schedule(self.learning_rate)
         _require_fraction("momentum", self.momentum)
         if self.nesterov and not self.momentum:
-            raise OptionError("nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)")
+            raise OptionError(
+                "nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)"
+            )
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.data import Columns, Dataset
+from chainrule.data import Columns, Dataset, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
@@ -105,7 +104,12 @@ class Run:
 
     @property
     def data(self) -> Dataset:
-        """What it learned from."""
+        """What it learned from; a saved run loads it now."""
+        return self.trainer.data
+
+    @property
+    def signature(self) -> Signature:
+        """What the network knows of its data: names, shapes, scalings, classes, columns."""
         return self.task.data
 
     @property
@@ -145,8 +149,8 @@ class Run:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
         y = dict(self.data.parts())[part].y
-        labels = y if self.data.classes is not None else None
-        return Evaluation(part, scores, labels, y, self.data.classes, decide(scores.outputs, self.task.threshold))
+        labels = y if self.signature.classes is not None else None
+        return Evaluation(part, scores, labels, y, self.signature.classes, decide(scores.outputs, self.task.threshold))
 
     def predict(self, x: Any, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
@@ -167,8 +171,10 @@ class Run:
         Raises: OptionError for a network whose outputs are no probabilities.
         """
         outputs, how = self.predict(x, replica), self.task.probabilities
-        if self.data.classes is None or how == "none":
-            raise OptionError("probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict")
+        if self.signature.classes is None or how == "none":
+            raise OptionError(
+                "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
+            )
         if how != "as they are":
             z = input_node("z", outputs.shape, outputs.dtype.name)
             (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
@@ -176,44 +182,51 @@ class Run:
 
     def classify(self, x: Any, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""
-        if self.data.classes is None:
+        classes = self.signature.classes
+        if classes is None:
             raise OptionError("classes of a network that predicts numbers", expected="a classifier", remedy="use predict")
-        return [self.data.classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
+        return [classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
 
-    def encode(self, table: Mapping[str, Any]) -> Array:
-        """The inputs that the rows of a table stand for, by the columns that the training data had."""
-        columns: Columns | None = self.data.columns
+    def encode(self, table: Any) -> Array:
+        """The inputs (n, features) that the rows of a table stand for: a `Table`, a DataFrame, or a mapping from column to values."""
+        columns: Columns | None = self.signature.columns
         if columns is None:
             raise DataError("this network was not trained on a table", expected="inputs as an array", remedy="use predict(x)")
-        return columns.encode(table)  # pyright: ignore[reportArgumentType]
+        return columns.encode(table if isinstance(table, Table) else as_table(table))
 
     def _as_inputs(self, x: Any) -> Array:
-        dtype = self.data.train.x.dtype
+        dtype, shape = np.dtype(self.signature.input_dtype), self.signature.input_shape
         array = np.asarray(x)
         if array.dtype.kind not in "fiub":
-            raise DataError(f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)")
-        if array.shape[1:] != self.data.input_shape or not array.ndim:
+            raise DataError(
+                f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
+            )
+        if array.shape[1:] != shape or not array.ndim:
             raise ShapeError(
                 f"inputs of shape {array.shape}",
-                expected=f"(n, {', '.join(map(str, self.data.input_shape))})",
-                remedy="for a single example write x[None]" if array.shape == self.data.input_shape else "reshape the array",
+                expected=f"(n, {', '.join(map(str, shape))})",
+                remedy="for a single example write x[None]" if array.shape == shape else "reshape the array",
             )
         # The units must be those of training: bytes stay bytes, everything else is taken as the training data's float.
         return array.astype(dtype if dtype.kind == "f" or array.dtype == dtype else np.float64, copy=False)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:
-            raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="choose one of these")
+            raise OptionError(
+                f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="choose one of these"
+            )
 
     def __str__(self) -> str:
-        parts = [part for part, _ in self.data.parts()]
+        parts = list(self.signature.parts)
         lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
         epochs = self.trainer.step / self.trainer.steps_per_epoch
         if epochs:
             rate = self.trainer.seconds / epochs
             unit = f"{rate:.2f} s" if rate >= 0.1 else f"{rate * 1000:.2g} ms"
             of_all = f" of all {self.settings.replicas} replicas" if self.settings.replicas > 1 else ""
-            lines.append(f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine")
+            lines.append(
+                f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
+            )
         lines.append(self.task.objective.formula)
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
@@ -222,4 +235,4 @@ class Run:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<Run on {self.data.name!r}: {self.trainer.step} of {self.trainer.steps} steps, {self.settings.replicas} replicas>"
+        return f"<Run on {self.signature.name!r}: {self.trainer.step} of {self.trainer.steps} steps, {self.settings.replicas} replicas>"

@@ -54,7 +54,9 @@ class StepDecay:
     def __post_init__(self) -> None:
         _require_rate(self.rate)
         if self.every < 1 or not self.factor > 0:
-            raise OptionError(f"every={self.every}, factor={self.factor}", expected="every >= 1, factor > 0", remedy="mend them")
+            raise OptionError(
+                f"every={self.every}, factor={self.factor}", expected="every >= 1, factor > 0", remedy="mend them"
+            )
 
     def __call__(self, steps: Array, total: int) -> Array:
         """rate·factor^⌊step/every⌋."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from chainrule.errors import FileFormatError, OptionError, OptionTypeError
 from chainrule.nn import LOSSES, Objective
@@ -18,7 +18,9 @@ from chainrule.train.stopping import EarlyStopping
 
 def _require_count(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise OptionTypeError(f"{name}={value!r}", expected="a whole number", remedy=f"write for example {name}={max(least, 1)}")
+        raise OptionTypeError(
+            f"{name}={value!r}", expected="a whole number", remedy=f"write for example {name}={max(least, 1)}"
+        )
     if value < least:
         raise OptionError(f"{name}={value}", expected=f"{least} or more", remedy=f"write for example {name}={max(least, 1)}")
 
@@ -65,10 +67,10 @@ class Settings:
         return Settings(**{name: restore(value) for name, value in saved.items()})
 
 
-_KINDS: dict[str, type] = {
+_KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *{type(item) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
+        *{cast("type[Any]", type(item)) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
         ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
     )
 }  # fmt: skip
@@ -78,8 +80,7 @@ _KINDS: dict[str, type] = {
 def describe(item: Any) -> Any:
     """A description in plain JSON values of an optimizer, loss, schedule or number."""
     if isinstance(item, tuple):
-        items: tuple[Any, ...] = item
-        return [describe(part) for part in items]
+        return [describe(part) for part in cast("tuple[Any, ...]", item)]
     if is_dataclass(item) and not isinstance(item, type):
         if type(item).__name__ not in _KINDS:
             raise OptionError(
@@ -92,25 +93,30 @@ def describe(item: Any) -> Any:
 def restore(value: Any) -> Any:
     """What a description stands for. Raises: FileFormatError for anything but the known kinds and fields."""
     if isinstance(value, list):
-        items: list[Any] = value
-        return tuple(restore(item) for item in items)
+        return tuple(restore(item) for item in cast("list[Any]", value))
     if not isinstance(value, dict):
         return value
-    saved: dict[str, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]
+    saved = dict(cast("dict[str, Any]", value))
     name = saved.pop("kind", None)
     if name not in _KINDS:
-        raise FileFormatError(f"kind {name!r} in a configuration", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="mend the file")
+        raise FileFormatError(
+            f"kind {name!r} in a configuration", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="mend the file"
+        )
     try:
         return _KINDS[name](**{key: restore(item) for key, item in saved.items()})
     except TypeError as error:
-        raise FileFormatError(f"{name} in a configuration: {error}", expected="its own fields", remedy="mend the file") from error
+        raise FileFormatError(
+            f"{name} in a configuration: {error}", expected="its own fields", remedy="mend the file"
+        ) from error
 
 
 def optimizer_named(name: str, learning_rate: float | None = None) -> Optimizer:
     """The optimizer of this name with its usual settings, or with another learning rate."""
     known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS()}
     if name not in known:
-        raise OptionError(f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these"))
+        raise OptionError(
+            f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these")
+        )
     usual: Any = known[name]
     if learning_rate is None or isinstance(usual, LBFGS):
         return usual

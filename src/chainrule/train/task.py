@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.data import Dataset, Scaling
+from chainrule.data import Scaling, Signature
 from chainrule.engines import Loop
 from chainrule.errors import LossError, OptionError, ShapeError
 from chainrule.grad import require_gradients, vjp
@@ -21,19 +21,19 @@ from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, Perceptro
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned from what: `objective` None lets the last layer and the data decide.
+    """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     Raises: ShapeError, LossError, OptionError when network, data and objective do not fit.
     """
 
     network: Layer
-    data: Dataset
+    data: Signature
     loss: object = None
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
         # Built once here so that every misfit is found before anything runs.
-        self._objective_terms(*self._forward(1, training=False)[:2])
+        self._objective_terms(*self._forward(1, training=False))
 
     @cached_property
     def output(self) -> Node:
@@ -84,18 +84,20 @@ class Task:
         seed, step = input_node("seed", (2,), "uint32"), input_node("step", (), "float64")
         rate = input_node("learning_rate", (), "float64")
         with scope("random"):
-            key = ops.random_fold(ops.random_fold(seed, constant(ops.stream("step"))), ops.cast(step, dtype="uint32"))
-        built, target, x = self._forward(size, training=True, key=key)
-        del x
-        terms, rows = self._objective_terms(built, target)
+            key = ops.random_fold(ops.random_fold(seed, ops.stream("step")), ops.cast(step, dtype="uint32"))
+        built, target = self._forward(size, training=True, key=key)
+        terms, _ = self._objective_terms(built, target)
         total = _sum(list(terms.values()))
         wrt = [item.node for item in built.parameters.values()]
         gradients = self._gradients(total, built, target, wrt, optimizer)
         with scope("update"):
             gradients = clip(gradients) if clip else gradients
             updates = self._updates(optimizer, list(built.parameters), wrt, gradients, rate, step)
-        outputs = {"loss": total, **({f"term.{name}": node for name, node in terms.items()} if len(terms) > 1 else {}), **updates}
-        del rows
+        outputs = {
+            "loss": total,
+            **({f"term.{name}": node for name, node in terms.items()} if len(terms) > 1 else {}),
+            **updates,
+        }
         if self.data.classes is not None:
             outputs["correct"] = self._correct(built.output, target)
         return Graph(outputs)
@@ -108,7 +110,7 @@ class Task:
 
     def evaluation_step(self, size: int) -> Graph:
         """Outputs, and for each loss the sum over the batch; penalties as they are. Built for inference."""
-        built, target, _ = self._forward(size, training=False)
+        built, target = self._forward(size, training=False)
         terms, rows = self._objective_terms(built, target)
         sums = {f"sum.{name}": ops.sum(node) for name, node in rows.items()}
         penalties = {f"penalty.{name}": node for name, node in terms.items() if name not in rows}
@@ -125,13 +127,13 @@ class Task:
 
     # ---- parts of the graphs
 
-    def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node, Node]:
-        x = input_node("x", (size, *self.data.input_shape), self.data.train.x.dtype.name)
-        y = input_node("y", (size, *self.data.train.y.shape[1:]), self.data.train.y.dtype.name)
+    def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node]:
+        x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
+        y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
         shape = self.data.input_shape
         built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
         self._check_output(built.output)
-        return built, y, x
+        return built, y
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
@@ -214,20 +216,22 @@ class Task:
     def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
         """Each state leaf's first value as a node of the input "seed"; `given` parameters are taken as they are."""
         seed = input_node("seed", (2,), "uint32")
-        key = ops.random_fold(seed, constant(ops.stream("initial")))
+        key = ops.random_fold(seed, ops.stream("initial"))
         state: dict[str, Node] = {}
         for name, item in self.parameters.items():
             if given is not None and name in given:
                 first: Node = constant(_given(name, given[name], item.node), self.dtype)
             else:
-                first = ops.cast(item.initialiser(ops.random_fold(key, constant(ops.stream(name))), item.node.shape), dtype=self.dtype)
+                first = ops.cast(item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape), dtype=self.dtype)
             state[name] = first
             zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
             state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
         unknown = sorted(set(given or {}) - set(self.parameters))
         if unknown:
             raise OptionError(
-                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
+                f"initial values for {', '.join(unknown)}",
+                expected=f"some of {', '.join(self.parameters)}",
+                remedy="check the names",
             )
         return state
 
@@ -235,7 +239,9 @@ class Task:
 def _given(name: str, value: Any, node: Node) -> Array:
     array = np.asarray(value, dtype=np.float64)
     if array.shape != node.shape:
-        raise ShapeError(f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it")
+        raise ShapeError(
+            f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
+        )
     return array
 
 
@@ -257,7 +263,7 @@ def step_input(a: Node) -> Node | None:
     return a.inputs[0].inputs[0] if a.op is ops.cast and a.inputs[0].op is ops.greater else None
 
 
-def _usual_loss(data: Dataset, output: Node) -> str:
+def _usual_loss(data: Signature, output: Node) -> str:
     """The loss that goes with the data and the network's last activation."""
     if data.classes is None:
         return "mean_squared_error"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.engines import Engine, engine_named
+from chainrule.data import Dataset
+from chainrule.engines import Engine, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
@@ -56,14 +58,16 @@ class Trainer:
         self,
         task: Task,
         settings: Settings,
+        data: Callable[[], Dataset],
         *,
         folder: RunFolder | None = None,
         order: Order | None = None,
         initial: Mapping[str, Array] | None = None,
     ) -> None:
         self.task, self.settings, self.folder = task, settings, folder
+        self._load_data = data
         self.engine: Engine = engine_named(settings.engine)
-        self.count = len(task.data.train)
+        self.count = task.data.parts["training"]
         if settings.batch_size > self.count:
             raise DataError(
                 f"a batch of {settings.batch_size} from {self.count} training examples",
@@ -72,12 +76,9 @@ class Trainer:
             )
         self._order: Order = order or self.engine.epoch_order
         self.sizes = batch_sizes(self.count, settings.batch_size)
-        loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
-        self.loop = loop
-        tables = {"x": task.data.train.x, "y": task.data.train.y}
-        self.program = self.engine.compile_loop(loop, tables, settings.replicas)
+        self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
         self.state = self._initial_state(initial)
-        self.step = 0
+        self.step: int = 0
         self.seconds = 0.0
         self.history = History(settings.replicas)
         self.stopped = ""
@@ -85,12 +86,26 @@ class Trainer:
         self._evaluators: dict[str, Evaluator] = {}
         self._orders: dict[int, Array] = {}
         self._piece = 8
-        if self.watch and task.data.validation is None:
+        if self.watch and "validation" not in task.data.parts:
             raise OptionError(
                 "early stopping without a validation part",
                 expected="data with a validation part: stopping by the test part would spoil it",
                 remedy="split one off, for example mnist(validation=10000)",
             )
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The examples; a saved run loads them when they are first needed, not to predict."""
+        return self._load_data()
+
+    @cached_property
+    def program(self) -> LoopProgram:
+        """The compiled loop of training steps."""
+        return self.engine.compile_loop(self.loop, self._tables, self.settings.replicas)
+
+    @property
+    def _tables(self) -> dict[str, Array]:
+        return {"x": self.data.train.x, "y": self.data.train.y}
 
     # ---- what follows from the settings
 
@@ -122,8 +137,7 @@ class Trainer:
         """Minimises each replica's cost over the full batch; the loop's one step gives cost and gradient."""
         started = time.perf_counter()
         names = list(self.task.parameters)
-        tables = {"x": self.task.data.train.x, "y": self.task.data.train.y}
-        program = self.engine.compile_loop(self.loop, tables, 1)
+        program = self.engine.compile_loop(self.loop, self._tables, 1)
         order, sizes = np.arange(self.count)[None], self.sizes
         scalars = {"step": np.zeros(1), "learning_rate": np.ones(1)}
         costs: list[Array] = []
@@ -140,7 +154,7 @@ class Trainer:
             _write_flat(found.point, [state[name] for name in names])
             costs.append(np.array(found.costs[1:]))
             self.stopped = found.reason
-        taken = max(len(row) for row in costs)
+        taken: int = max(len(row) for row in costs)
         # A replica that was done earlier stays where it is: its last cost is repeated.
         padded = [np.concatenate([row, np.full(taken - len(row), row[-1] if len(row) else np.nan)]) for row in costs]
         if taken:
@@ -243,12 +257,12 @@ class Trainer:
     @property
     def watched(self) -> tuple[str, ...]:
         """The parts evaluated after each epoch, all at the same weights: training, and validation, or else test."""
-        parts = [part for part, _ in self.task.data.parts()]
+        parts = self.task.data.parts
         return tuple(part for part in parts if part != "test" or "validation" not in parts)
 
     def evaluate(self, part: str) -> Scores:
         """The scores of a part of the data at the present weights."""
-        found = dict(self.task.data.parts())
+        found = dict(self.data.parts())
         if part not in found:
             raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
         if part not in self._evaluators:
@@ -257,7 +271,7 @@ class Trainer:
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
         loss = self.history.chunks[-1][1]["loss"][:, -1].mean() if self.history.chunks else np.nan
-        scores = self.history.epochs[-1].parts if self.history.epochs else {}
+        scores: Mapping[str, Mapping[str, Array]] = self.history.epochs[-1].parts if self.history.epochs else {}
         epoch = self.step // self.steps_per_epoch if self.step else 0
         moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds)
         for callback in callbacks:
@@ -285,12 +299,16 @@ class Trainer:
         epoch, batch = divmod(step, self.steps_per_epoch)
         size = int(self.sizes[batch])
         graph = self.loop.graphs[size]
-        saved = f"; the state before it is in {self.folder.path}" if self.folder else "; the state before it is in the attribute state of this error"
+        saved = (
+            f"; the state before it is in {self.folder.path}"
+            if self.folder
+            else "; the state before it is in the attribute state of this error"
+        )
         rate = float(self.settings.schedule(np.array([float(step)]), self.steps)[0])
         for replica, seed in enumerate(self.seeds):
             rows = self._rows(step, step + 1)[replica]
             values = {name: array[replica] for name, array in self.state.items()}
-            values |= {"x": self.task.data.train.x[rows], "y": self.task.data.train.y[rows]}
+            values |= {name: table[rows] for name, table in self._tables.items()}
             values |= {"step": np.float64(step), "learning_rate": np.float64(rate)}
             found = first_nonfinite(graph, {name: np.asarray(value) for name, value in values.items()})
             if found is None:
@@ -309,7 +327,9 @@ class Trainer:
             error.place = NonFinitePlace(label, step, batch, epoch, replica, None if row is None else int(rows[row]))
             error.state = self.state
             return error
-        return NonFiniteError(f"a number that is not finite at step {step}", expected="finite numbers", remedy="lower the learning rate")
+        return NonFiniteError(
+            f"a number that is not finite at step {step}", expected="finite numbers", remedy="lower the learning rate"
+        )
 
     # ---- saving
 

@@ -1,0 +1,157 @@
+"""Formulas: a node written as people write it, composed from the notation that each op declares."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from string import Formatter
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph.node import CONSTANT, Node
+from chainrule.graph.types import Array
+
+Style: TypeAlias = Literal["text", "latex"]
+
+_CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "})
+"""What may stand in a row without parentheses, read from the left: sums, products, matrix products."""
+_OPENS = re.compile(r"[(\[{⌊]|\\lfloor|\\begin")
+_CLOSES = re.compile(r"[)\]}⌋]|\\rfloor|\\end")
+_HOSTILE = {
+    "\\": r"\backslash{}",
+    "_": r"\_",
+    "-": "{-}",
+    **{mark: "\\" + mark for mark in "{}$&#%"},
+    "^": r"\hat{}",
+    "~": r"\sim{}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A piece of a formula; `binds` as in Notation, `chain` counts _CHAINS (-1: none)."""
+
+    text: str
+    binds: int = 0
+    chain: int = -1
+
+
+def formula(node: Node, style: Style = "text", depth: int = 8) -> str:
+    r"""The formula of a node in terms of named nodes; what lies more than `depth` ops deep is shown as dots.
+
+    Constants are written by value; a broadcast, which changes no number, is not written.
+
+    >>> from chainrule.graph import input_node, parameter
+    >>> from chainrule.ops import sigmoid
+    >>> a, w, b = input_node("a"), parameter("dense1.w"), parameter("dense1.b")
+    >>> formula(sigmoid(w * (a + b)))
+    'σ(dense1.w·(a + dense1.b))'
+    >>> print(formula(sigmoid(w * (a + b)), style="latex"))
+    \sigma(\mathrm{dense1.w} \cdot (a + \mathrm{dense1.b}))
+    """
+    if style not in {"text", "latex"}:
+        raise OptionError(f"style={style!r}", expected='"text" or "latex"', remedy="choose one of them")
+    if depth < 1:
+        raise OptionError(f"depth={depth}", expected="1 or more", remedy="leave it out for the usual depth")
+    pieces: dict[tuple[Node, int], _Piece] = {}
+    stack = [(node, depth)]
+    while stack:  # by hand, not by recursion: depth is no limit
+        current, left = stack[-1]
+        is_root = current is node and left == depth
+        if not is_root and (current.name or current.is_leaf or left == 0):
+            pieces[stack.pop()] = _end(current, style)
+            continue
+        # What only passes its input on, such as a broadcast, takes nothing of the depth.
+        below = left if current.op.notation.text == "{0}" else left - 1
+        inputs = [(source, below) for source in current.inputs]
+        missing = [item for item in inputs if item not in pieces]
+        stack.extend(missing)
+        if not missing:
+            pieces[stack.pop()] = _compose(current, [pieces[item] for item in inputs], style)
+    return pieces[node, depth].text
+
+
+def _end(node: Node, style: Style) -> _Piece:
+    """A node that is not opened: its name, its value, or dots."""
+    if node.name:
+        return _Piece(_name(node.name, style))
+    if node.op is CONSTANT:
+        return _number_or_array(node.attributes["value"], repr(node.type), style)
+    return _Piece("…" if style == "text" else r"\ldots")
+
+
+def _name(name: str, style: Style) -> str:
+    if style == "text" or len(name) == 1:
+        return name
+    return rf"\mathrm{{{''.join(_HOSTILE.get(letter, letter) for letter in name)}}}"
+
+
+def _number_or_array(value: Array, otherwise: str, style: Style) -> _Piece:
+    if value.size and np.all((value == value.flat[0]) | (np.isnan(value) & np.isnan(value.flat[0]))):
+        return _number(value.flat[0], style)
+    if value.ndim == 1 and value.size <= 4:
+        items = ", ".join(_number(item, style).text for item in value)
+        return _Piece(f"[{items}]" if style == "text" else rf"\left[{items}\right]")
+    return _Piece(otherwise if style == "text" else rf"\mathrm{{{otherwise}}}")
+
+
+def _number(value: object, style: Style) -> _Piece:
+    # str, not repr: NumPy's own writes a float32 with the digits that a float32 has.
+    digits = str(value).removesuffix(".0").replace("nan", "NaN")
+    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    digits = digits.replace("inf", "∞" if style == "text" else r"\infty")
+    mantissa, _, exponent = digits.partition("e")
+    if exponent and style == "latex":
+        return _Piece(rf"{sign}{mantissa} \times 10^{{{int(exponent)}}}", 3 if sign else 2)
+    return _Piece(sign.replace("-", "−" if style == "text" else "-") + digits, 3 if sign else 0)
+
+
+def _compose(node: Node, inputs: list[_Piece], style: Style) -> _Piece:
+    """The op's template, its slots filled, with parentheses where an input binds less tightly than the slot wants."""
+    if not inputs:
+        return _end(node, style)
+    notation = node.op.notation
+    template = notation.text if style == "text" else notation.latex
+    if template == "{0}":
+        return inputs[0]
+    parts = [(literal, field) for literal, field, _, _ in Formatter().parse(template)]
+    if not any(field and field.isdigit() for _, field in parts):
+        return _Piece(f"{template.format()}({', '.join(piece.text for piece in inputs)})")
+    chain = _chain(template)
+    written, before, closed = "", "", True
+    for place, (literal, field) in enumerate(parts):
+        before += literal
+        written += literal
+        if field and field.isdigit():
+            after = parts[place + 1][0] if place + 1 < len(parts) else ""
+            enclosed = _enclosed(before)
+            closed = closed and enclosed
+            piece = inputs[int(field)]
+            leads = not before and place == 0 and chain >= 0 and piece.chain == chain
+            loose = not enclosed and not leads and piece.binds >= max(notation.binds, 1)
+            written += f"({piece.text})" if loose or _has_outside(piece.text, after[:1]) else piece.text
+            before += "x"
+        elif field:
+            written += str(node.attributes[field])
+    # A template that encloses its inputs, such as a fraction, needs parentheses under a power only.
+    return _Piece(written, min(notation.binds, 1) if closed else notation.binds, chain)
+
+
+def _chain(template: str) -> int:
+    """Which of _CHAINS an infix (or a leading sign) belongs to."""
+    infix = re.fullmatch(r"\{0\}(.*)\{1\}|[−-]\{0\}", template)
+    if infix is None:
+        return -1
+    return next((i for i, marks in enumerate(_CHAINS) if (infix[1] or "") in marks), -1)
+
+
+def _enclosed(before: str) -> bool:
+    """Whether a bracket is open behind this much of a template."""
+    return len(_OPENS.findall(before)) > len(_CLOSES.findall(before)) or before.count("|") % 2 == 1
+
+
+def _has_outside(text: str, mark: str) -> bool:
+    """Whether a text has an exponent or index of its own outside all brackets: a second one would be an error in LaTeX."""
+    return mark in {"^", "_"} and any(not _enclosed(text[: found.start()]) for found in re.finditer(re.escape(mark), text))

@@ -1,0 +1,370 @@
+"""Metrics: how good predictions are, as numbers that know their own uncertainty; NumPy only, nothing here is differentiated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import DataError, DtypeError, OptionError, ShapeError
+from chainrule.nn.checks import is_size
+
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How many of how many were right, with the binomial error.
+
+    >>> print(Accuracy(17, 20))
+    17/20 = 0.850 ± 0.080
+    >>> print(Accuracy(20, 20))
+    20/20 = 1.000 (0.952 ... 1.000)
+    """
+
+    correct: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.total or self.total < 1:
+            raise OptionError(
+                f"{self.correct} correct of {self.total}",
+                expected="0 <= correct <= total, and one example or more",
+                remedy="count anew",
+            )
+
+    @property
+    def value(self) -> float:
+        """The share that was right, p = correct/total."""
+        return self.correct / self.total
+
+    @property
+    def error(self) -> float:
+        """The binomial standard error √(p·(1 − p)/total); 0 where all or none were right: ask `interval` there."""
+        return math.sqrt(self.value * (1.0 - self.value) / self.total)
+
+    def interval(self, deviations: float = 1.0) -> tuple[float, float]:
+        """Wilson's score interval, of one standard deviation unless told: it stays inside [0, 1] and never has width 0.
+
+        Source: E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+
+        >>> low, high = Accuracy(0, 20).interval(1.96)
+        >>> round(low, 3), round(high, 3)
+        (0.0, 0.161)
+        """
+        squared = deviations * deviations
+        centre = (self.correct + 0.5 * squared) / (self.total + squared)
+        wrong = self.total - self.correct
+        half = deviations / (self.total + squared) * math.sqrt(self.correct * wrong / self.total + 0.25 * squared)
+        # The ends 0 and 1 are exact by algebra; rounding must not move them.
+        return (0.0 if self.correct == 0 else centre - half), (1.0 if wrong == 0 else centre + half)
+
+    def __str__(self) -> str:
+        if 0 < self.correct < self.total:
+            digits = _digits(self.error)
+            return f"{self.correct}/{self.total} = {self.value:.{digits}f} ± {self.error:.{digits}f}"
+        low, high = self.interval()
+        digits = _digits(high - low)
+        return f"{self.correct}/{self.total} = {self.value:.{digits}f} ({low:.{digits}f} ... {high:.{digits}f})"
+
+
+def _digits(error: float) -> int:
+    """As many decimals as show two digits of the error, and three at least."""
+    return max(3, math.ceil(-math.log10(error)) + 1)
+
+
+def accuracy(predicted: object, labels: object) -> Accuracy:
+    """The share of examples whose predicted label is the right one.
+
+    Shapes: both (examples,), whole numbers. Raises: ShapeError, DtypeError, DataError if there is no example.
+
+    >>> accuracy([0, 1, 2, 2], [0, 1, 1, 2])
+    Accuracy(correct=3, total=4)
+    """
+    first, second = _labels("predicted", predicted), _labels("labels", labels)
+    _require_same_shape(first, second)
+    return Accuracy(int(np.count_nonzero(first == second)), len(first))
+
+
+def top_k(scores: object, labels: object, k: int) -> Accuracy:
+    """The share of examples whose right label is among the k highest scores; of equal scores the first class counts as higher.
+
+    Shapes: scores (examples, classes), labels (examples,). With k = 1 this is the accuracy of the largest score.
+
+    >>> print(top_k([[0.48, 0.01, 0.51]], [0], k=2))
+    1/1 = 1.000 (0.500 ... 1.000)
+    """
+    rows, right = _finite("scores", scores), _labels("labels", labels)
+    if rows.ndim != 2 or len(rows) != len(right):
+        raise ShapeError(
+            f"scores of shape {rows.shape} and labels of shape {right.shape}",
+            expected="scores (examples, classes) and labels (examples,)",
+            remedy="give one row of scores to a label",
+        )
+    if not is_size(k) or k > rows.shape[1]:
+        raise OptionError(f"k={k!r}", expected=f"a whole number from 1 to {rows.shape[1]}, the classes", remedy="write k=5")
+    _require_in_range("labels", right, rows.shape[1])
+    own = np.take_along_axis(rows, right[:, None], axis=1)
+    before = np.arange(int(rows.shape[1]), dtype=np.int64) < right[:, None]
+    level_before = np.logical_and(rows == own, before)
+    ahead = np.count_nonzero(rows > own, axis=1) + np.count_nonzero(level_before, axis=1)
+    return Accuracy(int(np.count_nonzero(ahead < k)), len(right))
+
+
+def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray[np.int64]:
+    """The label that each row of outputs stands for.
+
+    Shapes: (examples, classes) with two columns or more gives the position of the largest, the first of equals; (examples, 1)
+    gives 1 where the output is above `threshold`, else 0, and the threshold must be said: 0.5 for probabilities, 0 for logits.
+
+    >>> predicted_labels([[0.48, 0.01, 0.51]])
+    array([2])
+    >>> predicted_labels([[-0.3], [2.0]], threshold=0)
+    array([0, 1])
+    """
+    rows = _finite("outputs", outputs)
+    if rows.ndim != 2 or not rows.shape[1]:
+        raise ShapeError(
+            f"outputs of shape {rows.shape}",
+            expected="(examples, classes), or (examples, 1)",
+            remedy="write y.reshape(-1, 1) for one",
+        )
+    if (rows.shape[1] == 1) is (threshold is None):
+        raise OptionError(
+            f"outputs of shape {rows.shape} and threshold={threshold}",
+            expected="a threshold for one column, and none for several, where the largest wins",
+            remedy="write threshold=0.5 for probabilities (sigmoid), threshold=0 for logits"
+            if threshold is None
+            else "leave it out",
+        )
+    if threshold is None:
+        return np.argmax(rows, axis=1).astype(np.int64)
+    return (rows[:, 0] > threshold).astype(np.int64)
+
+
+# ---- confusion
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionMatrix:
+    """How often each true class was predicted as which: counts[true, predicted].
+
+    A ratio 0/0 is undefined and reported as NaN: the precision of a class that was never predicted, the recall of one that
+    never occurs, the F1 of one with neither. The `macro_` values are means over the classes where the value is defined.
+
+    >>> matrix = confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], classes=("cat", "dog"))
+    >>> print(matrix)
+    true ↓ predicted →   cat   dog  recall
+    cat                    1     0   1.000
+    dog                    1     2   0.667
+    precision          0.500 1.000
+    accuracy 3/4 = 0.750 ± 0.217
+    """
+
+    counts: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        counts = np.array(self.counts, dtype=np.int64)
+        if counts.shape != (len(self.classes), len(self.classes)):
+            raise ShapeError(
+                f"counts of shape {counts.shape} for {len(self.classes)} classes",
+                expected="a row and a column to a class",
+                remedy="count",
+            )
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """The diagonal's share of all."""
+        return Accuracy(int(np.trace(self.counts)), int(self.counts.sum()))
+
+    @property
+    def precision(self) -> Floats:
+        """For each class: of those predicted as it, the share that is it. Shape (classes,)."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
+
+    @property
+    def recall(self) -> Floats:
+        """For each class: of those that are it, the share predicted as it. Shape (classes,)."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
+
+    @property
+    def f1(self) -> Floats:
+        """For each class 2·hits/(predicted + true), the harmonic mean of precision and recall. Shape (classes,)."""
+        return _ratio(2 * np.diag(self.counts), self.counts.sum(axis=0) + self.counts.sum(axis=1))
+
+    @property
+    def macro_precision(self) -> float:
+        """The mean precision of the classes that have one; NaN if none has."""
+        return _mean_of_defined(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        """The mean recall of the classes that have one; NaN if none has."""
+        return _mean_of_defined(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that have one; NaN if none has."""
+        return _mean_of_defined(self.f1)
+
+    def __str__(self) -> str:
+        first = max(len(_CORNER), *(len(name) for name in self.classes))
+        width = max(5, len(str(self.counts.max())), *(len(name) for name in self.classes))
+        rows = [f"{_CORNER:<{first}}" + _cells(self.classes, width) + "  recall"]
+        for name, counts, recall in zip(self.classes, self.counts.tolist(), self.recall.tolist(), strict=True):
+            rows.append(f"{name:<{first}}" + _cells([str(count) for count in counts], width) + f"  {recall:6.3f}")
+        rows.append(f"{'precision':<{first}}" + _cells([f"{share:.3f}" for share in self.precision.tolist()], width))
+        return "\n".join([*rows, f"accuracy {self.accuracy}"])
+
+
+_CORNER = "true ↓ predicted →"
+
+
+def _cells(texts: Sequence[str], width: int) -> str:
+    return "".join(f" {text:>{width}}" for text in texts)
+
+
+def _ratio(part: Array, whole: Array) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.divide(part, whole, dtype=np.float64)
+
+
+def _mean_of_defined(values: Floats) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def confusion_matrix(predicted: object, labels: object, classes: int | Sequence[str]) -> ConfusionMatrix:
+    """Counts the pairs (true label, predicted label); `classes` are the classes' names, or how many there are.
+
+    Shapes: predicted and labels (examples,), whole numbers 0 ... classes − 1. Raises: ShapeError, DtypeError, DataError.
+    """
+    names = tuple(str(i) for i in range(classes)) if isinstance(classes, int) else tuple(classes)
+    if not names:
+        raise OptionError(
+            f"classes={classes!r}", expected="one class or more", remedy="give their names, or how many there are"
+        )
+    columns, rows = _labels("predicted", predicted), _labels("labels", labels)
+    _require_same_shape(columns, rows)
+    _require_in_range("predicted", columns, len(names))
+    _require_in_range("labels", rows, len(names))
+    flat = np.bincount(rows * len(names) + columns, minlength=len(names) ** 2)
+    return ConfusionMatrix(flat.reshape(len(names), len(names)), names)
+
+
+# ---- regression
+
+
+def mean_squared_error(predicted: object, target: object) -> float:
+    """The mean of (prediction − target)² over all numbers; shapes equal, never broadcast.
+
+    Raises: ShapeError, DtypeError, DataError if there is no number.
+
+    >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    first, second = _pair(predicted, target)
+    return float(np.mean(np.square(first - second)))
+
+
+def mean_absolute_error(predicted: object, target: object) -> float:
+    """The mean of |prediction − target| over all numbers; shapes equal, never broadcast.
+
+    >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    first, second = _pair(predicted, target)
+    return float(np.mean(np.abs(first - second)))
+
+
+def r_squared(predicted: object, target: object) -> float:
+    """1 − Σ(prediction − target)²/Σ(target − mean target)²: 1 is perfect, 0 no better than the targets' mean, below 0 worse.
+
+    Shapes: both (examples,) or (examples, outputs); of several outputs the mean is given. A constant target has no spread to be
+    explained: the value is undefined, and NaN.
+
+    >>> r_squared([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
+    0.357...
+    >>> r_squared([1.0, 2.0], [3.0, 3.0])
+    nan
+    """
+    first, second = _pair(predicted, target)
+    first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    spread = np.sum(np.square(second - second.mean(axis=0)), axis=0)
+    rest = np.sum(np.square(first - second), axis=0)
+    # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
+    constant = np.all(second == second[:1], axis=0)
+    return float(np.mean(np.where(constant, np.nan, 1.0 - rest / np.where(constant, 1.0, spread))))
+
+
+# ---- what is let in
+
+
+def _numbers(name: str, values: object) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"{name} holds {array.dtype} values", expected="numbers", remedy="turn classes into labels 0, 1, ... first"
+        )
+    if not array.size:
+        raise DataError(
+            f"{name} is empty, of shape {array.shape}", expected="one example or more", remedy="check the selection"
+        )
+    return array
+
+
+def _finite(name: str, values: object) -> Floats:
+    array = _numbers(name, values).astype(np.float64)
+    if np.isnan(array).any():
+        raise DataError(f"{name} holds NaN", expected="numbers that can be compared", remedy="find where the first NaN arose")
+    return array
+
+
+def _labels(name: str, values: object) -> NDArray[np.int64]:
+    array = _numbers(name, values)
+    if array.dtype.kind == "f":
+        raise DtypeError(
+            f"{name} holds {array.dtype} numbers",
+            expected="labels: whole numbers",
+            remedy="write predicted_labels(outputs) for scores",
+        )
+    if array.ndim != 1:
+        raise ShapeError(
+            f"{name} has the shape {array.shape}",
+            expected="(examples,)",
+            remedy="write labels.reshape(-1), or argmax for one-hot rows",
+        )
+    return array.astype(np.int64)
+
+
+def _pair(predicted: object, target: object) -> tuple[Floats, Floats]:
+    first, second = _numbers("predicted", predicted).astype(np.float64), _numbers("target", target).astype(np.float64)
+    _require_same_shape(first, second)
+    if not first.ndim:
+        raise ShapeError("a single prediction without an axis", expected="(examples,) or more axes", remedy="write [value]")
+    return first, second
+
+
+def _require_same_shape(predicted: Array, target: Array) -> None:
+    if predicted.shape != target.shape:
+        raise ShapeError(
+            f"predictions and targets of different shapes\n      predicted {predicted.shape}\n      target    {target.shape}",
+            expected="one shape for both; nothing is broadcast",
+            remedy="bring both to one shape, for example with y.reshape(-1, 1)",
+        )
+
+
+def _require_in_range(name: str, labels: NDArray[np.int64], classes: int) -> None:
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise DataError(
+            f"{name} holds {outside[0]}", expected=f"0 ... {classes - 1}", remedy="give the right number of classes"
+        )

@@ -1,0 +1,356 @@
+"""A network as JSON and as Python code, through one closed table of what each kind of layer and initialiser is made of."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeAlias, cast
+
+from chainrule.errors import ChainruleError, FileFormatError, OptionError
+from chainrule.nn.build import Layer
+from chainrule.nn.checks import is_number, is_size
+from chainrule.nn.formula import Formula
+from chainrule.nn.initialisers import (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LeCunNormal,
+    LeCunUniform,
+    Normal,
+    Uniform,
+    Zeros,
+)
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Sequential
+from chainrule.spelling import suggest
+
+FORMAT, VERSION = "chainrule network", 1
+DEEPEST = 50
+"""How many Sequentials may stand inside each other in a file."""
+
+Json: TypeAlias = "dict[str, Any]"
+Field: TypeAlias = "Callable[[object, _Reader], object]"
+
+
+# ---- reading: each field's own reader, which refuses everything else
+
+
+@dataclass
+class _Reader:
+    """What is known while a file is read: the layers made so far, for those that are shared, and how deep we are."""
+
+    layers: list[object] = field(default_factory=list[object])
+    depth: int = 0
+
+
+def _refuse(value: object, expected: str) -> FileFormatError:
+    shown = repr(value)
+    return FileFormatError(
+        f"the network's file holds {shown if len(shown) < 60 else shown[:57] + '...'}",
+        expected=expected,
+        remedy="use a file that to_json made, and this version of chainrule or a later one",
+    )
+
+
+def _whole(value: object, _: _Reader) -> object:
+    if is_size(value):
+        return value
+    raise _refuse(value, "a whole number of 1 or more")
+
+
+def _number(value: object, _: _Reader) -> object:
+    if is_number(value):
+        return value
+    raise _refuse(value, "a finite number")
+
+
+def _text(value: object, _: _Reader) -> object:
+    if isinstance(value, str):
+        return value
+    raise _refuse(value, "a text")
+
+
+def _truth(value: object, _: _Reader) -> object:
+    if isinstance(value, bool):
+        return value
+    raise _refuse(value, "true or false")
+
+
+def _shape(value: object, reader: _Reader) -> object:
+    if isinstance(value, list):
+        return tuple(_whole(extent, reader) for extent in cast("list[object]", value))
+    raise _refuse(value, "a list of whole numbers")
+
+
+def _or_none(read: Field) -> Field:
+    return lambda value, reader: None if value is None else read(value, reader)
+
+
+def _mapping(read: Field) -> Field:
+    def read_all(value: object, reader: _Reader) -> object:
+        if not isinstance(value, dict):
+            raise _refuse(value, "names with their values")
+        return {str(name): read(item, reader) for name, item in cast("dict[object, object]", value).items()}
+
+    return read_all
+
+
+def _initialiser(value: object, reader: _Reader) -> object:
+    return _read_kind(value, INITIALISERS, "an initialiser", reader)
+
+
+def _layer(value: object, reader: _Reader) -> object:
+    if isinstance(value, dict) and cast("Json", value).get("kind") == SHARED:
+        return _shared(cast("Json", value), reader)
+    reader.depth += 1
+    if reader.depth > DEEPEST:
+        raise _refuse("layers inside layers", f"at most {DEEPEST} levels")
+    # The place is taken before the parts are read: layers are numbered in the order in which they are opened.
+    place = len(reader.layers)
+    reader.layers.append(None)
+    reader.layers[place] = _read_kind(cast("object", value), LAYERS, "a layer", reader)
+    reader.depth -= 1
+    return reader.layers[place]
+
+
+def _shared(value: Json, reader: _Reader) -> object:
+    number: object = value.get("layer")
+    if value.keys() == {"kind", "layer"} and isinstance(number, int) and 0 <= number < len(reader.layers):
+        layer = reader.layers[number]
+        if layer is not None:
+            return layer
+    raise _refuse(value, "the number of an earlier layer")
+
+
+def _layers(value: object, reader: _Reader) -> object:
+    if isinstance(value, list):
+        return [_layer(item, reader) for item in cast("list[object]", value)]
+    raise _refuse(value, "a list of layers")
+
+
+SHARED = "Shared"
+_NAME: dict[str, Field] = {"name": _text}
+LAYERS: dict[type, dict[str, Field]] = {
+    Dense: {
+        "units": _whole, "activation": _text, "bias": _truth,
+        "weights": _or_none(_initialiser), "biases": _initialiser, **_NAME,
+    },
+    Activation: {"function": _text, **_NAME},
+    Dropout: {"rate": _number, **_NAME},
+    Flatten: {**_NAME},
+    Formula: {
+        "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
+        "initialisers": _mapping(_initialiser), **_NAME,
+    },
+    Sequential: {"layers": _layers, "input_shape": _or_none(_shape)},
+}  # fmt: skip
+"""Every kind of layer that a file may hold, with its fields: the table is closed, nothing is looked up by name elsewhere."""
+
+INITIALISERS: dict[type, dict[str, Field]] = {
+    **{kind: {} for kind in (Zeros, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LeCunNormal, LeCunUniform)},
+    Constant: {"value": _number},
+    Normal: {"mean": _number, "deviation": _number},
+    Uniform: {"low": _number, "high": _number},
+}
+"""Every kind of initialiser that a file may hold, with its fields."""
+
+
+def _read_kind(value: object, table: Mapping[type, Mapping[str, Field]], what: str, reader: _Reader) -> object:
+    known = {kind.__name__: kind for kind in table}
+    if not isinstance(value, dict):
+        raise _refuse(value, what)
+    found = cast("Json", value)
+    name: object = found.get("kind")
+    if not isinstance(name, str) or name not in known:
+        remedy = suggest(str(name), known, "use a version of chainrule that has it; layers of your own must be built in code")
+        raise FileFormatError(
+            f"{what} of kind {name!r} in the network's file", expected=f"one of {', '.join(known)}", remedy=remedy
+        )
+    kind = known[name]
+    if found.keys() != {"kind", *table[kind]}:
+        odd = sorted(map(str, found.keys() ^ {"kind", *table[kind]}))
+        raise FileFormatError(
+            f"{name} in the network's file: unknown or missing {', '.join(odd)}",
+            expected=f"kind, {', '.join(table[kind])}" if table[kind] else "kind alone",
+            remedy="use a file that to_json made, and this version of chainrule or a later one",
+        )
+    values = {key: read(found[key], reader) for key, read in table[kind].items()}
+    try:
+        return (
+            Sequential(*cast("list[Layer]", values.pop("layers")), **cast("Any", values))
+            if kind is Sequential
+            else kind(**values)
+        )
+    except ChainruleError as error:
+        raise FileFormatError(
+            f"{name} in the network's file: {error.happened}", expected=error.expected, remedy=error.remedy
+        ) from error
+
+
+def from_json(document: object) -> Layer:
+    """The network that `to_json` wrote down; only the layers and initialisers of `chainrule.nn` are made, no code is run.
+
+    Raises: FileFormatError for an unknown version, layer or field, and for values that no layer takes.
+    """
+    if not isinstance(document, dict):
+        raise _refuse(document, "an object with format, version and network")
+    found = cast("Json", document)
+    if found.get("format") != FORMAT or found.keys() != {"format", "version", "network"}:
+        raise _refuse(sorted(map(str, found)), f'the keys format (which says "{FORMAT}"), version and network')
+    version: object = found["version"]
+    if version != VERSION or isinstance(version, bool):
+        raise FileFormatError(
+            f"a network's file of version {version!r}",
+            expected=f"version {VERSION}",
+            remedy="read it with the version of chainrule that wrote it, or a later one",
+        )
+    return cast("Layer", _layer(found["network"], _Reader()))
+
+
+# ---- writing
+
+
+def to_json(network: Layer) -> Json:
+    """The network's structure as plain data for JSON: no weights, every field written out, so that defaults may change later.
+
+    A layer that is used several times is written once, then referred to by its number, so that its weights stay shared.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> to_json(Sequential(Dense(3)))["version"]
+    1
+
+    Raises: OptionError for layers made of Python functions (Function, Network, layers of your own): code cannot be saved.
+    """
+    if type(network) not in LAYERS:
+        raise _unsaved(network)
+    if _depth(network) > DEEPEST:
+        raise OptionError(
+            f"layers {_depth(network)} levels deep", expected=f"at most {DEEPEST}", remedy="put them in one Sequential"
+        )
+    return {"format": FORMAT, "version": VERSION, "network": _written(network, {})}
+
+
+def _depth(item: object) -> int:
+    return 1 + (max(map(_depth, item.layers), default=0) if isinstance(item, Sequential) else 0)
+
+
+def _written(item: object, numbers: dict[int, int]) -> Json:
+    table = LAYERS.get(type(item)) or INITIALISERS.get(type(item))
+    if type(item) not in LAYERS and type(item) not in INITIALISERS:
+        raise _unsaved(item)
+    if id(item) in numbers:
+        return {"kind": SHARED, "layer": numbers[id(item)]}
+    if type(item) in LAYERS:
+        numbers[id(item)] = len(numbers)
+    return {"kind": type(item).__name__, **{key: _plain(getattr(item, key), numbers) for key in table or ()}}
+
+
+def _plain(value: object, numbers: dict[int, int]) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part, numbers) for key, part in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, Sequence):
+        return [_plain(part, numbers) for part in cast("Sequence[object]", value)]
+    return _written(value, numbers)
+
+
+def _unsaved(item: object) -> OptionError:
+    return OptionError(
+        f"{item!r} cannot be written down: it is made of Python code",
+        expected=f"{', '.join(kind.__name__ for kind in LAYERS)}, with the initialisers of chainrule.nn",
+        remedy="save the weights alone; to load them, build the network again in code and pass it. A Formula can be saved",
+    )
+
+
+# ---- Python code
+
+_POSITIONAL = {"Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1}
+
+
+def to_code(network: Layer) -> str:
+    """Python code that makes an equal network, given `import chainrule as cr`: one expression.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> print(to_code(Sequential(Dense(16, "relu"), Dense(10), input_shape=(784,))))
+    cr.Sequential(
+        cr.Dense(16, "relu"),
+        cr.Dense(10),
+        input_shape=(784,),
+    )
+
+    A layer that is used twice gets a name where it is made, `(shared1 := cr.Dense(16))`, so that it stays one layer.
+
+    Raises: OptionError, as `to_json` does.
+    """
+    if type(network) not in LAYERS:
+        raise _unsaved(network)
+    counts = Counter(id(layer) for layer in _all_layers(network))
+    return _Writer({key for key, count in counts.items() if count > 1}).code(network, "")
+
+
+def _all_layers(item: object) -> Iterator[object]:
+    yield item
+    if isinstance(item, Sequential):
+        for layer in item.layers:
+            yield from _all_layers(layer)
+
+
+@dataclass
+class _Writer:
+    """Writes layers as code; those in `shared` are given a name at their first place and only named at the others."""
+
+    shared: set[int]
+    names: dict[int, str] = field(default_factory=dict[int, str])
+
+    def code(self, item: object, indent: str) -> str:
+        """The expression for a layer, an initialiser or a plain value."""
+        if type(item) not in LAYERS and type(item) not in INITIALISERS:
+            return self.plain(item, indent)
+        if id(item) in self.names:
+            return self.names[id(item)]
+        if id(item) not in self.shared:
+            return self.call(item, indent)
+        name = self.names[id(item)] = f"shared{len(self.names) + 1}"
+        return f"({name} := {self.call(item, indent)})"
+
+    def call(self, item: object, indent: str) -> str:
+        """The call that makes it; what is as usual is left out."""
+        if isinstance(item, Sequential):
+            parts = [self.code(layer, f"{indent}    ") for layer in item.layers]
+            parts += [] if item.input_shape is None else [f"input_shape={item.input_shape!r}"]
+            lines = "".join(f"{indent}    {part},\n" for part in parts)
+            return f"cr.Sequential(\n{lines}{indent})" if parts else "cr.Sequential()"
+        kind = type(item).__name__
+        arguments: list[str] = []
+        for number, (key, usual) in enumerate(_usual(item)):
+            value: object = getattr(item, key)
+            if usual is MISSING or value != usual:
+                # A positional one can only stand where none before it was left out.
+                head = "" if number < _POSITIONAL.get(kind, 0) and number == len(arguments) else f"{key}="
+                arguments.append(f"{head}{self.code(value, indent)}")
+        room = "cr" if type(item) in LAYERS else "cr.nn"
+        return f"{room}.{kind}({', '.join(arguments)})"
+
+    def plain(self, value: object, indent: str) -> str:
+        """A number, text, shape or mapping."""
+        if isinstance(value, str):
+            return json.dumps(value, ensure_ascii=False)
+        if isinstance(value, Mapping):
+            pairs = cast("Mapping[str, object]", value).items()
+            return "{" + ", ".join(f"{self.plain(key, indent)}: {self.code(part, indent)}" for key, part in pairs) + "}"
+        if isinstance(value, float):
+            return repr(float(value))
+        if value is None or isinstance(value, bool | int | tuple):
+            return repr(cast("object", value))
+        raise _unsaved(value)
+
+
+def _usual(item: object) -> Iterator[tuple[str, object]]:
+    """The fields with their default values, or MISSING."""
+    for part in fields(cast("Any", item)):
+        factory = part.default_factory
+        yield part.name, factory() if factory is not MISSING else part.default

@@ -1,0 +1,146 @@
+"""A network as a table: a row to each use of a layer, with shapes, numbers of parameters, and the range of its output."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from math import prod
+
+from chainrule.errors import OptionError
+from chainrule.graph import Shape
+from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.build import Built, Layer, LayerUse, build_network
+from chainrule.nn.checks import require_shape
+from chainrule.nn.formula import Formula
+from chainrule.nn.layers import Activation, Dense
+
+COUNTING = "the input is not counted as a layer"
+"""Which of the two habits of counting layers is used here."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known."""
+
+    name: str
+    kind: str
+    description: str
+    input: Shape
+    output: Shape
+    parameters: int
+    range: str
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows, and the parameters counted: weights have two axes or more, biases one or none."""
+
+    rows: tuple[Row, ...]
+    weights: int
+    biases: int
+
+    @property
+    def total(self) -> int:
+        """How many numbers training may change; a shared layer's count once."""
+        return self.weights + self.biases
+
+    @property
+    def layers(self) -> int:
+        """How many layers there are; the input is not one, and a layer used twice is one."""
+        return sum(not row.shared for row in self.rows)
+
+    def __str__(self) -> str:
+        head = ("layer", "kind", "what it does", "input", "output", "parameters", "range")
+        cells = [head, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+        lines = ["  ".join(_aligned(line, widths)).rstrip() for line in cells]
+        counted = [_spaced(row.parameters) for row in self.rows if row.parameters]
+        parts = f"{' + '.join(counted)} = " if len(counted) > 1 else ""
+        total = f"parameters: {parts}{_spaced(self.total)} ({_spaced(self.weights)} weights + {_spaced(self.biases)} biases)"
+        return "\n".join([*lines, total, f"layers: {self.layers} ({COUNTING})"])
+
+
+def table(network: Layer, input_shape: Shape | None = None) -> Table:
+    """The table of a network; `input_shape` is the shape of one example, where the network does not know it itself.
+
+    >>> from chainrule.nn import network
+    >>> print(table(network("784-16-16-10 relu softmax")))
+    layer   kind   what it does      input  output  parameters  range
+    dense1  dense  relu(x·W + b)     (784,)  (16,)      12 560  [0, ∞)
+    dense2  dense  relu(x·W + b)      (16,)  (16,)         272  [0, ∞)
+    dense3  dense  softmax(x·W + b)   (16,)  (10,)         170  [0, 1]
+    parameters: 12 560 + 272 + 170 = 13 002 (12 960 weights + 42 biases)
+    layers: 3 (the input is not counted as a layer)
+
+    Raises: OptionError where no shape is known, ShapeError where layers do not fit together.
+    """
+    shape = getattr(network, "input_shape", None) if input_shape is None else input_shape
+    if shape is None:
+        raise OptionError(
+            "a table of a network that does not know its input",
+            expected="the shape of one example",
+            remedy="write table(network, (784,)), or Sequential(..., input_shape=(784,))",
+        )
+    built = build_network(network, require_shape("input_shape", shape))
+    counted = [(item.node.type.size, item.node.type.ndim > 1) for item in built.parameters.values()]
+    weights = sum(size for size, is_weight in counted if is_weight)
+    return Table(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights)
+
+
+def _row(use: LayerUse, built: Built) -> Row:
+    own = sum(prod(built.parameters[name].node.shape) for name in use.parameters) if use.first else 0
+    return Row(
+        use.name, use.kind, _description(use), use.input.shape[1:], use.output.shape[1:], own, _range(use.layer), not use.first
+    )
+
+
+def _description(use: LayerUse) -> str:
+    shared = "" if use.first else "as above: "
+    match use.layer:
+        case Dense(activation=activation, bias=bias):
+            z = f"x·W{' + b' if bias else ''}"
+            return shared + (z if activation == "linear" else f"{activation}({z})")
+        case Activation(function=function):
+            return f"{shared}{function}: {ACTIVATIONS[function].formula}"
+        case Formula(text=text):
+            return shared + text
+        case _:
+            return shared + repr(use.layer)
+
+
+def _range(layer: object) -> str:
+    match layer:
+        case Dense(activation=name) | Activation(function=name):
+            return range_badge(name)
+        case _:
+            return ""
+
+
+def range_badge(activation: str) -> str:
+    """The interval that an activation's values lie in.
+
+    >>> range_badge("sigmoid"), range_badge("relu"), range_badge("linear")
+    ('[0, 1]', '[0, ∞)', '(−∞, ∞)')
+    """
+    found = ACTIVATIONS[activation]
+    low = "(−∞" if math.isinf(found.lowest) else f"[{found.lowest:.3g}".replace("-", "−")
+    high = "∞)" if math.isinf(found.highest) else f"{found.highest:.3g}]"
+    return f"{low}, {high}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    count = "shared" if row.shared and not row.parameters else _spaced(row.parameters)
+    return row.name, row.kind, row.description, str(row.input), str(row.output), count, row.range
+
+
+def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
+    """Texts to the left, shapes and numbers to the right."""
+    return [
+        f"{cell:>{width}}" if 3 <= i <= 5 else f"{cell:<{width}}"
+        for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+    ]
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

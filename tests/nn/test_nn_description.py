@@ -1,0 +1,210 @@
+"""The text of a network: what it means, that it comes back, and errors that point at the piece."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.errors import OptionError, OptionTypeError, ParseError
+from chainrule.nn import (
+    ACTIVATIONS,
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Formula,
+    Function,
+    HeNormal,
+    Network,
+    Sequential,
+    build_network,
+    network,
+    to_text,
+)
+
+
+def sequential(*layers, shape=(784,)):
+    return Sequential(*layers, input_shape=shape)
+
+
+MEANINGS = {
+    "784-16-16-10": sequential(Dense(16, "relu"), Dense(16, "relu"), Dense(10)),
+    "784-16-16-10 tanh": sequential(Dense(16, "tanh"), Dense(16, "tanh"), Dense(10)),
+    "784-30-10 sigmoid sigmoid": sequential(Dense(30, "sigmoid"), Dense(10, "sigmoid")),
+    "784-16-16-10 relu softmax": sequential(Dense(16, "relu"), Dense(16, "relu"), Dense(10, "softmax")),
+    "784-10": sequential(Dense(10)),
+    "4-3:softmax": sequential(Dense(3, "softmax"), shape=(4,)),
+    "784-16:tanh-16-10": sequential(Dense(16, "tanh"), Dense(16, "relu"), Dense(10)),
+    "784-16:nobias-10:nobias tanh": sequential(Dense(16, "tanh", bias=False), Dense(10, bias=False)),
+    "784-16-dropout(0.2)-10": sequential(Dense(16, "relu"), Dropout(0.2), Dense(10)),
+    "784-16-tanh()-10": sequential(Dense(16), Activation("tanh"), Dense(10)),
+    "784-16:relu-tanh()-10-softmax()": sequential(Dense(16, "relu"), Activation("tanh"), Dense(10), Activation("softmax")),
+    "28x28-flatten-16-10": sequential(Flatten(), Dense(16, "relu"), Dense(10), shape=(28, 28)),
+    "2x3x4-tanh()-flatten": sequential(Activation("tanh"), Flatten(), shape=(2, 3, 4)),
+    "784-16-dropout(1e-05)-10": sequential(Dense(16, "relu"), Dropout(1e-05), Dense(10)),
+}
+
+
+@pytest.mark.parametrize("text", MEANINGS)
+def test_meaning_and_back(text):
+    assert network(text) == MEANINGS[text]
+    assert to_text(MEANINGS[text]) == text
+    build_network(MEANINGS[text], MEANINGS[text].input_shape)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("  784 - 16 -  10   tanh  ", "784-16-10 tanh"),
+        ("784\t-16\n-10", "784-16-10"),
+        ("28 x 28 - flatten() - 16 : tanh : nobias - dropout( 0.2 ) - 10", "28x28-flatten-16:nobias-dropout(0.2)-10 tanh"),
+        ("784-16:nobias:tanh-10", "784-16:nobias-10 tanh"),
+        ("784-16-10 relu linear", "784-16-10"),
+        ("4-3 relu softmax", "4-3:softmax"),
+        ("784-016-10", "784-16-10"),
+        ("784-16:tanh-16:tanh-10:softmax", "784-16-16-10 tanh softmax"),
+        ("784-16:tanh-16:relu-8:tanh-10", "784-16-16:relu-8-10 tanh"),
+        ("784-16-dropout(0)-10", "784-16-dropout(0.0)-10"),
+    ],
+)
+def test_other_ways_to_write_it(text, same):
+    assert network(text) == network(same)
+    assert to_text(network(text)) == same
+
+
+ERRORS = {
+    "784-16-16-10 sigmiod": ("sigmiod", "did you mean 'sigmoid'"),
+    "": ("", "784-16"),
+    "784": ("784", "784-10"),
+    "784--10": ("", "784-16"),
+    "-16-10": ("", "784-16"),
+    "784-16-": ("", "784-16"),
+    "784-0-10": ("0", "leave the layer out"),
+    "0-16-10": ("0", "leave the layer out"),
+    "784-99999999999999999999-10": ("99999999999999999999", "smaller"),
+    "784-10000001": ("10000001", "smaller"),
+    "784-abc-10": ("abc", "size"),
+    "abc-16": ("abc", "784-16"),
+    "784-16a-10": ("16a", "784-16"),
+    "784-1.5-10": ("1.5", "784-16"),
+    "784-tanh-10": ("tanh", "tanh()"),
+    "784-flaten-10": ("flaten", "flatten"),
+    "784-dropuot(0.2)-10": ("dropuot(0.2)", "dropout"),
+    "784-dropout-10": ("dropout", "dropout(0.2)"),
+    "784-dropout()-10": ("dropout()", "dropout(0.2)"),
+    "784-dropout(1.5)-10": ("dropout(1.5)", "dropout(0.2)"),
+    "784-dropout(nan)-10": ("dropout(nan)", "dropout(0.2)"),
+    "784-tanh(3)-10": ("tanh(3)", "tanh()"),
+    "784-16:sigmiod-10": ("sigmiod", "sigmoid"),
+    "784-16:tanh:relu-10": ("relu", "leave it out"),
+    "784-16:nobias:nobias-10": ("nobias", "leave it out"),
+    "784-16:nobais-10": ("nobais", "nobias"),
+    "784-16:-10": ("", "16:tanh"),
+    "784-16-10 relu softmax tanh": ("tanh", "16:tanh"),
+    "4-3 relu": ("relu", "3:softmax"),
+    "4-8:tanh-3 relu": ("relu", "two words"),
+    "784-16-10:softmax relu sigmoid": ("sigmoid", "leave it out"),
+    "784-28x28-10": ("28x28", "how many neurons"),
+    "784:relu-16-10": ("784:relu", "784-16"),
+    "28x28-16-10": ("16", "flatten-"),
+    "28×28-flatten-10": ("28×28", "plain signs"),
+    "784–16–10": ("784–16–10", "plain signs"),
+    "28x-flatten-10": ("", "784-16"),
+    "784-16-10 relu(": ("relu", ""),
+    "784-١٦-10": ("١٦", "784-16"),
+    "784-²-10": ("²", "784-16"),
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_errors_point_at_the_piece(text):
+    piece, remedy = ERRORS[text]
+    with pytest.raises(ParseError) as caught:
+        network(text)
+    assert remedy in caught.value.remedy
+    _, line, marks = caught.value.happened.split("\n")
+    start = marks.index("^")
+    if piece:
+        assert line[start : start + len(piece)] == piece
+    assert marks.count("^") >= max(1, len(piece))
+
+
+def test_long_and_odd_texts():
+    with pytest.raises(ParseError, match="characters"):
+        network("784" + "-16" * 1000)
+    with pytest.raises(OptionTypeError):
+        network(784)
+    with pytest.raises(ParseError) as caught:
+        network("784" + "-16" * 200 + "-sixteen-10")
+    assert "^^^^^^^" in str(caught.value)
+    assert all(len(line) < 200 for line in str(caught.value).splitlines())
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.text(alphabet="0123456789-:x() .abdefhilmnorstuwy", max_size=40))
+def test_any_text_is_read_or_refused(text):
+    try:
+        found = network(text)
+    except ParseError:
+        return
+    assert network(to_text(found)) == found
+
+
+NAMES = st.sampled_from(sorted(ACTIVATIONS))
+LAYERS = st.one_of(
+    st.builds(Dense, st.integers(1, 500), NAMES, st.booleans()),
+    st.builds(Activation, NAMES),
+    st.builds(Dropout, st.floats(0, 0.99)),
+    st.builds(Flatten),
+)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(LAYERS, min_size=1, max_size=8), st.lists(st.integers(1, 40), min_size=1, max_size=3))
+def test_round_trip(layers, shape):
+    given_network = Sequential(*layers, input_shape=tuple(shape))
+    flat = next((i for i, layer in enumerate(layers) if isinstance(layer, Flatten)), len(layers))
+    if len(shape) > 1 and any(isinstance(layer, Dense) for layer in layers[:flat]):
+        with pytest.raises((OptionError, ParseError)):
+            to_text(given_network)
+    else:
+        assert network(to_text(given_network)) == given_network
+
+
+SHARED = Dense(4, "tanh")
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((Dense(3, name="a"),), "layer 1, Dense(3, name='a'), has no text form: it has a name"),
+        (
+            (Dense(3), Dense(3, weights=HeNormal())),
+            "layer 2, Dense(3, weights=HeNormal()), has no text form: it has initialisers",
+        ),
+        ((Function(len, name="f"),), "no word for Function"),
+        ((Formula("x^2"),), "no word for Formula"),
+        ((Sequential(Dense(2)),), "no word for Sequential"),
+        ((Network(lambda x: x, {"x": (784,)}),), "no word for Network"),
+        ((SHARED, SHARED), "used twice"),
+        ((Dropout(0.1, name="d"),), "it has a name"),
+    ],
+)
+def test_what_has_no_text_form(layers, words):
+    with pytest.raises(OptionError) as caught:
+        to_text(sequential(*layers))
+    assert words in str(caught.value)
+
+
+class Mine(Flatten):
+    """A layer of the user's own that passes for a Flatten."""
+
+
+def test_text_is_only_given_if_it_comes_back():
+    with pytest.raises(OptionError, match="to_code"):
+        to_text(sequential(Mine()))
+
+
+def test_text_needs_the_input_and_a_layer():
+    for wrong in (Sequential(Dense(2)), Sequential(input_shape=(2,)), Dense(2), Network(lambda x: x, {"x": (2,)})):
+        with pytest.raises(OptionError, match="no text form"):
+            to_text(wrong)

@@ -1,0 +1,269 @@
+"""JSON and Python code of a network: both come back equal, sharing included; files from elsewhere are refused with words."""
+
+import copy
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.errors import FileFormatError, OptionError
+from chainrule.nn import (
+    ACTIVATIONS,
+    Activation,
+    Constant,
+    Dense,
+    Dropout,
+    Flatten,
+    Formula,
+    Function,
+    GlorotNormal,
+    HeUniform,
+    LeCunNormal,
+    Network,
+    Normal,
+    Sequential,
+    Uniform,
+    build_network,
+    from_json,
+    network,
+    to_code,
+    to_json,
+)
+from chainrule.nn.structure import DEEPEST, INITIALISERS, LAYERS
+
+FULL = Sequential(
+    Flatten(name="rows"),
+    Dense(16, "relu", weights=HeUniform(), biases=Constant(0.1), name="first"),
+    Dropout(0.25, name='with_"quotes"'),
+    Formula(
+        "β(W·i + b)", {"W": (8, 16), "b": (8,)}, {"β": "tanh"}, {"W": LeCunNormal(), "b": Normal(0.0, 0.01)}, name="formula"
+    ),
+    Sequential(Dense(4, bias=False, weights=Uniform(-1e-5, 1.0)), Activation("softplus", name="bent")),
+    Dense(3, "softmax", weights=GlorotNormal()),
+    input_shape=(4, 4),
+)
+
+
+def through_file(given_network):
+    return from_json(json.loads(json.dumps(to_json(given_network), allow_nan=False)))
+
+
+def evaluated(code):
+    return eval(code, {"cr": cr})
+
+
+def test_every_field_of_every_kind_is_in_the_table():
+    for kind, table in (LAYERS | INITIALISERS).items():
+        assert [field.name for field in fields(kind)] == list(table), kind
+    saved = {kind.__name__ for kind in LAYERS} | {"Function", "Network"}
+    offered = {name for name in nn.__all__ if "__post_init__" in dir(getattr(nn, name)) and callable(getattr(nn, name))}
+    assert {"Dense", "Activation", "Formula"} <= offered
+    modules = {"chainrule.nn.layers", "chainrule.nn.formula"}
+    layers = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") in modules and name[0].isupper()}
+    assert layers == saved
+    made = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") == "chainrule.nn.initialisers"}
+    assert made == {kind.__name__ for kind in INITIALISERS}
+
+
+@pytest.mark.parametrize("kind", INITIALISERS)
+def test_every_initialiser_comes_back(kind):
+    given_network = Sequential(Dense(2, weights=kind(0.5) if kind is Constant else kind()))
+    assert through_file(given_network) == given_network
+    assert evaluated(to_code(given_network)) == given_network
+
+
+def test_a_full_network_comes_back():
+    assert through_file(FULL) == FULL
+    assert evaluated(to_code(FULL)) == FULL
+
+
+def test_json_writes_every_field_out():
+    assert to_json(Sequential(Dense(3))) == {
+        "format": "chainrule network",
+        "version": 1,
+        "network": {
+            "kind": "Sequential",
+            "layers": [
+                {
+                    "kind": "Dense", "units": 3, "activation": "linear", "bias": True, "weights": None,
+                    "biases": {"kind": "Zeros"}, "name": "",
+                }
+            ],
+            "input_shape": None,
+        },
+    }  # fmt: skip
+
+
+def test_three_views_of_one_object():
+    seen = network("784-16-16-10 relu softmax")
+    code = to_code(seen)
+    assert code == (
+        'cr.Sequential(\n    cr.Dense(16, "relu"),\n    cr.Dense(16, "relu"),\n    cr.Dense(10, "softmax"),\n'
+        "    input_shape=(784,),\n)"
+    )
+    assert evaluated(code) == through_file(seen) == seen
+
+
+def test_shared_layers_stay_shared():
+    shared, box = Dense(4, "tanh"), Sequential(Dense(4))
+    given_network = Sequential(shared, Dense(4), shared, box, box)
+    count = build_network(given_network, (4,)).parameter_count
+    assert count == 3 * 20
+    for again in (through_file(given_network), evaluated(to_code(given_network))):
+        assert again == given_network
+        assert again.layers[0] is again.layers[2]
+        assert again.layers[3] is again.layers[4]
+        assert build_network(again, (4,)).parameter_count == count
+    apart = Sequential(Dense(4), Dense(4))
+    assert through_file(apart).layers[0] is not through_file(apart).layers[1]
+
+
+def test_layers_alone():
+    for layer in (Dense(3), Formula("x^2"), Sequential()):
+        assert through_file(layer) == layer
+        assert evaluated(to_code(layer)) == layer
+
+
+def test_numpy_numbers_are_written_plainly():
+    layer = Dropout(np.float64(0.25))
+    assert to_code(layer) == "cr.Dropout(0.25)"
+    assert json.dumps(to_json(layer))
+
+
+NAMES = st.sampled_from(["", "a", "layer_β", "x.y"])
+STARTS = st.one_of(
+    st.builds(Constant, st.floats(-1e300, 1e300)),
+    st.builds(Normal, st.floats(-9, 9), st.floats(0, 9)),
+    st.builds(Uniform, st.floats(-9, 0), st.floats(0, 9)),
+    st.builds(HeUniform),
+)
+ONE = st.one_of(
+    st.builds(
+        Dense, st.integers(1, 99), st.sampled_from(sorted(ACTIVATIONS)), st.booleans(), st.none() | STARTS, STARTS, NAMES
+    ),
+    st.builds(Dropout, st.floats(0, 0.99), NAMES),
+    st.builds(Activation, st.sampled_from(sorted(ACTIVATIONS)), NAMES),
+    st.builds(Flatten, NAMES),
+    st.builds(Formula, st.sampled_from(["x * sigmoid(x)", "f(i) = i² + 1"])),
+)
+NETWORKS = st.recursive(
+    st.lists(ONE, max_size=4).map(lambda layers: Sequential(*layers)),
+    lambda inner: st.lists(inner | ONE, max_size=3).map(lambda layers: Sequential(*layers, input_shape=(3,))),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, derandomize=True)
+@given(NETWORKS)
+def test_round_trips(given_network):
+    assert through_file(given_network) == given_network
+    assert evaluated(to_code(given_network)) == given_network
+
+
+class Own:
+    def __call__(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Function(abs),
+        Network(lambda x: x, {"x": (2,)}),
+        Own(),
+        Sequential(lambda x: x),
+        Dense(2, weights=lambda key, shape: key),
+    ],
+)
+def test_code_cannot_be_saved(layer):
+    for write in (to_json, to_code):
+        with pytest.raises(OptionError, match="build the network again in code and pass it"):
+            write(Sequential(layer))
+        with pytest.raises(OptionError, match="made of Python code"):
+            write(layer if not isinstance(layer, Dense) else HeUniform())
+
+
+# ---- files from elsewhere
+
+
+def changed(path, value):
+    document = copy.deepcopy(to_json(FULL))
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    if value is KeyError:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return document
+
+
+FIRST = ("network", "layers", 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("version",), 2, "version 2"),
+        (("version",), "1", "version '1'"),
+        (("version",), True, "version True"),
+        (("format",), "keras", "format"),
+        (("extra",), 1, "extra"),
+        (("network",), None, "a layer"),
+        (("network",), [], "a layer"),
+        (("network", "layers"), {}, "a list of layers"),
+        (("network", "input_shape"), [0], "1 or more"),
+        (("network", "input_shape"), "784", "a list"),
+        ((*FIRST, "kind"), "Dens", "did you mean 'Dense'"),
+        ((*FIRST, "kind"), "HeNormal", "a layer of kind 'HeNormal'"),
+        ((*FIRST, "kind"), "os.system", "one of Dense"),
+        ((*FIRST, "kind"), 3, "a layer of kind 3"),
+        ((*FIRST, "unit"), 3, "unknown or missing unit"),
+        ((*FIRST, "units"), KeyError, "unknown or missing units"),
+        ((*FIRST, "units"), "3", "a whole number"),
+        ((*FIRST, "units"), True, "a whole number"),
+        ((*FIRST, "units"), -3, "a whole number"),
+        ((*FIRST, "bias"), "no", "true or false"),
+        ((*FIRST, "activation"), "sigmiod", "did you mean 'sigmoid'"),
+        ((*FIRST, "weights"), {"kind": "Dense"}, "an initialiser of kind 'Dense'"),
+        ((*FIRST, "biases"), None, "an initialiser"),
+        ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "deviation": -1}, "deviation -1"),
+        ((*FIRST, "biases"), {"kind": "Constant", "value": float("nan")}, "a finite number"),
+        (("network", "layers", 2, "rate"), 1.5, "dropout rate"),
+        (("network", "layers", 3, "text"), "x.__class__", "reaches inside"),
+        (("network", "layers", 3, "text"), 3, "a text"),
+        (("network", "layers", 3, "parameters"), [], "names with their values"),
+        (("network", "layers", 0), {"kind": "Shared", "layer": 0}, "an earlier layer"),
+        (("network", "layers", 0), {"kind": "Shared", "layer": 99}, "an earlier layer"),
+        (("network", "layers", 0), {"kind": "Shared", "layer": "1"}, "an earlier layer"),
+    ],
+)
+def test_files_that_are_refused(path, value, words):
+    with pytest.raises(FileFormatError) as caught:
+        from_json(changed(path, value))
+    assert words in str(caught.value)
+
+
+def test_odd_documents():
+    for wrong in (None, [], "network", {}, {"format": "chainrule network"}):
+        with pytest.raises(FileFormatError):
+            from_json(wrong)
+
+
+def test_depth_is_bounded():
+    deep = Sequential()
+    for _ in range(DEEPEST - 1):
+        deep = Sequential(deep)
+    assert through_file(deep) == deep
+    with pytest.raises(OptionError, match="levels deep"):
+        to_json(Sequential(deep))
+    document = to_json(deep)
+    for _ in range(2000):
+        document["network"] = {"kind": "Sequential", "layers": [document["network"]], "input_shape": None}
+    with pytest.raises(FileFormatError, match="levels"):
+        from_json(document)
