@@ -113,3 +113,16 @@ def test_control_c_keeps_what_was_learned(tmp_path):
     saved = cr.open_run(tmp_path / "latest")
     assert same_state(run, saved)
     assert same_state(cr.fit("2-16-2 tanh softmax", "moons", epochs=200, batch_size=8), cr.resume(run.folder))
+
+
+def test_pieces_that_run_over_the_ends_of_epochs(digits, small_net, tmp_path):
+    often = cr.fit(small_net, digits, **SETTINGS)
+    seldom = cr.fit(small_net, digits, evaluate_every=0, **SETTINGS)
+    assert same_state(often, seldom)
+    np.testing.assert_array_equal(often.history.steps(), seldom.history.steps())
+    assert [epoch.epoch for epoch in seldom.history.epochs] == [4]
+    np.testing.assert_array_equal(often.history.epochs[-1].running_loss, seldom.history.epochs[-1].running_loss)
+    every_third = cr.fit(small_net, digits, evaluate_every=3, **SETTINGS)
+    assert [epoch.epoch for epoch in every_third.history.epochs] == [3, 4]
+    cut = cr.fit(small_net, digits, evaluate_every=0, folder=tmp_path, callbacks=(stop_at(9),), **SETTINGS)
+    assert same_state(often, cr.resume(cut.folder, data=digits))

@@ -68,8 +68,12 @@ class History:
 
     def running_loss(self, first: int, last: int, sizes: Array) -> Array:
         """The mean loss over the examples of steps first ... last − 1, shape (replicas,)."""
-        losses = self.steps("loss")[:, first:last].astype(np.float64)
-        return losses @ sizes / sizes.sum()
+        wanted: list[Array] = []
+        for start, records in reversed(self.chunks):
+            wanted.insert(0, records["loss"][:, max(first - start, 0) : max(last - start, 0)])
+            if start <= first:
+                break
+        return np.concatenate(wanted, axis=1).astype(np.float64) @ sizes / sizes.sum()
 
 
 def _numbers(values: Array) -> list[float | int | None]:

@@ -152,12 +152,13 @@ class Task:
         found = output.shape[1:]
         one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
-            what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} numbers"
+            what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} number{'s' * (wanted > 1)}"
             raise ShapeError(
                 f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",
-                expected=f"{wanted} outputs" + (", or 1 for two classes" if wanted == 2 and self.data.classes else ""),
-                remedy=f"end the network with {wanted} units",
+                expected=f"{wanted} output{'s' * (wanted > 1)}"
+                + (", or 1 for two classes" if wanted == 2 and self.data.classes else ""),
+                remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
             )
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:

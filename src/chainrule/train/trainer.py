@@ -30,6 +30,8 @@ Order: TypeAlias = Callable[[int, int, int], Array]
 
 PIECE_SECONDS = 0.05
 """How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
+SNAPSHOT_SECONDS = 30.0
+"""How much work a crash may lose where no pause for curves, at which snapshots are written, comes earlier."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Trainer:
         self._evaluators: dict[str, Evaluator] = {}
         self._orders: dict[int, Array] = {}
         self._piece = 8
+        self._pause: int = 0
+        self._saved_at = time.monotonic()
         if self.watch and "validation" not in task.data.parts:
             raise OptionError(
                 "early stopping without a validation part",
@@ -172,13 +176,17 @@ class Trainer:
             if isinstance(self.settings.optimizer, LBFGS) and self.step < self.steps:
                 self._descend(self.settings.optimizer, interrupt)
                 if self.step:
-                    self._end_epoch()
+                    self._evaluate()
+            self._pause = self._next_pause()
             while self.step < self.steps and not self.stopped and not (self.watch and self.watch.stopped.all()):
                 self._run_piece()
-                if self.step % self.steps_per_epoch == 0 or self.step == self.steps:
-                    self._end_epoch()
+                if self.step == self._pause:
+                    self._evaluate()
+                    self._save()
+                    self._pause = self._next_pause()
                     self._tell(callbacks, "epoch")
                 else:
+                    self._save_now_and_then()
                     self._tell(callbacks, "steps")
                 if interrupt.requested:
                     self.stopped = "interrupted"
@@ -194,10 +202,14 @@ class Trainer:
         if self.watch and (self.step == self.steps or self.stopped == "early stopping"):
             self.watch.restore(self.state)
 
+    def _next_pause(self) -> int:
+        """The step at which curves are taken next: after `evaluate_every` epochs, or only at the end."""
+        every = self.settings.evaluate_every * self.steps_per_epoch
+        return min((self.step // every + 1) * every, self.steps) if every else self.steps
+
     def _run_piece(self) -> None:
-        """As many steps as take about PIECE_SECONDS, not beyond the next evaluation."""
-        epoch_end = (self.step // self.steps_per_epoch + 1) * self.steps_per_epoch
-        last = min(self.step + self._piece, epoch_end, self.steps)
+        """As many steps as take about PIECE_SECONDS, over ends of epochs where nobody wants to look, up to the next pause."""
+        last = min(self.step + self._piece, self._pause)
         before = {name: array.copy() for name, array in self.state.items()}
         started = time.perf_counter()
         records = self._run(self.step, last)
@@ -217,12 +229,15 @@ class Trainer:
         return self.program.run(self.state, self._rows(first, last), sizes, scalars).records
 
     def _rows(self, first: int, last: int) -> Array:
-        """The rows of steps first ... last − 1, which lie in one epoch, for each replica: (replicas, Σ sizes)."""
-        epoch, offset = divmod(first, self.steps_per_epoch)
-        if epoch not in self._orders:
-            self._orders = {epoch: np.stack([self._permutation(seed, epoch) for seed in self.seeds])}
-        begin, end = offset * self.settings.batch_size, (offset + last - first) * self.settings.batch_size
-        return self._orders[epoch][:, begin:end]
+        """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
+        pieces: list[Array] = []
+        for epoch in range(first // self.steps_per_epoch, -(-last // self.steps_per_epoch)):
+            if epoch not in self._orders:
+                self._orders = {epoch: np.stack([self._permutation(seed, epoch) for seed in self.seeds])}
+            begin = (first - epoch * self.steps_per_epoch) * self.settings.batch_size
+            end = (last - epoch * self.steps_per_epoch) * self.settings.batch_size
+            pieces.append(self._orders[epoch][:, max(begin, 0) : end])
+        return np.concatenate(pieces, axis=1)
 
     def _permutation(self, seed: int, epoch: int) -> Array:
         order = np.asarray(self._order(seed, epoch, self.count), dtype=np.int64)
@@ -239,20 +254,17 @@ class Trainer:
         if self.folder:
             self.folder.append_history([row])
 
-    def _end_epoch(self) -> None:
-        epoch = self.step // self.steps_per_epoch
-        every = self.settings.evaluate_every
-        if self.step == self.steps or (every and epoch % every == 0):
-            scores = {part: self.evaluate(part).values for part in self.watched}
-            first = (epoch - 1) * self.steps_per_epoch
-            running = self.history.running_loss(first, self.step, self.sizes)
-            row = Epoch(epoch, self.step, self.seconds, running, scores)
-            self.history.epochs.append(row)
-            if self.folder:
-                self.folder.append_history([row.to_json()])
-            if self.watch and self.watch.look(epoch, scores["validation"], self.state):
-                self.stopped = "early stopping"
-        self._save()
+    def _evaluate(self) -> None:
+        """Takes all curves at the present weights."""
+        epoch = -(-self.step // self.steps_per_epoch)
+        scores = {part: self.evaluate(part).values for part in self.watched}
+        running = self.history.running_loss((epoch - 1) * self.steps_per_epoch, self.step, self.sizes)
+        row = Epoch(epoch, self.step, self.seconds, running, scores)
+        self.history.epochs.append(row)
+        if self.folder:
+            self.folder.append_history([row.to_json()])
+        if self.watch and self.watch.look(epoch, scores["validation"], self.state):
+            self.stopped = "early stopping"
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -333,7 +345,13 @@ class Trainer:
 
     # ---- saving
 
+    def _save_now_and_then(self) -> None:
+        """Between pauses, a snapshot after every SNAPSHOT_SECONDS: a crash loses no more than that."""
+        if time.monotonic() - self._saved_at > SNAPSHOT_SECONDS:
+            self._save()
+
     def _save(self) -> None:
+        self._saved_at = time.monotonic()
         if self.folder:
             extra: dict[str, Any] = {"seconds": self.seconds, "stopped": self.stopped}
             state = dict(self.state)
