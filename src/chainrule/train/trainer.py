@@ -76,7 +76,7 @@ class Trainer:
                 expected=f"a batch size of 1 ... {self.count}",
                 remedy=f"write batch_size={self.count} for the whole set in each step",
             )
-        self._order: Order = order or self.engine.epoch_order
+        self._order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
         self.state = self._initial_state(initial)
@@ -240,6 +240,8 @@ class Trainer:
         return np.concatenate(pieces, axis=1)
 
     def _permutation(self, seed: int, epoch: int) -> Array:
+        if self._order is None:
+            return self.engine.epoch_order(seed, epoch, self.count)
         order = np.asarray(self._order(seed, epoch, self.count), dtype=np.int64)
         if order.shape != (self.count,) or not np.array_equal(np.sort(order), np.arange(self.count)):
             raise OptionError(
