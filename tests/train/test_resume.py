@@ -126,3 +126,37 @@ def test_pieces_that_run_over_the_ends_of_epochs(digits, small_net, tmp_path):
     assert [epoch.epoch for epoch in every_third.history.epochs] == [3, 4]
     cut = cr.fit(small_net, digits, evaluate_every=0, folder=tmp_path, callbacks=(stop_at(9),), **SETTINGS)
     assert same_state(often, cr.resume(cut.folder, data=digits))
+
+
+def test_resuming_what_early_stopping_ended_keeps_the_best_weights(digits, tmp_path):
+    settings = {"optimizer": cr.Adam(0.02), "epochs": 100, "early_stopping": cr.EarlyStopping(patience=2), "folder": tmp_path}
+    run = cr.fit("784-30-10 relu softmax", digits, **settings)
+    again = cr.resume(run.folder, data=digits)
+    assert again.stopped == run.stopped == "early stopping"
+    assert same_state(run, again)
+    assert same_state(run, cr.open_run(run.folder))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: cr.data.moons(n=60, noise=0.2, seed=3),
+        lambda folder: cr.data.load("blobs", classes=3),
+        lambda folder: cr.data.read_csv(table(folder), target="kind", split=cr.data.StratifiedSplit(test=0.3, validation=0.2)),
+    ],
+    ids=["generator", "load", "csv with a split"],
+)
+def test_data_remember_how_they_were_made(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = make(tmp_path)
+    net = cr.Sequential(cr.Dense(data.target_size, "softmax"))
+    whole = cr.fit(net, data, epochs=4, batch_size=8)
+    part = cr.fit(net, data, epochs=2, batch_size=8, folder="runs")
+    monkeypatch.chdir("/")
+    assert same_state(whole, cr.resume(part.folder if part.folder.is_absolute() else tmp_path / part.folder, epochs=4))
+
+
+def table(folder):
+    rows = ["length,kind"] + [f"{i / 10},{'long' if i > 30 else 'short'}" for i in range(60)]
+    (folder / "lengths.csv").write_text("\n".join(rows))
+    return "lengths.csv"

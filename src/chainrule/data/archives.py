@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import read_bounded
+from chainrule.data.origin import remembered
 from chainrule.errors import FileFormatError
 from chainrule.spelling import listed
 
@@ -40,6 +41,7 @@ _BAD_ARCHIVE = (
 )
 
 
+@remembered()
 def read_npz(path: str | Path, *, max_bytes: int = 2**30, **options: Unpack[Options]) -> Dataset:
     """A data set from an archive that `np.savez(path, x=..., y=...)` wrote.
 

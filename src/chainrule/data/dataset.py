@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Dataset:
 
     `scaling` maps the inputs, and `target_scaling` the float targets, to what a network sees; both are learned from the
     training part alone, and the arrays here are kept unscaled. `classes` names the labels (None for numbers), `features` the
-    inputs, `columns` remembers the table that the data came from, `notes` are sentences about the data worth knowing.
+    inputs, `columns` remembers the table that the data came from, `notes` are sentences about the data worth knowing, `origin` is
+    what `data.load` takes to make them again (None for arrays of the user's own).
 
     Raises DataError for parts that do not fit together, an empty part, a label without a class and NaN or infinity;
     ShapeError for a scaling or feature names that do not fit an example.
@@ -50,6 +51,7 @@ class Dataset:
     source: str = "arrays in memory"
     licence: str = "not stated"
     notes: tuple[str, ...] = ()
+    origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self._check_parts_agree()

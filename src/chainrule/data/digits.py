@@ -9,6 +9,7 @@ from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.idx import read_idx
+from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
 
 _FOLDER = Path(__file__).with_name("mnist")
@@ -16,6 +17,7 @@ _TRAIN_COUNT = 60_000
 
 
 @functools.cache
+@remembered("mnist")
 def mnist(validation: int = 0) -> Dataset:
     """Pictures of digits as uint8 of shape (784,), 28 rows of 28 pixels one after the other, with their labels 0 to 9.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -66,6 +67,7 @@ CURVES: dict[str, Curve] = {
 }
 
 
+@remembered("curve")
 def curve(
     function: str | Callable[[Floats], Floats] = "sin3x",
     n: int = 200,
@@ -110,6 +112,7 @@ def curve(
     )
 
 
+@remembered("and")
 def and_gate(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
     """The logical AND of two inputs: class 1 at the corner (1, 1) of the unit square, class 0 at the other three.
 
@@ -122,6 +125,7 @@ def and_gate(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Data
     return _gate("and", np.array([0, 0, 0, 1]), n, noise, seed)
 
 
+@remembered("xor")
 def xor(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
     """The exclusive or of two inputs: class 1 where exactly one is 1; no straight line separates it. Else as `and_gate`.
 
@@ -133,6 +137,7 @@ def xor(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
     return _gate("xor", np.array([0, 1, 1, 0]), n, noise, seed)
 
 
+@remembered("circles")
 def circles(n: int = _CLOUD_POINTS, *, noise: float = 0.05, seed: int = 0) -> Dataset:
     """Two circles around the origin: class 0 of radius 1, class 1 of radius 1/2.
 
@@ -149,6 +154,7 @@ def circles(n: int = _CLOUD_POINTS, *, noise: float = 0.05, seed: int = 0) -> Da
     return _points("circles", points, n, noise, seed, ("outer", "inner"), "circles of radius 1 and 1/2")
 
 
+@remembered("ring")
 def ring(n: int = _CLOUD_POINTS, *, noise: float = 0.0, seed: int = 0) -> Dataset:
     """A disc inside a ring: class 0 within radius 1/2, class 1 between the radii 0.7 and 1, both filled evenly.
 
@@ -166,6 +172,7 @@ def ring(n: int = _CLOUD_POINTS, *, noise: float = 0.0, seed: int = 0) -> Datase
     return _points("ring", points, n, noise, seed, ("disc", "ring"), "a disc of radius 0.5, a ring from 0.7 to 1")
 
 
+@remembered("moons")
 def moons(n: int = _CLOUD_POINTS, *, noise: float = 0.1, seed: int = 0) -> Dataset:
     """Two half circles that reach into each other: (cos t, sin t), and (1 − cos t, 1/2 − sin t), with t uniform in [0, π].
 
@@ -182,6 +189,7 @@ def moons(n: int = _CLOUD_POINTS, *, noise: float = 0.1, seed: int = 0) -> Datas
     return _points("moons", points, n, noise, seed, ("upper", "lower"), "two half circles")
 
 
+@remembered("spirals")
 def spirals(n: int = _CLOUD_POINTS, *, arms: int = 2, turns: float = 1.5, noise: float = 0.02, seed: int = 0) -> Dataset:
     """Spiral arms from the centre to radius 1, one class each: s (cos φ, sin φ), φ = 2π (turns · s + arm / arms).
 
@@ -201,6 +209,7 @@ def spirals(n: int = _CLOUD_POINTS, *, arms: int = 2, turns: float = 1.5, noise:
     return _points("spirals", points, n, noise, seed, names, f"{arms} spiral arms, {turns:g} turns")
 
 
+@remembered("blobs")
 def blobs(n: int = _CLOUD_POINTS, *, classes: int = 2, margin: float = 0.5, seed: int = 0) -> Dataset:
     """Round clouds of points, which straight lines are guaranteed to separate.
 

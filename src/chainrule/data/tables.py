@@ -30,6 +30,7 @@ from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
 from chainrule.data.frame import as_table
+from chainrule.data.origin import remembered
 from chainrule.data.splits import Indices, split_column, with_values
 from chainrule.data.targets import MOST_WHOLE_CLASSES, Task, read_targets
 from chainrule.errors import DataError, OptionError, OptionTypeError
@@ -40,6 +41,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)  # 18 digits always fit an int64
 _FEW_ROWS = 10  # in so few rows, texts that are all different prove nothing
 
 
+@remembered()
 def read_csv(
     path: str | Path,
     *,

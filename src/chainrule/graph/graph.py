@@ -134,7 +134,8 @@ def conform(value: object, wanted: Type, name: str) -> Array:
             remedy=f"write array.astype({wanted.dtype!r})",
         )
     # The name is the same for both byte orders: from here on it is the machine's.
-    return np.asarray(array, dtype=wanted.dtype)
+    # Numbers that lie in order in memory: NumPy's last digits depend on that.
+    return np.asarray(array, dtype=wanted.dtype, order="C")
 
 
 def _from_python(value: object, wanted: Type, name: str) -> Array:

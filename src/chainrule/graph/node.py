@@ -303,6 +303,6 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     float32[3]
     """
     # A copy, frozen: the caller may go on writing into their own array.
-    array = np.array(value, dtype=dtype)
+    array = np.array(value, dtype=dtype, order="C")
     array.flags.writeable = False
     return Node(CONSTANT, (), {"value": array}, name)

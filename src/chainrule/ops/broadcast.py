@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
-from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
+from chainrule.ops.declare import Gradients, in_order, normal_axis, op, require_axis, require_kind
 from chainrule.ops.shapes import reshape
 
 
@@ -31,7 +31,7 @@ def broadcast_to(x: Array, *, shape: Shape) -> Array:
     array([[1., 2.],
            [1., 2.]])
     """
-    return np.broadcast_to(x, shape)
+    return in_order(np.broadcast_to(x, shape))
 
 
 @broadcast_to.vjp

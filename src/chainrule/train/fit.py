@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -60,7 +60,7 @@ def fit(
     ['1', '0']
     """
     chosen = optimizer_named(optimizer) if isinstance(optimizer, str) else optimizer
-    dataset, origin = _as_dataset(data)
+    dataset = _as_dataset(data)
     if isinstance(chosen, LBFGS):
         epochs, batch_size = chosen.iterations, len(dataset.train)
         if dtype == "float32":
@@ -74,42 +74,46 @@ def fit(
             raise OptionError(
                 "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
             )
-        trainer.folder = _new_folder(folder, task, settings, origin, net)
+        trainer.folder = _new_folder(folder, task, settings, dataset, net)
     trainer.train(callbacks)
     return Run(trainer)
 
 
-def _as_dataset(data: Any) -> tuple[Dataset, dict[str, Any] | None]:
-    """The data, and how to load it again where that is known."""
+def _as_dataset(data: Any) -> Dataset:
     if isinstance(data, Dataset):
-        return data, None
+        return data
     if isinstance(data, str):
-        data = {"name_or_path": data}
+        return load(data)
     if isinstance(data, Mapping):
-        origin = dict(cast("Mapping[str, Any]", data))
-        return load(**origin), origin
+        return load(**cast("Mapping[str, Any]", data))
     if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
-        return from_arrays(pair[0], pair[1]), None
+        return from_arrays(pair[0], pair[1])
     kind = type(cast("object", data)).__name__
     raise OptionTypeError(f"data {kind}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
 
 
-def _new_folder(
-    parent: str | os.PathLike[str], task: Task, settings: Settings, origin: dict[str, Any] | None, net: Layer | str
-) -> RunFolder:
-    try:
-        structure = to_json(task.network)
-    except OptionError:
-        structure = None  # made of Python code: whoever opens the run passes the network again
+def _new_folder(parent: str | os.PathLike[str], task: Task, settings: Settings, data: Dataset, net: Layer | str) -> RunFolder:
+    # What cannot be written down (Python code, arrays) is null: whoever opens the run passes it again.
+    origin = data.origin
     config = {
-        "network": structure,
-        "data": {"load": origin, **task.data.to_json()},
+        "network": _written_or_none(lambda: to_json(task.network)),
+        "data": {
+            "load": _written_or_none(lambda: {key: describe(value) for key, value in origin.items()}) if origin else None,
+            **task.data.to_json(),
+        },
         "objective": describe(task.objective),
         "settings": settings.to_json(),
     }
     folder = RunFolder.create(parent, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name)
     folder.write_config(config)
     return folder
+
+
+def _written_or_none(write: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return write()
+    except OptionError:
+        return None
 
 
 def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
@@ -184,7 +188,7 @@ def _same_data(saved: Mapping[str, Any], given: Any) -> Dataset:
             expected="the same data again",
             remedy="pass them: data=(x, y)",
         )
-    dataset, _ = _as_dataset(saved["load"] if given is None else given)
+    dataset = _as_dataset({key: restore(value) for key, value in saved["load"].items()} if given is None else given)
     if dataset.hash != saved["hash"]:
         raise DataError(
             f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {saved['hash'][:12]}...",

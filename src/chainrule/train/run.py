@@ -227,7 +227,7 @@ class Run:
             lines.append(
                 f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
-        lines.append(self.task.objective.formula)
+        lines.append(self.task.formula)
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
         if self.folder:

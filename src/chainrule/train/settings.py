@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, cast
 
+from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit
 from chainrule.errors import FileFormatError, OptionError, OptionTypeError
 from chainrule.nn import LOSSES, Objective
 from chainrule.nn.losses import L1, L2
@@ -72,6 +73,7 @@ _KINDS: dict[str, type[Any]] = {
     for kind in (
         *{cast("type[Any]", type(item)) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
         ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
+        RandomSplit, StratifiedSplit, GroupSplit, TimeSplit,
     )
 }  # fmt: skip
 """The closed list of what a configuration may name; nothing is imported by name."""
@@ -79,15 +81,19 @@ _KINDS: dict[str, type[Any]] = {
 
 def describe(item: Any) -> Any:
     """A description in plain JSON values of an optimizer, loss, schedule or number."""
-    if isinstance(item, tuple):
-        return [describe(part) for part in cast("tuple[Any, ...]", item)]
+    if isinstance(item, tuple | list):
+        return [describe(part) for part in cast("Sequence[Any]", item)]
     if is_dataclass(item) and not isinstance(item, type):
         if type(item).__name__ not in _KINDS:
             raise OptionError(
                 f"{item!r} cannot be saved", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="train without a run folder"
             )
         return {"kind": type(item).__name__, **{part.name: describe(getattr(item, part.name)) for part in fields(item)}}
-    return item
+    if item is None or isinstance(item, str | int | float):
+        return item
+    raise OptionError(
+        f"{item!r} cannot be saved", expected="numbers, texts, and what chainrule makes of them", remedy="name it by text"
+    )
 
 
 def restore(value: Any) -> Any:

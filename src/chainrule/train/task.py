@@ -14,7 +14,7 @@ from chainrule.data import Scaling, Signature
 from chainrule.engines import Loop
 from chainrule.errors import LossError, OptionError, ShapeError
 from chainrule.grad import require_gradients, vjp
-from chainrule.graph import Array, Graph, Node, constant, input_node, scope
+from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import Built, Layer, Objective, Parameter, build_network, objective, sigmoid_input, softmax_input
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
 
@@ -54,6 +54,17 @@ class Task:
         """What is minimised."""
         chosen = _usual_loss(self.data, self.output) if self.loss is None else self.loss
         return objective(chosen)
+
+    @property
+    def formula(self) -> str:
+        """The objective with its factors, and how targets are scaled in it where they are."""
+        scaling = self.data.target_scaling
+        if scaling is None or (np.all(scaling.offset == 0) and np.all(scaling.factor == 1)):
+            return self.objective.formula
+        if scaling.offset.size > 1 or scaling.factor.size > 1:
+            return f"{self.objective.formula}, y the targets scaled to what the network sees"
+        offset, factor = (float(part.reshape(-1)[0]) for part in (scaling.offset, scaling.factor))
+        return f"{self.objective.formula}, y = (target − {offset:.4g})·{factor:.4g}"
 
     @property
     def probabilities(self) -> str:
@@ -128,12 +139,14 @@ class Task:
     # ---- parts of the graphs
 
     def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node]:
-        x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
-        y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
-        shape = self.data.input_shape
-        built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
-        self._check_output(built.output)
-        return built, y
+        # From the top, wherever it is first asked for: these nodes belong to no other scope.
+        with scope_root(""):
+            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
+            y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
+            shape = self.data.input_shape
+            built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
+            self._check_output(built.output)
+            return built, y
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):

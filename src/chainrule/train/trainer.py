@@ -171,14 +171,14 @@ class Trainer:
 
     def train(self, callbacks: tuple[Callback, ...] = ()) -> None:
         """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case."""
-        self.stopped = ""
+        self.stopped = "early stopping" if self.watch and self.watch.stopped.all() else ""
         with deferred_interrupts() as interrupt:
             if isinstance(self.settings.optimizer, LBFGS) and self.step < self.steps:
                 self._descend(self.settings.optimizer, interrupt)
                 if self.step:
                     self._evaluate()
             self._pause = self._next_pause()
-            while self.step < self.steps and not self.stopped and not (self.watch and self.watch.stopped.all()):
+            while self.step < self.steps and not self.stopped:
                 self._run_piece()
                 if self.step == self._pause:
                     self._evaluate()

@@ -1,0 +1,106 @@
+"""`chainrule evaluate`: the scores of a run on a part of its data, or on other data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from chainrule.cli.locate import run_folder
+from chainrule.cli.output import ExplainedCommand, console, say_json
+from chainrule.cli.report import evaluation_row, last_part, show_scores
+from chainrule.data import BUILT_IN, Examples, RandomSplit, Signature, load, read_table
+from chainrule.data.archives import read_arrays
+from chainrule.errors import DataError, OptionError
+from chainrule.graph import Array
+from chainrule.spelling import listed
+from chainrule.train import Evaluation, Evaluator, Run, decide, open_run
+
+
+@click.command(
+    cls=ExplainedCommand,
+    short_help="Scores and confusion matrix of a run.",
+    words="The test part are examples that the network never learned from; validation examples told when to stop.",
+    examples=(
+        "chainrule evaluate runs/latest",
+        "chainrule evaluate runs/latest --part training",
+        "chainrule evaluate runs/latest other.csv --json",
+    ),
+)
+@click.argument("run", metavar="RUN")
+@click.argument("data", metavar="[DATA]", required=False)
+@click.option("--part", help="The part of the data: training, validation or test.  [default: test if there is one]")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")
+def evaluate(run: str, data: str | None, part: str | None, as_json: bool) -> None:
+    """Show how well RUN does on its own test part, or on other DATA (a built-in name, or a .csv or .npz file).
+
+    Other data need the same inputs as those of the training, and their targets.
+    """
+    found = open_run(run_folder(run).path)
+    evaluation = found.evaluate(part or last_part(found.signature)) if data is None else _on_other_data(found, data, part)
+    if as_json:
+        say_json({"kind": "evaluation", "data": data or found.signature.name, **evaluation_row(evaluation)})
+    else:
+        show_scores(console(), found, evaluation)
+
+
+def _on_other_data(run: Run, name: str, part: str | None) -> Evaluation:
+    examples, called = _examples(run, name, part)
+    evaluator = Evaluator(run.task, run.trainer.engine, examples, run.settings.replicas)
+    scores = evaluator(run.trainer.state)
+    labels = examples.y if run.signature.classes is not None else None
+    return Evaluation(called, scores, labels, examples.y, run.signature.classes, decide(scores.outputs, run.task.threshold))
+
+
+def _examples(run: Run, name: str, part: str | None) -> tuple[Examples, str]:
+    """The examples to be scored, with inputs and labels as the run knows them, and what they are called."""
+    if name not in BUILT_IN and Path(name).suffix.lower() != ".npz":
+        return _table_examples(run, name), Path(name).stem
+    whole = name not in BUILT_IN and {"x", "y"} <= read_arrays(name).keys()
+    data = load(name, split=RandomSplit(test=0)) if whole else load(name)
+    chosen = part or last_part(data.signature)
+    parts = dict(data.parts())
+    if chosen not in parts:
+        raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy="choose one of these")
+    _require_same_kind(run.signature, data.signature)
+    x = parts[chosen].x.astype(run.signature.input_dtype, copy=False)
+    return Examples(x, _as_known(run.signature, data.signature, parts[chosen].y)), Path(
+        name
+    ).stem if whole else f"{Path(name).stem} {chosen}"
+
+
+def _require_same_kind(known: Signature, other: Signature) -> None:
+    if known.input_shape != other.input_shape or known.task != other.task:
+        raise DataError(
+            f"{other.name!r} is for {other.task} with inputs of shape {other.input_shape}",
+            expected=f"data for {known.task} with inputs of shape {known.input_shape}, as in the training",
+            remedy="give data of the same kind",
+        )
+
+
+def _as_known(known: Signature, other: Signature, y: Array) -> Array:
+    """Labels as places among the classes of the training."""
+    if known.classes is None or other.classes is None:
+        return y
+    unknown = sorted(set(other.classes) - set(known.classes))
+    if unknown:
+        raise DataError(
+            f"{other.name!r} has the classes {listed(unknown)}, which the network never saw",
+            expected=f"some of {listed(known.classes)}",
+            remedy="leave such examples out, or train on data that hold them",
+        )
+    return np.array([known.classes.index(name) for name in other.classes])[y]
+
+
+def _table_examples(run: Run, name: str) -> Examples:
+    columns = run.signature.columns
+    if columns is None:
+        raise DataError(
+            f"the run learned from {run.signature.name!r}, which is no table, and {name} is one",
+            expected="an .npz file with x and y, or a built-in name",
+            remedy="save the data with np.savez(path, x=x, y=y)",
+        )
+    table = read_table(name)
+    y = columns.target.encode(table)
+    return Examples(columns.encode(table), y if run.signature.classes is None else np.argmax(y, axis=1))

@@ -1,0 +1,82 @@
+"""Where the commands' words go: a console for people, lines of JSON for programs, and commands whose help has examples."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from typing import Any, cast
+
+import click
+import numpy as np
+from rich.console import Console
+
+from chainrule.train import Moment
+from chainrule.views import EpochLines, LiveProgress, Plan
+
+
+class ExplainedCommand(click.Command):
+    """A command whose help ends with examples, shown as they are to be typed."""
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), words: str = "", **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples, self.words = examples, words
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The words that the options use, then the examples."""
+        if self.words:
+            with formatter.section("Words"):
+                formatter.write_text(self.words)
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"  {line}\n")
+
+
+def console() -> Console:
+    """A console on standard output that takes every text as it stands: no markup, no guesses at what is a number."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def say_json(row: dict[str, Any]) -> None:
+    """One object on one line of standard output, at once."""
+    click.echo(json.dumps(plain_json(row), ensure_ascii=False, allow_nan=False))
+    sys.stdout.flush()
+
+
+def plain_json(value: Any) -> Any:
+    """Arrays as lists, and null for what is not finite, which JSON cannot say."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain_json(value.tolist())
+    if isinstance(value, dict):
+        return {str(key): plain_json(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in cast("list[Any]", value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class EpochJson(EpochLines):
+    """A callback that says each evaluated epoch as a line of JSON."""
+
+    def __call__(self, moment: Moment) -> None:
+        """Scores are lists with one number to a replica."""
+        if self.is_new(moment):
+            head = {"kind": "epoch", "epoch": moment.epoch, "step": moment.step, "seconds": round(moment.seconds, 6)}
+            say_json({**head, **{part: dict(scores) for part, scores in moment.scores.items()}})
+
+
+class Silent(EpochLines):
+    """A callback that says nothing."""
+
+    def __call__(self, moment: Moment) -> None:
+        """Nothing, whatever happens."""
+
+
+def progress(screen: Console, plan: Plan, *, as_json: bool, quiet: bool) -> EpochLines:
+    """The callback that suits where the output goes."""
+    if as_json:
+        return EpochJson(screen, plan)
+    if quiet:
+        return Silent(screen, plan)
+    drawn = screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("NO_COLOR")
+    return LiveProgress(screen, plan) if drawn else EpochLines(screen, plan)

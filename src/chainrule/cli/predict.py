@@ -1,0 +1,237 @@
+"""`chainrule predict`: what a trained network says about new inputs, or about one example of its data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from chainrule.cli.locate import run_folder
+from chainrule.cli.output import ExplainedCommand, console, say_json
+from chainrule.cli.report import last_part
+from chainrule.data import Signature, Table, read_table
+from chainrule.data.archives import read_arrays
+from chainrule.data.columns import to_numbers
+from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
+from chainrule.graph import Array
+from chainrule.spelling import listed
+from chainrule.train import Run, decide, open_run, write_durably
+from chainrule.views import picture, probability_bars, rows_table
+from chainrule.views.plain import number, printable
+
+MOST_BYTES = 2**28
+MOST_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The outputs (n, k) for some inputs; classes and probabilities (n, classes) where the network has them."""
+
+    outputs: Array
+    heads: tuple[str, ...]
+    classes: tuple[str, ...] | None
+    labels: tuple[str, ...]
+    probabilities: Array | None
+
+    def rows(self) -> list[list[str]]:
+        """A row of texts to each input, numbers to the last digit that their dtype holds."""
+        if self.classes is None:
+            return [
+                [str(value) for value in row] for row in self.outputs
+            ]  # of NumPy's scalars: no more digits than float32 has
+        if self.probabilities is None:
+            return [[label] for label in self.labels]
+        highest = np.max(self.probabilities, axis=1).tolist()
+        return [[label, f"{share:.6f}"] for label, share in zip(self.labels, highest, strict=True)]
+
+    def json_rows(self) -> list[dict[str, Any]]:
+        """An object to each input."""
+        rows: list[dict[str, Any]] = []
+        for place in range(len(self.outputs)):
+            row: dict[str, Any] = {"kind": "prediction", "row": place}
+            if self.classes is None:
+                row |= {"values": dict(zip(self.heads, self.outputs[place].tolist(), strict=True))}
+            else:
+                row |= {"class": self.labels[place]}
+            if self.classes is not None and self.probabilities is not None:
+                row |= {"probabilities": dict(zip(self.classes, self.probabilities[place].tolist(), strict=True))}
+            rows.append(row)
+        return rows
+
+
+@click.command(
+    cls=ExplainedCommand,
+    short_help="Predictions of a run for new inputs.",
+    words="A replica is one of several networks that were trained at once and differ only in their seed; they count from 0.",
+    examples=(
+        "chainrule predict runs/latest --example 7",
+        "chainrule predict runs/latest new.csv",
+        "chainrule predict runs/latest new.csv --output predicted.csv",
+        "cat new.csv | chainrule predict runs/latest -",
+    ),
+)
+@click.argument("run", metavar="RUN")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option(
+    "--example", type=int, metavar="N", help="Instead of FILE: an example of the run's own test part, counted from 0."
+)
+@click.option("--output", metavar="FILE", help="Write all predictions to this file as CSV.")
+@click.option("--replica", type=int, default=0, show_default=True, metavar="K", help="Which of several replicas is asked.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON to each prediction.")
+def predict(run: str, file: str | None, example: int | None, output: str | None, replica: int, as_json: bool) -> None:
+    """Let RUN predict for the inputs in FILE: a .csv with the columns of the training, or an .npz file with x.
+
+    For FILE write - to read a table from standard input. The target column may be there or not; it is not looked at. Classes come
+    with their probability. Into a pipe or a file the predictions are written as CSV.
+    """
+    if (file is None) == (example is None):
+        raise OptionError(
+            "predict with " + ("no input" if file is None else "two inputs"), expected="FILE or --example N", remedy=_HOW
+        )
+    found = open_run(run_folder(run).path)
+    x, truth = _example(found, example) if example is not None else (_inputs(found.signature, str(file)), None)
+    prediction = _predicted(found, x, replica)
+    screen = console()
+    if output is not None:
+        write_durably(Path(output), _csv(prediction).encode())
+        click.echo(f"{len(x)} predictions written to {printable(output)}", err=True)
+    elif as_json:
+        for row in prediction.json_rows():
+            say_json(row if truth is None else {**row, "truth": truth})
+    elif not screen.is_terminal:
+        click.echo(_csv(prediction), nl=False)
+    elif len(x) == 1:
+        _show_one(screen, x[0], prediction, truth)
+    else:
+        screen.print(rows_table(prediction.heads, prediction.rows()[:MOST_ROWS], len(x)))
+
+
+_HOW = "write chainrule predict runs/latest --example 7, or name a file"
+
+
+def _predicted(run: Run, x: Array, replica: int) -> Prediction:
+    outputs = run.predict(x, replica)
+    classes = run.signature.classes
+    if classes is None:
+        columns = run.signature.columns
+        count = outputs.shape[1]
+        heads = (columns.target.name,) if columns and count == 1 else tuple(f"output{place + 1}" for place in range(count))
+        return Prediction(outputs, heads, None, (), None)
+    decided: list[int] = decide(outputs, run.task.threshold).tolist()
+    labels = tuple(classes[label] for label in decided)
+    if run.task.probabilities == "none":
+        return Prediction(outputs, ("class",), classes, labels, None)
+    return Prediction(outputs, ("class", "probability"), classes, labels, run.probabilities(x, replica))
+
+
+def _csv(prediction: Prediction) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(prediction.heads)
+    writer.writerows(prediction.rows())
+    return text.getvalue()
+
+
+def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | None) -> None:
+    drawn = picture(x)
+    if drawn is not None:
+        screen.print(Text(drawn))
+    if prediction.classes is None:
+        for head, value in zip(prediction.heads, prediction.outputs[0].tolist(), strict=True):
+            screen.print(Text(f"{printable(head)}: ").append(number(value), style="bold"))
+    elif prediction.probabilities is None:
+        screen.print(Text("class: ").append(printable(prediction.labels[0]), style="bold"))
+    else:
+        screen.print(Text("probability of each class", style="dim"))
+        screen.print(probability_bars(prediction.classes, prediction.probabilities[0].tolist(), truth))
+        return
+    if truth is not None:
+        screen.print(Text(f"the truth: {printable(truth)}"))
+
+
+# ---- inputs
+
+
+def _example(run: Run, place: int) -> tuple[Array, str]:
+    """One example of the part that tells most, as a batch of one, and its target in words."""
+    data, part = run.signature, last_part(run.signature)
+    examples = dict(run.data.parts())[part]
+    if not 0 <= place < len(examples):
+        raise OptionError(
+            f"--example {place}",
+            expected=f"0 ... {len(examples) - 1}: the {part} part of {data.name!r} has {len(examples)} examples",
+            remedy="choose one of these",
+        )
+    y: Array = examples.y[place]
+    truth = data.classes[int(y)] if data.classes is not None else ", ".join(map(number, np.atleast_1d(y).tolist()))
+    return examples.x[place : place + 1], truth
+
+
+def _inputs(data: Signature, file: str) -> Array:
+    """The inputs in a file, as the network was trained on them: (n, ...)."""
+    if Path(file).suffix.lower() == ".npz":
+        return _array(file)
+    table = _standard_input() if file == "-" else read_table(file)
+    return data.columns.encode(table) if data.columns is not None else _numbers(data, table)
+
+
+def _array(file: str) -> Array:
+    arrays = read_arrays(file)
+    for name in ("x", "x_test"):
+        if name in arrays:
+            return arrays[name]
+    raise FileFormatError(
+        f"{file} holds the arrays {listed(arrays)}", expected="an array x", remedy="save it with np.savez(path, x=x)"
+    )
+
+
+def _standard_input() -> Table:
+    """The table on standard input, read within the same bounds as a file."""
+    content = sys.stdin.buffer.read(MOST_BYTES + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard input"
+        path.write_bytes(content)
+        try:
+            return replace(read_table(path, max_bytes=MOST_BYTES), source=path.name)
+        except ChainruleError as error:
+            # The path of the copy would mean nothing to the reader of the message.
+            raise type(error)(
+                error.happened.replace(str(path), path.name), expected=error.expected, remedy=error.remedy
+            ) from None
+
+
+def _numbers(data: Signature, table: Table) -> Array:
+    """The columns of a table as inputs of a network that did not learn from a table: those named as its features, or all."""
+    names = [name for name in data.features or () if name in table.columns]
+    names = names if data.features and len(names) == len(data.features) else list(table.columns)
+    wanted = int(np.prod(data.input_shape))
+    if len(names) != wanted:
+        raise DataError(
+            f"{table.source} has {len(names)} columns ({listed(names, most=5)})",
+            expected=f"{wanted} columns of numbers, one to each input",
+            remedy="leave out all other columns",
+        )
+    columns = [_column(table.columns, table, name) for name in names]
+    return np.stack(columns, axis=1).reshape(-1, *data.input_shape)
+
+
+def _column(columns: Mapping[str, Any], table: Table, name: str) -> Array:
+    numbers, _ = to_numbers(columns[name])
+    wrong = ~np.isfinite(numbers)
+    if wrong.any():
+        raise DataError(
+            f"{table.place(int(wrong.argmax()), name)} of {table.source}: no finite number",
+            expected="numbers",
+            remedy="mend the cell",
+        )
+    return numbers

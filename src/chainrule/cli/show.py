@@ -1,0 +1,186 @@
+"""`chainrule show`: a run or a network, as table, graph, training step or code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from chainrule.cli.code import network_code, run_code
+from chainrule.cli.locate import run_folder
+from chainrule.cli.output import ExplainedCommand, console
+from chainrule.cli.runs import record
+from chainrule.cli.saved import read_saved, saved_environment
+from chainrule.data import Dataset, Examples, Signature
+from chainrule.errors import MissingFileError, OptionError
+from chainrule.graph import Graph, run_passes
+from chainrule.nn import Sequential, build_network, network, table
+from chainrule.ops import PASSES
+from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
+from chainrule.train.history import read_history
+from chainrule.views import CurvesView, NetworkView, code_text, data_text, facts, printable
+from chainrule.views.plain import counted, duration, printable_lines
+from chainrule.views.terminal import optimizer_text
+
+STAGES = ("table", "graph", "gradient", "code")
+
+
+@click.command(
+    cls=ExplainedCommand,
+    short_help="A run or a network as table, graph, training step or code.",
+    words="A pre-activation is a layer's z = x·W + b, its activation a = f(z) what it hands on. A graph has a line to each quantity: "
+    "name, type[shape], the op that makes it, and behind an @ the layer that it belongs to. A pass is a rewriting of the graph that "
+    "changes no number.",
+    examples=(
+        "chainrule show 784-16-16-10",
+        "chainrule show runs/latest",
+        "chainrule show 2-3-1 --stage gradient --trace",
+        "chainrule show runs/latest --stage code",
+    ),
+)
+@click.argument("what", metavar="WHAT")
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default="table",
+    show_default=True,
+    help="table: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
+    "output. gradient: a whole training step, which is forward, backward and update. code: Python that makes the same.",
+)
+@click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
+@click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
+@click.option("--loss", metavar="NAME", help="With gradient of a network: the loss.  [default: what goes with the last layer]")
+@click.option(
+    "--optimizer", default="sgd", show_default=True, metavar="NAME", help="With gradient of a network: the optimizer."
+)
+@click.option(
+    "--batch-size", type=int, default=32, show_default=True, help="With gradient of a network: how many examples a batch has."
+)
+def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimizer: str, batch_size: int) -> None:
+    """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
+    folder = _folder(what)
+    net = network(what) if folder is None else None
+    screen = console()
+    if stage == "table" and folder is not None:
+        _show_run(screen, folder)
+    elif stage == "table" and net is not None:
+        screen.print(NetworkView(table(net)))
+    elif stage == "code":
+        code = run_code(read_saved(folder)) if folder is not None else network_code(net)
+        screen.print(Text(printable_lines(code)), soft_wrap=True)
+    elif folder is not None:
+        graph = open_run(folder.path).graph("forward" if stage == "graph" else "step")
+        _show_graph(screen, graph, raw=raw, trace=trace)
+    elif net is not None:
+        graph = _forward(net) if stage == "graph" else _step(net, loss, optimizer, batch_size)
+        _show_graph(screen, graph, raw=raw, trace=trace)
+
+
+def _folder(what: str) -> RunFolder | None:
+    """The run folder that is meant, or None if the word is the text of a network."""
+    try:
+        return run_folder(what)
+    except MissingFileError:
+        # "2026-11-21_12-00-00_moons" begins like a network's text: the underscore and the slash tell.
+        if Path(what).exists() or re.match(r"\s*\d", what) is None or re.search(r"[/\\_]", what) is not None:
+            raise
+        return None
+
+
+# ---- runs
+
+
+def _show_run(screen: Console, folder: RunFolder) -> None:
+    """From the folder alone: also where the data are no longer there."""
+    saved = read_saved(folder)
+    data, settings = saved.data, saved.settings
+    if saved.network is not None:
+        screen.print(NetworkView(table(saved.network, data.input_shape)))
+        screen.print()
+    found = record(folder.path)
+    pairs: list[tuple[str, str | Text]] = [
+        ("Run", printable(folder.path)),
+        ("Data", data_text(data)),
+        ("", _source(saved.load, data)),
+        ("Loss", saved.objective.formula),
+        ("Training", f"epoch {found.epochs}, batches of {counted(settings.batch_size, 'example')}, {_seeds(settings)}"),
+        ("Optimizer", f"{optimizer_text(settings.optimizer)}; {settings.dtype}, {settings.engine} engine"),
+    ]
+    pairs += [
+        (word, str(value)) for word, value in (("Stopping", settings.early_stopping), ("Clipping", settings.clip)) if value
+    ]
+    pairs += [("Time", duration(found.seconds)), *_environment(saved_environment(folder))]
+    screen.print(facts(pairs))
+    screen.print()
+    history, _ = read_history(folder.history_lines(), settings.replicas, _newest_step(folder), settings.dtype)
+    screen.print(CurvesView(history))
+
+
+def _newest_step(folder: RunFolder) -> int:
+    return max(folder.snapshot_steps(), default=0)
+
+
+def _seeds(settings: Settings) -> str:
+    if settings.replicas == 1:
+        return f"seed {settings.seed}"
+    return f"{settings.replicas} networks, seeds {settings.seed} ... {settings.seed + settings.replicas - 1}"
+
+
+def _source(load: Mapping[str, Any] | None, data: Signature) -> str:
+    """Where the data came from, and their hash."""
+    options = "".join(f", {key}={value}" for key, value in (load or {}).items() if key != "name_or_path")
+    source = load["name_or_path"] if load else "arrays in memory"
+    return printable(f"from {source}{options}; hash {data.hash[:12]}")
+
+
+def _environment(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
+    if not found:
+        return []
+    versions = ", ".join(f"{name} {found[name]}" for name in ("chainrule", "python", "numpy") if name in found)
+    machine = ", ".join(str(found[name]) for name in ("platform", "processors") if name in found)
+    return [
+        ("Started", printable(found.get("started", "not known"))),
+        ("Versions", printable(versions)),
+        ("Machine", printable(machine) + (" processors" if "processors" in found else "")),
+    ]
+
+
+# ---- graphs
+
+
+def _show_graph(screen: Console, graph: Graph, *, raw: bool, trace: bool) -> None:
+    simpler, steps = run_passes(graph, PASSES)
+    if trace:
+        for step in steps:
+            screen.print(code_text(printable_lines(step)), soft_wrap=True)
+        screen.print()
+    shown = graph if raw else simpler
+    screen.print(code_text(printable_lines(shown)), soft_wrap=True)
+    counts = f"{counted(len(graph.nodes), 'node')} as built, {len(simpler.nodes)} after {len(steps)} passes"
+    other = "without --raw: after the passes" if raw else "--raw: as built"
+    screen.print(
+        Text(f"# {counts}; shown: {'as built' if raw else 'after the passes'} ({other}; --trace: what they changed)", "dim")
+    )
+
+
+def _forward(net: Sequential) -> Graph:
+    return Graph({"output": build_network(net, net.input_shape or ()).output})
+
+
+def _step(net: Sequential, loss: str | None, optimizer: str, batch_size: int) -> Graph:
+    """A training step on made-up data of the right shape: classes where the network can tell them apart, else numbers."""
+    if batch_size < 1:
+        raise OptionError(f"--batch-size {batch_size}", expected="1 or more", remedy="leave it out for 32")
+    shape = net.input_shape or ()
+    outputs = build_network(net, shape).output.shape[1]
+    classes = max(outputs, 2) if outputs > 1 or table(net).rows[-1].range == "[0, 1]" else None
+    y = np.zeros(1, dtype=np.int64) if classes else np.zeros((1, outputs))
+    names = tuple(map(str, range(classes))) if classes else None
+    data = Dataset("example", Examples(np.zeros((1, *shape)), y), classes=names)
+    return Task(net, data.signature, loss).training_step(batch_size, optimizer_named(optimizer))

@@ -1,0 +1,269 @@
+"""`chainrule train`: says what will be trained, trains it with live progress, and says what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
+from chainrule.cli.output import ExplainedCommand, console, progress
+from chainrule.cli.report import Speech, announce, conclude
+from chainrule.data import BUILT_IN, Dataset
+from chainrule.engines import ENGINES, engine_named
+from chainrule.errors import OptionError
+from chainrule.nn import L1, L2, LOSSES, network, objective
+from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named
+from chainrule.views import Plan
+
+USUAL = Settings()
+
+WORDS = (
+    "An example is one element of the data: an input and what should come out. A batch is a handful of examples that are looked at "
+    "together; after each batch the network's numbers are improved once, which is one step. An epoch is one pass over all "
+    "training examples. The seed fixes everything that is random: the first weights and the order of the examples, so that the "
+    "same seed gives the same network again. Replicas are networks that differ only in their seed; their spread says how "
+    "far a result can be trusted."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `chainrule train` as they were given."""
+
+    data: str
+    network: str | None
+    target: str | None
+    missing: str | None
+    option: tuple[str, ...]
+    validation: str | None
+    epochs: int | None
+    batch_size: int | None
+    optimizer: str
+    learning_rate: float | None
+    loss: str | None
+    l1: float | None
+    l2: float | None
+    seed: int
+    replicas: int
+    dtype: str | None
+    engine: str
+    early_stopping: int | None
+    evaluate_every: int
+    runs: str
+    no_save: bool
+    json: bool
+    quiet: bool
+
+    @property
+    def speech(self) -> Speech:
+        """How the results are to be told."""
+        return Speech(as_json=self.json, quiet=self.quiet)
+
+
+@click.command(
+    cls=ExplainedCommand,
+    short_help="Train a network on data.",
+    words=WORDS,
+    examples=(
+        "chainrule train mnist --network 784-16-16-10 --epochs 5",
+        "chainrule train moons --network 2-16-2 --optimizer adam --epochs 50 --replicas 8 --option noise=0.2",
+        "chainrule train plants.csv --target species --network 4-10-3 --validation 0.2 --early-stopping 5",
+        "chainrule train curve --network 1-20-20-1 --optimizer lbfgs --option function=sin",
+    ),
+)
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--network",
+    metavar="TEXT",
+    help='The sizes of the layers from input to output, joined by dashes, and perhaps activations: "784-16-10 relu softmax". '
+    'Hidden layers are relu unless said otherwise. Further forms: "28x28-flatten-16:tanh-dropout(0.2)-10".',
+)
+@click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
+@click.option(
+    "--missing",
+    metavar="RULE",
+    help="For a table: what to do where a cell is empty: refuse (the default), drop such rows, or fill in mean or most_frequent.",
+)
+@click.option(
+    "--option",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the data, such as n=200 or noise=0.1 for made-up data, task=regression or drop=name,date for a table. "
+    "Can be given several times.",
+)
+@click.option(
+    "--validation",
+    metavar="AMOUNT",
+    help="Hold out a part of the data that is not trained on and shows when to stop: a share (0.1) or a number of examples (10000).",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    help=f"How many times to go over all training examples; with lbfgs the most iterations.  [default: {USUAL.epochs}]",
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    help=f"How many examples are looked at before each update of the weights.  [default: {USUAL.batch_size}, or all if fewer]",
+)
+@click.option(
+    "--optimizer",
+    default="sgd",
+    show_default=True,
+    metavar="NAME",
+    help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}, or lbfgs, which takes all examples at once.",
+)
+@click.option(
+    "--learning-rate", type=float, metavar="R", help="The size η of the updates.  [default: the optimizer's usual one]"
+)
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help=f"What is made small. [default: what goes with data and last layer] One of {', '.join(LOSSES)}.",
+)
+@click.option(
+    "--l2", type=float, metavar="F", help="Add F times the sum of all squared weights to the loss: keeps weights small."
+)
+@click.option("--l1", type=float, metavar="F", help="Add F times the sum of all |weights| to the loss: drives weights to zero.")
+@click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="The number that fixes all that is random.")
+@click.option(
+    "--replicas",
+    type=int,
+    default=USUAL.replicas,
+    show_default=True,
+    help="How many networks to train at once, with seeds SEED, SEED + 1, ...; results then come as mean ± standard error.",
+)
+@click.option(
+    "--dtype", metavar="TYPE", help="The precision of the numbers: float32 or float64.  [default: float32; lbfgs: float64]"
+)
+@click.option(
+    "--engine",
+    default=USUAL.engine,
+    show_default=True,
+    metavar="NAME",
+    help=f"What computes: {', '.join(ENGINES)}. All give the same.",
+)
+@click.option(
+    "--early-stopping",
+    type=int,
+    metavar="PATIENCE",
+    help="Stop when the loss on the validation part has not improved for this many epochs, and keep the best weights.",
+)
+@click.option(
+    "--evaluate-every",
+    type=int,
+    default=USUAL.evaluate_every,
+    show_default=True,
+    metavar="N",
+    help="Take the scores after every N epochs; 0: only at the end.",
+)
+@click.option("--runs", default=RUNS, show_default=True, metavar="FOLDER", help="Where the run's own folder is made.")
+@click.option("--no-save", is_flag=True, help="Write nothing to disk.")
+@click.option("--json", is_flag=True, help="Print lines of JSON for programs: one for each epoch, then one with the result.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+def train(**options: Any) -> None:
+    """Train a network on DATA: a built-in set or the path of a .csv or .npz file.
+
+    Built in are mnist (pictures of digits), xor, and, blobs, circles, ring, moons, spirals (points in the plane) and curve (a function
+    to fit). Ctrl-C ends the training at any time and keeps what was learned.
+    """
+    request = Request(**options)
+    source = origin(request.data, request.target, request.missing, parsed_options(request.option))
+    data = load_data(source, request.validation)
+    settings = _settings(request, data)
+    text = request.network or _ask_for_network(request.data, data)
+    task = Task(network(text), data.signature, request.loss, settings.dtype)
+    loss = _with_penalties(task, request)
+    screen = console()
+    if not (request.json or request.quiet):
+        announce(screen, replace(task, loss=loss), data, settings)
+    batches = -(-len(data.train) // settings.batch_size)
+    plan = Plan(settings.epochs, batches, settings.batch_size, len(data.train), _title(settings))
+    with progress(screen, plan, as_json=request.json, quiet=request.quiet) as told:
+        run = fit(
+            text,
+            data,
+            loss=loss,
+            optimizer=settings.optimizer,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            replicas=settings.replicas,
+            dtype=settings.dtype,
+            engine=settings.engine,
+            evaluate_every=settings.evaluate_every,
+            early_stopping=settings.early_stopping,
+            callbacks=(told,),
+            folder=None if request.no_save else request.runs,
+        )
+    conclude(screen, run, request.speech)
+
+
+def _settings(request: Request, data: Dataset) -> Settings:
+    """The settings, with a batch size that the data have room for where none was asked for."""
+    engine_named(request.engine)  # an unknown one is refused before anything is announced
+    optimizer = _optimizer(request)
+    stopping = EarlyStopping(request.early_stopping) if request.early_stopping is not None else None
+    if stopping and data.validation is None:
+        raise OptionError(
+            "--early-stopping without a validation part",
+            expected="examples to stop by: stopping by the test part would spoil it",
+            remedy="add --validation 0.1",
+        )
+    size, epochs, dtype = request.batch_size, request.epochs, request.dtype
+    if isinstance(optimizer, LBFGS):
+        size, epochs, dtype = len(data.train), optimizer.iterations, dtype or "float64"
+    return Settings(
+        optimizer,
+        USUAL.epochs if epochs is None else epochs,
+        min(USUAL.batch_size, len(data.train)) if size is None else size,
+        request.seed,
+        request.replicas,
+        dtype or USUAL.dtype,
+        request.engine,
+        request.evaluate_every,
+        stopping,
+    )
+
+
+def _optimizer(request: Request) -> Optimizer:
+    optimizer = optimizer_named(request.optimizer, request.learning_rate)
+    if not isinstance(optimizer, LBFGS):
+        return optimizer
+    for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):
+        if value is not None:
+            raise OptionError(
+                f"{name} {value} with lbfgs",
+                expected="nothing: L-BFGS takes all examples at once, and searches for the size of each step",
+                remedy=f"leave {name} out",
+            )
+    return optimizer if request.epochs is None else replace(optimizer, iterations=request.epochs)
+
+
+def _with_penalties(task: Task, request: Request) -> object:
+    """The objective with the penalties that were asked for."""
+    found = objective(task.objective)
+    for penalty, factor in ((L2, request.l2), (L1, request.l1)):
+        if factor is not None:
+            found += penalty(factor)
+    return found
+
+
+def _title(settings: Settings) -> str:
+    return "L-BFGS: the search goes on until the gradient is 0; Ctrl-C ends it" if isinstance(settings.optimizer, LBFGS) else ""
+
+
+def _ask_for_network(name: str, data: Dataset) -> str:
+    """Raises the error that proposes a network which fits the data."""
+    shape = "x".join(map(str, data.input_shape))
+    flatten = "-flatten" if len(data.input_shape) > 1 else ""
+    text = f"{shape}{flatten}-16-{data.target_size}"
+    what = f"{data.target_size} classes" if data.classes is not None else f"{data.target_size} numbers to fit"
+    known = name if name in BUILT_IN else f"{name!r}"
+    raise OptionError(
+        f"no network was named for {known}",
+        expected=f"--network with the input {shape} first, then hidden layers, then {data.target_size} outputs for the {what}",
+        remedy=f"write for example --network {text}",
+    )

@@ -1,0 +1,34 @@
+"""Remembers how a data set was made, so that a saved run can make it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from chainrule.data.dataset import Dataset
+
+P = ParamSpec("P")
+
+
+def remembered(name: str | None = None) -> Callable[[Callable[P, Dataset]], Callable[P, Dataset]]:
+    """Decorates a maker of data: its sets carry in `origin` what `data.load` takes to make them again.
+
+    `name` is the built-in name; without one the maker's first argument is the path of a file, kept absolute.
+    """
+
+    def decorate(maker: Callable[P, Dataset]) -> Callable[P, Dataset]:
+        @functools.wraps(maker)
+        def make(*args: P.args, **kwargs: P.kwargs) -> Dataset:
+            dataset = maker(*args, **kwargs)
+            given: dict[str, Any] = dict(inspect.signature(maker).bind(*args, **kwargs).arguments)
+            given |= given.pop("options", {})
+            where = name or str(Path(given.pop(next(iter(given)))).resolve())
+            return dataclasses.replace(dataset, origin={"name_or_path": where, **given})
+
+        return make
+
+    return decorate

@@ -1,0 +1,96 @@
+"""Texts that every view needs: what is safe to show, numbers as a person reads them, lines of blocks for curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def printable(text: object, *, most: int = 200) -> str:
+    r"""One line that a terminal shows as it stands: control characters (and so escape codes) become �, long texts are cut.
+
+    >>> printable("\x1b[31mred\n"), printable("[red]", most=4)
+    ('�[31mred�', '[re…')
+    """
+    line = "".join(letter if letter.isprintable() else "�" for letter in str(text))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def printable_lines(text: object) -> str:
+    """As `printable`, line breaks kept and nothing cut: for messages and graphs."""
+    return "\n".join(printable(line, most=1_000_000) for line in str(text).splitlines())
+
+
+def spaced(number: int) -> str:
+    """A whole number in groups of three digits.
+
+    >>> spaced(13002)
+    '13 002'
+    """
+    return f"{number:,}".replace(",", " ")
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its word, in the plural where there are several.
+
+    >>> counted(1, "epoch"), counted(1875, "step")
+    ('1 epoch', '1 875 steps')
+    """
+    return f"{spaced(number)} {word}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time as one would say it.
+
+    >>> duration(0.0123), duration(4.25), duration(3725)
+    ('12 ms', '4.2 s', '1 h 2 min')
+    """
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{1000 * seconds:.1g} ms"
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min {seconds % 60:.0f} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: float) -> str:
+    """A score with four digits that count.
+
+    >>> number(0.123456), number(1234567.0), number(float("nan"))
+    ('0.1235', '1.235e+06', 'not a number')
+    """
+    return "not a number" if math.isnan(value) else f"{value:.4g}"
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """A curve as one line of blocks from its least to its largest value; longer curves are averaged into `width` pieces.
+
+    >>> sparkline([4.0, 3.0, 2.0, 1.0, 1.0])
+    '█▆▃▁▁'
+    """
+    pieces = _pieces([value for value in values if math.isfinite(value)], width)
+    if not pieces:
+        return ""
+    low, high = min(pieces), max(pieces)
+    # A curve that stays where it is lies in the middle: neither low nor high.
+    heights = [(value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5 for value in pieces]
+    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(height * len(BLOCKS)))] for height in heights)
+
+
+def _pieces(values: Sequence[float], width: int) -> list[float]:
+    count = min(len(values), max(width, 1))
+    edges = [len(values) * place // count for place in range(count + 1)] if count else []
+    return [math.fsum(values[i:j]) / (j - i) for i, j in pairwise(edges)]
+
+
+def bar(share: float, width: int = 24) -> str:
+    """A share between 0 and 1 as a bar, in eighths of a character.
+
+    >>> bar(0.5, 4), bar(0.0, 4)
+    ('██', '')
+    """
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
