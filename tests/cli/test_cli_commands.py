@@ -354,7 +354,7 @@ def test_predict_numbers_and_examples():
     lines = call("predict", "latest", "x.npz").stdout.splitlines()
     assert lines[0] == "output1"
     assert len(lines) == 4
-    assert float(lines[1]) == float(cr.open_run("runs/latest").predict(np.zeros((1, 1)))[0, 0])
+    assert np.float32(lines[1]) == cr.open_run("runs/latest").predict(np.zeros((1, 1)))[0, 0]
     row = rows(call("predict", "latest", "--example", 3, "--json", "--replica", 1).stdout)[0]
     assert set(row) == {"kind", "row", "values", "truth"}
     assert "0 ... 400" in call("predict", "latest", "--example", 401, code=2).stderr
