@@ -115,7 +115,9 @@ def test_the_package_imports_only_what_it_may():
         for node in imports:
             for name in [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]:
                 root = name.split(".")[0]
-                allowed = root in sys.stdlib_module_names or root == "numpy" or name in {"chainrule.errors", "chainrule.spelling"}
+                allowed = (
+                    root in sys.stdlib_module_names or root == "numpy" or name in {"chainrule.errors", "chainrule.spelling"}
+                )
                 assert allowed or name.startswith("chainrule.data."), f"{path.name} imports {name}"
 
 

@@ -1,0 +1,10 @@
+"""What all tests share: hypothesis draws the same examples in every run, so that a green door stays green."""
+
+import os
+
+from hypothesis import settings
+
+# The long door asks for examples that nobody has seen; everywhere else a failure must be the change's, not the dice's.
+settings.register_profile("same examples", derandomize=True, deadline=None)
+settings.register_profile("campaign", deadline=None, max_examples=int(os.environ.get("CAMPAIGN_SIZE", "100")))
+settings.load_profile("campaign" if "CAMPAIGN_SIZE" in os.environ else "same examples")
