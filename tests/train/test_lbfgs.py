@@ -49,3 +49,13 @@ def test_a_linear_fit_is_the_least_squares_solution():
 def test_float32_is_refused():
     with pytest.raises(cr.errors.OptionError, match="float64"):
         cr.fit("1-3-1", "curve", optimizer=cr.LBFGS(), dtype="float32")
+
+
+def test_callbacks_see_each_iteration_and_can_end_it():
+    seen = []
+    run = cr.fit("1-9-1 tanh", "curve", optimizer=cr.LBFGS(), callbacks=(lambda m: seen.append(m) or m.step == 6,))
+    assert run.stopped == "interrupted"
+    assert run.trainer.step == 6
+    losses = [m.loss for m in seen if m.kind == "steps"]
+    assert losses == sorted(losses, reverse=True)
+    np.testing.assert_array_equal(run.history.steps()[0], losses[1:])

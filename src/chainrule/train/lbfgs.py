@@ -57,9 +57,12 @@ class Minimum:
 
 
 def minimise(
-    objective: Objective, start: Array, settings: LBFGS | None = None, wanted: Callable[[], bool] = lambda: True
+    objective: Objective,
+    start: Array,
+    settings: LBFGS | None = None,
+    go_on: Callable[[int, float], bool] = lambda iteration, cost: True,
 ) -> Minimum:
-    """The nearest minimum downhill; between iterations it asks whether it is still wanted.
+    """The nearest minimum downhill; before each iteration it tells its number and the cost, and asks whether to go on.
 
     >>> rosenbrock = lambda x: (
     ...     float((1 - x[0])**2 + 100*(x[1] - x[0]**2)**2),
@@ -76,8 +79,8 @@ def minimise(
     pairs: deque[tuple[Array, Array]] = deque(maxlen=settings.memory)
     costs = [cost]
     reason = "iterations used up"
-    for _ in range(settings.iterations):
-        if not wanted():
+    for iteration in range(settings.iterations):
+        if not go_on(iteration, cost):
             reason = "interrupted"
             break
         if np.abs(gradient).max(initial=0.0) <= settings.tolerance:

@@ -137,7 +137,7 @@ class Trainer:
         drawn = [seeded({"seed": key} if takes_seed else {}) for key in keys]
         return {"seed": np.stack(keys), **{name: np.stack([values[name] for values in drawn]) for name in nodes}}
 
-    def _descend(self, method: LBFGS, interrupt: Interrupt) -> None:
+    def _descend(self, method: LBFGS, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
         """Minimises each replica's cost over the full batch; the loop's one step gives cost and gradient."""
         started = time.perf_counter()
         names = list(self.task.parameters)
@@ -145,6 +145,13 @@ class Trainer:
         order, sizes = np.arange(self.count)[None], self.sizes
         scalars = {"step": np.zeros(1), "learning_rate": np.ones(1)}
         costs: list[Array] = []
+
+        def go_on(iteration: int, cost: float) -> bool:
+            elapsed = self.seconds + time.perf_counter() - started
+            moment = Moment("steps", iteration, self.steps, iteration, cost, {}, elapsed)
+            stop = [callback(moment) is True for callback in callbacks]
+            return not (interrupt.requested or any(stop))
+
         for replica in range(self.settings.replicas):
             state = {name: array[replica : replica + 1] for name, array in self.state.items()}
 
@@ -154,7 +161,7 @@ class Trainer:
                 return float(records["loss"][0, 0]), np.concatenate([state[f"{name}.gradient"].ravel() for name in names])
 
             start = np.concatenate([state[name].ravel() for name in names])
-            found = minimise(cost_and_gradient, start, method, lambda: not interrupt.requested)
+            found = minimise(cost_and_gradient, start, method, go_on)
             _write_flat(found.point, [state[name] for name in names])
             costs.append(np.array(found.costs[1:]))
             self.stopped = found.reason
@@ -174,7 +181,7 @@ class Trainer:
         self.stopped = "early stopping" if self.watch and self.watch.stopped.all() else ""
         with deferred_interrupts() as interrupt:
             if isinstance(self.settings.optimizer, LBFGS) and self.step < self.steps:
-                self._descend(self.settings.optimizer, interrupt)
+                self._descend(self.settings.optimizer, interrupt, callbacks)
                 if self.step:
                     self._evaluate()
             self._pause = self._next_pause()
