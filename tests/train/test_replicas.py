@@ -22,6 +22,8 @@ def test_same_seed_same_bits_and_other_seed_other_bits(digits, small_net):
     first, again, other = (cr.fit(small_net, digits, epochs=1, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.parameters()["dense1.W"], again.parameters()["dense1.W"])
     assert not np.array_equal(first.parameters()["dense1.W"], other.parameters()["dense1.W"])
+    assert first.hash == again.hash != other.hash
+    assert first.hash[:12] in str(first)
 
 
 def test_mean_and_standard_error_are_printed():

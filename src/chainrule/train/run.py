@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,16 @@ class Run:
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
 
+    @property
+    def hash(self) -> str:
+        """SHA-256, in hexadecimal, of all learned parameters: the same seed on the same machine gives the same."""
+        digest = hashlib.sha256()
+        for name in sorted(self.task.parameters):
+            array = self.trainer.state[name]
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
     def graph(self, stage: str = "forward") -> Graph:
         """The graph of one stage: "forward" for one example, or "step", the whole training step of a full batch."""
         if stage == "forward":
@@ -228,6 +239,7 @@ class Run:
                 f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
         lines.append(self.task.formula)
+        lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
         if self.folder:
