@@ -83,9 +83,10 @@ def _end(node: Node, style: Style) -> _Piece:
 
 
 def _name(name: str, style: Style) -> str:
-    if style == "text" or len(name) == 1:
+    if style == "text":
         return name
-    return rf"\mathrm{{{''.join(_HOSTILE.get(letter, letter) for letter in name)}}}"
+    escaped = "".join(_HOSTILE.get(letter, letter) for letter in name)
+    return escaped if len(name) == 1 else rf"\mathrm{{{escaped}}}"
 
 
 def _number_or_array(value: Array, otherwise: str, style: Style) -> _Piece:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, ParseError
-from chainrule.graph.graph import Graph
+from chainrule.graph.graph import Graph, conform
 from chainrule.graph.node import CONSTANT, LEAVES, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
 from chainrule.graph.types import Type
 
@@ -84,8 +84,10 @@ def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
 def _make(op_name: str, inputs: tuple[Node, ...], attributes: dict[str, Any], declared: Type, name: str) -> Node:
     op = REGISTRY[op_name]
     if op is CONSTANT and not inputs and attributes.keys() == {"value"}:
-        return constant(np.array(attributes["value"], dtype=declared.dtype).reshape(declared.shape), name=name)
-    if op in LEAVES and (inputs or attributes):
+        # An empty list has lost its shape, (0, 3) say; any other tells it.
+        value: Any = attributes["value"] if declared.size else np.empty(declared.shape, declared.dtype)
+        return constant(conform(value, declared, "constant"), name=name)
+    if op in LEAVES and (inputs or attributes or op is CONSTANT):
         raise TypeError("a leaf takes no values; a constant takes value=...")
     return Node(op, inputs, {"type": declared} if op in LEAVES else attributes, name)
 

@@ -73,6 +73,8 @@ def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, Step]:
 def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
     for before, after in changed:
         names = labels((*before.inputs, before, *(node for node in (*after.inputs, after) if node not in before.inputs)))
+        if after.name and after.name == before.name:
+            names[after] = names[before]  # the same quantity under its name, not a second one
         yield Change(format_node(before, names), format_node(after, names))
 
 

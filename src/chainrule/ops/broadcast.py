@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
-from chainrule.ops.declare import Gradients, in_order, normal_axis, op, require_axis, require_kind
+from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
 from chainrule.ops.shapes import reshape
 
 
@@ -31,7 +31,7 @@ def broadcast_to(x: Array, *, shape: Shape) -> Array:
     array([[1., 2.],
            [1., 2.]])
     """
-    return in_order(np.broadcast_to(x, shape))
+    return np.broadcast_to(x, shape)
 
 
 @broadcast_to.vjp
@@ -73,7 +73,7 @@ def spread(reduced: Node, shape: Shape, axes: Shape) -> Node:
 
 def normal_axes(axis: int | Shape | None, ndim: int) -> Shape:
     """Axes in rising order, counted from 0; None means all."""
-    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes: list[int] = list(range(ndim)) if axis is None else np.atleast_1d(axis).tolist()
     return tuple(sorted({normal_axis("a reduction", item, ndim) for item in axes}))
 
 

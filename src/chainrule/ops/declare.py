@@ -59,15 +59,6 @@ def elementwise(
     return declare
 
 
-def in_order(x: Array) -> Array:
-    """The array with its numbers one behind the other in memory, copied if need be.
-
-    NumPy adds up, multiplies matrices and even takes a logarithm by another path, with another last digit, where the numbers lie
-    apart; a value must not depend on whether it came through a view.
-    """
-    return np.asarray(x, order="C")
-
-
 def same_types(name: str, types: tuple[Type, ...], arity: int) -> None:
     """Refuses inputs of different shapes or dtypes, or the wrong number of them."""
     if len(types) != arity:

@@ -79,7 +79,7 @@ def negative_vjp(g: Node, out: Node, x: Node) -> Gradients:
     "{0}^{1}",
     "{0}^{{{1}}}",
     1,
-    convention="where y = 0 the derivative by x is 0; where x = 0 the derivative by y is 0",
+    convention="where x = y = 0 the derivative by x is 0; where x = 0 the derivative by y is 0",
 )
 def power(x: Array, y: Array) -> Array:
     """The power of a base x to an exponent y; NaN where x < 0 and y is not whole. A square is x·x, to the last bit."""
@@ -89,9 +89,10 @@ def power(x: Array, y: Array) -> Array:
 @power.vjp
 def power_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     """y·x^(y−1) by the base, log(x)·x^y by the exponent; the conventions keep 0·∞ out."""
-    zero_power = equal(y, 0.0)
-    by_base = select(zero_power, 0.0, y * power(x, select(zero_power, 1.0, y - 1.0)))
     zero_base = equal(x, 0.0)
+    # Only there: where y alone is 0 the product is 0 by itself, and its derivative by y, 1/x, must not be lost.
+    both_zero = logical_and(zero_base, equal(y, 0.0))
+    by_base = y * power(select(both_zero, 1.0, x), y - 1.0)
     by_exponent = log(select(zero_base, 1.0, x)) * select(zero_base, 0.0, out)
     return g * by_base, g * by_exponent
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.graph import Array, Node, Shape, Type
-from chainrule.ops.declare import Gradients, in_order, normal_axis, op, require_axis
+from chainrule.ops.declare import Gradients, normal_axis, op, require_axis
 
 
 def _reshape_type(x: Type, *, shape: Shape) -> Type:
@@ -49,7 +49,7 @@ def _transpose_type(x: Type, *, axes: Shape) -> Type:
 @op(_transpose_type, "{0}ᵀ", r"{0}^\top", 1)
 def transpose(x: Array, *, axes: Shape) -> Array:
     """Axes in another order: axis i of the result is axis axes[i] of x."""
-    return in_order(np.transpose(x, axes))
+    return np.transpose(x, axes)
 
 
 @transpose.vjp
@@ -90,7 +90,7 @@ def _slice_type(x: Type, *, starts: Shape, stops: Shape, steps: Shape) -> Type:
 @op(_slice_type, "{0}[{starts}:{stops}:{steps}]", r"{0}_{{{starts}:{stops}}}")
 def slice_axes(x: Array, *, starts: Shape, stops: Shape, steps: Shape) -> Array:
     """On each axis the entries start, start + step, ... below stop."""
-    return in_order(x[tuple(slice(start, stop, step) for start, stop, step in zip(starts, stops, steps, strict=True))])
+    return x[tuple(slice(start, stop, step) for start, stop, step in zip(starts, stops, steps, strict=True))]
 
 
 @slice_axes.vjp
@@ -173,7 +173,7 @@ def _flip_type(x: Type, *, axes: Shape) -> Type:
 @op(_flip_type, "flip({0}, {axes})", r"\operatorname{{flip}}({0})")
 def flip(x: Array, *, axes: Shape) -> Array:
     """Entries in the opposite order along each of the axes."""
-    return in_order(np.flip(x, axes))
+    return np.flip(x, axes)
 
 
 @flip.vjp

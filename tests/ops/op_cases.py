@@ -1,0 +1,237 @@
+"""One row or more for each op: how to build it, on which numbers, and what an independent judge (JAX) says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend.random import threefry_2x32
+
+from chainrule import ops
+from chainrule.graph import Node, constant, input_node
+
+jax.config.update("jax_enable_x64", True)
+
+Build = Callable[..., Node]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An op on given numbers; float64 inputs are also tried as float32."""
+
+    op: str
+    build: Build
+    judge: Callable[..., Any]
+    inputs: tuple[np.ndarray, ...]
+    label: str = ""
+    smooth: bool = True
+    """Whether derivatives by the float inputs exist at these numbers and are not None."""
+    complex_step: bool = True
+    exact: bool = False
+    """Whether the judge must agree to the last bit."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.op}-{self.label}" if self.label else self.op
+
+    @property
+    def floats(self) -> list[int]:
+        return [i for i, value in enumerate(self.inputs) if value.dtype == np.float64]
+
+    def arrays(self, dtype: str = "float64") -> list[np.ndarray]:
+        return [value.astype(dtype) if value.dtype == np.float64 else value for value in self.inputs]
+
+    def nodes(self, dtype: str = "float64") -> list[Node]:
+        return [input_node(f"x{i}", value.shape, value.dtype.name) for i, value in enumerate(self.arrays(dtype))]
+
+
+def grid(low: float, high: float, *shape: int, seed: int = 0) -> np.ndarray:
+    """Numbers without structure in (low, high), no two alike."""
+    return np.random.default_rng([seed, *shape]).uniform(low, high, shape)
+
+
+def away(*shape: int, seed: int = 0) -> np.ndarray:
+    """Numbers of both signs, none nearer to a kink at 0 than 0.2."""
+    numbers = grid(0.2, 2.0, *shape, seed=seed)
+    return np.where(grid(0, 1, *shape, seed=seed + 9) < 0.5, -numbers, numbers)
+
+
+X, Y = away(2, 3), away(2, 3, seed=1)
+POSITIVE = grid(0.3, 2.0, 2, 3)
+BOOLS = np.array([[True, False, True], [False, False, True]])
+ROW = away(3, seed=2)
+M, N = away(2, 3, seed=3), away(3, 4, seed=4)
+T3 = away(2, 3, 4, seed=5)
+# No two nearer than 0.17: a difference quotient must not cross a tie.
+SPREAD = np.random.default_rng(6).permutation(24).reshape(2, 3, 4) * 0.17 - 2.0
+
+
+def unary(name: str, judge: Callable[..., Any], x: np.ndarray = X, **more: Any) -> Case:
+    return Case(name, ops.__dict__[name], judge, (x,), **more)
+
+
+def binary(name: str, judge: Callable[..., Any], x: np.ndarray = X, y: np.ndarray = Y, **more: Any) -> list[Case]:
+    op = ops.__dict__[name]
+    return [
+        Case(name, op, judge, (x, y), **more),
+        Case(name, op, judge, (x, y[:1]), label="row", **more),
+        Case(name, op, judge, (x[:, :1], y[0]), label="both stretched", **more),
+        Case(name, lambda a: op(a, 0.75), lambda a: judge(a, jnp.asarray(0.75, a.dtype)), (x,), label="number", **more),
+    ]
+
+
+def choice(name: str, judge: Callable[..., Any], **more: Any) -> list[Case]:
+    tied = np.where(BOOLS, X, Y)
+    op = ops.__dict__[name]
+    whole = np.arange(6).reshape(2, 3)
+    return [
+        Case(name, op, judge, (X, tied), smooth=False, exact=True, **more),
+        Case(name, op, judge, (whole, whole[::-1]), label="whole", smooth=False, exact=True, **more),
+    ]
+
+
+def take(x: Any, indices: Any, axis: int) -> Any:
+    return jnp.take(x, indices, axis=axis)
+
+
+def scatter(axis: int) -> Callable[..., Any]:
+    return lambda x, i, u: x.at[(slice(None),) * axis + (i,)].add(u)
+
+
+REPEATED = np.array([[1, 0], [1, 1]])
+
+CASES: Sequence[Case] = [
+    *binary("add", jnp.add, exact=True),
+    *binary("subtract", jnp.subtract, exact=True),
+    *binary("multiply", jnp.multiply, exact=True),
+    *binary("divide", jnp.divide),  # XLA may multiply by a reciprocal instead: not to the last bit
+    *binary("power", jnp.power, POSITIVE, Y),
+    Case("power", lambda x: x**3.0, lambda x: x**3, (X,), label="cube"),
+    Case("power", lambda x: x**-2.0, lambda x: x**-2, (X,), label="inverse square"),
+    *binary("maximum", jnp.maximum, exact=True),
+    *binary("minimum", jnp.minimum, exact=True),
+    *choice("equal", jnp.equal),
+    *choice("not_equal", jnp.not_equal),
+    *choice("less", jnp.less),
+    *choice("less_equal", jnp.less_equal),
+    *choice("greater", jnp.greater),
+    *choice("greater_equal", jnp.greater_equal),
+    Case("logical_and", ops.logical_and, jnp.logical_and, (BOOLS, BOOLS[::-1]), exact=True),
+    Case("logical_or", ops.logical_or, jnp.logical_or, (BOOLS, BOOLS[::-1]), exact=True),
+    Case("logical_not", ops.logical_not, jnp.logical_not, (BOOLS,), exact=True),
+    Case("select", ops.select, jnp.where, (BOOLS, X, Y), exact=True),
+    Case("select", lambda c, x: ops.select(c, x, 0.0), lambda c, x: jnp.where(c, x, 0), (BOOLS, X), label="number", exact=True),
+    Case("cast", lambda x: ops.cast(x, dtype="float32"), lambda x: x.astype("float32"), (X,), smooth=False, exact=True),
+    Case(
+        "cast",
+        lambda x: ops.cast(x, dtype="int32"),
+        lambda x: x.astype("int32"),
+        (9 * X,),
+        label="cut",
+        smooth=False,
+        exact=True,
+    ),
+    Case("cast", lambda x: ops.cast(x, dtype=x.dtype), lambda x: x, (X,), label="same", exact=True),
+    Case("stop_gradient", ops.stop_gradient, lax.stop_gradient, (X,), smooth=False, exact=True),
+    unary("negative", jnp.negative, exact=True),
+    unary("exp", jnp.exp),
+    unary("expm1", jnp.expm1),
+    unary("log", jnp.log, POSITIVE),
+    unary("log1p", jnp.log1p, POSITIVE),
+    unary("sqrt", jnp.sqrt, POSITIVE),
+    unary("sin", jnp.sin),
+    unary("cos", jnp.cos),
+    unary("tanh", jnp.tanh),
+    unary("sigmoid", jax.nn.sigmoid),
+    unary("softplus", jax.nn.softplus),
+    unary("relu", jax.nn.relu, exact=True),
+    unary("erf", lax.erf, complex_step=False),
+    unary("absolute", jnp.abs, exact=True),
+    unary("sign", jnp.sign, smooth=False, exact=True),
+    unary("floor", jnp.floor, 5 * X, smooth=False, exact=True),
+    Case(
+        "broadcast_to",
+        lambda x: ops.broadcast_to(x, shape=(4, 2, 3)),
+        lambda x: jnp.broadcast_to(x, (4, 2, 3)),
+        (X[:, :1],),
+        exact=True,
+    ),
+    Case("reduce_sum", lambda x: ops.reduce_sum(x, axes=(0, 2)), lambda x: jnp.sum(x, (0, 2)), (T3,)),
+    Case(
+        "reduce_sum", lambda x: ops.mean(x, axis=1, keepdims=True), lambda x: jnp.mean(x, 1, keepdims=True), (T3,), label="mean"
+    ),
+    Case("reduce_max", lambda x: ops.reduce_max(x, axes=(1,)), lambda x: jnp.max(x, 1), (SPREAD,), exact=True),
+    Case("reduce_max", ops.max, jnp.max, (SPREAD,), label="all", exact=True),
+    Case("reduce_min", lambda x: ops.reduce_min(x, axes=(0, 2)), lambda x: jnp.min(x, (0, 2)), (SPREAD,), exact=True),
+    Case("argmax", lambda x: ops.argmax(x, axis=1), lambda x: jnp.argmax(x, 1), (T3,), smooth=False, exact=True),
+    Case("reshape", lambda x: ops.reshape(x, shape=(3, 2)), lambda x: x.reshape(3, 2), (X,), exact=True),
+    Case("transpose", lambda x: ops.transpose(x, axes=(2, 0, 1)), lambda x: x.transpose(2, 0, 1), (T3,), exact=True),
+    Case(
+        "slice_axes",
+        lambda x: ops.slice_axes(x, starts=(0, 1, 1), stops=(2, 2, 4), steps=(1, 1, 2)),
+        lambda x: x[0:2:1, 1:2:1, 1:4:2],
+        (T3,),
+        exact=True,
+    ),
+    Case(
+        "pad",
+        lambda x: ops.pad(x, low=(1, 0), high=(0, 2), interior=(2, 1)),
+        lambda x: lax.pad(x, jnp.asarray(0, x.dtype), ((1, 0, 2), (0, 2, 1))),
+        (X,),
+        exact=True,
+    ),
+    Case(
+        "concatenate",
+        lambda x, y, z: ops.concatenate(x, y, z, axis=1),
+        lambda x, y, z: jnp.concatenate([x, y, z], 1),
+        (X, Y[:, :1], X[:, 1:]),
+        exact=True,
+    ),
+    Case("flip", lambda x: ops.flip(x, axes=(0, 2)), lambda x: jnp.flip(x, (0, 2)), (T3,), exact=True),
+    Case("matmul", ops.matmul, jnp.matmul, (M, N)),
+    Case("matmul", ops.matmul, jnp.matmul, (away(2, 1, 2, 3), away(5, 3, 2)), label="batches broadcast"),
+    Case("gather", lambda x, i: ops.gather(x, i, axis=0), lambda x, i: take(x, i, 0), (X, REPEATED), exact=True),
+    Case(
+        "gather", lambda x, i: ops.gather(x, i, axis=1), lambda x, i: take(x, i, 1), (T3, np.array(2)), label="one", exact=True
+    ),
+    Case("scatter_add", lambda x, i, u: ops.scatter_add(x, i, u, axis=0), scatter(0), (X, REPEATED, away(2, 2, 3, seed=7))),
+    Case(
+        "scatter_add",
+        lambda x, i, u: ops.scatter_add(x, i, u, axis=1),
+        scatter(1),
+        (X, REPEATED, away(2, 2, 2)),
+        label="axis 1",
+    ),
+    Case(
+        "one_hot",
+        lambda i: ops.one_hot(i, classes=3, dtype="float32"),
+        lambda i: jax.nn.one_hot(i, 3, dtype="float32"),
+        (np.array([2, 0, -1, 3]),),
+        exact=True,
+    ),
+    Case(
+        "random_bits",
+        lambda key: ops.random_bits(key, shape=(5, 2)),
+        # JAX's function counts all of a first half of blocks, then a second half: undo that.
+        lambda key: threefry_2x32(key, jnp.stack([jnp.zeros(5, "uint32"), jnp.arange(5, dtype="uint32")])).T,
+        (np.array([7, 11], dtype=np.uint32),),
+        exact=True,
+    ),
+    Case(
+        "random_fold",
+        ops.random_fold,
+        lambda key, word: threefry_2x32(key, jnp.stack([jnp.uint32(0xFFFFFFFF), word])),
+        (np.array([7, 11], dtype=np.uint32), np.array(5, dtype=np.uint32)),
+        exact=True,
+    ),
+]
+
+
+def weights(node: Node, seed: int) -> Node:
+    """A constant of the node's type with numbers from (0.5, 1.5): what makes one scalar of an array."""
+    return constant(grid(0.5, 1.5, *node.shape, seed=seed).astype(node.dtype))
