@@ -36,6 +36,10 @@ class DtypeError(ChainruleError, TypeError):
     """A number type that the operation does not take."""
 
 
+class PositionError(ChainruleError, IndexError):
+    """A position outside an axis."""
+
+
 class GraphError(ChainruleError, ValueError):
     """A graph that is not well formed, or a request that it cannot answer."""
 

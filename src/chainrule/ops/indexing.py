@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.errors import DtypeError, ShapeError
+from chainrule.errors import DtypeError, PositionError, ShapeError
 from chainrule.graph import Array, Node, Type, constant
 from chainrule.ops.broadcast import broadcast_to
 from chainrule.ops.declare import Gradients, op, require_axis
@@ -20,7 +20,11 @@ def _require_index(name: str, indices: Type) -> None:
 def _require_inside(indices: Array, extent: int) -> None:
     # NumPy would count a negative position from the end; in data it is a mistake.
     if np.any((indices < 0) | (indices >= extent)):
-        raise IndexError(f"a position outside 0 ... {extent - 1}: {indices.min()} ... {indices.max()}")
+        raise PositionError(
+            f"positions {indices.min()} ... {indices.max()} reach outside 0 ... {extent - 1}",
+            expected="positions on the axis, counted from 0, never from the end",
+            remedy="check the labels or indices in the data",
+        )
 
 
 def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
@@ -31,7 +35,7 @@ def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
 
 @op(_gather_type, "{0}[{1}]", "{0}_{{{1}}}")
 def gather(x: Array, indices: Array, *, axis: int) -> Array:
-    """Entries of an axis by their positions, 0 ... n − 1; a position outside is an IndexError.
+    """Entries of an axis by their positions, 0 ... n − 1; a position outside is a PositionError (an IndexError).
 
     Shapes: x (..., n, ...), indices any shape s, gives (..., *s, ...).
 
