@@ -14,9 +14,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zebra", ["moons", "mnist"])
     ''
     """
+    found = nearest(word, known)
+    return f" did you mean {found!r}?" if found else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word nearest to a misspelt one, or nothing.
+
+    >>> nearest("sigmiod", ["sigmoid", "tanh"])
+    'sigmoid'
+    """
     by_lower_case = {name.casefold(): name for name in known}
-    nearest = get_close_matches(word.casefold(), by_lower_case, n=1, cutoff=0.6)
-    return f" did you mean {by_lower_case[nearest[0]]!r}?" if nearest else ""
+    found = get_close_matches(word.casefold(), by_lower_case, n=1, cutoff=0.6)
+    return by_lower_case[found[0]] if found else ""
 
 
 def listed(names: Iterable[str], *, most: int = 12) -> str:

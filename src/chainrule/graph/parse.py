@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import warnings
 from typing import Any
@@ -14,6 +13,7 @@ from chainrule.errors import ChainruleError, ParseError
 from chainrule.graph.graph import Graph, conform
 from chainrule.graph.node import CONSTANT, LEAVES, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
 from chainrule.graph.types import Type
+from chainrule.spelling import nearest
 
 _LINE = re.compile(r"(?P<label>\S+): (?P<type>\S+) = (?P<op>\w+)\((?P<arguments>.*)\)(?:  @(?P<scope>\S+))?")
 _LABEL = re.compile(rf"%\d+|{NAME.pattern}(?:#\d+)?")
@@ -62,8 +62,8 @@ def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
         raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "mend the line")
     label, op_name = match["label"], match["op"]
     if op_name not in REGISTRY:
-        near = difflib.get_close_matches(op_name, REGISTRY, 1)
-        raise _error(number, line, "the name of an op", f"write {near[0]}" if near else "see chainrule.ops for the names")
+        near = nearest(op_name, REGISTRY)
+        raise _error(number, line, "the name of an op", f"write {near}" if near else "see chainrule.ops for the names")
     inputs, attributes = _arguments(match["arguments"], nodes, number, line)
     if not _LABEL.fullmatch(label):
         raise _error(number, line, f"a label: %0, %1, ... or a name: {NAME_RULE}", "rename the node")
@@ -137,8 +137,8 @@ def _literal(tree: ast.expr) -> Any:
 
 def _lookup(label: str, nodes: dict[str, Node], number: int, line: str) -> Node:
     if label not in nodes:
-        near = difflib.get_close_matches(label, nodes, 1)
-        remedy = f"write {near[0]}" if near else "define it above"
+        near = nearest(label, nodes)
+        remedy = f"write {near}" if near else "define it above"
         raise _error(number, line, f"a node of an earlier line, not {label!r}", remedy)
     return nodes[label]
 

@@ -43,8 +43,7 @@ class Evaluation:
 
     def confusion(self, replica: int = 0) -> ConfusionMatrix:
         """Who was taken for whom, by a replica."""
-        assert_classes = self.classes or ()
-        return confusion_matrix(self.predicted[replica], self._labels(), assert_classes)
+        return confusion_matrix(self.predicted[replica], self._labels(), self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:
         """The share of the targets' variance that the outputs explain."""
