@@ -97,3 +97,7 @@ class NonFiniteError(ChainruleError, ArithmeticError):
 
 class MissingPackageError(ChainruleError, ImportError):
     """An optional package that the request needs is not installed."""
+
+
+class MissingPackageWarning(UserWarning):
+    """A package is not installed, and something slower takes its place."""

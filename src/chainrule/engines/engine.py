@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chainrule.errors import GraphError
-from chainrule.graph import Array, Graph
+from chainrule.graph import Array, Graph, conform
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,34 @@ class Results:
 
     records: Mapping[str, Array]
     stacked: Mapping[str, Array]
+
+
+def check_run(
+    loop: Loop,
+    tables: Mapping[str, Array],
+    replicas: int,
+    state: Mapping[str, Array],
+    order: Array,
+    sizes: Array,
+    scalars: Mapping[str, Array],
+) -> None:
+    """Refuses what does not fit a run of the loop, before its first step; `tables` are those that the order's rows are read from."""
+    wrong = sorted(set(sizes.tolist()) - loop.graphs.keys())
+    short = any(len(scalars[name]) != len(sizes) for name in loop.scalars)
+    if wrong or short or order.shape != (replicas, int(sizes.sum())):
+        raise GraphError(
+            f"a run of {len(sizes)} steps with an order of shape {order.shape} and batches of {wrong or sizes.tolist()[:3]}",
+            expected=f"an order ({replicas}, Σ sizes), batches of {sorted(loop.graphs)}, a scalar of each name to a step",
+            remedy="check the arrays given to run",
+        )
+    rows = min((len(table) for table in tables.values()), default=0)
+    if tables and order.size and (order.min() < 0 or order.max() >= rows):
+        raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
+    leaves = next(iter(loop.graphs.values())).leaves
+    for name in loop.state:
+        if name in leaves:
+            wanted = leaves[name].type
+            conform(state[name], wanted.with_shape((replicas, *wanted.shape)), f"state {name}")
 
 
 class Program(Protocol):

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines.engine import Engine, Loop, Results
+from chainrule.engines.engine import Loop, Results, check_run
 from chainrule.engines.kernels import VIEWS, Call, kernel
-from chainrule.errors import GraphError, OptionError
-from chainrule.graph import CONSTANT, Array, Graph, Node, conform, run_passes
+from chainrule.graph import CONSTANT, Array, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order
 
 
@@ -117,7 +116,7 @@ class ReferenceLoop:
 
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        self._check(state, order, sizes, scalars)
+        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars)
         steps, total = len(sizes), int(np.sum(sizes, dtype=np.int64))
         outputs = next(iter(self.graphs.values())).outputs
         records = {n: np.empty((self.replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in self.loop.records}
@@ -162,27 +161,6 @@ class ReferenceLoop:
             found = self.steps[replica, size] = _Step(self.graphs[size], self.loop, self.tables, self.state[replica])
         return found
 
-    def _check(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> None:
-        wrong = sorted(set(sizes.tolist()) - self.graphs.keys())
-        if (
-            wrong
-            or order.shape != (self.replicas, int(sizes.sum()))
-            or any(len(scalars[n]) != len(sizes) for n in self.loop.scalars)
-        ):
-            raise GraphError(
-                f"a run of {len(sizes)} steps with an order of shape {order.shape} and batches of {wrong or sizes.tolist()[:3]}",
-                expected=f"an order ({self.replicas}, Σ sizes), batches of {sorted(self.graphs)}, a scalar of each name to a step",
-                remedy="check the arrays given to run",
-            )
-        rows = min((len(self.tables[table]) for table in self.loop.rows.values()), default=0)
-        if order.size and (order.min() < 0 or order.max() >= rows):
-            raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
-        some = next(iter(self.graphs.values()))
-        for name in self.loop.state:
-            if name in some.leaves:
-                wanted = some.leaves[name].type
-                conform(state[name], wanted.with_shape((self.replicas, *wanted.shape)), f"state {name}")
-
 
 class ReferenceEngine:
     """Runs graphs by NumPy; the definition that every other engine is held to.
@@ -207,14 +185,3 @@ class ReferenceEngine:
     def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
         """The order of the examples in an epoch; see `ops.epoch_order`."""
         return epoch_order(seed, epoch, count)
-
-
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (ReferenceEngine(),)}
-"""Every engine by its name."""
-
-
-def engine_named(name: str) -> Engine:
-    """The engine of this name."""
-    if name not in ENGINES:
-        raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
-    return ENGINES[name]

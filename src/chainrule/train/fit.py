@@ -33,7 +33,7 @@ def fit(
     seed: int = 0,
     replicas: int = 1,
     dtype: str | None = None,
-    engine: str = "reference",
+    engine: str = "native",
     evaluate_every: int = 1,
     early_stopping: EarlyStopping | None = None,
     clip: ClipNorm | ClipValue | None = None,

@@ -36,7 +36,7 @@ class Settings:
     seed: int = 0
     replicas: int = 1
     dtype: str = "float32"
-    engine: str = "reference"
+    engine: str = "native"
     evaluate_every: int = 1
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None

@@ -1,0 +1,41 @@
+"""Engines by their names; the native one is loaded when it is first asked for, and stands aside where llvmlite is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from functools import cache
+
+from chainrule.engines.engine import Engine
+from chainrule.engines.reference import ReferenceEngine
+from chainrule.errors import MissingPackageWarning, OptionError
+
+ENGINES = ("native", "reference")
+"""The names that `engine=` takes; the first is what is taken where none is named."""
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of this name; where llvmlite is missing `reference` takes the place of `native`, with one warning.
+
+    >>> engine_named("reference").name
+    'reference'
+    """
+    if name not in ENGINES:
+        raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
+    return _native() if name == "native" else ReferenceEngine()
+
+
+@cache
+def _native() -> Engine:
+    if importlib.util.find_spec("llvmlite") is None:
+        warnings.warn(
+            "llvmlite is not installed: the reference engine computes instead of the native one, with the same results, but many "
+            "times slower; get it by: pip install llvmlite",
+            MissingPackageWarning,
+            stacklevel=3,
+        )
+        return ReferenceEngine()
+    # Late, because it loads llvmlite, which who never computes does not need.
+    from chainrule.engines.native.engine import NativeEngine
+
+    return NativeEngine()

@@ -1,0 +1,258 @@
+"""Which nodes share a kernel: groups of nodes computed at the same points, found from the outputs backwards.
+
+A node joins the group of those that read it, at the same point, so that its value stays in a register; it is stored only if
+somebody else reads it. Each reduction or matrix product is the core of one group. Groups never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule.engines.native.kernels import Buffer
+from chainrule.engines.native.views import Access, contiguous, view_access
+from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node, Shape, Type
+from chainrule.ops.elementwise import ELEMENTWISE
+
+POINTWISE = frozenset({*(op.name for op in ELEMENTWISE), "select", "cast", "random_bits", "random_fold", "gather"})
+"""Ops whose entry at a point is computed from entries at that point (or from memory), one at a time."""
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient"})
+"""Ops that only say where an entry stands."""
+REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
+PLACED = frozenset({"concatenate", "pad", "scatter_add"})
+"""Ops that are written piece by piece to places in their result."""
+EXPENSIVE = frozenset({"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"})
+"""Worth a vector: not to be computed number by number behind a reduction along the lanes."""
+MEMORY = {"matmul": (0, 1), "gather": (0, 1), "random_bits": (0,), "random_fold": (0, 1)}
+"""Inputs that are read from memory, wherever the op needs them, not at the point."""
+
+ADDRESSED = {"matmul": (0, 1), "gather": (0,)}
+"""Inputs that are read by address: no computing them instead."""
+_NOWHERE = Buffer("", Type("float32"))
+
+
+def squeezed(shape: Shape) -> Shape:
+    """The extents that are not 1: a kernel's loops."""
+    return tuple(extent for extent in shape if extent != 1)
+
+
+def reduced_axes(node: Node) -> Shape:
+    """The axes that a reduction takes away."""
+    return (node.attributes["axis"],) if node.op.name == "argmax" else tuple(node.attributes["axes"])
+
+
+def is_view(node: Node) -> bool:
+    """Whether the node's entries are entries of its input; so too a reduction over axes of extent 1."""
+    if node.op.name in VIEWS:
+        return True
+    return node.op.name in REDUCTIONS - {"argmax"} and all(node.inputs[0].shape[a] == 1 for a in reduced_axes(node))
+
+
+def reduces_lanes(node: Node) -> bool:
+    """Whether a reduction runs along the last of its input's loops, so that its result is one number and not a vector."""
+    shape = node.inputs[0].shape
+    return max(reduced_axes(node)) >= max((a for a, extent in enumerate(shape) if extent != 1), default=0)
+
+
+@dataclass(eq=False)
+class Group:
+    """Nodes of one kernel: the core, those of its inner points, those of its points, and which of them are stored."""
+
+    space: Shape
+    order: int
+    core: Node | None = None
+    inner: set[Node] = field(default_factory=set[Node])
+    outer: set[Node] = field(default_factory=set[Node])
+    stored: set[Node] = field(default_factory=set[Node])
+    readers: set[Group] = field(default_factory=set["Group"])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to compute."""
+        return 0 in self.space
+
+    @property
+    def inner_space(self) -> Shape | None:
+        """The loops of a reduction, the reduced ones included."""
+        if self.core is None or self.core.op.name not in REDUCTIONS:
+            return None
+        return squeezed(self.core.inputs[0].shape)
+
+    def reaches(self, other: Group) -> bool:
+        """Whether the other one has to wait for this one."""
+        seen, waiting = {self}, [self]
+        while waiting:
+            for reader in waiting.pop().readers:
+                if reader is other:
+                    return True
+                if reader not in seen:
+                    seen.add(reader)
+                    waiting.append(reader)
+        return False
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Who reads a node: a group, at which level ("inner", "outer"), or from memory."""
+
+    group: Group
+    level: str
+
+
+class Grouping:
+    """The groups of a graph.
+
+    `rows` are input leaves that come from a table through the order, `kept` nodes that must be stored, `copied` nodes (leaves, views)
+    each of which must be written out once more by a group of its own.
+    """
+
+    def __init__(
+        self, graph: Graph, rows: frozenset[str], kept: Iterable[Node], copied: Iterable[Node], forced: frozenset[Node]
+    ) -> None:
+        self.rows, self.kept, self.forced = rows, frozenset(kept), forced
+        self.constant = _constant_nodes(graph)
+        self.groups: list[Group] = []
+        self.group_of: dict[Node, Group] = {}
+        self._uses: dict[Node, list[_Use]] = {node: [] for node in graph.nodes}
+        self.copies = [self._copy(node, len(graph.nodes)) for node in copied]
+        for order in range(len(graph.nodes) - 1, -1, -1):
+            self._assign(graph.nodes[order], order)
+
+    def is_row(self, node: Node) -> bool:
+        """Whether the node is a leaf read through the order."""
+        return node.op is INPUT and node.name in self.rows
+
+    def is_inlined(self, node: Node) -> bool:
+        """Whether the node has no kernel of its own: it is read where it stands, or computed wherever it is read."""
+        if node.is_leaf:
+            return not self.is_row(node)
+        if node in self.forced:
+            return False
+        return is_view(node) or (node not in self.kept and (node in self.constant or node.op.name == "one_hot"))
+
+    def is_placed(self, node: Node) -> bool:
+        """Whether the node is written piece by piece."""
+        return node.op.name in PLACED or (node.op.name == "reshape" and node in self.forced)
+
+    def _copy(self, node: Node, order: int) -> Group:
+        group = Group(squeezed(node.shape), order)
+        self.groups.append(group)
+        self._uses[node].append(_Use(group, "outer"))
+        return group
+
+    def _assign(self, node: Node, order: int) -> None:
+        uses = self._uses[node]
+        if self.is_inlined(node):
+            self._pass_on(node, uses)
+        elif uses or node in self.kept:
+            group = self._group_to_join(node, uses)
+            if group is None:
+                group = Group(squeezed(node.shape), order)
+                self.groups.append(group)
+            self.group_of[node] = group
+            self._note_inputs(node, group, self._join(group, node, uses))
+
+    def _group_to_join(self, node: Node, uses: list[_Use]) -> Group | None:
+        if self.is_placed(node) or not node.type.size:
+            return None
+        by_group: dict[Group, set[str]] = {}
+        for use in uses:
+            by_group.setdefault(use.group, set()).add(use.level)
+        for group in sorted(by_group, key=lambda g: g.order):
+            levels = by_group[group]
+            if len(levels) == 1 and self._may_join(group, next(iter(levels)), node):
+                others = [other for other in by_group if other is not group]
+                if not any(other.reaches(group) for other in others):
+                    return group
+        return None
+
+    def _may_join(self, group: Group, level: str, node: Node) -> bool:
+        space = group.inner_space if level == "inner" else group.space
+        if level == "memory" or squeezed(node.shape) != space:
+            return False
+        if node.op.name not in REDUCTIONS and node.op.name != "matmul":
+            along = group.inner_space is not None and group.core is not None and reduces_lanes(group.core)
+            return not (level == "outer" and along and node.op.name in EXPENSIVE)
+        if level != "outer" or group.core is not None:
+            return False
+        return node.op.name == "matmul" or not (reduces_lanes(node) and any(m.op.name in EXPENSIVE for m in group.outer))
+
+    def _join(self, group: Group, node: Node, uses: list[_Use]) -> str:
+        """Puts the node into the group; returns its level there."""
+        if node.op.name in REDUCTIONS or node.op.name == "matmul" or self.is_placed(node):
+            group.core = node
+        mine = {use.level for use in uses if use.group is group}
+        level = "inner" if "inner" in mine else "outer"
+        (group.inner if level == "inner" else group.outer).add(node)
+        readers = {use.group for use in uses if use.group is not group}
+        if node in self.kept or readers:
+            group.stored.add(node)
+            group.readers |= readers
+        return level
+
+    def _note_inputs(self, node: Node, group: Group, level: str) -> None:
+        """Tells the node's inputs who reads them, and how."""
+        for number, source in enumerate(node.inputs):
+            if number in MEMORY.get(node.op.name, ()) or self.is_placed(node):
+                how = "memory"
+            elif node.op.name in REDUCTIONS:
+                how = "inner" if source.type.size else "memory"
+            else:
+                how = level
+            self._uses[source].append(_Use(group, how))
+
+    def _pass_on(self, node: Node, uses: list[_Use]) -> None:
+        """An inlined node hands its readers on to its inputs: at the same point only if it moves no entry."""
+        for source in node.inputs:
+            moves = node.op.name in {"transpose", "flip", "one_hot"} or squeezed(source.shape) != squeezed(node.shape)
+            for use in uses:
+                self._uses[source].append(_Use(use.group, "memory" if moves else use.level))
+
+
+def must_stand(graph: Graph) -> frozenset[Node]:
+    """Nodes that must be in memory though they are cheap to compute or only views.
+
+    A reshape whose entries are in no regular order in its input's memory (of a transpose, say); and what an op reads by address,
+    or a reshape deals out anew, where that would otherwise be computed wherever it is read.
+    """
+    strides: dict[Node, Shape | None] = {}
+    forced: set[Node] = set()
+    for node in graph.nodes:
+        strides[node] = contiguous(node.shape)
+        if is_view(node):
+            source = strides[node.inputs[0]]
+            found = view_access(node, Access(_NOWHERE, 0, source)) if source is not None else None
+            if found is None:
+                forced.add(node)
+            else:
+                strides[node] = found.strides
+        addressed = [node.inputs[number] for number in ADDRESSED.get(node.op.name, ())]
+        if node.op.name == "reshape" and squeezed(node.shape) != squeezed(node.inputs[0].shape):
+            addressed += [source for source in node.inputs if beneath(source, forced).op.name == "one_hot"]
+        forced |= {beneath(source, forced) for source in addressed}
+    return frozenset(node for node in forced if node.op not in {INPUT, PARAMETER})
+
+
+def beneath(node: Node, forced: Collection[Node]) -> Node:
+    """What a view is a view of."""
+    while is_view(node) and node not in forced:
+        node = node.inputs[0]
+    return node
+
+
+def _constant_nodes(graph: Graph) -> frozenset[Node]:
+    """Nodes of uniform constants only, cheap enough to be computed wherever they are read."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        cheap = is_view(node) or node.op.name in POINTWISE - EXPENSIVE - MEMORY.keys()
+        if (node.op is CONSTANT and is_uniform(node)) or (cheap and all(source in found for source in node.inputs)):
+            found.add(node)
+    return frozenset(found)
+
+
+def is_uniform(node: Node) -> bool:
+    """Whether a constant has the same number, to the last bit, everywhere."""
+    value = np.ascontiguousarray(node.attributes["value"]).reshape(-1)
+    return value.size > 0 and value.tobytes() == value[:1].tobytes() * value.size

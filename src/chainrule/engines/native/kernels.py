@@ -1,0 +1,248 @@
+"""The schedule's data: buffers, places in them, and kernels, which are loop nests with a body in single-assignment form.
+
+A kernel runs over the space of its loops. Without a core it is a map: the body is computed at each point and some of it stored.
+With a core, a reduction or a matrix product, the core's result at a point is one more value that the body starts from; a
+reduction has further, inner loops with a body of their own. All of it is plain data that prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.graph import Shape, Type
+
+Affine: TypeAlias = tuple[int, ...]
+"""A whole number that depends on the loops: (constant, coefficient of loop 0, of loop 1, ...)."""
+
+LOOPS = "ijklmnopqrst"
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory for the entries of one node. `kind` says whose memory it is and how its address is found:
+
+    arena: the engine's own; constant: the engine's, never written; state: carried from step to step by the caller;
+    rows: a table, read through the order; scalar: one number a step; record: written at each step's place; stacked: rows one
+    behind the other. `name` is the leaf's or output's name where the memory is the caller's.
+    """
+
+    label: str
+    type: Type
+    kind: str = "arena"
+    name: str = ""
+    offset: int = -1
+    value: np.ndarray[Any, Any] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its numbers take."""
+        return self.type.nbytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry of a buffer: `at` counts entries. Where `row` is given, that many-th row in the order is meant, and `at` counts in it."""
+
+    buffer: Buffer
+    at: Affine
+    row: Affine | None = None
+
+    def text(self, names: Sequence[str]) -> str:
+        """As label[i·16 + j]."""
+        inside = affine_text(self.at, names)
+        if self.row is not None:
+            inside = f"order[{affine_text(self.row, names)}], {inside}"
+        return f"{self.buffer.label}[{inside}]"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value of a body. `op` is an op's name, or load, fetch, constant, index, core; `arguments` are earlier lines.
+
+    load: the number at `place`. fetch: the number at place + argument · attributes["stride"], the argument checked against
+    attributes["extent"]. constant: attributes["value"]. index: the number `at` itself. core: the result of the kernel's core.
+    """
+
+    op: str
+    dtype: str
+    arguments: tuple[int, ...] = ()
+    place: Place | None = None
+    attributes: dict[str, Any] = field(default_factory=dict[str, Any])
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A value of a body and where it is written."""
+
+    value: int
+    place: Place
+
+
+@dataclass
+class Body:
+    """Lines in order, each computed once at each point, and the stores after them."""
+
+    lines: list[Line] = field(default_factory=list[Line])
+    stores: list[Store] = field(default_factory=list[Store])
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """Every place read or written."""
+        yield from (line.place for line in self.lines if line.place)
+        yield from (store.place for store in self.stores)
+
+    @property
+    def affine(self) -> Iterator[Affine]:
+        """Every number that depends on the loops."""
+        for place in self.places:
+            yield place.at
+            if place.row is not None:
+                yield place.row
+        for line in self.lines:
+            if line.op == "index":
+                yield line.attributes["at"]
+
+
+@dataclass
+class Reduction:
+    """reduce_sum, reduce_max, reduce_min or argmax of one value of the inner body over the inner loops.
+
+    `along`: the last inner loop is the one whose entries stand side by side in memory.
+    """
+
+    op: str
+    extents: Shape
+    body: Body
+    value: int
+    dtype: str
+    along: bool
+
+
+@dataclass
+class Product:
+    """A matrix product over the last two loops: Σ over `inner` of left·right; their places count it as one further loop."""
+
+    inner: int
+    left: Place
+    right: Place
+    dtype: str
+
+
+@dataclass
+class Scatter:
+    """Additions one after the other, in the order of the loops: stores add to what stands at place + argument · stride."""
+
+    stride: int
+    extent: int
+    position: int
+
+
+@dataclass
+class Kernel:
+    """A loop nest: `extents` of its loops, core or none, body."""
+
+    label: str
+    extents: Shape
+    body: Body
+    core: Reduction | Product | Scatter | None = None
+
+    @property
+    def points(self) -> int:
+        """How often the body is computed."""
+        return prod(self.extents)
+
+    @property
+    def work(self) -> int:
+        """About how many operations it does."""
+        match self.core:
+            case Reduction():
+                return self.points * (prod(self.core.extents) * (len(self.core.body.lines) + 1) + len(self.body.lines))
+            case Product():
+                return self.points * (2 * self.core.inner + len(self.body.lines))
+            case _:
+                return self.points * (len(self.body.lines) + len(self.body.stores))
+
+    @property
+    def bodies(self) -> tuple[Body, ...]:
+        """The inner body, where there is one, and the body."""
+        return (self.core.body, self.body) if isinstance(self.core, Reduction) else (self.body,)
+
+    @property
+    def reads(self) -> list[Buffer]:
+        """The buffers that it reads."""
+        found = [line.place.buffer for body in self.bodies for line in body.lines if line.place]
+        if isinstance(self.core, Product):
+            found += [self.core.left.buffer, self.core.right.buffer]
+        if isinstance(self.core, Scatter):
+            found += [store.place.buffer for store in self.body.stores]
+        return found
+
+    @property
+    def writes(self) -> list[Buffer]:
+        """The buffers that it writes."""
+        return [store.place.buffer for body in self.bodies for store in body.stores]
+
+    def __str__(self) -> str:
+        return "\n".join(_kernel_lines(self))
+
+
+def affine_text(at: Affine, names: Sequence[str]) -> str:
+    """A number that depends on the loops, as i·16 + j + 3."""
+    terms = [f"{name}·{c}" if c != 1 else name for name, c in zip(names, at[1:], strict=False) if c]
+    if at[0] or not terms:
+        terms.append(str(at[0]))
+    return " + ".join(terms)
+
+
+def _kernel_lines(kernel: Kernel) -> Iterator[str]:
+    names = LOOPS[: len(kernel.extents)]
+    head = ", ".join(f"{name} < {extent}" for name, extent in zip(names, kernel.extents, strict=True))
+    yield f"{kernel.label}: for {head}" if head else f"{kernel.label}: once"
+    core = kernel.core
+    if isinstance(core, Reduction):
+        inner = LOOPS[: len(kernel.extents) + len(core.extents)]
+        tail = ", ".join(f"{name} < {e}" for name, e in zip(inner[len(names) :], core.extents, strict=True))
+        yield f"  {core.op} for {tail}"
+        yield from (f"    {text}" for text in _body_lines(core.body, inner, "t"))
+        yield f"    core ← t{core.value}"
+    elif isinstance(core, Product):
+        inner = LOOPS[: len(names) + 1]
+        yield f"  core = Σ {inner[-1]} < {core.inner}: {core.left.text(inner)} · {core.right.text(inner)}"
+    yield from (f"  {text}" for text in _body_lines(kernel.body, names, "v", core))
+
+
+def _body_lines(body: Body, names: str, letter: str, core: object = None) -> Iterator[str]:
+    for number, line in enumerate(body.lines):
+        yield f"{letter}{number} = {_line_text(line, names, letter)}"
+    for store in body.stores:
+        if isinstance(core, Scatter):
+            yield f"{store.place.text(names)} at {letter}{core.position}·{core.stride} += {letter}{store.value}"
+        else:
+            yield f"{store.place.text(names)} := {letter}{store.value}"
+
+
+def _line_text(line: Line, names: str, letter: str) -> str:
+    arguments = [f"{letter}{number}" for number in line.arguments]
+    match line.op:
+        case "core":
+            return "core"
+        case "constant":
+            return f"{line.attributes['value']!r}"
+        case "index":
+            return affine_text(line.attributes["at"], names)
+        case "load":
+            assert line.place is not None  # noqa: S101  (a load has a place)
+            return line.place.text(names)
+        case "fetch":
+            assert line.place is not None  # noqa: S101  (as above)
+            return f"{line.place.text(names)} at {arguments[0]}·{line.attributes['stride']}"
+        case "cast":
+            return f"{line.dtype}({arguments[0]})"
+        case _:
+            return f"{line.op}({', '.join(arguments)})"

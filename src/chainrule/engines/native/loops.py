@@ -1,0 +1,547 @@
+"""Kernels → loops of vector code: maps, reductions and scatters; matrix products have their own file.
+
+The last loop, or the last reduced one, runs along the lanes of vectors; what does not fill a vector is masked, never padded, so
+that nothing outside a buffer is touched. How work is cut follows from the extents alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Protocol
+
+from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.grouping import EXPENSIVE
+from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Reduction, Scatter, Store
+from chainrule.engines.native.lowering import LOWERINGS, UNSIGNED, convert, larger, smaller
+from chainrule.graph import Shape
+
+WAYS = 4
+"""Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
+
+
+class Memory(Protocol):
+    """Where buffers lie: what a step gives its kernels."""
+
+    def address(self, buffer: Buffer) -> Value:
+        """A pointer to the buffer's first entry."""
+        ...
+
+    def tag(self, buffer: Buffer) -> str:
+        """What tells LLVM that other buffers are elsewhere."""
+        ...
+
+    def scratch_tag(self) -> str:
+        """The same for scratch memory."""
+        ...
+
+    def order(self) -> Value:
+        """A pointer to the step's rows in the order (int64)."""
+        ...
+
+    def report_position(self, f: Function, wrong: Value) -> None:
+        """Notes that a position reached outside its axis."""
+        ...
+
+
+@dataclass
+class Point:
+    """Where a body is computed: the loops' indices, which loop runs along the lanes, how many, which of them count."""
+
+    indices: list[Value]
+    lane_loop: int = -1
+    lanes: int = 1
+    mask: Value | None = None
+
+    def coefficient(self, at: Affine) -> int:
+        """How far apart neighbouring lanes are."""
+        return at[1 + self.lane_loop] if self.lane_loop >= 0 else 0
+
+
+@dataclass
+class Emitter:
+    """Writes kernels into a function."""
+
+    f: Function
+    memory: Memory
+    vector_bytes: int
+
+    # ---- bodies
+
+    def body(self, body: Body, point: Point, core: Value | None = None) -> list[Value]:
+        """All lines at a point, then the stores; the lines' values."""
+        values: list[Value] = []
+        for line in body.lines:
+            values.append(self._line(line, point, values, core))
+        for store in body.stores:
+            self.store(store.place, values[store.value], point)
+        return values
+
+    def _line(self, line: Line, point: Point, values: list[Value], core: Value | None) -> Value:
+        f = self.f
+        match line.op:
+            case "core":
+                if core is None:
+                    raise AssertionError("a body without its core")
+                return core
+            case "load":
+                return self.load(_placed(line), point)
+            case "constant":
+                return f.constant(ELEMENTS[line.dtype], 1, line.attributes["value"])
+            case "index":
+                return self._index(line.attributes["at"], point)
+            case "fetch":
+                return self._fetch(line, point, values[line.arguments[0]])
+            case _:
+                arguments = [values[number] for number in line.arguments]
+                # What is the same in all lanes stays a number until it meets a vector.
+                lanes = max(argument.lanes for argument in arguments)
+                return LOWERINGS[line.op](f, line, [f.splat(argument, lanes) for argument in arguments])
+
+    def number(self, at: Affine, point: Point) -> Value:
+        """constant + Σ coefficient · loop, for the first lane."""
+        f = self.f
+        total = f.index(at[0])
+        for coefficient, index in zip(at[1:], point.indices, strict=True):
+            if coefficient:
+                total = f.binary("add", f.binary("mul", index, f.index(coefficient)), total)
+        return total
+
+    def _steps(self, at: Affine, point: Point) -> Value:
+        """How far each lane is from the first."""
+        return self.f.vector("i64", [lane * point.coefficient(at) for lane in range(point.lanes)])
+
+    def _index(self, at: Affine, point: Point) -> Value:
+        first = self.number(at, point)
+        if not point.coefficient(at) or point.lanes == 1:
+            return first
+        return self.f.binary("add", self.f.splat(first, point.lanes), self._steps(at, point))
+
+    def pointer(self, place: Place, point: Point) -> Value:
+        """The address of the first lane's entry."""
+        f, size = self.f, bytes_of(ELEMENTS[place.buffer.type.dtype])
+        base = self.memory.address(place.buffer)
+        if place.row is not None:
+            row = self._row(place.row, replace(point, lane_loop=-1, lanes=1))
+            base = f.offset(base, row, size * prod(place.buffer.type.shape[1:]))
+        return f.offset(base, self.number(place.at, point), size)
+
+    def _row(self, row: Affine, point: Point) -> Value:
+        """The table's row that the order names, or one in each lane."""
+        f = self.f
+        start = f.offset(self.memory.order(), self.number(row, point), 8)
+        coefficient = point.coefficient(row)
+        if point.lanes > 1 and coefficient > 1:
+            return self.gather("i64", start, self._steps(row, point), 8, point.mask, "")
+        return f.load("i64", point.lanes if coefficient else 1, start, point.mask if coefficient else None)
+
+    def load(self, place: Place, point: Point) -> Value:
+        """The entries at a place: one vector, or a number where all lanes have the same."""
+        f, dtype = self.f, place.buffer.type.dtype
+        element = "i8" if dtype == "bool" else ELEMENTS[dtype]
+        tag, apart = self.memory.tag(place.buffer), point.coefficient(place.at)
+        if place.row is not None and point.coefficient(place.row) and point.lanes > 1:
+            size = bytes_of(element)
+            base = f.offset(self.memory.address(place.buffer), self.number(place.at, point), size)
+            row_size = prod(place.buffer.type.shape[1:])
+            rows = self._row(place.row, point)
+            places = f.binary("mul", rows, f.like(rows, row_size)) if row_size != 1 else rows
+            if apart:
+                places = f.binary("add", places, self._steps(place.at, point))
+            loaded = self.gather(element, base, places, size, point.mask, tag)
+        elif point.lanes == 1 or not apart:
+            loaded = f.load(element, 1, self.pointer(place, point), None, tag)
+        elif apart == 1:
+            loaded = f.load(element, point.lanes, self.pointer(place, point), point.mask, tag)
+        else:
+            steps = self._steps(place.at, point)
+            loaded = self.gather(element, self.pointer(place, point), steps, bytes_of(element), point.mask, tag)
+        return f.compare("ne", loaded, f.like(loaded, 0)) if dtype == "bool" else loaded
+
+    def gather(self, element: str, base: Value, places: Value, size: int, mask: Value | None, tag: str) -> Value:
+        """One number for each lane, from base + place · size."""
+        f, lanes = self.f, places.lanes
+        offsets = f.binary("mul", places, f.like(places, size)) if size != 1 else places
+        pointers = f.emit("ptr", lanes, f"getelementptr inbounds i8, {base}, {offsets}")
+        kept = mask or f.constant("i1", lanes, 1)
+        kind = Value(element, lanes, "").type
+        name = f"llvm.masked.gather.v{lanes}{_short(element)}.v{lanes}p0"
+        f.declarations.add(f"declare {kind} @{name}(<{lanes} x ptr>, <{lanes} x i1>, {kind})")
+        return f.emit(element, lanes, f"call {kind} @{name}({_aligned(pointers, element)}, {kept}, {kind} zeroinitializer){tag}")
+
+    def _fetch(self, line: Line, point: Point, position: Value) -> Value:
+        f, place = self.f, _placed(line)
+        inside = self.checked(convert(f, position, line.attributes["from"], "int64"), line.attributes["extent"], point)
+        stride = line.attributes["stride"]
+        element = "i8" if line.dtype == "bool" else ELEMENTS[line.dtype]
+        tag, size = self.memory.tag(place.buffer), bytes_of(element)
+        if inside.lanes == 1:
+            moved = f.offset(self.memory.address(place.buffer), f.binary("mul", inside, f.index(stride)), size)
+            start = f.offset(moved, self.number(place.at, point), size)
+            apart = point.coefficient(place.at)
+            if point.lanes == 1 or not apart:
+                loaded = f.load(element, 1, start, None, tag)
+            elif apart == 1:
+                loaded = f.load(element, point.lanes, start, point.mask, tag)
+            else:
+                loaded = self.gather(element, start, self._steps(place.at, point), size, point.mask, tag)
+        else:
+            places = f.binary("mul", inside, f.like(inside, stride))
+            places = f.binary("add", places, self._steps(place.at, point))
+            loaded = self.gather(element, self.pointer(place, point), places, size, point.mask, tag)
+        return f.compare("ne", loaded, f.like(loaded, 0)) if line.dtype == "bool" else loaded
+
+    def checked(self, position: Value, extent: int, point: Point) -> Value:
+        """The position, or 0 where it reaches outside its axis, which is reported."""
+        f = self.f
+        wrong = f.compare("uge", position, f.like(position, extent))
+        if wrong.lanes > 1:
+            counted = wrong if point.mask is None else f.binary("and", wrong, point.mask)
+            bits = f.convert_bits(counted)
+            any_wrong = f.compare("ne", bits, f.like(bits, 0))
+        else:
+            any_wrong = wrong
+        self.memory.report_position(f, any_wrong)
+        return f.select(wrong, f.like(position, 0), position)
+
+    def store(self, place: Place, value: Value, point: Point, pointer: Value | None = None) -> None:
+        """Writes a value's lanes to a place."""
+        f = self.f
+        if value.element == "i1":
+            value = f.convert("zext", value, "i8")
+        value = f.splat(value, point.lanes)
+        at, tag = pointer or self.pointer(place, point), self.memory.tag(place.buffer)
+        apart = point.coefficient(place.at)
+        if point.lanes == 1 or apart == 1:
+            f.store(value, at, point.mask, tag)
+            return
+        offsets = f.vector("i64", [lane * apart * bytes_of(value.element) for lane in range(point.lanes)])
+        pointers = f.emit("ptr", point.lanes, f"getelementptr inbounds i8, {at}, {offsets}")
+        kept = point.mask or f.constant("i1", point.lanes, 1)
+        name = f"llvm.masked.scatter.v{point.lanes}{_short(value.element)}.v{point.lanes}p0"
+        f.declarations.add(f"declare void @{name}({value.type}, <{point.lanes} x ptr>, <{point.lanes} x i1>)")
+        f.perform(f"call void @{name}({value}, {_aligned(pointers, value.element)}, {kept}){tag}")
+
+    # ---- loops
+
+    def blocks(self, extent: int, lanes: int, write: Callable[[Value, Value | None], None]) -> None:
+        """A loop over full vectors, then the rest under a mask."""
+        full = extent // lanes * lanes
+        if full:
+            with self.f.loop(0, full, lanes) as loop:
+                write(loop.index, None)
+        if full < extent:
+            write(self.f.index(full), self.mask(extent - full, lanes))
+
+    def mask(self, count: int, lanes: int) -> Value:
+        """The first `count` lanes."""
+        return self.f.vector("i1", [lane < count for lane in range(lanes)])
+
+    def lanes_for(self, bodies: Sequence[Body], extent: int) -> int:
+        """How many lanes: the machine's width for the widest floats, no more than the next power of two that holds the loop."""
+        dtypes = [line.dtype for body in bodies for line in body.lines]
+        floats = [8 if dtype == "float64" else 4 for dtype in dtypes if dtype.startswith("float")]
+        size = max(floats, default=max((bytes_of(ELEMENTS[dtype]) for dtype in dtypes), default=8))
+        return min(self.vector_bytes // size, 1 << max(extent - 1, 0).bit_length())
+
+    def map(self, kernel: Kernel, first: tuple[Value, Value] | None = None) -> None:
+        """A kernel without a core. `first`: limits of the first loop, where only a part is to be done."""
+        extents = kernel.extents
+        if not extents:
+            self.body(kernel.body, Point([]))
+            return
+        lanes = self.lanes_for([kernel.body], extents[-1])
+        with ExitStack() as stack:
+            outer = self.nest(stack, extents[:-1], first)
+            self.blocks(
+                extents[-1],
+                lanes,
+                lambda index, mask: self.body(kernel.body, Point([*outer, index], len(extents) - 1, lanes, mask)) and None,
+            )
+
+    def nest(self, stack: ExitStack, extents: Shape, first: tuple[Value, Value] | None = None) -> list[Value]:
+        """Opens a loop for each extent; their indices."""
+        indices: list[Value] = []
+        for number, extent in enumerate(extents):
+            limits = first if first is not None and number == 0 else (0, extent)
+            indices.append(stack.enter_context(self.f.loop(*limits)).index)
+        return indices
+
+    # ---- reductions
+
+    def reduction(self, kernel: Kernel, core: Reduction, first: tuple[Value, Value] | None = None) -> None:
+        """A kernel around a reduction."""
+        kept, reduced = kernel.extents, core.extents
+        if core.along or not kept:
+            with ExitStack() as stack:
+                outer = self.nest(stack, kept, first)
+                result = self._along(core, outer, reduced)
+                self.body(kernel.body, Point(outer), result)
+            return
+        lanes = self.lanes_for([core.body, kernel.body], kept[-1])
+        with ExitStack() as stack:
+            outer = self.nest(stack, kept[:-1], first)
+
+            def write(index: Value, mask: Value | None) -> None:
+                point = Point([*outer, index], len(kept) - 1, lanes, mask)
+                self.body(kernel.body, point, self._across(core, point, reduced))
+
+            self.blocks(kept[-1], lanes, write)
+
+    def _accumulator(self, core: Reduction, lanes: int) -> list[Value]:
+        """What a reduction starts from: nothing for a sum, the lowest number for a maximum."""
+        f, dtype = self.f, core.body.lines[core.value].dtype
+        element = ELEMENTS[dtype]
+        if core.op == "reduce_sum":
+            return [f.constant(element, lanes, 0)]
+        lowest: float = -float("inf") if f.constant(element, 1, 0).is_float else _lowest(dtype)
+        highest: float = float("inf") if f.constant(element, 1, 0).is_float else _highest(dtype)
+        start = f.constant(element, lanes, highest if core.op == "reduce_min" else lowest)
+        return [start, f.constant("i32", lanes, 0)] if core.op == "argmax" else [start]
+
+    def _combine(self, core: Reduction, x: list[Value], y: list[Value], *, ties: bool = False) -> list[Value]:
+        """Two partial results as one. `ties`: equal largest entries go by their position."""
+        f, dtype = self.f, core.body.lines[core.value].dtype
+        if core.op == "reduce_sum":
+            return [f.binary("fadd" if x[0].is_float else "add", x[0], y[0])]
+        if core.op == "reduce_max":
+            return [larger(f, dtype, x[0], y[0])]
+        if core.op == "reduce_min":
+            return [smaller(f, dtype, x[0], y[0])]
+        better, same = self._beats(dtype, x[0], y[0])
+        if ties:
+            better = f.binary("or", better, f.binary("and", same, f.compare("slt", y[1], x[1])))
+        return [f.select(better, y[0], x[0]), f.select(better, y[1], x[1])]
+
+    def _beats(self, dtype: str, x: Value, y: Value) -> tuple[Value, Value]:
+        """Whether y is larger than x, and whether they are the same; NaN is larger than any number."""
+        f = self.f
+        if not x.is_float:
+            return f.compare("ugt" if dtype in UNSIGNED else "sgt", y, x), f.compare("eq", y, x)
+        x_nan, y_nan = f.compare("uno", x, x), f.compare("uno", y, y)
+        only_y = f.binary("and", y_nan, f.binary("xor", x_nan, f.like(x_nan, 1)))
+        return f.binary("or", f.compare("ogt", y, x), only_y), f.binary(
+            "or", f.compare("oeq", x, y), f.binary("and", x_nan, y_nan)
+        )
+
+    def _entry(self, core: Reduction, point: Point, start: list[Value]) -> list[Value]:
+        """The inner body at a point, as a partial result."""
+        f = self.f
+        values = self.body(core.body, point)
+        value = f.splat(values[core.value], point.lanes)
+        if point.mask is not None and core.along:
+            value = f.select(point.mask, value, start[0])
+        if core.op != "argmax":
+            return [value]
+        number = f.convert("trunc", point.indices[-1], "i32") if core.extents else f.constant("i32", 1, 0)
+        place = f.splat(number, point.lanes)
+        if core.along and point.lanes > 1:
+            place = f.binary("add", place, f.iota("i32", point.lanes))
+        return [value, place]
+
+    def _finish(self, core: Reduction, result: list[Value]) -> Value:
+        return result[0] if core.op != "argmax" else self.f.convert("sext", result[1], "i64")
+
+    def _ways(self, core: Reduction, turns: int) -> int:
+        """Into how many chains the innermost loop is dealt."""
+        simple = core.op == "reduce_sum" and len(core.body.lines) <= 12 and not any(line.op in EXPENSIVE for line in core.body.lines)
+        return WAYS if simple and turns >= 2 * WAYS else 1
+
+    def _across(self, core: Reduction, point: Point, reduced: Shape) -> Value:
+        """One result in each lane."""
+        if 0 in reduced:
+            return self._finish(core, self._accumulator(core, point.lanes))
+        start = self._accumulator(core, point.lanes)
+
+        def entry(indices: list[Value]) -> list[Value]:
+            return self._entry(core, replace(point, indices=[*point.indices, *indices]), start)
+
+        return self._finish(core, self._accumulate(core, start, reduced, 1, entry))
+
+    def _along(self, core: Reduction, outer: list[Value], reduced: Shape) -> Value:
+        """Partial results in the lanes, then one number."""
+        if 0 in reduced or not reduced:
+            start = self._accumulator(core, 1)
+            return self._finish(core, start if 0 in reduced else self._combine(core, start, self._entry(core, Point(outer), start)))
+        lanes = self.lanes_for([core.body], reduced[-1])
+        start = self._accumulator(core, lanes)
+        loops = len(outer) + len(reduced)
+
+        def entry(indices: list[Value], mask: Value | None = None) -> list[Value]:
+            return self._entry(core, Point([*outer, *indices], loops - 1, lanes, mask), start)
+
+        full = reduced[-1] // lanes * lanes
+        result = self._accumulate(core, start, (*reduced[:-1], full), lanes, entry) if full else start
+        if full < reduced[-1]:
+            mask = self.mask(reduced[-1] - full, lanes)
+            rest = lambda indices: entry([*indices, self.f.index(full)], mask)  # noqa: E731
+            result = self._accumulate(core, result, reduced[:-1], 1, rest, fresh=not full)
+        return self._finish(core, self._horizontal(core, result))
+
+    def _accumulate(
+        self,
+        core: Reduction,
+        start: list[Value],
+        extents: Shape,
+        step: int,
+        entry: Callable[[list[Value]], list[Value]],
+        *,
+        fresh: bool = True,
+    ) -> list[Value]:
+        """The nest of reduced loops with the partial results carried through it; the innermost is dealt into ways."""
+        f = self.f
+        if not extents:
+            found = entry([])
+            return found if fresh and core.op == "reduce_sum" else self._combine(core, start, found)
+        turns = extents[-1] // step
+        ways = self._ways(core, turns)
+        begin = start + [value for _ in range(ways - 1) for value in self._accumulator(core, start[0].lanes)]
+        size = len(start)
+
+        def level(number: int, indices: list[Value], carried: list[Value]) -> list[Value]:
+            if number < len(extents) - 1:
+                with f.loop(0, extents[number], 1, carried) as loop:
+                    loop.following = level(number + 1, [*indices, loop.index], list(loop.carried))
+                return list(loop.results)
+            dealt = turns // ways * ways * step
+            with f.loop(0, dealt, step * ways, carried) as loop:
+                now = list(loop.carried)
+                for way in range(ways):
+                    found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
+                    now[way * size : (way + 1) * size] = self._combine(core, now[way * size : (way + 1) * size], found)
+                loop.following = now
+            now = list(loop.results)
+            for turn in range(dealt, turns * step, step):
+                now[:size] = self._combine(core, now[:size], entry([*indices, f.index(turn)]))
+            return now
+
+        results = level(0, [], begin)
+        parts = [results[way * size : (way + 1) * size] for way in range(ways)]
+        while len(parts) > 1:
+            parts = [self._combine(core, x, y, ties=True) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
+    def _horizontal(self, core: Reduction, partial: list[Value]) -> list[Value]:
+        """The lanes' partial results as one, by halves."""
+        f = self.f
+        while partial[0].lanes > 1:
+            half = partial[0].lanes // 2
+            low = [f.part(value, range(half)) for value in partial]
+            high = [f.part(value, range(half, 2 * half)) for value in partial]
+            partial = self._combine(core, low, high, ties=True)
+        return partial
+
+    # ---- scatter
+
+    def scatter(self, kernel: Kernel, core: Scatter) -> None:
+        """Additions in the order of the loops, one after the other; along the last loop together where they never meet."""
+        f, (store,) = self.f, kernel.body.stores
+        extents = kernel.extents
+        last = len(extents) - 1
+        apart = bool(extents) and store.place.at[-1] == 1 and not _depends_on_last(kernel.body, core.position)
+        lanes = self.lanes_for([kernel.body], extents[-1]) if apart else 1
+        body = Body(kernel.body.lines, [])
+        kind = kernel.body.lines[core.position].dtype
+
+        def write(indices: list[Value], mask: Value | None) -> None:
+            point = Point(indices, last if lanes > 1 else -1, lanes, mask)
+            values = self.body(body, point)
+            position = self.checked(convert(f, values[core.position], kind, "int64"), core.extent, Point(indices))
+            size = bytes_of(ELEMENTS[store.place.buffer.type.dtype])
+            moved = f.offset(self.pointer(store.place, point), f.binary("mul", position, f.index(core.stride)), size)
+            tag = self.memory.tag(store.place.buffer)
+            value = f.splat(values[store.value], lanes)
+            old = f.load(value.element, lanes, moved, mask, tag)
+            f.store(f.binary("fadd" if value.is_float else "add", old, value), moved, mask, tag)
+
+        with ExitStack() as stack:
+            if not apart:
+                write(self.nest(stack, extents), None)
+                return
+            outer = self.nest(stack, extents[:-1])
+            self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
+
+
+def _depends_on_last(body: Body, number: int) -> bool:
+    """Whether a line's value changes along the last loop."""
+    line = body.lines[number]
+    places = [line.place.at, *([line.place.row] if line.place.row is not None else [])] if line.place else []
+    own = [*places, *([line.attributes["at"]] if line.op == "index" else [])]
+    return any(at[-1] for at in own) or any(_depends_on_last(body, argument) for argument in line.arguments)
+
+
+def collapsed(kernel: Kernel) -> Kernel:
+    """The same kernel with neighbouring loops as one wherever every place runs through both without a gap."""
+    if not isinstance(kernel.core, Reduction | None):
+        return kernel
+    kept = len(kernel.extents)
+    reduced = kernel.core.extents if kernel.core else ()
+    argmax = kernel.core is not None and kernel.core.op == "argmax"
+    loops = [*kernel.extents, *reduced]
+    for first in range(len(loops) - 2, -1, -1):
+        second = first + 1
+        if second == kept or (argmax and first >= kept):
+            continue
+        numbers = [at for body in kernel.bodies for at in body.affine]
+        if all(_seamless(at, first, loops[second]) for at in numbers):
+            loops[first : second + 1] = [loops[first] * loops[second]]
+            kernel = _without_loop(kernel, first, second < kept)
+            kept -= second < kept
+    core = replace(kernel.core, extents=tuple(loops[kept:])) if kernel.core else None
+    return replace(kernel, extents=tuple(loops[:kept]), core=core)
+
+
+def _seamless(at: Affine, first: int, extent: int) -> bool:
+    outer = at[1 + first] if 1 + first < len(at) else 0
+    inner = at[2 + first] if 2 + first < len(at) else 0
+    return outer == inner * extent
+
+
+def _without_loop(kernel: Kernel, first: int, in_body: bool) -> Kernel:
+    """Drops the coefficient of a loop that is now part of the next one."""
+    body = _shorter(kernel.body, first) if in_body else kernel.body
+    core = replace(kernel.core, body=_shorter(kernel.core.body, first)) if isinstance(kernel.core, Reduction) else None
+    return replace(kernel, body=body, core=core)
+
+
+def _shorter(body: Body, loop: int) -> Body:
+    def cut(at: Affine) -> Affine:
+        return (*at[: 1 + loop], *at[2 + loop :])
+
+    def moved(place: Place) -> Place:
+        return replace(place, at=cut(place.at), row=None if place.row is None else cut(place.row))
+
+    lines = [
+        replace(
+            line,
+            place=moved(line.place) if line.place else None,
+            attributes={**line.attributes, "at": cut(line.attributes["at"])} if line.op == "index" else line.attributes,
+        )
+        for line in body.lines
+    ]
+    return Body(lines, [Store(store.value, moved(store.place)) for store in body.stores])
+
+
+def _placed(line: Line) -> Place:
+    if line.place is None:
+        raise AssertionError(f"{line.op} without a place")
+    return line.place
+
+
+def _aligned(pointers: Value, element: str) -> str:
+    return f"{pointers.type} align {bytes_of(element)} {pointers.text}"
+
+
+def _short(element: str) -> str:
+    return {"float": "f32", "double": "f64"}.get(element, element)
+
+
+def _lowest(dtype: str) -> int:
+    return 0 if dtype in UNSIGNED else -(2 ** (8 * bytes_of(ELEMENTS[dtype]) - 1))
+
+
+def _highest(dtype: str) -> int:
+    bits = 8 * bytes_of(ELEMENTS[dtype])
+    return 2 ** (bits if dtype in UNSIGNED else bits - 1) - 1

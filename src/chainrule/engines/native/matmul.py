@@ -1,0 +1,312 @@
+"""Matrix products → register tiles: rows × vectors of accumulators, one pass over the inner extent, then the kernel's body.
+
+For each tile of the result, R rows by V vectors, the loop over k loads V vectors of the right matrix and R numbers of the left
+one, each spread over the lanes, and does R·V multiply-adds into registers; every entry of the result is so one chain over
+k = 0, 1, ... in order, whatever the tile, so that a row gives the same bits alone and in any batch. Then the body (bias,
+activation, update) is computed on the tile before it is written. A right matrix whose rows do not stand side by side, or which is
+large, is first packed, a panel of V vectors at a time, into scratch memory in the order in which it is read.
+
+Source of the scheme: K. Goto, R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+
+from chainrule.engines.native.builder import ELEMENTS, Value, bytes_of
+from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
+from chainrule.engines.native.loops import Emitter, Point
+
+LARGE = 64 * 1024
+"""Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
+UNROLLED = 128
+"""Multiply-adds of a tile up to which its loop over k is written out."""
+INLINE_LINES = 8
+"""Lines of a body up to which it is written once for each vector of the tile; a longer one is a loop over the tile's rows."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a product is cut: `swapped` where the lanes run along the rows, `along` where they run along k."""
+
+    lanes: int
+    rows: int
+    vectors: int
+    swapped: bool
+    along: bool
+    packed: bool
+    height: int
+    width: int
+
+    @property
+    def panels(self) -> int:
+        """How many panels of V vectors the width has."""
+        return -(-self.width // (self.vectors * self.lanes))
+
+    def __str__(self) -> str:
+        if self.along:
+            return f"dot products along vectors of {self.lanes}"
+        how = ", right matrix packed" if self.packed else ""
+        return f"tiles of {self.rows} × {self.vectors} vectors of {self.lanes}{', transposed' if self.swapped else ''}{how}"
+
+
+def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> Tiling:
+    """The tiling of a product on a machine with vectors of so many bytes and so many vector registers; by shape alone."""
+    m, n = kernel.extents[-2:]
+    size = bytes_of(ELEMENTS[core.dtype])
+    widest = vector_bytes // size
+    left_m, left_k = core.left.at[-3], core.left.at[-1]
+    right_n, right_k = core.right.at[-2], core.right.at[-1]
+    if n == 1 and left_k == 1 and right_k == 1 and core.inner > 1:
+        lanes = min(widest, 1 << (core.inner - 1).bit_length())
+        return Tiling(lanes, 1, 1, swapped=False, along=True, packed=False, height=m, width=n)
+    swapped = n == 1 and left_m == 1
+    height, width, step = (n, m, left_m) if swapped else (m, n, right_n)
+    lanes = min(widest, 1 << (width - 1).bit_length())
+    budget = 28 if registers >= 32 else 12
+    wide = -(-width // lanes)
+    vectors = wide if wide <= 2 else 2 if wide % 2 == 0 or wide > 4 else 3
+    most = min(budget // vectors, 16 if registers >= 32 else 8)
+    tiles = -(-height // most)
+    rows = -(-height // tiles)
+    ragged = width % lanes and vector_bytes < 64
+    large = core.inner * width * size > LARGE and height > 2 * rows
+    return Tiling(lanes, rows, vectors, swapped, along=False, packed=bool(step != 1 or ragged or large), height=height, width=width)
+
+
+def scratch_bytes(tiles: Tiling, core: Product) -> int:
+    """How much memory a panel takes."""
+    if not tiles.packed:
+        return 0
+    return core.inner * tiles.vectors * tiles.lanes * bytes_of(ELEMENTS[core.dtype])
+
+
+@dataclass
+class ProductWriter:
+    """Writes one product into a function."""
+
+    emitter: Emitter
+    kernel: Kernel
+    core: Product
+    tiles: Tiling
+    scratch: Value | None
+
+    @cached_property
+    def element(self) -> str:
+        """The LLVM type of a number."""
+        return ELEMENTS[self.core.dtype]
+
+    @property
+    def size(self) -> int:
+        """Bytes of a number."""
+        return bytes_of(self.element)
+
+    def write(self, first: tuple[Value, Value] | None = None) -> None:
+        """The whole product, or the part of it between limits of the outermost loop: batch, else panels, else tiles of rows."""
+        kernel, tiles, f = self.kernel, self.tiles, self.emitter.f
+        with ExitStack() as stack:
+            batch = self.emitter.nest(stack, kernel.extents[:-2], first)
+            limits = None if kernel.extents[:-2] else first
+            if not self.core.inner:
+                self._nothing(batch)
+            elif tiles.along:
+                index = stack.enter_context(f.loop(*(limits or (0, tiles.height)))).index
+                self._dot([*batch, index, f.index(0)])
+            else:
+                self._panels(batch, limits)
+
+    def _nothing(self, batch: list[Value]) -> None:
+        """A sum over no k at all is 0."""
+        m, n = self.kernel.extents[-2:]
+        f = self.emitter.f
+        with ExitStack() as stack:
+            inside = self.emitter.nest(stack, (m, n))
+            self.emitter.body(self.kernel.body, Point([*batch, *inside]), f.constant(self.element, 1, 0))
+
+    # ---- dot products
+
+    def _dot(self, indices: list[Value]) -> None:
+        """One entry: the sum along vectors of both, then over their lanes."""
+        f, lanes, inner = self.emitter.f, self.tiles.lanes, self.core.inner
+        zero = f.constant(self.element, lanes, 0)
+
+        def add(total: Value, k: Value, mask: Value | None) -> Value:
+            point = Point([*indices, k], len(indices), lanes, mask)
+            return f.fma(self.emitter.load(self.core.left, point), self.emitter.load(self.core.right, point), total)
+
+        total, full = zero, inner // lanes * lanes
+        if full:
+            with f.loop(0, full, lanes, [zero]) as loop:
+                loop.following = [add(loop.carried[0], loop.index, None)]
+            total = loop.results[0]
+        if full < inner:
+            total = add(total, f.index(full), self.emitter.mask(inner - full, lanes))
+        while total.lanes > 1:
+            half = total.lanes // 2
+            total = f.binary("fadd", f.part(total, range(half)), f.part(total, range(half, 2 * half)))
+        self.emitter.body(self.kernel.body, Point(indices), total)
+
+    # ---- panels and tiles
+
+    @cached_property
+    def cuts_panels(self) -> bool:
+        """Whether the outermost loop is over panels, not over tiles of rows."""
+        return self.tiles.panels >= 4 or (self.tiles.packed and self.tiles.panels > 1)
+
+    def _panels(self, batch: list[Value], limits: tuple[Value, Value] | None) -> None:
+        tiles, f = self.tiles, self.emitter.f
+        wide = tiles.vectors * tiles.lanes
+        full = tiles.width // wide
+        rows = None if self.cuts_panels else limits
+        if limits is not None and self.cuts_panels:
+            # A part of the panels; the ragged one at the end is a part of its own.
+            if full:
+                with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(*limits) as loop:
+                    self._panel(batch, f.binary("mul", loop.index, f.index(wide)), wide, None)
+            if tiles.width % wide:
+                with f.when(f.compare("sge", limits[0], f.index(full))):
+                    self._panel(batch, f.index(full * wide), tiles.width - full * wide, None)
+            return
+        if full:
+            with f.loop(0, full) as loop:
+                self._panel(batch, f.binary("mul", loop.index, f.index(wide)), wide, rows)
+        if tiles.width % wide:
+            self._panel(batch, f.index(full * wide), tiles.width - full * wide, rows)
+
+    def _panel(self, batch: list[Value], start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
+        """The columns start ... start + width − 1 of the result, tile by tile."""
+        tiles, f = self.tiles, self.emitter.f
+        vectors = -(-width // tiles.lanes)
+        packed = self._pack(batch, start, width, vectors) if tiles.packed else None
+        full = tiles.height // tiles.rows
+        rest = tiles.height - full * tiles.rows
+        if limits is None:
+            if full:
+                with f.loop(0, full) as loop:
+                    self._tile(batch, f.binary("mul", loop.index, f.index(tiles.rows)), tiles.rows, start, width, packed)
+            if rest:
+                self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
+            return
+        if full:
+            with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(*limits) as loop:
+                self._tile(batch, f.binary("mul", loop.index, f.index(tiles.rows)), tiles.rows, start, width, packed)
+        if rest:
+            with f.when(f.compare("sge", limits[0], f.index(full))):
+                self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
+
+    @property
+    def outer_turns(self) -> int:
+        """How many parts the outermost loop has: what threads can share."""
+        if self.kernel.extents[:-2]:
+            return self.kernel.extents[0]
+        if self.tiles.along:
+            return self.tiles.height
+        if self.cuts_panels:
+            return self.tiles.panels
+        return -(-self.tiles.height // self.tiles.rows)
+
+    def _mask(self, width: int, vector: int) -> Value | None:
+        left = width - vector * self.tiles.lanes
+        return None if left >= self.tiles.lanes else self.emitter.mask(left, self.tiles.lanes)
+
+    def _side(self, which: str) -> tuple[Place, int, int]:
+        """The operand that lies along the lanes ("wide") or is spread over them ("tall"): place, step of its loop, step of k."""
+        wide = self.core.left if self.tiles.swapped else self.core.right
+        place = wide if which == "wide" else (self.core.right if self.tiles.swapped else self.core.left)
+        loop = -3 if place is self.core.left else -2
+        return place, place.at[loop], place.at[-1]
+
+    def _start(self, place: Place, batch: list[Value]) -> Value:
+        """The address of the operand's first entry in this batch."""
+        f = self.emitter.f
+        at: Affine = place.at[: 1 + len(batch)]
+        return f.offset(self.emitter.memory.address(place.buffer), self.emitter.number(at, Point(batch)), self.size)
+
+    def _pack(self, batch: list[Value], start: Value, width: int, vectors: int) -> Value:
+        """Copies a panel into scratch, k after k, the lanes beyond its width as 0."""
+        f, lanes = self.emitter.f, self.tiles.lanes
+        if self.scratch is None:
+            raise AssertionError("a packed product without scratch memory")
+        place, step, step_k = self._side("wide")
+        base = f.offset(self._start(place, batch), start, step * self.size)
+        tag = self.emitter.memory.tag(place.buffer)
+        with f.loop(0, self.core.inner) as loop:
+            source = f.offset(base, loop.index, step_k * self.size)
+            target = f.offset(self.scratch, loop.index, vectors * lanes * self.size)
+            for vector in range(vectors):
+                mask = self._mask(width, vector)
+                moved = f.offset(source, f.index(vector * lanes * step), self.size)
+                if lanes == 1 or step == 1:
+                    numbers = f.load(self.element, lanes, moved, mask, tag)
+                else:
+                    steps = f.vector("i64", [lane * step for lane in range(lanes)])
+                    numbers = self.emitter.gather(self.element, moved, steps, self.size, mask, tag)
+                f.store(numbers, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
+        return self.scratch
+
+    def _tile(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
+        """rows × width entries of the result: accumulators over k, then the body."""
+        f, lanes = self.emitter.f, self.tiles.lanes
+        vectors = -(-width // lanes)
+        place, step, step_k = self._side("tall")
+        tall = f.offset(self._start(place, batch), row, step * self.size)
+        tall_tag = self.emitter.memory.tag(place.buffer)
+        masks = [None if packed is not None else self._mask(width, vector) for vector in range(vectors)]
+        wide_place, _, wide_k = self._side("wide")
+        wide_tag = self.emitter.memory.scratch_tag() if packed is not None else self.emitter.memory.tag(wide_place.buffer)
+        wide = packed if packed is not None else f.offset(self._start(wide_place, batch), start, self.size)
+        wide_step = vectors * lanes if packed is not None else wide_k
+
+        def multiply_add(totals: list[Value], k: Value) -> list[Value]:
+            source = f.offset(wide, k, wide_step * self.size)
+            column = f.offset(tall, k, step_k * self.size)
+            right = [
+                f.load(self.element, lanes, f.offset(source, f.index(v * lanes), self.size), masks[v], wide_tag)
+                for v in range(vectors)
+            ]
+            following: list[Value] = []
+            for r in range(rows):
+                number = f.load(self.element, 1, f.offset(column, f.index(r * step), self.size), None, tall_tag)
+                spread = f.splat(number, lanes)
+                following += [f.fma(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
+            return following
+
+        totals = [f.constant(self.element, lanes, 0)] * (rows * vectors)
+        if rows * vectors * self.core.inner <= UNROLLED:
+            for k in range(self.core.inner):
+                totals = multiply_add(totals, f.index(k))
+        else:
+            with f.loop(0, self.core.inner, 1, totals) as loop:
+                loop.following = multiply_add(list(loop.carried), loop.index)
+            totals = list(loop.results)
+        self._finish(batch, row, rows, start, width, totals)
+
+    def _finish(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, totals: list[Value]) -> None:
+        """The body on each vector of the tile."""
+        f, lanes = self.emitter.f, self.tiles.lanes
+        vectors = len(totals) // rows
+        if len(self.kernel.body.lines) <= INLINE_LINES or rows == 1:
+            for r in range(rows):
+                for v in range(vectors):
+                    self._body(batch, f.binary("add", row, f.index(r)), start, v, width, totals[r * vectors + v])
+            return
+        kind = f"[{len(totals)} x {totals[0].type}]"
+        kept = f.stack_memory(kind)
+        for number, total in enumerate(totals):
+            f.store(total, f.offset(kept, f.index(number * lanes), self.size))
+        with f.loop(0, rows) as loop:
+            for v in range(vectors):
+                at = f.binary("add", f.binary("mul", loop.index, f.index(vectors * lanes)), f.index(v * lanes))
+                total = f.load(self.element, lanes, f.offset(kept, at, self.size))
+                self._body(batch, f.binary("add", row, loop.index), start, v, width, total)
+
+    def _body(self, batch: list[Value], row: Value, start: Value, vector: int, width: int, total: Value) -> None:
+        f, lanes = self.emitter.f, self.tiles.lanes
+        column = f.binary("add", start, f.index(vector * lanes))
+        inside = [column, row] if self.tiles.swapped else [row, column]
+        lane_loop = len(batch) + (0 if self.tiles.swapped else 1)
+        point = Point([*batch, *inside], lane_loop if lanes > 1 else -1, lanes, self._mask(width, vector))
+        self.emitter.body(self.kernel.body, point, total)
+

@@ -1,0 +1,311 @@
+"""The module of a loop: for each batch size a step, made of kernels, and around them the loop over steps, all as LLVM text.
+
+    step_32(context, step, position)                 one step: its kernels, one after the other
+    kernel_32_1(context, step, position, worker, task)  a part of a kernel that is worth sharing between threads
+    run(context, team, steps)                        the loop over steps
+    work(context, team, worker)                      what a helping thread does until the loop ends
+
+The context is a table of pointers: slot 0 the arena, 1 the constants, 2 the order, 3 the sizes, 4 a flag for positions outside their
+axes; then one for each state leaf, table, scalar, record and stacked output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+
+from chainrule.engines.engine import Loop
+from chainrule.engines.native.buffers import ALIGNMENT, Plan, plan_buffers
+from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.kernels import Buffer, Product, Reduction, Scatter
+from chainrule.engines.native.loops import Emitter, collapsed
+from chainrule.engines.native.matmul import ProductWriter, Tiling, scratch_bytes, tiling
+from chainrule.engines.native.schedule import Schedule, schedule
+from chainrule.engines.native.team import Team
+from chainrule.graph import Graph
+
+ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
+SHARED_WORK = 4_000_000
+"""Operations from which on a kernel is shared between threads: some ten microseconds, where handing over takes one or two."""
+PARTS = 32
+"""Into how many parts at most a shared kernel is cut; fixed, so that no result depends on the number of threads."""
+PREFETCHED = 256
+"""Bytes of a table's row from which on the next step's rows are asked for while this step computes."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the module must know of the processor."""
+
+    vector_bytes: int
+    registers: int
+    triple: str
+
+
+@dataclass
+class Step:
+    """One batch size: its kernels, buffers, and how its products are cut."""
+
+    size: int
+    graph: Graph
+    schedule: Schedule
+    plan: Plan
+    tilings: dict[int, Tiling] = field(default_factory=dict[int, Tiling])
+    scratch: int = 0
+
+    @property
+    def shared(self) -> list[int]:
+        """The numbers of the kernels that threads share."""
+        return [number for number, kernel in enumerate(self.schedule.kernels) if kernel.work >= SHARED_WORK]
+
+
+class Tags:
+    """Names for memory that LLVM may take to be apart: `!tbaa` nodes, one to each key."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+
+    def __call__(self, key: object) -> str:
+        """The tag of a load or store."""
+        return f", !tbaa !{2 * self._numbers.setdefault(key, len(self._numbers)) + 2}"
+
+    def __str__(self) -> str:
+        lines = ['!0 = !{!"chainrule"}']
+        for number in self._numbers.values():
+            lines.append(f'!{2 * number + 1} = !{{!"memory {number}", !0, i64 0}}')
+            lines.append(f"!{2 * number + 2} = !{{!{2 * number + 1}, !{2 * number + 1}, i64 0}}")
+        return "\n".join(lines)
+
+
+@dataclass
+class _StepMemory:
+    """Where the buffers of one step lie, as addresses made from the context."""
+
+    module: Module
+    step: Step
+    f: Function
+    context: Value
+    number: Value
+    position: Value
+    worker: Value | None
+
+    def slot(self, slot: int) -> Value:
+        """A pointer from the context."""
+        place = self.f.offset(self.context, self.f.index(slot), 8)
+        return self.f.emit("ptr", 1, f"load ptr, {place}, align 8{self.module.tags('context')}")
+
+    def address(self, buffer: Buffer) -> Value:
+        """See `Memory`."""
+        f = self.f
+        if buffer.kind == "arena":
+            return f.offset(self.slot(ARENA), f.index(buffer.offset))
+        if buffer.kind == "constant":
+            return f.offset(self.slot(CONSTANTS), f.index(buffer.offset))
+        base = self.slot(self.module.slots[buffer.kind, buffer.name])
+        match buffer.kind:
+            case "scalar":
+                return f.offset(base, self.number, 8)
+            case "record":
+                return f.offset(base, self.number, buffer.nbytes)
+            case "stacked":
+                return f.offset(base, self.position, buffer.nbytes // self.step.size)
+            case _:
+                return base
+
+    def tag(self, buffer: Buffer) -> str:
+        """See `Memory`."""
+        if buffer.kind == "arena":
+            return self.module.tags((self.step.size, self.step.plan.region(buffer)))
+        return self.module.tags((buffer.kind, buffer.name))
+
+    def scratch_tag(self) -> str:
+        """See `Memory`."""
+        return self.module.tags("scratch")
+
+    def scratch(self) -> Value:
+        """This worker's scratch memory."""
+        start = self.f.offset(self.slot(ARENA), self.f.index(self.module.arena_bytes))
+        return start if self.worker is None else self.f.offset(start, self.worker, self.module.scratch_bytes)
+
+    def order(self) -> Value:
+        """See `Memory`."""
+        return self.f.offset(self.slot(ORDER), self.position, 8)
+
+    def report_position(self, f: Function, wrong: Value) -> None:
+        """See `Memory`."""
+        with f.when(wrong):
+            f.store(f.index(1), self.slot(WRONG))
+
+
+class Module:
+    """A loop as schedule, buffers and LLVM text; each is made when first asked for."""
+
+    def __init__(self, graphs: Mapping[int, Graph], loop: Loop, machine: Machine, *, guarded: bool = False) -> None:
+        self.loop, self.machine, self.guarded = loop, machine, guarded
+        self.tags = Tags()
+        self.steps: dict[int, Step] = {}
+        constants = 0
+        for size, graph in graphs.items():
+            found = schedule(graph, loop)
+            found.kernels = [collapsed(kernel) for kernel in found.kernels]
+            step = Step(size, graph, found, plan_buffers(found.kernels, guarded=guarded, constants_from=constants))
+            constants += step.plan.constant_bytes
+            for number, kernel in enumerate(found.kernels):
+                if isinstance(kernel.core, Product):
+                    tiles = tiling(kernel, kernel.core, machine.vector_bytes, machine.registers)
+                    step.tilings[number] = tiles
+                    step.scratch = max(step.scratch, scratch_bytes(tiles, kernel.core))
+            self.steps[size] = step
+        self.constant_bytes = constants
+        self.arena_bytes = -(-max((s.plan.arena_bytes for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
+        self.scratch_bytes = -(-max((s.scratch for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
+        self.slots = self._slots()
+
+    def _slots(self) -> dict[tuple[str, str], int]:
+        keys: dict[tuple[str, str], None] = {}
+        for step in self.steps.values():
+            for buffer in step.schedule.buffers:
+                if buffer.kind not in {"arena", "constant"}:
+                    keys[buffer.kind, buffer.name] = None
+        return {key: FIRST + number for number, key in enumerate(keys)}
+
+    @property
+    def is_shared_code(self) -> bool:
+        """Whether the text has functions for helping threads."""
+        return any(self._turns(step, place) > 1 for step in self.steps.values() for place in step.shared)
+
+    # ---- text
+
+    @cached_property
+    def text(self) -> str:
+        """The module as LLVM text."""
+        functions: list[Function] = []
+        calls: list[tuple[str, int]] = []
+        for step in self.steps.values():
+            functions += self._step(step, calls)
+        team = Team(self.tags, self.machine.triple, [name for name, _ in calls])
+        functions += [*team.functions(), self._run()]
+        declared = sorted({line for function in functions for line in function.declarations})
+        defined = {f"@{function.name}(" for function in functions}
+        declared = [line for line in declared if not any(name in line for name in defined)]
+        return "\n\n".join([*map(str, functions), "\n".join(declared), str(self.tags)]) + "\n"
+
+    def _step(self, step: Step, calls: list[tuple[str, int]]) -> list[Function]:
+        arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
+        f = Function(f"step_{step.size}", arguments, attributes='"hoist"')
+        f.linkage = "internal "
+        context, number, position, team = f.arguments
+        parts: list[Function] = []
+        memory = _StepMemory(self, step, f, context, number, position, None)
+        self._prefetch(step, memory)
+        for place, kernel in enumerate(step.schedule.kernels):
+            f.comment(f"kernel {place}: {kernel.label}")
+            turns = self._turns(step, place)
+            if place in step.shared and turns > 1:
+                part, tasks = self._part(step, place, turns)
+                parts.append(part)
+                calls.append((part.name, tasks))
+                f.call("share", "void", 1, context, number, position, team, f.index(len(calls) - 1), f.index(tasks))
+            else:
+                self._kernel(step, place, memory, None)
+        return [*parts, f]
+
+    def _prefetch(self, step: Step, memory: _StepMemory) -> None:
+        """Asks for the rows that the step after this one will read, so that they are there when it begins."""
+        f = memory.f
+        tables = {b.name: b for b in step.schedule.buffers if b.kind == "rows"}
+        for buffer in tables.values():
+            row_bytes = prod(buffer.type.shape[1:]) * bytes_of(ELEMENTS[buffer.type.dtype])
+            if row_bytes < PREFETCHED:
+                continue
+            base, order = memory.address(buffer), memory.order()
+            with f.loop(0, step.size) as loop:
+                # The order has a margin of one largest batch behind its end.
+                row = f.load("i64", 1, f.offset(order, f.binary("add", loop.index, f.index(step.size)), 8))
+                start = f.offset(base, row, row_bytes)
+                f.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+                with f.loop(0, row_bytes, ALIGNMENT) as line:
+                    f.perform(f"call void @llvm.prefetch.p0({f.offset(start, line.index)}, i32 0, i32 2, i32 1)")
+
+    def _turns(self, step: Step, place: int) -> int:
+        """How many turns the outermost loop of a kernel has that could be shared."""
+        kernel = step.schedule.kernels[place]
+        if isinstance(kernel.core, Product):
+            return self._product(Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes), step, place, None).outer_turns
+        if isinstance(kernel.core, Scatter):
+            return 1
+        if isinstance(kernel.core, Reduction) and not kernel.core.along:
+            return kernel.extents[0] if len(kernel.extents) > 1 else 1
+        if isinstance(kernel.core, Reduction):
+            return kernel.extents[0] if kernel.extents else 1
+        return kernel.extents[0] if len(kernel.extents) > 1 else 1
+
+    def _part(self, step: Step, place: int, turns: int) -> tuple[Function, int]:
+        """A function that does one part of a kernel, and how many parts there are."""
+        names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
+        f = Function(f"kernel_{step.size}_{place}", names, attributes='"hoist"')
+        f.linkage = "internal "
+        context, number, position, worker, task = f.arguments
+        each = -(-turns // PARTS)
+        tasks = -(-turns // each)
+        memory = _StepMemory(self, step, f, context, number, position, worker)
+        start = f.binary("mul", task, f.index(each))
+        end = f.intrinsic("smin", f.binary("add", start, f.index(each)), f.index(turns))
+        self._kernel(step, place, memory, (start, end))
+        return f, tasks
+
+    def _product(self, emitter: Emitter, step: Step, place: int, scratch: Value | None) -> ProductWriter:
+        kernel = step.schedule.kernels[place]
+        if not isinstance(kernel.core, Product):
+            raise AssertionError("not a product")
+        return ProductWriter(emitter, kernel, kernel.core, step.tilings[place], scratch)
+
+    def _kernel(self, step: Step, place: int, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
+        kernel = step.schedule.kernels[place]
+        emitter = Emitter(memory.f, memory, self.machine.vector_bytes)
+        match kernel.core:
+            case Product():
+                scratch = memory.scratch() if step.tilings[place].packed else None
+                self._product(emitter, step, place, scratch).write(first)
+            case Reduction():
+                emitter.reduction(kernel, kernel.core, first)
+            case Scatter():
+                emitter.scatter(kernel, kernel.core)
+            case _:
+                emitter.map(kernel, first)
+
+    def _run(self) -> Function:
+        """The loop over the steps; each takes its batch size from the table of sizes."""
+        f = Function("run", [("ptr", "context"), ("ptr", "team"), ("i64", "steps")])
+        context, team, steps = f.arguments
+        sizes = f.emit("ptr", 1, f"load ptr, {f.offset(context, f.index(SIZES), 8)}, align 8")
+        with f.when(f.compare("sgt", steps, f.index(0))), f.loop(0, steps, 1, [f.index(0)]) as loop:
+            size = f.load("i64", 1, f.offset(sizes, loop.index, 8))
+            for own in self.steps:
+                with f.when(f.compare("eq", size, f.index(own))):
+                    f.call(f"step_{own}", "void", 1, context, loop.index, loop.carried[0], team)
+            loop.following = [f.binary("add", loop.carried[0], size)]
+        f.call("dismiss", "void", 1, team)
+        return f
+
+
+class _Nowhere:
+    """A memory for asking how a product is cut, where nothing is written."""
+
+    def address(self, buffer: Buffer) -> Value:
+        raise AssertionError("nothing lies here")
+
+    def tag(self, buffer: Buffer) -> str:
+        return ""
+
+    def scratch_tag(self) -> str:
+        return ""
+
+    def order(self) -> Value:
+        raise AssertionError("nothing lies here")
+
+    def report_position(self, f: Function, wrong: Value) -> None:
+        raise AssertionError("nothing lies here")
+
