@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph, conform
@@ -40,6 +40,10 @@ class Loop:
                     expected="each leaf among rows, state or scalars, and each record among the outputs",
                     remedy="name them in the Loop",
                 )
+
+
+RowFunction: TypeAlias = "Callable[[Array, Array], Array]"
+"""Rows, one behind the other in memory, and the batch sizes that they are cut into → rows of the output. It checks nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,15 @@ class LoopProgram(Protocol):
         ...
 
 
+    def over(self, tables: Mapping[str, Array]) -> LoopProgram:
+        """The same program over other tables, of the same dtypes and row shapes."""
+        ...
+
+    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+        """The way from rows of a leaf to those of a stacked output, at the first replica of a state, without going through tables."""
+        ...
+
+
 class Engine(Protocol):
     """Runs graphs. All engines give the numbers of the reference engine, within stated tolerances."""
 
@@ -114,6 +127,6 @@ class Engine(Protocol):
         """A program for many steps; `tables` maps names to arrays whose first axis is the rows."""
         ...
 
-    def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
-        """`ops.epoch_order`, as fast as the engine can."""
+    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
+        """`ops.epoch_order` of several epochs, as fast as the engine can: (epochs, count)."""
         ...

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines.engine import Loop, Results, check_run
+from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.kernels import VIEWS, Call, kernel
 from chainrule.graph import CONSTANT, Array, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order
@@ -129,6 +129,20 @@ class ReferenceLoop:
                     state[name][replica] = array
         return Results(records, stacked)
 
+    def over(self, tables: Mapping[str, Array]) -> ReferenceLoop:
+        """See `LoopProgram.over`."""
+        return ReferenceLoop(self.loop, tables, self.replicas)
+
+    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+        """See `LoopProgram.mapping`."""
+        first = {name: array[:1] for name, array in state.items()}
+
+        def function(rows: Array, sizes: Array) -> Array:
+            program = ReferenceLoop(self.loop, {self.loop.rows[leaf]: rows}, 1)
+            return program.run(first, np.arange(len(rows))[None], sizes, {}).stacked[output][0]
+
+        return function
+
     def _load(self, state: Mapping[str, Array], replica: int) -> None:
         if len(self.state) == replica:
             self.state.append({name: np.empty_like(state[name][replica]) for name in self.loop.state})
@@ -182,6 +196,6 @@ class ReferenceEngine:
         """A program for many steps."""
         return ReferenceLoop(loop, tables, replicas)
 
-    def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
-        """The order of the examples in an epoch; see `ops.epoch_order`."""
-        return epoch_order(seed, epoch, count)
+    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
+        """The order of the examples in each epoch; see `ops.epoch_order`."""
+        return np.stack([epoch_order(seed, epoch, count) for epoch in epochs])

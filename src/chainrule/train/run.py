@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
 from chainrule.ops import sigmoid
-from chainrule.train.evaluation import BATCH, Scores, batch_sizes, decide
+from chainrule.train.evaluation import Scores, decide
 from chainrule.train.history import History
+from chainrule.train.prediction import Predictor, Programs, as_inputs
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Trainer
@@ -164,16 +166,19 @@ class Run:
 
     def predict(self, x: Any, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
-        x = self._as_inputs(x)
-        sizes = batch_sizes(len(x), min(BATCH, max(len(x), 1)))
-        loop = self.task.prediction_loop(set(sizes.tolist()) or {1}, x.dtype.name)
-        program = self.trainer.engine.compile_loop(loop, {"x": x}, self.settings.replicas)
-        order = np.tile(np.arange(len(x)), (self.settings.replicas, 1))
-        outputs = program.run(self.trainer.state, order, sizes, {}).stacked["output"]
-        if replica is None:
-            return outputs
+        if replica is not None:
+            self._require_replica(replica)
+        outputs = self._programs.predict(as_inputs(self.signature, x), self.trainer.state)
+        return outputs if replica is None else outputs[replica]
+
+    def predictor(self, replica: int = 0) -> Predictor:
+        """A function from inputs to outputs at the present weights, ready to be called often: microseconds for one example."""
         self._require_replica(replica)
-        return outputs[replica]
+        return Predictor(self._programs, self.trainer.state, replica)
+
+    @cached_property
+    def _programs(self) -> Programs:
+        return Programs(self.task, self.trainer.engine, self.settings.replicas)
 
     def probabilities(self, x: Any, replica: int = 0) -> Array:
         """The probability of each class for inputs x: (n, classes).
@@ -203,22 +208,6 @@ class Run:
         if columns is None:
             raise DataError("this network was not trained on a table", expected="inputs as an array", remedy="use predict(x)")
         return columns.encode(table if isinstance(table, Table) else as_table(table))
-
-    def _as_inputs(self, x: Any) -> Array:
-        dtype, shape = np.dtype(self.signature.input_dtype), self.signature.input_shape
-        array = np.asarray(x)
-        if array.dtype.kind not in "fiub":
-            raise DataError(
-                f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
-            )
-        if array.shape[1:] != shape or not array.ndim:
-            raise ShapeError(
-                f"inputs of shape {array.shape}",
-                expected=f"(n, {', '.join(map(str, shape))})",
-                remedy="for a single example write x[None]" if array.shape == shape else "reshape the array",
-            )
-        # The units must be those of training: bytes stay bytes, everything else is taken as the training data's float.
-        return array.astype(dtype if dtype.kind == "f" or array.dtype == dtype else np.float64, copy=False)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:

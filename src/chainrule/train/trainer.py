@@ -86,7 +86,7 @@ class Trainer:
         self.stopped = ""
         self.watch = Watch(settings.early_stopping, settings.replicas) if settings.early_stopping else None
         self._evaluators: dict[str, Evaluator] = {}
-        self._orders: dict[int, Array] = {}
+        self._orders: tuple[range, Array] | None = None
         self._piece = 8
         self._pause: int = 0
         self._saved_at = time.monotonic()
@@ -237,19 +237,27 @@ class Trainer:
 
     def _rows(self, first: int, last: int) -> Array:
         """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
-        pieces: list[Array] = []
-        for epoch in range(first // self.steps_per_epoch, -(-last // self.steps_per_epoch)):
-            if epoch not in self._orders:
-                self._orders = {epoch: np.stack([self._permutation(seed, epoch) for seed in self.seeds])}
-            begin = (first - epoch * self.steps_per_epoch) * self.settings.batch_size
-            end = (last - epoch * self.steps_per_epoch) * self.settings.batch_size
-            pieces.append(self._orders[epoch][:, max(begin, 0) : end])
-        return np.concatenate(pieces, axis=1)
+        epochs = range(first // self.steps_per_epoch, -(-last // self.steps_per_epoch))
+        begin = (first - epochs.start * self.steps_per_epoch) * self.settings.batch_size
+        # The last batch of each epoch may be shorter, so the end of a whole epoch is found by counting epochs.
+        whole, rest = divmod(last - epochs.start * self.steps_per_epoch, self.steps_per_epoch)
+        end = whole * self.count + rest * self.settings.batch_size
+        return self._orders_of(epochs)[:, begin:end]
 
-    def _permutation(self, seed: int, epoch: int) -> Array:
+    def _orders_of(self, epochs: range) -> Array:
+        """The order of the examples in each of these epochs, one behind the other, for each replica: (replicas, epochs · count)."""
+        if self._orders is None or self._orders[0] != epochs:
+            found = np.stack([self._permutations(seed, epochs).reshape(-1) for seed in self.seeds])
+            self._orders = (epochs, found)
+        return self._orders[1]
+
+    def _permutations(self, seed: int, epochs: range) -> Array:
         if self._order is None:
-            return self.engine.epoch_order(seed, epoch, self.count)
-        order = np.asarray(self._order(seed, epoch, self.count), dtype=np.int64)
+            return self.engine.epoch_orders(seed, epochs, self.count)
+        return np.stack([self._given_order(self._order, seed, epoch) for epoch in epochs])
+
+    def _given_order(self, given: Order, seed: int, epoch: int) -> Array:
+        order = np.asarray(given(seed, epoch, self.count), dtype=np.int64)
         if order.shape != (self.count,) or not np.array_equal(np.sort(order), np.arange(self.count)):
             raise OptionError(
                 f"the order given for epoch {epoch} is no permutation: shape {order.shape}",

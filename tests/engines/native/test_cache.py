@@ -314,7 +314,7 @@ import sys
 from pathlib import Path
 from chainrule.engines.native.cache import Cache, key_of
 cache = Cache(Path(sys.argv[1]), limit=60_000)
-for turn in range(40):
+for turn in range(25):
     for name in "abcdefgh":
         key = key_of(name)
         found = cache.get(key)

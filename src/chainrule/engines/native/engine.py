@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
-from chainrule.engines.engine import Loop, Results, check_run
+from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.machine import MachineCode, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
 from chainrule.engines.native.pool import default_threads, help_with, run_all
-from chainrule.engines.native.shuffle import epoch_order
+from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import PositionError
 from chainrule.graph import Array, Graph, evaluate, run_passes
 from chainrule.ops import PASSES
 
+PIECES, STEPS_AT_LEAST = 32, 4
+"""Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
@@ -43,12 +45,18 @@ def address(array: Array) -> int:
     return array.__array_interface__["data"][0]
 
 
+@lru_cache(maxsize=64)
+def _compiled(text: str) -> MachineCode:
+    """The text as code; what this process has compiled a moment ago is not compiled again."""
+    return compile_module(text, host(), default_cache())
+
+
 class Code:
     """A module as functions that can be called, with its constants in memory."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.machine_code: MachineCode = compile_module(module.text, host(), default_cache())
+        self.machine_code: MachineCode = _compiled(module.text)
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         self.constants = aligned(max(module.constant_bytes, 1))
@@ -73,92 +81,161 @@ class NativeLoop:
         graphs = [step.graph for step in self.code.module.steps.values()]
         self._types = {name: node.type for graph in graphs for name, node in graph.leaves.items()}
         self._outputs = next(iter(self.loop.graphs.values())).outputs
-        self.tables = {
-            name: np.ascontiguousarray(self.tables[table], self._types[name].dtype)
-            for name, table in self.loop.rows.items()
-            if name in self._types
+        # A new value may be carried out of the loop though no step reads the old one: gradients, for instance.
+        self._types |= {name: node.type for name, node in self._outputs.items() if name in self.loop.state}
+        self._rows = {
+            leaf: np.ascontiguousarray(self.tables[table], self._types[leaf].dtype)
+            for leaf, table in self.loop.rows.items()
+            if leaf in self._types and table in self.tables
         }
-        self.margin = max(self.loop.graphs, default=0)
+
+    # ---- threads and memory
+
+    @cached_property
+    def is_independent(self) -> bool:
+        """Whether no step depends on one before it: evaluation and prediction."""
+        return not self._outputs.keys() & set(self.loop.state)
 
     @cached_property
     def lanes(self) -> int:
-        """How many replicas run at once."""
-        return min(self.replicas, self.threads)
+        """How many threads run steps at once: of different replicas, or independent ones."""
+        return self.threads if self.is_independent else min(self.replicas, self.threads)
 
     @cached_property
     def helpers(self) -> int:
         """How many threads help inside a step."""
-        return self.threads // max(self.lanes, 1) - 1 if self.code.work is not None else 0
+        return self.threads // self.lanes - 1 if self.code.work is not None else 0
 
     @cached_property
-    def arenas(self) -> list[Array]:
+    def _arenas(self) -> list[Array]:
         """Memory for each replica that runs at the same time; kept between runs."""
         module = self.code.module
         return [aligned(module.arena_bytes + module.scratch_bytes * (1 + self.helpers) + 64) for _ in range(self.lanes)]
 
+    # ---- running
+
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars)
-        total = order.shape[1]
-        steps = len(sizes)
-        padded = np.zeros((self.replicas, total + self.margin), np.int64)
-        padded[:, :total] = order
-        sizes = np.ascontiguousarray(sizes, np.int64)
-        given = {name: np.ascontiguousarray(scalars[name], np.float64) for name in self.loop.scalars}
-        outputs = self._outputs
-        records = {n: np.empty((self.replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in self.loop.records}
-        stacked = {n: np.empty((self.replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in self.loop.stacked}
-        contexts = [self._context(r, state, padded, sizes, given, records, stacked) for r in range(self.replicas)]
-        run_all(lambda worker, replica: self._run_one(contexts[replica], worker, steps), self.replicas, self.lanes)
-        for context in contexts:
-            context.write_back()
-        if any(context.wrong[0] for context in contexts):
+        check_run(self.loop, self._rows, self.replicas, state, order, sizes, scalars)
+        memory = _Memory(self, state, order, sizes, scalars)
+        pieces = self._pieces(sizes)
+        jobs = [(replica, piece) for replica in range(self.replicas) for piece in pieces]
+        contexts = [memory.context(replica, *piece[:2]) for replica, piece in jobs]
+        run_all(lambda worker, job: self._run_one(contexts[job], worker, jobs[job][1][2]), len(jobs), self.lanes)
+        memory.write_back()
+        if memory.wrong[0]:
             raise PositionError(
                 "a position in the data reaches outside the axis that it is read from",
                 expected="positions 0 ... n − 1",
                 remedy='check the labels and indices; engine="reference" names the numbers',
             )
-        return Results(records, stacked)
+        return Results(memory.records, memory.stacked)
 
-    def _run_one(self, context: _Context, worker: int, steps: int) -> None:
-        arena = self.arenas[worker]
+    def _pieces(self, sizes: Array) -> list[tuple[int, int, int]]:
+        """Runs of steps that may go to different threads: first step, first row, number of steps."""
+        steps = len(sizes)
+        each = max(STEPS_AT_LEAST, -(-steps // PIECES)) if self.is_independent else max(steps, 1)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        return [(first, starts[first], min(each, steps - first)) for first in range(0, max(steps, 1), each)]
+
+    def _run_one(self, context: Context, worker: int, steps: int) -> None:
+        arena = self._arenas[worker]
         context.slots[ARENA] = address(arena)
-        team = np.zeros(TEAM_BYTES // 8 + 8, np.int64)
-        team_start = address(team) + -address(team) % 64
+        team = aligned(TEAM_BYTES).view(np.int64)
+        team[:] = 0
+        start = address(team)
         if self.helpers and self.code.work is not None:
-            team[(team_start - address(team) + HELPERS) // 8] = self.helpers
+            team[HELPERS // 8] = self.helpers
             work, keep = self.code.work, (context, team, arena, self)
-            help_with([lambda n=n: _assist(work, context.start, team_start, n, keep) for n in range(1, self.helpers + 1)])
-        self.code.run(context.start, team_start, steps)
+            help_with([lambda n=n: _assist(work, context.start, start, n, keep) for n in range(1, self.helpers + 1)])
+        self.code.run(context.start, start, steps)
 
-    def _context(
-        self,
-        replica: int,
-        state: Mapping[str, Array],
-        order: Array,
-        sizes: Array,
-        scalars: Mapping[str, Array],
-        records: Mapping[str, Array],
-        stacked: Mapping[str, Array],
-    ) -> _Context:
-        slots = np.zeros(FIRST + len(self.code.module.slots), np.uintp)
-        context = _Context(slots, np.zeros(1, np.int64), [order, sizes, scalars, records, stacked, self.code])
-        slots[CONSTANTS], slots[ORDER], slots[SIZES] = address(self.code.constants), address(order[replica]), address(sizes)
-        slots[WRONG] = address(context.wrong)
-        for (kind, name), slot in self.code.module.slots.items():
+    def over(self, tables: Mapping[str, Array]) -> NativeLoop:
+        """See `LoopProgram.over`."""
+        return replace(self, tables=tables)
+
+    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+        """See `LoopProgram.mapping`."""
+        type_of, slots = self._outputs[output].type, self.code.module.slots
+        largest = max(self.loop.graphs)
+        order = np.arange(2 * largest, dtype=np.int64)[None]
+        blank = {leaf: np.zeros((1, *self._types[leaf].shape[1:]), self._types[leaf].dtype)}
+        single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
+        memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
+        context = memory.context(0, 0, 0)
+        arena, team = self._arenas[0], aligned(TEAM_BYTES).view(np.int64)
+        team[:] = 0
+        context.slots[ARENA], team_start = address(arena), address(team)
+        rows_slot, output_slot = slots["rows", leaf], slots["stacked", output]
+        row_shape, dtype, run, start, table = type_of.shape[1:], type_of.dtype, self.code.run, context.start, context.slots
+
+        def function(rows: Array, sizes: Array, keep: object = (memory, context, arena, team)) -> Array:
+            count = len(rows)
+            if count > largest:
+                many = single.over({self.loop.rows[leaf]: rows})
+                return many.run(memory.state, np.arange(count)[None], sizes, {}).stacked[output][0]
+            found = np.empty((count, *row_shape), dtype)
+            table[rows_slot] = rows.__array_interface__["data"][0]
+            table[output_slot] = found.__array_interface__["data"][0]
+            table[SIZES] = sizes.__array_interface__["data"][0]
+            run(start, team_start, len(sizes))
+            return found
+
+        return function
+
+
+class _Memory:
+    """All arrays of one run: what was given, as it can be used, and what will be filled."""
+
+    def __init__(
+        self, program: NativeLoop, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]
+    ) -> None:
+        self.program, self.state = program, state
+        steps, replicas, total = len(sizes), program.replicas, order.shape[1]
+        # Steps ask for the next one's rows before they come: behind the end the order has a margin of one batch.
+        self.order = np.zeros((replicas, total + max(program.loop.graphs)), np.int64)
+        self.order[:, :total] = order
+        self.sizes = np.ascontiguousarray(sizes, np.int64)
+        self.scalars = {name: np.ascontiguousarray(scalars[name], np.float64) for name in program.loop.scalars}
+        outputs = program._outputs
+        self.records = {n: np.empty((replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in program.loop.records}
+        self.stacked = {n: np.empty((replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in program.loop.stacked}
+        self.wrong = np.zeros(1, np.int64)
+        self._usable = {name: _usable(state[name], kind.dtype) for name, kind in program._types.items() if name in state}
+
+    def context(self, replica: int, step: int, row: int) -> Context:
+        """The pointers for steps from this one on."""
+        module = self.program.code.module
+        context = Context(np.zeros(FIRST + len(module.slots), np.uintp), self)
+        slots = context.slots
+        slots[CONSTANTS], slots[WRONG] = address(self.program.code.constants), address(self.wrong)
+        slots[ORDER], slots[SIZES] = address(self.order[replica, row:]), address(self.sizes[step:])
+        for (kind, name), slot in module.slots.items():
             match kind:
                 case "rows":
-                    found = self.tables[name]
+                    found = self.program._rows[name]
                 case "scalar":
-                    found = scalars[name]
+                    found = self.scalars[name][step:]
                 case "record":
-                    found = records[name][replica]
+                    found = self.records[name][replica, step:]
                 case "stacked":
-                    found = stacked[name][replica]
+                    found = self.stacked[name][replica, row:]
                 case _:
-                    found = context.borrow(state[name][replica, ...], self._types[name].dtype)
+                    found = self._usable[name][replica, ...]
             slots[slot] = address(found)
         return context
+
+    def write_back(self) -> None:
+        """Brings what was computed in copies home."""
+        for name, array in self._usable.items():
+            if array is not self.state[name]:
+                self.state[name][...] = array
+
+
+def _usable(array: Array, dtype: str) -> Array:
+    """The array itself, if it lies as the code expects it, else a copy that does."""
+    fits = array.dtype == dtype and array.flags.c_contiguous and array.dtype.isnative
+    return array if fits else np.array(array, dtype, order="C")
 
 
 def _assist(work: Any, context: int, team: int, worker: int, keep: object) -> None:
@@ -166,30 +243,12 @@ def _assist(work: Any, context: int, team: int, worker: int, keep: object) -> No
     work(context, team, worker)
 
 
-@dataclass
-class _Context:
-    """The pointers of one replica's run, and what must live as long as they do."""
+class Context:
+    """The table of pointers that a run of the code gets; `keep` is the memory that they point to."""
 
-    slots: Array
-    wrong: Array
-    keep: list[object]
-
-    def __post_init__(self) -> None:
-        self.start = address(self.slots)
-        self._borrowed: list[tuple[Array, Array]] = []
-
-    def borrow(self, array: Array, dtype: str) -> Array:
-        """The array itself, or where it cannot be used as it lies, a copy that is written back."""
-        usable = np.ascontiguousarray(array, dtype)
-        if usable is not array and not np.shares_memory(usable, array):
-            self._borrowed.append((array, usable))
-        self.keep.append(usable)
-        return usable
-
-    def write_back(self) -> None:
-        """Brings what was computed in copies home."""
-        for array, copy in self._borrowed:
-            array[...] = copy
+    def __init__(self, slots: Array, keep: object) -> None:
+        self.slots, self.keep = slots, keep
+        self.start = address(slots)
 
 
 class NativeProgram:
@@ -242,8 +301,6 @@ class NativeEngine:
         """A program for many steps."""
         return compile_loop(loop, tables, replicas, self.threads)
 
-    def epoch_order(self, seed: int, epoch: int, count: int) -> Array:
-        """The order of the examples in an epoch; see `ops.epoch_order`."""
-        order = np.empty(count, np.int64)
-        epoch_order(seed, epoch, order)
-        return order
+    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
+        """The order of the examples in each epoch; see `ops.epoch_order`."""
+        return epoch_orders(seed, epochs, count)

@@ -194,7 +194,7 @@ class Module:
 
     def _step(self, step: Step, calls: list[tuple[str, int]]) -> list[Function]:
         arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
-        f = Function(f"step_{step.size}", arguments, attributes='"hoist"')
+        f = Function(f"step_{step.size}", arguments, attributes='"hoist" nounwind')
         f.linkage = "internal "
         context, number, position, team = f.arguments
         parts: list[Function] = []
@@ -245,7 +245,7 @@ class Module:
     def _part(self, step: Step, place: int, turns: int) -> tuple[Function, int]:
         """A function that does one part of a kernel, and how many parts there are."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
-        f = Function(f"kernel_{step.size}_{place}", names, attributes='"hoist"')
+        f = Function(f"kernel_{step.size}_{place}", names, attributes='"hoist" nounwind')
         f.linkage = "internal "
         context, number, position, worker, task = f.arguments
         each = -(-turns // PARTS)

@@ -54,15 +54,17 @@ def _compiled() -> tuple[MachineCode, ctypes._CFuncPtr]:  # pyright: ignore[repo
     return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_order"))
 
 
-def epoch_order(seed: int, epoch: int, out: Array) -> None:
-    """Writes the order of an epoch into an int64 vector whose entries lie one behind the other."""
-    if not out.size:
-        return
+def epoch_orders(seed: int, epochs: range, count: int) -> Array:
+    """The order of the examples in each epoch: (epochs, count) int64."""
+    orders = np.empty((len(epochs), count), np.int64)
+    if not orders.size:
+        return orders
     _, function = _compiled()
-    folded = _order_key(seed)
-    key = ops.random_fold.meaning(folded, np.uint32(epoch))
-    bits = np.empty(out.size + 2 * _LANES + 1, np.uint32)
-    function(int(key[0]), int(key[1]), bits.ctypes.data, out.ctypes.data, out.size)
+    bits = np.empty(count + 2 * _LANES + 1, np.uint32)
+    for order, epoch in zip(orders, epochs, strict=True):
+        high, low = ops.random_fold.meaning(_order_key(seed), np.uint32(epoch)).tolist()
+        function(high, low, bits.ctypes.data, order.ctypes.data, count)
+    return orders
 
 
 @cache
