@@ -14,28 +14,34 @@ ENGINES = ("native", "reference")
 """The names that `engine=` takes; the first is what is taken where none is named."""
 
 
-def engine_named(name: str) -> Engine:
+def engine_named(name: str, threads: int | None = None) -> Engine:
     """The engine of this name; where llvmlite is missing `reference` takes the place of `native`, with one warning.
+
+    threads: how many the engine may use; None for as many as there are processors (or as CHAINRULE_THREADS says).
 
     >>> engine_named("reference").name
     'reference'
     """
     if name not in ENGINES:
         raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
-    return _native() if name == "native" else ReferenceEngine()
+    return _native(threads) if name == "native" else ReferenceEngine()
 
 
-@cache
-def _native() -> Engine:
+def _native(threads: int | None) -> Engine:
     if importlib.util.find_spec("llvmlite") is None:
-        warnings.warn(
-            "llvmlite is not installed: the reference engine computes instead of the native one, with the same results, but many "
-            "times slower; get it by: pip install llvmlite",
-            MissingPackageWarning,
-            stacklevel=3,
-        )
+        _warn_once()
         return ReferenceEngine()
     # Late, because it loads llvmlite, which who never computes does not need.
     from chainrule.engines.native.engine import NativeEngine
 
-    return NativeEngine()
+    return NativeEngine(threads)
+
+
+@cache
+def _warn_once() -> None:
+    warnings.warn(
+        "llvmlite is not installed: the reference engine computes instead of the native one, with the same results, but many "
+        "times slower; get it by: pip install llvmlite",
+        MissingPackageWarning,
+        stacklevel=5,
+    )

@@ -102,6 +102,10 @@ class LoopProgram(Protocol):
         ...
 
 
+    def report(self) -> dict[str, Any]:
+        """What was compiled, for how long, for what machine: numbers and words for a run's record."""
+        ...
+
     def over(self, tables: Mapping[str, Array]) -> LoopProgram:
         """The same program over other tables, of the same dtypes and row shapes."""
         ...

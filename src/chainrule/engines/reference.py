@@ -133,6 +133,10 @@ class ReferenceLoop:
         """See `LoopProgram.over`."""
         return ReferenceLoop(self.loop, tables, self.replicas)
 
+    def report(self) -> dict[str, Any]:
+        """See `LoopProgram.report`."""
+        return {"engine": "reference"}
+
     def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
         first = {name: array[:1] for name, array in state.items()}

@@ -7,13 +7,14 @@ each buffer at the edge of a page, behind which memory is forbidden.
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass, field
 
 from chainrule.engines.native.kernels import Buffer, Kernel, Reduction
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
-PAGE = 4096
+PAGE = mmap.PAGESIZE
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Plan:
     constants: list[Buffer]
     arena_bytes: int
     constant_bytes: int
+    forbidden: list[int] = field(default_factory=list[int])
+    """Offsets of pages that a guarded arena must not let anybody touch."""
     shared: dict[int, int] = field(default_factory=dict[int, int])
     alive: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
 
@@ -45,17 +48,21 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan_buffers(kernels: list[Kernel], *, guarded: bool = False, constants_from: int = 0) -> Plan:
-    """Gives every buffer of kind arena or constant its offset."""
+def plan_buffers(kernels: list[Kernel], *, guarded: bool = False, arena_from: int = 0, constants_from: int = 0) -> Plan:
+    """Gives every buffer of kind arena or constant its offset; a guarded arena begins where that of another step ends."""
     alive = _lifetimes(kernels)
     arena = [buffer for buffer, _ in alive.values() if buffer.kind == "arena"]
     constants = [buffer for buffer, _ in alive.values() if buffer.kind == "constant"]
-    plan = Plan(arena, constants, 0, 0, {id(b): id(b) for b in arena}, {key: span for key, (_, span) in alive.items()})
+    plan = Plan(arena, constants, 0, 0)
+    plan.shared = {id(buffer): id(buffer) for buffer in arena}
+    plan.alive = {key: span for key, (_, span) in alive.items()}
     if guarded:
+        plan.arena_bytes = arena_from
         for buffer in arena:
             pages = -(-max(buffer.nbytes, 1) // PAGE)
             # The last byte stands at the end of its page; one forbidden page on each side.
             buffer.offset = plan.arena_bytes + (1 + pages) * PAGE - buffer.nbytes
+            plan.forbidden += [plan.arena_bytes, plan.arena_bytes + (1 + pages) * PAGE]
             plan.arena_bytes += (2 + pages) * PAGE
     else:
         _pack(plan, _in_place(kernels, plan))

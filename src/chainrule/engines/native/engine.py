@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.native.cache import default_cache
+from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
 from chainrule.engines.native.machine import MachineCode, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
 from chainrule.engines.native.pool import default_threads, help_with, run_all
@@ -19,7 +20,7 @@ from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import PositionError
 from chainrule.graph import Array, Graph, evaluate, run_passes
-from chainrule.ops import PASSES
+from chainrule.engines.native.passes import NATIVE_PASSES
 
 PIECES, STEPS_AT_LEAST = 32, 4
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
@@ -65,6 +66,8 @@ class Code:
                 if buffer.value is not None:
                     stored = np.ascontiguousarray(buffer.value).reshape(-1).view(np.uint8)
                     self.constants[buffer.offset : buffer.offset + buffer.nbytes] = stored
+        if module.guarded:
+            self.constants = guarded(self.constants)
 
 
 @dataclass
@@ -79,14 +82,14 @@ class NativeLoop:
 
     def __post_init__(self) -> None:
         graphs = [step.graph for step in self.code.module.steps.values()]
-        self._types = {name: node.type for graph in graphs for name, node in graph.leaves.items()}
-        self._outputs = next(iter(self.loop.graphs.values())).outputs
+        self.types = {name: node.type for graph in graphs for name, node in graph.leaves.items()}
+        self.outputs = next(iter(self.loop.graphs.values())).outputs
         # A new value may be carried out of the loop though no step reads the old one: gradients, for instance.
-        self._types |= {name: node.type for name, node in self._outputs.items() if name in self.loop.state}
-        self._rows = {
-            leaf: np.ascontiguousarray(self.tables[table], self._types[leaf].dtype)
+        self.types |= {name: node.type for name, node in self.outputs.items() if name in self.loop.state}
+        self.rows = {
+            leaf: np.ascontiguousarray(self.tables[table], self.types[leaf].dtype)
             for leaf, table in self.loop.rows.items()
-            if leaf in self._types and table in self.tables
+            if leaf in self.types and table in self.tables
         }
 
     # ---- threads and memory
@@ -94,7 +97,7 @@ class NativeLoop:
     @cached_property
     def is_independent(self) -> bool:
         """Whether no step depends on one before it: evaluation and prediction."""
-        return not self._outputs.keys() & set(self.loop.state)
+        return not self.outputs.keys() & set(self.loop.state)
 
     @cached_property
     def lanes(self) -> int:
@@ -110,13 +113,36 @@ class NativeLoop:
     def _arenas(self) -> list[Array]:
         """Memory for each replica that runs at the same time; kept between runs."""
         module = self.code.module
-        return [aligned(module.arena_bytes + module.scratch_bytes * (1 + self.helpers) + 64) for _ in range(self.lanes)]
+        size = module.arena_bytes + module.scratch_bytes * (1 + self.helpers)
+        if not module.guarded:
+            return [aligned(size + 64) for _ in range(self.lanes)]
+        arenas = [guarded(pages(-(-size // PAGE) * PAGE)) for _ in range(self.lanes)]
+        for arena in arenas:
+            for offset in module.forbidden:
+                forbid(arena, offset, PAGE)
+        return arenas
+
+    def report(self) -> dict[str, Any]:
+        """What was compiled, for how long, and for what machine."""
+        code, module, target = self.code.machine_code, self.code.module, host()
+        return {
+            "engine": "native",
+            "processor": target.cpu,
+            "vector_bytes": target.vector_bytes,
+            "threads": self.threads,
+            "compile_seconds": round(code.seconds, 4),
+            "from_cache": code.cached,
+            "code_bytes": code.size,
+            "arena_bytes": module.arena_bytes + module.scratch_bytes * (1 + self.helpers),
+            "constant_bytes": module.constant_bytes,
+            "kernels": {size: [kernel.label for kernel in step.schedule.kernels] for size, step in module.steps.items()},
+        }
 
     # ---- running
 
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self._rows, self.replicas, state, order, sizes, scalars)
+        check_run(self.loop, self.rows, self.replicas, state, order, sizes, scalars)
         memory = _Memory(self, state, order, sizes, scalars)
         pieces = self._pieces(sizes)
         jobs = [(replica, piece) for replica in range(self.replicas) for piece in pieces]
@@ -156,10 +182,10 @@ class NativeLoop:
 
     def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
-        type_of, slots = self._outputs[output].type, self.code.module.slots
+        type_of, slots = self.outputs[output].type, self.code.module.slots
         largest = max(self.loop.graphs)
         order = np.arange(2 * largest, dtype=np.int64)[None]
-        blank = {leaf: np.zeros((1, *self._types[leaf].shape[1:]), self._types[leaf].dtype)}
+        blank = {leaf: np.zeros((1, *self.types[leaf].shape[1:]), self.types[leaf].dtype)}
         single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
         memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
         context = memory.context(0, 0, 0)
@@ -193,15 +219,18 @@ class _Memory:
         self.program, self.state = program, state
         steps, replicas, total = len(sizes), program.replicas, order.shape[1]
         # Steps ask for the next one's rows before they come: behind the end the order has a margin of one batch.
-        self.order = np.zeros((replicas, total + max(program.loop.graphs)), np.int64)
-        self.order[:, :total] = order
-        self.sizes = np.ascontiguousarray(sizes, np.int64)
-        self.scalars = {name: np.ascontiguousarray(scalars[name], np.float64) for name in program.loop.scalars}
-        outputs = program._outputs
-        self.records = {n: np.empty((replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in program.loop.records}
-        self.stacked = {n: np.empty((replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in program.loop.stacked}
+        margin = np.zeros((replicas, total + max(program.loop.graphs)), np.int64)
+        margin[:, :total] = order
+        is_guarded = program.code.module.guarded
+        own, empty = (guarded, poisoned) if is_guarded else (_same, np.empty)
+        self.order, self.sizes = own(margin), own(np.ascontiguousarray(sizes, np.int64))
+        self.scalars = {name: own(np.ascontiguousarray(scalars[name], np.float64)) for name in program.loop.scalars}
+        self.rows = {name: own(table) for name, table in program.rows.items()}
+        outputs = program.outputs
+        self.records = {n: empty((replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in program.loop.records}
+        self.stacked = {n: empty((replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in program.loop.stacked}
         self.wrong = np.zeros(1, np.int64)
-        self._usable = {name: _usable(state[name], kind.dtype) for name, kind in program._types.items() if name in state}
+        self._usable = {name: own(_usable(state[name], kind.dtype)) for name, kind in program.types.items() if name in state}
 
     def context(self, replica: int, step: int, row: int) -> Context:
         """The pointers for steps from this one on."""
@@ -213,7 +242,7 @@ class _Memory:
         for (kind, name), slot in module.slots.items():
             match kind:
                 case "rows":
-                    found = self.program._rows[name]
+                    found = self.rows[name]
                 case "scalar":
                     found = self.scalars[name][step:]
                 case "record":
@@ -230,6 +259,10 @@ class _Memory:
         for name, array in self._usable.items():
             if array is not self.state[name]:
                 self.state[name][...] = array
+
+
+def _same(array: Array) -> Array:
+    return array
 
 
 def _usable(array: Array, dtype: str) -> Array:
@@ -254,13 +287,13 @@ class Context:
 class NativeProgram:
     """A graph as machine code: a loop of one step, whose leaves are state that stays and whose outputs are records."""
 
-    def __init__(self, graph: Graph, threads: int) -> None:
+    def __init__(self, graph: Graph, engine: NativeEngine) -> None:
         self.graph = graph
         # Outputs get names that no leaf has: what is called like a state leaf would be its next value.
         self.names = {f"output/{name}": name for name in graph.outputs}
         renamed = Graph({f"output/{name}": node for name, node in graph.outputs.items()})
         self.loop = Loop({1: renamed}, {}, tuple(graph.leaves), (), tuple(renamed.outputs))
-        self.program = compile_loop(self.loop, {}, 1, threads)
+        self.program = engine.compile_loop(self.loop, {}, 1)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""
@@ -274,32 +307,44 @@ class NativeProgram:
         return {name: found.records[inner][0, 0, ...] for inner, name in self.names.items()}
 
 
-def compile_loop(loop: Loop, tables: Mapping[str, Array], replicas: int, threads: int) -> NativeLoop:
+def compile_loop(
+    loop: Loop, tables: Mapping[str, Array], replicas: int, threads: int, *, is_guarded: bool = False
+) -> NativeLoop:
     """Compiles a loop for this machine."""
-    graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
-    return NativeLoop(loop, tables, replicas, threads, Code(Module(graphs, loop, machine_of_host())))
+    return NativeLoop(loop, tables, replicas, threads, Code(module_of(loop, is_guarded=is_guarded)))
+
+
+def module_of(loop: Loop, *, is_guarded: bool = False) -> Module:
+    """All stages of a loop, from its graphs to its text."""
+    graphs = {size: run_passes(graph, NATIVE_PASSES)[0] for size, graph in loop.graphs.items()}
+    return Module(graphs, loop, machine_of_host(), guarded=is_guarded)
 
 
 class NativeEngine:
-    """Runs graphs as machine code made by LLVM for this processor."""
+    """Runs graphs as machine code made by LLVM for this processor.
+
+    threads: how many it may use, None for as many as there are processors; results do not depend on it. is_guarded: a debug build,
+    slow and large, in which a step outside any buffer ends the process and unwritten memory is NaN.
+
+    >>> from chainrule.graph import Graph, input_node
+    >>> x = input_node("x", (2,))
+    >>> program = NativeEngine().compile(Graph({"y": x * x}))
+    >>> program({"x": np.array([2.0, 3.0])})
+    {'y': array([4., 9.])}
+    """
 
     name = "native"
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads
-
-    @property
-    def threads(self) -> int:
-        """How many threads it may use; the numbers do not depend on it."""
-        return self._threads or default_threads()
+    def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
+        self.threads, self.is_guarded = threads or default_threads(), is_guarded
 
     def compile(self, graph: Graph) -> NativeProgram:
         """A program for single calls."""
-        return NativeProgram(graph, self.threads)
+        return NativeProgram(graph, self)
 
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> NativeLoop:
         """A program for many steps."""
-        return compile_loop(loop, tables, replicas, self.threads)
+        return compile_loop(loop, tables, replicas, self.threads, is_guarded=self.is_guarded)
 
     def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
         """The order of the examples in each epoch; see `ops.epoch_order`."""

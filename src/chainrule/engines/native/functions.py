@@ -130,12 +130,12 @@ def tanh(f: Function, x: Value) -> Value:
 
 
 def sigmoid(f: Function, x: Value) -> Value:
-    """1/(1 + exp(−x)), to 2 ulp, with 1 + exp(−x) formed as in expm1; 0 where exp(−x) overflows, as in the op."""
+    """1/(1 + exp(−x)), to 2 ulp, the larger part of exp(−x) added last; 0 where exp(−x) overflows, as in the op."""
     form = _format(x)
     opposite = _at_most(f, _at_least(f, f.negate(x), -2.0 * form.saturated), form.exp_range[1])
     shifted, rest = _split_exp(f, opposite, *form.ln2)
     scale = _half_power(f, shifted)
-    halved = f.fma(scale, _grown(f, rest), _add(f, scale, f.like(x, 0.5)))
+    halved = _add(f, f.fma(scale, _grown(f, rest), f.like(x, 0.5)), scale)
     quotient = f.binary("fdiv", f.like(x, 0.5), halved)
     return f.select(f.compare("olt", x, f.like(x, -form.exp_overflow)), f.like(x, 0.0), quotient)
 

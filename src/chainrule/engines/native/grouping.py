@@ -62,7 +62,7 @@ class Group:
 
     space: Shape
     order: int
-    core: Node | None = None
+    cores: list[Node] = field(default_factory=list[Node])
     inner: set[Node] = field(default_factory=set[Node])
     outer: set[Node] = field(default_factory=set[Node])
     stored: set[Node] = field(default_factory=set[Node])
@@ -72,6 +72,11 @@ class Group:
     def is_empty(self) -> bool:
         """Whether there is nothing to compute."""
         return 0 in self.space
+
+    @property
+    def core(self) -> Node | None:
+        """The reduction or product, the first of several reductions over the same loops."""
+        return self.cores[0] if self.cores else None
 
     @property
     def inner_space(self) -> Shape | None:
@@ -152,7 +157,10 @@ class Grouping:
                 group = Group(squeezed(node.shape), order)
                 self.groups.append(group)
             self.group_of[node] = group
-            self._note_inputs(node, group, self._join(group, node, uses))
+            level = self._join(group, node, uses)
+            if node.op.name in REDUCTIONS:
+                group = self._merged(group)
+            self._note_inputs(node, group, level)
 
     def _group_to_join(self, node: Node, uses: list[_Use]) -> Group | None:
         if self.is_placed(node) or not node.type.size:
@@ -182,7 +190,7 @@ class Grouping:
     def _join(self, group: Group, node: Node, uses: list[_Use]) -> str:
         """Puts the node into the group; returns its level there."""
         if node.op.name in REDUCTIONS or node.op.name == "matmul" or self.is_placed(node):
-            group.core = node
+            group.cores.append(node)
         mine = {use.level for use in uses if use.group is group}
         level = "inner" if "inner" in mine else "outer"
         (group.inner if level == "inner" else group.outer).add(node)
@@ -191,6 +199,30 @@ class Grouping:
             group.stored.add(node)
             group.readers |= readers
         return level
+
+    def _merged(self, group: Group) -> Group:
+        """Another group that reduces over the same loops, if there is one that may as well be done together with this one; or this."""
+        for other in self.groups:
+            if other is not group and _same_loops(group, other) and not (group.reaches(other) or other.reaches(group)):
+                self._merge(group, other)
+                return other
+        return group
+
+    def _merge(self, group: Group, into: Group) -> None:
+        into.cores += group.cores
+        into.inner |= group.inner
+        into.outer |= group.outer
+        into.stored |= group.stored
+        into.readers |= group.readers
+        into.order = max(into.order, group.order)
+        self.groups.remove(group)
+        for other in self.groups:
+            if group in other.readers:
+                other.readers = {into if reader is group else reader for reader in other.readers}
+        for uses in self._uses.values():
+            uses[:] = [_Use(into, use.level) if use.group is group else use for use in uses]
+        for node in (*group.inner, *group.outer):
+            self.group_of[node] = into
 
     def _note_inputs(self, node: Node, group: Group, level: str) -> None:
         """Tells the node's inputs who reads them, and how."""
@@ -209,6 +241,20 @@ class Grouping:
             moves = node.op.name in {"transpose", "flip", "one_hot"} or squeezed(source.shape) != squeezed(node.shape)
             for use in uses:
                 self._uses[source].append(_Use(use.group, "memory" if moves else use.level))
+
+
+def _same_loops(group: Group, other: Group) -> bool:
+    """Whether both reduce over the same axes of the same shape, one number to each of the same points."""
+    if group.core is None or other.core is None or not {group.core.op.name, other.core.op.name} <= REDUCTIONS - {"argmax"}:
+        return False
+    same = group.inner_space == other.inner_space and group.space == other.space
+    return same and _reduced_loops(group.core) == _reduced_loops(other.core)
+
+
+def _reduced_loops(node: Node) -> Shape:
+    """Which of the loops (axes of extent above 1) a reduction takes away."""
+    loops = [axis for axis, extent in enumerate(node.inputs[0].shape) if extent != 1]
+    return tuple(number for number, axis in enumerate(loops) if axis in reduced_axes(node))
 
 
 def must_stand(graph: Graph) -> frozenset[Node]:

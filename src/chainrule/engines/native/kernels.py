@@ -65,7 +65,7 @@ class Line:
     """One value of a body. `op` is an op's name, or load, fetch, constant, index, core; `arguments` are earlier lines.
 
     load: the number at `place`. fetch: the number at place + argument · attributes["stride"], the argument checked against
-    attributes["extent"]. constant: attributes["value"]. index: the number `at` itself. core: the result of the kernel's core.
+    attributes["extent"]. constant: attributes["value"]. index: the number `at` itself. core: the result of the kernel's core, attributes["number"] of them.
     """
 
     op: str
@@ -109,19 +109,29 @@ class Body:
                 yield line.attributes["at"]
 
 
+@dataclass(frozen=True)
+class Result:
+    """One result of a reduction: reduce_sum, reduce_max, reduce_min or argmax of a value of the inner body."""
+
+    op: str
+    value: int
+
+
 @dataclass
 class Reduction:
-    """reduce_sum, reduce_max, reduce_min or argmax of one value of the inner body over the inner loops.
+    """One value or more of the inner body reduced over the inner loops; the body's core lines take the results by their number.
 
     `along`: the last inner loop is the one whose entries stand side by side in memory.
     """
 
-    op: str
     extents: Shape
     body: Body
-    value: int
-    dtype: str
+    results: list[Result]
     along: bool
+
+    def dtype(self, number: int) -> str:
+        """The dtype of what is reduced."""
+        return self.body.lines[self.results[number].value].dtype
 
 
 @dataclass
@@ -208,9 +218,9 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
     if isinstance(core, Reduction):
         inner = LOOPS[: len(kernel.extents) + len(core.extents)]
         tail = ", ".join(f"{name} < {e}" for name, e in zip(inner[len(names) :], core.extents, strict=True))
-        yield f"  {core.op} for {tail}"
+        yield f"  reduce for {tail}" if tail else "  reduce once"
         yield from (f"    {text}" for text in _body_lines(core.body, inner, "t"))
-        yield f"    core ← t{core.value}"
+        yield from (f"    core{number or ''} = {result.op}(t{result.value})" for number, result in enumerate(core.results))
     elif isinstance(core, Product):
         inner = LOOPS[: len(names) + 1]
         yield f"  core = Σ {inner[-1]} < {core.inner}: {core.left.text(inner)} · {core.right.text(inner)}"
@@ -231,7 +241,7 @@ def _line_text(line: Line, names: str, letter: str) -> str:
     arguments = [f"{letter}{number}" for number in line.arguments]
     match line.op:
         case "core":
-            return "core"
+            return f"core{line.attributes.get('number') or ''}"
         case "constant":
             return f"{line.attributes['value']!r}"
         case "index":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.grouping import EXPENSIVE
@@ -20,6 +20,12 @@ from chainrule.graph import Shape
 
 WAYS = 4
 """Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
+
+
+MOST_LINES = 16
+"""Lines of an inner body up to which it is written once for each of these ways."""
+Partial: TypeAlias = list[list[Value]]
+"""The partial result of each of a kernel's reductions: a value, and for argmax its position."""
 
 
 class Memory(Protocol):
@@ -70,22 +76,29 @@ class Emitter:
 
     # ---- bodies
 
-    def body(self, body: Body, point: Point, core: Value | None = None) -> list[Value]:
+    def body(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
         """All lines at a point, then the stores; the lines' values."""
+        values = self.lines(body, point, core)
+        self.stores(body, point, values)
+        return values
+
+    def lines(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
+        """The values of all lines at a point."""
         values: list[Value] = []
         for line in body.lines:
             values.append(self._line(line, point, values, core))
-        for store in body.stores:
-            self.store(store.place, values[store.value], point)
         return values
 
-    def _line(self, line: Line, point: Point, values: list[Value], core: Value | None) -> Value:
+    def stores(self, body: Body, point: Point, values: list[Value]) -> None:
+        """Writes what is to be stored of them."""
+        for store in body.stores:
+            self.store(store.place, values[store.value], point)
+
+    def _line(self, line: Line, point: Point, values: list[Value], core: Sequence[Value]) -> Value:
         f = self.f
         match line.op:
             case "core":
-                if core is None:
-                    raise AssertionError("a body without its core")
-                return core
+                return core[line.attributes.get("number", 0)]
             case "load":
                 return self.load(_placed(line), point)
             case "constant":
@@ -290,25 +303,34 @@ class Emitter:
 
             self.blocks(kept[-1], lanes, write)
 
-    def _accumulator(self, core: Reduction, lanes: int) -> list[Value]:
-        """What a reduction starts from: nothing for a sum, the lowest number for a maximum."""
-        f, dtype = self.f, core.body.lines[core.value].dtype
-        element = ELEMENTS[dtype]
-        if core.op == "reduce_sum":
-            return [f.constant(element, lanes, 0)]
-        lowest: float = -float("inf") if f.constant(element, 1, 0).is_float else _lowest(dtype)
-        highest: float = float("inf") if f.constant(element, 1, 0).is_float else _highest(dtype)
-        start = f.constant(element, lanes, highest if core.op == "reduce_min" else lowest)
-        return [start, f.constant("i32", lanes, 0)] if core.op == "argmax" else [start]
+    def _start(self, core: Reduction, lanes: int) -> Partial:
+        """What reductions start from: nothing for a sum, the lowest number for a maximum."""
+        return [self._neutral(result.op, core.dtype(number), lanes) for number, result in enumerate(core.results)]
 
-    def _combine(self, core: Reduction, x: list[Value], y: list[Value], *, ties: bool = False) -> list[Value]:
-        """Two partial results as one. `ties`: equal largest entries go by their position."""
-        f, dtype = self.f, core.body.lines[core.value].dtype
-        if core.op == "reduce_sum":
+    def _neutral(self, op: str, dtype: str, lanes: int) -> list[Value]:
+        f, element = self.f, ELEMENTS[dtype]
+        if op == "reduce_sum":
+            return [f.constant(element, lanes, 0)]
+        is_float = dtype.startswith("float")
+        lowest: float = -float("inf") if is_float else _lowest(dtype)
+        highest: float = float("inf") if is_float else _highest(dtype)
+        start = f.constant(element, lanes, highest if op == "reduce_min" else lowest)
+        return [start, f.constant("i32", lanes, 0)] if op == "argmax" else [start]
+
+    def _combine(self, core: Reduction, x: Partial, y: Partial, *, ties: bool = False) -> Partial:
+        """Two partial results of each reduction as one. `ties`: equal largest entries go by their position."""
+        return [
+            self._combine_one(result.op, core.dtype(number), x[number], y[number], ties=ties)
+            for number, result in enumerate(core.results)
+        ]
+
+    def _combine_one(self, op: str, dtype: str, x: list[Value], y: list[Value], *, ties: bool) -> list[Value]:
+        f = self.f
+        if op == "reduce_sum":
             return [f.binary("fadd" if x[0].is_float else "add", x[0], y[0])]
-        if core.op == "reduce_max":
+        if op == "reduce_max":
             return [larger(f, dtype, x[0], y[0])]
-        if core.op == "reduce_min":
+        if op == "reduce_min":
             return [smaller(f, dtype, x[0], y[0])]
         better, same = self._beats(dtype, x[0], y[0])
         if ties:
@@ -322,18 +344,22 @@ class Emitter:
             return f.compare("ugt" if dtype in UNSIGNED else "sgt", y, x), f.compare("eq", y, x)
         x_nan, y_nan = f.compare("uno", x, x), f.compare("uno", y, y)
         only_y = f.binary("and", y_nan, f.binary("xor", x_nan, f.like(x_nan, 1)))
-        return f.binary("or", f.compare("ogt", y, x), only_y), f.binary(
-            "or", f.compare("oeq", x, y), f.binary("and", x_nan, y_nan)
-        )
+        same = f.binary("or", f.compare("oeq", x, y), f.binary("and", x_nan, y_nan))
+        return f.binary("or", f.compare("ogt", y, x), only_y), same
 
-    def _entry(self, core: Reduction, point: Point, start: list[Value]) -> list[Value]:
-        """The inner body at a point, as a partial result."""
-        f = self.f
+    def _entry(self, core: Reduction, point: Point, start: Partial) -> Partial:
+        """The inner body at a point, as partial results."""
         values = self.body(core.body, point)
-        value = f.splat(values[core.value], point.lanes)
+        return [
+            self._entry_of(core, result.op, self.f.splat(values[result.value], point.lanes), point, start[number])
+            for number, result in enumerate(core.results)
+        ]
+
+    def _entry_of(self, core: Reduction, op: str, value: Value, point: Point, start: list[Value]) -> list[Value]:
+        f = self.f
         if point.mask is not None and core.along:
             value = f.select(point.mask, value, start[0])
-        if core.op != "argmax":
+        if op != "argmax":
             return [value]
         number = f.convert("trunc", point.indices[-1], "i32") if core.extents else f.constant("i32", 1, 0)
         place = f.splat(number, point.lanes)
@@ -341,95 +367,93 @@ class Emitter:
             place = f.binary("add", place, f.iota("i32", point.lanes))
         return [value, place]
 
-    def _finish(self, core: Reduction, result: list[Value]) -> Value:
-        return result[0] if core.op != "argmax" else self.f.convert("sext", result[1], "i64")
+    def _finish(self, core: Reduction, found: Partial) -> list[Value]:
+        return [
+            self.f.convert("sext", part[1], "i64") if result.op == "argmax" else part[0]
+            for result, part in zip(core.results, found, strict=True)
+        ]
 
     def _ways(self, core: Reduction, turns: int) -> int:
         """Into how many chains the innermost loop is dealt."""
-        simple = core.op == "reduce_sum" and len(core.body.lines) <= 12 and not any(line.op in EXPENSIVE for line in core.body.lines)
-        return WAYS if simple and turns >= 2 * WAYS else 1
+        sums = all(result.op == "reduce_sum" for result in core.results)
+        simple = len(core.body.lines) <= MOST_LINES and not any(line.op in EXPENSIVE for line in core.body.lines)
+        return WAYS if sums and simple and turns >= 2 * WAYS else 1
 
-    def _across(self, core: Reduction, point: Point, reduced: Shape) -> Value:
-        """One result in each lane."""
+    def _across(self, core: Reduction, point: Point, reduced: Shape) -> list[Value]:
+        """The results in each lane."""
+        start = self._start(core, point.lanes)
         if 0 in reduced:
-            return self._finish(core, self._accumulator(core, point.lanes))
-        start = self._accumulator(core, point.lanes)
+            return self._finish(core, start)
 
-        def entry(indices: list[Value]) -> list[Value]:
+        def entry(indices: list[Value]) -> Partial:
             return self._entry(core, replace(point, indices=[*point.indices, *indices]), start)
 
         return self._finish(core, self._accumulate(core, start, reduced, 1, entry))
 
-    def _along(self, core: Reduction, outer: list[Value], reduced: Shape) -> Value:
-        """Partial results in the lanes, then one number."""
+    def _along(self, core: Reduction, outer: list[Value], reduced: Shape) -> list[Value]:
+        """Partial results in the lanes, then one number of each."""
         if 0 in reduced or not reduced:
-            start = self._accumulator(core, 1)
-            return self._finish(core, start if 0 in reduced else self._combine(core, start, self._entry(core, Point(outer), start)))
+            start = self._start(core, 1)
+            found = start if 0 in reduced else self._combine(core, start, self._entry(core, Point(outer), start))
+            return self._finish(core, found)
         lanes = self.lanes_for([core.body], reduced[-1])
-        start = self._accumulator(core, lanes)
+        start = self._start(core, lanes)
         loops = len(outer) + len(reduced)
 
-        def entry(indices: list[Value], mask: Value | None = None) -> list[Value]:
+        def entry(indices: list[Value], mask: Value | None = None) -> Partial:
             return self._entry(core, Point([*outer, *indices], loops - 1, lanes, mask), start)
 
         full = reduced[-1] // lanes * lanes
         result = self._accumulate(core, start, (*reduced[:-1], full), lanes, entry) if full else start
         if full < reduced[-1]:
             mask = self.mask(reduced[-1] - full, lanes)
-            rest = lambda indices: entry([*indices, self.f.index(full)], mask)  # noqa: E731
-            result = self._accumulate(core, result, reduced[:-1], 1, rest, fresh=not full)
+
+            def rest(indices: list[Value]) -> Partial:
+                return entry([*indices, self.f.index(full)], mask)
+
+            result = self._accumulate(core, result, reduced[:-1], 1, rest)
         return self._finish(core, self._horizontal(core, result))
 
     def _accumulate(
-        self,
-        core: Reduction,
-        start: list[Value],
-        extents: Shape,
-        step: int,
-        entry: Callable[[list[Value]], list[Value]],
-        *,
-        fresh: bool = True,
-    ) -> list[Value]:
+        self, core: Reduction, start: Partial, extents: Shape, step: int, entry: Callable[[list[Value]], Partial]
+    ) -> Partial:
         """The nest of reduced loops with the partial results carried through it; the innermost is dealt into ways."""
         f = self.f
         if not extents:
-            found = entry([])
-            return found if fresh and core.op == "reduce_sum" else self._combine(core, start, found)
+            return self._combine(core, start, entry([]))
         turns = extents[-1] // step
         ways = self._ways(core, turns)
-        begin = start + [value for _ in range(ways - 1) for value in self._accumulator(core, start[0].lanes)]
-        size = len(start)
+        dealt = turns // ways * ways * step
 
-        def level(number: int, indices: list[Value], carried: list[Value]) -> list[Value]:
+        def level(number: int, indices: list[Value], parts: list[Partial]) -> list[Partial]:
             if number < len(extents) - 1:
-                with f.loop(0, extents[number], 1, carried) as loop:
-                    loop.following = level(number + 1, [*indices, loop.index], list(loop.carried))
-                return list(loop.results)
-            dealt = turns // ways * ways * step
-            with f.loop(0, dealt, step * ways, carried) as loop:
-                now = list(loop.carried)
+                with f.loop(0, extents[number], 1, _flat(parts)) as loop:
+                    loop.following = _flat(level(number + 1, [*indices, loop.index], _shaped(loop.carried, parts)))
+                return _shaped(loop.results, parts)
+            with f.loop(0, dealt, step * ways, _flat(parts)) as loop:
+                now = _shaped(loop.carried, parts)
                 for way in range(ways):
                     found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
-                    now[way * size : (way + 1) * size] = self._combine(core, now[way * size : (way + 1) * size], found)
-                loop.following = now
-            now = list(loop.results)
+                    now[way] = self._combine(core, now[way], found)
+                loop.following = _flat(now)
+            now = _shaped(loop.results, parts)
             for turn in range(dealt, turns * step, step):
-                now[:size] = self._combine(core, now[:size], entry([*indices, f.index(turn)]))
+                now[0] = self._combine(core, now[0], entry([*indices, f.index(turn)]))
             return now
 
-        results = level(0, [], begin)
-        parts = [results[way * size : (way + 1) * size] for way in range(ways)]
+        lanes = start[0][0].lanes
+        parts = level(0, [], [start, *(self._start(core, lanes) for _ in range(ways - 1))])
         while len(parts) > 1:
             parts = [self._combine(core, x, y, ties=True) for x, y in zip(parts[::2], parts[1::2], strict=True)]
         return parts[0]
 
-    def _horizontal(self, core: Reduction, partial: list[Value]) -> list[Value]:
+    def _horizontal(self, core: Reduction, partial: Partial) -> Partial:
         """The lanes' partial results as one, by halves."""
         f = self.f
-        while partial[0].lanes > 1:
-            half = partial[0].lanes // 2
-            low = [f.part(value, range(half)) for value in partial]
-            high = [f.part(value, range(half, 2 * half)) for value in partial]
+        while partial[0][0].lanes > 1:
+            half = partial[0][0].lanes // 2
+            low = [[f.part(value, range(half)) for value in part] for part in partial]
+            high = [[f.part(value, range(half, 2 * half)) for value in part] for part in partial]
             partial = self._combine(core, low, high, ties=True)
         return partial
 
@@ -464,6 +488,17 @@ class Emitter:
             self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
 
 
+def _flat(parts: list[Partial]) -> list[Value]:
+    """All values, one behind the other: what a loop carries."""
+    return [value for part in parts for values in part for value in values]
+
+
+def _shaped(values: Sequence[Value], like: list[Partial]) -> list[Partial]:
+    """The values as partial results again."""
+    rest = iter(values)
+    return [[[next(rest) for _ in values] for values in part] for part in like]
+
+
 def _depends_on_last(body: Body, number: int) -> bool:
     """Whether a line's value changes along the last loop."""
     line = body.lines[number]
@@ -478,7 +513,7 @@ def collapsed(kernel: Kernel) -> Kernel:
         return kernel
     kept = len(kernel.extents)
     reduced = kernel.core.extents if kernel.core else ()
-    argmax = kernel.core is not None and kernel.core.op == "argmax"
+    argmax = kernel.core is not None and any(result.op == "argmax" for result in kernel.core.results)
     loops = [*kernel.extents, *reduced]
     for first in range(len(loops) - 2, -1, -1):
         second = first + 1

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.engines.native.builder import ELEMENTS, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
 from chainrule.engines.native.loops import Emitter, Point
 
@@ -67,7 +67,9 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     lanes = min(widest, 1 << (width - 1).bit_length())
     budget = 28 if registers >= 32 else 12
     wide = -(-width // lanes)
-    vectors = wide if wide <= 2 else 2 if wide % 2 == 0 or wide > 4 else 3
+    # Few rows leave registers for more vectors, and need them: about eight sums at a time keep the multipliers busy.
+    widest_panel = 2 if height > 4 else 4 if height > 1 else 8
+    vectors = wide if wide <= max(widest_panel, 3) else widest_panel
     most = min(budget // vectors, 16 if registers >= 32 else 8)
     tiles = -(-height // most)
     rows = -(-height // tiles)
@@ -123,7 +125,7 @@ class ProductWriter:
         f = self.emitter.f
         with ExitStack() as stack:
             inside = self.emitter.nest(stack, (m, n))
-            self.emitter.body(self.kernel.body, Point([*batch, *inside]), f.constant(self.element, 1, 0))
+            self.emitter.body(self.kernel.body, Point([*batch, *inside]), [f.constant(self.element, 1, 0)])
 
     # ---- dot products
 
@@ -146,7 +148,7 @@ class ProductWriter:
         while total.lanes > 1:
             half = total.lanes // 2
             total = f.binary("fadd", f.part(total, range(half)), f.part(total, range(half, 2 * half)))
-        self.emitter.body(self.kernel.body, Point(indices), total)
+        self.emitter.body(self.kernel.body, Point(indices), [total])
 
     # ---- panels and tiles
 
@@ -232,7 +234,14 @@ class ProductWriter:
         place, step, step_k = self._side("wide")
         base = f.offset(self._start(place, batch), start, step * self.size)
         tag = self.emitter.memory.tag(place.buffer)
-        with f.loop(0, self.core.inner) as loop:
+        turned = self.core.inner // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
+        if turned:
+            with f.loop(0, turned, lanes) as loop:
+                for vector in range(vectors):
+                    self._pack_turned(base, loop.index, width, vector, vectors)
+        if turned == self.core.inner:
+            return self.scratch
+        with f.loop(turned, self.core.inner) as loop:
             source = f.offset(base, loop.index, step_k * self.size)
             target = f.offset(self.scratch, loop.index, vectors * lanes * self.size)
             for vector in range(vectors):
@@ -245,6 +254,22 @@ class ProductWriter:
                     numbers = self.emitter.gather(self.element, moved, steps, self.size, mask, tag)
                 f.store(numbers, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
         return self.scratch
+
+    def _pack_turned(self, base: Value, k: Value, width: int, vector: int, vectors: int) -> None:
+        """A square of the panel whose columns stand in memory as rows: read row by row, turned in registers, written."""
+        f, lanes = self.emitter.f, self.tiles.lanes
+        if self.scratch is None:
+            raise AssertionError("a packed product without scratch memory")
+        place, step, _ = self._side("wide")
+        tag = self.emitter.memory.tag(place.buffer)
+        square: list[Value] = []
+        for lane in range(lanes):
+            column = vector * lanes + lane
+            inside = f.offset(f.offset(base, f.index(column * step), self.size), k, self.size)
+            square.append(f.load(self.element, lanes, inside, None, tag) if column < width else f.constant(self.element, lanes, 0))
+        for number, turned in enumerate(transposed(f, square)):
+            target = f.offset(self.scratch, f.binary("add", k, f.index(number)), vectors * lanes * self.size)
+            f.store(turned, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
 
     def _tile(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
         """rows × width entries of the result: accumulators over k, then the body."""
@@ -288,9 +313,13 @@ class ProductWriter:
         f, lanes = self.emitter.f, self.tiles.lanes
         vectors = len(totals) // rows
         if len(self.kernel.body.lines) <= INLINE_LINES or rows == 1:
-            for r in range(rows):
-                for v in range(vectors):
-                    self._body(batch, f.binary("add", row, f.index(r)), start, v, width, totals[r * vectors + v])
+            points = [
+                self._point(batch, f.binary("add", row, f.index(r)), start, v, width) for r in range(rows) for v in range(vectors)
+            ]
+            found = [self.emitter.lines(self.kernel.body, p, [total]) for p, total in zip(points, totals, strict=True)]
+            # All reads before all writes: a read that overlaps the masked end of a vector just written would wait for it.
+            for point, values in zip(points, found, strict=True):
+                self.emitter.stores(self.kernel.body, point, values)
             return
         kind = f"[{len(totals)} x {totals[0].type}]"
         kept = f.stack_memory(kind)
@@ -300,13 +329,26 @@ class ProductWriter:
             for v in range(vectors):
                 at = f.binary("add", f.binary("mul", loop.index, f.index(vectors * lanes)), f.index(v * lanes))
                 total = f.load(self.element, lanes, f.offset(kept, at, self.size))
-                self._body(batch, f.binary("add", row, loop.index), start, v, width, total)
+                point = self._point(batch, f.binary("add", row, loop.index), start, v, width)
+                self.emitter.body(self.kernel.body, point, [total])
 
-    def _body(self, batch: list[Value], row: Value, start: Value, vector: int, width: int, total: Value) -> None:
+    def _point(self, batch: list[Value], row: Value, start: Value, vector: int, width: int) -> Point:
+        """Where the vector of a row stands in the result."""
         f, lanes = self.emitter.f, self.tiles.lanes
         column = f.binary("add", start, f.index(vector * lanes))
         inside = [column, row] if self.tiles.swapped else [row, column]
         lane_loop = len(batch) + (0 if self.tiles.swapped else 1)
-        point = Point([*batch, *inside], lane_loop if lanes > 1 else -1, lanes, self._mask(width, vector))
-        self.emitter.body(self.kernel.body, point, total)
+        return Point([*batch, *inside], lane_loop if lanes > 1 else -1, lanes, self._mask(width, vector))
 
+
+def transposed(f: Function, square: list[Value]) -> list[Value]:
+    """As many vectors as each has lanes, rows for columns: blocks are exchanged, halves first, then quarters, to single lanes."""
+    rows, lanes = list(square), len(square)
+    apart = lanes // 2
+    while apart:
+        for low in (number for number in range(lanes) if not number & apart):
+            x, y = rows[low], rows[low + apart]
+            rows[low] = f.shuffle(x, y, [lanes + lane - apart if lane & apart else lane for lane in range(lanes)])
+            rows[low + apart] = f.shuffle(x, y, [lanes + lane if lane & apart else lane + apart for lane in range(lanes)])
+        apart //= 2
+    return rows

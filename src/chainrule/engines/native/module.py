@@ -146,12 +146,13 @@ class Module:
         self.loop, self.machine, self.guarded = loop, machine, guarded
         self.tags = Tags()
         self.steps: dict[int, Step] = {}
-        constants = 0
+        constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
             found.kernels = [collapsed(kernel) for kernel in found.kernels]
-            step = Step(size, graph, found, plan_buffers(found.kernels, guarded=guarded, constants_from=constants))
+            step = Step(size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants))
             constants += step.plan.constant_bytes
+            arena = step.plan.arena_bytes if guarded else 0
             for number, kernel in enumerate(found.kernels):
                 if isinstance(kernel.core, Product):
                     tiles = tiling(kernel, kernel.core, machine.vector_bytes, machine.registers)
@@ -170,6 +171,11 @@ class Module:
                 if buffer.kind not in {"arena", "constant"}:
                     keys[buffer.kind, buffer.name] = None
         return {key: FIRST + number for number, key in enumerate(keys)}
+
+    @property
+    def forbidden(self) -> list[int]:
+        """The pages of a guarded arena that nobody may touch, by their offsets."""
+        return [offset for step in self.steps.values() for offset in step.plan.forbidden]
 
     @property
     def is_shared_code(self) -> bool:

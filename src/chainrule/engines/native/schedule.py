@@ -24,7 +24,7 @@ from chainrule.engines.native.grouping import (
     reduces_lanes,
     squeezed,
 )
-from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Product, Reduction, Scatter, Store
+from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Product, Reduction, Result, Scatter, Store
 from chainrule.engines.native.views import Access, contiguous, view_access
 from chainrule.graph import CONSTANT, Graph, Node, Shape
 from chainrule.graph.text import labels
@@ -165,8 +165,8 @@ class _Scheduler:
         writer = _Writer(self, group, extents)
         made: Reduction | Product | None = None
         if core is not None:
-            made = writer.reduction(core) if core.op.name in REDUCTIONS else writer.product(core)
-        body = writer.body("outer", core)
+            made = writer.reduction(group.cores) if core.op.name in REDUCTIONS else writer.product(core)
+        body = writer.body("outer")
         if copied is not None:
             node, target = copied
             body.stores.append(Store(writer.value(node, writer.here(node)), writer.place_in(target, node)))
@@ -190,15 +190,18 @@ def _keeps_step(kernel: Kernel, target: Buffer) -> bool:
     stores = [store for store in kernel.body.stores if store.place.buffer is target]
     if len(stores) != 1:
         return False
+    wanted = stores[0].place.at
     core = kernel.core
     if isinstance(core, Product) and target.name in {core.left.buffer.name, core.right.buffer.name}:
         return False
-    if isinstance(core, Reduction) and any(p.buffer.kind == "state" and p.buffer.name == target.name for p in core.body.places):
-        return False
-    loads = [line.place for line in kernel.body.lines if line.place and line.place.buffer.kind == "state"]
-    mine = [place for place in loads if place.buffer.name == target.name]
-    fetched = any(line.op == "fetch" and line.place in mine for line in kernel.body.lines)
-    return not fetched and all(place.at == stores[0].place.at for place in mine)
+    for body in kernel.bodies:
+        for line in body.lines:
+            if line.place is None or line.place.buffer.kind != "state" or line.place.buffer.name != target.name:
+                continue
+            # A reduction has read all that a point needs before the point is written.
+            if line.op == "fetch" or line.place.at != (*wanted, *(0,) * (len(line.place.at) - len(wanted))):
+                return False
+    return True
 
 
 def _copy_kernel(source: Buffer, target: Buffer) -> Kernel:
@@ -273,7 +276,7 @@ class _Writer:
 
     # ---- bodies
 
-    def body(self, level: str, core: Node | None) -> Body:
+    def body(self, level: str) -> Body:
         """The body of a level: its stored nodes, and all that they need."""
         self.level = level
         made = self.lines.setdefault(level, Body())
@@ -283,15 +286,19 @@ class _Writer:
                 made.stores.append(Store(value, self.place_in(self.scheduler.homes[node], node)))
         return made
 
-    def reduction(self, core: Node) -> Reduction:
+    def reduction(self, cores: list[Node]) -> Reduction:
         """The core of a group that reduces, with its inner body."""
         self.level = "inner"
-        source = core.inputs[0]
-        body = self.body("inner", core)
-        value = self.value(source, self.here(source)) if source.type.size else self._add(Line("constant", source.dtype, attributes={"value": 0}))
+        body = self.body("inner")
+        results: list[Result] = []
+        for core in cores:
+            source = core.inputs[0]
+            nothing = Line("constant", source.dtype, attributes={"value": 0})
+            value = self.value(source, self.here(source)) if source.type.size else self._add(nothing)
+            results.append(Result(core.op.name, value))
         extents = self.loops[len(self.extents) :]
         self.level = "outer"
-        return Reduction(core.op.name, extents, body, value, core.dtype, reduces_lanes(core))
+        return Reduction(extents, body, results, reduces_lanes(cores[0]))
 
     def product(self, core: Node) -> Product:
         """The core of a group around a matrix product."""
@@ -336,10 +343,10 @@ class _Writer:
         return beneath(view, self.scheduler.forced) not in self._members and self.scheduler.access(view) is not None
 
     def _line(self, node: Node, index: Index) -> Line:
-        scheduler, core, members = self.scheduler, self.group.core, self._members
+        scheduler, cores, members = self.scheduler, self.group.cores, self._members
         label = scheduler.names[node]
-        if node is core:
-            return Line("core", node.dtype, label=label)
+        if node in cores and self.level == "outer":
+            return Line("core", node.dtype, attributes={"number": cores.index(node)}, label=label)
         if node.op is CONSTANT and is_uniform(node):
             return Line("constant", node.dtype, attributes={"value": node.attributes["value"].reshape(-1)[0].item()}, label=label)
         access = scheduler.access(node)
