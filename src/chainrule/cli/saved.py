@@ -57,10 +57,19 @@ def network_text(network: Layer | None) -> str:
         return repr(network)
 
 
+def saved_engine(folder: RunFolder) -> dict[str, Any]:
+    """What the engine compiled for the run; empty where nothing was compiled or the file cannot be read."""
+    return _read_json(folder, "engine.json")
+
+
 def saved_environment(folder: RunFolder) -> dict[str, Any]:
     """What the run's environment file says; empty where it cannot be read, for nothing depends on it."""
+    return _read_json(folder, "environment.json")
+
+
+def _read_json(folder: RunFolder, name: str) -> dict[str, Any]:
     try:
-        found: object = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
+        found: object = json.loads((folder.path / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(key): value for key, value in cast("dict[Any, Any]", found).items()} if isinstance(found, dict) else {}

@@ -16,8 +16,10 @@ from chainrule.cli.code import network_code, run_code
 from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
-from chainrule.cli.saved import read_saved, saved_environment
+from chainrule.cli.saved import read_saved, saved_engine, saved_environment
 from chainrule.data import Dataset, Examples, Signature
+from chainrule.engines import STAGES as ENGINE_STAGES
+from chainrule.engines import Loop, engine_named
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
@@ -28,7 +30,7 @@ from chainrule.views import CurvesView, NetworkView, code_text, data_text, facts
 from chainrule.views.plain import counted, duration, printable_lines
 from chainrule.views.terminal import optimizer_text
 
-STAGES = ("table", "graph", "gradient", "code")
+STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 
 
 @click.command(
@@ -41,6 +43,7 @@ STAGES = ("table", "graph", "gradient", "code")
         "chainrule show 784-16-16-10",
         "chainrule show runs/latest",
         "chainrule show 2-3-1 --stage gradient --trace",
+        "chainrule show 784-16-16-10 --stage schedule",
         "chainrule show runs/latest --stage code",
     ),
 )
@@ -51,16 +54,17 @@ STAGES = ("table", "graph", "gradient", "code")
     default="table",
     show_default=True,
     help="table: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
-    "output. gradient: a whole training step, which is forward, backward and update. code: Python that makes the same.",
+    "output. gradient: a whole training step, which is forward, backward and update. schedule: its loops. buffers: its memory. llvm: "
+    "its code for the compiler. assembly: its instructions for this processor. code: Python that makes the same.",
 )
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
-@click.option("--loss", metavar="NAME", help="With gradient of a network: the loss.  [default: what goes with the last layer]")
+@click.option("--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]")
 @click.option(
-    "--optimizer", default="sgd", show_default=True, metavar="NAME", help="With gradient of a network: the optimizer."
+    "--optimizer", default="sgd", show_default=True, metavar="NAME", help="With a training step of a network: the optimizer."
 )
 @click.option(
-    "--batch-size", type=int, default=32, show_default=True, help="With gradient of a network: how many examples a batch has."
+    "--batch-size", type=int, default=32, show_default=True, help="With a training step of a network: how many examples a batch has."
 )
 def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimizer: str, batch_size: int) -> None:
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
@@ -74,11 +78,14 @@ def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimi
     elif stage == "code":
         code = run_code(read_saved(folder)) if folder is not None else network_code(net)
         screen.print(Text(printable_lines(code)), soft_wrap=True)
+    elif stage in ENGINE_STAGES:
+        loop = open_run(folder.path).trainer.loop if folder is not None else _loop(network(what), loss, optimizer, batch_size)
+        screen.print(code_text(printable_lines(engine_named("native").stage(loop, stage))), soft_wrap=True)
     elif folder is not None:
         graph = open_run(folder.path).graph("forward" if stage == "graph" else "step")
         _show_graph(screen, graph, raw=raw, trace=trace)
     elif net is not None:
-        graph = _forward(net) if stage == "graph" else _step(net, loss, optimizer, batch_size)
+        graph = _forward(net) if stage == "graph" else _loop(net, loss, optimizer, batch_size).graphs[batch_size]
         _show_graph(screen, graph, raw=raw, trace=trace)
 
 
@@ -115,6 +122,7 @@ def _show_run(screen: Console, folder: RunFolder) -> None:
     pairs += [
         (word, str(value)) for word, value in (("Stopping", settings.early_stopping), ("Clipping", settings.clip)) if value
     ]
+    pairs += _engine(saved_engine(folder))
     pairs += [("Time", duration(found.seconds)), *_environment(saved_environment(folder))]
     screen.print(facts(pairs))
     screen.print()
@@ -137,6 +145,17 @@ def _source(load: Mapping[str, Any] | None, data: Signature) -> str:
     options = "".join(f", {key}={value}" for key, value in (load or {}).items() if key != "name_or_path")
     source = load["name_or_path"] if load else "arrays in memory"
     return printable(f"from {source}{options}; hash {data.hash[:12]}")
+
+
+def _engine(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
+    """What was compiled: kernels, time, memory."""
+    if found.get("engine") != "native":
+        return []
+    kernels = max((len(labels) for labels in found.get("kernels", {}).values()), default=0)
+    origin = "from the cache" if found.get("from_cache") else "compiled"
+    text = f"{counted(kernels, 'kernel')} a step, {origin} in {found.get('compile_seconds', 0):.2f} s for {found.get('processor')}"
+    memory = f"{found.get('arena_bytes', 0):,} bytes of memory beside the parameters, {counted(found.get('threads', 1), 'thread')}"
+    return [("Code", printable(f"{text}; {memory}"))]
 
 
 def _environment(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
@@ -173,8 +192,8 @@ def _forward(net: Sequential) -> Graph:
     return Graph({"output": build_network(net, net.input_shape or ()).output})
 
 
-def _step(net: Sequential, loss: str | None, optimizer: str, batch_size: int) -> Graph:
-    """A training step on made-up data of the right shape: classes where the network can tell them apart, else numbers."""
+def _loop(net: Sequential, loss: str | None, optimizer: str, batch_size: int) -> Loop:
+    """A training loop on made-up data of the right shape: classes where the network can tell them apart, else numbers."""
     if batch_size < 1:
         raise OptionError(f"--batch-size {batch_size}", expected="1 or more", remedy="leave it out for 32")
     shape = net.input_shape or ()
@@ -183,4 +202,4 @@ def _step(net: Sequential, loss: str | None, optimizer: str, batch_size: int) ->
     y = np.zeros(1, dtype=np.int64) if classes else np.zeros((1, outputs))
     names = tuple(map(str, range(classes))) if classes else None
     data = Dataset("example", Examples(np.zeros((1, *shape)), y), classes=names)
-    return Task(net, data.signature, loss).training_step(batch_size, optimizer_named(optimizer))
+    return Task(net, data.signature, loss).training_loop(optimizer_named(optimizer), {batch_size})

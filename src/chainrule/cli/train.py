@@ -49,6 +49,7 @@ class Request:
     replicas: int
     dtype: str | None
     engine: str
+    threads: int | None
     early_stopping: int | None
     evaluate_every: int
     runs: str
@@ -145,6 +146,7 @@ class Request:
     metavar="NAME",
     help=f"What computes: {', '.join(ENGINES)}. All give the same.",
 )
+@click.option("--threads", type=int, metavar="N", help="How many threads to use; results do not depend on it.  [default: all]")
 @click.option(
     "--early-stopping",
     type=int,
@@ -193,6 +195,7 @@ def train(**options: Any) -> None:
             replicas=settings.replicas,
             dtype=settings.dtype,
             engine=settings.engine,
+            threads=settings.threads,
             evaluate_every=settings.evaluate_every,
             early_stopping=settings.early_stopping,
             callbacks=(told,),
@@ -225,6 +228,7 @@ def _settings(request: Request, data: Dataset) -> Settings:
         request.engine,
         request.evaluate_every,
         stopping,
+        threads=request.threads,
     )
 
 

@@ -10,6 +10,10 @@ from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph, conform
 
 
+STAGES = ("schedule", "buffers", "llvm", "assembly")
+"""The stages that a compiling engine can show, behind the graph."""
+
+
 @dataclass(frozen=True)
 class Loop:
     """A graph to be run step after step, and where each of its leaves comes from.
@@ -129,6 +133,10 @@ class Engine(Protocol):
 
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> LoopProgram:
         """A program for many steps; `tables` maps names to arrays whose first axis is the rows."""
+        ...
+
+    def stage(self, loop: Loop, name: str) -> str:
+        """A stage on the way from the loop to what runs, as text; `name` is one of STAGES. OptionError if the engine has none."""
         ...
 
     def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.kernels import VIEWS, Call, kernel
+from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order
 
@@ -199,6 +200,12 @@ class ReferenceEngine:
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> ReferenceLoop:
         """A program for many steps."""
         return ReferenceLoop(loop, tables, replicas)
+
+    def stage(self, loop: Loop, name: str) -> str:
+        """There are none: it runs the graph as it is."""
+        raise OptionError(
+            f"stage {name} of the reference engine", expected="the native engine", remedy='look at the graph, or use engine="native"'
+        )
 
     def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
         """The order of the examples in each epoch; see `ops.epoch_order`."""

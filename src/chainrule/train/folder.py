@@ -89,6 +89,10 @@ class RunFolder:
 
     # ---- configuration
 
+    def write_engine(self, report: Mapping[str, Any]) -> None:
+        """What the engine compiled for this run, and how long that took."""
+        write_durably(self.path / "engine.json", _json(dict(report)))
+
     def write_config(self, config: Mapping[str, Any]) -> None:
         """The configuration, and the environment that it runs in."""
         write_durably(self.path / "config.json", _json({"version": VERSION, **config}))

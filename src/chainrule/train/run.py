@@ -157,6 +157,10 @@ class Run:
             return self.trainer.loop.graphs[self.settings.batch_size]
         raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
 
+    def stage(self, name: str) -> str:
+        """The training loop on its way to machine code, as text: "schedule", "buffers", "llvm" or "assembly"."""
+        return self.trainer.engine.stage(self.trainer.loop, name)
+
     def evaluate(self, part: str = "test") -> Evaluation:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)

@@ -40,8 +40,12 @@ class Settings:
     evaluate_every: int = 1
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None
+    threads: int | None = None
+    """How many threads the engine may use, None for as many as there are processors; no result depends on it."""
 
     def __post_init__(self) -> None:
+        if self.threads is not None:
+            _require_count("threads", self.threads, 1)
         for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0), ("replicas", 1), ("evaluate_every", 0)):
             _require_count(name, getattr(self, name), least)
         if self.dtype not in {"float32", "float64"}:

@@ -68,7 +68,7 @@ class Trainer:
     ) -> None:
         self.task, self.settings, self.folder = task, settings, folder
         self._load_data = data
-        self.engine: Engine = engine_named(settings.engine)
+        self.engine: Engine = engine_named(settings.engine, settings.threads)
         self.count = task.data.parts["training"]
         if settings.batch_size > self.count:
             raise DataError(
@@ -104,8 +104,11 @@ class Trainer:
 
     @cached_property
     def program(self) -> LoopProgram:
-        """The compiled loop of training steps."""
-        return self.engine.compile_loop(self.loop, self._tables, self.settings.replicas)
+        """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
+        program = self.engine.compile_loop(self.loop, self._tables, self.settings.replicas)
+        if self.folder:
+            self.folder.write_engine(program.report())
+        return program
 
     @property
     def _tables(self) -> dict[str, Array]:
@@ -185,6 +188,8 @@ class Trainer:
                 if self.step:
                     self._evaluate()
             self._pause = self._next_pause()
+            if self.step < self.steps and not self.stopped:
+                _ = self.program  # compiled before the clock starts
             while self.step < self.steps and not self.stopped:
                 self._run_piece()
                 if self.step == self._pause:

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines.engine import Loop, Results, RowFunction, check_run
+from chainrule.engines.engine import STAGES, Loop, Results, RowFunction, check_run
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
-from chainrule.engines.native.machine import MachineCode, compile_module, host
+from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
 from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
-from chainrule.errors import PositionError
+from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, evaluate, run_passes
 from chainrule.engines.native.passes import NATIVE_PASSES
 
@@ -345,6 +345,21 @@ class NativeEngine:
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> NativeLoop:
         """A program for many steps."""
         return compile_loop(loop, tables, replicas, self.threads, is_guarded=self.is_guarded)
+
+    def stage(self, loop: Loop, name: str) -> str:
+        """The schedule, the buffers, the LLVM text or the machine's instructions of a loop."""
+        module = module_of(loop, is_guarded=self.is_guarded)
+        match name:
+            case "schedule":
+                return module.schedule_text()
+            case "buffers":
+                return module.buffers_text()
+            case "llvm":
+                return module.text
+            case "assembly":
+                return assembly(module.text, host()).expandtabs(8)
+            case _:
+                raise OptionError(f"stage {name!r}", expected=f"one of {', '.join(STAGES)}", remedy="choose one of these")
 
     def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
         """The order of the examples in each epoch; see `ops.epoch_order`."""

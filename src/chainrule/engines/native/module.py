@@ -182,6 +182,26 @@ class Module:
         """Whether the text has functions for helping threads."""
         return any(self._turns(step, place) > 1 for step in self.steps.values() for place in step.shared)
 
+    # ---- what people read
+
+    def schedule_text(self) -> str:
+        """The kernels of each step in order, with how products are cut and who shares the work."""
+        parts: list[str] = []
+        for step in self.steps.values():
+            parts.append(f"# a step of {step.size} rows: {len(step.schedule.kernels)} kernels")
+            for place, kernel in enumerate(step.schedule.kernels):
+                notes = [str(step.tilings[place])] if place in step.tilings else []
+                notes += ["shared between threads"] if place in step.shared and self._turns(step, place) > 1 else []
+                head, rest = str(kernel).split("\n", 1)
+                parts.append(f"{head}{'  # ' if notes else ''}{', '.join(notes)}\n{rest}")
+        return "\n".join(parts)
+
+    def buffers_text(self) -> str:
+        """The buffer plan of each step, and all the memory that a run takes beside the caller's own."""
+        parts = [f"# a step of {step.size} rows\n{step.plan}" for step in self.steps.values()]
+        scratch = f", {self.scratch_bytes:,} of scratch for each thread" if self.scratch_bytes else ""
+        return "\n".join([*parts, f"# in all: {self.arena_bytes:,} bytes for each replica at work{scratch}"])
+
     # ---- text
 
     @cached_property
