@@ -59,12 +59,18 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 )
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
-@click.option("--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]")
+@click.option(
+    "--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]"
+)
 @click.option(
     "--optimizer", default="sgd", show_default=True, metavar="NAME", help="With a training step of a network: the optimizer."
 )
 @click.option(
-    "--batch-size", type=int, default=32, show_default=True, help="With a training step of a network: how many examples a batch has."
+    "--batch-size",
+    type=int,
+    default=32,
+    show_default=True,
+    help="With a training step of a network: how many examples a batch has.",
 )
 def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimizer: str, batch_size: int) -> None:
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
@@ -153,8 +159,12 @@ def _engine(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
         return []
     kernels = max((len(labels) for labels in found.get("kernels", {}).values()), default=0)
     origin = "from the cache" if found.get("from_cache") else "compiled"
-    text = f"{counted(kernels, 'kernel')} a step, {origin} in {found.get('compile_seconds', 0):.2f} s for {found.get('processor')}"
-    memory = f"{found.get('arena_bytes', 0):,} bytes of memory beside the parameters, {counted(found.get('threads', 1), 'thread')}"
+    text = (
+        f"{counted(kernels, 'kernel')} a step, {origin} in {found.get('compile_seconds', 0):.2f} s for {found.get('processor')}"
+    )
+    memory = (
+        f"{found.get('arena_bytes', 0):,} bytes of memory beside the parameters, {counted(found.get('threads', 1), 'thread')}"
+    )
     return [("Code", printable(f"{text}; {memory}"))]
 
 

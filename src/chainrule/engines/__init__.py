@@ -4,4 +4,16 @@ from chainrule.engines.choice import ENGINES, engine_named
 from chainrule.engines.engine import STAGES, Engine, Loop, LoopProgram, Program, Results, RowFunction
 from chainrule.engines.reference import Plan, ReferenceEngine
 
-__all__ = ["ENGINES", "Engine", "Loop", "LoopProgram", "Plan", "Program", "ReferenceEngine", "Results", "RowFunction", "STAGES", "engine_named"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Loop",
+    "LoopProgram",
+    "Plan",
+    "Program",
+    "ReferenceEngine",
+    "Results",
+    "RowFunction",
+    "STAGES",
+    "engine_named",
+]

@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeAlias
 from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph, conform
 
-
 STAGES = ("schedule", "buffers", "llvm", "assembly")
 """The stages that a compiling engine can show, behind the graph."""
 
@@ -104,7 +103,6 @@ class LoopProgram(Protocol):
         int64, each a batch size of the loop; scalars name → (steps,). A row outside its table is a GraphError before any step.
         """
         ...
-
 
     def report(self) -> dict[str, Any]:
         """What was compiled, for how long, for what machine: numbers and words for a run's record."""

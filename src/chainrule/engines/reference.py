@@ -204,7 +204,9 @@ class ReferenceEngine:
     def stage(self, loop: Loop, name: str) -> str:
         """There are none: it runs the graph as it is."""
         raise OptionError(
-            f"stage {name} of the reference engine", expected="the native engine", remedy='look at the graph, or use engine="native"'
+            f"stage {name} of the reference engine",
+            expected="the native engine",
+            remedy='look at the graph, or use engine="native"',
         )
 
     def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:

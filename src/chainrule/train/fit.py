@@ -51,9 +51,9 @@ def fit(
     many networks with seeds seed, seed + 1, ... are trained; each equals the single run with its seed, bit for bit. After every
     `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype: float32 unless told otherwise, and
     float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the run's own folder is made; None
-    writes nothing. initial: first values of parameters by name. order: another order of the examples, see `Order`. engine: "native", machine code
-    made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine may use, None for as many as
-    there are processors; no result depends on it.
+    writes nothing. initial: first values of parameters by name. order: another order of the examples, see `Order`.
+    engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine
+    may use, None for as many as there are processors; no result depends on it.
 
     Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
 
@@ -69,7 +69,9 @@ def fit(
         if dtype == "float32":
             raise OptionError("L-BFGS in float32", expected="float64, which its search needs", remedy="leave dtype out")
     dtype = dtype or ("float64" if isinstance(chosen, LBFGS) else "float32")
-    settings = Settings(chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip, threads)
+    settings = Settings(
+        chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip, threads
+    )
     task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
     trainer = Trainer(task, settings, lambda: dataset, order=order, initial=initial)
     if folder is not None:

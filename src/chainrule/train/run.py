@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Columns, Dataset, Signature, Table, as_table
-from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
 from chainrule.ops import sigmoid

@@ -43,8 +43,7 @@ class Plan:
             first, last = self.alive[id(buffer)]
             end = buffer.offset + buffer.nbytes
             lines.append(f"  {buffer.offset:>10,} … {end:>10,}  {buffer.label}: {buffer.type!r}, kernels {first} … {last}")
-        for buffer in self.constants:
-            lines.append(f"  constant at {buffer.offset:,}  {buffer.label}: {buffer.type!r}")
+        lines += [f"  constant at {buffer.offset:,}  {buffer.label}: {buffer.type!r}" for buffer in self.constants]
         return "\n".join(lines)
 
 

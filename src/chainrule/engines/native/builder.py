@@ -267,9 +267,7 @@ class Function:
         self.label(after)
 
     @contextmanager
-    def loop(
-        self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()
-    ) -> Generator[Loop]:
+    def loop(self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()) -> Generator[Loop]:
         """A loop over start, start + step, ... below stop, of one turn at least; one of exactly one turn is written straight.
 
         Where limits are values the caller makes sure that there is a turn. The body puts the carried values of the next turn
@@ -293,7 +291,8 @@ class Function:
         latch = self.block
         pairs = [(loop.index, first, following), *zip(loop.carried, carried, loop.following, strict=True)]
         self.lines[place:place] = [
-            f"  {name.text} = phi {name.type} [ {begin.text}, %{origin} ], [ {end.text}, %{latch} ]" for name, begin, end in pairs
+            f"  {name.text} = phi {name.type} [ {begin.text}, %{origin} ], [ {end.text}, %{latch} ]"
+            for name, begin, end in pairs
         ]
         self.branch_if(again, head, after)
         self.label(after)

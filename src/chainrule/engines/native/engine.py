@@ -15,12 +15,12 @@ from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
 from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
+from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, evaluate, run_passes
-from chainrule.engines.native.passes import NATIVE_PASSES
 
 PIECES, STEPS_AT_LEAST = 32, 4
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""

@@ -23,7 +23,9 @@ VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip",
 REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
 PLACED = frozenset({"concatenate", "pad", "scatter_add"})
 """Ops that are written piece by piece to places in their result."""
-EXPENSIVE = frozenset({"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"})
+EXPENSIVE = frozenset(
+    {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"}
+)
 """Worth a vector: not to be computed number by number behind a reduction along the lanes."""
 MEMORY = {"matmul": (0, 1), "gather": (0, 1), "random_bits": (0,), "random_fold": (0, 1)}
 """Inputs that are read from memory, wherever the op needs them, not at the point."""
@@ -66,7 +68,7 @@ class Group:
     inner: set[Node] = field(default_factory=set[Node])
     outer: set[Node] = field(default_factory=set[Node])
     stored: set[Node] = field(default_factory=set[Node])
-    readers: set[Group] = field(default_factory=set["Group"])
+    readers: set[Group] = field(default_factory=lambda: set())
 
     @property
     def is_empty(self) -> bool:
@@ -87,7 +89,8 @@ class Group:
 
     def reaches(self, other: Group) -> bool:
         """Whether the other one has to wait for this one."""
-        seen, waiting = {self}, [self]
+        seen: set[Group] = {self}
+        waiting: list[Group] = [self]
         while waiting:
             for reader in waiting.pop().readers:
                 if reader is other:

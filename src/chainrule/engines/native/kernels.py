@@ -24,11 +24,11 @@ LOOPS = "ijklmnopqrst"
 
 @dataclass(eq=False)
 class Buffer:
-    """Memory for the entries of one node. `kind` says whose memory it is and how its address is found:
+    """Memory for the entries of one node.
 
-    arena: the engine's own; constant: the engine's, never written; state: carried from step to step by the caller;
-    rows: a table, read through the order; scalar: one number a step; record: written at each step's place; stacked: rows one
-    behind the other. `name` is the leaf's or output's name where the memory is the caller's.
+    `kind` says whose memory it is, and how its address is found. arena: the engine's own. constant: the engine's, never written.
+    state: carried from step to step by the caller. rows: a table, read through the order. scalar: one number a step. record: written at
+    each step's place. stacked: rows one behind the other. `name` is the leaf's or output's name where the memory is the caller's.
     """
 
     label: str
@@ -46,7 +46,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Place:
-    """An entry of a buffer: `at` counts entries. Where `row` is given, that many-th row in the order is meant, and `at` counts in it."""
+    """An entry of a buffer: `at` counts entries. With `row`, the table's row that stands there in the order, and `at` counts in it."""
 
     buffer: Buffer
     at: Affine
@@ -65,7 +65,8 @@ class Line:
     """One value of a body. `op` is an op's name, or load, fetch, constant, index, core; `arguments` are earlier lines.
 
     load: the number at `place`. fetch: the number at place + argument · attributes["stride"], the argument checked against
-    attributes["extent"]. constant: attributes["value"]. index: the number `at` itself. core: the result of the kernel's core, attributes["number"] of them.
+    attributes["extent"]. constant: attributes["value"]. index: the number attributes["at"] itself. core: the core's result with the
+    number attributes["number"].
     """
 
     op: str

@@ -98,7 +98,7 @@ class Emitter:
         f = self.f
         match line.op:
             case "core":
-                return core[line.attributes.get("number", 0)]
+                return core[int(line.attributes.get("number", 0))]
             case "load":
                 return self.load(_placed(line), point)
             case "constant":
@@ -182,7 +182,9 @@ class Emitter:
         kind = Value(element, lanes, "").type
         name = f"llvm.masked.gather.v{lanes}{_short(element)}.v{lanes}p0"
         f.declarations.add(f"declare {kind} @{name}(<{lanes} x ptr>, <{lanes} x i1>, {kind})")
-        return f.emit(element, lanes, f"call {kind} @{name}({_aligned(pointers, element)}, {kept}, {kind} zeroinitializer){tag}")
+        return f.emit(
+            element, lanes, f"call {kind} @{name}({_aligned(pointers, element)}, {kept}, {kind} zeroinitializer){tag}"
+        )
 
     def _fetch(self, line: Line, point: Point, position: Value) -> Value:
         f, place = self.f, _placed(line)
@@ -268,11 +270,11 @@ class Emitter:
         lanes = self.lanes_for([kernel.body], extents[-1])
         with ExitStack() as stack:
             outer = self.nest(stack, extents[:-1], first)
-            self.blocks(
-                extents[-1],
-                lanes,
-                lambda index, mask: self.body(kernel.body, Point([*outer, index], len(extents) - 1, lanes, mask)) and None,
-            )
+
+            def write(index: Value, mask: Value | None) -> None:
+                self.body(kernel.body, Point([*outer, index], len(extents) - 1, lanes, mask))
+
+            self.blocks(extents[-1], lanes, write)
 
     def nest(self, stack: ExitStack, extents: Shape, first: tuple[Value, Value] | None = None) -> list[Value]:
         """Opens a loop for each extent; their indices."""

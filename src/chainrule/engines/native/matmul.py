@@ -75,7 +75,9 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     rows = -(-height // tiles)
     ragged = width % lanes and vector_bytes < 64
     large = core.inner * width * size > LARGE and height > 2 * rows
-    return Tiling(lanes, rows, vectors, swapped, along=False, packed=bool(step != 1 or ragged or large), height=height, width=width)
+    return Tiling(
+        lanes, rows, vectors, swapped, along=False, packed=bool(step != 1 or ragged or large), height=height, width=width
+    )
 
 
 def scratch_bytes(tiles: Tiling, core: Product) -> int:
@@ -266,7 +268,9 @@ class ProductWriter:
         for lane in range(lanes):
             column = vector * lanes + lane
             inside = f.offset(f.offset(base, f.index(column * step), self.size), k, self.size)
-            square.append(f.load(self.element, lanes, inside, None, tag) if column < width else f.constant(self.element, lanes, 0))
+            square.append(
+                f.load(self.element, lanes, inside, None, tag) if column < width else f.constant(self.element, lanes, 0)
+            )
         for number, turned in enumerate(transposed(f, square)):
             target = f.offset(self.scratch, f.binary("add", k, f.index(number)), vectors * lanes * self.size)
             f.store(turned, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
@@ -314,7 +318,9 @@ class ProductWriter:
         vectors = len(totals) // rows
         if len(self.kernel.body.lines) <= INLINE_LINES or rows == 1:
             points = [
-                self._point(batch, f.binary("add", row, f.index(r)), start, v, width) for r in range(rows) for v in range(vectors)
+                self._point(batch, f.binary("add", row, f.index(r)), start, v, width)
+                for r in range(rows)
+                for v in range(vectors)
             ]
             found = [self.emitter.lines(self.kernel.body, p, [total]) for p, total in zip(points, totals, strict=True)]
             # All reads before all writes: a read that overlaps the masked end of a vector just written would wait for it.

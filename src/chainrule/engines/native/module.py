@@ -125,7 +125,7 @@ class _StepMemory:
         return self.module.tags("scratch")
 
     def scratch(self) -> Value:
-        """This worker's scratch memory."""
+        """The worker's own scratch memory."""
         start = self.f.offset(self.slot(ARENA), self.f.index(self.module.arena_bytes))
         return start if self.worker is None else self.f.offset(start, self.worker, self.module.scratch_bytes)
 
@@ -150,7 +150,9 @@ class Module:
         for size, graph in graphs.items():
             found = schedule(graph, loop)
             found.kernels = [collapsed(kernel) for kernel in found.kernels]
-            step = Step(size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants))
+            step = Step(
+                size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
+            )
             constants += step.plan.constant_bytes
             arena = step.plan.arena_bytes if guarded else 0
             for number, kernel in enumerate(found.kernels):
@@ -259,7 +261,9 @@ class Module:
         """How many turns the outermost loop of a kernel has that could be shared."""
         kernel = step.schedule.kernels[place]
         if isinstance(kernel.core, Product):
-            return self._product(Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes), step, place, None).outer_turns
+            return self._product(
+                Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes), step, place, None
+            ).outer_turns
         if isinstance(kernel.core, Scatter):
             return 1
         if isinstance(kernel.core, Reduction) and not kernel.core.along:
@@ -285,7 +289,7 @@ class Module:
     def _product(self, emitter: Emitter, step: Step, place: int, scratch: Value | None) -> ProductWriter:
         kernel = step.schedule.kernels[place]
         if not isinstance(kernel.core, Product):
-            raise AssertionError("not a product")
+            raise TypeError("not a product")
         return ProductWriter(emitter, kernel, kernel.core, step.tilings[place], scratch)
 
     def _kernel(self, step: Step, place: int, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
@@ -334,4 +338,3 @@ class _Nowhere:
 
     def report_position(self, f: Function, wrong: Value) -> None:
         raise AssertionError("nothing lies here")
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -48,7 +49,7 @@ def _exchange(f: Function, bits: Value, order: Value, place: Value) -> None:
 
 
 @cache
-def _compiled() -> tuple[MachineCode, ctypes._CFuncPtr]:  # pyright: ignore[reportPrivateUsage]
+def _compiled() -> tuple[MachineCode, Callable[..., None]]:
     code = compile_module(_text(), host(), default_cache())
     kinds = (ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_order"))

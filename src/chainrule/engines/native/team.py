@@ -88,7 +88,14 @@ class Team:
 
     def _perform(self) -> Function:
         """Calls the part with this number."""
-        names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task"), ("i64", "kernel")]
+        names = [
+            ("ptr", "context"),
+            ("i64", "step"),
+            ("i64", "position"),
+            ("i64", "worker"),
+            ("i64", "task"),
+            ("i64", "kernel"),
+        ]
         f = self._internal("perform", names)
         *arguments, kernel = f.arguments
         for number, part in enumerate(self.parts):
@@ -168,7 +175,9 @@ class Team:
 
     def _wait(self, f: Function, team: Value, tasks: Value) -> None:
         """Until the tasks in flight are done."""
-        head, look, rest, sleep, again, end = (f.fresh_label(word) for word in ("wait", "look", "rest", "sleep", "again", "end"))
+        head, look, rest, sleep, again, end = (
+            f.fresh_label(word) for word in ("wait", "look", "rest", "sleep", "again", "end")
+        )
         origin = f.block
         f.branch(head)
         f.label(head)

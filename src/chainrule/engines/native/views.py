@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import cast
 
 from chainrule.engines.native.kernels import Buffer
 from chainrule.graph import Node, Shape
@@ -26,19 +28,20 @@ def contiguous(shape: Shape) -> Shape:
 def view_access(node: Node, source: Access) -> Access | None:
     """The access of a view from its input's."""
     shape, strides = node.inputs[0].shape, source.strides
+    attributes = cast("Mapping[str, Shape]", node.attributes)
     match node.op.name:
         case "transpose":
-            return replace(source, strides=tuple(strides[axis] for axis in node.attributes["axes"]))
+            return replace(source, strides=tuple(strides[axis] for axis in attributes["axes"]))
         case "broadcast_to":
             lead = len(node.shape) - len(shape)
             kept = tuple(0 if old == 1 else stride for old, stride in zip(shape, strides, strict=True))
             return replace(source, strides=(*(0,) * lead, *kept))
         case "slice_axes":
-            start = sum(s * stride for s, stride in zip(node.attributes["starts"], strides, strict=True))
-            steps = tuple(step * stride for step, stride in zip(node.attributes["steps"], strides, strict=True))
+            start = sum(s * stride for s, stride in zip(attributes["starts"], strides, strict=True))
+            steps = tuple(step * stride for step, stride in zip(attributes["steps"], strides, strict=True))
             return Access(source.buffer, source.start + start, steps)
         case "flip":
-            flipped = node.attributes["axes"]
+            flipped = attributes["axes"]
             start = sum((shape[axis] - 1) * strides[axis] for axis in flipped)
             turned = tuple(-stride if axis in flipped else stride for axis, stride in enumerate(strides))
             return Access(source.buffer, source.start + start, turned)

@@ -1,0 +1,332 @@
+"""Bodies: each node at a point of a kernel becomes a line, once; what stands in memory is loaded from its place there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from chainrule.engines.native.grouping import Group, beneath, is_uniform, is_view, reduced_axes, reduces_lanes, squeezed
+from chainrule.engines.native.kernels import (
+    Affine,
+    Body,
+    Buffer,
+    Kernel,
+    Line,
+    Place,
+    Product,
+    Reduction,
+    Result,
+    Scatter,
+    Store,
+)
+from chainrule.engines.native.views import Access, contiguous, view_access
+from chainrule.graph import CONSTANT, Node, Shape
+
+Index: TypeAlias = tuple[Affine, ...]
+"""Where an entry stands in a node: a number that depends on the loops for each axis."""
+
+
+@dataclass
+class Layout:
+    """What is known of a graph's memory: names, the buffers that nodes have, tables by leaf, and which nodes must stand in memory."""
+
+    names: Mapping[Node, str]
+    homes: dict[Node, Buffer]
+    tables: Mapping[str, Buffer]
+    forced: frozenset[Node]
+
+    def access(self, node: Node) -> Access | None:
+        """Where a node's entries stand in memory, if they do: a buffer of its own, or a view of one."""
+        home = self.homes.get(node)
+        if home is not None:
+            return Access(home, 0, contiguous(node.shape))
+        if not node.inputs or not is_view(node) or node in self.forced:
+            return None
+        source = self.access(node.inputs[0])
+        return None if source is None else view_access(node, source)
+
+    def is_row(self, node: Node) -> bool:
+        """Whether the node is a leaf that is read from a table."""
+        return node.is_leaf and node.name in self.tables
+
+
+def _times(at: Affine, factor: int) -> Affine:
+    return tuple(factor * c for c in at)
+
+
+def _plus(x: Affine, y: Affine) -> Affine:
+    return tuple(a + b for a, b in zip(x, y, strict=True))
+
+
+@dataclass
+class Writer:
+    """Writes a group's bodies: each node at a point becomes a line, once."""
+
+    layout: Layout
+    group: Group
+    extents: Shape
+    level: str = "outer"
+    lines: dict[str, Body] = field(default_factory=dict[str, Body])
+    known: dict[tuple[str, Node, Index], int] = field(default_factory=dict[tuple[str, Node, Index], int])
+
+    @property
+    def loops(self) -> Shape:
+        """The extents of the loops at the present level."""
+        if self.level == "outer" or self.group.core is None:
+            return self.extents
+        shape = self.group.core.inputs[0].shape
+        return (*self.extents, *(shape[axis] for axis in reduced_axes(self.group.core) if shape[axis] != 1))
+
+    def here(self, node: Node) -> Index:
+        """The index of a node at the present point: its axes of extent above 1 are the loops, in order."""
+        loops = self._loop_order()
+        index: list[Affine] = []
+        for extent in node.shape:
+            unit = [0] * (len(self.loops) + 1)
+            if extent != 1:
+                unit[1 + loops.pop(0)] = 1
+            index.append(tuple(unit))
+        return tuple(index)
+
+    def _loop_order(self) -> list[int]:
+        """The loops of extent above 1, in the order of the axes of what is computed at this level."""
+        core = self.group.core
+        if self.level == "outer" or core is None:
+            return [number for number, extent in enumerate(self.loops) if extent != 1]
+        kept, reduced = iter(range(len(self.extents))), iter(range(len(self.extents), len(self.loops)))
+        axes = reduced_axes(core)
+        return [next(reduced) if a in axes else next(kept) for a, e in enumerate(core.inputs[0].shape) if e != 1]
+
+    def place_in(self, buffer: Buffer, node: Node) -> Place:
+        """Where the present point's entry of a node goes in a buffer of the node's shape."""
+        return Place(buffer, self.entry(Access(buffer, 0, contiguous(node.shape)), self.here(node)))
+
+    def entry(self, access: Access, index: Index) -> Affine:
+        """How many entries from the buffer's start an entry stands."""
+        at: Affine = (access.start, *(0,) * len(self.loops))
+        for stride, axis in zip(access.strides, index, strict=True):
+            at = _plus(at, _times(axis, stride))
+        return at
+
+    # ---- bodies
+
+    def body(self, level: str) -> Body:
+        """The body of a level: its stored nodes, and all that they need."""
+        self.level = level
+        made = self.lines.setdefault(level, Body())
+        for node in sorted(self.group.stored & self._members, key=lambda n: self.layout.names[n]):
+            if self.layout.homes.get(node) is not None:
+                value = self.value(node, self.here(node))
+                made.stores.append(Store(value, self.place_in(self.layout.homes[node], node)))
+        return made
+
+    def reduction(self, cores: list[Node]) -> Reduction:
+        """The core of a group that reduces, with its inner body."""
+        self.level = "inner"
+        body = self.body("inner")
+        results: list[Result] = []
+        for core in cores:
+            source = core.inputs[0]
+            nothing = Line("constant", source.dtype, attributes={"value": 0})
+            value = self.value(source, self.here(source)) if source.type.size else self._add(nothing)
+            results.append(Result(core.op.name, value))
+        extents = self.loops[len(self.extents) :]
+        self.level = "outer"
+        return Reduction(extents, body, results, reduces_lanes(cores[0]))
+
+    def product(self, core: Node) -> Product:
+        """The core of a group around a matrix product."""
+        places: list[Place] = []
+        batch = [number for number, extent in enumerate(self.extents[:-2]) if extent != 1]
+        m, n, k = len(self.extents) - 2, len(self.extents) - 1, len(self.extents)
+        for source, axes in zip(core.inputs, ((m, k), (k, n)), strict=True):
+            access = self.layout.access(source)
+            if access is None:
+                raise AssertionError(f"{source!r} does not stand in memory")
+            at = [access.start, *(0,) * (k + 1)]
+            lead = iter(batch)
+            for extent, stride in zip(source.shape[:-2], access.strides[:-2], strict=True):
+                if extent != 1:
+                    at[1 + next(lead)] += stride
+            for axis, stride in zip(axes, access.strides[-2:], strict=True):
+                at[1 + axis] += stride
+            places.append(Place(access.buffer, tuple(at)))
+        return Product(core.inputs[0].shape[-1], places[0], places[1], core.dtype)
+
+    # ---- values
+
+    def _add(self, line: Line) -> int:
+        lines = self.lines.setdefault(self.level, Body()).lines
+        lines.append(line)
+        return len(lines) - 1
+
+    def value(self, node: Node, index: Index) -> int:
+        """The line that holds a node's entry at an index."""
+        key = (self.level, node, index)
+        if key not in self.known:
+            is_line = not is_view(node) or node in self.layout.forced or self._stands_apart(node)
+            self.known[key] = self._add(self._line(node, index)) if is_line else self._through(node, index)
+        return self.known[key]
+
+    @property
+    def _members(self) -> set[Node]:
+        return self.group.inner if self.level == "inner" else self.group.outer
+
+    def _stands_apart(self, view: Node) -> bool:
+        """Whether a view's entries can be read from memory; those of what this very kernel computes are still in registers."""
+        return beneath(view, self.layout.forced) not in self._members and self.layout.access(view) is not None
+
+    def _line(self, node: Node, index: Index) -> Line:
+        layout, cores, members = self.layout, self.group.cores, self._members
+        label = layout.names[node]
+        if node in cores and self.level == "outer":
+            return Line("core", node.dtype, attributes={"number": cores.index(node)}, label=label)
+        if node.op is CONSTANT and is_uniform(node):
+            return Line(
+                "constant", node.dtype, attributes={"value": node.attributes["value"].reshape(-1)[0].item()}, label=label
+            )
+        access = layout.access(node)
+        if access is not None and (node not in members or is_view(node) or (node.is_leaf and not self.layout.is_row(node))):
+            return Line("load", node.dtype, place=Place(access.buffer, self.entry(access, index)), label=label)
+        if self.layout.is_row(node):
+            table = Access(layout.tables[node.name], 0, (0, *contiguous(node.shape)[1:]))
+            return Line("load", node.dtype, place=Place(table.buffer, self.entry(table, index), index[0]), label=label)
+        return self._computed(node, index, label)
+
+    def _computed(self, node: Node, index: Index, label: str) -> Line:
+        match node.op.name:
+            case "one_hot":
+                hot = self._add(Line("index", "int64", attributes={"at": index[-1]}))
+                at = self.value(node.inputs[0], index[:-1])
+                return Line("one_hot", node.dtype, (at, hot), attributes={"from": node.inputs[0].dtype}, label=label)
+            case "random_bits" | "random_fold":
+                flat = self.entry(Access(Buffer("", node.type), 0, contiguous(node.shape)), index)
+                position = self._add(Line("index", "int64", attributes={"at": flat}))
+                words = [self._memory(node.inputs[0], i) for i in range(2)]
+                words += [self._memory(node.inputs[1], 0)] if node.op.name == "random_fold" else []
+                return Line(node.op.name, node.dtype, (position, *words), label=label)
+            case "gather":
+                return self._fetch(node, index, label)
+            case name:
+                arguments = tuple(self.value(source, index) for source in node.inputs)
+                attributes = {"from": node.inputs[0].dtype} if name == "cast" or node.dtype == "bool" else {}
+                return Line(name, node.dtype, arguments, attributes=attributes, label=label)
+
+    def _memory(self, node: Node, entry: int) -> int:
+        """The line that holds a certain entry of a vector or number."""
+        at = (entry, *(0,) * len(self.loops))
+        return self.value(node, (at,) * node.type.ndim)
+
+    def _fetch(self, node: Node, index: Index, label: str) -> Line:
+        source, positions = node.inputs
+        axis: int = node.attributes["axis"]
+        access = self.layout.access(source)
+        if access is None:
+            raise AssertionError(f"{source!r} does not stand in memory")
+        end = axis + positions.type.ndim
+        position = self.value(positions, index[axis:end])
+        zero: Affine = (0,) * (len(self.loops) + 1)
+        at = self.entry(access, (*index[:axis], zero, *index[end:]))
+        attributes: dict[str, Any] = {"stride": access.strides[axis], "extent": source.shape[axis], "from": positions.dtype}
+        return Line("fetch", node.dtype, (position,), Place(access.buffer, at), attributes, label)
+
+    def _through(self, node: Node, index: Index) -> int:
+        """The entry of a view whose input does not stand in memory: the input's entry at another index."""
+        source = node.inputs[0]
+        return self.value(source, self._moved(node, source, index))
+
+    def _moved(self, node: Node, source: Node, index: Index) -> Index:
+        zero: Affine = (0,) * (len(self.loops) + 1)
+        match node.op.name:
+            case "transpose":
+                axes: Shape = node.attributes["axes"]
+                return tuple(index[axes.index(axis)] for axis in range(len(axes)))
+            case "broadcast_to":
+                kept = index[len(index) - source.type.ndim :]
+                return tuple(zero if extent == 1 else at for extent, at in zip(source.shape, kept, strict=True))
+            case "slice_axes":
+                pairs = zip(node.attributes["starts"], node.attributes["steps"], index, strict=True)
+                return tuple(_plus(_times(at, step), (start, *zero[1:])) for start, step, at in pairs)
+            case "flip":
+                turned = node.attributes["axes"]
+                return tuple(
+                    _plus(_times(at, -1), (source.shape[axis] - 1, *zero[1:])) if axis in turned else at
+                    for axis, at in enumerate(index)
+                )
+            case "stop_gradient":
+                return index
+            case _:
+                # Reshapes of what stands nowhere only add or take axes of extent 1; a reduction over such axes likewise. The rest
+                # are uniform constants, whose place does not matter.
+                if squeezed(source.shape) != squeezed(node.shape):
+                    return (zero,) * source.type.ndim
+                left = iter([at for extent, at in zip(node.shape, index, strict=True) if extent != 1])
+                return tuple(zero if extent == 1 else next(left) for extent in source.shape)
+
+
+@dataclass
+class Placer:
+    """Kernels of the ops that are written piece by piece: concatenate, pad, scatter_add."""
+
+    layout: Layout
+    node: Node
+
+    def kernels(self, label: str) -> Iterator[Kernel]:
+        """A fill where needed, then a kernel for each piece."""
+        node, home = self.node, self.layout.homes[self.node]
+        strides = contiguous(node.shape)
+        match node.op.name:
+            case "concatenate":
+                axis: int = node.attributes["axis"]
+                start = 0
+                for number, source in enumerate(node.inputs):
+                    if source.type.size:
+                        yield self._copy(f"{label} part {number}", source, Access(home, start * strides[axis], strides))
+                    start += source.shape[axis]
+            case "reshape":
+                yield self._copy(label, node.inputs[0], Access(home, 0, contiguous(node.inputs[0].shape)))
+            case "pad":
+                yield _fill_kernel(f"{label} zeros", home)
+                low, gaps = node.attributes["low"], node.attributes["interior"]
+                start = sum(a * stride for a, stride in zip(low, strides, strict=True))
+                steps = tuple((gap + 1) * stride for gap, stride in zip(gaps, strides, strict=True))
+                if node.inputs[0].type.size:
+                    yield self._copy(label, node.inputs[0], Access(home, start, steps))
+            case _:
+                if node.inputs[0].type.size:
+                    yield self._copy(f"{label} start", node.inputs[0], Access(home, 0, strides))
+                if node.inputs[2].type.size:
+                    yield self._scatter(label, home)
+
+    def _copy(self, label: str, source: Node, target: Access) -> Kernel:
+        writer = Writer(self.layout, Group(squeezed(source.shape), 0), squeezed(source.shape))
+        value = writer.value(source, writer.here(source))
+        body = writer.lines["outer"]
+        body.stores.append(Store(value, Place(target.buffer, writer.entry(target, writer.here(source)))))
+        return Kernel(label, writer.extents, body)
+
+    def _scatter(self, label: str, home: Buffer) -> Kernel:
+        _, positions, updates = self.node.inputs
+        axis: int = self.node.attributes["axis"]
+        writer = Writer(self.layout, Group(updates.shape, 0), updates.shape)
+        here: Index = tuple(
+            tuple(int(i == axis + 1) for i in range(updates.type.ndim + 1)) for axis in range(updates.type.ndim)
+        )
+        end = axis + positions.type.ndim
+        value = writer.value(updates, here)
+        position = writer.value(positions, here[axis:end])
+        strides = contiguous(self.node.shape)
+        zero: Affine = (0,) * (len(updates.shape) + 1)
+        at = writer.entry(Access(home, 0, strides), (*here[:axis], zero, *here[end:]))
+        body = writer.lines["outer"]
+        body.stores.append(Store(value, Place(home, at)))
+        return Kernel(label, updates.shape, body, Scatter(strides[axis], self.node.shape[axis], position))
+
+
+def _fill_kernel(label: str, home: Buffer) -> Kernel:
+    extents = squeezed(home.type.shape)
+    body = Body(
+        [Line("constant", home.type.dtype, attributes={"value": 0})], [Store(0, Place(home, (0, *contiguous(extents))))]
+    )
+    return Kernel(label, extents, body)
