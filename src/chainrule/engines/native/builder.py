@@ -84,6 +84,13 @@ class Function:
         self._count += 1
         return f"%v{self._count}"  # not bare numbers: LLVM wants those in order of appearance
 
+    @contextmanager
+    def at_entry(self) -> Generator[None]:
+        """Instructions go to the start of the function, where all of it can use their values."""
+        outside, self.lines = self.lines, self.first_lines
+        yield
+        self.lines = outside
+
     def comment(self, text: str) -> None:
         """A line for the reader."""
         self.lines.append(f"  ; {text}")

@@ -76,6 +76,13 @@ class Line:
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
     label: str = ""
 
+    @property
+    def affine(self) -> tuple[Affine, ...]:
+        """Its numbers that depend on the loops."""
+        if self.place is not None:
+            return (self.place.at,) if self.place.row is None else (self.place.at, self.place.row)
+        return (self.attributes["at"],) if self.op == "index" else ()
+
 
 @dataclass(frozen=True)
 class Store:
@@ -101,13 +108,10 @@ class Body:
     @property
     def affine(self) -> Iterator[Affine]:
         """Every number that depends on the loops."""
-        for place in self.places:
-            yield place.at
-            if place.row is not None:
-                yield place.row
         for line in self.lines:
-            if line.op == "index":
-                yield line.attributes["at"]
+            yield from line.affine
+        for store in self.stores:
+            yield store.place.at
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Protocol, TypeAlias
 
@@ -73,8 +73,26 @@ class Emitter:
     f: Function
     memory: Memory
     vector_bytes: int
+    ahead: dict[tuple[int, int], Value] = field(default_factory=dict[tuple[int, int], Value])
+    """Lines (body, number) that were computed before the loops that do not change them."""
 
     # ---- bodies
+
+    def prepare(self, body: Body, point: Point) -> None:
+        """Computes ahead of the loops inside what depends on the point's own loops only."""
+        values: list[Value | None] = []
+        loops = len(point.indices)
+        for number, line in enumerate(body.lines):
+            known = [values[argument] for argument in line.arguments]
+            steady = line.op not in {"core", "fetch"} and not any(any(at[1 + loops :]) for at in line.affine)
+            ready = [value for value in known if value is not None]
+            if not steady or len(ready) < len(known):
+                values.append(None)
+                continue
+            found = self._line(_within(line, loops), point, ready, (), direct=True)
+            values.append(found)
+            if line.op != "constant":
+                self.ahead[id(body), number] = found
 
     def body(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
         """All lines at a point, then the stores; the lines' values."""
@@ -85,8 +103,9 @@ class Emitter:
     def lines(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
         """The values of all lines at a point."""
         values: list[Value] = []
-        for line in body.lines:
-            values.append(self._line(line, point, values, core))
+        for number, line in enumerate(body.lines):
+            ahead = self.ahead.get((id(body), number))
+            values.append(self._line(line, point, values, core) if ahead is None else ahead)
         return values
 
     def stores(self, body: Body, point: Point, values: list[Value]) -> None:
@@ -94,7 +113,10 @@ class Emitter:
         for store in body.stores:
             self.store(store.place, values[store.value], point)
 
-    def _line(self, line: Line, point: Point, values: list[Value], core: Sequence[Value]) -> Value:
+    def _line(
+        self, line: Line, point: Point, values: list[Value], core: Sequence[Value], *, direct: bool = False
+    ) -> Value:
+        """A line's value; its arguments are taken from `values` by their numbers, or, if `direct`, in order."""
         f = self.f
         match line.op:
             case "core":
@@ -108,7 +130,7 @@ class Emitter:
             case "fetch":
                 return self._fetch(line, point, values[line.arguments[0]])
             case _:
-                arguments = [values[number] for number in line.arguments]
+                arguments = values if direct else [values[number] for number in line.arguments]
                 # What is the same in all lanes stays a number until it meets a vector.
                 lanes = max(argument.lanes for argument in arguments)
                 return LOWERINGS[line.op](f, line, [f.splat(argument, lanes) for argument in arguments])
@@ -268,6 +290,7 @@ class Emitter:
             self.body(kernel.body, Point([]))
             return
         lanes = self.lanes_for([kernel.body], extents[-1])
+        self.prepare(kernel.body, Point([]))
         with ExitStack() as stack:
             outer = self.nest(stack, extents[:-1], first)
 
@@ -292,6 +315,7 @@ class Emitter:
         if core.along or not kept:
             with ExitStack() as stack:
                 outer = self.nest(stack, kept, first)
+                self.prepare(core.body, Point(outer))
                 result = self._along(core, outer, reduced)
                 self.body(kernel.body, Point(outer), result)
             return
@@ -301,6 +325,7 @@ class Emitter:
 
             def write(index: Value, mask: Value | None) -> None:
                 point = Point([*outer, index], len(kept) - 1, lanes, mask)
+                self.prepare(core.body, point)
                 self.body(kernel.body, point, self._across(core, point, reduced))
 
             self.blocks(kept[-1], lanes, write)
@@ -490,6 +515,17 @@ class Emitter:
             self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
 
 
+def _within(line: Line, loops: int) -> Line:
+    """The line in a nest of so many loops, the others being without effect on it."""
+    if line.place is not None:
+        row = line.place.row
+        cut = replace(line.place, at=line.place.at[: 1 + loops], row=None if row is None else row[: 1 + loops])
+        return replace(line, place=cut)
+    if line.op == "index":
+        return replace(line, attributes={**line.attributes, "at": line.attributes["at"][: 1 + loops]})
+    return line
+
+
 def _flat(parts: list[Partial]) -> list[Value]:
     """All values, one behind the other: what a loop carries."""
     return [value for part in parts for values in part for value in values]
@@ -504,9 +540,7 @@ def _shaped(values: Sequence[Value], like: list[Partial]) -> list[Partial]:
 def _depends_on_last(body: Body, number: int) -> bool:
     """Whether a line's value changes along the last loop."""
     line = body.lines[number]
-    places = [line.place.at, *([line.place.row] if line.place.row is not None else [])] if line.place else []
-    own = [*places, *([line.attributes["at"]] if line.op == "index" else [])]
-    return any(at[-1] for at in own) or any(_depends_on_last(body, argument) for argument in line.arguments)
+    return any(at[-1] for at in line.affine) or any(_depends_on_last(body, argument) for argument in line.arguments)
 
 
 def collapsed(kernel: Kernel) -> Kernel:

@@ -110,6 +110,7 @@ class ProductWriter:
     def write(self, first: tuple[Value, Value] | None = None) -> None:
         """The whole product, or the part of it between limits of the outermost loop: batch, else panels, else tiles of rows."""
         kernel, tiles, f = self.kernel, self.tiles, self.emitter.f
+        self.emitter.prepare(kernel.body, Point([]))
         with ExitStack() as stack:
             batch = self.emitter.nest(stack, kernel.extents[:-2], first)
             limits = None if kernel.extents[:-2] else first

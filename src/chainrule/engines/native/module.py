@@ -90,14 +90,24 @@ class _StepMemory:
     number: Value
     position: Value
     worker: Value | None
+    known: dict[object, Value] = field(default_factory=dict[object, Value])
 
     def slot(self, slot: int) -> Value:
-        """A pointer from the context."""
-        place = self.f.offset(self.context, self.f.index(slot), 8)
-        return self.f.emit("ptr", 1, f"load ptr, {place}, align 8{self.module.tags('context')}")
+        """A pointer from the context, read once, when the function begins."""
+        if slot not in self.known:
+            with self.f.at_entry():
+                place = self.f.offset(self.context, self.f.index(slot), 8)
+                self.known[slot] = self.f.emit("ptr", 1, f"load ptr, {place}, align 8{self.module.tags('context')}")
+        return self.known[slot]
 
     def address(self, buffer: Buffer) -> Value:
         """See `Memory`."""
+        if id(buffer) not in self.known:
+            with self.f.at_entry():
+                self.known[id(buffer)] = self._address(buffer)
+        return self.known[id(buffer)]
+
+    def _address(self, buffer: Buffer) -> Value:
         f = self.f
         if buffer.kind == "arena":
             return f.offset(self.slot(ARENA), f.index(buffer.offset))
@@ -131,7 +141,10 @@ class _StepMemory:
 
     def order(self) -> Value:
         """See `Memory`."""
-        return self.f.offset(self.slot(ORDER), self.position, 8)
+        if "order" not in self.known:
+            with self.f.at_entry():
+                self.known["order"] = self.f.offset(self.slot(ORDER), self.position, 8)
+        return self.known["order"]
 
     def report_position(self, f: Function, wrong: Value) -> None:
         """See `Memory`."""
@@ -222,7 +235,7 @@ class Module:
 
     def _step(self, step: Step, calls: list[tuple[str, int]]) -> list[Function]:
         arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
-        f = Function(f"step_{step.size}", arguments, attributes='"hoist" nounwind')
+        f = Function(f"step_{step.size}", arguments, attributes="nounwind")
         f.linkage = "internal "
         context, number, position, team = f.arguments
         parts: list[Function] = []
@@ -275,7 +288,7 @@ class Module:
     def _part(self, step: Step, place: int, turns: int) -> tuple[Function, int]:
         """A function that does one part of a kernel, and how many parts there are."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
-        f = Function(f"kernel_{step.size}_{place}", names, attributes='"hoist" nounwind')
+        f = Function(f"kernel_{step.size}_{place}", names, attributes="nounwind")
         f.linkage = "internal "
         context, number, position, worker, task = f.arguments
         each = -(-turns // PARTS)
