@@ -1,8 +1,13 @@
 """What all tests share: hypothesis draws the same examples in every run, so that a green door stays green."""
 
 import os
+import tempfile
 
 from hypothesis import settings
+
+# Machine code is kept between the tests of a run, but never in the cache of whoever runs them.
+_cache = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
+os.environ.setdefault("CHAINRULE_CACHE", _cache.name)
 
 # The long door asks for examples that nobody has seen; everywhere else a failure must be the change's, not the dice's.
 settings.register_profile("same examples", derandomize=True, deadline=None)

@@ -125,7 +125,7 @@ def trial_numbers(name, element, count=800):
     ranges, places = {
         "exp": ([(-1, 1), (low, high), (low, low + 20)], _steps(ln2, high)),
         "expm1": ([(-1, 1), (-20, 20), (low, high)], [*_steps(ln2, 30), high]),
-        "tanh": ([(-0.3, 0.3), (-2, 2), (-20, 20)], [*_steps(ln2 / 2, 20), 0.3465, 0.4023]),
+        "tanh": ([(0.05, 0.2), (-0.3, 0.3), (-2, 2), (-20, 20)], [*_steps(ln2 / 2, 20), 0.3465, 0.4023]),
         "sigmoid": ([(-2, 2), (-40, 40), (-high, 20)], [*_steps(ln2, 40), *_steps(ln2, high)[::7]]),
         "softplus": ([(-2, 2), (-40, 40), (low, 0)], [*_steps(ln2, 40), 0.8814, -0.8814]),
         "log": ([(0.5, 2), (0.95, 1.05), (0, 100)], [*(2**0.5 * 2.0**k for k in (-100, -5, -1, 0, 1, 7, 127)), denormal, 99 * denormal]),

@@ -18,7 +18,7 @@ import pytest
 import chainrule
 from chainrule.engines.native import machine
 from chainrule.engines.native.cache import Cache, default_cache
-from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host, optimized
+from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host
 from chainrule.errors import OptionError
 
 X86 = pytest.mark.skipif(platform.machine().lower() not in {"x86_64", "amd64"}, reason="names of x86 processors")
@@ -56,7 +56,7 @@ tail:
 
 # x[i] = x[i] · (1 / s) and the division is written inside the loop, behind a load that only the tags tell apart from the store.
 DIVIDE = """
-define void @divide(ptr %x, ptr %s) nounwind ATTRIBUTE {
+define void @divide(ptr %x, ptr %s) nounwind {
 entry:
   br label %loop
 loop:
@@ -255,20 +255,7 @@ def test_a_processor_with_more_than_this_one_is_refused(named, monkeypatch, cpu,
     assert named("x86-64").vector_bytes == 16
 
 
-# ---- the passes, and texts for people
-
-
-def test_loads_leave_loops_in_the_functions_that_ask_for_it():
-    asking, tags = DIVIDE.replace("ATTRIBUTE", machine.HOIST).split("!0", 1)
-    text = asking + DIVIDE.replace("ATTRIBUTE", "").replace("@divide", "@plain").split("!0", 1)[0] + "!0" + tags
-    functions = optimized(text, host()).split("define ")
-    is_outside = {part[:12]: "fdiv" in part.partition("\nloop:")[0] for part in functions if "fdiv" in part}
-    assert is_outside == {"void @divide": True, "void @plain(": False}
-    code = compile_module(text, host(), None)
-    for name in ("divide", "plain"):
-        x = np.arange(1, 101, dtype=np.float32)
-        called(code, name, x, np.array([3], np.float32), kind=None)
-        assert np.array_equal(x, np.arange(1, 101, dtype=np.float32) * (np.float32(1) / np.float32(3)))
+# ---- texts for people
 
 
 def test_assembly_names_the_functions_and_their_instructions():
@@ -282,7 +269,7 @@ def test_assembly_names_the_functions_and_their_instructions():
 
 
 def test_the_same_text_gives_the_same_object():
-    text = SCALE + DIVIDE.replace("ATTRIBUTE", machine.HOIST)
+    text = SCALE + DIVIDE
     here = {machine._object(text, host(), verify=False) for _ in range(3)}
     program = (
         "import hashlib, sys\nfrom chainrule.engines.native import machine\n"
@@ -307,9 +294,9 @@ def test_the_same_text_gives_the_same_object():
 
 def test_a_module_does_not_see_those_before_it():
     text = "%pair = type { i64, i64 }\ndefine i64 @f(ptr %x) {\n  %y = getelementptr %pair, ptr %x, i64 1\n  ret i64 0\n}\n"
-    kept = [optimized(text, host()) for _ in range(3)]
+    kept = [assembly(text, host()) for _ in range(3)]
     with machine.llvm.parse_assembly(text):  # in LLVM's common context
-        assert {*kept, optimized(text, host())} == {kept[0]}
+        assert {*kept, assembly(text, host())} == {kept[0]}
 
 
 # ---- the cache

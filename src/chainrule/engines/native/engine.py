@@ -31,7 +31,7 @@ _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 def machine_of_host() -> Machine:
     """What the kernels' form depends on."""
     target = host()
-    return Machine(target.vector_bytes, target.registers, target.triple)
+    return Machine(target.vector_bytes, target.registers, target.triple, target.fused)
 
 
 def aligned(count: int) -> Array:

@@ -73,8 +73,13 @@ class Emitter:
     f: Function
     memory: Memory
     vector_bytes: int
+    fused: bool
     ahead: dict[tuple[int, int], Value] = field(default_factory=dict[tuple[int, int], Value])
     """Lines (body, number) that were computed before the loops that do not change them."""
+
+    def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
+        """x·y + z, in one instruction where the processor has it."""
+        return self.f.fma(x, y, z) if self.fused else self.f.binary("fadd", self.f.binary("fmul", x, y), z)
 
     # ---- bodies
 
@@ -113,9 +118,7 @@ class Emitter:
         for store in body.stores:
             self.store(store.place, values[store.value], point)
 
-    def _line(
-        self, line: Line, point: Point, values: list[Value], core: Sequence[Value], *, direct: bool = False
-    ) -> Value:
+    def _line(self, line: Line, point: Point, values: list[Value], core: Sequence[Value], *, direct: bool = False) -> Value:
         """A line's value; its arguments are taken from `values` by their numbers, or, if `direct`, in order."""
         f = self.f
         match line.op:

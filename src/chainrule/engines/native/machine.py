@@ -1,7 +1,7 @@
 """LLVM text to machine code in this process: the one file that knows llvmlite.
 
-The code generator alone does it: before it LLVM's passes, from a single one to all of -O2, made no vectorised and tiled kernel faster
-and compiling up to twice as long. But it leaves loads in loops that store; functions with the attribute "hoist" are simplified first.
+The code generator alone does it: LLVM's passes before it, from a single one to all of -O2, made no vectorised and tiled kernel faster
+and compiling up to twice as long. What loops do not change the kernels' own text computes before them.
 """
 
 # pyright: reportMissingTypeStubs=false
@@ -31,9 +31,7 @@ llvm: Any = llvmlite.binding
 
 LEVEL = 1
 """How hard the code generator tries, from 0 to 3: 2 and 3 take a tenth longer for code that is no faster, 0 makes slow code."""
-HOIST = '"hoist"'
-"""The attribute of functions (behind their arguments) that LLVM simplifies: loads out of loops, equal expressions computed once."""
-PIPELINE = f"hoist by O1 without vectorising and unrolling, codegen {LEVEL}, pic, small"
+PIPELINE = f"no passes, codegen {LEVEL}, pic, small"
 """What is done to a module, in words; part of the cache's keys, so to be changed together with the code."""
 
 # What the code generator calls where the processor lacks the instruction, whether or not the text declares it.
@@ -124,12 +122,6 @@ def compile_module(text: str, target: Target, cache: Cache | None, verify: bool 
     return MachineCode(_load(made, "\n" + text), len(made), time.perf_counter() - begin, kept is not None)
 
 
-def optimized(text: str, target: Target) -> str:
-    """The module as the code generator gets it."""
-    with _prepared(text, target, _machine(target), verify=True) as module:
-        return str(module)
-
-
 def assembly(text: str, target: Target) -> str:
     """The instructions that the module becomes, for people to read."""
     machine = _machine(target)
@@ -191,8 +183,6 @@ def _prepared(text: str, target: Target, machine: Any, verify: bool) -> Generato
                 if verify:
                     module.verify()
             module.triple, module.data_layout = target.triple, str(machine.target_data)
-            if HOIST in text:
-                _simplify(module, machine)
             yield module
 
 
@@ -202,16 +192,6 @@ def _explained() -> Generator[None]:
         yield
     except RuntimeError as error:  # it quotes the line
         raise RuntimeError(f"LLVM refuses the module: {error}") from None
-
-
-def _simplify(module: Any, machine: Any) -> None:
-    options = llvm.create_pipeline_tuning_options(1)
-    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    passes = builder.getFunctionPassManager()
-    for function in module.functions:
-        if any(HOIST.encode() in group for group in function.attributes):
-            passes.run(function, builder)
 
 
 # ---- from object code to addresses

@@ -139,7 +139,8 @@ class ProductWriter:
 
         def add(total: Value, k: Value, mask: Value | None) -> Value:
             point = Point([*indices, k], len(indices), lanes, mask)
-            return f.fma(self.emitter.load(self.core.left, point), self.emitter.load(self.core.right, point), total)
+            left, right = self.emitter.load(self.core.left, point), self.emitter.load(self.core.right, point)
+            return self.emitter.multiply_add(left, right, total)
 
         total, full = zero, inner // lanes * lanes
         if full:
@@ -300,7 +301,7 @@ class ProductWriter:
             for r in range(rows):
                 number = f.load(self.element, 1, f.offset(column, f.index(r * step), self.size), None, tall_tag)
                 spread = f.splat(number, lanes)
-                following += [f.fma(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
+                following += [self.emitter.multiply_add(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
             return following
 
         totals = [f.constant(self.element, lanes, 0)] * (rows * vectors)

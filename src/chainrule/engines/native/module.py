@@ -42,6 +42,8 @@ class Machine:
     vector_bytes: int
     registers: int
     triple: str
+    fused: bool = True
+    """Whether x·y + z is one instruction; where it is not, it is a product and a sum, each rounded."""
 
 
 @dataclass
@@ -275,7 +277,7 @@ class Module:
         kernel = step.schedule.kernels[place]
         if isinstance(kernel.core, Product):
             return self._product(
-                Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes), step, place, None
+                Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes, self.machine.fused), step, place, None
             ).outer_turns
         if isinstance(kernel.core, Scatter):
             return 1
@@ -307,7 +309,7 @@ class Module:
 
     def _kernel(self, step: Step, place: int, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
         kernel = step.schedule.kernels[place]
-        emitter = Emitter(memory.f, memory, self.machine.vector_bytes)
+        emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
             case Product():
                 scratch = memory.scratch() if step.tilings[place].packed else None
