@@ -211,17 +211,18 @@ class Function:
             return pointer
         return self.emit("ptr", 1, f"getelementptr inbounds i8, {pointer}, {moved}")
 
-    def load(self, element: str, lanes: int, pointer: Value, mask: Value | None = None, tag: str = "") -> Value:
-        """Numbers that lie one behind the other; lanes outside the mask are not read and are 0."""
+    def load(
+        self, element: str, lanes: int, pointer: Value, mask: Value | None = None, tag: str = "", outside: float = 0
+    ) -> Value:
+        """Numbers that lie one behind the other; lanes outside the mask are not read and are 0, or what `outside` says."""
         kind = Value(element, lanes, "").type
         if mask is None:
             return self.emit(element, lanes, f"load {kind}, {pointer}, align {bytes_of(element)}{tag}")
         name = f"llvm.masked.load.{suffix(Value(element, lanes, ''))}.p0"
         self.declarations.add(f"declare {kind} @{name}(ptr, <{lanes} x i1>, {kind})")
-        align = bytes_of(element)
-        return self.emit(
-            element, lanes, f"call {kind} @{name}(ptr align {align} {pointer.text}, {mask}, {kind} zeroinitializer){tag}"
-        )
+        filled = self.constant(element, lanes, outside)
+        where = f"ptr align {bytes_of(element)} {pointer.text}"
+        return self.emit(element, lanes, f"call {kind} @{name}({where}, {mask}, {filled}){tag}")
 
     def store(self, value: Value, pointer: Value, mask: Value | None = None, tag: str = "") -> None:
         """Writes the lanes one behind the other; those outside the mask are left alone."""

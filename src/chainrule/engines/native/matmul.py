@@ -139,7 +139,7 @@ class ProductWriter:
 
         def add(total: Value, k: Value, mask: Value | None) -> Value:
             point = Point([*indices, k], len(indices), lanes, mask)
-            left, right = self.emitter.load(self.core.left, point), self.emitter.load(self.core.right, point)
+            left, right = (self.emitter.load(place, point, outside=0) for place in (self.core.left, self.core.right))
             return self.emitter.multiply_add(left, right, total)
 
         total, full = zero, inner // lanes * lanes
