@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -137,6 +137,6 @@ class Engine(Protocol):
         """A stage on the way from the loop to what runs, as text; `name` is one of STAGES. OptionError if the engine has none."""
         ...
 
-    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
-        """`ops.epoch_order` of several epochs, as fast as the engine can: (epochs, count)."""
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
+        """`ops.epoch_order` for each seed, in each epoch, as fast as the engine can: (seeds, epochs, count)."""
         ...

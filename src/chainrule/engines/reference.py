@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,6 +209,6 @@ class ReferenceEngine:
             remedy='look at the graph, or use engine="native"',
         )
 
-    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
-        """The order of the examples in each epoch; see `ops.epoch_order`."""
-        return np.stack([epoch_order(seed, epoch, count) for epoch in epochs])
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
+        """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
+        return np.array([[epoch_order(seed, epoch, count) for epoch in epochs] for seed in seeds], dtype=np.int64)

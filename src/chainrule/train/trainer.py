@@ -252,14 +252,13 @@ class Trainer:
     def _orders_of(self, epochs: range) -> Array:
         """The order of the examples in each of these epochs, one behind the other, for each replica: (replicas, epochs · count)."""
         if self._orders is None or self._orders[0] != epochs:
-            found = np.stack([self._permutations(seed, epochs).reshape(-1) for seed in self.seeds])
-            self._orders = (epochs, found)
+            given = self._order
+            if given is None:
+                found = self.engine.epoch_orders(self.seeds, epochs, self.count)
+            else:
+                found = np.array([[self._given_order(given, seed, epoch) for epoch in epochs] for seed in self.seeds])
+            self._orders = (epochs, found.reshape(len(self.seeds), -1))
         return self._orders[1]
-
-    def _permutations(self, seed: int, epochs: range) -> Array:
-        if self._order is None:
-            return self.engine.epoch_orders(seed, epochs, self.count)
-        return np.stack([self._given_order(self._order, seed, epoch) for epoch in epochs])
 
     def _given_order(self, given: Order, seed: int, epoch: int) -> Array:
         order = np.asarray(given(seed, epoch, self.count), dtype=np.int64)

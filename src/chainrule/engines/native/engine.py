@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -218,9 +218,11 @@ class _Memory:
     ) -> None:
         self.program, self.state = program, state
         steps, replicas, total = len(sizes), program.replicas, order.shape[1]
-        # Steps ask for the next one's rows before they come: behind the end the order has a margin of one batch.
-        margin = np.zeros((replicas, total + max(program.loop.graphs)), np.int64)
-        margin[:, :total] = order
+        margin = np.ascontiguousarray(order, np.int64)
+        if program.code.module.looks_ahead:
+            # Steps ask for the next one's rows before they come: behind the end the order has a margin of one batch.
+            margin = np.zeros((replicas, total + max(program.loop.graphs)), np.int64)
+            margin[:, :total] = order
         is_guarded = program.code.module.guarded
         own, empty = (guarded, poisoned) if is_guarded else (_same, np.empty)
         self.order, self.sizes = own(margin), own(np.ascontiguousarray(sizes, np.int64))
@@ -361,6 +363,6 @@ class NativeEngine:
             case _:
                 raise OptionError(f"stage {name!r}", expected=f"one of {', '.join(STAGES)}", remedy="choose one of these")
 
-    def epoch_orders(self, seed: int, epochs: range, count: int) -> Array:
-        """The order of the examples in each epoch; see `ops.epoch_order`."""
-        return epoch_orders(seed, epochs, count)
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
+        """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
+        return epoch_orders(seeds, epochs, count)

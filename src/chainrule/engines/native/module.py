@@ -190,6 +190,11 @@ class Module:
         return {key: FIRST + number for number, key in enumerate(keys)}
 
     @property
+    def looks_ahead(self) -> bool:
+        """Whether a step reads the order of the one behind it."""
+        return any(self._prefetched(step) for step in self.steps.values())
+
+    @property
     def forbidden(self) -> list[int]:
         """The pages of a guarded arena that nobody may touch, by their offsets."""
         return [offset for step in self.steps.values() for offset in step.plan.forbidden]
@@ -258,11 +263,7 @@ class Module:
     def _prefetch(self, step: Step, memory: _StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
         f = memory.f
-        tables = {b.name: b for b in step.schedule.buffers if b.kind == "rows"}
-        for buffer in tables.values():
-            row_bytes = prod(buffer.type.shape[1:]) * bytes_of(ELEMENTS[buffer.type.dtype])
-            if row_bytes < PREFETCHED:
-                continue
+        for buffer, row_bytes in self._prefetched(step):
             base, order = memory.address(buffer), memory.order()
             with f.loop(0, step.size) as loop:
                 # The order has a margin of one largest batch behind its end.
@@ -271,6 +272,12 @@ class Module:
                 f.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
                 with f.loop(0, row_bytes, ALIGNMENT) as line:
                     f.perform(f"call void @llvm.prefetch.p0({f.offset(start, line.index)}, i32 0, i32 2, i32 1)")
+
+    def _prefetched(self, step: Step) -> list[tuple[Buffer, int]]:
+        """The tables whose rows are asked for ahead, with the bytes of a row."""
+        tables = {buffer.name: buffer for buffer in step.schedule.buffers if buffer.kind == "rows"}
+        sized = [(b, prod(b.type.shape[1:]) * bytes_of(ELEMENTS[b.type.dtype])) for b in tables.values()]
+        return [(buffer, size) for buffer, size in sized if size >= PREFETCHED]
 
     def _turns(self, step: Step, place: int) -> int:
         """How many turns the outermost loop of a kernel has that could be shared."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -19,23 +19,38 @@ _LANES = 16
 
 
 def _text() -> str:
-    """fill(key, bits, blocks): two words a block. shuffle(bits, order, count)."""
-    names = [("i32", "high"), ("i32", "low"), ("ptr", "bits"), ("ptr", "order"), ("i64", "count")]
-    f = Function("epoch_order", names)
-    high, low, bits, order, count = f.arguments
-    key = (f.splat(high, _LANES), f.splat(low, _LANES))
+    """epoch_orders(key of the seed's orders, first epoch, number of epochs, room for bits, orders, count)."""
+    names = [
+        ("i32", "high"),
+        ("i32", "low"),
+        ("i64", "first"),
+        ("i64", "epochs"),
+        ("ptr", "bits"),
+        ("ptr", "orders"),
+        ("i64", "count"),
+    ]
+    f = Function("epoch_orders", names, attributes="nounwind")
+    high, low, first, epochs, bits, orders, count = f.arguments
+    with f.loop(0, epochs) as loop:
+        word = f.convert("trunc", f.binary("add", first, loop.index), "i32")
+        key = threefry(f, (high, low), f.like(word, 0xFFFFFFFF), word)
+        _order(f, key, bits, f.offset(orders, f.binary("mul", loop.index, count), 8), count)
+    return f"{f}\n\n" + "\n".join(sorted(f.declarations)) + "\n"
+
+
+def _order(f: Function, key: tuple[Value, Value], bits: Value, order: Value, count: Value) -> None:
+    """One epoch: the bits, two words a block; 0, 1, 2, ...; the exchanges."""
+    wide = (f.splat(key[0], _LANES), f.splat(key[1], _LANES))
     blocks = f.binary("sdiv", f.binary("add", count, f.index(1)), f.index(2))
     with f.loop(0, blocks, _LANES) as loop:
         counters = f.binary("add", f.splat(f.convert("trunc", loop.index, "i32"), _LANES), f.iota("i32", _LANES))
-        first, second = threefry(f, key, f.like(counters, 0), counters)
+        first, second = threefry(f, wide, f.like(counters, 0), counters)
         words = f.shuffle(first, second, [lane // 2 + _LANES * (lane % 2) for lane in range(2 * _LANES)])
         f.store(words, f.offset(bits, loop.index, 8))
     with f.loop(0, count) as loop:
         f.store(loop.index, f.offset(order, loop.index, 8))
     with f.when(f.compare("sgt", count, f.index(1))), f.loop(1, count) as loop:
-        place = f.binary("sub", count, loop.index)
-        _exchange(f, bits, order, place)
-    return f"{f}\n\n" + "\n".join(sorted(f.declarations)) + "\n"
+        _exchange(f, bits, order, f.binary("sub", count, loop.index))
 
 
 def _exchange(f: Function, bits: Value, order: Value, place: Value) -> None:
@@ -51,23 +66,25 @@ def _exchange(f: Function, bits: Value, order: Value, place: Value) -> None:
 @cache
 def _compiled() -> tuple[MachineCode, Callable[..., None]]:
     code = compile_module(_text(), host(), default_cache())
-    kinds = (ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
-    return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_order"))
+    word, whole, pointer = ctypes.c_uint32, ctypes.c_int64, ctypes.c_void_p
+    kinds = (word, word, whole, whole, pointer, pointer, whole)
+    return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_orders"))
 
 
-def epoch_orders(seed: int, epochs: range, count: int) -> Array:
-    """The order of the examples in each epoch: (epochs, count) int64."""
-    orders = np.empty((len(epochs), count), np.int64)
+def epoch_orders(seeds: Sequence[int], epochs: range, count: int) -> Array:
+    """The order of the examples for each seed, in each epoch: (seeds, epochs, count) int64."""
+    orders = np.empty((len(seeds), len(epochs), count), np.int64)
     if not orders.size:
         return orders
     _, function = _compiled()
     bits = np.empty(count + 2 * _LANES + 1, np.uint32)
-    for order, epoch in zip(orders, epochs, strict=True):
-        high, low = ops.random_fold.meaning(_order_key(seed), np.uint32(epoch)).tolist()
-        function(high, low, bits.ctypes.data, order.ctypes.data, count)
+    for seed, own in zip(seeds, orders, strict=True):
+        high, low = _order_key(seed)
+        function(high, low, epochs.start, len(epochs), bits.ctypes.data, own.ctypes.data, count)
     return orders
 
 
 @cache
-def _order_key(seed: int) -> Array:
-    return ops.random_fold.meaning(ops.key(seed), ops.stream("order"))
+def _order_key(seed: int) -> tuple[int, int]:
+    high, low = ops.random_fold.meaning(ops.key(seed), ops.stream("order")).tolist()
+    return high, low
