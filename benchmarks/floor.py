@@ -1,0 +1,39 @@
+"""Compiles floor.c with gcc, where there is one, and calls it."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from workloads import Array
+
+_FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+
+
+def compile_floor(folder: Path) -> Path | None:
+    """The library, made in `folder`; None without gcc."""
+    if shutil.which("gcc") is None:
+        return None
+    made = folder / "floor.so"
+    # gcc's own choice for some processors is half the width that they have.
+    wide = ("-mprefer-vector-width=512",) if platform.machine() in {"x86_64", "AMD64"} else ()
+    source = Path(__file__).with_name("floor.c")
+    subprocess.run(["gcc", *_FLAGS, *wide, "-o", made, source, "-lm"], check=True)
+    return made
+
+
+def open_floor(path: Path | str) -> ctypes.CDLL:
+    """The compiled library with the types of what its functions give."""
+    library = ctypes.CDLL(str(path))
+    library.curve_train.restype = ctypes.c_long
+    library.peak_arithmetic.restype = library.peak_reading.restype = ctypes.c_float
+    library.digits_epoch.restype = library.digits_predict.restype = None
+    return library
+
+
+def pointer(array: Array) -> ctypes.c_void_p:
+    """An array's address; it must be contiguous and outlive the call."""
+    return ctypes.c_void_p(array.ctypes.data)
