@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph, conform
 
@@ -23,6 +25,7 @@ class Loop:
     scalars: input leaves with one number for each step: step count, learning rate.
     records: outputs kept for each step.
     stacked: outputs whose rows are laid one behind the other, step by step: predictions.
+    in_order: the order is always 0, 1, 2, ...: rows are read where they lie.
     """
 
     graphs: Mapping[int, Graph]
@@ -31,6 +34,7 @@ class Loop:
     scalars: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     stacked: tuple[str, ...] = ()
+    in_order: bool = False
 
     def __post_init__(self) -> None:
         known = {*self.rows, *self.state, *self.scalars}
@@ -78,6 +82,10 @@ def check_run(
     rows = min((len(table) for table in tables.values()), default=0)
     if tables and order.size and (order.min() < 0 or order.max() >= rows):
         raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
+    if loop.in_order and not all(np.array_equal(own, np.arange(len(own))) for own in order):
+        raise GraphError(
+            "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"
+        )
     leaves = next(iter(loop.graphs.values())).leaves
     for name in loop.state:
         if name in leaves:

@@ -117,7 +117,7 @@ class Task:
         """The loop that evaluates: for each batch the sum of each loss over its examples, and the outputs' rows."""
         graphs = {size: self.evaluation_step(size) for size in sorted(sizes)}
         records = tuple(name for name in next(iter(graphs.values())).outputs if name != "output")
-        return Loop(graphs, {"x": "x", "y": "y"}, tuple(self.parameters), (), records, ("output",))
+        return Loop(graphs, {"x": "x", "y": "y"}, tuple(self.parameters), (), records, ("output",), True)
 
     def evaluation_step(self, size: int) -> Graph:
         """Outputs, and for each loss the sum over the batch; penalties as they are. Built for inference."""
@@ -134,7 +134,7 @@ class Task:
             x = input_node("x", (size, *self.data.input_shape), dtype)
             built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x))
             graphs[size] = Graph({"output": self._unscaled(built.output)})
-        return Loop(graphs, {"x": "x"}, tuple(self.parameters), (), (), ("output",))
+        return Loop(graphs, {"x": "x"}, tuple(self.parameters), (), (), ("output",), True)
 
     # ---- parts of the graphs
 

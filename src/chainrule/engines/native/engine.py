@@ -192,7 +192,7 @@ class NativeLoop:
         arena, team = self._arenas[0], aligned(TEAM_BYTES).view(np.int64)
         team[:] = 0
         context.slots[ARENA], team_start = address(arena), address(team)
-        rows_slot, output_slot = slots["rows", leaf], slots["stacked", output]
+        rows_slot, output_slot = slots["block", leaf], slots["stacked", output]
         row_shape, dtype, run, start, table = type_of.shape[1:], type_of.dtype, self.code.run, context.start, context.slots
 
         def function(rows: Array, sizes: Array, keep: object = (memory, context, arena, team)) -> Array:
@@ -245,6 +245,8 @@ class _Memory:
             match kind:
                 case "rows":
                     found = self.rows[name]
+                case "block":
+                    found = self.rows[name][row:]
                 case "scalar":
                     found = self.scalars[name][step:]
                 case "record":

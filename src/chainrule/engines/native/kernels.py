@@ -27,7 +27,8 @@ class Buffer:
     """Memory for the entries of one node.
 
     `kind` says whose memory it is, and how its address is found. arena: the engine's own. constant: the engine's, never written.
-    state: carried from step to step by the caller. rows: a table, read through the order. scalar: one number a step. record: written at
+    state: carried from step to step by the caller. rows: a table, read through the order. block: a table's rows, one behind the other.
+    scalar: one number a step. record: written at
     each step's place. stacked: rows one behind the other. `name` is the leaf's or output's name where the memory is the caller's.
     """
 

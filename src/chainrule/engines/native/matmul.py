@@ -23,6 +23,8 @@ LARGE = 64 * 1024
 """Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
 UNROLLED = 128
 """Multiply-adds of a tile up to which its loop over k is written out."""
+STREAMED = 32 * 1024
+"""Bytes of a tile's rows from which on those of the next tile are asked for ahead: less finds its way by itself."""
 INLINE_LINES = 8
 """Lines of a body up to which it is written once for each vector of the tile; a longer one is a loop over the tile's rows."""
 
@@ -310,9 +312,20 @@ class ProductWriter:
                 totals = multiply_add(totals, f.index(k))
         else:
             with f.loop(0, self.core.inner, 1, totals) as loop:
+                if place.buffer.kind == "block" and step_k == 1 and rows * self.core.inner * self.size >= STREAMED:
+                    self._ask_ahead(tall, loop.index, rows, step)
                 loop.following = multiply_add(list(loop.carried), loop.index)
             totals = list(loop.results)
         self._finish(batch, row, rows, start, width, totals)
+
+    def _ask_ahead(self, tall: Value, k: Value, rows: int, step: int) -> None:
+        """Asks memory for the next tile's rows, a line of one row at each turn: a caller's table is in no cache yet."""
+        f, line = self.emitter.f, 64 // self.size
+        row = f.binary("urem", k, f.index(rows))
+        inside = f.binary("mul", f.binary("udiv", k, f.index(rows)), f.index(line))
+        ahead = f.binary("add", f.binary("mul", f.binary("add", row, f.index(rows)), f.index(step)), inside)
+        f.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        f.perform(f"call void @llvm.prefetch.p0({f.offset(tall, ahead, self.size)}, i32 0, i32 3, i32 1)")
 
     def _finish(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, totals: list[Value]) -> None:
         """The body on each vector of the tile."""

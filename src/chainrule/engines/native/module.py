@@ -121,7 +121,7 @@ class _StepMemory:
                 return f.offset(base, self.number, 8)
             case "record":
                 return f.offset(base, self.number, buffer.nbytes)
-            case "stacked":
+            case "stacked" | "block":
                 return f.offset(base, self.position, buffer.nbytes // self.step.size)
             case _:
                 return base

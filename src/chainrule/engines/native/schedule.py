@@ -59,14 +59,15 @@ class _Scheduler:
     def __init__(self, graph: Graph, loop: Loop) -> None:
         self.graph, self.loop = graph, loop
         self.names = labels(graph.nodes)
-        tables = {name: Buffer(name, graph.leaves[name].type, "rows", name) for name in loop.rows if name in graph.leaves}
+        self.gathered: frozenset[str] = frozenset(() if loop.in_order else loop.rows)
+        tables = {name: Buffer(name, graph.leaves[name].type, "rows", name) for name in self.gathered if name in graph.leaves}
         self.layout = Layout(self.names, {}, tables, must_stand(graph))
         self.homes, self.forced = self.layout.homes, self.layout.forced
         self.copies: list[tuple[Node, Buffer]] = []
         self._place_leaves()
         self._deal_outputs()
         kept = [node for node in self.homes if not node.is_leaf]
-        self.grouping = Grouping(graph, frozenset(loop.rows), kept, [node for node, _ in self.copies], self.forced)
+        self.grouping = Grouping(graph, self.gathered, kept, [node for node, _ in self.copies], self.forced)
         for node in self.grouping.group_of:
             if node not in self.homes and node in self.grouping.group_of[node].stored:
                 self.homes[node] = Buffer(self.names[node], node.type)
@@ -76,17 +77,18 @@ class _Scheduler:
 
     def _place_leaves(self) -> None:
         kinds = {**dict.fromkeys(self.loop.state, "state"), **dict.fromkeys(self.loop.scalars, "scalar")}
+        kinds |= {} if self.gathered else dict.fromkeys(self.loop.rows, "block")
         for node in self.graph.nodes:
             if node.op is CONSTANT:
                 if node.type.size and (node in self.forced or not is_uniform(node)):
                     self.homes[node] = Buffer(self.names[node], node.type, "constant", value=node.attributes["value"])
-            elif node.is_leaf and node.name not in self.loop.rows:
+            elif node.is_leaf and node.name not in self.gathered:
                 self.homes[node] = Buffer(node.name, node.type, kinds[node.name], node.name)
 
     def _deal_outputs(self) -> None:
         """Gives each output the caller's memory as its home; what has a home already, or needs none, is copied there."""
         leaves = self.graph.leaves
-        inlined = Grouping(self.graph, frozenset(self.loop.rows), (), (), self.forced).is_inlined
+        inlined = Grouping(self.graph, self.gathered, (), (), self.forced).is_inlined
         for name, node in self.graph.outputs.items():
             kind = self._output_kind(name)
             if kind is None or (kind == "state" and leaves.get(name) is node) or not node.type.size:
