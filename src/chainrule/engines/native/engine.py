@@ -24,6 +24,8 @@ from chainrule.graph import Array, Graph, evaluate, run_passes
 
 PIECES, STEPS_AT_LEAST = 32, 4
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
+APART = 64 * 1024
+"""Bytes of a replica's state from which on it stays among its neighbours'."""
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
@@ -232,6 +234,7 @@ class _Memory:
         self.records = {n: empty((replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in program.loop.records}
         self.stacked = {n: empty((replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in program.loop.stacked}
         self.wrong = np.zeros(1, np.int64)
+        self._lent: list[tuple[Array, Array]] = []
         self._usable = {name: own(_usable(state[name], kind.dtype)) for name, kind in program.types.items() if name in state}
 
     def context(self, replica: int, step: int, row: int) -> Context:
@@ -254,12 +257,26 @@ class _Memory:
                 case "stacked":
                     found = self.stacked[name][replica, row:]
                 case _:
-                    found = self._usable[name][replica, ...]
+                    found = self._apart(self._usable[name][replica, ...])
             slots[slot] = address(found)
         return context
 
+    def _apart(self, state: Array) -> Array:
+        """A replica's state on cache lines of its own.
+
+        Small states of neighbouring replicas share lines, which two threads that write them would take from each other at every step.
+        """
+        if self.program.lanes == 1 or self.program.is_independent or state.nbytes >= APART or self.program.code.module.guarded:
+            return state
+        own = aligned(-(-state.nbytes // 64) * 64)[: state.nbytes].view(state.dtype).reshape(state.shape)
+        own[...] = state
+        self._lent.append((state, own))
+        return own
+
     def write_back(self) -> None:
         """Brings what was computed in copies home."""
+        for state, own in self._lent:
+            state[...] = own
         for name, array in self._usable.items():
             if array is not self.state[name]:
                 self.state[name][...] = array
@@ -367,4 +384,4 @@ class NativeEngine:
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
-        return epoch_orders(seeds, epochs, count)
+        return epoch_orders(seeds, epochs, count, self.threads)

@@ -67,6 +67,10 @@ def help_with(jobs: Sequence[Callable[[], object]]) -> None:
 
 def run_all(task: Callable[[int, int], object], count: int, threads: int) -> None:
     """task(worker, number) for each number, on this thread and others; ends when all are done. The first error is raised."""
+    if count == 1 or threads == 1:
+        for number in range(count):
+            task(0, number)
+        return
     numbers = iter(range(count))
     lock = threading.Lock()
     done = threading.Semaphore(0)

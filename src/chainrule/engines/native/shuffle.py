@@ -13,6 +13,7 @@ from chainrule.engines.native.builder import Function, Value
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.lowering import threefry
 from chainrule.engines.native.machine import MachineCode, compile_module, host
+from chainrule.engines.native.pool import run_all
 from chainrule.graph import Array
 
 _LANES = 16
@@ -71,16 +72,20 @@ def _compiled() -> tuple[MachineCode, Callable[..., None]]:
     return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_orders"))
 
 
-def epoch_orders(seeds: Sequence[int], epochs: range, count: int) -> Array:
+def epoch_orders(seeds: Sequence[int], epochs: range, count: int, threads: int) -> Array:
     """The order of the examples for each seed, in each epoch: (seeds, epochs, count) int64."""
     orders = np.empty((len(seeds), len(epochs), count), np.int64)
     if not orders.size:
         return orders
     _, function = _compiled()
-    bits = np.empty(count + 2 * _LANES + 1, np.uint32)
-    for seed, own in zip(seeds, orders, strict=True):
-        high, low = _order_key(seed)
-        function(high, low, epochs.start, len(epochs), bits.ctypes.data, own.ctypes.data, count)
+    bits = np.empty((min(threads, len(seeds)), count + 2 * _LANES + 1), np.uint32)
+
+    def shuffle(worker: int, number: int) -> None:
+        high, low = _order_key(seeds[number])
+        own = orders[number]
+        function(high, low, epochs.start, len(epochs), bits[worker].ctypes.data, own.ctypes.data, count)
+
+    run_all(shuffle, len(seeds), threads)
     return orders
 
 
