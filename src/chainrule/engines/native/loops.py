@@ -22,6 +22,8 @@ WAYS = 4
 """Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
 
 
+STRAIGHT = 4
+"""Turns up to which a reduction's innermost loop is written out."""
 MOST_LINES = 16
 """Lines of an inner body up to which it is written once for each of these ways."""
 Partial: TypeAlias = list[list[Value]]
@@ -412,8 +414,11 @@ class Emitter:
     def _ways(self, core: Reduction, turns: int) -> int:
         """Into how many chains the innermost loop is dealt."""
         sums = all(result.op == "reduce_sum" for result in core.results)
-        simple = len(core.body.lines) <= MOST_LINES and not any(line.op in EXPENSIVE for line in core.body.lines)
-        return WAYS if sums and simple and turns >= 2 * WAYS else 1
+        return WAYS if sums and self._is_simple(core) and turns >= 2 * WAYS else 1
+
+    def _is_simple(self, core: Reduction) -> bool:
+        """Whether the inner body is short enough to be written several times."""
+        return len(core.body.lines) <= MOST_LINES and not any(line.op in EXPENSIVE for line in core.body.lines)
 
     def _across(self, core: Reduction, point: Point, reduced: Shape) -> list[Value]:
         """The results in each lane."""
@@ -459,20 +464,23 @@ class Emitter:
             return self._combine(core, start, entry([]))
         turns = extents[-1] // step
         ways = self._ways(core, turns)
-        dealt = turns // ways * ways * step
 
         def level(number: int, indices: list[Value], parts: list[Partial]) -> list[Partial]:
             if number < len(extents) - 1:
                 with f.loop(0, extents[number], 1, _flat(parts)) as loop:
                     loop.following = _flat(level(number + 1, [*indices, loop.index], _shaped(loop.carried, parts)))
                 return _shaped(loop.results, parts)
-            with f.loop(0, dealt, step * ways, _flat(parts)) as loop:
-                now = _shaped(loop.carried, parts)
-                for way in range(ways):
-                    found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
-                    now[way] = self._combine(core, now[way], found)
-                loop.following = _flat(now)
-            now = _shaped(loop.results, parts)
+            if turns <= STRAIGHT and self._is_simple(core):
+                now, dealt = parts, 0
+            else:
+                dealt = turns // ways * ways * step
+                with f.loop(0, dealt, step * ways, _flat(parts)) as loop:
+                    now = _shaped(loop.carried, parts)
+                    for way in range(ways):
+                        found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
+                        now[way] = self._combine(core, now[way], found)
+                    loop.following = _flat(now)
+                now = _shaped(loop.results, parts)
             for turn in range(dealt, turns * step, step):
                 now[0] = self._combine(core, now[0], entry([*indices, f.index(turn)]))
             return now

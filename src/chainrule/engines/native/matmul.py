@@ -31,13 +31,12 @@ INLINE_LINES = 8
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a product is cut: `swapped` where the lanes run along the rows, `along` where they run along k."""
+    """How a product is cut into tiles; `swapped` where the lanes run along the result's rows and not its columns."""
 
     lanes: int
     rows: int
     vectors: int
     swapped: bool
-    along: bool
     packed: bool
     height: int
     width: int
@@ -48,8 +47,6 @@ class Tiling:
         return -(-self.width // (self.vectors * self.lanes))
 
     def __str__(self) -> str:
-        if self.along:
-            return f"dot products along vectors of {self.lanes}"
         how = ", right matrix packed" if self.packed else ""
         return f"tiles of {self.rows} × {self.vectors} vectors of {self.lanes}{', transposed' if self.swapped else ''}{how}"
 
@@ -59,11 +56,7 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     m, n = kernel.extents[-2:]
     size = bytes_of(ELEMENTS[core.dtype])
     widest = vector_bytes // size
-    left_m, left_k = core.left.at[-3], core.left.at[-1]
-    right_n, right_k = core.right.at[-2], core.right.at[-1]
-    if n == 1 and left_k == 1 and right_k == 1 and core.inner > 1:
-        lanes = min(widest, 1 << (core.inner - 1).bit_length())
-        return Tiling(lanes, 1, 1, swapped=False, along=True, packed=False, height=m, width=n)
+    left_m, right_n = core.left.at[-3], core.right.at[-2]
     swapped = n == 1 and left_m == 1
     height, width, step = (n, m, left_m) if swapped else (m, n, right_n)
     lanes = min(widest, 1 << (width - 1).bit_length())
@@ -78,7 +71,7 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     ragged = width % lanes and vector_bytes < 64
     large = core.inner * width * size > LARGE and height > 2 * rows
     return Tiling(
-        lanes, rows, vectors, swapped, along=False, packed=bool(step != 1 or ragged or large), height=height, width=width
+        lanes, rows, vectors, swapped, packed=bool(step != 1 or ragged or large), height=height, width=width
     )
 
 
@@ -111,16 +104,13 @@ class ProductWriter:
 
     def write(self, first: tuple[Value, Value] | None = None) -> None:
         """The whole product, or the part of it between limits of the outermost loop: batch, else panels, else tiles of rows."""
-        kernel, tiles, f = self.kernel, self.tiles, self.emitter.f
+        kernel = self.kernel
         self.emitter.prepare(kernel.body, Point([]))
         with ExitStack() as stack:
             batch = self.emitter.nest(stack, kernel.extents[:-2], first)
             limits = None if kernel.extents[:-2] else first
             if not self.core.inner:
                 self._nothing(batch)
-            elif tiles.along:
-                index = stack.enter_context(f.loop(*(limits or (0, tiles.height)))).index
-                self._dot([*batch, index, f.index(0)])
             else:
                 self._panels(batch, limits)
 
@@ -131,30 +121,6 @@ class ProductWriter:
         with ExitStack() as stack:
             inside = self.emitter.nest(stack, (m, n))
             self.emitter.body(self.kernel.body, Point([*batch, *inside]), [f.constant(self.element, 1, 0)])
-
-    # ---- dot products
-
-    def _dot(self, indices: list[Value]) -> None:
-        """One entry: the sum along vectors of both, then over their lanes."""
-        f, lanes, inner = self.emitter.f, self.tiles.lanes, self.core.inner
-        zero = f.constant(self.element, lanes, 0)
-
-        def add(total: Value, k: Value, mask: Value | None) -> Value:
-            point = Point([*indices, k], len(indices), lanes, mask)
-            left, right = (self.emitter.load(place, point, outside=0) for place in (self.core.left, self.core.right))
-            return self.emitter.multiply_add(left, right, total)
-
-        total, full = zero, inner // lanes * lanes
-        if full:
-            with f.loop(0, full, lanes, [zero]) as loop:
-                loop.following = [add(loop.carried[0], loop.index, None)]
-            total = loop.results[0]
-        if full < inner:
-            total = add(total, f.index(full), self.emitter.mask(inner - full, lanes))
-        while total.lanes > 1:
-            half = total.lanes // 2
-            total = f.binary("fadd", f.part(total, range(half)), f.part(total, range(half, 2 * half)))
-        self.emitter.body(self.kernel.body, Point(indices), [total])
 
     # ---- panels and tiles
 
@@ -209,8 +175,6 @@ class ProductWriter:
         """How many parts the outermost loop has: what threads can share."""
         if self.kernel.extents[:-2]:
             return self.kernel.extents[0]
-        if self.tiles.along:
-            return self.tiles.height
         if self.cuts_panels:
             return self.tiles.panels
         return -(-self.tiles.height // self.tiles.rows)

@@ -39,6 +39,20 @@ def sums_over_rows(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("sums over rows", graph, rule)
 
 
+def sums_along_rows(graph: Graph) -> tuple[Graph, Step]:
+    """x·w with a single column w is a sum along each row of x, which may be summed while the row is computed."""
+
+    def rule(node: Node) -> Node | None:
+        if node.op is not matmul or node.shape[-1] != 1 or node.inputs[0].op is transpose:
+            return None
+        x, w = node.inputs
+        row = reshape(w, shape=(*w.shape[:-2], 1, w.shape[-2]))
+        total = reduce_sum(_stretched_product(x, row, x.shape), axes=(x.type.ndim - 1,))
+        return reshape(total, shape=node.shape).named(node.name)
+
+    return rewrite_nodes("sums along rows", graph, rule)
+
+
 def _stretched_product(x: Node, y: Node, shape: tuple[int, ...]) -> Node:
     return multiply(*(part if part.shape == shape else broadcast_to(part, shape=shape) for part in (x, y)))
 
@@ -63,4 +77,4 @@ def _is_zero(node: Node) -> bool:
     return node.op is CONSTANT and bool(np.all(node.attributes["value"] == 0))
 
 
-NATIVE_PASSES: tuple[Pass, ...] = (*PASSES, outer_products, sums_over_rows, masks_of_relu)
+NATIVE_PASSES: tuple[Pass, ...] = (*PASSES, outer_products, sums_over_rows, sums_along_rows, masks_of_relu)
