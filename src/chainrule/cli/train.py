@@ -11,7 +11,7 @@ from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, progress
 from chainrule.cli.report import Speech, announce, conclude
 from chainrule.data import BUILT_IN, Dataset
-from chainrule.engines import ENGINES, engine_named
+from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
 from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named
@@ -172,6 +172,7 @@ def train(**options: Any) -> None:
     to fit). Ctrl-C ends the training at any time and keeps what was learned.
     """
     request = Request(**options)
+    load_ahead(request.engine)
     source = origin(request.data, request.target, request.missing, parsed_options(request.option))
     data = load_data(source, request.validation)
     settings = _settings(request, data)

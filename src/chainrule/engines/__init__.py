@@ -1,6 +1,6 @@
 """Floor 3: engines run graphs; `reference` is the definition, `native` the fast one."""
 
-from chainrule.engines.choice import ENGINES, engine_named
+from chainrule.engines.choice import ENGINES, engine_named, load_ahead
 from chainrule.engines.engine import STAGES, Engine, Loop, LoopProgram, Program, Results, RowFunction
 from chainrule.engines.reference import Plan, ReferenceEngine
 
@@ -16,4 +16,5 @@ __all__ = [
     "RowFunction",
     "STAGES",
     "engine_named",
+    "load_ahead",
 ]

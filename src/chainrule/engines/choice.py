@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import warnings
 from functools import cache
 
@@ -25,6 +26,12 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
     if name not in ENGINES:
         raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
     return _native(threads) if name == "native" else ReferenceEngine()
+
+
+def load_ahead(name: str) -> None:
+    """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing."""
+    if name in ENGINES and importlib.util.find_spec("llvmlite") is not None:
+        threading.Thread(target=engine_named, args=(name,), daemon=True).start()
 
 
 def _native(threads: int | None) -> Engine:

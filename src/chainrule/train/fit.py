@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from chainrule.data import Dataset, Signature, from_arrays, load
+from chainrule.engines import load_ahead
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
 from chainrule.graph import Array
 from chainrule.nn import Layer, as_layer, from_json, network, to_json
@@ -63,6 +64,8 @@ def fit(
     ['1', '0']
     """
     chosen = optimizer_named(optimizer) if isinstance(optimizer, str) else optimizer
+    if not isinstance(data, Dataset):
+        load_ahead(engine)
     dataset = _as_dataset(data)
     if isinstance(chosen, LBFGS):
         epochs, batch_size = chosen.iterations, len(dataset.train)

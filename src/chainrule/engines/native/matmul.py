@@ -70,9 +70,7 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     rows = -(-height // tiles)
     ragged = width % lanes and vector_bytes < 64
     large = core.inner * width * size > LARGE and height > 2 * rows
-    return Tiling(
-        lanes, rows, vectors, swapped, packed=bool(step != 1 or ragged or large), height=height, width=width
-    )
+    return Tiling(lanes, rows, vectors, swapped, packed=bool(step != 1 or ragged or large), height=height, width=width)
 
 
 def scratch_bytes(tiles: Tiling, core: Product) -> int:
