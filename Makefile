@@ -40,8 +40,10 @@ format: .venv/dev  ## let ruff lay out the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/bench  ## time us and PyTorch in turn, print the ratio
-	$(BIN)/python benchmarks/demo_epoch.py
+bench: .venv/bench  ## every workload beside its peers, in turn; a busy neighbour; how cost grows
+	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/neighbour.py
+	$(BIN)/python benchmarks/scaling.py
 
 docs: .venv/docs  ## write the reference pages from the docstrings into docs/site
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule

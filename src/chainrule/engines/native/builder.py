@@ -184,7 +184,7 @@ class Function:
 
     def shuffle(self, x: Value, y: Value, places: Sequence[int]) -> Value:
         """Lanes of x (0 ... n − 1) and y (n ...) in any order."""
-        mask = "<" + ", ".join(f"i32 {place}" for place in places) + ">"
+        mask = "<" + ", ".join(f"i32 {place}" for place in places) + ">" if any(places) else "zeroinitializer"
         return self.emit(x.element, len(places), f"shufflevector {x}, {y}, <{len(places)} x i32> {mask}")
 
     def extract(self, x: Value, lane: int | Value) -> Value:

@@ -268,6 +268,7 @@ class ProductWriter:
                 following += [self.emitter.multiply_add(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
             return following
 
+        f.comment(f"a tile of {rows} rows by {vectors} vectors of {lanes}: sums over {self.core.inner} k, all in registers")
         totals = [f.constant(self.element, lanes, 0)] * (rows * vectors)
         if rows * vectors * self.core.inner <= UNROLLED:
             for k in range(self.core.inner):

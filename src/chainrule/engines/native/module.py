@@ -210,7 +210,8 @@ class Module:
         """The kernels of each step in order, with how products are cut and who shares the work."""
         parts: list[str] = []
         for step in self.steps.values():
-            parts.append(f"# a step of {step.size} rows: {len(step.schedule.kernels)} kernels")
+            count = len(step.schedule.kernels)
+            parts.append(f"# a step of {step.size} row{'s' * (step.size != 1)}: {count} kernel{'s' * (count != 1)}")
             for place, kernel in enumerate(step.schedule.kernels):
                 notes = [str(step.tilings[place])] if place in step.tilings else []
                 notes += ["shared between threads"] if place in step.shared and self._turns(step, place) > 1 else []
@@ -220,7 +221,7 @@ class Module:
 
     def buffers_text(self) -> str:
         """The buffer plan of each step, and all the memory that a run takes beside the caller's own."""
-        parts = [f"# a step of {step.size} rows\n{step.plan}" for step in self.steps.values()]
+        parts = [f"# a step of {step.size} row{'s' * (step.size != 1)}\n{step.plan}" for step in self.steps.values()]
         scratch = f", {self.scratch_bytes:,} of scratch for each thread" if self.scratch_bytes else ""
         return "\n".join([*parts, f"# in all: {self.arena_bytes:,} bytes for each replica at work{scratch}"])
 
