@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -83,6 +84,8 @@ class NativeLoop:
     code: Code
 
     def __post_init__(self) -> None:
+        # Runs of one program share its memory: a second thread that calls it waits.
+        self._lock = threading.Lock()
         graphs = [step.graph for step in self.code.module.steps.values()]
         self.types = {name: node.type for graph in graphs for name, node in graph.leaves.items()}
         self.outputs = next(iter(self.loop.graphs.values())).outputs
@@ -145,6 +148,10 @@ class NativeLoop:
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
         check_run(self.loop, self.rows, self.replicas, state, order, sizes, scalars)
+        with self._lock:
+            return self._run(state, order, sizes, scalars)
+
+    def _run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         memory = _Memory(self, state, order, sizes, scalars)
         pieces = self._pieces(sizes)
         jobs = [(replica, piece) for replica in range(self.replicas) for piece in pieces]
@@ -191,11 +198,13 @@ class NativeLoop:
         single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
         memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
         context = memory.context(0, 0, 0)
-        arena, team = self._arenas[0], aligned(TEAM_BYTES).view(np.int64)
+        arena, team = single._arenas[0], aligned(TEAM_BYTES).view(np.int64)
         team[:] = 0
         context.slots[ARENA], team_start = address(arena), address(team)
-        rows_slot, output_slot = slots["block", leaf], slots["stacked", output]
+        # A network may ignore its inputs; the last slot is nobody's.
+        rows_slot, output_slot = slots.get(("block", leaf), len(context.slots) - 1), slots["stacked", output]
         row_shape, dtype, run, start, table = type_of.shape[1:], type_of.dtype, self.code.run, context.start, context.slots
+        lock = single._lock
 
         def function(rows: Array, sizes: Array, keep: object = (memory, context, arena, team)) -> Array:
             count = len(rows)
@@ -203,10 +212,11 @@ class NativeLoop:
                 many = single.over({self.loop.rows[leaf]: rows})
                 return many.run(memory.state, np.arange(count)[None], sizes, {}).stacked[output][0]
             found = np.empty((count, *row_shape), dtype)
-            table[rows_slot] = rows.__array_interface__["data"][0]
-            table[output_slot] = found.__array_interface__["data"][0]
-            table[SIZES] = sizes.__array_interface__["data"][0]
-            run(start, team_start, len(sizes))
+            with lock:
+                table[rows_slot] = rows.__array_interface__["data"][0]
+                table[output_slot] = found.__array_interface__["data"][0]
+                table[SIZES] = sizes.__array_interface__["data"][0]
+                run(start, team_start, len(sizes))
             return found
 
         return function
@@ -240,7 +250,7 @@ class _Memory:
     def context(self, replica: int, step: int, row: int) -> Context:
         """The pointers for steps from this one on."""
         module = self.program.code.module
-        context = Context(np.zeros(FIRST + len(module.slots), np.uintp), self)
+        context = Context(np.zeros(FIRST + len(module.slots) + 1, np.uintp), self)
         slots = context.slots
         slots[CONSTANTS], slots[WRONG] = address(self.program.code.constants), address(self.wrong)
         slots[ORDER], slots[SIZES] = address(self.order[replica, row:]), address(self.sizes[step:])
