@@ -124,7 +124,9 @@ class Grouping:
         self.groups: list[Group] = []
         self.group_of: dict[Node, Group] = {}
         self._uses: dict[Node, list[_Use]] = {node: [] for node in graph.nodes}
-        self.copies = [self._copy(node, len(graph.nodes)) for node in copied]
+        self.copies: list[Group] = []
+        """The group that writes each of the copied nodes."""
+        self.copies += [self._copy(node, len(graph.nodes)) for node in copied]
         for order in range(len(graph.nodes) - 1, -1, -1):
             self._assign(graph.nodes[order], order)
 
@@ -219,6 +221,7 @@ class Grouping:
         into.readers |= group.readers
         into.order = max(into.order, group.order)
         self.groups.remove(group)
+        self.copies = [into if copy is group else copy for copy in self.copies]
         for other in self.groups:
             if group in other.readers:
                 other.readers = {into if reader is group else reader for reader in other.readers}

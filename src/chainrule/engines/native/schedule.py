@@ -111,9 +111,11 @@ class _Scheduler:
     def schedule(self) -> Schedule:
         """All kernels, in an order in which each finds what it reads."""
         groups = self.grouping.groups
-        copied = dict(zip(self.grouping.copies, self.copies, strict=True))
+        copied: dict[Group, list[tuple[Node, Buffer]]] = {}
+        for group, copy in zip(self.grouping.copies, self.copies, strict=True):
+            copied.setdefault(group, []).append(copy)
         for group in groups:
-            self._made[group] = [] if group.is_empty else list(self._lower(group, copied.get(group)))
+            self._made[group] = [] if group.is_empty else list(self._lower(group, copied.get(group, [])))
         commits = self._take_old_places()
         kernels = [kernel for group in self._order(groups) for kernel in self._made[group]] + commits
         used = {id(b): b for kernel in kernels for b in (*kernel.reads, *kernel.writes)}
@@ -158,9 +160,9 @@ class _Scheduler:
                 if not waits[reader]:
                     heappush(ready, numbers[reader])
 
-    def _lower(self, group: Group, copied: tuple[Node, Buffer] | None) -> Iterator[Kernel]:
+    def _lower(self, group: Group, copied: list[tuple[Node, Buffer]]) -> Iterator[Kernel]:
         core = group.core
-        names = sorted(self.names[node] for node in group.stored) + ([copied[1].label] if copied else [])
+        names = sorted(self.names[node] for node in group.stored) + [target.label for _, target in copied]
         label = ", ".join(names)
         if core is not None and self.grouping.is_placed(core):
             yield from Placer(self.layout, core).kernels(label)
@@ -173,8 +175,7 @@ class _Scheduler:
         if core is not None:
             made = writer.reduction(group.cores) if core.op.name in REDUCTIONS else writer.product(core)
         body = writer.body("outer")
-        if copied is not None:
-            node, target = copied
+        for node, target in copied:
             body.stores.append(Store(writer.value(node, writer.here(node)), writer.place_in(target, node)))
         yield Kernel(label, extents, body, made)
 
