@@ -19,7 +19,11 @@ from chainrule.graph import Shape, Type
 Affine: TypeAlias = tuple[int, ...]
 """A whole number that depends on the loops: (constant, coefficient of loop 0, of loop 1, ...)."""
 
-LOOPS = "ijklmnopqrst"
+
+def loop_names(count: int) -> list[str]:
+    """i, j, k, ... for so many loops."""
+    letters = "ijklmnopqrsuwxyz"
+    return [letters[number] if number < len(letters) else f"i{number}" for number in range(count)]
 
 
 @dataclass(eq=False)
@@ -217,23 +221,23 @@ def affine_text(at: Affine, names: Sequence[str]) -> str:
 
 
 def _kernel_lines(kernel: Kernel) -> Iterator[str]:
-    names = LOOPS[: len(kernel.extents)]
+    names = loop_names(len(kernel.extents))
     head = ", ".join(f"{name} < {extent}" for name, extent in zip(names, kernel.extents, strict=True))
     yield f"{kernel.label}: for {head}" if head else f"{kernel.label}: once"
     core = kernel.core
     if isinstance(core, Reduction):
-        inner = LOOPS[: len(kernel.extents) + len(core.extents)]
+        inner = loop_names(len(kernel.extents) + len(core.extents))
         tail = ", ".join(f"{name} < {e}" for name, e in zip(inner[len(names) :], core.extents, strict=True))
         yield f"  reduce for {tail}" if tail else "  reduce once"
         yield from (f"    {text}" for text in _body_lines(core.body, inner, "t"))
         yield from (f"    core{number or ''} = {result.op}(t{result.value})" for number, result in enumerate(core.results))
     elif isinstance(core, Product):
-        inner = LOOPS[: len(names) + 1]
+        inner = loop_names(len(names) + 1)
         yield f"  core = Σ {inner[-1]} < {core.inner}: {core.left.text(inner)} · {core.right.text(inner)}"
     yield from (f"  {text}" for text in _body_lines(kernel.body, names, "v", core))
 
 
-def _body_lines(body: Body, names: str, letter: str, core: object = None) -> Iterator[str]:
+def _body_lines(body: Body, names: Sequence[str], letter: str, core: object = None) -> Iterator[str]:
     for number, line in enumerate(body.lines):
         yield f"{letter}{number} = {_line_text(line, names, letter)}"
     for store in body.stores:
@@ -243,7 +247,7 @@ def _body_lines(body: Body, names: str, letter: str, core: object = None) -> Ite
             yield f"{store.place.text(names)} := {letter}{store.value}"
 
 
-def _line_text(line: Line, names: str, letter: str) -> str:
+def _line_text(line: Line, names: Sequence[str], letter: str) -> str:
     arguments = [f"{letter}{number}" for number in line.arguments]
     match line.op:
         case "core":

@@ -133,7 +133,8 @@ class _Scheduler:
         for group, kernels in self._made.items():
             for target in {id(b): b for kernel in kernels for b in kernel.writes if b.kind == "next"}.values():
                 old = readers.get(target.name, set()) - {group}
-                if all(_keeps_step(kernel, target) for kernel in kernels) and not any(group.reaches(o) for o in old):
+                # Of several kernels, the first may write what the next still wants to read of the old.
+                if len(kernels) == 1 and _keeps_step(kernels[0], target) and not any(group.reaches(o) for o in old):
                     for reader in old:
                         reader.readers.add(group)
                     target.kind = "state"
