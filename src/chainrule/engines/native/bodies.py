@@ -142,6 +142,8 @@ class Writer:
         m, n, k = len(self.extents) - 2, len(self.extents) - 1, len(self.extents)
         for source, axes in zip(core.inputs, ((m, k), (k, n)), strict=True):
             access = self.layout.access(source)
+            if access is None and not source.type.size:
+                access = Access(Buffer("nothing", source.type, "constant"), 0, contiguous(source.shape))
             if access is None:
                 raise AssertionError(f"{source!r} does not stand in memory")
             at = [access.start, *(0,) * (k + 1)]
