@@ -12,7 +12,7 @@ from chainrule.engines import Loop
 from chainrule.grad import grad
 from chainrule.graph import Graph, Node, constant, input_node
 
-STEPS, ROWS = 3, 7
+STEPS, ROWS = 3, 11
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class RandomLoop:
     order: np.ndarray
     sizes: np.ndarray
     scalars: dict[str, np.ndarray]
+    replicas: int
 
     @property
     def graph(self) -> Graph:
@@ -48,6 +49,8 @@ def _moved(x: Node, others: list[Node], generator: Generator) -> Node:
     nothing = (0,) * x.type.ndim
     places = constant(generator.permutation(extent))
     twins = [other for other in others if other.shape == x.shape and other is not x]
+    twice = tuple(2 if a == axis else size for a, size in enumerate(x.shape))
+    doubled = ops.broadcast_to(ops.slice_axis(x, axis, 0, 1), shape=twice)
     choices = [
         lambda: ops.flip(x, axes=(axis,)),
         lambda: ops.pad(ops.slice_axis(x, axis, cut, extent), low=low, high=nothing, interior=nothing),
@@ -56,6 +59,7 @@ def _moved(x: Node, others: list[Node], generator: Generator) -> Node:
         lambda: ops.concatenate(ops.slice_axis(x, axis, 0, cut), ops.slice_axis(x, axis, cut, extent) * 0.5, axis=axis),
         lambda: ops.gather(x, places, axis=axis),
         lambda: ops.scatter_add(x, places, x * 0.25, axis=axis),
+        lambda: ops.scatter_add(x, constant(np.zeros(2, np.int64)), doubled * 0.25 if cut else doubled, axis=axis),
         lambda: x - ops.mean(x, axis, keepdims=True),
         lambda: ops.sum(x, axis, keepdims=True) * 0.1 + x * 0.0 + ops.flip(x, axes=(axis,)),
         lambda: ops.tanh(x),
@@ -68,7 +72,7 @@ def _moved(x: Node, others: list[Node], generator: Generator) -> Node:
 
 
 def random_loop(seed: int, dtype: str = "float64", size: int = 10) -> RandomLoop:
-    """Three steps of gradient descent on a random graph, beside state whose entries change places."""
+    """Three steps of gradient descent on a random graph, beside state whose entries change places; of one replica or several."""
     graph, values = random_graph(seed, dtype, size)
     generator = np.random.default_rng([seed, 21])
     leaves = list(graph.leaves.values())
@@ -93,17 +97,23 @@ def random_loop(seed: int, dtype: str = "float64", size: int = 10) -> RandomLoop
     for leaf in movers:
         outputs[leaf.name] = _moved(leaf, [*carried, *movers], generator)
     outputs["count"] = ops.cast(step, dtype="int64") + 1
+    if x is not None and is_table:
+        by_row = [x, x * 2.0, ops.flip(x, axes=(x.type.ndim - 1,)), ops.exp(-x * x)]
+        outputs["by_row"] = by_row[generator.integers(len(by_row))]
     state = (*(leaf.name for leaf in carried), *(leaf.name for leaf in movers))
-    rows = {"x": "table"} if is_table else {}
-    records = tuple(name for name in outputs if name not in state)
+    stacked = tuple(name for name in outputs if name == "by_row")
+    records = tuple(name for name in outputs if name not in {*state, *stacked})
     batch = x.shape[0] if x is not None and is_table else 1
-    order = generator.integers(0, ROWS, (1, STEPS * batch))
+    replicas, in_order = int(generator.integers(1, 4)), is_table and bool(generator.random() < 0.3)
+    own = np.arange(STEPS * batch)
+    orders = [own if in_order else generator.integers(0, ROWS, own.shape) for _ in range(replicas)]
     table = {} if x is None or not is_table else {"table": generator.uniform(0.3, 1.7, (ROWS, *x.shape[1:])).astype(dtype)}
     return RandomLoop(
-        Loop({batch: Graph(outputs)}, rows, state, ("rate", "step"), records),
+        Loop({batch: Graph(outputs)}, {"x": "table"} if is_table else {}, state, ("rate", "step"), records, stacked, in_order),
         table,
-        {name: values[name][None].copy() for name in state},
-        order,
+        {name: np.stack([values[name] * (1.0 - 0.1 * k) for k in range(replicas)]).astype(dtype) for name in state},
+        np.stack(orders),
         np.full(STEPS, batch),
         {"rate": np.array([0.1, 0.05, 0.2]), "step": np.arange(STEPS, dtype=np.float64)},
+        replicas,
     )

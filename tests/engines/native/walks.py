@@ -12,7 +12,7 @@ from chainrule.engines.native.kernels import Affine, Buffer, Kernel, Line, Place
 
 NOBODY, OLD = -1, -2
 """Who wrote a byte: nobody yet; the step before (state). Otherwise the number of the buffer that it was written as."""
-GIVEN = frozenset({"rows", "scalar", "constant"})
+GIVEN = frozenset({"rows", "block", "scalar", "constant"})
 """Kinds of buffers that hold their numbers from the start."""
 
 
@@ -134,14 +134,18 @@ class Walk:
             self.read.add(id(touch.buffer))
             if touch.buffer.kind not in GIVEN:
                 found = self.owners[_key(touch.buffer, self.offsets)][self._bytes(touch)]
-                assert (found == self._owner(touch.buffer)).all(), f"read before it is written, or after: {touch.buffer.label} in\n{kernel}"
+                assert (found == self._owner(touch.buffer)).all(), (
+                    f"read before it is written, or after: {touch.buffer.label} in\n{kernel}"
+                )
             for write in writes:
                 self._no_clash(kernel, touch, write)
         for number, write in enumerate(writes):
             assert write.buffer.kind not in GIVEN
             for other in writes[:number]:
                 if _key(other.buffer, self.offsets) == _key(write.buffer, self.offsets):
-                    assert not np.intersect1d(self._bytes(other), self._bytes(write)).size, f"two writes to one place in\n{kernel}"
+                    assert not np.intersect1d(self._bytes(other), self._bytes(write)).size, (
+                        f"two writes to one place in\n{kernel}"
+                    )
             self._write(kernel, write)
 
     def _write(self, kernel: Kernel, write: Touch) -> None:

@@ -10,24 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
-from chainrule.engines.native.grouping import EXPENSIVE
-from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Reduction, Scatter, Store
-from chainrule.engines.native.lowering import LOWERINGS, UNSIGNED, convert, larger, smaller
+from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Scatter
+from chainrule.engines.native.lowering import LOWERINGS, convert
 from chainrule.graph import Shape
-
-WAYS = 4
-"""Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
-
-
-STRAIGHT = 4
-"""Turns up to which a reduction's innermost loop is written out."""
-MOST_LINES = 16
-"""Lines of an inner body up to which it is written once for each of these ways."""
-Partial: TypeAlias = list[list[Value]]
-"""The partial result of each of a kernel's reductions: a value, and for argmax its position."""
 
 
 class Memory(Protocol):
@@ -318,189 +306,6 @@ class Emitter:
             indices.append(stack.enter_context(self.f.loop(*limits)).index)
         return indices
 
-    # ---- reductions
-
-    def reduction(self, kernel: Kernel, core: Reduction, first: tuple[Value, Value] | None = None) -> None:
-        """A kernel around a reduction."""
-        kept, reduced = kernel.extents, core.extents
-        if core.along or not kept:
-            with ExitStack() as stack:
-                outer = self.nest(stack, kept, first)
-                self.prepare(core.body, Point(outer))
-                result = self._along(core, outer, reduced)
-                self.body(kernel.body, Point(outer), result)
-            return
-        lanes = self.lanes_for([core.body, kernel.body], kept[-1])
-        with ExitStack() as stack:
-            outer = self.nest(stack, kept[:-1], first)
-
-            def write(index: Value, mask: Value | None) -> None:
-                point = Point([*outer, index], len(kept) - 1, lanes, mask)
-                self.prepare(core.body, point)
-                self.body(kernel.body, point, self._across(core, point, reduced))
-
-            self.blocks(kept[-1], lanes, write)
-
-    def _start(self, core: Reduction, lanes: int) -> Partial:
-        """What reductions start from: nothing for a sum, the lowest number for a maximum."""
-        return [self._neutral(result.op, core.dtype(number), lanes) for number, result in enumerate(core.results)]
-
-    def _neutral(self, op: str, dtype: str, lanes: int) -> list[Value]:
-        f, element = self.f, ELEMENTS[dtype]
-        if op == "reduce_sum":
-            return [f.constant(element, lanes, 0)]
-        is_float = dtype.startswith("float")
-        lowest: float = -float("inf") if is_float else _lowest(dtype)
-        highest: float = float("inf") if is_float else _highest(dtype)
-        start = f.constant(element, lanes, highest if op == "reduce_min" else lowest)
-        return [start, f.constant("i32", lanes, 0)] if op == "argmax" else [start]
-
-    def _combine(self, core: Reduction, x: Partial, y: Partial, *, ties: bool = False) -> Partial:
-        """Two partial results of each reduction as one. `ties`: equal largest entries go by their position."""
-        return [
-            self._combine_one(result.op, core.dtype(number), x[number], y[number], ties=ties)
-            for number, result in enumerate(core.results)
-        ]
-
-    def _combine_one(self, op: str, dtype: str, x: list[Value], y: list[Value], *, ties: bool) -> list[Value]:
-        f = self.f
-        if op == "reduce_sum":
-            return [f.binary("fadd" if x[0].is_float else "add", x[0], y[0])]
-        if op == "reduce_max":
-            return [larger(f, dtype, x[0], y[0])]
-        if op == "reduce_min":
-            return [smaller(f, dtype, x[0], y[0])]
-        better, same = self._beats(dtype, x[0], y[0])
-        if ties:
-            better = f.binary("or", better, f.binary("and", same, f.compare("slt", y[1], x[1])))
-        return [f.select(better, y[0], x[0]), f.select(better, y[1], x[1])]
-
-    def _beats(self, dtype: str, x: Value, y: Value) -> tuple[Value, Value]:
-        """Whether y is larger than x, and whether they are the same; NaN is larger than any number."""
-        f = self.f
-        if not x.is_float:
-            return f.compare("ugt" if dtype in UNSIGNED else "sgt", y, x), f.compare("eq", y, x)
-        x_nan, y_nan = f.compare("uno", x, x), f.compare("uno", y, y)
-        only_y = f.binary("and", y_nan, f.binary("xor", x_nan, f.like(x_nan, 1)))
-        same = f.binary("or", f.compare("oeq", x, y), f.binary("and", x_nan, y_nan))
-        return f.binary("or", f.compare("ogt", y, x), only_y), same
-
-    def _entry(self, core: Reduction, point: Point, start: Partial) -> Partial:
-        """The inner body at a point, as partial results."""
-        values = self.body(core.body, point)
-        return [
-            self._entry_of(core, result.op, self.f.splat(values[result.value], point.lanes), point, start[number])
-            for number, result in enumerate(core.results)
-        ]
-
-    def _entry_of(self, core: Reduction, op: str, value: Value, point: Point, start: list[Value]) -> list[Value]:
-        f = self.f
-        if point.mask is not None and core.along:
-            value = f.select(point.mask, value, start[0])
-        if op != "argmax":
-            return [value]
-        number = f.convert("trunc", point.indices[-1], "i32") if core.extents else f.constant("i32", 1, 0)
-        place = f.splat(number, point.lanes)
-        if core.along and point.lanes > 1:
-            place = f.binary("add", place, f.iota("i32", point.lanes))
-        return [value, place]
-
-    def _finish(self, core: Reduction, found: Partial) -> list[Value]:
-        return [
-            self.f.convert("sext", part[1], "i64") if result.op == "argmax" else part[0]
-            for result, part in zip(core.results, found, strict=True)
-        ]
-
-    def _ways(self, core: Reduction, turns: int) -> int:
-        """Into how many chains the innermost loop is dealt."""
-        sums = all(result.op == "reduce_sum" for result in core.results)
-        return WAYS if sums and self._is_simple(core) and turns >= 2 * WAYS else 1
-
-    def _is_simple(self, core: Reduction) -> bool:
-        """Whether the inner body is short enough to be written several times."""
-        return len(core.body.lines) <= MOST_LINES and not any(line.op in EXPENSIVE for line in core.body.lines)
-
-    def _across(self, core: Reduction, point: Point, reduced: Shape) -> list[Value]:
-        """The results in each lane."""
-        start = self._start(core, point.lanes)
-        if 0 in reduced:
-            return self._finish(core, start)
-
-        def entry(indices: list[Value]) -> Partial:
-            return self._entry(core, replace(point, indices=[*point.indices, *indices]), start)
-
-        return self._finish(core, self._accumulate(core, start, reduced, 1, entry))
-
-    def _along(self, core: Reduction, outer: list[Value], reduced: Shape) -> list[Value]:
-        """Partial results in the lanes, then one number of each."""
-        if 0 in reduced or not reduced:
-            start = self._start(core, 1)
-            found = start if 0 in reduced else self._combine(core, start, self._entry(core, Point(outer), start))
-            return self._finish(core, found)
-        lanes = self.lanes_for([core.body], reduced[-1])
-        start = self._start(core, lanes)
-        loops = len(outer) + len(reduced)
-
-        def entry(indices: list[Value], mask: Value | None = None) -> Partial:
-            return self._entry(core, Point([*outer, *indices], loops - 1, lanes, mask), start)
-
-        full = reduced[-1] // lanes * lanes
-        result = self._accumulate(core, start, (*reduced[:-1], full), lanes, entry) if full else start
-        if full < reduced[-1]:
-            mask = self.mask(reduced[-1] - full, lanes)
-
-            def rest(indices: list[Value]) -> Partial:
-                return entry([*indices, self.f.index(full)], mask)
-
-            result = self._accumulate(core, result, reduced[:-1], 1, rest)
-        return self._finish(core, self._horizontal(core, result))
-
-    def _accumulate(
-        self, core: Reduction, start: Partial, extents: Shape, step: int, entry: Callable[[list[Value]], Partial]
-    ) -> Partial:
-        """The nest of reduced loops with the partial results carried through it; the innermost is dealt into ways."""
-        f = self.f
-        if not extents:
-            return self._combine(core, start, entry([]))
-        turns = extents[-1] // step
-        ways = self._ways(core, turns)
-
-        def level(number: int, indices: list[Value], parts: list[Partial]) -> list[Partial]:
-            if number < len(extents) - 1:
-                with f.loop(0, extents[number], 1, _flat(parts)) as loop:
-                    loop.following = _flat(level(number + 1, [*indices, loop.index], _shaped(loop.carried, parts)))
-                return _shaped(loop.results, parts)
-            if turns <= STRAIGHT and self._is_simple(core):
-                now, dealt = parts, 0
-            else:
-                dealt = turns // ways * ways * step
-                with f.loop(0, dealt, step * ways, _flat(parts)) as loop:
-                    now = _shaped(loop.carried, parts)
-                    for way in range(ways):
-                        found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
-                        now[way] = self._combine(core, now[way], found)
-                    loop.following = _flat(now)
-                now = _shaped(loop.results, parts)
-            for turn in range(dealt, turns * step, step):
-                now[0] = self._combine(core, now[0], entry([*indices, f.index(turn)]))
-            return now
-
-        lanes = start[0][0].lanes
-        parts = level(0, [], [start, *(self._start(core, lanes) for _ in range(ways - 1))])
-        while len(parts) > 1:
-            parts = [self._combine(core, x, y, ties=True) for x, y in zip(parts[::2], parts[1::2], strict=True)]
-        return parts[0]
-
-    def _horizontal(self, core: Reduction, partial: Partial) -> Partial:
-        """The lanes' partial results as one, by halves."""
-        f = self.f
-        while partial[0][0].lanes > 1:
-            half = partial[0][0].lanes // 2
-            low = [[f.part(value, range(half)) for value in part] for part in partial]
-            high = [[f.part(value, range(half, 2 * half)) for value in part] for part in partial]
-            partial = self._combine(core, low, high, ties=True)
-        return partial
-
     # ---- scatter
 
     def scatter(self, kernel: Kernel, core: Scatter) -> None:
@@ -543,73 +348,10 @@ def _within(line: Line, loops: int) -> Line:
     return line
 
 
-def _flat(parts: list[Partial]) -> list[Value]:
-    """All values, one behind the other: what a loop carries."""
-    return [value for part in parts for values in part for value in values]
-
-
-def _shaped(values: Sequence[Value], like: list[Partial]) -> list[Partial]:
-    """The values as partial results again."""
-    rest = iter(values)
-    return [[[next(rest) for _ in values] for values in part] for part in like]
-
-
 def _depends_on_last(body: Body, number: int) -> bool:
     """Whether a line's value changes along the last loop."""
     line = body.lines[number]
     return any(at[-1] for at in line.affine) or any(_depends_on_last(body, argument) for argument in line.arguments)
-
-
-def collapsed(kernel: Kernel) -> Kernel:
-    """The same kernel with neighbouring loops as one wherever every place runs through both without a gap."""
-    if not isinstance(kernel.core, Reduction | None):
-        return kernel
-    kept = len(kernel.extents)
-    reduced = kernel.core.extents if kernel.core else ()
-    argmax = kernel.core is not None and any(result.op == "argmax" for result in kernel.core.results)
-    loops = [*kernel.extents, *reduced]
-    for first in range(len(loops) - 2, -1, -1):
-        second = first + 1
-        if second == kept or (argmax and first >= kept):
-            continue
-        numbers = [at for body in kernel.bodies for at in body.affine]
-        if all(_seamless(at, first, loops[second]) for at in numbers):
-            loops[first : second + 1] = [loops[first] * loops[second]]
-            kernel = _without_loop(kernel, first, second < kept)
-            kept -= second < kept
-    core = replace(kernel.core, extents=tuple(loops[kept:])) if kernel.core else None
-    return replace(kernel, extents=tuple(loops[:kept]), core=core)
-
-
-def _seamless(at: Affine, first: int, extent: int) -> bool:
-    outer = at[1 + first] if 1 + first < len(at) else 0
-    inner = at[2 + first] if 2 + first < len(at) else 0
-    return outer == inner * extent
-
-
-def _without_loop(kernel: Kernel, first: int, in_body: bool) -> Kernel:
-    """Drops the coefficient of a loop that is now part of the next one."""
-    body = _shorter(kernel.body, first) if in_body else kernel.body
-    core = replace(kernel.core, body=_shorter(kernel.core.body, first)) if isinstance(kernel.core, Reduction) else None
-    return replace(kernel, body=body, core=core)
-
-
-def _shorter(body: Body, loop: int) -> Body:
-    def cut(at: Affine) -> Affine:
-        return (*at[: 1 + loop], *at[2 + loop :])
-
-    def moved(place: Place) -> Place:
-        return replace(place, at=cut(place.at), row=None if place.row is None else cut(place.row))
-
-    lines = [
-        replace(
-            line,
-            place=moved(line.place) if line.place else None,
-            attributes={**line.attributes, "at": cut(line.attributes["at"])} if line.op == "index" else line.attributes,
-        )
-        for line in body.lines
-    ]
-    return Body(lines, [Store(store.value, moved(store.place)) for store in body.stores])
 
 
 def _placed(line: Line) -> Place:
@@ -624,12 +366,3 @@ def _aligned(pointers: Value, element: str) -> str:
 
 def _short(element: str) -> str:
     return {"float": "f32", "double": "f64"}.get(element, element)
-
-
-def _lowest(dtype: str) -> int:
-    return 0 if dtype in UNSIGNED else -(2 ** (8 * bytes_of(ELEMENTS[dtype]) - 1))
-
-
-def _highest(dtype: str) -> int:
-    bits = 8 * bytes_of(ELEMENTS[dtype])
-    return 2 ** (bits if dtype in UNSIGNED else bits - 1) - 1

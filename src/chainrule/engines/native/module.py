@@ -19,9 +19,11 @@ from math import prod
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.buffers import ALIGNMENT, Plan, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.kernels import Buffer, Product, Reduction, Scatter
-from chainrule.engines.native.loops import Emitter, collapsed
+from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import ProductWriter, Tiling, scratch_bytes, tiling
+from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.schedule import Schedule, schedule
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
@@ -323,7 +325,7 @@ class Module:
                 scratch = memory.scratch() if step.tilings[place].packed else None
                 self._product(emitter, step, place, scratch).write(first)
             case Reduction():
-                emitter.reduction(kernel, kernel.core, first)
+                ReductionWriter(emitter, kernel, kernel.core).write(first)
             case Scatter():
                 emitter.scatter(kernel, kernel.core)
             case _:

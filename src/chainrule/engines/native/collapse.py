@@ -1,0 +1,59 @@
+"""Neighbouring loops as one: what runs through memory without a gap needs no nest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chainrule.engines.native.kernels import Affine, Body, Kernel, Place, Reduction, Store
+
+
+def collapsed(kernel: Kernel) -> Kernel:
+    """The same kernel with neighbouring loops as one wherever every place runs through both without a gap."""
+    if not isinstance(kernel.core, Reduction | None):
+        return kernel
+    kept = len(kernel.extents)
+    reduced = kernel.core.extents if kernel.core else ()
+    argmax = kernel.core is not None and any(result.op == "argmax" for result in kernel.core.results)
+    loops = [*kernel.extents, *reduced]
+    for first in range(len(loops) - 2, -1, -1):
+        second = first + 1
+        if second == kept or (argmax and first >= kept):
+            continue
+        numbers = [at for body in kernel.bodies for at in body.affine]
+        if all(_seamless(at, first, loops[second]) for at in numbers):
+            loops[first : second + 1] = [loops[first] * loops[second]]
+            kernel = _without_loop(kernel, first, second < kept)
+            kept -= second < kept
+    core = replace(kernel.core, extents=tuple(loops[kept:])) if kernel.core else None
+    return replace(kernel, extents=tuple(loops[:kept]), core=core)
+
+
+def _seamless(at: Affine, first: int, extent: int) -> bool:
+    outer = at[1 + first] if 1 + first < len(at) else 0
+    inner = at[2 + first] if 2 + first < len(at) else 0
+    return outer == inner * extent
+
+
+def _without_loop(kernel: Kernel, first: int, in_body: bool) -> Kernel:
+    """Drops the coefficient of a loop that is now part of the next one."""
+    body = _shorter(kernel.body, first) if in_body else kernel.body
+    core = replace(kernel.core, body=_shorter(kernel.core.body, first)) if isinstance(kernel.core, Reduction) else None
+    return replace(kernel, body=body, core=core)
+
+
+def _shorter(body: Body, loop: int) -> Body:
+    def cut(at: Affine) -> Affine:
+        return (*at[: 1 + loop], *at[2 + loop :])
+
+    def moved(place: Place) -> Place:
+        return replace(place, at=cut(place.at), row=None if place.row is None else cut(place.row))
+
+    lines = [
+        replace(
+            line,
+            place=moved(line.place) if line.place else None,
+            attributes={**line.attributes, "at": cut(line.attributes["at"])} if line.op == "index" else line.attributes,
+        )
+        for line in body.lines
+    ]
+    return Body(lines, [Store(store.value, moved(store.place)) for store in body.stores])
