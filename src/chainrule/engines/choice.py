@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
+from contextlib import suppress
 from functools import cache
 
 from chainrule.engines.engine import Engine
 from chainrule.engines.reference import ReferenceEngine
-from chainrule.errors import MissingPackageWarning, OptionError
+from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
 
 ENGINES = ("native", "reference")
 """The names that `engine=` takes; the first is what is taken where none is named."""
@@ -31,7 +32,12 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
 def load_ahead(name: str) -> None:
     """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing."""
     if name in ENGINES and importlib.util.find_spec("llvmlite") is not None:
-        threading.Thread(target=engine_named, args=(name,), daemon=True).start()
+        threading.Thread(target=_load_quietly, args=(name,), daemon=True).start()
+
+
+def _load_quietly(name: str) -> None:
+    with suppress(ChainruleError):  # whoever needs the engine is told
+        engine_named(name)
 
 
 def _native(threads: int | None) -> Engine:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import GraphError
+from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import Array, Graph, conform
 
 STAGES = ("schedule", "buffers", "llvm", "assembly")
@@ -70,7 +70,7 @@ def check_run(
     sizes: Array,
     scalars: Mapping[str, Array],
 ) -> None:
-    """Refuses what does not fit a run of the loop, before its first step; `tables` are those that the order's rows are read from."""
+    """Refuses what does not fit a run of the loop, before its first step."""
     wrong = sorted(set(sizes.tolist()) - loop.graphs.keys())
     short = any(len(scalars[name]) != len(sizes) for name in loop.scalars)
     if wrong or short or order.shape != (replicas, int(sizes.sum())):
@@ -79,18 +79,31 @@ def check_run(
             expected=f"an order ({replicas}, Σ sizes), batches of {sorted(loop.graphs)}, a scalar of each name to a step",
             remedy="check the arrays given to run",
         )
-    rows = min((len(table) for table in tables.values()), default=0)
-    if tables and order.size and (order.min() < 0 or order.max() >= rows):
+    used = {tables[table].shape[0] for leaf, table in loop.rows.items() if any(leaf in g.leaves for g in loop.graphs.values())}
+    rows = min(used, default=0)
+    if used and order.size and (order.min() < 0 or order.max() >= rows):
         raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
     if loop.in_order and not all(np.array_equal(own, np.arange(len(own))) for own in order):
         raise GraphError(
             "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"
         )
-    leaves = next(iter(loop.graphs.values())).leaves
+    graph = next(iter(loop.graphs.values()))
+    for name in loop.rows.keys() & graph.leaves.keys():
+        found, wanted = tables[loop.rows[name]].shape[1:], graph.leaves[name].shape[1:]
+        if found != wanted:
+            raise ShapeError(
+                f"a table with rows of shape {found} for {name}", expected=f"rows of shape {wanted}", remedy="reshape the table"
+            )
     for name in loop.state:
-        if name in leaves:
-            wanted = leaves[name].type
-            conform(state[name], wanted.with_shape((replicas, *wanted.shape)), f"state {name}")
+        node = graph.leaves.get(name, graph.outputs.get(name))
+        if node is not None:
+            conform(state[name], node.type.with_shape((replicas, *node.shape)), f"state {name}")
+            if name in graph.outputs and not state[name].flags.writeable:
+                raise GraphError(
+                    f"the state {name} is read-only",
+                    expected="an array that new values can be written to",
+                    remedy="pass a copy",
+                )
 
 
 class Program(Protocol):

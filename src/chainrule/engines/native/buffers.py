@@ -27,6 +27,8 @@ class Plan:
     constant_bytes: int
     forbidden: list[int] = field(default_factory=list[int])
     """Offsets of pages that a guarded arena must not let anybody touch."""
+    forbidden_constants: list[int] = field(default_factory=list[int])
+    """The same among the constants."""
     shared: dict[int, int] = field(default_factory=dict[int, int])
     alive: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
 
@@ -67,8 +69,12 @@ def plan_buffers(kernels: list[Kernel], *, guarded: bool = False, arena_from: in
         _pack(plan, _in_place(kernels, plan))
     at = constants_from
     for buffer in constants:
-        buffer.offset = at
-        at = _aligned(at + buffer.nbytes)
+        if guarded:
+            end = at + -(-max(buffer.nbytes, 1) // PAGE) * PAGE
+            buffer.offset, at = end - buffer.nbytes, end + PAGE
+            plan.forbidden_constants.append(end)
+        else:
+            buffer.offset, at = at, _aligned(at + buffer.nbytes)
     plan.constant_bytes = at - constants_from
     return plan
 

@@ -63,14 +63,17 @@ class Code:
         self.machine_code: MachineCode = _compiled(module.text)
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
-        self.constants = aligned(max(module.constant_bytes, 1))
+        size = max(module.constant_bytes, 1)
+        self.constants = pages(size) if module.guarded else aligned(size)
         for step in module.steps.values():
             for buffer in step.plan.constants:
                 if buffer.value is not None:
                     stored = np.ascontiguousarray(buffer.value).reshape(-1).view(np.uint8)
                     self.constants[buffer.offset : buffer.offset + buffer.nbytes] = stored
         if module.guarded:
-            self.constants = guarded(self.constants)
+            for step in module.steps.values():
+                for offset in step.plan.forbidden_constants:
+                    forbid(self.constants, offset, PAGE)
 
 
 @dataclass
@@ -147,7 +150,7 @@ class NativeLoop:
 
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self.rows, self.replicas, state, order, sizes, scalars)
+        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars)
         with self._lock:
             return self._run(state, order, sizes, scalars)
 
@@ -159,11 +162,7 @@ class NativeLoop:
         run_all(lambda worker, job: self._run_one(contexts[job], worker, jobs[job][1][2]), len(jobs), self.lanes)
         memory.write_back()
         if memory.wrong[0]:
-            raise PositionError(
-                "a position in the data reaches outside the axis that it is read from",
-                expected="positions 0 ... n − 1",
-                remedy='check the labels and indices; engine="reference" names the numbers',
-            )
+            raise _wrong_position()
         return Results(memory.records, memory.stacked)
 
     def _pieces(self, sizes: Array) -> list[tuple[int, int, int]]:
@@ -204,7 +203,7 @@ class NativeLoop:
         # A network may ignore its inputs; the last slot is nobody's.
         rows_slot, output_slot = slots.get(("block", leaf), len(context.slots) - 1), slots["stacked", output]
         row_shape, dtype, run, start, table = type_of.shape[1:], type_of.dtype, self.code.run, context.start, context.slots
-        lock = single._lock
+        lock, wrong = single._lock, memory.wrong
 
         def function(rows: Array, sizes: Array, keep: object = (memory, context, arena, team)) -> Array:
             count = len(rows)
@@ -217,9 +216,20 @@ class NativeLoop:
                 table[output_slot] = found.__array_interface__["data"][0]
                 table[SIZES] = sizes.__array_interface__["data"][0]
                 run(start, team_start, len(sizes))
+                if wrong[0]:
+                    wrong[0] = 0
+                    raise _wrong_position()
             return found
 
         return function
+
+
+def _wrong_position() -> PositionError:
+    return PositionError(
+        "a position in the data reaches outside the axis that it is read from",
+        expected="positions 0 ... n − 1",
+        remedy='check the labels and indices; engine="reference" names the numbers',
+    )
 
 
 class _Memory:
@@ -238,7 +248,11 @@ class _Memory:
         is_guarded = program.code.module.guarded
         own, empty = (guarded, poisoned) if is_guarded else (_same, np.empty)
         self.order, self.sizes = own(margin), own(np.ascontiguousarray(sizes, np.int64))
-        self.scalars = {name: own(np.ascontiguousarray(scalars[name], np.float64)) for name in program.loop.scalars}
+        self.scalars = {
+            name: own(np.ascontiguousarray(scalars[name], program.types[name].dtype))
+            for name in program.loop.scalars
+            if name in program.types
+        }
         self.rows = {name: own(table) for name, table in program.rows.items()}
         outputs = program.outputs
         self.records = {n: empty((replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in program.loop.records}

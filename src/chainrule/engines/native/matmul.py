@@ -11,11 +11,12 @@ Source of the scheme: K. Goto, R. van de Geijn, "Anatomy of high-performance mat
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Function, Loop, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
 from chainrule.engines.native.loops import Emitter, Point
 
@@ -135,10 +136,10 @@ class ProductWriter:
         if limits is not None and self.cuts_panels:
             # A part of the panels; the ragged one at the end is a part of its own.
             if full:
-                with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(*limits) as loop:
+                with self._part(limits, full) as loop:
                     self._panel(batch, f.binary("mul", loop.index, f.index(wide)), wide, None)
             if tiles.width % wide:
-                with f.when(f.compare("sge", limits[0], f.index(full))):
+                with f.when(f.compare("sgt", limits[1], f.index(full))):
                     self._panel(batch, f.index(full * wide), tiles.width - full * wide, None)
             return
         if full:
@@ -162,11 +163,19 @@ class ProductWriter:
                 self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
             return
         if full:
-            with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(*limits) as loop:
+            with self._part(limits, full) as loop:
                 self._tile(batch, f.binary("mul", loop.index, f.index(tiles.rows)), tiles.rows, start, width, packed)
         if rest:
-            with f.when(f.compare("sge", limits[0], f.index(full))):
+            with f.when(f.compare("sgt", limits[1], f.index(full))):
                 self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
+
+    @contextmanager
+    def _part(self, limits: tuple[Value, Value], full: int) -> Generator[Loop]:
+        """A loop over those turns between the limits that are full ones; the ragged one at the end is written apart."""
+        f = self.emitter.f
+        end = f.intrinsic("smin", limits[1], f.index(full))
+        with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(limits[0], end) as loop:
+            yield loop
 
     @property
     def outer_turns(self) -> int:

@@ -120,7 +120,7 @@ class _StepMemory:
         base = self.slot(self.module.slots[buffer.kind, buffer.name])
         match buffer.kind:
             case "scalar":
-                return f.offset(base, self.number, 8)
+                return f.offset(base, self.number, buffer.nbytes)
             case "record":
                 return f.offset(base, self.number, buffer.nbytes)
             case "stacked" | "block":
