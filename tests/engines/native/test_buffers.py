@@ -13,8 +13,8 @@ from walks import Walk
 
 import chainrule as cr
 from chainrule.engines.native.buffers import ALIGNMENT, PAGE, Plan, plan_buffers
-from chainrule.engines.native.kernels import Body, Buffer, Kernel, Line, Place, Product, Reduction, Result, Store
 from chainrule.engines.native.collapse import collapsed
+from chainrule.engines.native.kernels import Body, Buffer, Kernel, Line, Place, Product, Reduction, Result, Store
 from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.schedule import schedule
 from chainrule.graph import Type, run_passes

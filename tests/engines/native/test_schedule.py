@@ -13,8 +13,8 @@ from walks import NOBODY, Walk
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
-from chainrule.engines.native.kernels import Reduction
 from chainrule.engines.native.collapse import collapsed
+from chainrule.engines.native.kernels import Reduction
 from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.schedule import Schedule, schedule
 from chainrule.grad import grad
