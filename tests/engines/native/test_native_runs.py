@@ -24,36 +24,38 @@ TOLERANCE = {"float64": 1e-10, "float32": 5e-4}
 """Of each array's largest number, after a hundred steps, each of which carries the last digits of all before it further."""
 BOTH = ("float64", "float32")
 NET = "5-6-3 tanh softmax"
+HALF = cr.data.RandomSplit(test=0.5)
+"""Both parts are of one size, and their evaluation is one program."""
 
 
 # ---- data
 
 
 def classes(count: int = 3) -> cr.data.Dataset:
-    """70 examples, 56 of them to train on: batches of 16, and one of 8."""
+    """112 examples, 56 of them to train on: batches of 16, and one of 8."""
     random = np.random.default_rng(count)
-    x = random.normal(size=(70, 5))
-    return cr.data.from_arrays(x, (x @ random.normal(size=(5, count))).argmax(1))
+    x = random.normal(size=(112, 5))
+    return cr.data.from_arrays(x, (x @ random.normal(size=(5, count))).argmax(1), split=HALF)
 
 
 def numbers(outputs: int = 1) -> cr.data.Dataset:
-    x = np.random.default_rng(7).normal(size=(70, 5))
-    return cr.data.from_arrays(x, 3.0 + 2.0 * np.sin(x[:, :outputs]) + x[:, 1 : outputs + 1] ** 2)
+    x = np.random.default_rng(7).normal(size=(112, 5))
+    return cr.data.from_arrays(x, 3.0 + 2.0 * np.sin(x[:, :outputs]) + x[:, 1 : outputs + 1] ** 2, split=HALF)
 
 
 def pixels() -> cr.data.Dataset:
     random = np.random.default_rng(8)
-    x, labels = random.integers(0, 256, (90, 6, 6)).astype(np.uint8), np.arange(90) % 2
+    x, labels = random.integers(0, 256, (126, 6, 6)).astype(np.uint8), np.arange(126) % 2
     x[labels == 0, :3] //= 2
-    parts = [cr.data.Examples(x[rows], labels[rows]) for rows in (slice(0, 56), slice(56, 70), slice(70, 90))]
+    parts = [cr.data.Examples(x[rows], labels[rows]) for rows in (slice(0, 56), slice(56, 70), slice(70, 126))]
     return cr.data.Dataset("pixels", *parts, scaling=cr.data.Scaling(0.0, 1 / 255), classes=("dark", "light"))
 
 
 def plants() -> cr.data.Dataset:
     random = np.random.default_rng(9)
-    soil, age = random.choice(["wet", "dry", "sand"], 70), random.normal(size=70)
+    soil, age = random.choice(["wet", "dry", "sand"], 112), random.normal(size=112)
     kind = np.where((soil == "wet") == (age > 0), "fern", "moss")
-    return cr.data.from_dataframe(pd.DataFrame({"age": age, "soil": soil, "kind": kind}), target="kind")
+    return cr.data.from_dataframe(pd.DataFrame({"age": age, "soil": soil, "kind": kind}), target="kind", split=HALF)
 
 
 # ---- networks
