@@ -23,7 +23,7 @@ from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, evaluate, run_passes
 
-PIECES, STEPS_AT_LEAST = 32, 4
+PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
 APART = 64 * 1024
 """Bytes of a replica's state from which on it stays among its neighbours'."""
@@ -158,7 +158,8 @@ class NativeLoop:
         memory = _Memory(self, state, order, sizes, scalars)
         pieces = self._pieces(sizes)
         jobs = [(replica, piece) for replica in range(self.replicas) for piece in pieces]
-        contexts = [memory.context(replica, *piece[:2]) for replica, piece in jobs]
+        starts = [piece[:2] for piece in pieces]
+        contexts = [context for replica in range(self.replicas) for context in memory.contexts(replica, starts)]
         run_all(lambda worker, job: self._run_one(contexts[job], worker, jobs[job][1][2]), len(jobs), self.lanes)
         memory.write_back()
         if memory.wrong[0]:
@@ -196,7 +197,7 @@ class NativeLoop:
         blank = {leaf: np.zeros((1, *self.types[leaf].shape[1:]), self.types[leaf].dtype)}
         single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
         memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
-        context = memory.context(0, 0, 0)
+        (context,) = memory.contexts(0, [(0, 0)])
         arena, team = single._arenas[0], aligned(TEAM_BYTES).view(np.int64)
         team[:] = 0
         context.slots[ARENA], team_start = address(arena), address(team)
@@ -261,29 +262,36 @@ class _Memory:
         self._lent: list[tuple[Array, Array]] = []
         self._usable = {name: own(_usable(state[name], kind.dtype)) for name, kind in program.types.items() if name in state}
 
-    def context(self, replica: int, step: int, row: int) -> Context:
-        """The pointers for steps from this one on."""
-        module = self.program.code.module
-        context = Context(np.zeros(FIRST + len(module.slots) + 1, np.uintp), self)
-        slots = context.slots
+    def contexts(self, replica: int, starts: Sequence[tuple[int, int]]) -> list[Context]:
+        """For each (step, row) the pointers for the steps from there on."""
+        count = FIRST + len(self.program.code.module.slots) + 1
+        # The pointers at the beginning, and how many bytes each moves on with a step and with a row.
+        slots, by_step, by_row = np.zeros(count, np.uintp), np.zeros(count, np.uintp), np.zeros(count, np.uintp)
         slots[CONSTANTS], slots[WRONG] = address(self.program.code.constants), address(self.wrong)
-        slots[ORDER], slots[SIZES] = address(self.order[replica, row:]), address(self.sizes[step:])
-        for (kind, name), slot in module.slots.items():
+        slots[ORDER], by_row[ORDER] = address(self.order[replica]), 8
+        slots[SIZES], by_step[SIZES] = address(self.sizes), 8
+        for (kind, name), slot in self.program.code.module.slots.items():
             match kind:
                 case "rows":
                     found = self.rows[name]
                 case "block":
-                    found = self.rows[name][row:]
+                    found = self.rows[name]
+                    by_row[slot] = found.strides[0]
                 case "scalar":
-                    found = self.scalars[name][step:]
+                    found = self.scalars[name]
+                    by_step[slot] = found.itemsize
                 case "record":
-                    found = self.records[name][replica, step:]
+                    found = self.records[name][replica]
+                    by_step[slot] = found.strides[0]
                 case "stacked":
-                    found = self.stacked[name][replica, row:]
+                    found = self.stacked[name][replica]
+                    by_row[slot] = found.strides[0]
                 case _:
                     found = self._apart(self._usable[name][replica, ...])
             slots[slot] = address(found)
-        return context
+        steps = np.array([step for step, _ in starts], np.uintp)[:, None]
+        rows = np.array([row for _, row in starts], np.uintp)[:, None]
+        return [Context(own, self) for own in slots + steps * by_step + rows * by_row]
 
     def _apart(self, state: Array) -> Array:
         """A replica's state on cache lines of its own.
