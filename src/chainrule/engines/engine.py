@@ -69,8 +69,9 @@ def check_run(
     order: Array,
     sizes: Array,
     scalars: Mapping[str, Array],
+    limits: Callable[[Array], tuple[int, int]] | None = None,
 ) -> None:
-    """Refuses what does not fit a run of the loop, before its first step."""
+    """Refuses what does not fit a run of the loop, before its first step; `limits` finds the lowest and the highest row of an order."""
     wrong = sorted(set(sizes.tolist()) - loop.graphs.keys())
     short = any(len(scalars[name]) != len(sizes) for name in loop.scalars)
     if wrong or short or order.shape != (replicas, int(sizes.sum())):
@@ -81,8 +82,10 @@ def check_run(
         )
     used = {tables[table].shape[0] for leaf, table in loop.rows.items() if any(leaf in g.leaves for g in loop.graphs.values())}
     rows = min(used, default=0)
-    if used and order.size and (order.min() < 0 or order.max() >= rows):
-        raise GraphError(f"rows {order.min()} ... {order.max()}", expected=f"0 ... {rows - 1}", remedy="check the order")
+    if used and order.size:
+        lowest, highest = limits(order) if limits else (int(order.min()), int(order.max()))
+        if lowest < 0 or highest >= rows:
+            raise GraphError(f"rows {lowest} ... {highest}", expected=f"0 ... {rows - 1}", remedy="check the order")
     if loop.in_order and not all(np.array_equal(own, np.arange(len(own))) for own in order):
         raise GraphError(
             "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"

@@ -66,6 +66,9 @@ def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give
     workers: set[int] = set()
 
     def note(task: Callable[[int, int], object], count: int, threads: int) -> None:
+        if count == 1:  # one order to look through
+            task(0, 0)
+            return
         gate = threading.Barrier(min(count, threads))
 
         def noted(worker: int, number: int) -> None:
@@ -85,7 +88,7 @@ def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give
         workers.clear()
         program = NativeEngine(threads).compile_loop(loop, {"x": x}, 1)
         found[threads] = program.run(run.trainer.state, np.arange(len(x))[None], sizes, {}).stacked["output"]
-        assert workers == set(range(min(threads, 7)))  # 28 steps, four at a time
+        assert workers == set(range(min(threads, 14)))  # 28 steps, two at a time
     assert all(np.array_equal(found[threads], found[1]) for threads in THREADS)
     np.testing.assert_array_equal(found[1][0], run.predict(x))
 

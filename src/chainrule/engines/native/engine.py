@@ -150,9 +150,19 @@ class NativeLoop:
 
     def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars)
+        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars, self._limits)
         with self._lock:
             return self._run(state, order, sizes, scalars)
+
+    def _limits(self, order: Array) -> tuple[int, int]:
+        """The lowest and the highest row; the threads look at the replicas' orders, which may be the largest arrays of all."""
+        found = np.empty((len(order), 2), np.int64)
+
+        def look(worker: int, replica: int) -> None:
+            found[replica] = order[replica].min(), order[replica].max()
+
+        run_all(look, len(order), self.lanes)
+        return int(found[:, 0].min()), int(found[:, 1].max())
 
     def _run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         memory = _Memory(self, state, order, sizes, scalars)
