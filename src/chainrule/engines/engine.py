@@ -161,6 +161,9 @@ class Engine(Protocol):
         """A stage on the way from the loop to what runs, as text; `name` is one of STAGES. OptionError if the engine has none."""
         ...
 
-    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
-        """`ops.epoch_order` for each seed, in each epoch, as fast as the engine can: (seeds, epochs, count)."""
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
+        """`ops.epoch_order` for each seed, in each epoch, as fast as the engine can: (seeds, epochs, count).
+
+        `old` is an array that nobody needs any more, whose memory the engine may take.
+        """
         ...

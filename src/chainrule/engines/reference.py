@@ -209,6 +209,6 @@ class ReferenceEngine:
             remedy='look at the graph, or use engine="native"',
         )
 
-    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
         return np.array([[epoch_order(seed, epoch, count) for epoch in epochs] for seed in seeds], dtype=np.int64)

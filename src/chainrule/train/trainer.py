@@ -254,7 +254,8 @@ class Trainer:
         if self._orders is None or self._orders[0] != epochs:
             given = self._order
             if given is None:
-                found = self.engine.epoch_orders(self.seeds, epochs, self.count)
+                old = self._orders[1] if self._orders else None
+                found = self.engine.epoch_orders(self.seeds, epochs, self.count, old)
             else:
                 found = np.array([[self._given_order(given, seed, epoch) for epoch in epochs] for seed in self.seeds])
             self._orders = (epochs, found.reshape(len(self.seeds), -1))

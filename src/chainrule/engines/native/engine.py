@@ -424,6 +424,6 @@ class NativeEngine:
             case _:
                 raise OptionError(f"stage {name!r}", expected=f"one of {', '.join(STAGES)}", remedy="choose one of these")
 
-    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int) -> Array:
+    def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
-        return epoch_orders(seeds, epochs, count, self.threads)
+        return epoch_orders(seeds, epochs, count, self.threads, old)

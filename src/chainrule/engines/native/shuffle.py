@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 
 import numpy as np
 
@@ -72,9 +73,11 @@ def _compiled() -> tuple[MachineCode, Callable[..., None]]:
     return code, ctypes.CFUNCTYPE(None, *kinds)(code.address("epoch_orders"))
 
 
-def epoch_orders(seeds: Sequence[int], epochs: range, count: int, threads: int) -> Array:
-    """The order of the examples for each seed, in each epoch: (seeds, epochs, count) int64."""
-    orders = np.empty((len(seeds), len(epochs), count), np.int64)
+def epoch_orders(seeds: Sequence[int], epochs: range, count: int, threads: int, old: Array | None = None) -> Array:
+    """The order of the examples for each seed, in each epoch: (seeds, epochs, count) int64; in `old`'s memory if that is as large."""
+    shape = (len(seeds), len(epochs), count)
+    # New memory costs a fault of the page table for every 512 entries, which is as long as their shuffling takes.
+    orders = old.reshape(shape) if old is not None and old.size == prod(shape) else np.empty(shape, np.int64)
     if not orders.size:
         return orders
     _, function = _compiled()
