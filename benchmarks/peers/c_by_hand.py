@@ -24,7 +24,7 @@ def learner(workload: Workload, data: Data, weights: list[Array], setup: Setup) 
 
 def predictor(workload: Workload, weights: list[Array], setup: Setup) -> Predictor:
     """The network ready to be used."""
-    library, wide = _library(), [_to_16_columns(weight) for weight in weights]
+    library, wide = _compiled(), [_to_16_columns(weight) for weight in weights]
     addresses = [pointer(weight) for weight in wide]
 
     def predict(x: Array) -> Array:
@@ -36,7 +36,7 @@ def predictor(workload: Workload, weights: list[Array], setup: Setup) -> Predict
     return Predictor(predict, predict)
 
 
-def _library() -> ctypes.CDLL:
+def _compiled() -> ctypes.CDLL:
     path = os.environ.get("BENCH_FLOOR")
     if path is None:
         raise ImportError("gcc, which compiles it, is not here")
@@ -52,7 +52,7 @@ def _to_16_columns(weight: Array) -> Array:
 
 class _Digits:
     def __init__(self, workload: Workload, data: Data, weights: list[Array]) -> None:
-        self.workload, self.library, self.random = workload, _library(), np.random.default_rng(2)
+        self.workload, self.compiled, self.random = workload, _compiled(), np.random.default_rng(2)
         self.x, self.labels = data.x, data.y.astype(np.int32)
         self.weights = [_to_16_columns(weight) for weight in weights]
 
@@ -61,7 +61,7 @@ class _Digits:
         for _ in range(epochs):
             order = self.random.permutation(np.arange(len(self.x), dtype=np.int32))
             rate = ctypes.c_float(self.workload.rate)
-            self.library.digits_epoch(pointer(self.x), pointer(self.labels), pointer(order), len(order), *addresses, rate)
+            self.compiled.digits_epoch(pointer(self.x), pointer(self.labels), pointer(order), len(order), *addresses, rate)
 
     def outputs(self, x: Array) -> Array:
         return forward(self.workload, self.weights, floats(x))[-1][:, :10]
@@ -69,7 +69,7 @@ class _Digits:
 
 class _Curves:
     def __init__(self, workload: Workload, data: Data, weights: list[Array], threads: int) -> None:
-        self.library, self.data, self.copies = _library(), data, workload.copies
+        self.compiled, self.data, self.copies = _compiled(), data, workload.copies
         self.parameters = np.zeros((self.copies, 3 * UNITS + 16), np.float32)
         for start, weight in zip(range(0, 4 * UNITS, UNITS), weights, strict=True):
             rows = weight.reshape(self.copies, -1)
@@ -89,7 +89,7 @@ class _Curves:
         own = [pointer(array[copy]) for array in (self.parameters, self.means, self.squares)]
         x, y, steps = pointer(self.data.x), pointer(self.data.y), ctypes.c_long(self.steps[copy])
         seed = pointer(self.seeds[copy : copy + 1])
-        self.steps[copy] = self.library.curve_train(x, y, len(self.data.x), *own, steps, epochs, seed)
+        self.steps[copy] = self.compiled.curve_train(x, y, len(self.data.x), *own, steps, epochs, seed)
 
     def outputs(self, x: Array) -> Array:
         w1, b1, w2 = (self.parameters[:, None, start : start + UNITS] for start in range(0, 3 * UNITS, UNITS))

@@ -56,5 +56,5 @@ def _warn_once() -> None:
         "llvmlite is not installed: the reference engine computes instead of the native one, with the same results, but many "
         "times slower; get it by: pip install llvmlite",
         MissingPackageWarning,
-        stacklevel=5,
+        stacklevel=6,  # whoever called fit
     )

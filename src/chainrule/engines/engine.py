@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import GraphError, ShapeError
+from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph import Array, Graph, conform
 
 STAGES = ("schedule", "buffers", "llvm", "assembly")
@@ -92,11 +92,15 @@ def check_run(
         )
     graph = next(iter(loop.graphs.values()))
     for name in loop.rows.keys() & graph.leaves.keys():
-        found, wanted = tables[loop.rows[name]].shape[1:], graph.leaves[name].shape[1:]
-        if found != wanted:
+        table, leaf = tables[loop.rows[name]], graph.leaves[name]
+        if table.shape[1:] != leaf.shape[1:]:
             raise ShapeError(
-                f"a table with rows of shape {found} for {name}", expected=f"rows of shape {wanted}", remedy="reshape the table"
+                f"a table with rows of shape {table.shape[1:]} for {name}",
+                expected=f"rows of shape {leaf.shape[1:]}",
+                remedy="reshape the table",
             )
+        if table.dtype.name != leaf.dtype:
+            raise DtypeError(f"a table of {table.dtype.name} for {name}", expected=leaf.dtype, remedy="convert it with astype")
     for name in loop.state:
         node = graph.leaves.get(name, graph.outputs.get(name))
         if node is not None:
@@ -124,7 +128,8 @@ class LoopProgram(Protocol):
         """Runs len(sizes) steps and writes the new state into the arrays of `state`.
 
         Shapes: state name → (replicas, ...); order (replicas, Σ sizes) int64, the rows in the order they are used; sizes (steps,)
-        int64, each a batch size of the loop; scalars name → (steps,). A row outside its table is a GraphError before any step.
+        int64, each a batch size of the loop; scalars name → (steps,). A row outside its table is a GraphError before any step. After a
+        PositionError, which the steps themselves may raise, the arrays of `state` hold no particular step's values.
         """
         ...
 

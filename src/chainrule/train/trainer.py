@@ -13,7 +13,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.data import Dataset
 from chainrule.engines import Engine, LoopProgram, engine_named
-from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError
+from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
 from chainrule.train.folder import RunFolder, Snapshot
@@ -79,7 +79,7 @@ class Trainer:
         self._order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
-        self.state = self._initial_state(initial)
+        self.state: dict[str, Array] = self._initial_state(initial)
         self.step: int = 0
         self.seconds = 0.0
         self.history = History(settings.replicas)
@@ -224,7 +224,11 @@ class Trainer:
         last = min(self.step + self._piece, self._pause)
         before = {name: array.copy() for name, array in self.state.items()}
         started = time.perf_counter()
-        records = self._run(self.step, last)
+        try:
+            records = self._run(self.step, last)
+        except PositionError:
+            self.state = before
+            raise
         elapsed = time.perf_counter() - started
         if not (all_finite(self.state) and all_finite(records)):
             self.state = before

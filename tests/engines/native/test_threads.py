@@ -39,7 +39,7 @@ def same_bits(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 def shared_kernels(run: cr.train.Run) -> int:
     module = run.trainer.program.code.module
-    return sum(module._turns(step, number) > 1 for step in module.steps.values() for number in step.shared)
+    return sum(len(step.shared) for step in module.steps.values())
 
 
 # ---- the same bits

@@ -50,19 +50,19 @@ def _logical_not(f: Function, line: Line, arguments: list[Value]) -> Value:
 
 def larger(f: Function, dtype: str, x: Value, y: Value) -> Value:
     """The larger of two; NaN if either is."""
-    if x.is_float:
-        chosen = f.binary("or", f.compare("ogt", y, x), f.compare("uno", y, y))
-    else:
-        chosen = f.compare("ugt" if dtype in UNSIGNED else "sgt", y, x)
-    return f.select(chosen, y, x)
+    return _extreme(f, dtype, x, y, "gt")
 
 
 def smaller(f: Function, dtype: str, x: Value, y: Value) -> Value:
     """The smaller of two; NaN if either is."""
+    return _extreme(f, dtype, x, y, "lt")
+
+
+def _extreme(f: Function, dtype: str, x: Value, y: Value, beats: str) -> Value:
     if x.is_float:
-        chosen = f.binary("or", f.compare("olt", y, x), f.compare("uno", y, y))
+        chosen = f.binary("or", f.compare(f"o{beats}", y, x), f.compare("uno", y, y))
     else:
-        chosen = f.compare("ult" if dtype in UNSIGNED else "slt", y, x)
+        chosen = f.compare(f"{'u' if dtype in UNSIGNED else 's'}{beats}", y, x)
     return f.select(chosen, y, x)
 
 

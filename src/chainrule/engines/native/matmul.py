@@ -11,12 +11,12 @@ Source of the scheme: K. Goto, R. van de Geijn, "Anatomy of high-performance mat
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.engines.native.builder import ELEMENTS, Function, Loop, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
 from chainrule.engines.native.loops import Emitter, Point
 
@@ -46,6 +46,16 @@ class Tiling:
     def panels(self) -> int:
         """How many panels of V vectors the width has."""
         return -(-self.width // (self.vectors * self.lanes))
+
+    @property
+    def cuts_panels(self) -> bool:
+        """Whether the outermost loop is over panels, not over tiles of rows."""
+        return self.panels >= 4 or (self.packed and self.panels > 1)
+
+    @property
+    def turns(self) -> int:
+        """How many turns the outermost loop has: what threads can share."""
+        return self.panels if self.cuts_panels else -(-self.height // self.rows)
 
     def __str__(self) -> str:
         how = ", right matrix packed" if self.packed else ""
@@ -123,68 +133,38 @@ class ProductWriter:
 
     # ---- panels and tiles
 
-    @cached_property
-    def cuts_panels(self) -> bool:
-        """Whether the outermost loop is over panels, not over tiles of rows."""
-        return self.tiles.panels >= 4 or (self.tiles.packed and self.tiles.panels > 1)
-
     def _panels(self, batch: list[Value], limits: tuple[Value, Value] | None) -> None:
-        tiles, f = self.tiles, self.emitter.f
+        """All columns of the result, or those panels, or tiles of rows, that lie between the limits."""
+        tiles = self.tiles
+        panels, rows = (limits, None) if tiles.cuts_panels else (None, limits)
         wide = tiles.vectors * tiles.lanes
-        full = tiles.width // wide
-        rows = None if self.cuts_panels else limits
-        if limits is not None and self.cuts_panels:
-            # A part of the panels; the ragged one at the end is a part of its own.
-            if full:
-                with self._part(limits, full) as loop:
-                    self._panel(batch, f.binary("mul", loop.index, f.index(wide)), wide, None)
-            if tiles.width % wide:
-                with f.when(f.compare("sgt", limits[1], f.index(full))):
-                    self._panel(batch, f.index(full * wide), tiles.width - full * wide, None)
-            return
-        if full:
-            with f.loop(0, full) as loop:
-                self._panel(batch, f.binary("mul", loop.index, f.index(wide)), wide, rows)
-        if tiles.width % wide:
-            self._panel(batch, f.index(full * wide), tiles.width - full * wide, rows)
+        self._turns(panels, tiles.width, wide, lambda start, width: self._panel(batch, start, width, rows))
 
     def _panel(self, batch: list[Value], start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
         """The columns start ... start + width − 1 of the result, tile by tile."""
-        tiles, f = self.tiles, self.emitter.f
-        vectors = -(-width // tiles.lanes)
-        packed = self._pack(batch, start, width, vectors) if tiles.packed else None
-        full = tiles.height // tiles.rows
-        rest = tiles.height - full * tiles.rows
-        if limits is None:
-            if full:
-                with f.loop(0, full) as loop:
-                    self._tile(batch, f.binary("mul", loop.index, f.index(tiles.rows)), tiles.rows, start, width, packed)
-            if rest:
-                self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
-            return
-        if full:
-            with self._part(limits, full) as loop:
-                self._tile(batch, f.binary("mul", loop.index, f.index(tiles.rows)), tiles.rows, start, width, packed)
-        if rest:
-            with f.when(f.compare("sgt", limits[1], f.index(full))):
-                self._tile(batch, f.index(full * tiles.rows), rest, start, width, packed)
+        tiles = self.tiles
+        packed = self._pack(batch, start, width, -(-width // tiles.lanes)) if tiles.packed else None
+        self._turns(limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed))
 
-    @contextmanager
-    def _part(self, limits: tuple[Value, Value], full: int) -> Generator[Loop]:
-        """A loop over those turns between the limits that are full ones; the ragged one at the end is written apart."""
-        f = self.emitter.f
-        end = f.intrinsic("smin", limits[1], f.index(full))
-        with f.when(f.compare("slt", limits[0], f.index(full))), f.loop(limits[0], end) as loop:
-            yield loop
+    def _turns(self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None]) -> None:
+        """Writes pieces of a size, by their start and extent: all of them, or those with numbers between the limits.
 
-    @property
-    def outer_turns(self) -> int:
-        """How many parts the outermost loop has: what threads can share."""
-        if self.kernel.extents[:-2]:
-            return self.kernel.extents[0]
-        if self.cuts_panels:
-            return self.tiles.panels
-        return -(-self.tiles.height // self.tiles.rows)
+        The last, ragged piece has code of its own, and is done by whom it falls to.
+        """
+        f, full = self.emitter.f, extent // size
+        with ExitStack() as stack:
+            if full and limits is None:
+                loop = stack.enter_context(f.loop(0, full))
+                write(f.binary("mul", loop.index, f.index(size)), size)
+            elif full and limits is not None:
+                stack.enter_context(f.when(f.compare("slt", limits[0], f.index(full))))
+                loop = stack.enter_context(f.loop(limits[0], f.intrinsic("smin", limits[1], f.index(full))))
+                write(f.binary("mul", loop.index, f.index(size)), size)
+        if extent % size:
+            with ExitStack() as stack:
+                if limits is not None:
+                    stack.enter_context(f.when(f.compare("sgt", limits[1], f.index(full))))
+                write(f.index(full * size), extent % size)
 
     def _mask(self, width: int, vector: int) -> Value | None:
         left = width - vector * self.tiles.lanes

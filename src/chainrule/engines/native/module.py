@@ -59,10 +59,25 @@ class Step:
     tilings: dict[int, Tiling] = field(default_factory=dict[int, Tiling])
     scratch: int = 0
 
-    @property
-    def shared(self) -> list[int]:
-        """The numbers of the kernels that threads share."""
-        return [number for number, kernel in enumerate(self.schedule.kernels) if kernel.work >= SHARED_WORK]
+    @cached_property
+    def shared(self) -> dict[int, int]:
+        """The kernels that threads share, by number, with the turns of their outermost loop."""
+        large = [number for number, kernel in enumerate(self.schedule.kernels) if kernel.work >= SHARED_WORK]
+        return {number: turns for number in large if (turns := self._turns(number)) > 1}
+
+    def _turns(self, number: int) -> int:
+        """How many turns of a kernel's outermost loop do not depend on each other; 1 where that loop runs along the lanes."""
+        kernel = self.schedule.kernels[number]
+        outer = kernel.extents[0] if kernel.extents else 1
+        match kernel.core:
+            case Product():
+                return outer if len(kernel.extents) > 2 else self.tilings[number].turns
+            case Scatter():
+                return 1
+            case Reduction() if kernel.core.along:
+                return outer
+            case _:
+                return outer if len(kernel.extents) > 1 else 1
 
 
 class Tags:
@@ -204,7 +219,7 @@ class Module:
     @property
     def is_shared_code(self) -> bool:
         """Whether the text has functions for helping threads."""
-        return any(self._turns(step, place) > 1 for step in self.steps.values() for place in step.shared)
+        return any(step.shared for step in self.steps.values())
 
     # ---- what people read
 
@@ -216,7 +231,7 @@ class Module:
             parts.append(f"# a step of {step.size} row{'s' * (step.size != 1)}: {count} kernel{'s' * (count != 1)}")
             for place, kernel in enumerate(step.schedule.kernels):
                 notes = [str(step.tilings[place])] if place in step.tilings else []
-                notes += ["shared between threads"] if place in step.shared and self._turns(step, place) > 1 else []
+                notes += ["shared between threads"] if place in step.shared else []
                 head, rest = str(kernel).split("\n", 1)
                 parts.append(f"{head}{'  # ' if notes else ''}{', '.join(notes)}\n{rest}")
         return "\n".join(parts)
@@ -253,9 +268,8 @@ class Module:
         self._prefetch(step, memory)
         for place, kernel in enumerate(step.schedule.kernels):
             f.comment(f"kernel {place}: {kernel.label}")
-            turns = self._turns(step, place)
-            if place in step.shared and turns > 1:
-                part, tasks = self._part(step, place, turns)
+            if place in step.shared:
+                part, tasks = self._part(step, place, step.shared[place])
                 parts.append(part)
                 calls.append((part.name, tasks))
                 f.call("share", "void", 1, context, number, position, team, f.index(len(calls) - 1), f.index(tasks))
@@ -282,21 +296,6 @@ class Module:
         sized = [(b, prod(b.type.shape[1:]) * bytes_of(ELEMENTS[b.type.dtype])) for b in tables.values()]
         return [(buffer, size) for buffer, size in sized if size >= PREFETCHED]
 
-    def _turns(self, step: Step, place: int) -> int:
-        """How many turns the outermost loop of a kernel has that could be shared."""
-        kernel = step.schedule.kernels[place]
-        if isinstance(kernel.core, Product):
-            return self._product(
-                Emitter(Function("none", []), _Nowhere(), self.machine.vector_bytes, self.machine.fused), step, place, None
-            ).outer_turns
-        if isinstance(kernel.core, Scatter):
-            return 1
-        if isinstance(kernel.core, Reduction) and not kernel.core.along:
-            return kernel.extents[0] if len(kernel.extents) > 1 else 1
-        if isinstance(kernel.core, Reduction):
-            return kernel.extents[0] if kernel.extents else 1
-        return kernel.extents[0] if len(kernel.extents) > 1 else 1
-
     def _part(self, step: Step, place: int, turns: int) -> tuple[Function, int]:
         """A function that does one part of a kernel, and how many parts there are."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
@@ -311,19 +310,14 @@ class Module:
         self._kernel(step, place, memory, (start, end))
         return f, tasks
 
-    def _product(self, emitter: Emitter, step: Step, place: int, scratch: Value | None) -> ProductWriter:
-        kernel = step.schedule.kernels[place]
-        if not isinstance(kernel.core, Product):
-            raise TypeError("not a product")
-        return ProductWriter(emitter, kernel, kernel.core, step.tilings[place], scratch)
-
     def _kernel(self, step: Step, place: int, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
         kernel = step.schedule.kernels[place]
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
             case Product():
-                scratch = memory.scratch() if step.tilings[place].packed else None
-                self._product(emitter, step, place, scratch).write(first)
+                tiles = step.tilings[place]
+                scratch = memory.scratch() if tiles.packed else None
+                ProductWriter(emitter, kernel, kernel.core, tiles, scratch).write(first)
             case Reduction():
                 ReductionWriter(emitter, kernel, kernel.core).write(first)
             case Scatter():
@@ -344,22 +338,3 @@ class Module:
             loop.following = [f.binary("add", loop.carried[0], size)]
         f.call("dismiss", "void", 1, team)
         return f
-
-
-class _Nowhere:
-    """A memory for asking how a product is cut, where nothing is written."""
-
-    def address(self, buffer: Buffer) -> Value:
-        raise AssertionError("nothing lies here")
-
-    def tag(self, buffer: Buffer) -> str:
-        return ""
-
-    def scratch_tag(self) -> str:
-        return ""
-
-    def order(self) -> Value:
-        raise AssertionError("nothing lies here")
-
-    def report_position(self, f: Function, wrong: Value) -> None:
-        raise AssertionError("nothing lies here")

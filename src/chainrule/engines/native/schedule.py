@@ -88,13 +88,13 @@ class _Scheduler:
     def _deal_outputs(self) -> None:
         """Gives each output the caller's memory as its home; what has a home already, or needs none, is copied there."""
         leaves = self.graph.leaves
-        inlined = Grouping(self.graph, self.gathered, (), (), self.forced).is_inlined
         for name, node in self.graph.outputs.items():
             kind = self._output_kind(name)
             if kind is None or (kind == "state" and leaves.get(name) is node) or not node.type.size:
                 continue
             target = Buffer(name, node.type, "next" if kind == "state" else kind, name)
-            if node in self.homes or self.layout.is_row(node) or (inlined(node) and (node.is_leaf or is_view(node))):
+            # Leaves and views have no kernel that could write them there.
+            if node in self.homes or node.is_leaf or (is_view(node) and node not in self.forced):
                 self.copies.append((node, target))
             else:
                 self.homes[node] = target
