@@ -1,10 +1,11 @@
-"""Floor 4: training a network on data: optimizers, the loop, runs and their folders."""
+"""Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.history import Epoch, History
 from chainrule.train.lbfgs import LBFGS, minimise
+from chainrule.train.model import Model
 from chainrule.train.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -21,12 +22,12 @@ from chainrule.train.run import Evaluation, Run, with_error
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping
-from chainrule.train.task import Task
+from chainrule.train.task import Cost, Task
 from chainrule.train.trainer import Callback, Moment, Order, Trainer
 
 __all__ = [
-    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine",
-    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Moment", "Optimizer", "Order", "PerceptronRule",
+    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine", "Cost",
+    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Model", "Moment", "Optimizer", "Order", "PerceptronRule",
     "RMSprop", "Run", "RunFolder", "Schedule", "Scores", "Settings", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp",
     "batch_sizes", "decide", "fit", "minimise", "open_run", "optimizer_named", "resume", "with_error", "write_durably",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, 
 from chainrule.ops import sigmoid
 from chainrule.train.evaluation import Scores, decide
 from chainrule.train.history import History
+from chainrule.train.model import Model
 from chainrule.train.prediction import Predictor, Programs, as_inputs
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
@@ -138,6 +139,10 @@ class Run:
         """The learned parameters of a replica by name, as copies."""
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
+
+    def model(self, replica: int = 0) -> Model:
+        """The network with a replica's learned parameters, in float64: for looking into it."""
+        return Model(self.task, self.parameters(replica))
 
     @property
     def hash(self) -> str:

@@ -20,6 +20,20 @@ from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, Perceptro
 
 
 @dataclass(frozen=True)
+class Cost:
+    """The objective of one batch as nodes: the network's graph, the target y, and how both become one number.
+
+    `terms`: each term of the objective by name, scalars; `rows`: for its losses, the numbers of each example; `total`: their sum C.
+    """
+
+    built: Built
+    target: Node
+    terms: Mapping[str, Node]
+    rows: Mapping[str, Node]
+    total: Node
+
+
+@dataclass(frozen=True)
 class Task:
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
@@ -33,7 +47,7 @@ class Task:
 
     def __post_init__(self) -> None:
         # Built once here so that every misfit is found before anything runs.
-        self._objective_terms(*self._forward(1, training=False))
+        self.cost(1)
 
     @cached_property
     def output(self) -> Node:
@@ -96,21 +110,19 @@ class Task:
         rate = input_node("learning_rate", (), "float64")
         with scope("random"):
             key = ops.random_fold(ops.random_fold(seed, ops.stream("step")), ops.cast(step, dtype="uint32"))
-        built, target = self._forward(size, training=True, key=key)
-        terms, _ = self._objective_terms(built, target)
-        total = _sum(list(terms.values()))
-        wrt = [item.node for item in built.parameters.values()]
-        gradients = self._gradients(total, built, target, wrt, optimizer)
+        cost = self.cost(size, training=True, key=key)
+        wrt = [item.node for item in cost.built.parameters.values()]
+        gradients = self._gradients(cost, wrt, optimizer)
         with scope("update"):
             gradients = clip(gradients) if clip else gradients
-            updates = self._updates(optimizer, list(built.parameters), wrt, gradients, rate, step)
+            updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, step)
         outputs = {
-            "loss": total,
-            **({f"term.{name}": node for name, node in terms.items()} if len(terms) > 1 else {}),
+            "loss": cost.total,
+            **({f"term.{name}": node for name, node in cost.terms.items()} if len(cost.terms) > 1 else {}),
             **updates,
         }
         if self.data.classes is not None:
-            outputs["correct"] = self._correct(built.output, target)
+            outputs["correct"] = self._correct(cost.built.output, cost.target)
         return Graph(outputs)
 
     def evaluation_loop(self, sizes: set[int]) -> Loop:
@@ -121,11 +133,10 @@ class Task:
 
     def evaluation_step(self, size: int) -> Graph:
         """Outputs, and for each loss the sum over the batch; penalties as they are. Built for inference."""
-        built, target = self._forward(size, training=False)
-        terms, rows = self._objective_terms(built, target)
-        sums = {f"sum.{name}": ops.sum(node) for name, node in rows.items()}
-        penalties = {f"penalty.{name}": node for name, node in terms.items() if name not in rows}
-        return Graph({"output": self._unscaled(built.output), **sums, **penalties})
+        cost = self.cost(size)
+        sums = {f"sum.{name}": ops.sum(node) for name, node in cost.rows.items()}
+        penalties = {f"penalty.{name}": node for name, node in cost.terms.items() if name not in cost.rows}
+        return Graph({"output": self._unscaled(cost.built.output), **sums, **penalties})
 
     def prediction_loop(self, sizes: set[int], dtype: str) -> Loop:
         """The loop that only predicts, for inputs of the given dtype."""
@@ -137,6 +148,12 @@ class Task:
         return Loop(graphs, {"x": "x"}, tuple(self.parameters), (), (), ("output",), True)
 
     # ---- parts of the graphs
+
+    def cost(self, size: int, *, training: bool = False, key: Node | None = None) -> Cost:
+        """The objective for a batch of this size, from the input leaves "x" and "y" on; dropout acts in training only."""
+        built, y = self._forward(size, training=training, key=key)
+        terms, rows = self._objective_terms(built, y)
+        return Cost(built, y, terms, rows, _sum(list(terms.values())))
 
     def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
@@ -193,17 +210,18 @@ class Task:
             means = {name: ops.mean(node) for name, node in rows.items()}
         return {**means, **self.objective.penalty_terms(built.parameters)}, rows
 
-    def _gradients(self, total: Node, built: Built, y: Node, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
+    def _gradients(self, cost: Cost, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
         if not isinstance(optimizer, PerceptronRule):
-            return require_gradients(total, wrt)
-        z = step_input(built.output)
+            return require_gradients(cost.total, wrt)
+        output = cost.built.output
+        z = step_input(output)
         if z is None:
             raise OptionError(
-                f"the perceptron rule on a network that ends with {built.output!r}",
+                f"the perceptron rule on a network that ends with {output!r}",
                 expected="the activation step at the output",
                 remedy='write Dense(units, "step") as the last layer, or choose another optimizer',
             )
-        error = (built.output - self._targets(built.output, y)["values"]) * (1.0 / z.shape[0])
+        error = (output - self._targets(output, cost.target)["values"]) * (1.0 / z.shape[0])
         return [g for g in vjp([z], wrt, [error]) if g is not None]
 
     def _updates(

@@ -1,4 +1,4 @@
-"""Floor 5: views turn networks, data, runs and predictions into things to look at; they only read."""
+"""Floor 6: views turn networks, data, runs and predictions into things to look at; they only read."""
 
 from chainrule.views.confusion import ConfusionView
 from chainrule.views.plain import printable, printable_lines, sparkline

@@ -1,0 +1,177 @@
+"""A model: a network with one set of parameters, in float64: what explanations, pictures and checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from chainrule.engines import Program, engine_named
+from chainrule.errors import OptionError
+from chainrule.grad import grad
+from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.train.evaluation import batch_sizes, decide
+from chainrule.train.task import Cost, Task
+
+Arrays: TypeAlias = dict[str, Array]
+PIECE = 1000
+"""Examples that are looked at together; more are cut into pieces of this size."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A task's network with one set of parameters by name; every number is float64.
+
+    Inputs `x` (n, ...) and targets `y` are rows as the data hold them: scaling is part of the graph. The network is built for
+    inference: dropout does nothing here.
+
+    >>> import chainrule as cr
+    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
+    >>> model = run.model()
+    >>> values = model.quantities(run.data.test.x[:5])
+    >>> values["dense1.z"].shape, values["dense2.a"].shape
+    ((5, 3), (5, 2))
+    >>> {name: g.shape for name, g in model.gradient(run.data.train.x, run.data.train.y).items()}
+    {'dense1.W': (2, 3), 'dense1.b': (3,), 'dense2.W': (3, 2), 'dense2.b': (2,)}
+    """
+
+    task: Task
+    parameters: Mapping[str, Array]
+    engine: str = "reference"
+    _programs: dict[tuple[str, int], tuple[Program, frozenset[str]]] = field(
+        default_factory=dict[tuple[str, int], "tuple[Program, frozenset[str]]"], repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        if self.task.dtype != "float64":
+            object.__setattr__(self, "task", replace(self.task, dtype="float64"))
+        known = self.task.parameters
+        if set(self.parameters) != set(known):
+            raise OptionError(
+                f"parameters {', '.join(self.parameters) or 'none'}",
+                expected=", ".join(known),
+                remedy="give a value for each parameter of the network",
+            )
+        values = {name: np.array(self.parameters[name], dtype=np.float64) for name in known}
+        for name, value in values.items():
+            if value.shape != known[name].node.shape:
+                raise OptionError(
+                    f"{name} of shape {value.shape}",
+                    expected=f"shape {known[name].node.shape}",
+                    remedy="transpose or reshape it",
+                )
+        object.__setattr__(self, "parameters", values)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The names of the objective's terms: losses, then penalties."""
+        return tuple(self._cost_of_one.terms)
+
+    @cached_property
+    def _cost_of_one(self) -> Cost:
+        return self.task.cost(1)
+
+    @cached_property
+    def quantity_names(self) -> tuple[str, ...]:
+        """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
+        return tuple(node.name for node in topological_order([self._cost_of_one.built.output]) if _is_quantity(node))
+
+    def with_parameters(self, changed: Mapping[str, Array]) -> Model:
+        """The same network with other values for some parameters, by name."""
+        unknown = sorted(set(changed) - set(self.parameters))
+        if unknown:
+            raise OptionError(
+                f"values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
+            )
+        return Model(self.task, {**self.parameters, **changed}, self.engine, self._programs)
+
+    # ---- numbers
+
+    def quantities(self, x: Array) -> Arrays:
+        """Each named quantity of the network for inputs x (n, ...): by name, (n, ...), with "output" in the network's own units."""
+
+        def graph(size: int) -> Graph:
+            output = self.task.cost(size).built.output
+            found = {node.name: node for node in topological_order([output]) if _is_quantity(node)}
+            return Graph({**found, "output": output})
+
+        parts = [self._run("quantities", len(rows), graph, {"x": rows}) for rows in _pieces(x)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def decide(self, x: Array) -> Array:
+        """The label that each row of outputs stands for: (n,), int64."""
+        return decide(self.quantities(x)["output"], self.task.threshold)
+
+    def costs(self, x: Array, y: Array) -> Array:
+        """The losses of each example, penalties left out: (n,)."""
+
+        def graph(size: int) -> Graph:
+            rows = list(self.task.cost(size).rows.values())
+            total = rows[0]
+            for row in rows[1:]:
+                total = total + row
+            return Graph({"costs": total})
+
+        pairs = zip(_pieces(x), _pieces(y), strict=True)
+        return np.concatenate([self._run("costs", len(a), graph, {"x": a, "y": b})["costs"] for a, b in pairs])
+
+    def cost(self, x: Array, y: Array) -> float:
+        """The objective C on these examples: mean loss and penalties."""
+        return float(sum(self.term_values(x, y).values()))
+
+    def term_values(self, x: Array, y: Array) -> dict[str, float]:
+        """Each term of the objective on these examples."""
+        return {name: float(value) for name, value in self._mean("terms", x, y, lambda cost: dict(cost.terms)).items()}
+
+    def gradient(self, x: Array, y: Array, term: str | None = None) -> Arrays:
+        """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it."""
+        if term is not None and term not in self.terms:
+            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy="choose one of these")
+
+        def nodes(cost: Cost) -> dict[str, Node]:
+            wrt = {name: item.node for name, item in cost.built.parameters.items()}
+            found = grad(cost.total if term is None else cost.terms[term], list(wrt.values()))
+            # What the cost does not depend on has the derivative 0; 0·w keeps its shape and type.
+            return {name: w * 0.0 if g is None else g for (name, w), g in zip(wrt.items(), found, strict=True)}
+
+        return self._mean(f"gradient {term}", x, y, nodes)
+
+    def example_gradients(self, x: Array, y: Array, term: str | None = None) -> Arrays:
+        """∂C_i/∂parameter of each example alone, by name: (n, *shape of the parameter)."""
+        found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
+        return {name: np.stack([row[name] for row in found]) for name in self.parameters}
+
+    # ---- running graphs
+
+    def _mean(self, kind: str, x: Array, y: Array, nodes: Callable[[Cost], dict[str, Node]]) -> Arrays:
+        """What is a mean over examples, over all pieces; each counts by its size."""
+        total: Arrays = {}
+        for rows, targets in zip(_pieces(x), _pieces(y), strict=True):
+            values = {"x": rows, "y": targets}
+            found = self._run(kind, len(rows), lambda size: Graph(nodes(self.task.cost(size))), values)
+            for name, value in found.items():
+                total[name] = total.get(name, 0.0) + value * (len(rows) / len(x))
+        return total
+
+    def _run(self, kind: str, size: int, graph: Callable[[int], Graph], values: Mapping[str, Array]) -> Arrays:
+        key = (kind, size)
+        if key not in self._programs:
+            made = graph(size)
+            self._programs[key] = engine_named(self.engine).compile(made), frozenset(made.leaves)
+        program, leaves = self._programs[key]
+        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
+        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in values.items()}
+        # A graph takes what it depends on: the gradient of a penalty takes no examples.
+        return program({name: value for name, value in {**self.parameters, **given}.items() if name in leaves})
+
+
+def _is_quantity(node: Node) -> bool:
+    return bool(node.name) and not node.is_leaf and node.type.ndim >= 1 and node.type.is_float
+
+
+def _pieces(rows: Array) -> list[Array]:
+    ends = np.cumsum(batch_sizes(len(rows), PIECE))
+    return [rows[end - size : end] for end, size in zip(ends, batch_sizes(len(rows), PIECE), strict=True)]

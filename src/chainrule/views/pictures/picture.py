@@ -1,0 +1,141 @@
+"""What every picture has: a title, one sentence on how to read it, the numbers behind it, and axes to be drawn into."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import textwrap
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from chainrule.errors import MissingPackageError, OptionError
+from chainrule.graph import Array
+from chainrule.views.colours import SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE: Mapping[str, Any] = {
+    "font.family": "sans-serif", "font.size": 9.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "axes.grid": False, "lines.linewidth": 1.6,
+    "legend.frameon": False, "legend.fontsize": 8.0, "figure.constrained_layout.use": True, "svg.fonttype": "none",
+    "svg.hashsalt": "chainrule", "savefig.dpi": 144, "text.parse_math": False,
+}  # fmt: skip
+"""matplotlib's settings for our figures; texts are never read as formulas, so that a name with dollars stays a name."""
+
+
+@dataclass(frozen=True)
+class Picture(ABC):
+    """A picture: frozen numbers (its fields) that can be drawn.
+
+    `plot()` gives matplotlib's Axes, its own or those it was given; nothing is shown or saved by itself. In a notebook it shows
+    itself. Concrete pictures are frozen dataclasses; what they compute is in the function that makes them.
+    """
+
+    size: ClassVar[tuple[float, float]] = (5.6, 3.6)
+    """Width and height in inches of a figure of its own."""
+    projection: ClassVar[str | None] = None
+    """matplotlib's kind of axes: "3d", or None for plain ones."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is seen, in a few words."""
+
+    @property
+    @abstractmethod
+    def reading(self) -> str:
+        """One sentence on how to read it."""
+
+    @abstractmethod
+    def draw(self, ax: Axes) -> None:
+        """Draws into axes: every axis labelled with its unit; the title is set by `plot`."""
+
+    def arrays(self) -> dict[str, Array]:
+        """The numbers behind the picture, by name: its fields that are arrays."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draws into `ax`, or into a new figure's axes; gives the axes.
+
+        Raises: MissingPackageError without matplotlib.
+        """
+        with style():
+            ax = new_figure(self.size, self.projection)[1] if ax is None else ax
+            ax.set_title(self.title)
+            self.draw(ax)
+        return ax
+
+    def figure(self) -> Figure:
+        """A figure of its own, drawn, with the sentence on how to read it below."""
+        with style():
+            figure, ax = new_figure(self.size, self.projection)
+            self.plot(ax)
+            figure.supxlabel(wrapped(self.reading, self.size[0]), fontsize=8, x=0.02, ha="left", color="#555555")
+        return figure
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the figure as the file's ending says: .svg, .png or .pdf."""
+        path = Path(path)
+        if path.suffix not in {".svg", ".png", ".pdf"}:
+            raise OptionError(
+                f"a picture as {path.suffix!r}", expected=".svg, .png or .pdf", remedy="end the name with one of them"
+            )
+        with style():
+            # Without a date the same numbers give the same file.
+            extra = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}[path.suffix]
+            self.figure().savefig(path, metadata=extra)
+        return path
+
+    def svg(self) -> str:
+        """The figure as SVG text."""
+        buffer = io.StringIO()
+        with style():
+            self.figure().savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        text = buffer.getvalue()
+        return text[text.index("<svg") :]
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+@contextmanager
+def style() -> Generator[None]:
+    """Figures made inside have our look; settings of the user's are as before afterwards."""
+    require_matplotlib()
+    import matplotlib as mpl
+
+    colours: Any = cast("Any", mpl).cycler(color=SERIES)
+    with mpl.rc_context(cast("Any", {**STYLE, "axes.prop_cycle": colours})):
+        yield
+
+
+def require_matplotlib() -> None:
+    """Says what to install where matplotlib is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError(
+            "pictures need matplotlib, which is not installed",
+            expected="the extra [pictures]",
+            remedy="pip install 'chainrule[pictures]'",
+        )
+
+
+def new_figure(size: tuple[float, float], projection: str | None = None) -> tuple[Figure, Axes]:
+    """A figure of this size in inches that belongs to no window, so that nothing piles up or pops up; and axes in it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size)
+    return figure, figure.add_subplot(projection=projection)
+
+
+def wrapped(text: str, inches: float) -> str:
+    """The text in lines that fit below a figure of this width."""
+    return "\n".join(textwrap.wrap(text, max(30, int(inches * 16.5))))
