@@ -3,7 +3,7 @@
 It trains networks, and every number in them, forward and backward, can be looked at, explained and checked.
 """
 
-from chainrule import data, engines, errors, graph, nn, ops, train
+from chainrule import data, engines, errors, graph, nn, ops, trace, train, views
 from chainrule.grad import grad, hvp, jvp, vjp
 from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from chainrule.nn import (
@@ -28,6 +28,7 @@ from chainrule.nn import (
     build_network,
     network,
 )
+from chainrule.trace import Explanation, Trace, check_gradient, explain_graph
 from chainrule.train import (
     LBFGS,
     SGD,
@@ -39,6 +40,7 @@ from chainrule.train import (
     ConstantRate,
     Cosine,
     EarlyStopping,
+    Model,
     PerceptronRule,
     RMSprop,
     Run,
@@ -48,6 +50,7 @@ from chainrule.train import (
     open_run,
     resume,
 )
+from chainrule.views import pictures
 
 __version__ = "0.1.0"
 
@@ -61,7 +64,9 @@ __all__ = [
     "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "ConstantRate",
     "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
-    "Graph", "Node", "input_node", "parameter", "constant", "parse", "evaluate", "grad", "vjp", "jvp", "hvp",
+    "Graph", "Node", "input_node", "parameter", "constant", "parse", "evaluate", "grad", "vjp", "jvp", "hvp", "check_gradient",
+    # glass walls
+    "Explanation", "Model", "Trace", "explain_graph", "pictures",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "train",
+    "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
 ]  # fmt: skip

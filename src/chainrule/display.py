@@ -8,6 +8,12 @@ from typing import Any
 
 
 @singledispatch
+def text(thing: object) -> str:
+    """The object in words, as `print` shows it."""
+    return repr(thing)
+
+
+@singledispatch
 def html(thing: object) -> str:
     """The object as a piece of HTML, without script; every text in it is escaped."""
     return f"<pre>{escape(repr(thing))}</pre>"
@@ -47,3 +53,17 @@ class Drawn:
 
     def _repr_svg_(self) -> str:
         return svg(self)
+
+
+class Explained:
+    """Gives a network its explanation."""
+
+    __slots__ = ()
+
+    def explain(self, example: Any, **options: Any) -> Any:
+        """The whole computation of an example or examples of a data set, forward and backward, number by number: an Explanation.
+
+        The weights are those that `seed` (0) starts with, or `parameters` by name; `loss` as in `fit`. For a trained network ask
+        its run: `run.explain(7)`. The other options are those of `Run.explain`.
+        """
+        return explain(self, example, options)

@@ -95,6 +95,10 @@ class NonFiniteError(ChainruleError, ArithmeticError):
     state: Mapping[str, object] | None = None
 
 
+class ReplayError(ChainruleError, RuntimeError):
+    """Steps that were computed again came out other than they were."""
+
+
 class MissingPackageError(ChainruleError, ImportError):
     """An optional package that the request needs is not installed."""
 

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from chainrule.train import Moment
-from chainrule.views import EpochLines, LiveProgress, Plan
-from chainrule.views.progress import epoch_columns, position
+from chainrule.views.progress import EpochLines, LiveProgress, Plan, epoch_columns, position
 
 PLAN = Plan(5, 1875, 32, 60_000)
 

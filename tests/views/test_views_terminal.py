@@ -11,8 +11,9 @@ from rich.console import Console
 from chainrule.data import mnist, moons
 from chainrule.nn import confusion_matrix, network, table
 from chainrule.train import LBFGS, SGD, Epoch, Evaluation, History, Scores, Settings
-from chainrule.views import (
-    ConfusionView,
+from chainrule.views.confusion import ConfusionView, shade
+from chainrule.views.plain import bar, duration, printable, sparkline
+from chainrule.views.terminal import (
     CurvesView,
     NetworkView,
     RunRecord,
@@ -20,17 +21,13 @@ from chainrule.views import (
     code_text,
     data_text,
     facts,
+    optimizer_text,
     picture,
-    printable,
     probability_bars,
     rows_table,
     score_facts,
-    sparkline,
     training_facts,
 )
-from chainrule.views.confusion import shade
-from chainrule.views.plain import bar, duration
-from chainrule.views.terminal import optimizer_text
 
 HOSTILE = "\x1b[31m[red]evil[/red]\r\n\u202e"
 

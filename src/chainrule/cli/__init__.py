@@ -1,4 +1,4 @@
-"""Floor 7: the command `chainrule`, which trains, evaluates, predicts and shows from a terminal."""
+"""Floor 8: the command `chainrule`, which trains, evaluates, predicts and shows from a terminal."""
 
 from chainrule.cli.application import application, main
 

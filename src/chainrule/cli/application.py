@@ -10,7 +10,9 @@ import click
 
 from chainrule import __version__
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.explain import explain
 from chainrule.cli.predict import predict
+from chainrule.cli.report import report
 from chainrule.cli.resume import resume
 from chainrule.cli.runs import runs
 from chainrule.cli.show import show
@@ -18,7 +20,7 @@ from chainrule.cli.train import train
 from chainrule.data import BUILT_IN
 from chainrule.errors import ChainruleError
 from chainrule.spelling import did_you_mean
-from chainrule.views import printable, printable_lines
+from chainrule.views.plain import printable, printable_lines
 
 
 class Application(click.Group):
@@ -67,7 +69,7 @@ def application() -> None:
     """Trains neural networks, and shows every number in them."""
 
 
-for command in (train, resume, evaluate, predict, show, runs):
+for command in (train, resume, evaluate, predict, explain, report, show, runs):
     application.add_command(command)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console, say_json
-from chainrule.cli.report import evaluation_row, last_part, show_scores
+from chainrule.cli.scores import evaluation_row, last_part, show_scores
 from chainrule.data import BUILT_IN, Examples, RandomSplit, Signature, load, read_table
 from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError

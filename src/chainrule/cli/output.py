@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from chainrule.train import Moment
-from chainrule.views import EpochLines, LiveProgress, Plan
+from chainrule.views.progress import EpochLines, LiveProgress, Plan
 
 
 class ExplainedCommand(click.Command):

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console, say_json
-from chainrule.cli.report import last_part
+from chainrule.cli.scores import last_part
 from chainrule.data import Signature, Table, read_table
 from chainrule.data.archives import read_arrays
 from chainrule.data.columns import to_numbers
@@ -26,8 +26,8 @@ from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionE
 from chainrule.graph import Array
 from chainrule.spelling import listed
 from chainrule.train import Run, decide, open_run, write_durably
-from chainrule.views import picture, probability_bars, rows_table
 from chainrule.views.plain import number, printable
+from chainrule.views.terminal import picture, probability_bars, rows_table
 
 MOST_BYTES = 2**28
 MOST_ROWS = 30

@@ -1,146 +1,33 @@
-"""What is said before and after a training, and after an evaluation: the same for `train`, `resume` and `evaluate`."""
+"""`chainrule report`: everything that can be seen of a run, on one page."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.rule import Rule
-from rich.text import Text
+import click
 
-from chainrule.cli.locate import RUNS
-from chainrule.cli.output import say_json
-from chainrule.cli.saved import network_text
-from chainrule.data import Dataset, Signature
-from chainrule.nn import table
-from chainrule.train import LBFGS, Evaluation, Run, Settings, Task
-from chainrule.views import ConfusionView, NetworkView, data_text, facts, printable, score_facts, training_facts
-from chainrule.views.plain import duration
+from chainrule.cli.locate import run_folder
+from chainrule.cli.output import ExplainedCommand, console
+from chainrule.train import open_run
+from chainrule.views.plain import printable
+from chainrule.views.report import write_report
 
 
-@dataclass(frozen=True)
-class Speech:
-    """To whom results are told: `as_json` to programs, `quiet` to people in a hurry."""
-
-    as_json: bool
-    quiet: bool
-
-
-def last_part(data: Signature) -> str:
-    """The part that tells most about new examples: test, else validation, else training."""
-    return list(data.parts)[-1]
-
-
-def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> None:
-    """What will be trained: network, loss, data and how."""
-    screen.print(NetworkView(table(task.network, task.data.input_shape)))
-    screen.print()
-    pairs = [("Data", data_text(data.signature)), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
-    pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
-    screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
-    screen.print()
-
-
-def conclude(screen: Console, run: Run, speech: Speech) -> None:
-    """What came of a training; the exit code of an interrupted one is 130, as that of any interrupted program."""
-    evaluation = run.evaluate(last_part(run.signature))
-    if speech.as_json:
-        say_json(result_row(run, evaluation))
-    elif speech.quiet:
-        screen.print(facts(score_facts(evaluation)))
-        if run.folder:
-            screen.print(Text(f"saved in {printable(run.folder)}"), soft_wrap=True)
-    else:
-        screen.print(Rule(style="dim"))
-        show_scores(screen, run, evaluation)
-        _tell_ending(screen, run)
-        _tell_folder(screen, run)
-    if run.stopped == "interrupted":
-        raise SystemExit(130)
-
-
-def show_scores(screen: Console, run: Run, evaluation: Evaluation) -> None:
-    """Scores and confusion matrix of one part."""
-    screen.print(facts(score_facts(evaluation)))
-    if evaluation.labels is not None:
-        which = (
-            f" of the first of {run.settings.replicas} networks (seed {run.settings.seed})" if run.settings.replicas > 1 else ""
-        )
-        screen.print()
-        screen.print(ConfusionView(evaluation.confusion(), f"confusion matrix, {evaluation.part}{which}"))
-    screen.print()
-
-
-def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation for programs; scores are lists with one number to a replica."""
-    replicas = range(len(evaluation.loss))
-    scores: dict[str, Any] = dict(evaluation.scores.values)
-    row: dict[str, Any] = {"part": evaluation.part, "examples": evaluation.scores.count, "scores": scores}
-    if evaluation.labels is None:
-        scores["r_squared"] = [evaluation.r_squared(replica) for replica in replicas]
-        scores["mean_absolute_error"] = [evaluation.mean_absolute_error(replica) for replica in replicas]
-        return row
-    row["classes"] = list(evaluation.classes or ())
-    row["confusion"] = np.stack([evaluation.confusion(replica).counts for replica in replicas])
-    return row
-
-
-def result_row(run: Run, evaluation: Evaluation) -> dict[str, Any]:
-    """A run's result for programs."""
-    return {
-        "kind": "result",
-        "data": run.signature.name,
-        "network": network_text(run.task.network),
-        "parameters": sum(item.node.type.size for item in run.task.parameters.values()),
-        "formula": run.task.formula,
-        "epochs": run.trainer.step / run.trainer.steps_per_epoch,
-        "steps": run.trainer.step,
-        "seconds": round(run.trainer.seconds, 6),
-        "stopped": run.stopped,
-        "folder": str(run.folder) if run.folder else None,
-        **evaluation_row(evaluation),
-    }
-
-
-def _tell_ending(screen: Console, run: Run) -> None:
-    """How long it took, and why it ended if that was early."""
-    epochs, seconds = run.trainer.step / run.trainer.steps_per_epoch, run.trainer.seconds
-    if run.stopped == "interrupted":
-        kept = "what was learned up to here is kept" if run.folder else "nothing was saved (--no-save)"
-        screen.print(Text(f"Interrupted after {epochs:.4g} of {run.settings.epochs} epochs; {kept}.", style="bold"))
-        if run.folder:
-            screen.print(Text(f"To go on: chainrule resume {shown_folder(run.folder)}"), soft_wrap=True)
-    elif run.stopped == "early stopping":
-        patience = run.settings.early_stopping.patience if run.settings.early_stopping else 0
-        screen.print(Text(f"Ended early: no better on the validation part for {patience} epochs. The best weights were kept."))
-    elif run.stopped:
-        screen.print(Text(f"The search ended: {run.stopped}."))
-    if epochs:
-        rate = f", {duration(seconds / epochs)} an epoch" if epochs > 1 else ""
-        word = "iterations" if isinstance(run.settings.optimizer, LBFGS) else "epochs"
-        screen.print(
-            Text(f"Trained {epochs:.4g} {word} in {duration(seconds)}{rate.replace('epoch', word.removesuffix('s'))}.")
-        )
-
-
-def _tell_folder(screen: Console, run: Run) -> None:
-    if not run.folder:
-        return
-    folder = shown_folder(run.folder)
-    inputs = "--example 7" if run.signature.columns is None else "NEW.csv"
-    screen.print(Text(f"Saved in {printable(run.folder)}"), soft_wrap=True)
-    screen.print(Text("To look at it, and to use it:"))
-    for line in (f"chainrule show {folder}", f"chainrule predict {folder} {inputs}"):
-        screen.print(Text(f"  {line}", style="bold"), soft_wrap=True)
-
-
-def shown_folder(folder: Path) -> str:
-    """How the run's folder is best typed: its name alone in the usual place, quoted where the shell needs it."""
-    newest = folder.parent / "latest.txt"
-    latest = newest.is_file() and newest.read_text(encoding="utf-8").strip() == folder.name
-    shown = folder.parent / "latest" if latest and folder.parent == Path(RUNS) else folder
-    return shlex.quote(printable(shown))
+@click.command(
+    cls=ExplainedCommand,
+    short_help="One page with curves, pictures and explanations.",
+    words="The page is one file: it needs no network, holds no script, and follows your browser's light or dark colours.",
+    examples=("chainrule report runs/latest", "chainrule report runs/latest --output report.html"),
+)
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="The file to be written.  [default: report.html in the run's folder]"
+)
+@click.option("--replica", type=int, default=0, show_default=True, help="Which of several networks trained at once.")
+def report(run: str, output: Path | None, replica: int) -> None:
+    """Write a page about RUN: configuration, curves, results, what the layers do, gradients, and a few examples number by number."""
+    folder = run_folder(run)
+    found = open_run(folder.path)
+    path = write_report(found, output or folder.path / "report.html", replica=replica)
+    size = path.stat().st_size / 1e6
+    console().print(f"{printable(path)} ({size:.1f} MB): open it in a browser", markup=False, highlight=False, soft_wrap=True)

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console, progress
-from chainrule.cli.report import Speech, announce, conclude, shown_folder
+from chainrule.cli.scores import Speech, announce, conclude, shown_folder
 from chainrule.errors import OptionError
 from chainrule.train import Run, open_run
 from chainrule.train import resume as go_on
-from chainrule.views import Plan
+from chainrule.views.progress import Plan
 
 
 @click.command(

@@ -15,8 +15,8 @@ from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.saved import network_text, read_saved, saved_environment
 from chainrule.errors import ChainruleError, MissingFileError
 from chainrule.train import RunFolder
-from chainrule.views import RunRecord, RunsView
 from chainrule.views.plain import printable
+from chainrule.views.terminal import RunRecord, RunsView
 
 _TAIL_BYTES = 1 << 20
 """How much of a history's end is read: its last epoch stands there, after at most a few pieces of steps."""

@@ -26,9 +26,9 @@ from chainrule.nn import Sequential, build_network, network, table
 from chainrule.ops import PASSES
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
 from chainrule.train.history import read_history
-from chainrule.views import CurvesView, NetworkView, code_text, data_text, facts, printable
-from chainrule.views.plain import counted, duration, printable_lines
-from chainrule.views.terminal import optimizer_text
+from chainrule.views.drawing import draw_graph, open_enough
+from chainrule.views.plain import counted, duration, printable, printable_lines
+from chainrule.views.terminal import CurvesView, NetworkView, code_text, data_text, facts, optimizer_text
 
 STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 
@@ -43,6 +43,7 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
         "chainrule show 784-16-16-10",
         "chainrule show runs/latest",
         "chainrule show 2-3-1 --stage gradient --trace",
+        "chainrule show 2-4-3-1 --stage graph --svg graph.svg",
         "chainrule show 784-16-16-10 --stage schedule",
         "chainrule show runs/latest --stage code",
     ),
@@ -60,6 +61,9 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
 @click.option(
+    "--svg", metavar="FILE", help="With graph and gradient: draw it into this file (.svg), large graphs folded by layer."
+)
+@click.option(
     "--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]"
 )
 @click.option(
@@ -72,8 +76,12 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
     show_default=True,
     help="With a training step of a network: how many examples a batch has.",
 )
-def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimizer: str, batch_size: int) -> None:
+def show(
+    what: str, stage: str, raw: bool, trace: bool, svg: str | None, loss: str | None, optimizer: str, batch_size: int
+) -> None:
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
+    if svg is not None and stage not in {"graph", "gradient"}:
+        raise OptionError(f"--svg with --stage {stage}", expected="--stage graph or gradient", remedy="add --stage graph")
     folder = _folder(what)
     net = network(what) if folder is None else None
     screen = console()
@@ -89,10 +97,10 @@ def show(what: str, stage: str, raw: bool, trace: bool, loss: str | None, optimi
         screen.print(code_text(printable_lines(engine_named("native").stage(loop, stage))), soft_wrap=True)
     elif folder is not None:
         graph = open_run(folder.path).graph("forward" if stage == "graph" else "step")
-        _show_graph(screen, graph, raw=raw, trace=trace)
+        _show_graph(screen, graph, raw=raw, trace=trace, svg=svg)
     elif net is not None:
         graph = _forward(net) if stage == "graph" else _loop(net, loss, optimizer, batch_size).graphs[batch_size]
-        _show_graph(screen, graph, raw=raw, trace=trace)
+        _show_graph(screen, graph, raw=raw, trace=trace, svg=svg)
 
 
 def _folder(what: str) -> RunFolder | None:
@@ -183,13 +191,17 @@ def _environment(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
 # ---- graphs
 
 
-def _show_graph(screen: Console, graph: Graph, *, raw: bool, trace: bool) -> None:
+def _show_graph(screen: Console, graph: Graph, *, raw: bool, trace: bool, svg: str | None) -> None:
     simpler, steps = run_passes(graph, PASSES)
     if trace:
         for step in steps:
             screen.print(code_text(printable_lines(step)), soft_wrap=True)
         screen.print()
     shown = graph if raw else simpler
+    if svg is not None:
+        path = draw_graph(shown, unfold=open_enough(shown)).save(svg)
+        screen.print(Text(f"drawn into {printable(path)}"))
+        return
     screen.print(code_text(printable_lines(shown)), soft_wrap=True)
     counts = f"{counted(len(graph.nodes), 'node')} as built, {len(simpler.nodes)} after {len(steps)} passes"
     other = "without --raw: after the passes" if raw else "--raw: as built"

@@ -9,13 +9,13 @@ import click
 
 from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, progress
-from chainrule.cli.report import Speech, announce, conclude
+from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
 from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named
-from chainrule.views import Plan
+from chainrule.views.progress import Plan
 
 USUAL = Settings()
 

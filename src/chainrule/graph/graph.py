@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from chainrule.display import Drawn
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
 from chainrule.graph.text import format_graph
@@ -36,7 +37,7 @@ def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(order)
 
 
-class Graph:
+class Graph(Drawn):
     """A function from named leaves to named outputs.
 
     >>> from chainrule.graph import input_node

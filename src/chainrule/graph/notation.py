@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Literal, TypeAlias
@@ -30,18 +31,22 @@ _HOSTILE = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A piece of a formula; `binds` as in Notation, `chain` counts _CHAINS (-1: none)."""
+class Piece:
+    """A piece of a formula: its text, and how tightly it `binds` (see Notation).
+
+    `chain` counts _CHAINS (0 sum, 1 product, 2 matrix product, −1 none), which go on without parentheses.
+    """
 
     text: str
     binds: int = 0
     chain: int = -1
 
 
-def formula(node: Node, style: Style = "text", depth: int = 8) -> str:
+def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[Node, Piece] | None = None) -> str:
     r"""The formula of a node in terms of named nodes; what lies more than `depth` ops deep is shown as dots.
 
-    Constants are written by value; a broadcast, which changes no number, is not written.
+    Constants are written by value; a broadcast or a new shape, which change no number, are not written. `pieces` says how some nodes are
+    written, whatever their names.
 
     >>> from chainrule.graph import input_node, parameter
     >>> from chainrule.ops import sigmoid
@@ -55,61 +60,67 @@ def formula(node: Node, style: Style = "text", depth: int = 8) -> str:
         raise OptionError(f"style={style!r}", expected='"text" or "latex"', remedy="choose one of them")
     if depth < 1:
         raise OptionError(f"depth={depth}", expected="1 or more", remedy="leave it out for the usual depth")
-    pieces: dict[tuple[Node, int], _Piece] = {}
+    given = pieces or {}
+    written: dict[tuple[Node, int], Piece] = {}
     stack = [(node, depth)]
     while stack:  # by hand, not by recursion: depth is no limit
         current, left = stack[-1]
         is_root = current is node and left == depth
+        if current in given:
+            written[stack.pop()] = given[current]
+            continue
         if not is_root and (current.name or current.is_leaf or left == 0):
-            pieces[stack.pop()] = _end(current, style)
+            written[stack.pop()] = _end(current, style)
             continue
         # What only passes its input on, such as a broadcast, takes nothing of the depth.
         below = left if current.op.notation.text == "{0}" else left - 1
         inputs = [(source, below) for source in current.inputs]
-        missing = [item for item in inputs if item not in pieces]
+        missing = [item for item in inputs if item not in written]
         stack.extend(missing)
         if not missing:
-            pieces[stack.pop()] = _compose(current, [pieces[item] for item in inputs], style)
-    return pieces[node, depth].text
+            written[stack.pop()] = compose(current, [written[item] for item in inputs], style)
+    return written[node, depth].text
 
 
-def _end(node: Node, style: Style) -> _Piece:
+def _end(node: Node, style: Style) -> Piece:
     """A node that is not opened: its name, its value, or dots."""
     if node.name:
-        return _Piece(_name(node.name, style))
+        return Piece(name_text(node.name, style))
     if node.op is CONSTANT:
         return _number_or_array(node.attributes["value"], repr(node.type), style)
-    return _Piece("…" if style == "text" else r"\ldots")
+    return Piece("…" if style == "text" else r"\ldots")
 
 
-def _name(name: str, style: Style) -> str:
+def name_text(name: str, style: Style) -> str:
+    """A name as it stands in a formula: upright in LaTeX, with every mark that LaTeX would read as an order escaped."""
     if style == "text":
         return name
     escaped = "".join(_HOSTILE.get(letter, letter) for letter in name)
     return escaped if len(name) == 1 else rf"\mathrm{{{escaped}}}"
 
 
-def _number_or_array(value: Array, otherwise: str, style: Style) -> _Piece:
+def _number_or_array(value: Array, otherwise: str, style: Style) -> Piece:
     if value.size and np.all((value == value.flat[0]) | (np.isnan(value) & np.isnan(value.flat[0]))):
-        return _number(value.flat[0], style)
+        return number_piece(value.flat[0], style)
     if value.ndim == 1 and value.size <= 4:
-        items = ", ".join(_number(item, style).text for item in value)
-        return _Piece(f"[{items}]" if style == "text" else rf"\left[{items}\right]")
-    return _Piece(otherwise if style == "text" else rf"\mathrm{{{otherwise}}}")
+        items = ", ".join(number_piece(item, style).text for item in value)
+        return Piece(f"[{items}]" if style == "text" else rf"\left[{items}\right]")
+    return Piece(otherwise if style == "text" else rf"\mathrm{{{otherwise}}}")
 
 
-def _number(value: object, style: Style) -> _Piece:
+def number_piece(value: object, style: Style) -> Piece:
+    """A number as it is written in a formula; a negative one binds as a difference does."""
     # str, not repr: NumPy's own writes a float32 with the digits that a float32 has.
     digits = str(value).removesuffix(".0").replace("nan", "NaN")
     sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
     digits = digits.replace("inf", "∞" if style == "text" else r"\infty")
     mantissa, _, exponent = digits.partition("e")
     if exponent and style == "latex":
-        return _Piece(rf"{sign}{mantissa} \times 10^{{{int(exponent)}}}", 3 if sign else 2)
-    return _Piece(sign.replace("-", "−" if style == "text" else "-") + digits, 3 if sign else 0)
+        return Piece(rf"{sign}{mantissa} \times 10^{{{int(exponent)}}}", 3 if sign else 2)
+    return Piece(sign.replace("-", "−" if style == "text" else "-") + digits, 3 if sign else 0)
 
 
-def _compose(node: Node, inputs: list[_Piece], style: Style) -> _Piece:
+def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
     """The op's template, its slots filled, with parentheses where an input binds less tightly than the slot wants."""
     if not inputs:
         return _end(node, style)
@@ -119,7 +130,7 @@ def _compose(node: Node, inputs: list[_Piece], style: Style) -> _Piece:
         return inputs[0]
     parts = [(literal, field) for literal, field, _, _ in Formatter().parse(template)]
     if not any(field and field.isdigit() for _, field in parts):
-        return _Piece(f"{template.format()}({', '.join(piece.text for piece in inputs)})")
+        return Piece(f"{template.format()}({', '.join(piece.text for piece in inputs)})")
     chain = _chain(template)
     written, before, closed = "", "", True
     for place, (literal, field) in enumerate(parts):
@@ -137,7 +148,7 @@ def _compose(node: Node, inputs: list[_Piece], style: Style) -> _Piece:
         elif field:
             written += str(node.attributes[field])
     # A template that encloses its inputs, such as a fraction, needs parentheses under a power only.
-    return _Piece(written, min(notation.binds, 1) if closed else notation.binds, chain)
+    return Piece(written, min(notation.binds, 1) if closed else notation.binds, chain)
 
 
 def _chain(template: str) -> int:

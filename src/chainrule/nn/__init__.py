@@ -1,5 +1,6 @@
 """Floor 3: layers, activations, losses, metrics and first values, as descriptions that add nodes to a graph."""
 
+from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
 from chainrule.nn.build import Built, Initialiser, Layer, LayerUse, Parameter, Place, build_network, building, place
 from chainrule.nn.description import network, to_text
@@ -49,7 +50,7 @@ from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 
 __all__ = [
-    "ACTIVATIONS", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "BinaryCrossEntropy", "Built",
+    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "BinaryCrossEntropy", "Built",
     "ConfusionMatrix", "Constant", "CrossEntropy", "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function",
     "FunctionReport", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser", "L1", "L2",
     "LOSSES", "Layer", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "Network", "Normal", "Objective", "Parameter",

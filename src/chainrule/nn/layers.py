@@ -10,6 +10,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import cast
 
 from chainrule import ops
+from chainrule.display import Explained
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
@@ -193,7 +194,7 @@ def as_layer(item: object) -> Layer:
 
 
 @dataclass(frozen=True, init=False)
-class Sequential:
+class Sequential(Explained):
     """Layers one behind the other; any function from node to node is a layer too.
 
     `input_shape` is the shape of one example where it is known in advance.
@@ -227,7 +228,7 @@ class Sequential:
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Explained):
     """Free wiring: a function of named inputs. The columns of the data are dealt out to the inputs in order.
 
     >>> shared = Dense(8, "tanh")

@@ -21,7 +21,7 @@ def _reshape_type(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(tuple(shape))
 
 
-@op(_reshape_type, "reshape({0}, {shape})", r"\operatorname{{reshape}}({0})")
+@op(_reshape_type, "{0}", "{0}")
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same numbers, read in row-major order, in another shape.
 

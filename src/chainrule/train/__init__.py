@@ -5,6 +5,7 @@ from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.history import Epoch, History
 from chainrule.train.lbfgs import LBFGS, minimise
+from chainrule.train.ledger import Ledger, Share
 from chainrule.train.model import Model
 from chainrule.train.optimizers import (
     OPTIMIZERS,
@@ -27,7 +28,8 @@ from chainrule.train.trainer import Callback, Moment, Order, Trainer
 
 __all__ = [
     "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine", "Cost",
-    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Model", "Moment", "Optimizer", "Order", "PerceptronRule",
-    "RMSprop", "Run", "RunFolder", "Schedule", "Scores", "Settings", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp",
-    "batch_sizes", "decide", "fit", "minimise", "open_run", "optimizer_named", "resume", "with_error", "write_durably",
+    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Ledger", "Model", "Moment", "Optimizer", "Order",
+    "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task",
+    "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise", "open_run", "optimizer_named", "resume", "with_error",
+    "write_durably",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,13 +11,15 @@ from chainrule.data import Dataset, Signature, from_arrays, load
 from chainrule.engines import load_ahead
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
 from chainrule.graph import Array
-from chainrule.nn import Layer, as_layer, from_json, network, to_json
+from chainrule.nn import Layer, as_layer, from_json, network
+from chainrule.train.configuration import make_folder
+from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
 from chainrule.train.history import read_history
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.run import Run
-from chainrule.train.settings import Settings, describe, optimizer_named, restore
+from chainrule.train.settings import Settings, optimizer_named, restore
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Order, Trainer
@@ -78,11 +80,7 @@ def fit(
     task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
     trainer = Trainer(task, settings, lambda: dataset, order=order, initial=initial)
     if folder is not None:
-        if order is not None:
-            raise OptionError(
-                "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
-            )
-        trainer.folder = _new_folder(folder, task, settings, dataset, net)
+        make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
     trainer.train(callbacks)
     return Run(trainer)
 
@@ -98,30 +96,6 @@ def _as_dataset(data: Any) -> Dataset:
         return from_arrays(pair[0], pair[1])
     kind = type(cast("object", data)).__name__
     raise OptionTypeError(f"data {kind}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
-
-
-def _new_folder(parent: str | os.PathLike[str], task: Task, settings: Settings, data: Dataset, net: Layer | str) -> RunFolder:
-    # What cannot be written down (Python code, arrays) is null: whoever opens the run passes it again.
-    origin = data.origin
-    config = {
-        "network": _written_or_none(lambda: to_json(task.network)),
-        "data": {
-            "load": _written_or_none(lambda: {key: describe(value) for key, value in origin.items()}) if origin else None,
-            **task.data.to_json(),
-        },
-        "objective": describe(task.objective),
-        "settings": settings.to_json(),
-    }
-    folder = RunFolder.create(parent, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name)
-    folder.write_config(config)
-    return folder
-
-
-def _written_or_none(write: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    try:
-        return write()
-    except OptionError:
-        return None
 
 
 def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
@@ -144,6 +118,7 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
         network_used = as_layer(net) if net is not None else _saved_network(config["network"])
         signature = Signature.from_json(config["data"])
         task = Task(network_used, signature, restore(config["objective"]), settings.dtype)
+        course = Course.from_json(config.get("course"), settings.epochs)
     except (KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ChainruleError):
             raise
@@ -156,6 +131,8 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
     if lines != [line.rstrip("\n") for line in run_folder.history_lines()]:
         run_folder.replace_history(lines)
     trainer.load(snapshot, history)
+    # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
+    trainer.course = course.extended(snapshot.step, settings.epochs)
     trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
 
@@ -173,8 +150,7 @@ def resume(
     The result is bit for bit that of a run that was never interrupted, also from the middle of an epoch.
     """
     run = _load(folder, net, data)
-    if epochs is not None:
-        run.trainer.extend(replace(run.settings, epochs=epochs))
+    run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
     run.trainer.train(callbacks)
     return run
 

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -21,6 +21,8 @@ from chainrule.errors import FileFormatError, MissingFileError
 from chainrule.graph import Array
 
 VERSION = 1
+SNAPSHOTS = 16
+"""How many snapshots a folder keeps at most: spread over the training, and the two newest."""
 _MOST_BYTES = 1 << 34
 
 
@@ -142,7 +144,19 @@ class RunFolder:
             "extra": snapshot.extra,
         }
         write_durably(self.path / "snapshots" / f"{stem}.json", _json(head))
+        self._thin_out()
         return self.path / "snapshots" / f"{stem}.safetensors"
+
+    def write_start(self, snapshot: Snapshot) -> None:
+        """The state that the training began with, where it is not the first values that its seeds give."""
+        self.write_snapshot(snapshot, "start")
+
+    def _thin_out(self) -> None:
+        """Removes the snapshots that are missed least: those with the nearest neighbours, never the two newest."""
+        for step in missed_least(self.snapshot_steps(), SNAPSHOTS):
+            # The JSON first: without it the arrays do not count, whenever the run dies.
+            for ending in ("json", "safetensors"):
+                (self.path / "snapshots" / f"step-{step:09d}.{ending}").unlink(missing_ok=True)
 
     def snapshot_steps(self) -> list[int]:
         """The steps that snapshots were written at, rising."""
@@ -150,7 +164,14 @@ class RunFolder:
 
     def read_snapshot(self, step: int) -> Snapshot:
         """The snapshot of a step. Raises: FileFormatError if it is truncated, altered or not what it should be."""
-        path = self.path / "snapshots" / f"step-{step:09d}.json"
+        return self._read_snapshot(f"step-{step:09d}")
+
+    def read_start(self) -> Snapshot | None:
+        """The state that the training began with; None if that were the first values that its seeds give."""
+        return self._read_snapshot("start") if (self.path / "snapshots" / "start.json").is_file() else None
+
+    def _read_snapshot(self, stem: str) -> Snapshot:
+        path = self.path / "snapshots" / f"{stem}.json"
         head = _read_json(path)
         content = _read_bytes(path.with_suffix(".safetensors"))
         if head.get("version") != VERSION or hashlib.sha256(content).hexdigest() != head.get("sha256"):
@@ -174,6 +195,19 @@ class RunFolder:
             except FileFormatError:
                 continue
         return self.read_snapshot(steps[0])
+
+
+def missed_least(steps: Sequence[int], most: int) -> list[int]:
+    """Which of these steps (rising) to give up so that `most` are left, as evenly spread between 0 and the last as may be.
+
+    >>> missed_least([10, 20, 30, 40, 50], 4)
+    [10]
+    """
+    kept, gone = [0, *steps], list[int]()
+    while len(kept) - 1 > most:
+        place = min(range(1, len(kept) - 2), key=lambda i: kept[i + 1] - kept[i - 1])
+        gone.append(kept.pop(place))
+    return gone
 
 
 def environment() -> dict[str, Any]:

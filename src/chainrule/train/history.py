@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ class Epoch:
     """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
 
     `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
+    `hash` is the SHA-256 of all parameters, as in `Run.hash`; empty in the files of older versions.
     """
 
     epoch: int
@@ -26,12 +28,14 @@ class Epoch:
     seconds: float
     running_loss: Array
     parts: Mapping[str, Mapping[str, Array]]
+    hash: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A line of the history file."""
         parts = {part: {name: _numbers(values) for name, values in scores.items()} for part, scores in self.parts.items()}
         head = {"kind": "epoch", "epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 6)}
-        return {**head, "running_loss": _numbers(self.running_loss), **parts}
+        noted = {"sha256": self.hash} if self.hash else {}
+        return {**head, "running_loss": _numbers(self.running_loss), **noted, **parts}
 
 
 @dataclass
@@ -64,7 +68,31 @@ class History:
     def add_steps(self, first: int, records: Mapping[str, Array]) -> dict[str, Any]:
         """Notes the records of steps first, first + 1, ...; returns the line for the file."""
         self.chunks.append((first, dict(records)))
-        return {"kind": "steps", "first": first, **{name: [_numbers(row) for row in array] for name, array in records.items()}}
+        return _steps_row(first, records)
+
+    def until(self, step: int) -> History:
+        """What had happened when `step` steps were done."""
+        chunks = [
+            (first, {name: array[:, : step - first] for name, array in records.items()}) for first, records in self.chunks
+        ]
+        kept = [(first, records) for first, records in chunks if first < step]
+        return History(self.replicas, [epoch for epoch in self.epochs if epoch.step <= step], kept)
+
+    def pieces(self, first: int, last: int) -> Iterator[tuple[int, dict[str, Array]]]:
+        """The records of those of the steps first ... last − 1 that are known: pieces, each with the number of its first step."""
+        behind = bisect_right(self.chunks, first, key=lambda chunk: chunk[0])
+        for start, records in self.chunks[max(behind - 1, 0) :]:
+            if start >= last:
+                return
+            cut = {name: array[:, max(first - start, 0) : last - start] for name, array in records.items()}
+            if next(iter(cut.values())).shape[1]:
+                yield max(start, first), cut
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All of it as lines of the history file, in the order of the steps."""
+        placed = [(first, 1, _steps_row(first, records)) for first, records in self.chunks]
+        placed += [(epoch.step, 0, epoch.to_json()) for epoch in self.epochs]
+        return [row for _, _, row in sorted(placed, key=lambda item: item[:2])]
 
     def running_loss(self, first: int, last: int, sizes: Array) -> Array:
         """The mean loss over the examples of steps first ... last − 1, shape (replicas,)."""
@@ -74,6 +102,10 @@ class History:
             if start <= first:
                 break
         return np.concatenate(wanted, axis=1).astype(np.float64) @ sizes / sizes.sum()
+
+
+def _steps_row(first: int, records: Mapping[str, Array]) -> dict[str, Any]:
+    return {"kind": "steps", "first": first, **{name: [_numbers(row) for row in array] for name, array in records.items()}}
 
 
 def _numbers(values: Array) -> list[float | int | None]:
@@ -116,4 +148,6 @@ def _read_steps(row: dict[str, Any], history: History, upto: int, dtype: str) ->
 
 def _read_epoch(row: dict[str, Any]) -> Epoch:
     head = (row.pop("epoch"), row.pop("step"), row.pop("seconds"), np.array(row.pop("running_loss"), dtype=float))
-    return Epoch(*head, {part: {name: np.array(v, dtype=float) for name, v in scores.items()} for part, scores in row.items()})
+    noted = str(row.pop("sha256", ""))
+    parts = {part: {name: np.array(v, dtype=float) for name, v in scores.items()} for part, scores in row.items()}
+    return Epoch(*head, parts, noted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -13,6 +13,8 @@ from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.nn import Ablated
+from chainrule.trace import GradientCheck, check_gradient
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
 
@@ -88,6 +90,30 @@ class Model:
             )
         return Model(self.task, {**self.parameters, **changed}, self.engine, self._programs)
 
+    def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
+        """The model with these neurons of a quantity held at a value, whatever the inputs: what follows is computed from it.
+
+        Everything before the quantity, and its other neurons, stay as they are. Neurons are counted from 0, along the last axis
+        first. Raises: OptionError for the network's output, an unknown quantity, or a neuron that it does not have.
+
+        >>> import chainrule as cr
+        >>> model = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).model()
+        >>> model.ablated("dense1.a", 1, 0.5).quantities(model.task.data.scaling.offset + np.zeros((1, 2)))["dense1.a"][0, 1]
+        np.float64(0.5)
+        """
+        chosen = (neurons,) if isinstance(neurons, int | np.integer) else tuple(neurons)
+        network = Ablated(self.task.network, quantity, tuple(int(neuron) for neuron in chosen), float(value))
+        # The loss is said, since the usual one was found by looking at the network as it was.
+        return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine)
+
+    def isolated(self, quantity: str, neuron: int) -> Model:
+        """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
+        self.ablated(quantity, neuron)  # says what is wrong with the names
+        nodes = topological_order([self._cost_of_one.built.output])
+        count = next(node.type.size for node in nodes if node.name == quantity)
+        others = [other for other in range(count) if other != neuron]
+        return self.ablated(quantity, others) if others else self
+
     # ---- numbers
 
     def quantities(self, x: Array) -> Arrays:
@@ -143,6 +169,26 @@ class Model:
         """∂C_i/∂parameter of each example alone, by name: (n, *shape of the parameter)."""
         found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
         return {name: np.stack([row[name] for row in found]) for name in self.parameters}
+
+    def check_gradient(
+        self, mine: Mapping[str, object] | Callable[[Arrays], Mapping[str, object]], x: Array, y: Array
+    ) -> GradientCheck:
+        """A gradient of C on these examples that was written by hand, beside the true one: see `chainrule.check_gradient`.
+
+        `mine` holds arrays by parameter, or makes them of the parameters' values and of "x" and "y".
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
+        >>> x, y = run.data.train.x[:7], run.data.train.y[:7]
+        >>> summed = {name: 7 * g for name, g in run.model().gradient(x, y).items()}
+        >>> [mistake.name for mistake in run.model().check_gradient(summed, x, y).diagnosis]
+        ['missing 1/B']
+        """
+        graph = Graph({"C": self.task.cost(len(x)).total})
+        # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
+        dtypes = {name: "float64" if node.type.is_float else node.dtype for name, node in graph.leaves.items()}
+        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y)) if name in dtypes}
+        return check_gradient(mine, graph, {**self.parameters, **given})
 
     # ---- running graphs
 

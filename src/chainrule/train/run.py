@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from chainrule.data import Columns, Dataset, Signature, Table, as_table
+from chainrule import display
+from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
 from chainrule.ops import sigmoid
+from chainrule.trace import Explanation
+from chainrule.train.branch import Changes, branched
+from chainrule.train.configuration import make_folder
+from chainrule.train.course import Parent
 from chainrule.train.evaluation import Scores, decide
+from chainrule.train.explain import Reading, explain
 from chainrule.train.history import History
+from chainrule.train.ledger import Ledger, make_ledger
 from chainrule.train.model import Model
+from chainrule.train.optimizers import Optimizer
 from chainrule.train.prediction import Predictor, Programs, as_inputs
+from chainrule.train.replay import Replay, epoch_step, steps_along
+from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
-from chainrule.train.trainer import Trainer
+from chainrule.train.trainer import Callback, Trainer
 
 
 @dataclass(frozen=True)
@@ -144,15 +155,126 @@ class Run:
         """The network with a replica's learned parameters, in float64: for looking into it."""
         return Model(self.task, self.parameters(replica))
 
+    def explain(self, which: Any, part: str = "test", replica: int = 0, **reading: Any) -> Explanation:
+        """The whole computation of an example (its number in `part`, an Example, or (x, y)) or of a batch: forward and backward.
+
+        `reading`: level ("picture", "numbers", "mathematics"), notation ("names", "layers", "delta", "code"), every (node by
+        node), entries (parameter entries to be checked, as (name, index)), seed (of the sample that is checked otherwise).
+        """
+        facts: dict[str, str] = {"data": self.signature.name}
+        given = which
+        if isinstance(which, int | np.integer):
+            number = int(cast("int", which))
+            facts["example"] = f"{number} of the {part} part"
+            given = self.example(number, part)
+        return explain(self.model(replica), given, Reading(**reading), facts)
+
+    def example(self, number: int, part: str = "test") -> Example:
+        """An example of the data by its number in a part.
+
+        Raises: OptionError for a part or a number that the data do not have.
+        """
+        parts = dict(self.data.parts())
+        if part not in parts:
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy="choose one of these")
+        if not 0 <= number < len(parts[part]):
+            raise OptionError(
+                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="choose one of these"
+            )
+        return parts[part][number]
+
+    def plot(self, ax: Any = None) -> Any:
+        """The run's learning curves, drawn into matplotlib's Axes: those given, or those of a new figure. Gives the Axes."""
+        return display.plot(self, ax)
+
     @property
     def hash(self) -> str:
         """SHA-256, in hexadecimal, of all learned parameters: the same seed on the same machine gives the same."""
-        digest = hashlib.sha256()
-        for name in sorted(self.task.parameters):
-            array = self.trainer.state[name]
-            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return self.trainer.hash
+
+    # ---- time travel
+
+    @cached_property
+    def _replay(self) -> Replay:
+        return Replay(self.trainer)
+
+    def at(self, step: int | None = None, *, epoch: int | None = None) -> Run:
+        """The run as it was when `step` steps, or `epoch` epochs, were done: weights, optimizer's memory and history, the same bits.
+
+        The nearest snapshot before (without a folder: the start) is taken, and the steps since then are done again. Each loss, and
+        each noted hash, is held against what happened. With early stopping the weights are the last ones, not the best.
+        Raises: OptionError for a step that was not done, ReplayError where other bits come out.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10)
+        >>> run.at(epoch=4).hash == run.hash, run.at(10).trainer.step
+        (True, 10)
+        """
+        return Run(self._replay.at(epoch_step(self.trainer, step, epoch)))
+
+    def steps_between(self, first: int, last: int, every: int = 1) -> Iterator[Run]:
+        """The run as it was at first, first + every, ... and last; going forward once."""
+        return (self.at(step) for step in steps_along(first, last, every))
+
+    def models(self, steps: Iterable[int], replica: int = 0) -> list[tuple[int, Model]]:
+        """The network as it was at each of these steps, for looking into it; going forward once."""
+        self._require_replica(replica)
+        present, found = self.model(replica), dict[int, Model]()
+        wanted = list(steps)
+        for step in sorted(set(wanted)):
+            state = self._replay.to(step).state
+            found[step] = present.with_parameters({name: state[name][replica] for name in self.task.parameters})
+        return [(step, found[step]) for step in wanted]
+
+    def branch(
+        self,
+        step: int,
+        *,
+        learning_rate: float | Schedule | None = None,
+        optimizer: Optimizer | str | None = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        callbacks: tuple[Callback, ...] = (),
+    ) -> Run:
+        """A new run that starts from the state at `step` and goes on with what is changed; this run stays as it is.
+
+        Without changes it ends with the same bits. Another optimizer starts with an empty memory and counts its updates anew; a
+        schedule goes by the steps since this run's start. Another batch size may begin only at the end of an epoch: from there on
+        steps are counted in the new size. epochs: how many in all, those before the branch included. seed: of the order and of
+        dropout from there on. folder: where the branch's own folder is made; its configuration names this run, the step and the hash.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10)
+        >>> run.branch(5).hash == run.hash, run.branch(5, learning_rate=0.01).hash == run.hash
+        (True, False)
+        """
+        changes = Changes(learning_rate, optimizer, batch_size, epochs, seed)
+        trainer = branched(self._replay.at(step), str(self.folder) if self.folder else None, changes)
+        if folder is not None:
+            make_folder(folder, f"{self.signature.name}_branch", trainer)
+        trainer.train(callbacks)
+        return Run(trainer)
+
+    def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None = None, *, replica: int = 0) -> Ledger:
+        """Why a parameter, or one entry of it, moved from `step` to `step` + 1: the change split into its parts, which add up to it.
+
+        The parts are each example of the batch, each penalty, clipping, what the optimizer remembers, and weight decay.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10)
+        >>> ledger = run.ledger(7, "dense1.W", (0, 2))
+        >>> len(ledger.shares), bool(abs(ledger.residual) <= 2 * ledger.ulp)
+        (10, True)
+        """
+        self._require_replica(replica)
+        return make_ledger(self._replay, step, name, index, replica)
+
+    @property
+    def parent(self) -> Parent | None:
+        """The run, step and hash that this one branched from, if it did."""
+        return self.trainer.course.parent
 
     def graph(self, stage: str = "forward") -> Graph:
         """The graph of one stage: "forward" for one example, or "step", the whole training step of a full batch."""
@@ -232,13 +354,16 @@ class Run:
             rate = self.trainer.seconds / epochs
             unit = f"{rate:.2f} s" if rate >= 0.1 else f"{rate * 1000:.2g} ms"
             of_all = f" of all {self.settings.replicas} replicas" if self.settings.replicas > 1 else ""
+            of_steps = f" of {self.trainer.steps}" if self.trainer.step < self.trainer.steps else ""
             lines.append(
-                f"{epochs:g} epochs, {self.trainer.step} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
+                f"{epochs:g} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
         lines.append(self.task.formula)
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
+        if self.parent:
+            lines.append(f"branched from {self.parent}")
         if self.folder:
             lines.append(f"saved in {self.folder}")
         return "\n".join(lines)

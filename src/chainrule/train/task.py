@@ -108,11 +108,9 @@ class Task:
         """One step for a batch of this size: forward, backward and update."""
         seed, step = input_node("seed", (2,), "uint32"), input_node("step", (), "float64")
         rate = input_node("learning_rate", (), "float64")
-        with scope("random"):
-            key = ops.random_fold(ops.random_fold(seed, ops.stream("step")), ops.cast(step, dtype="uint32"))
-        cost = self.cost(size, training=True, key=key)
+        cost = self.cost(size, training=True, key=step_key(seed, step))
         wrt = [item.node for item in cost.built.parameters.values()]
-        gradients = self._gradients(cost, wrt, optimizer)
+        gradients = self.gradients(cost, wrt, optimizer)
         with scope("update"):
             gradients = clip(gradients) if clip else gradients
             updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, step)
@@ -153,7 +151,7 @@ class Task:
         """The objective for a batch of this size, from the input leaves "x" and "y" on; dropout acts in training only."""
         built, y = self._forward(size, training=training, key=key)
         terms, rows = self._objective_terms(built, y)
-        return Cost(built, y, terms, rows, _sum(list(terms.values())))
+        return Cost(built, y, terms, rows, _sum(list(terms.values())).named("C"))
 
     def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
@@ -167,8 +165,9 @@ class Task:
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            x = ops.cast(x, dtype=self.dtype)
-            return _apply(self.data.scaling, x)
+            scaled = _apply(self.data.scaling, ops.cast(x, dtype=self.dtype))
+            # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
+            return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
         scaling = self.data.target_scaling
@@ -206,13 +205,20 @@ class Task:
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""
         rows = self.objective.per_example(built.output, self._targets(built.output, y))
+        rows = {name: node.named("loss" if len(rows) == 1 else f"loss.{name}") for name, node in rows.items()}
         with scope("loss"):
             means = {name: ops.mean(node) for name, node in rows.items()}
         return {**means, **self.objective.penalty_terms(built.parameters)}, rows
 
-    def _gradients(self, cost: Cost, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
+    def gradients(self, cost: Cost, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
+        """For each parameter of `wrt` what the optimizer takes for its gradient, before clipping."""
         if not isinstance(optimizer, PerceptronRule):
             return require_gradients(cost.total, wrt)
+        z, error = self.perceptron_error(cost)
+        return [g for g in vjp([z], wrt, [error * (1.0 / z.shape[0])]) if g is not None]
+
+    def perceptron_error(self, cost: Cost) -> tuple[Node, Node]:
+        """The output's pre-activation z, and a − t of each example: what the perceptron rule takes for the derivative by z."""
         output = cost.built.output
         z = step_input(output)
         if z is None:
@@ -221,8 +227,7 @@ class Task:
                 expected="the activation step at the output",
                 remedy='write Dense(units, "step") as the last layer, or choose another optimizer',
             )
-        error = (output - self._targets(output, cost.target)["values"]) * (1.0 / z.shape[0])
-        return [g for g in vjp([z], wrt, [error]) if g is not None]
+        return z, output - self._targets(output, cost.target)["values"]
 
     def _updates(
         self, optimizer: Optimizer, names: list[str], wrt: list[Node], gradients: list[Node], rate: Node, step: Node
@@ -266,6 +271,12 @@ class Task:
                 remedy="check the names",
             )
         return state
+
+
+def step_key(seed: Node, step: Node) -> Node:
+    """The key of a step's random numbers, from the run's key and the step's number."""
+    with scope("random"):
+        return ops.random_fold(ops.random_fold(seed, ops.stream("step")), ops.cast(step, dtype="uint32"))
 
 
 def _given(name: str, value: Any, node: Node) -> Array:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -15,6 +17,7 @@ from chainrule.data import Dataset
 from chainrule.engines import Engine, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
+from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
 from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.history import Epoch, History
@@ -76,15 +79,18 @@ class Trainer:
                 expected=f"a batch size of 1 ... {self.count}",
                 remedy=f"write batch_size={self.count} for the whole set in each step",
             )
-        self._order = order
+        self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
         self.state: dict[str, Array] = self._initial_state(initial)
+        self.course = Course(((0, settings.epochs),))
         self.step: int = 0
         self.seconds = 0.0
         self.history = History(settings.replicas)
         self.stopped = ""
         self.watch = Watch(settings.early_stopping, settings.replicas) if settings.early_stopping else None
+        self.start: Snapshot | None = None
+        """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
         self._orders: tuple[range, Array] | None = None
         self._piece = 8
@@ -96,6 +102,8 @@ class Trainer:
                 expected="data with a validation part: stopping by the test part would spoil it",
                 remedy="split one off, for example mnist(validation=10000)",
             )
+        if initial is not None:
+            self.start = self.snapshot()
 
     @cached_property
     def data(self) -> Dataset:
@@ -130,6 +138,24 @@ class Trainer:
     def seeds(self) -> list[int]:
         """The seed of each replica: replica k is the single run with seed + k."""
         return [self.settings.seed + replica for replica in range(self.settings.replicas)]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256, in hexadecimal, of all parameters."""
+        digest = hashlib.sha256()
+        for name in sorted(self.task.parameters):
+            array = self.state[name]
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def rates(self, steps: Array) -> Array:
+        """The learning rate of each of these steps, which are counted from 0."""
+        return self.course.rates(self.settings.schedule, steps.astype(np.float64), self.steps_per_epoch)
+
+    def rows(self, step: int) -> Array:
+        """The rows of the training part that a step takes as its batch, for each replica: (replicas, size)."""
+        return self._rows(step, step + 1)
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         nodes = self.task.initial_state(self.settings.optimizer, given)
@@ -206,6 +232,12 @@ class Trainer:
         self.take_best()
         self._tell(callbacks, "end")
 
+    def advance(self, last: int) -> Mapping[str, Array]:
+        """Does the steps up to `last`, and nothing else: no curves, no history, no snapshot. Gives their records."""
+        records = self._run(self.step, last)
+        self.step = last
+        return records
+
     def take_best(self) -> None:
         """With early stopping, once the training has ended: the best weights take the place of the last ones.
 
@@ -240,7 +272,7 @@ class Trainer:
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
         numbers = np.arange(first, last, dtype=np.float64)
-        scalars = {"step": numbers, "learning_rate": self.settings.schedule(numbers, self.steps)}
+        scalars = {"step": numbers + self.course.shift, "learning_rate": self.rates(numbers)}
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
         return self.program.run(self.state, self._rows(first, last), sizes, scalars).records
 
@@ -256,7 +288,7 @@ class Trainer:
     def _orders_of(self, epochs: range) -> Array:
         """The order of the examples in each of these epochs, one behind the other, for each replica: (replicas, epochs · count)."""
         if self._orders is None or self._orders[0] != epochs:
-            given = self._order
+            given = self.order
             if given is None:
                 old = self._orders[1] if self._orders else None
                 found = self.engine.epoch_orders(self.seeds, epochs, self.count, old)
@@ -285,7 +317,7 @@ class Trainer:
         epoch = -(-self.step // self.steps_per_epoch)
         scores = {part: self.evaluate(part).values for part in self.watched}
         running = self.history.running_loss((epoch - 1) * self.steps_per_epoch, self.step, self.sizes)
-        row = Epoch(epoch, self.step, self.seconds, running, scores)
+        row = Epoch(epoch, self.step, self.seconds, running, scores, self.hash)
         self.history.epochs.append(row)
         if self.folder:
             self.folder.append_history([row.to_json()])
@@ -342,12 +374,12 @@ class Trainer:
             if self.folder
             else "; the state before it is in the attribute state of this error"
         )
-        rate = float(self.settings.schedule(np.array([float(step)]), self.steps)[0])
+        rate = float(self.rates(np.array([step]))[0])
         for replica, seed in enumerate(self.seeds):
             rows = self._rows(step, step + 1)[replica]
             values = {name: array[replica] for name, array in self.state.items()}
             values |= {name: table[rows] for name, table in self._tables.items()}
-            values |= {"step": np.float64(step), "learning_rate": np.float64(rate)}
+            values |= {"step": np.float64(step + self.course.shift), "learning_rate": np.float64(rate)}
             found = first_nonfinite(graph, {name: np.asarray(value) for name, value in values.items()})
             if found is None:
                 continue
@@ -379,19 +411,44 @@ class Trainer:
     def _save(self) -> None:
         self._saved_at = time.monotonic()
         if self.folder:
-            extra: dict[str, Any] = {"seconds": self.seconds, "stopped": self.stopped}
-            state = dict(self.state)
-            if self.watch:
-                extra["watch"] = self.watch.to_json()
-                state |= {f"best/{name}": array for name, array in self.watch.kept.items()}
-            self.folder.write_snapshot(Snapshot(self.step, state, extra))
+            self.folder.write_snapshot(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """Everything that the steps to come depend on, as copies."""
+        extra: dict[str, Any] = {"seconds": self.seconds, "stopped": self.stopped}
+        state = {name: array.copy() for name, array in self.state.items()}
+        if self.watch:
+            extra["watch"] = self.watch.to_json()
+            state |= {f"best/{name}": array.copy() for name, array in self.watch.kept.items()}
+        return Snapshot(self.step, state, extra)
+
+    def beginning(self) -> Snapshot:
+        """The state before the first step: where it was put, or else the first values that the seeds give."""
+        if self.start is None and self.folder:
+            self.start = self.folder.read_start()
+        if self.start:
+            return self.start
+        watch = {"watch": Watch(self.watch.rule, self.watch.replicas).to_json()} if self.watch else {}
+        return Snapshot(0, self._initial_state(None), {"seconds": 0.0, "stopped": "", **watch})
 
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         self.settings, self.stopped = settings, ""
+        self.course = self.course.extended(self.step, settings.epochs)
         if self.folder:
             config = self.folder.read_config()
-            self.folder.write_config({**config, "settings": settings.to_json()})
+            changed = {**config, "settings": settings.to_json(), "course": self.course.to_json()}
+            if changed != config:
+                self.folder.write_config(changed)
+
+    def apart(self) -> Trainer:
+        """The same training with a state of its own and no folder: what is done with it changes nothing here."""
+        twin = copy(self)
+        twin.folder, twin._orders = None, None
+        twin.state = {name: array.copy() for name, array in self.state.items()}
+        twin.history = self.history.until(self.step)
+        twin.watch = deepcopy(self.watch)
+        return twin
 
     def load(self, snapshot: Snapshot, history: History) -> None:
         """Takes up a snapshot: the next step is the one that the uninterrupted run would have done."""
@@ -399,8 +456,9 @@ class Trainer:
             array[...] = snapshot.state[name]
         self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
         if self.watch:
-            kept = {name.removeprefix("best/"): array for name, array in snapshot.state.items() if name.startswith("best/")}
-            self.watch.load(snapshot.extra["watch"], kept)
+            best = {name: array for name, array in snapshot.state.items() if name.startswith("best/")}
+            # Copies, since the watch writes into what it keeps.
+            self.watch.load(snapshot.extra["watch"], {name.removeprefix("best/"): array.copy() for name, array in best.items()})
 
 
 def _write_flat(point: Array, arrays: list[Array]) -> None:

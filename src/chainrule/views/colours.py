@@ -26,10 +26,12 @@ DASHES = ("-", "--", ":", "-.")
 
 SEQUENTIAL = "cividis"
 """matplotlib's map for sizes, from little to much."""
-DIVERGING = "PuOr_r"
-"""matplotlib's map for signed numbers, white at 0: purple below, orange above."""
+DIVERGING = "chainrule signed"
+"""Our map for signed numbers, as matplotlib is told: blue below 0, near white at 0, orange above."""
 
-_DIVERGING_POINTS = np.array([[69, 117, 180], [247, 247, 247], [179, 88, 6]], dtype=float)
+SIGNED = ("#4575b4", "#f7f7f7", "#b35806")
+"""The map's ends and its middle."""
+_DIVERGING_POINTS = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SIGNED], dtype=float)
 
 
 def signed_colour(share: float) -> str:

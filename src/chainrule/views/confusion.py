@@ -12,16 +12,13 @@ from rich.style import Style
 from rich.text import Text
 
 from chainrule.nn import ConfusionMatrix
+from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
 from chainrule.views.plain import printable, spaced
-
-MOST_CLASSES = 20
-"""Beyond this a matrix is no longer read at a glance; the most frequent confusions are listed in its place."""
 
 # Three points of a scale from dark blue over grey to yellow, made for every kind of colour vision: brightness alone tells.
 # Source: J. R. Nuñez, C. R. Anderton, R. S. Renslow, PLoS ONE 13, e0199239 (2018), "cividis".
 _SCALE = ((0, 32, 77), (124, 123, 120), (255, 234, 70))
 _LONGEST_NAME = 14
-_LEGEND = "rows: the truth · columns: the prediction · brightness: share of the row"
 
 
 def shade(share: float) -> Style:
@@ -60,7 +57,7 @@ class ConfusionView:
                 yield Text(f"(the matrix needs {narrow.width} columns, and the terminal has {room})")
                 yield from _confusions(self.matrix)
             yield from _score_list(self.matrix)
-        yield Text(_LEGEND, style="dim")
+        yield Text(LEGEND, style="dim")
         if np.isnan(np.concatenate([self.matrix.precision, self.matrix.recall])).any():
             yield Text("– : undefined, the class was never predicted or never occurs", style="dim")
 
@@ -124,14 +121,10 @@ def _score_list(matrix: ConfusionMatrix) -> RenderResult:
 
 def _confusions(matrix: ConfusionMatrix, most: int = 8) -> RenderResult:
     """The most frequent mistakes in words."""
-    wrong = matrix.counts.copy()
-    np.fill_diagonal(wrong, 0)
     yield Text(f"{len(matrix.classes)} classes; the most frequent confusions:")
-    order: list[int] = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()
-    for flat in order:
-        truth, predicted = divmod(flat, len(matrix.classes))
-        if wrong[truth, predicted]:
-            names = printable(matrix.classes[truth]), printable(matrix.classes[predicted])
-            yield Text(f"  {names[0]} taken for {names[1]}: {spaced(int(wrong[truth, predicted]))} times")
-    if not wrong.any():
+    found = frequent_confusions(matrix.counts, most)
+    for truth, predicted, count in found:
+        names = printable(matrix.classes[truth]), printable(matrix.classes[predicted])
+        yield Text(f"  {names[0]} taken for {names[1]}: {spaced(count)} times")
+    if not found:
         yield Text("  none")

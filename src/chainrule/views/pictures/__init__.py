@@ -1,5 +1,88 @@
 """Pictures: what the lectures draw, of the user's own networks, data and runs; each a set of numbers that can be drawn."""
 
+from chainrule.views.pictures.activations import (
+    ActivationCurve,
+    ActivationGallery,
+    SoftmaxSteps,
+    activation_curve,
+    activation_gallery,
+    softmax_steps,
+)
+from chainrule.views.pictures.biography import NeuronBiography, neuron_biography
+from chainrule.views.pictures.capacity import ErrorAgainstNeurons, error_against_neurons
+from chainrule.views.pictures.comparison import ActivationComparison, activation_comparison
+from chainrule.views.pictures.curves import LearningCurves, RunComparison, compare_runs, learning_curves
+from chainrule.views.pictures.depth import GradientSizes, gradient_sizes
+from chainrule.views.pictures.descent import CostCurveStarts, GradientField, cost_curve_starts, gradient_field
+from chainrule.views.pictures.detectors import DetectorTest, NoiseConfidence, confidence_on_noise, detector_test
+from chainrule.views.pictures.directions import BatchAngles, Hebb, batch_angles, hebb
+from chainrule.views.pictures.edges import EdgeLikeness, edge_likeness
+from chainrule.views.pictures.effects import StepEffect, step_effect
+from chainrule.views.pictures.fits import Contributions, Fit, fit_1d, hidden_contributions
+from chainrule.views.pictures.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
+from chainrule.views.pictures.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
+from chainrule.views.pictures.landscape import CostOverWeight, DifferenceQuotients, cost_over_weight, difference_quotients
+from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
+from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
+from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
+from chainrule.views.pictures.mistakes import (
+    JudgedSheet,
+    ResidualSheet,
+    largest_residuals,
+    least_sure,
+    surest_right,
+    worst_mistakes,
+)
+from chainrule.views.pictures.neurons import FiringShare, Sharpness, firing_share, sharpness
+from chainrule.views.pictures.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
 from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.probes import LinearProbes, linear_probes
+from chainrule.views.pictures.proxies import (
+    BatchStatistics,
+    LossAgainstMetric,
+    batch_statistics,
+    loss_against_metric,
+    updates_per_epoch,
+)
+from chainrule.views.pictures.ranked import Ranked
+from chainrule.views.pictures.removal import LayerAblation, layer_ablation
+from chainrule.views.pictures.representations import LayerProjections, layer_projections
+from chainrule.views.pictures.results import (
+    ConfusionPicture,
+    RegressionFit,
+    Reliability,
+    confusion_picture,
+    regression_fit,
+    reliability,
+)
+from chainrule.views.pictures.samples import ClassShares, ExampleSheet, class_shares, data_examples
+from chainrule.views.pictures.speed import TimePerExample, time_per_example
+from chainrule.views.pictures.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
+from chainrule.views.pictures.terrain import CostSurface, PathOfRun, cost_surface, path_of_run
+from chainrule.views.pictures.weights import EdgeResponse, NeuronImages, edge_detector, edge_weights, neuron_images
 
-__all__ = ["Picture"]
+__all__ = [
+    "Picture", "Ranked",
+    # of functions
+    "ActivationComparison", "ActivationCurve", "ActivationGallery", "Contributions", "CostCurveStarts", "DecisionLine",
+    "ErrorAgainstNeurons", "FiringShare", "Fit", "GradientField", "LinearLayers", "NeuronSteps", "NeuronSurface",
+    "ProbabilityTriangle", "Sharpness", "SoftmaxSteps", "Surface", "TimePerExample", "activation_comparison",
+    "activation_curve", "activation_gallery", "cost_curve_starts", "decision_line", "error_against_neurons", "firing_share",
+    "fit_1d", "gradient_field", "hidden_contributions", "neuron_steps", "neuron_surface", "probability_triangle",
+    "sharpness", "softmax_steps", "time_per_example", "two_linear_layers",
+    # of learning
+    "AveragedWishes", "BatchAngles", "BatchStatistics", "CostOverWeight", "CostSurface", "DeadAndSaturated",
+    "DifferenceQuotients", "GradientEntries", "GradientSizes", "Hebb", "LearningCurves", "LedgerPicture",
+    "LossAgainstMetric", "Nudges", "OutputNudges", "PathOfRun", "RunComparison", "StepEffect", "WeightHistograms", "Wishes",
+    "averaged_wishes", "batch_angles", "batch_statistics", "compare_runs", "cost_over_weight", "cost_surface",
+    "dead_and_saturated", "difference_quotients", "gradient_entries", "gradient_sizes", "hebb", "learning_curves",
+    "ledger_picture", "loss_against_metric", "nudges", "output_nudges", "path_of_run", "step_effect", "updates_per_epoch",
+    "weight_histograms", "wishes",
+    # of results
+    "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "JudgedSheet",
+    "LayerAblation", "LayerProjections", "LinearProbes", "NeuronBiography", "NeuronImages", "NoiseConfidence",
+    "RegressionFit", "Reliability", "ResidualSheet", "class_shares", "confidence_on_noise", "confusion_picture",
+    "data_examples", "detector_test", "edge_detector", "edge_likeness", "edge_weights", "largest_residuals",
+    "layer_ablation", "layer_projections", "least_sure", "linear_probes", "neuron_biography", "neuron_images",
+    "regression_fit", "reliability", "surest_right", "worst_mistakes",
+]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
@@ -16,13 +17,16 @@ import numpy as np
 
 from chainrule.errors import MissingPackageError, OptionError
 from chainrule.graph import Array
-from chainrule.views.colours import SERIES
+from chainrule.views.colours import CSS_VARIABLES, DIVERGING, SERIES, SIGNED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+INK = "#1c1f23"
+"""The colour of texts and axes: nearly that of pages, and used for nothing else, so that it can follow a page's."""
 STYLE: Mapping[str, Any] = {
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "font.family": "sans-serif", "font.size": 9.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "axes.grid": False, "lines.linewidth": 1.6,
     "legend.frameon": False, "legend.fontsize": 8.0, "figure.constrained_layout.use": True, "svg.fonttype": "none",
@@ -74,12 +78,13 @@ class Picture(ABC):
             self.draw(ax)
         return ax
 
-    def figure(self) -> Figure:
-        """A figure of its own, drawn, with the sentence on how to read it below."""
+    def figure(self, *, caption: bool = True) -> Figure:
+        """A figure of its own, drawn; with the sentence on how to read it below, unless the `caption` stands elsewhere."""
         with style():
             figure, ax = new_figure(self.size, self.projection)
             self.plot(ax)
-            figure.supxlabel(wrapped(self.reading, self.size[0]), fontsize=8, x=0.02, ha="left", color="#555555")
+            if caption:
+                figure.supxlabel(wrapped(self.reading, self.size[0]), fontsize=8, x=0.02, ha="left", color="#555555")
         return figure
 
     def save(self, path: str | Path) -> Path:
@@ -95,16 +100,23 @@ class Picture(ABC):
             self.figure().savefig(path, metadata=extra)
         return path
 
-    def svg(self) -> str:
-        """The figure as SVG text."""
+    def svg(self, *, caption: bool = True) -> str:
+        """The figure as SVG text, to stand in a page: without a ground of its own, in the page's ink where the page has one."""
         buffer = io.StringIO()
         with style():
-            self.figure().savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-        text = buffer.getvalue()
-        return text[text.index("<svg") :]
+            self.figure(caption=caption).savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        return _for_pages(buffer.getvalue())
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+
+def _for_pages(text: str) -> str:
+    """Only the drawing, with names that nobody refers to left out (a page may hold many), and ink that follows the page's colours."""
+    drawing = text[text.index("<svg") :]
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', drawing))
+    drawing = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", drawing)
+    return drawing.replace(INK, f"var(--ink,{CSS_VARIABLES['ink'][0]})")
 
 
 @contextmanager
@@ -112,7 +124,10 @@ def style() -> Generator[None]:
     """Figures made inside have our look; settings of the user's are as before afterwards."""
     require_matplotlib()
     import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap
 
+    if DIVERGING not in mpl.colormaps:
+        mpl.colormaps.register(LinearSegmentedColormap.from_list(DIVERGING, SIGNED))
     colours: Any = cast("Any", mpl).cycler(color=SERIES)
     with mpl.rc_context(cast("Any", {**STYLE, "axes.prop_cycle": colours})):
         yield

@@ -1,0 +1,16 @@
+"""Floor 4: traces, a graph with all its numbers forward and backward, and what checks derivatives."""
+
+from chainrule.trace.explanation import LEVELS, BackwardStep, Explanation, ForwardStep, Level, explain_graph
+from chainrule.trace.gradient_check import GradientCheck, ParameterCheck, check_gradient
+from chainrule.trace.mistakes import Mistake
+from chainrule.trace.quantities import Quantity
+from chainrule.trace.trace import Index, Path, Push, Stored, Term, Trace
+from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
+from chainrule.trace.wording import NOTATIONS, Notation, Wording
+
+__all__ = [
+    "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck",
+    "Index", "Level", "Mistake", "Notation", "ParameterCheck", "Path",
+    "Push", "Quantity", "RuleCheck", "Stored", "Term", "Trace", "Wording", "check_entries", "check_gradient", "check_rules", "entries_of",
+    "explain_graph",
+]  # fmt: skip

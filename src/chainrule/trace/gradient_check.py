@@ -1,0 +1,223 @@
+"""The gradient checker: a gradient written by hand beside the true one, entry by entry, and the classic mistake that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+
+from chainrule.display import Shown
+from chainrule.engines import engine_named
+from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
+from chainrule.grad import grad
+from chainrule.graph import Array, Graph, Node, Shape
+from chainrule.spelling import suggest
+from chainrule.trace.array_mistakes import Tolerance
+from chainrule.trace.gradient_judge import Judge, ParameterCheck, compared, entries, judged, short
+from chainrule.trace.gradient_words import diagnosed, explained, unexplained
+from chainrule.trace.mistake_search import Search
+from chainrule.trace.mistakes import NOT_FINITE, Mistake
+from chainrule.trace.network_structure import Structure
+from chainrule.trace.planted import BackwardPass
+from chainrule.trace.precise import in_float64
+
+Arrays: TypeAlias = Mapping[str, Array]
+
+
+@dataclass(frozen=True, repr=False)
+class GradientCheck(Shown):
+    """The verdict on a gradient: each parameter, the mistakes that explain what is wrong, and how the judge was judged.
+
+    `explanations`: each is one way to explain all arrays, as one or two mistakes; several where they cannot be told apart with these
+    values. None where nothing is wrong or no mistake that is known fits: then `advice` says where to look.
+    """
+
+    parameters: tuple[ParameterCheck, ...]
+    judge: Judge
+    explanations: tuple[tuple[Mistake, ...], ...] = ()
+    advice: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every entry agrees."""
+        return all(parameter.verdict == "right" for parameter in self.parameters)
+
+    @property
+    def diagnosis(self) -> list[Mistake]:
+        """The mistakes of all explanations, each once."""
+        found: list[Mistake] = []
+        for explanation in self.explanations:
+            found += [mistake for mistake in explanation if mistake not in found]
+        return found
+
+    def __getitem__(self, name: str) -> ParameterCheck:
+        """The check of one parameter."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        if name not in known:
+            raise GraphError(f"no parameter {name!r}", expected=", ".join(known), remedy=suggest(name, known, "choose one"))
+        return known[name]
+
+    def __repr__(self) -> str:
+        wrong = sum(parameter.verdict != "right" for parameter in self.parameters)
+        head = f"Wrong: {wrong} of {len(self.parameters)} arrays." if wrong else "Right: every entry agrees."
+        width = max(len(short(parameter.name)) for parameter in self.parameters)
+        rows = "\n".join(f"  {parameter.line(width)}" for parameter in self.parameters)
+        return "\n".join(part for part in (head, rows, str(self.judge), explained(self.explanations), self.advice) if part)
+
+
+def check_gradient(
+    mine: Mapping[str, object] | Callable[[dict[str, Array]], Mapping[str, object]],
+    graph: Graph,
+    values: Mapping[str, object],
+    cost: str = "",
+    tolerance: float | None = None,
+) -> GradientCheck:
+    """Compares a gradient written by hand with the true one, and says which classic mistake was made, in which layers.
+
+    `mine` holds an array for each parameter of the cost by name, of its shape, float64 or float32; or is a function that makes them of the
+    values of all leaves (a copy of them, float64). `graph` has the cost as its only scalar output, or under the name `cost`. `values`
+    holds a value for each leaf by name. `tolerance` is the relative difference up to which entries agree: without it 1e-7, and 1e-3
+    where an array is float32.
+
+    The true gradient comes from `grad` in float64 on the reference engine, and is itself held against finite differences at some
+    entries. If yours differs, each mistake that is known is planted in a backward pass of the same graph, in each layer and in each
+    array; that which gives your numbers to the tolerance is named. The simplest explanation counts: one kind of mistake, else two.
+
+    >>> from chainrule.graph import input_node, parameter
+    >>> from chainrule.ops import mean
+    >>> x, y, W = input_node("x", (4, 1)), input_node("y", (4, 1)), parameter("W", (1, 1))
+    >>> error = x @ W - y
+    >>> def mine(v):
+    ...     return {"W": v["x"].T @ (v["x"] @ v["W"] - v["y"])}
+    >>> values = {"x": np.array([[1.0], [2.0], [3.0], [4.0]]), "y": np.ones((4, 1)), "W": np.array([[0.3]])}
+    >>> check = check_gradient(mine, Graph({"C": mean(error * error) * 0.5}), values)
+    >>> check.ok, [mistake.name for mistake in check.diagnosis]
+    (False, ['missing 1/B'])
+
+    Raises: GraphError for missing or unknown names; ShapeError, DtypeError for arrays that do not fit; OptionError for a cost that
+    cannot be told, and for values at which the true gradient is not finite.
+    """
+    graph = in_float64(graph)
+    output = _cost(graph, cost)
+    bound = {node.name: array for node, array in graph.bind({name: _widened(value) for name, value in values.items()}).items()}
+    backward = BackwardPass(output, {graph.leaves[name]: array for name, array in bound.items()})
+    right = _true_gradient(output, backward.parameters, bound)
+    given = mine({name: array.copy() for name, array in bound.items()}) if callable(mine) else mine
+    structure = Structure(backward)
+    arrays, coarse = _arrays(given, right, structure)
+    unit = max((float(np.max(np.abs(array), initial=0.0)) for array in right.values()), default=0.0) or 1.0
+    limit = tolerance if tolerance is not None else (1e-3 if coarse else 1e-7)
+    near = Tolerance(limit, 1e-2 if coarse else 1e-3, unit)
+    rows = tuple(compared(name, structure.layers[name], arrays[name], right[name], near) for name in right)
+    judge = judged(output, backward, right)
+    if all(row.verdict == "right" for row in rows):
+        return GradientCheck(rows, judge)
+    if any(row.verdict == "not finite" for row in rows):
+        return GradientCheck(rows, judge, ((_not_finite(rows),),))
+    search = Search(structure, arrays, near)
+    explanations = diagnosed(search)
+    return GradientCheck(rows, judge, explanations, "" if explanations else unexplained(rows))
+
+
+# ---- what is given
+
+
+def _cost(graph: Graph, name: str) -> Node:
+    scalars = {label: node for label, node in graph.outputs.items() if node.shape == () and node.type.is_float}
+    if name in scalars:
+        return scalars[name]
+    if not name and len(scalars) == 1:
+        return next(iter(scalars.values()))
+    raise OptionError(
+        f"cost {name!r}" if name else f"a graph with {len(scalars)} scalar outputs",
+        expected=f"one of {', '.join(scalars)}" if scalars else "a scalar output: the cost",
+        remedy='name it, cost="C"' if scalars else "reduce the cost with mean or sum",
+    )
+
+
+def _widened(value: object) -> object:
+    if isinstance(value, np.ndarray | np.generic):
+        array = cast("Array", value)
+        return array.astype(np.float64) if array.dtype.kind == "f" else array
+    return value
+
+
+def _true_gradient(output: Node, parameters: Mapping[str, Node], bound: Arrays) -> dict[str, Array]:
+    if not parameters:
+        raise GraphError("a cost without parameters", expected="one or more", remedy="make weights with parameter(name, shape)")
+    nodes = grad(output, list(parameters.values()))
+    wanted = Graph({name: node * 0.0 if g is None else g for (name, node), g in zip(parameters.items(), nodes, strict=True)})
+    found = engine_named("reference").compile(wanted)({name: bound[name] for name in wanted.leaves})
+    wild = [name for name, array in found.items() if not np.all(np.isfinite(array))]
+    if wild:
+        raise OptionError(
+            f"the true gradient by {', '.join(wild)} is not finite at these values",
+            expected="values at which the cost has a finite gradient",
+            remedy="take smaller weights or scaled inputs",
+        )
+    return found
+
+
+def _arrays(given: Mapping[str, object], right: Arrays, structure: Structure) -> tuple[dict[str, Array], bool]:
+    """The student's arrays in float64, and whether any came with fewer digits."""
+    if not isinstance(cast("object", given), Mapping):
+        raise OptionError(
+            f"a gradient of type {type(given).__name__}",
+            expected="a dict of arrays by parameter",
+            remedy=f"return {_asked(right)}",
+        )
+    missing, unknown = sorted(right.keys() - given.keys()), sorted(map(str, given.keys() - right.keys()))
+    if missing or unknown:
+        parts = [f"no gradient for {', '.join(missing)}"] * bool(missing)
+        parts += [f"one for {', '.join(map(short, unknown))}, which the cost does not depend on"] * bool(unknown)
+        raise GraphError(", and ".join(parts), expected=f"one for each of {', '.join(right)}", remedy=f"return {_asked(right)}")
+    arrays = {name: _array(name, given[name], right[name].shape, structure.batch) for name in right}
+    coarse = any(array.dtype.itemsize < 8 for array in arrays.values())
+    return {name: array.astype(np.float64) for name, array in arrays.items()}, coarse
+
+
+def _asked(right: Arrays) -> str:
+    return "{" + ", ".join(f'"{name}": ...' for name in right) + "}"
+
+
+def _array(name: str, value: object, shape: Shape, batch: int) -> Array:
+    array: Array = np.asarray(cast("Any", value))
+    if array.dtype.kind != "f":
+        raise DtypeError(
+            f"the gradient for {name} holds {array.dtype.name}",
+            expected="float64 or float32",
+            remedy="make it of floating-point numbers; np.zeros_like of a whole-number array cuts them off",
+        )
+    if array.shape != shape:
+        drawn = f"      yours  {array.shape}\n      needed {shape}"
+        raise ShapeError(
+            f"the gradient for {name} has another shape than the parameter\n{drawn}",
+            expected=f"shape {shape}",
+            remedy=_shape_remedy(array.shape, shape, batch),
+        )
+    return array
+
+
+def _shape_remedy(yours: Shape, needed: Shape, batch: int) -> str:
+    if yours == needed[::-1]:
+        return "return its transpose: ∂C/∂W has the layout of W, xᵀ·δ for z = x·W"
+    if yours == (batch, *needed):
+        return f"sum over the examples, δ.sum(axis=0): here each of the {batch} has a row of its own"
+    if yours == (batch,):
+        return f"sum over the examples, δ.sum(axis=0): here the wrong axis was summed, which leaves a number for each of the {batch}"
+    if np.prod(yours, dtype=int) == np.prod(needed, dtype=int):
+        return f"reshape it to {needed}: it has as many entries as are needed"
+    return "check the shapes of both factors in xᵀ·δ"
+
+
+def _not_finite(rows: tuple[ParameterCheck, ...]) -> Mistake:
+    wild = [row for row in rows if row.verdict == "not finite"]
+    shown: list[str] = []
+    for row in wild:
+        places = np.argwhere(~np.isfinite(row.mine)).tolist()
+        listed = ", ".join(f"{place}" for place in places[:3]) + (", ..." if len(places) > 3 else "")
+        shown.append(f"{row.name}: {entries(len(places))} of {row.mine.size}, at {listed}")
+    layers = tuple(dict.fromkeys(row.layer for row in wild))
+    return Mistake(NOT_FINITE.name, layers, NOT_FINITE.explanation, NOT_FINITE.remedy, "; ".join(shown))

@@ -1,0 +1,129 @@
+"""The quantities of a graph: the nodes that an explanation speaks of, each with its definition in terms of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from chainrule.grad import jvp, vjp
+from chainrule.graph import CONSTANT, Graph, Node, input_node, run_passes, scope_root
+from chainrule.graph.text import labels
+from chainrule.ops import simplify_algebra
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A node that has a place of its own in the explanation; what has none is written out inside the formulas of others.
+
+    `inputs`: the quantities that it is computed from directly, each once. `definition` computes the same from `stand_ins`, one leaf
+    for each input; for a leaf it is the node itself. A quantity is equal only to itself, as its node is.
+    """
+
+    node: Node
+    name: str
+    number: int
+    inputs: tuple[Quantity, ...]
+    definition: Node
+    stand_ins: tuple[Node, ...]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is given from outside: an input, a parameter, or a constant."""
+        return not self.inputs
+
+    @cached_property
+    def arriving(self) -> Node:
+        """The leaf that stands for the incoming derivative ∂C/∂(this) in the backward formulas."""
+        return input_node("arriving", self.node.shape, self.node.dtype)
+
+    @cached_property
+    def rules(self) -> tuple[Node | None, ...]:
+        """For each input what this quantity passes back to it, from stand-ins and `arriving`; None where nothing is passed."""
+        if self.is_leaf or not self.node.type.is_float:
+            return (None,) * len(self.inputs)
+        with scope_root(""):
+            found = vjp([self.definition], self.stand_ins, [self.arriving])
+        return tuple(None if rule is None else simplified(rule) for rule in found)
+
+    @cached_property
+    def tangents(self) -> tuple[Node, ...]:
+        """For each input a leaf that stands for a small change of it."""
+        return tuple(input_node(f"change{place}", leaf.shape, leaf.dtype) for place, leaf in enumerate(self.stand_ins))
+
+    @cached_property
+    def pushes(self) -> tuple[Node | None, ...]:
+        """For each input how a small change of it moves this quantity: its Jacobian times the input's tangent."""
+        if not self.node.type.is_float:
+            return (None,) * len(self.inputs)
+        pairs = zip(self.stand_ins, self.tangents, strict=True)
+        with scope_root(""):
+            return tuple(jvp(self.definition, [leaf], [change]) if leaf.type.is_float else None for leaf, change in pairs)
+
+    def __repr__(self) -> str:
+        return f"<Quantity {self.number}: {self.name}, {self.node.type!r}>"
+
+
+def simplified(node: Node) -> Node:
+    """The node without products by 1 and the like: what a person would write."""
+    return run_passes(Graph({"only": node}), (simplify_algebra,))[0].outputs["only"]
+
+
+def quantities_of(graph: Graph, *, every: bool = False) -> tuple[Quantity, ...]:
+    """The quantities in topological order: leaves, named nodes and outputs; with `every`, each node that is not constant."""
+    outputs = set(graph.outputs.values())
+    # An output without a name of its own goes by that under which it leaves the graph.
+    names = labels(graph.nodes) | {node: name for name, node in graph.outputs.items() if not node.name}
+    varying = _varying(graph) if every else set[Node]()
+    shown = [node for node in graph.nodes if node in varying or _is_shown(node, outputs)]
+    found: dict[Node, Quantity] = {}
+    for number, node in enumerate(shown):
+        found[node] = _defined(node, names[node], number, found)
+    return tuple(found.values())
+
+
+def _is_shown(node: Node, outputs: set[Node]) -> bool:
+    return bool(node.name) or (node.is_leaf and node.op is not CONSTANT) or node in outputs
+
+
+def _varying(graph: Graph) -> set[Node]:
+    """The nodes that depend on an input or a parameter: what is made of constants alone is a constant."""
+    varying: set[Node] = set()
+    for node in graph.nodes:
+        if not varying.isdisjoint(node.inputs) or (node.is_leaf and node.op is not CONSTANT):
+            varying.add(node)
+    return varying
+
+
+def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) -> Quantity:
+    """The quantity of a node: all between it and other quantities is rebuilt over leaves that stand for these."""
+    if node.is_leaf:
+        return Quantity(node, name, number, (), node, ())
+    stand_ins: dict[Node, Node] = {}
+    rebuilt: dict[Node, Node] = {}
+    for part in _between(node, found):
+        if part in found:
+            stand_ins[part] = rebuilt[part] = input_node(f"input{len(stand_ins)}", part.shape, part.dtype)
+        else:
+            rebuilt[part] = part.with_inputs(tuple(rebuilt[source] for source in part.inputs))
+    inputs = tuple(found[part] for part in stand_ins)
+    # Without its own name: the formula of the definition is to be opened, not to be written as the name again.
+    last = rebuilt[node]
+    opened = simplified(Node(last.op, last.inputs, last.attributes, scope=last.scope))
+    return Quantity(node, name, number, inputs, opened, tuple(stand_ins.values()))
+
+
+def _between(node: Node, found: dict[Node, Quantity]) -> list[Node]:
+    """The quantities that a node is computed from, and all unnamed nodes on the way, in topological order."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack = [(node, False)]
+    while stack:
+        current, is_ready = stack.pop()
+        if is_ready:
+            order.append(current)
+        elif current not in seen:
+            seen.add(current)
+            stack.append((current, True))
+            if current not in found:
+                stack.extend((source, False) for source in reversed(current.inputs))
+    return order

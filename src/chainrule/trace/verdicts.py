@@ -1,0 +1,200 @@
+"""Verdicts: each derivative rule at its node, and each parameter's derivative from end to end, beside finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
+from chainrule.trace.differences import AGREEMENT, Slope, relative, slope
+from chainrule.trace.quantities import Quantity
+from chainrule.trace.trace import Index, Trace, require_index
+
+State: TypeAlias = Literal["agrees", "kink", "differs"]
+SMALL = 400
+"""Networks with up to this many parameters have every entry checked."""
+LARGEST, SAMPLED = 5, 5
+"""Of each parameter of a larger network: so many of the largest entries, and so many drawn at random."""
+_MOST_KINKS = 2000
+"""Entries looked at one by one, where a rule does not agree, to find those that lie at a kink."""
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """What a quantity passes back to one of its inputs, held against a finite difference of the quantity's own formula.
+
+    The check is local: it takes what arrives as given, so that a wrong rule shows at its quantity and nowhere else. It goes along one
+    random direction of signs, which moves every entry at once: `derivative` and `difference` are slopes along it.
+    """
+
+    quantity: Quantity
+    place: int
+    derivative: float
+    difference: float
+    error: float
+    state: State
+
+    @property
+    def input(self) -> Quantity:
+        """The input that it is about."""
+        return self.quantity.inputs[self.place]
+
+
+@dataclass(frozen=True)
+class EntryCheck:
+    """∂C/∂entry of a parameter from the backward pass, and the slope of the whole cost by finite differences.
+
+    Shapes: scalars. `error` is relative to the larger of both, or to a thousandth of the parameter's largest derivative where both
+    are smaller.
+    """
+
+    name: str
+    index: Index
+    derivative: float
+    difference: float
+    error: float
+    state: State
+
+
+def check_rules(trace: Trace, seed: int = 0) -> tuple[RuleCheck, ...]:
+    """A verdict for each input of each quantity that passes a derivative back, in the order of the backward pass."""
+    found: list[RuleCheck] = []
+    for quantity in reversed(trace.quantities):
+        arriving = trace.arriving(quantity)
+        for place, rule in enumerate(quantity.rules):
+            if rule is not None and arriving is not None:
+                passed = trace.passed_back(quantity, rule, arriving)
+                found.append(_check_rule(trace, quantity, place, (arriving, passed), seed))
+    return tuple(found)
+
+
+def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple[Array, Array], seed: int) -> RuleCheck:
+    """The verdict on what is passed back: `derivatives` are what arrives at the quantity and what its rule makes of it."""
+    arriving, passed = derivatives
+    values = [trace.value_of(source) for source in quantity.inputs]
+    here = values[place]
+    # Entries move in proportion to their size, so that a small one is not pushed over to the other side of 0; none by more than 1.
+    signs = np.random.default_rng([seed, quantity.number, place]).choice([-1.0, 1.0], here.shape)
+    direction = signs * np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
+
+    def along(way: Array) -> tuple[float, Slope]:
+        def move(step: float) -> float:
+            moved = [here + step * way if i == place else value for i, value in enumerate(values)]
+            bound = dict(zip(quantity.stand_ins, moved, strict=True))
+            return float(np.sum(arriving * evaluate([quantity.definition], bound)[0]))
+
+        return float(np.sum(passed * way)), slope(move)
+
+    derivative, found = along(direction)
+    # Products of random signs add up like this; it tells a sum that cancels from one that is small.
+    scale = float(np.sqrt(np.sum((passed * direction) ** 2)))
+    error = relative(derivative, found.value, scale)
+    if _agrees(derivative, found, error):
+        return RuleCheck(quantity, place, derivative, found.value, error, "agrees")
+    kinks = _kinks(direction, along)
+    if kinks.any():
+        derivative, found = along(np.where(kinks, 0.0, direction))
+        error = relative(derivative, found.value, scale)
+        if _agrees(derivative, found, error):
+            return RuleCheck(quantity, place, derivative, found.value, error, "kink")
+    return RuleCheck(quantity, place, derivative, found.value, error, "differs")
+
+
+def _kinks(direction: Array, along: Callable[[Array], tuple[float, Slope]]) -> Array:
+    """The entries whose slopes from the left and from the right differ and have the rule's value between them."""
+    kinks = np.zeros(direction.shape, dtype=bool)
+    for flat in range(min(direction.size, _MOST_KINKS)):
+        spot = np.unravel_index(flat, direction.shape)
+        alone = np.zeros(direction.shape)
+        alone[spot] = direction[spot]
+        derivative, found = along(alone)
+        kinks[spot] = _is_at_kink(derivative, found)
+    return kinks
+
+
+def _is_at_kink(derivative: float, found: Slope) -> bool:
+    low, high = sorted((found.left, found.right))
+    room = 1e-3 * max(abs(low), abs(high))
+    return found.has_kink and low - room <= derivative <= high + room
+
+
+def _agrees(derivative: float, found: Slope, error: float) -> bool:
+    """Equal to AGREEMENT, or as close as the finite difference can tell."""
+    return error <= AGREEMENT or abs(derivative - found.value) <= 10 * found.uncertainty <= 1e-3 * abs(found.value) + 1e-12
+
+
+def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]]) -> tuple[EntryCheck, ...]:
+    """A verdict on ∂C/∂entry for each (name, index), from end to end: the whole cost is computed again at moved values."""
+    movers: dict[str, _Mover] = {}
+    found: list[EntryCheck] = []
+    for name, index in entries:
+        if name not in movers:
+            movers[name] = _Mover(trace, trace.quantity(name))
+        found.append(movers[name].check(index))
+    return tuple(found)
+
+
+def entries_of(trace: Trace, seed: int = 0) -> list[tuple[str, Index]]:
+    """The entries that are checked unless others are asked for.
+
+    All of a small network; of a larger one, of each parameter, the largest derivatives and a sample drawn with the seed.
+    """
+    total = sum(quantity.node.type.size for quantity in trace.parameters)
+    return [(q.name, index) for q in trace.parameters for index in _chosen(trace, q, seed, everything=total <= SMALL)]
+
+
+def _chosen(trace: Trace, quantity: Quantity, seed: int, *, everything: bool) -> list[Index]:
+    size = quantity.node.type.size
+    derivative = trace.arriving(quantity)
+    if everything or size <= LARGEST + SAMPLED or derivative is None:
+        flat = list(range(size))
+    else:
+        largest: list[int] = np.argsort(-np.abs(derivative), axis=None, kind="stable")[:LARGEST].tolist()
+        rest = np.setdiff1d(np.arange(size), largest)
+        drawn: list[int] = np.random.default_rng([seed, quantity.number]).choice(rest, SAMPLED, replace=False).tolist()
+        flat = [*largest, *sorted(drawn)]
+    return [tuple(map(int, np.unravel_index(place, quantity.node.shape))) for place in flat]
+
+
+class _Mover:
+    """Computes the cost with one entry of one leaf moved; only what depends on the leaf is computed again."""
+
+    def __init__(self, trace: Trace, quantity: Quantity) -> None:
+        if quantity.node.op not in {PARAMETER, INPUT} or not quantity.node.type.is_float:
+            raise OptionError(
+                f"a finite difference by {quantity.name}", expected="a parameter or an input of floats", remedy="name a leaf"
+            )
+        self.quantity, self.cost = quantity, trace.cost
+        self.value = trace.value_of(quantity)
+        derivative = trace.arriving(quantity)
+        self.derivative = np.zeros(quantity.node.shape) if derivative is None else derivative
+        self.scale = 1e-3 * float(np.max(np.abs(self.derivative), initial=0.0))
+        order = topological_order([trace.cost])
+        moved: set[Node] = {quantity.node}
+        for node in order:
+            if not moved.isdisjoint(node.inputs):
+                moved.add(node)
+        self.fixed = {node: trace.number(node) for node in order if node not in moved}
+
+    def check(self, index: Index) -> EntryCheck:
+        """The verdict on one entry."""
+        require_index(self.quantity, index)
+        here = self.value[index]
+        size = abs(float(here)) or float(np.sqrt(np.mean(self.value**2))) or 1.0
+
+        def move(step: float) -> float:
+            moved = np.array(self.value)
+            moved[index] = here + step * size
+            return float(evaluate([self.cost], {**self.fixed, self.quantity.node: moved})[0])
+
+        found = slope(move)
+        derivative = float(self.derivative[index])
+        error = relative(derivative, found.value / size, self.scale)
+        state: State = "agrees" if _agrees(derivative * size, found, error) else "differs"
+        if state == "differs" and _is_at_kink(derivative * size, found):
+            state = "kink"
+        return EntryCheck(self.quantity.name, index, derivative, found.value / size, error, state)

@@ -1,0 +1,126 @@
+"""A branch: a training that starts from the state of another one at some step, and goes on with what is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from chainrule.errors import OptionError
+from chainrule.train.course import Course, Parent
+from chainrule.train.history import Epoch, History
+from chainrule.train.lbfgs import LBFGS
+from chainrule.train.optimizers import Optimizer
+from chainrule.train.schedules import Schedule
+from chainrule.train.settings import Settings, optimizer_named
+from chainrule.train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a branch does otherwise; None leaves it as it was."""
+
+    learning_rate: float | Schedule | None = None
+    optimizer: Optimizer | str | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+
+    def settings(self, old: Settings) -> Settings:
+        """The settings with these changes."""
+        named = {"batch_size": self.batch_size, "epochs": self.epochs, "seed": self.seed}
+        changed = {name: value for name, value in named.items() if value is not None}
+        return replace(old, optimizer=self._optimizer(old.optimizer), **changed)
+
+    def _optimizer(self, old: Optimizer) -> Optimizer:
+        chosen = optimizer_named(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer or old
+        if isinstance(chosen, LBFGS):
+            raise OptionError(
+                "a branch by L-BFGS, which begins its search anew from wherever it stands",
+                expected="an optimizer that goes step by step",
+                remedy="write fit(..., optimizer=LBFGS(), initial=run.at(step).parameters())",
+            )
+        if self.learning_rate is None:
+            return chosen
+        return replace(cast("Any", chosen), learning_rate=self.learning_rate)
+
+
+def branched(there: Trainer, path: str | None, changes: Changes) -> Trainer:
+    """A training that begins at the state of another one, `there`, and knows that it does; `path` is the other's folder.
+
+    Raises: OptionError for changes that cannot be made there, or where nothing is left to do.
+    """
+    settings = changes.settings(there.settings)
+    trainer = Trainer(there.task, settings, lambda: there.data, order=there.order)
+    trainer.step = _step(there, trainer)
+    if trainer.step >= trainer.steps:
+        raise OptionError(
+            f"a branch at step {there.step}, with {settings.epochs} epochs done or more",
+            expected="something left to do",
+            remedy=f"ask for more, for example epochs={2 * settings.epochs}, or branch at an earlier step",
+        )
+    trainer.seconds = there.seconds
+    _take_state(trainer, there)
+    trainer.history = _history(trainer, there)
+    trainer.course = _course(trainer, there, path, changes)
+    trainer.start = trainer.snapshot()
+    return trainer
+
+
+def _step(there: Trainer, trainer: Trainer) -> int:
+    """The number of the step in batches of the branch, which may be of another size."""
+    if _is_same_size(there, trainer):
+        return there.step
+    epochs, rest = divmod(there.step, there.steps_per_epoch)
+    if rest:
+        before, behind = epochs * there.steps_per_epoch, (epochs + 1) * there.steps_per_epoch
+        raise OptionError(
+            f"another batch size from step {there.step} on, in the middle of epoch {epochs + 1}",
+            expected=f"the end of an epoch: a multiple of {there.steps_per_epoch} steps",
+            remedy=f"branch at step {before} or {behind}",
+        )
+    return epochs * trainer.steps_per_epoch
+
+
+def _is_same_size(there: Trainer, trainer: Trainer) -> bool:
+    return trainer.settings.batch_size == there.settings.batch_size
+
+
+def _is_same_rule(there: Trainer, trainer: Trainer) -> bool:
+    """Whether what the optimizer remembers means the same to the branch's."""
+    old, new = there.settings.optimizer, trainer.settings.optimizer
+    return type(old) is type(new) and old.slots == new.slots
+
+
+def _take_state(trainer: Trainer, there: Trainer) -> None:
+    """Parameters as they stand; what the optimizer remembers only if it is the same kind, else 0; keys by the branch's seed."""
+    names = there.state.keys() if _is_same_rule(there, trainer) else there.task.parameters.keys()
+    for name in names - {"seed"}:
+        trainer.state[name][...] = there.state[name]
+    trainer.watch = there.watch
+    if trainer.watch:
+        first = {name: array.copy() for name, array in trainer.state.items()}
+        old = {name: array for name, array in trainer.watch.kept.items() if name in names}
+        trainer.watch.kept = {**first, **old} if old else {}
+
+
+def _history(trainer: Trainer, there: Trainer) -> History:
+    """What happened so far; after a change of the batch size without single steps, and with epochs that end at other steps."""
+    if _is_same_size(there, trainer):
+        return there.history
+    epochs = [replace(epoch, step=_renumbered(epoch, there, trainer)) for epoch in there.history.epochs]
+    return History(there.history.replicas, epochs)
+
+
+def _renumbered(epoch: Epoch, there: Trainer, trainer: Trainer) -> int:
+    return epoch.step // there.steps_per_epoch * trainer.steps_per_epoch
+
+
+def _course(trainer: Trainer, there: Trainer, path: str | None, changes: Changes) -> Course:
+    old, parent = there.course, Parent(path, there.step, there.hash)
+    # What the optimizer corrects for its start, it counts from where its memory begins.
+    updates = there.step + old.shift if _is_same_rule(there, trainer) else 0
+    shift = updates - trainer.step
+    if _is_same_size(there, trainer) and changes.epochs is None:
+        return Course(old.lengths, shift, parent)
+    lengths = old.lengths if _is_same_size(there, trainer) else ((0, trainer.settings.epochs),)
+    return Course(lengths, shift, parent).extended(trainer.step, trainer.settings.epochs)

@@ -1,0 +1,54 @@
+"""The configuration of a run: what its folder says of network, data, objective and settings, so that it can be taken up again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.errors import OptionError
+from chainrule.nn import to_json
+from chainrule.train.folder import RunFolder
+from chainrule.train.settings import describe
+from chainrule.train.trainer import Trainer
+
+
+def make_folder(parent: str | os.PathLike[str], label: str, trainer: Trainer) -> None:
+    """Gives a training a folder of its own in `parent`, named by time and label, with its configuration and where it begins."""
+    if trainer.order is not None:
+        raise OptionError(
+            "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
+        )
+    config = configuration(trainer)
+    trainer.folder = RunFolder.create(parent, label)
+    trainer.folder.write_config(config)
+    if trainer.start:
+        trainer.folder.write_start(trainer.start)
+    if trainer.step:
+        trainer.folder.write_snapshot(trainer.start or trainer.snapshot())
+        trainer.folder.append_history(trainer.history.rows())
+
+
+def configuration(trainer: Trainer) -> dict[str, Any]:
+    """A training's configuration in plain JSON values.
+
+    What cannot be written down (Python code, arrays) is null: whoever opens the run passes it again.
+    """
+    task, origin = trainer.task, trainer.data.origin
+    return {
+        "network": _written_or_none(lambda: to_json(task.network)),
+        "data": {
+            "load": _written_or_none(lambda: {key: describe(value) for key, value in origin.items()}) if origin else None,
+            **task.data.to_json(),
+        },
+        "objective": describe(task.objective),
+        "settings": trainer.settings.to_json(),
+        "course": trainer.course.to_json(),
+    }
+
+
+def _written_or_none(write: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return write()
+    except OptionError:
+        return None

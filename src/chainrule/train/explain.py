@@ -1,0 +1,140 @@
+"""Explanations of networks: an example or a batch, scaled and labelled as the data say, goes forward and backward through a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule import display, ops
+from chainrule.data import Example, Examples, Scaling, Signature
+from chainrule.engines import engine_named
+from chainrule.errors import OptionError, OptionTypeError
+from chainrule.graph import Array, Graph, dead_code, run_passes
+from chainrule.nn import Network, Sequential, build_network
+from chainrule.ops import simplify_algebra
+from chainrule.trace import Explanation, Index, Level, Notation, Trace
+from chainrule.train.model import Model
+from chainrule.train.optimizers import SGD
+from chainrule.train.task import Task
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an explanation is to be read: its level, its notation, whether node by node, and which parameter entries are checked."""
+
+    level: Level = "mathematics"
+    notation: Notation = "names"
+    every: bool = False
+    seed: int = 0
+    entries: Sequence[tuple[str, Index]] | None = None
+
+
+def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str] | None = None) -> Explanation:
+    """The computation of an Example, of Examples, or of (x, y), by a model: forward and backward, in float64.
+
+    Raises: OptionTypeError for what is no example; ShapeError for one that does not fit the network.
+    """
+    examples = as_examples(model.task.data, which)
+    trace = Trace(_cost_graph(model.task, len(examples)), _leaves(model, examples), every=reading.every)
+    entries = None if reading.entries is None else tuple(reading.entries)
+    told = {**(facts or {}), **_outcome(model, examples)}
+    return Explanation(trace, MappingProxyType(told), reading.level, reading.notation, reading.seed, entries)
+
+
+def as_examples(data: Signature, which: Any) -> Examples:
+    """One example or several as rows, in the dtypes that the network's graph takes."""
+    if isinstance(which, Example):
+        return Examples(which.x[None], np.asarray(which.y)[None])
+    if isinstance(which, Examples):
+        return which
+    if isinstance(which, tuple) and len(pair := cast("tuple[Any, ...]", which)) == 2:
+        x, y = np.asarray(pair[0]), np.asarray(pair[1])
+        return Examples(x[None], y[None]) if x.shape == data.input_shape else Examples(x, y)
+    kind = type(cast("object", which)).__name__
+    raise OptionTypeError(
+        f"an explanation of {kind}", expected="an example, examples, or (x, y)", remedy="write data.test[7], or (x, y)"
+    )
+
+
+def _cost_graph(task: Task, size: int) -> Graph:
+    cost = task.cost(size)
+    outputs = {"C": cost.total, "output": cost.built.output}
+    # Products by 1 and the like, which nobody wrote, are left out: the engines leave them out as well.
+    return run_passes(Graph(outputs), (simplify_algebra, dead_code))[0]
+
+
+def _leaves(model: Model, examples: Examples) -> dict[str, Array]:
+    data = model.task.data
+    given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
+    return {**given, **model.parameters}
+
+
+def _outcome(model: Model, examples: Examples) -> dict[str, str]:
+    """What a reader wants to know first: truth, prediction, cost of a single example; size of a batch."""
+    classes = model.task.data.classes
+    if len(examples) > 1:
+        return {"batch": f"{len(examples)} examples, C is the mean over them"}
+    if classes is None:
+        return {"target": ", ".join(f"{value:.4g}" for value in examples.y[0])}
+    predicted, truth = int(model.decide(examples.x)[0]), int(examples.y[0])
+    right = "right" if predicted == truth else "wrong"
+    return {"truth": classes[truth], "prediction": f"{classes[predicted]} ({right})"}
+
+
+# ---- networks without a run
+
+
+@display.explain.register(Sequential)
+@display.explain.register(Network)
+def explain_network(network: Sequential | Network, example: Any, options: dict[str, Any]) -> Explanation:
+    """A network that was never trained, at the weights that the seed gives it, or at `parameters`."""
+    parameters, loss, seed = options.pop("parameters", None), options.pop("loss", None), options.get("seed", 0)
+    task = Task(network, _signature_of(network, example), loss, "float64")
+    model = Model(task, _initial(task, seed) if parameters is None else parameters)
+    told = {"weights": f"as they start, seed {seed}"} if parameters is None else {}
+    return explain(model, example, Reading(**options), told)
+
+
+def _initial(task: Task, seed: int) -> dict[str, Array]:
+    nodes = task.initial_state(SGD())
+    graph = Graph(nodes)
+    values = {"seed": ops.key(seed)} if "seed" in graph.leaves else {}
+    found = engine_named("reference").compile(graph)(values)
+    return {name: found[name] for name in task.parameters}
+
+
+def _signature_of(network: Sequential | Network, example: Any) -> Signature:
+    """What is known of the data from the examples alone: images are divided by 255; the network's outputs are the classes."""
+    if isinstance(example, Example):
+        x, y = example.x[None], np.asarray(example.y)[None]
+    elif isinstance(example, Examples):
+        x, y = example.x, example.y
+    else:
+        raise OptionTypeError(
+            f"an explanation of {type(example).__name__}", expected="an example of a data set", remedy="write data.test[7]"
+        )
+    outputs = int(np.prod(build_network(network, x.shape[1:]).output.shape[1:]))
+    labels = y.ndim == 1
+    count = max(outputs, 2)
+    if labels and y.max(initial=0) >= count:
+        raise OptionError(
+            f"label {y.max()} for a network with {outputs} outputs", expected="one output to a class", remedy="add outputs"
+        )
+    return Signature(
+        "examples",
+        "",
+        MappingProxyType({"test": len(x)}),
+        x.shape[1:],
+        x.dtype.name,
+        y.shape[1:],
+        y.dtype.name,
+        Scaling(0.0, 1 / 255) if x.dtype == np.uint8 else Scaling.none(),
+        None if labels else Scaling.none(),
+        tuple(str(label) for label in range(count)) if labels else None,
+        None,
+        None,
+    )

@@ -1,0 +1,249 @@
+"""The ledger of a step: why a weight moved, split into the examples of the batch, penalties, clipping, memory and decay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chainrule.data import Examples
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+from chainrule.train.replay import Replay
+from chainrule.train.shares import Batch, Place, rule
+from chainrule.train.trainer import Trainer
+
+MOST_NUMBERS = 1 << 27
+"""How many numbers the shares of a whole parameter may have: a gibibyte."""
+SHOWN = 8
+"""How many examples a printed ledger names."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """An example's part in a change: its place in the batch, its index in the training part, and the part along the change."""
+
+    place: int
+    example: int
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Δw of one step of one parameter, or of one entry of it, as a sum: Δw = Σ shares + Σ parts + residual.
+
+    before, after: w as it was and became, () for an entry, else the parameter's shape. rows (B,): the index of each example of the
+    batch in the training part; examples: these examples. shares (B, ...): what each example changed, −η·g_i/B for plain descent. parts:
+    what else there was, by name: "penalty l2", "clipping", "momentum μ·v", "earlier gradients β₁·m", "weight decay". denominator:
+    what Adam and its kin divide η by. ulp: the distance of neighbouring numbers at w. All float64, computed from the run's state.
+    """
+
+    name: str
+    index: tuple[int, ...] | None
+    step: int
+    replica: int
+    rate: float
+    before: Array
+    after: Array
+    rows: Array
+    examples: Examples
+    shares: Array
+    parts: Mapping[str, Array]
+    denominator: Array | None
+    ulp: Array
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def change(self) -> Array:
+        """Δw as it happened."""
+        return self.after - self.before
+
+    @property
+    def total(self) -> Array:
+        """The sum of all shares and parts."""
+        return self.shares.sum(axis=0) + sum(self.parts.values(), np.zeros_like(self.before))
+
+    @property
+    def residual(self) -> Array:
+        """What the run's rounding made of it: the change that happened less the total."""
+        return self.change - self.total
+
+    @property
+    def label(self) -> str:
+        """The parameter, and the entry: dense1.W[3, 5]."""
+        return self.name if self.index is None else f"{self.name}[{', '.join(map(str, self.index))}]"
+
+    def along(self, part: Array) -> float:
+        """A part as one number: itself for an entry; for a whole parameter its component along Δw. These add up as the parts do."""
+        if self.before.ndim == 0:
+            return float(part)
+        size = float(np.linalg.norm(self.change))
+        return float(np.sum(part * self.change)) / size if size else 0.0
+
+    def ranked(self) -> list[Share]:
+        """The examples, those first whose parts are largest along the change, for or against it."""
+        found = [
+            Share(i, int(row), self.along(share)) for i, (row, share) in enumerate(zip(self.rows, self.shares, strict=True))
+        ]
+        return sorted(found, key=lambda share: (-abs(share.value), share.place))
+
+    def entry(self, *index: int) -> Ledger:
+        """The ledger of one entry of the parameter."""
+        at = _checked(self.name, index, self.before.shape)
+        return replace(
+            self,
+            index=at,
+            before=self.before[at],
+            after=self.after[at],
+            shares=self.shares[(slice(None), *at)],
+            parts={name: part[at] for name, part in self.parts.items()},
+            denominator=None if self.denominator is None else self.denominator[at],
+            ulp=self.ulp[at],
+        )
+
+    def __str__(self) -> str:
+        whole = self.along(self.change)
+        ranked = self.ranked()
+        named = [share for share in ranked if share.value][:SHOWN]
+        rest = ranked[len(named) :]
+        lines = [(self._example(share), share.value) for share in named]
+        if rest:
+            silent = sum(share.value == 0.0 for share in rest)
+            others = f"{len(rest)} {'more' if named else 'examples'}{f', {silent} of them 0' * (silent > 0)}"
+            lines += [(others, sum(share.value for share in rest))]
+        lines += [(f"= all {len(ranked)} examples", self.along(self.shares.sum(axis=0)))]
+        lines += [(name, self.along(part)) for name, part in self.parts.items()]
+        lines += [("= the sum of all parts", self.along(self.total)), ("rounding", self.along(self.residual)), ("= Δw", whole)]
+        wide = max(len(text) for text, _ in lines)
+        table = [f"  {text:{wide}}  {value + 0.0:+.5e}  {_percent(value, whole):>8}" for text, value in lines]
+        return "\n".join([*self._head(), *table])
+
+    def _head(self) -> list[str]:
+        where = f"{self.label}, step {self.step} → {self.step + 1}, replica {self.replica}, η = {self.rate:.6g}"
+        if self.before.ndim:
+            size = float(np.linalg.norm(self.change))
+            return [where, f"‖Δw‖ = {size:.6g}; parts by their components along Δw"]
+        divided = "" if self.denominator is None else f", η divided by {float(self.denominator):.6g}"
+        moved = f"{float(self.before):.9g} → {float(self.after):.9g}, Δw = {float(self.change):+.5e}"
+        return [where, f"{moved}{divided}, neighbouring numbers are {float(self.ulp):.1e} apart"]
+
+    def _example(self, share: Share) -> str:
+        text = f"example {share.example}"
+        if self.classes is None:
+            return text
+        name = self.classes[int(self.examples.y[share.place])]
+        # Names come from the data: escaped, so that none can disturb the terminal.
+        return f"{text}, class {name[:20]!r}"
+
+
+def _percent(value: float, whole: float) -> str:
+    # + 0.0 turns −0 into 0.
+    return f"{round(100 * value / whole, 1) + 0.0:.1f} %" if whole else ""
+
+
+def make_ledger(replay: Replay, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
+    """The ledger of the step that leads from `step` to `step` + 1.
+
+    Raises: OptionError for names, entries and steps that are not there, for L-BFGS, and where a whole parameter is too much.
+    """
+    origin = replay.origin
+    if name not in origin.task.parameters:
+        raise OptionError(f"parameter {name!r}", expected=f"one of {', '.join(origin.task.parameters)}", remedy="choose one")
+    at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
+    if step == origin.step:
+        raise OptionError(
+            f"the step after the last, {step}", expected=f"{replay.first} ... {origin.step - 1}", remedy="choose one of these"
+        )
+    there = replay.to(step)
+    state = {key: array[replica].copy() for key, array in there.state.items()}
+    rows = there.rows(step)[replica].copy()
+    if at is None:
+        _require_room(name, _shape(origin, name), len(rows))
+    parts = _parts(there, state, rows, name, at)
+    after = replay.to(step + 1).state[name][replica].copy()
+    return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parameter before and after a step."""
+
+    name: str
+    index: tuple[int, ...] | None
+    step: int
+    replica: int
+    before: Array
+    after: Array
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the step should have changed."""
+
+    shares: Array
+    others: Mapping[str, Array]
+    denominator: Array | None
+
+
+def _shape(origin: Trainer, name: str) -> tuple[int, ...]:
+    return origin.task.parameters[name].node.shape
+
+
+def _checked(name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
+        raise OptionError(
+            f"entry {index} of {name}, which has the shape {shape}",
+            expected=f"{len(shape)} numbers, each from 0 and below {shape}",
+            remedy="count from 0",
+        )
+    return index
+
+
+def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
+    if size * int(np.prod(shape)) > MOST_NUMBERS:
+        raise OptionError(
+            f"the shares of {size} examples in all of {name}, shape {shape}",
+            expected=f"{MOST_NUMBERS} numbers at most",
+            remedy="ask for one entry: ledger(step, name, index)",
+        )
+
+
+def _parts(there: Trainer, state: Mapping[str, Array], rows: Array, name: str, at: tuple[int, ...] | None) -> Parts:
+    """The shares and parts of the change in the next step, of a whole parameter or an entry."""
+    settings, train = there.settings, there.data.train
+    count = there.step + there.course.shift
+    place = _place(there, state, name)
+    values = {"x": train.x[rows], "y": train.y[rows], "seed": state["seed"], "step": np.array(float(count))}
+    parameters = {key: state[key].astype(np.float64) for key in there.task.parameters}
+    batch = Batch(there.task, name, settings.optimizer, settings.clip, {**parameters, **values})
+    found = batch.gradients()
+    made = rule(settings.optimizer, place, found["clipped"])
+    here = (slice(None),) * place.w.ndim if at is None else at
+    others = {key.replace(".", " ", 1): made.gain * g for key, g in found.items() if key.startswith("penalty.")}
+    others |= {"clipping": made.gain * (found["clipped"] - found["gradient"])} if settings.clip else {}
+    others |= {**made.memory, **made.decay}
+    shares = batch.examples() if at is None else batch.examples_of_entry(at)
+    denominator = None if made.denominator is None else np.asarray(made.denominator[here])
+    return Parts(shares * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator)
+
+
+def _place(there: Trainer, state: Mapping[str, Array], name: str) -> Place:
+    optimizer, dtype = there.settings.optimizer, there.settings.dtype
+    slots = {slot: state[f"{name}.{slot}"].astype(np.float64) for slot in optimizer.slots}
+    rate = float(np.dtype(dtype).type(there.rates(np.array([there.step]))[0]))
+    update = there.step + there.course.shift + 1
+    return Place(state[name].astype(np.float64), slots, rate, update, dtype, there.engine)
+
+
+def _ledger(origin: Trainer, parts: Parts, pair: Pair, rows: Array) -> Ledger:
+    here = ... if pair.index is None else pair.index
+    before, after = pair.before[here], pair.after[here]
+    ulp = np.spacing(np.maximum(np.abs(before), np.abs(after))).astype(np.float64)
+    train = origin.data.train
+    rate = float(origin.rates(np.array([pair.step]))[0])
+    return Ledger(
+        pair.name, pair.index, pair.step, pair.replica, rate, np.asarray(before, np.float64), np.asarray(after, np.float64),
+        rows, Examples(train.x[rows], train.y[rows]), parts.shares, parts.others, parts.denominator, ulp,
+        origin.task.data.classes,
+    )  # fmt: skip

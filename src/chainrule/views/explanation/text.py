@@ -1,0 +1,238 @@
+"""Explanations as plain text: what is given, forward, backward, checks; long lines are wrapped by whoever shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainrule import display
+from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Push, Quantity, RuleCheck, Trace
+from chainrule.views.plain import bar, counted, printable
+
+RIGHT, KINK, WRONG = "✓", "~", "✗"
+"""The verdicts' marks: agrees; at a kink, where there is no slope; differs."""
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SECOND = "     "
+"""What continuing lines begin with."""
+
+
+def signed(value: float, digits: int = 4) -> str:
+    """A number with some digits that count, and a minus as wide as a plus.
+
+    >>> signed(-0.0123456), signed(1.0)
+    ('−0.01235', '1')
+    """
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def verdict(check: RuleCheck | EntryCheck) -> str:
+    """A check in a word or two: its mark, and how far off the finite difference is."""
+    if check.state == "agrees":
+        return f"{RIGHT} finite difference agrees to {_error(check.error)}"
+    if check.state == "kink":
+        return f"{KINK} at a kink: no finite difference there, the rule is a convention"
+    return f"{WRONG} finite difference gives {signed(check.difference)}: off by {_error(check.error)}"
+
+
+def _error(error: float) -> str:
+    if error < 1e-15:
+        return "the last digit"
+    mantissa, _, exponent = f"{error:.0e}".partition("e")
+    power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return power if mantissa == "1" else f"{mantissa}·{power}"
+
+
+@display.text.register
+def explanation_text(explanation: Explanation) -> str:
+    """The whole explanation."""
+    return "\n".join(
+        [*_facts(explanation), "", forward_text(explanation), "", backward_text(explanation), "", checks_text(explanation)]
+    )
+
+
+def _facts(explanation: Explanation) -> Iterator[str]:
+    yield from (f"{word}: {printable(text)}" for word, text in explanation.facts.items())
+    trace = explanation.trace
+    given = ", ".join(f"{explanation.wording.symbol(q)} {_shape(q)}" for q in trace.quantities if q.is_leaf)
+    yield f"given: {given}"
+
+
+def _shape(quantity: Quantity) -> str:
+    return f"({', '.join(map(str, quantity.node.shape))})" if quantity.node.shape else "one number"
+
+
+# ---- forward
+
+
+def forward_text(explanation: Explanation) -> str:
+    """The forward pass: every quantity in topological order, at the explanation's level."""
+    trace = explanation.trace
+    lines = [f"FORWARD: {counted(len(explanation.forward), 'step')}, each after what it is computed from"]
+    for step in explanation.forward:
+        lines += _forward_lines(explanation, step)
+    if explanation.level == "mathematics":
+        total = sum(item.bytes for item in trace.stored)
+        names = ", ".join(f"{item.name} ({item.bytes})" for item in trace.stored)
+        lines.append(f"stored for the backward pass: {counted(total, 'byte')}: {names}")
+    return "\n".join(lines)
+
+
+def _forward_lines(explanation: Explanation, step: ForwardStep) -> Iterator[str]:
+    number = f"{step.quantity.number:>3}  "
+    if explanation.level == "mathematics":
+        yield f"{number}{step.symbol} = {step.formula}   {_shape(step.quantity)}"
+        yield f"{SECOND}{step.entry} = {step.numbers} = {signed(step.value)}"
+        return
+    yield f"{number}{step.entry} = {signed(step.value)}{_range(explanation.trace, step.quantity)}"
+    yield f"{SECOND}{_pushed(explanation, step)}"
+
+
+def _range(trace: Trace, quantity: Quantity) -> str:
+    value = trace.value_of(quantity)
+    return f"   (its {value.size} entries: {signed(value.min())} … {signed(value.max())})" if value.size > 1 else ""
+
+
+def _pushed(explanation: Explanation, step: ForwardStep) -> str:
+    """Who pushes an entry up and who down; for the level of numbers by which product."""
+    if len(step.quantity.inputs) == 1 and step.quantity.inputs[0].node.shape == step.quantity.node.shape:
+        return f"follows {explanation.wording.symbol(step.quantity.inputs[0], index=step.index)}"
+    pushes = explanation.trace.pushes(step.quantity.name, step.index, most=40)
+    up = [_push(explanation, push) for push in pushes if push.size > 0][:3]
+    down = [_push(explanation, push) for push in pushes if push.size < 0][:3]
+    parts = [f"pushed up most by {', '.join(up)}"] if up else []
+    parts += [f"{'held down' if up else 'pushed down'} most by {', '.join(down)}"] if down else []
+    return "; ".join(parts) or "nothing pushes it: its inputs are 0"
+
+
+def _push(explanation: Explanation, push: Push) -> str:
+    symbol = explanation.wording.symbol(push.source, index=push.index)
+    if explanation.level == "picture":
+        return f"{symbol} ({signed(push.size, 2)})"
+    return f"{symbol} ({signed(push.value, 3)}, times slope {signed(push.slope, 3)} = {signed(push.size, 3)})"
+
+
+# ---- backward
+
+
+def backward_text(explanation: Explanation) -> str:
+    """The backward pass: in reverse topological order, what each quantity passes back to what it was computed from."""
+    cost = explanation.wording.symbol(explanation.trace.quantity(explanation.trace.cost_name))
+    lines = [f"BACKWARD: {counted(len(explanation.backward), 'step')} from {cost} back; each rule beside a finite difference"]
+    for step in explanation.backward:
+        lines += _backward_lines(explanation, step)
+    if explanation.level == "numbers":
+        lines += [line for check in explanation.main_entries for line in factor_lines(explanation, check)]
+    for quantity, terms in explanation.shared():
+        index = explanation.focus(quantity)
+        symbol = explanation.wording.derivative(quantity, index=index)
+        parts = " + ".join(f"{signed(float(term.value[index]))} by {explanation.wording.symbol(term.user)}" for term in terms)
+        derivative = explanation.trace.arriving(quantity)
+        total = float(derivative[index]) if derivative is not None else 0.0
+        lines.append(f"{SECOND}{symbol} is a sum over its {len(terms)} uses: {parts} = {signed(total)}")
+    return "\n".join(lines)
+
+
+def _backward_lines(explanation: Explanation, step: BackwardStep) -> Iterator[str]:
+    number = f"{step.quantity.number:>3}  "
+    wording, path = explanation.wording, step.path
+    if explanation.level == "picture":
+        yield f"{number}{_wish(explanation, step)}"
+        return
+    derivative = wording.derivative(step.input)
+    if explanation.level == "mathematics":
+        yield f"{number}{derivative} = {step.rule}" + (f"   with slope {step.local}" if step.local else "")
+    else:
+        yield f"{number}{derivative}"
+    incoming = wording.derivative(path.user, index=path.index)
+    local = wording.local_symbol(path.user, step.input, at=(path.index, step.index))
+    numbers = f"{signed(path.local)} · {signed(path.arriving)} = {signed(path.product)}"
+    more = f"; the largest of {step.paths} paths, their sum is {signed(step.total)}" if step.paths > 1 else ""
+    yield f"{SECOND}{step.symbol}: local {local} · incoming {incoming} = {numbers}{more}"
+    yield f"{SECOND}{verdict(step.check)}"
+
+
+def _wish(explanation: Explanation, step: BackwardStep) -> str:
+    symbol = explanation.wording.symbol(step.input, index=step.index)
+    if step.total == 0:
+        return f"{symbol}: moving it a little changes nothing"
+    way = "fall ↓" if step.total > 0 else "rise ↑"
+    through = explanation.wording.symbol(step.path.user, index=step.path.index)
+    mark = {"agrees": RIGHT, "kink": KINK, "differs": WRONG}[step.check.state]
+    others = f" and {counted(step.paths - 1, 'other')}" if step.paths > 1 else ""
+    return f"{symbol} should {way} (strength {signed(abs(step.total), 3)}), for it pushes {through}{others}  {mark}"
+
+
+def factor_lines(explanation: Explanation, check: EntryCheck) -> Iterator[str]:
+    """An entry's derivative as its factors, each with a bar as long as its size."""
+    trace, wording = explanation.trace, explanation.wording
+    quantity = trace.quantity(check.name)
+    yield f"{SECOND}{wording.derivative(quantity, index=check.index)} = {signed(check.derivative)}   {verdict(check)}"
+    chain = trace.factors(check.name, check.index)
+    if not chain:
+        yield f"{SECOND}  a sum over {len(trace.paths(check.name, check.index))} paths"
+        return
+    symbols: list[tuple[str, float]] = []
+    before, place = quantity, check.index
+    for path in chain:
+        symbols.append((wording.local_symbol(path.user, before, at=(path.index, place)), path.local))
+        before, place = path.user, path.index
+    if before.node is not trace.cost:
+        symbols.append((wording.derivative(before, index=place), chain[-1].arriving))
+    width = max(len(symbol) for symbol, _ in symbols)
+    largest = max(abs(value) for _, value in symbols) or 1.0
+    for symbol, value in symbols:
+        yield f"{SECOND}  {symbol:<{width}}  {signed(value):>10}  {bar(abs(value) / largest)}"
+
+
+# ---- one node
+
+
+def node_text(explanation: Explanation, name: str) -> str:
+    """One quantity: how it was computed, and the chain rule for its largest derivative, one line to a path.
+
+    Raises: GraphError for a name that the graph does not have.
+    """
+    trace, wording = explanation.trace, explanation.wording
+    quantity = trace.quantity(name)
+    index = explanation.focus(quantity)
+    value = trace.value_of(quantity)
+    lines = [f"NODE {quantity.number}: {wording.symbol(quantity)} {_shape(quantity)}"]
+    lines += [line for step in explanation.forward if step.quantity is quantity for line in _forward_lines(explanation, step)]
+    if quantity.is_leaf:
+        lines.append(f"{SECOND}given; {wording.symbol(quantity, index=index)} = {signed(float(value[index]))}")
+    derivative = trace.arriving(quantity)
+    if derivative is None:
+        return "\n".join([*lines, f"{SECOND}C does not depend on it"])
+    symbol = wording.derivative(quantity, index=index)
+    paths = trace.paths(quantity.name, index)
+    lines.append(f"{SECOND}{symbol} = {signed(float(derivative[index]), 6)}, the sum over {counted(len(paths), 'path')}:")
+    for path in paths:
+        local = wording.local_symbol(path.user, quantity, at=(path.index, index))
+        incoming = wording.derivative(path.user, index=path.index)
+        numbers = f"{signed(path.local)} · {signed(path.arriving)} = {signed(path.product)}"
+        lines.append(f"{SECOND}  {local} · {incoming} = {numbers}")
+    checks = [check for check in explanation.rules if check.quantity is quantity]
+    lines += [f"{SECOND}its rule for {wording.symbol(check.input)}: {verdict(check)}" for check in checks]
+    return "\n".join(lines)
+
+
+# ---- checks
+
+
+def checks_text(explanation: Explanation) -> str:
+    """What the checks found: how many entries agree, and each that does not."""
+    lines = ["CHECKS: the whole cost computed again with one entry moved"]
+    for check in explanation.entries if explanation.wanted is not None else explanation.main_entries:
+        symbol = explanation.wording.derivative(explanation.trace.quantity(check.name), index=check.index)
+        lines.append(f"{SECOND}{symbol} = {signed(check.derivative, 6)}   {verdict(check)}")
+    counts = {state: sum(check.state == state for check in explanation.entries) for state in ("agrees", "kink", "differs")}
+    worst = max((check.error for check in explanation.entries if check.state == "agrees"), default=0.0)
+    summary = f"{SECOND}{counts['agrees']} of {len(explanation.entries)} entries agree, the worst to {_error(worst)}"
+    summary += f"; {counts['kink']} at a kink" if counts["kink"] else ""
+    lines.append(summary + (f"; {counts['differs']} differ" if counts["differs"] else ""))
+    wrong = [check for check in explanation.rules if check.state == "differs"]
+    lines += [
+        f"{SECOND}{WRONG} the rule of {explanation.wording.symbol(check.quantity)} for {explanation.wording.symbol(check.input)} is wrong: "
+        "what lies behind it in the backward pass is wrong because of it"
+        for check in wrong
+    ]
+    return "\n".join(lines)

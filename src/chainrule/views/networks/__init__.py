@@ -1,0 +1,7 @@
+"""Drawings of networks: circles and lines, a card to a layer, and the diagram that grows from the input to the performance."""
+
+from chainrule.views.networks.card import LayerCard, layer_card
+from chainrule.views.networks.drawing import NetworkDrawing, draw_network
+from chainrule.views.networks.growing import STAGES, GrowingPicture, growing_picture
+
+__all__ = ["STAGES", "GrowingPicture", "LayerCard", "NetworkDrawing", "draw_network", "growing_picture", "layer_card"]

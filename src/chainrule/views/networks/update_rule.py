@@ -1,0 +1,88 @@
+"""The rule by which an optimizer changes a parameter, as formulas with their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.train import (
+    LBFGS,
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    ClipNorm,
+    ClipValue,
+    Optimizer,
+    PerceptronRule,
+    RMSprop,
+    Settings,
+)
+from chainrule.views.networks.marks import precise
+
+
+def update_rule(settings: Settings, step: int, steps: int) -> tuple[str, ...]:
+    """The optimizer's formulas, and η at a step (counted from 0) of so many.
+
+    >>> update_rule(Settings(SGD(0.1, momentum=0.9)), 0, 10)
+    ('v ← μ·v − η·g, where g = ∂C/∂w', 'w ← w + v', 'μ = 0.9', 'η = 0.1')
+    """
+    lines = _formulas(settings.optimizer)
+    if isinstance(settings.optimizer, LBFGS):
+        return lines
+    place = min(step, max(steps - 1, 0))
+    rate = float(settings.schedule(np.array([float(place)]), steps)[0])
+    fixed = isinstance(settings.optimizer.learning_rate, int | float)
+    return (*lines, *_clipped(settings), f"η = {precise(rate)}" + ("" if fixed else f" at step {place}, by its schedule"))
+
+
+def _formulas(optimizer: Optimizer) -> tuple[str, ...]:
+    match optimizer:
+        case SGD(momentum=0.0):
+            return ("w ← w − η·g, where g = ∂C/∂w",)
+        case SGD(momentum=momentum, nesterov=nesterov):
+            last = "w ← w + μ·v − η·g" if nesterov else "w ← w + v"
+            return ("v ← μ·v − η·g, where g = ∂C/∂w", last, f"μ = {precise(momentum)}")
+        case AdaGrad(epsilon=epsilon):
+            return ("s ← s + g², where g = ∂C/∂w", "w ← w − η·g/(√s + ε)", f"ε = {precise(epsilon)}")
+        case RMSprop(decay=decay, epsilon=epsilon):
+            constants = f"ρ = {precise(decay)}, ε = {precise(epsilon)}"
+            return ("s ← ρ·s + (1 − ρ)·g², where g = ∂C/∂w", "w ← w − η·g/(√s + ε)", constants)
+        case Adam():
+            return (*_moments(optimizer), _adam_step(optimizer), _constants(optimizer))
+        case AdamW(decay=decay):
+            last = "w ← w − η·m̂/(√v̂ + ε) − η·λ·w"
+            return (*_moments(optimizer), last, f"{_constants(optimizer)}, λ = {precise(decay)}")
+        case PerceptronRule():
+            return ("w ← w + η·(t − a)·x, b ← b + η·(t − a), averaged over the batch",)
+        case LBFGS(memory=memory):
+            return (
+                "w ← w + α·d, the step α found by a line search on all examples",
+                f"d from the last {memory} steps' gradients",
+            )
+        case _:
+            return (repr(optimizer),)
+
+
+def _moments(optimizer: Adam | AdamW) -> tuple[str, ...]:
+    corrected = "m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), t the step counted from 1"
+    return ("m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g², where g = ∂C/∂w", corrected)
+
+
+def _adam_step(optimizer: Adam) -> str:
+    if optimizer.epsilon_hat:
+        return "w ← w − η·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε)"
+    return "w ← w − η·m̂/(√v̂ + ε)"
+
+
+def _constants(optimizer: Adam | AdamW) -> str:
+    return f"β₁ = {precise(optimizer.beta1)}, β₂ = {precise(optimizer.beta2)}, ε = {precise(optimizer.epsilon)}"
+
+
+def _clipped(settings: Settings) -> tuple[str, ...]:
+    match settings.clip:
+        case ClipNorm(norm=norm):
+            return (f"before, all g together are scaled down to the norm {precise(norm)} where theirs is larger",)
+        case ClipValue(limit=limit):
+            return (f"before, each g is kept between −{precise(limit)} and {precise(limit)}",)
+        case _:
+            return ()

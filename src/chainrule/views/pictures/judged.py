@@ -1,0 +1,111 @@
+"""What a run says about one part of its data, example by example, in float64: the numbers behind the pictures of results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.data import Examples
+from chainrule.errors import OptionError
+from chainrule.graph import Array, evaluate, input_node
+from chainrule.nn import softmax
+from chainrule.ops import sigmoid
+from chainrule.train import Model, Run, decide
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A classifier's verdict on n examples: `labels`, `predicted` (n,), `losses` (n,), and `probabilities` (n, classes) or None."""
+
+    inputs: Array
+    labels: Array
+    predicted: Array
+    losses: Array
+    probabilities: Array | None
+
+    @property
+    def right(self) -> Array:
+        """Where the prediction is the truth, (n,)."""
+        return self.predicted == self.labels
+
+    def require_probabilities(self) -> Array:
+        """The probability of each class, (n, classes).
+
+        Raises: OptionError for a network whose outputs are no probabilities.
+        """
+        if self.probabilities is None:
+            raise OptionError(
+                "probabilities of a network without them",
+                expected="softmax, sigmoid or a cross-entropy",
+                remedy="train with one of these",
+            )
+        return self.probabilities
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Numbers predicted for n examples, in the data's units: `targets` and `outputs` (n, k), `losses` (n,)."""
+
+    inputs: Array
+    targets: Array
+    outputs: Array
+    losses: Array
+
+
+def examples_of(run: Run, part: str) -> Examples:
+    """One part of the run's data.
+
+    Raises: OptionError for a part that the data do not have.
+    """
+    parts = dict(run.data.parts())
+    if part not in parts:
+        raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy="choose one of these")
+    return parts[part]
+
+
+def class_probabilities(model: Model, outputs: Array) -> Array | None:
+    """The probability of each class, (n, classes), for a classifier's outputs (n, k); None where they are no probabilities."""
+    how = model.task.probabilities
+    if model.task.data.classes is None or how == "none":
+        return None
+    if how != "as they are":
+        z = input_node("z", outputs.shape, outputs.dtype.name)
+        (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
+    return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
+
+
+def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
+    """What a classifier says about a part of its data.
+
+    Raises: OptionError for a network that predicts numbers, an unknown part or replica.
+    """
+    if run.signature.classes is None:
+        raise OptionError(
+            "classes of a network that predicts numbers",
+            expected="a classifier",
+            remedy="ask for regression_fit or largest_residuals",
+        )
+    model, examples = run.model(replica), examples_of(run, part)
+    outputs = model.quantities(examples.x)["output"]
+    predicted = decide(outputs, model.task.threshold)
+    probabilities = class_probabilities(model, outputs)
+    return Judged(examples.x, examples.y, predicted, model.costs(examples.x, examples.y), probabilities)
+
+
+def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
+    """What a network that predicts numbers says about a part of its data.
+
+    Raises: OptionError for a classifier, an unknown part or replica.
+    """
+    if run.signature.classes is not None:
+        raise OptionError(
+            "residuals of a classifier",
+            expected="a network that predicts numbers",
+            remedy="ask for confusion_picture, reliability or worst_mistakes",
+        )
+    model, examples = run.model(replica), examples_of(run, part)
+    outputs = model.quantities(examples.x)["output"]
+    scaling = run.signature.target_scaling
+    outputs = outputs if scaling is None else np.asarray(scaling.undo(outputs))
+    return Predicted(examples.x, examples.y, outputs, model.costs(examples.x, examples.y))

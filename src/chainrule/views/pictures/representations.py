@@ -1,0 +1,207 @@
+"""What each layer makes of the data: its activations as rows, and projected to a plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+from chainrule.train import Model
+from chainrule.views.colours import SEQUENTIAL
+from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.sheets import class_name, class_signs, grid_for, panels
+from chainrule.views.plain import counted, printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INPUT = "input"
+_SCALED = "input.a"
+_MOST_PANELS = 6
+_LINES, _POINTS = 13, 61
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """One layer's activations in a plane: `coordinates` (n, 2), in the layer's own units; `axes` says what the two are.
+
+    `shares` (2,) are the parts of the variance that the two axes explain, None where the layer has two neurons or one and is
+    shown as it is; `grid` (lines, points, 2) is where a net of straight lines in the plane of two inputs has gone, else None.
+    """
+
+    name: str
+    neurons: int
+    coordinates: Array
+    axes: tuple[str, str]
+    shares: Array | None
+    grid: Array | None
+
+
+@dataclass(frozen=True)
+class LayerProjections(Picture):
+    """The same n examples in each layer, projected to a plane; `targets` are labels (n,), or numbers (n, k)."""
+
+    size: ClassVar[tuple[float, float]] = (9.0, 5.6)
+    projections: tuple[Projection, ...]
+    targets: Array
+    classes: tuple[str, ...] | None
+
+    @property
+    def title(self) -> str:
+        """How many examples and layers."""
+        return f"What the layers make of {counted(len(self.targets), 'example')}"
+
+    @property
+    def reading(self) -> str:
+        """How to read the panels."""
+        bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;" * self._has_grid
+        told = (
+            "classes that a layer draws apart are easy for the next one."
+            if self.classes is not None
+            else ("light and large points have a high target, dark and small ones a low one.")
+        )
+        return (
+            "Each panel shows the same examples as a layer represents them, in its two directions of largest variance or, for one or two "
+            f"neurons, as they are;{bent} {told}"
+        )
+
+    @property
+    def _has_grid(self) -> bool:
+        return any(projection.grid is not None for projection in self.projections)
+
+    def arrays(self) -> dict[str, Array]:
+        """The coordinates of each layer by its name, and the targets."""
+        return {**{item.name: item.coordinates for item in self.projections}, "targets": self.targets}
+
+    def draw(self, ax: Axes) -> None:
+        """A panel to each layer."""
+        rows, columns = grid_for(len(self.projections), 3)
+        top = 0.14 if self.classes is not None and len(self.classes) <= 10 else 0.05
+        places = panels(ax, rows, columns, gap=(0.09, 0.22 if rows > 1 else 0), top=top)
+        for panel, item in zip(places, self.projections, strict=False):
+            self._draw_one(panel, item)
+        for panel in places[len(self.projections) :]:
+            panel.set_axis_off()
+        if top > 0.1:
+            handles, labels = places[0].get_legend_handles_labels()
+            ax.legend(handles, labels, loc="upper left", ncols=10, fontsize=7.5, handletextpad=0.1, columnspacing=0.8)
+
+    def _draw_one(self, panel: Axes, item: Projection) -> None:
+        panel.set_title(f"{printable(item.name, most=24)}, {counted(item.neurons, 'number')}", fontsize=8.5)
+        panel.set_xlabel(item.axes[0], fontsize=7.5)
+        panel.set_ylabel(item.axes[1], fontsize=7.5)
+        panel.tick_params(labelsize=7)
+        for line in item.grid if item.grid is not None else ():
+            panel.plot(line[:, 0], line[:, 1], color="#bbbbbb", linewidth=0.6, zorder=0)
+        across, up = item.coordinates.T
+        if self.classes is None:
+            values = self.targets[:, 0]
+            spread = float(np.ptp(values)) or 1.0
+            # Size says the same as colour, for prints in grey.
+            panel.scatter(across, up, c=values, cmap=SEQUENTIAL, s=2 + 12 * (values - values.min()) / spread)
+            return
+        for label in np.unique(self.targets).tolist():
+            own = self.targets == label
+            look = class_signs(label)
+            panel.scatter(across[own], up[own], s=7, linewidths=0.3, alpha=0.7, label=class_name(self.classes, label), **look)
+
+
+def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> LayerProjections:
+    """The first `most` of the examples x (n, ...) with targets y as each layer represents them, in a plane.
+
+    Layers of two numbers are shown as they are; larger ones by their two principal components (K. Pearson, Phil. Mag. 2, 559
+    (1901)), computed by a singular-value decomposition of the centred activations; the sign of a component is chosen so that its
+    entry of largest size is positive. More than six layers are thinned out evenly, first and last kept. For inputs of two
+    numbers, a net of straight lines is sent through the layers too.
+    """
+    x, y = x[:most], y[:most]
+    if len(x) < 2:
+        raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
+    names = _thinned((INPUT, *layer_names(model)))
+    rows = layer_rows(model, x, names)
+    net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
+    nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
+    beside = y[:, 0] if model.task.data.classes is None else None
+    found = [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
+    return LayerProjections(tuple(found), y, model.task.data.classes)
+
+
+def layer_names(model: Model) -> tuple[str, ...]:
+    """The last quantity of each layer, in order: dense1.a, dense2.a, and dense3.z where the last layer is linear."""
+    last: dict[str, str] = {}
+    for name in model.quantity_names:
+        if name == _SCALED:
+            continue
+        layer = name.rpartition(".")[0]
+        # A layer that is met again moves to its last place, as its quantity does.
+        last.pop(layer, None)
+        last[layer] = name
+    return tuple(last.values())
+
+
+def layer_rows(model: Model, x: Array, names: tuple[str, ...]) -> dict[str, Array]:
+    """Each of these layers' activations as rows (n, neurons), float64; "input" is x as the network sees it, scaled."""
+    quantities = model.quantities(x)
+    quantities[INPUT] = np.asarray(model.task.data.scaling.apply(x), dtype=np.float64)
+    return {name: quantities[name].reshape(len(x), -1) for name in names}
+
+
+def _thinned(names: tuple[str, ...]) -> tuple[str, ...]:
+    kept = np.unique(np.round(np.linspace(0, len(names) - 1, min(len(names), _MOST_PANELS))).astype(int))
+    places: list[int] = kept.tolist()
+    return tuple(names[place] for place in places)
+
+
+def _projection(name: str, rows: Array, net: Array | None, names: tuple[str, str], beside: Array | None) -> Projection:
+    neurons = int(rows.shape[1])
+    if neurons == 1:
+        # A sequence that fills the interval evenly, whatever the number of points: multiples of the golden ratio, modulo 1.
+        spread = (np.arange(len(rows)) * 0.6180339887498949) % 1.0
+        up, label = (spread, "(spread for the eye)") if beside is None else (beside, "target")
+        return Projection(name, 1, np.column_stack([rows[:, 0], up]), (names[0], label), None, None)
+    if neurons == 2:
+        return Projection(name, 2, rows, names, None, _as_lines(net))
+    centre = rows.mean(axis=0)
+    axes, shares = principal_axes(rows - centre)
+    labels = f"component 1 ({shares[0]:.0%} of variance)", f"component 2 ({shares[1]:.0%})"
+    net = None if net is None else (net - centre) @ axes
+    return Projection(name, neurons, (rows - centre) @ axes, labels, shares, _as_lines(net))
+
+
+def _axis_names(model: Model, layer: str) -> tuple[str, str]:
+    features = model.task.data.features
+    if layer != INPUT:
+        return "neuron 0", "neuron 1"
+    names = features if features is not None else ("first input", "second input")
+    return f"{class_name(names, 0)} (scaled)", f"{class_name(names, min(1, len(names) - 1))} (scaled)"
+
+
+def principal_axes(centred: Array) -> tuple[Array, Array]:
+    """The two directions of largest variance of centred rows (n, d), as columns (d, 2), and the shares of variance (2,).
+
+    >>> axes, shares = principal_axes(np.array([[3.0, 0.0, 0.0], [-3.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]))
+    >>> axes.T.tolist(), shares.tolist()
+    ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.9, 0.1])
+    """
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    directions = directions * np.where(largest < 0, -1.0, 1.0)
+    total = float(np.sum(sizes**2))
+    shares = sizes**2 / total if total > 0 else np.zeros_like(sizes)
+    return directions[:2].T, shares[:2]
+
+
+def _net(x: Array) -> Array:
+    """Straight lines over the data's rectangle, (2 · lines, points, 2): first along the first input, then along the second."""
+    low, high = x.min(axis=0), x.max(axis=0)
+    along, across = np.linspace(0, 1, _POINTS), np.linspace(0, 1, _LINES)
+    level, running = np.meshgrid(across, along, indexing="ij")
+    lines = np.concatenate([np.stack([running, level], axis=2), np.stack([level, running], axis=2)])
+    return low + (high - low) * lines
+
+
+def _as_lines(points: Array | None) -> Array | None:
+    return None if points is None else points.reshape(2 * _LINES, _POINTS, 2)

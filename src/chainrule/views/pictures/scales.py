@@ -1,0 +1,48 @@
+"""Logarithmic axes with plain labels: matplotlib's own are formulas, which our figures do not read, so that names stay names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+FEW_DECADES = 1.7
+"""On an axis shorter than this the numbers between the powers of ten are labelled too."""
+
+
+def logarithmic(ax: Axes, which: Iterable[str] = ("y",)) -> None:
+    """Makes the axes "x", "y" logarithmic; to be called when their limits are set."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for name in which:
+        axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
+        ax.set(**{f"{name}scale": "log"})
+        low, high = sorted({"x": ax.get_xlim, "y": ax.get_ylim}[name]())
+        few = np.log10(high / low) < FEW_DECADES
+        axis.set_major_locator(LogLocator(10.0, numticks=8))
+        axis.set_major_formatter(FuncFormatter(_label))
+        axis.set_minor_locator(LogLocator(10.0, subs=(2.0, 5.0) if few else "auto", numticks=8))
+        axis.set_minor_formatter(FuncFormatter(_label) if few else NullFormatter())
+
+
+def _label(value: float, _position: int | None = None) -> str:
+    return decimal(value)
+
+
+def decimal(value: float) -> str:
+    """A tick's number: plain from a hundredth to ten thousand, else with its power of ten in small raised figures.
+
+    >>> decimal(0.05), decimal(10000.0), decimal(1e-7), decimal(2e5)
+    ('0.05', '10000', '10⁻⁷', '2·10⁵')
+    """
+    if value == 0 or 0.00999 < abs(value) < 10001:
+        return f"{value:.6g}"
+    power = int(np.floor(np.log10(abs(value)) + 1e-9))
+    front = f"{value / 10.0**power:.3g}"
+    raised = f"10{str(power).translate(SUPERSCRIPTS)}"
+    return raised if front == "1" else f"{front}·{raised}"

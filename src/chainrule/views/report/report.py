@@ -1,0 +1,35 @@
+"""The report as a whole: every section that suits the run, on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chainrule.errors import OptionError
+from chainrule.train import Run
+from chainrule.train.folder import write_durably
+from chainrule.views.pictures.picture import require_matplotlib
+from chainrule.views.report.layout import page
+from chainrule.views.report.sections import SECTIONS, Subject
+
+
+def report_page(run: Run, *, replica: int = 0) -> str:
+    """The report of a run as one HTML page, which needs no network and holds no script.
+
+    Raises: MissingPackageError without matplotlib; OptionError for a replica that the run does not have.
+    """
+    require_matplotlib()
+    run.parameters(replica)  # says at once if there is no such replica
+    subject = Subject(run, replica)
+    sections = [section for make in SECTIONS if (section := make(subject)) is not None]
+    verdict = str(run.evaluate(subject.part))
+    title = f"{run.folder.name if run.folder else run.signature.name}"
+    return page(title, verdict, sections)
+
+
+def write_report(run: Run, path: str | Path, *, replica: int = 0) -> Path:
+    """Writes the report to a file that ends with .html; gives its path."""
+    path = Path(path)
+    if path.suffix != ".html":
+        raise OptionError(f"a report as {path.name!r}", expected="a name that ends with .html", remedy="write report.html")
+    write_durably(path, report_page(run, replica=replica).encode())
+    return path

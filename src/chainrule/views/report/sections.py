@@ -1,0 +1,234 @@
+"""The sections of a report, each a function from a run to what it shows; what does not suit the data is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from chainrule.data import Examples
+from chainrule.graph import PARAMETER, Graph
+from chainrule.nn import table
+from chainrule.train import LBFGS, Model, Run
+from chainrule.views import pictures
+from chainrule.views.drawing import draw_passes
+from chainrule.views.explanation import explanation_body
+from chainrule.views.networks import draw_network
+from chainrule.views.page import isolated
+from chainrule.views.pictures.sheets import image_shape
+from chainrule.views.plain import counted, printable, spaced
+from chainrule.views.report.layout import Section, facts_table, figures
+from chainrule.views.svg import clean
+
+MOST_ROWS = 1000
+"""Examples that pictures of all data look at: enough to see, few enough to draw."""
+MOST_LAYERS = 8
+"""Deeper networks are not drawn neuron by neuron."""
+
+
+class Subject:
+    """A run and what several sections need of it, computed once."""
+
+    def __init__(self, run: Run, replica: int) -> None:
+        self.run, self.replica = run, replica
+
+    @property
+    def part(self) -> str:
+        """The part of the data that the network is judged on."""
+        parts = list(self.run.signature.parts)
+        return "test" if "test" in parts else parts[-1]
+
+    @cached_property
+    def examples(self) -> Examples:
+        """All examples of that part."""
+        return dict(self.run.data.parts())[self.part]
+
+    @cached_property
+    def some(self) -> Examples:
+        """Evenly spaced ones of them."""
+        count = len(self.examples)
+        return self.examples[np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))]
+
+    @cached_property
+    def model(self) -> Model:
+        """The network to look into."""
+        return self.run.model(self.replica)
+
+    @cached_property
+    def start(self) -> Model | None:
+        """The network before its first step, where that can be computed again."""
+        replayable = not isinstance(self.run.settings.optimizer, LBFGS)
+        return self.run.models([0], self.replica)[0][1] if replayable else None
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether classes are predicted."""
+        return self.run.signature.classes is not None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the inputs are images."""
+        return image_shape(self.run.signature.input_shape, self.run.signature.input_dtype) is not None
+
+
+Maker: TypeAlias = Callable[[Subject], "Section | None"]
+
+
+def configuration(subject: Subject) -> Section:
+    """What was trained, on what, and how."""
+    run, settings = subject.run, subject.run.settings
+    signature = run.signature
+    layers = table(run.task.network, signature.input_shape)
+    rows = "".join(
+        f'<tr><td>{isolated(row.name)}</td><td>{isolated(printable(row.description))}</td><td class="number">{row.input}</td>'
+        f'<td class="number">{row.output}</td><td class="number">{spaced(row.parameters)}</td><td>{clean(row.range)}</td></tr>'
+        for row in layers.rows
+    )
+    head = "<tr><th>layer</th><th>what it does</th><th>input</th><th>output</th><th>parameters</th><th>range</th></tr>"
+    facts = {
+        "data": f"{signature.name}: {', '.join(f'{spaced(count)} {part}' for part, count in signature.parts.items())} examples",
+        "input": f"shape {signature.input_shape}, {signature.input_dtype}",
+        "output": f"{len(signature.classes)} classes"
+        if signature.classes is not None
+        else counted(signature.target_size, "number"),
+        "cost": run.task.formula,
+        "optimizer": repr(settings.optimizer),
+        "training": f"{counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, {counted(run.trainer.step, 'step')}",
+        "seed": f"{settings.seed}, {counted(settings.replicas, 'replica')}",
+        "hash of parameters": run.hash[:16],
+        "hash of data": signature.hash[:16],
+    }
+    total = f"{spaced(layers.total)} parameters: {spaced(layers.weights)} weights and {spaced(layers.biases)} biases."
+    parts = [f'<div class="scroll"><table>{head}{rows}</table></div>', facts_table(facts)]
+    return Section("configuration", "Configuration", f"The network has {total}", parts)
+
+
+def curves(subject: Subject) -> Section | None:
+    """How it learned."""
+    run = subject.run
+    if not run.history.epochs:
+        return None
+    drawn = [pictures.learning_curves(run)]
+    if subject.is_classifier:
+        drawn += [pictures.learning_curves(run, "accuracy")]
+        drawn += [pictures.loss_against_metric(run)] if len(run.history.epochs) > 2 else []
+    words = "Loss and accuracy of all parts of the data are taken at the same weights, at the end of an epoch."
+    return Section("learning", "Learning curves", words, [figures(drawn)])
+
+
+def network(subject: Subject) -> Section | None:
+    """The network with one example in it."""
+    layers = [name for name in subject.model.quantity_names if name.endswith(".z")]
+    if not 0 < len(layers) <= MOST_LAYERS:
+        return None
+    drawn = [draw_network(subject.model, subject.examples[0])]
+    words = f"Example 0 of the {subject.part} part goes through the network: each circle is a neuron, each line a weight."
+    return Section("network", "The network", words, [figures(drawn)])
+
+
+def results(subject: Subject) -> Section:
+    """What it can do, and where it is wrong."""
+    run, part, replica = subject.run, subject.part, subject.replica
+    if not subject.is_classifier:
+        drawn = [pictures.regression_fit(run, part, replica=replica), pictures.largest_residuals(run, part, replica=replica)]
+        return Section("results", "Results", "Predictions beside the truth, and the largest residuals.", [figures(drawn)])
+    drawn = [pictures.confusion_picture(run, part, replica)]
+    drawn += [pictures.reliability(run, part, replica=replica)] if run.task.probabilities != "none" else []
+    wrong = run.evaluate(part).predicted[replica] != subject.examples.y
+    drawn += [pictures.worst_mistakes(run, part, replica=replica)] if wrong.any() else []
+    words = "The confusion matrix counts who was taken for whom; the worst mistakes are those with the largest loss."
+    return Section("results", "Results", words, [figures(drawn)])
+
+
+def functions(subject: Subject) -> Section | None:
+    """The learned function itself, where it has one or two inputs."""
+    shape, model = subject.run.signature.input_shape, subject.model
+    if shape == (1,) and not subject.is_classifier:
+        drawn = [pictures.fit_1d(subject.run)]
+        has_hidden = sum(name.endswith(".z") for name in model.quantity_names) == 2
+        drawn += [pictures.hidden_contributions(model)] if has_hidden else []
+        return Section("function", "The learned function", "The fit, and what each neuron adds to it.", [figures(drawn)])
+    if shape == (2,):
+        outputs = model.quantity_names[-1]
+        drawn = [pictures.neuron_surface(model, outputs, 0)]
+        first = next((name for name in model.quantity_names if name.endswith(".a")), None)
+        drawn += [pictures.neuron_surface(model, first, 0)] if first and first != outputs else []
+        return Section("function", "The learned function", "Neurons over the plane of the two inputs.", [figures(drawn)])
+    return None
+
+
+def representation(subject: Subject) -> Section | None:
+    """What the layers do to the data."""
+    some, model = subject.some, subject.model
+    if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names):
+        return None
+    training = dict(subject.run.data.parts())["training"]
+    seen = training[np.unique(np.linspace(0, len(training) - 1, min(len(training), 5 * MOST_ROWS)).astype(int))]
+    drawn = [
+        pictures.layer_projections(model, some.x, some.y, most=400),
+        pictures.linear_probes(model, seen.x, seen.y, some.x, some.y),
+    ]
+    drawn += [pictures.neuron_images(model)] if subject.has_images else []
+    words = (
+        "Each layer turns the data into other numbers, in which the classes should lie further apart. A linear probe measures how "
+        "far they are: the better a straight cut tells them apart, the more useful the representation."
+    )
+    return Section("representation", "What the layers make of the data", words, [figures(drawn)])
+
+
+def learning(subject: Subject) -> Section:
+    """Gradients, dead neurons, weights against their start."""
+    model, some = subject.model, subject.some
+    drawn: list[pictures.Picture] = [
+        pictures.gradient_entries(model, some.x, some.y),
+        pictures.dead_and_saturated(model, some.x),
+    ]
+    if subject.start is not None and subject.run.trainer.step:
+        drawn.append(pictures.weight_histograms(subject.start, model))
+        steps = np.unique(np.linspace(0, subject.run.trainer.step, 9).astype(int)).tolist()
+        states = subject.run.models(steps, subject.replica)
+        drawn.append(pictures.gradient_sizes([state for _, state in states], some.x, some.y, [step for step, _ in states]))
+    words = (
+        f"The gradient of the cost on {counted(len(some), 'example')} of the {subject.part} part: its size says which parameters matter, "
+        "its sign which way. Sizes by layer are divided by the root of the number of entries, so that layers can be compared."
+    )
+    return Section("gradient", "Gradient and weights", words, [figures(drawn)])
+
+
+def graph(subject: Subject) -> Section | None:
+    """The graph that runs, forward and backward."""
+    cost = subject.model.task.cost(1)
+    if len(cost.built.parameters) > 2 * MOST_LAYERS:
+        return None
+    wrt = [node.name for node in Graph({"C": cost.total}).nodes if node.op is PARAMETER]
+    drawing = draw_passes(Graph({"C": cost.total}), "C", wrt)
+    words = "The graph that is computed, and its gradient, which is graph as well: every node is numbered in the order of computation."
+    return Section("graph", "The computation graph", words, [f'<div class="scroll">{figures([drawing])}</div>'])
+
+
+def explanations(subject: Subject) -> Section:
+    """A few examples forward and backward: the first, and where there is one, the worst mistake."""
+    chosen = [0]
+    if subject.is_classifier:
+        wrong = subject.run.evaluate(subject.part).predicted[subject.replica] != subject.examples.y
+        costs = np.where(wrong, subject.model.costs(subject.examples.x, subject.examples.y), -np.inf)
+        chosen += [int(np.argmax(costs))] if wrong.any() and wrong[1:].any() else []
+    parts: list[str] = []
+    for place, number in enumerate(dict.fromkeys(chosen)):
+        found = subject.run.explain(number, subject.part, subject.replica, notation="layers")
+        label = f"Example {number} of the {subject.part} part" + (", the worst mistake" if place else "")
+        state = " open" if place == 0 else ""
+        parts.append(f"<details{state}><summary>{clean(label)}</summary>{explanation_body(found)}</details>")
+    words = (
+        "Every quantity with its formula and its numbers, then every derivative: what arrives, the local derivative, their product, and "
+        "beside each a finite difference."
+    )
+    return Section("explanations", "Number by number", words, parts)
+
+
+SECTIONS: tuple[Maker, ...] = (
+    configuration, curves, network, results, functions, representation, learning, graph, explanations,
+)  # fmt: skip
+"""The sections in their order."""

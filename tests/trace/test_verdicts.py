@@ -1,0 +1,124 @@
+"""Verdicts: on every op's rule, on planted mistakes, at kinks, on parameters' entries."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import ops
+from chainrule.graph import Graph, Node, constant, parameter
+from chainrule.trace import Trace, check_entries, check_rules, entries_of, explain_graph
+from chainrule.trace.differences import relative, slope
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
+from op_cases import CASES, Case
+
+SMOOTH = [case for case in CASES if case.smooth and case.floats]
+
+
+def weighed(out: Node) -> Node:
+    """A scalar in which every entry counts differently."""
+    return ops.sum(out * constant(np.random.default_rng(5).normal(size=out.shape)))
+
+
+def trace_of(case: Case) -> Trace:
+    nodes = case.nodes()
+    graph = Graph({"C": weighed(case.build(*nodes).named("out"))})
+    values = {node.name: value for node, value in zip(nodes, case.arrays(), strict=True) if node.name in graph.leaves}
+    return Trace(graph, values, every=True)
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.id)
+def test_every_rule_agrees_with_finite_differences(case: Case) -> None:
+    trace = trace_of(case)
+    checks = check_rules(trace)
+    assert checks
+    assert max(check.error for check in checks) <= 1e-6
+    assert {check.state for check in checks} == {"agrees"}
+    for i in case.floats:
+        entries = [(f"x{i}", index) for index in np.ndindex(case.inputs[i].shape)]
+        assert {check.state for check in check_entries(trace, entries)} <= {"agrees"}
+
+
+def test_a_wrong_rule_is_red_at_its_node_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops.tanh, "vjp_rule", lambda g, out, x: (g * (1.0 - out),))
+    run = cr.fit("2-3-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10, initial=None)
+    explanation = run.explain(0, every=True)
+    wrong = {check.quantity.name for check in explanation.rules if check.state == "differs"}
+    assert wrong == {"dense1.a", "dense2.a"}
+    assert not explanation.agrees
+    assert {check.name for check in explanation.entries if check.state == "differs"} <= {
+        "dense1.W", "dense1.b", "dense2.W", "dense2.b",
+    }  # fmt: skip
+    assert "the rule of dense2.a for dense2.z is wrong" in str(explanation)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in SMOOTH if case.op in {"sin", "matmul", "divide", "gather"}], ids=lambda c: c.id
+)
+def test_a_factor_in_a_rule_is_seen_at_its_op(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    op = cr.graph.REGISTRY[case.op]
+    rule = op.vjp_rule
+    assert rule is not None
+    monkeypatch.setattr(op, "vjp_rule", lambda *a, **k: tuple(None if g is None else g * 1.001 for g in rule(*a, **k)))
+    checks = check_rules(trace_of(case))
+    assert {check.quantity.node.op.name for check in checks if check.state == "differs"} == {case.op}
+
+
+def test_at_a_kink_there_is_no_verdict_but_a_name() -> None:
+    x = parameter("x", (4,))
+    graph = Graph({"C": weighed(ops.relu(x))})
+    explanation = explain_graph(graph, {"x": np.array([0.0, -1.0, 2.0, 0.0])})
+    assert [check.state for check in explanation.rules] == ["kink"]
+    assert [check.state for check in explanation.entries] == ["kink", "agrees", "agrees", "kink"]
+    assert explanation.agrees
+    assert "at a kink" in str(explanation)
+
+
+def test_small_networks_are_checked_whole_and_large_ones_by_the_largest_and_a_sample() -> None:
+    small = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).explain(0)
+    assert len(small.entries) == 2 * 3 + 3 + 3 * 2 + 2
+    large = cr.fit("2-40-30-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).explain(0).trace
+    entries = entries_of(large)
+    assert entries == entries_of(large)
+    assert entries != entries_of(large, seed=1)
+    derivative = large.derivative("dense2.W")
+    assert derivative is not None
+    largest = np.unravel_index(np.argmax(np.abs(derivative)), derivative.shape)
+    assert ("dense2.W", tuple(map(int, largest))) in entries
+    assert {check.state for check in check_entries(large, entries)} == {"agrees"}
+
+
+def test_a_wrong_entry_is_seen_from_end_to_end() -> None:
+    w = parameter("w", (3,))
+    trace = Trace(Graph({"C": ops.sum(ops.stop_gradient(ops.exp(w)) * w)}), {"w": np.array([0.1, 0.2, 0.3])})
+    assert {check.state for check in check_entries(trace, [("w", (1,))])} == {"differs"}
+
+
+@pytest.mark.parametrize(
+    ("function", "known"),
+    [
+        (lambda t: math.exp(3 * t), 3.0),
+        (lambda t: math.sin(50 * t), 50.0),
+        (lambda t: 1e8 + t, 1.0),
+        (lambda t: 1e-9 * math.tanh(t), 1e-9),
+        (lambda t: 7.0, 0.0),
+    ],
+)
+def test_slopes_and_their_own_uncertainty(function: object, known: float) -> None:
+    found = slope(function)  # type: ignore[arg-type]
+    assert abs(found.value - known) <= 10 * found.uncertainty + 1e-9 * abs(known)
+    assert not found.has_kink
+    assert found.uncertainty <= 1e-3 * abs(known) + 1e-10
+
+
+def test_a_kink_has_two_slopes() -> None:
+    found = slope(abs)
+    assert found.has_kink
+    assert (found.left, found.right) == (-1.0, 1.0)
+    assert relative(1.0, 1.0) == 0.0

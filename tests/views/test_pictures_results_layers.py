@@ -1,0 +1,326 @@
+"""Pictures of layers and neurons: projections, probes, biographies, removals, detectors, noise; numbers against other means."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+import chainrule as cr
+from chainrule.errors import OptionError
+from chainrule.views.pictures.biography import neuron_biography
+from chainrule.views.pictures.detectors import confidence_on_noise, detector_test
+from chainrule.views.pictures.probes import linear_probes
+from chainrule.views.pictures.removal import effects, layer_ablation
+from chainrule.views.pictures.representations import layer_projections
+
+
+@pytest.fixture(scope="module")
+def digits():
+    whole = cr.data.mnist()
+    part = cr.data.Examples
+    data = cr.data.Dataset(
+        "few digits",
+        part(whole.train.x[:1000], whole.train.y[:1000]),
+        test=part(whole.test.x[:300], whole.test.y[:300]),
+        scaling=whole.scaling,
+        classes=whole.classes,
+    )
+    return cr.fit("784-12-8-10", data, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return cr.fit("2-5-2-2 tanh softmax", cr.data.moons(100, noise=0.3), epochs=20, batch_size=10)
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return cr.fit("1-10-1 tanh", cr.data.curve("sin3x", n=60), epochs=10, batch_size=10)
+
+
+# ---- projections
+
+
+def test_projections_are_the_principal_components(digits):
+    model, test = digits.model(), digits.data.test
+    shown = layer_projections(model, test.x, test.y)
+    assert [item.name for item in shown.projections] == ["input", "dense1.a", "dense2.a", "dense3.z"]
+    rows = model.quantities(test.x)["dense1.a"]
+    variances, directions = np.linalg.eigh(np.cov(rows.T))
+    found = shown.projections[1]
+    assert np.allclose(found.shares, variances[::-1][:2] / variances.sum())
+    by_hand = (rows - rows.mean(axis=0)) @ directions[:, ::-1][:, :2]
+    assert np.allclose(np.abs(found.coordinates), np.abs(by_hand))
+    assert "of variance" in found.axes[0]
+    assert found.grid is None
+
+
+def test_layers_of_two_neurons_are_shown_as_they_are_and_the_plane_is_bent(moons):
+    model, test = moons.model(), moons.data.test
+    first, second, third, last = layer_projections(model, test.x, test.y).projections
+    assert np.allclose(first.coordinates, moons.data.scaling.apply(test.x))
+    assert np.array_equal(third.coordinates, model.quantities(test.x)["dense2.a"])
+    assert third.shares is None
+    assert last.name == "dense3.a"
+    # A line of the net is straight in the input, and is where the network sends its points.
+    scaled = first.grid[4]
+    assert np.ptp(scaled[:, 1]) == 0
+    points = moons.data.scaling.undo(scaled)
+    assert np.allclose(model.quantities(points)["dense2.a"], third.grid[4])
+    rows, sent = (model.quantities(x)["dense1.a"] for x in (test.x, points))
+    axes, *_ = np.linalg.lstsq(rows - rows.mean(axis=0), second.coordinates, rcond=None)
+    assert np.allclose(second.grid[4], (sent - rows.mean(axis=0)) @ axes)
+
+
+def test_projections_of_numbers_to_fit_and_of_dead_layers(curve, moons):
+    shown = layer_projections(curve.model(), curve.data.test.x, curve.data.test.y, most=50)
+    assert np.array_equal(shown.projections[0].coordinates[:, 1], curve.data.test.y[:50, 0])
+    assert shown.arrays()["targets"].shape == (50, 1)
+    assert "<svg" in shown.svg()
+    dead = moons.model().with_parameters({name: np.zeros_like(w) for name, w in moons.model().parameters.items()})
+    shown = layer_projections(dead, moons.data.test.x, moons.data.test.y)
+    assert shown.projections[1].shares.tolist() == [0.0, 0.0]
+    assert "<svg" in shown.svg()
+
+
+def test_many_layers_are_thinned_out():
+    run = cr.fit("2-3-3-3-3-3-3-3-2 tanh", cr.data.moons(40), epochs=1, batch_size=10)
+    names = [item.name for item in layer_projections(run.model(), run.data.test.x, run.data.test.y).projections]
+    assert len(names) == 6
+    assert names[0] == "input"
+    assert names[-1] == "dense8.z"
+
+
+# ---- probes
+
+
+def test_linear_probes_are_ridge_regressions(digits):
+    model, train, test = digits.model(), digits.data.train, digits.data.test
+    shown = linear_probes(model, train.x, train.y, test.x, test.y, penalty=0.01)
+    assert shown.names == ("input", "dense1.a", "dense2.a", "dense3.z")
+    inside = model.quantities(train.x), model.quantities(test.x)
+    for place, name in ((1, "dense1.a"), (3, "dense3.z")):
+        scaler = StandardScaler().fit(inside[0][name])
+        judge = Ridge(alpha=0.01 * len(train)).fit(scaler.transform(inside[0][name]), np.eye(10)[train.y])
+        labels = judge.predict(scaler.transform(inside[1][name])).argmax(axis=1)
+        assert shown.correct[place] == np.sum(labels == test.y)
+    assert shown.network == digits.evaluate("test").accuracy().correct
+    assert shown.accuracies[1].error == pytest.approx(np.sqrt(0.25 - (shown.correct[1] / 300 - 0.5) ** 2) / np.sqrt(300))
+    assert "<svg" in shown.svg()
+
+
+def test_a_hidden_layer_makes_rings_readable():
+    run = cr.fit("2-16-2 tanh softmax", cr.data.circles(200), epochs=60, batch_size=10)
+    train, test = run.data.train, run.data.test
+    shown = linear_probes(run.model(), train.x, train.y, test.x, test.y)
+    before, after = shown.accuracies[0].value, shown.accuracies[1].value
+    assert before < 0.7
+    assert after > 0.9
+
+
+# ---- removal
+
+
+@pytest.mark.parametrize("name", ["digits", "moons", "curve"])
+def test_effects_are_those_of_the_ablated_model(name, request):
+    run = request.getfixturevalue(name)
+    model, test = run.model(), run.data.test
+    before, losses = model.quantities(test.x)["output"], model.costs(test.x, test.y)
+    for effect in effects(model, test.x, test.y, "dense1.a", [(0, 0.0), (4, 0.7)]):
+        ablated = model.ablated("dense1.a", effect.neuron, effect.value)
+        rises = ablated.costs(test.x, test.y) - losses
+        assert effect.cost_rise == pytest.approx(rises.mean(), rel=1e-9, abs=1e-12)
+        assert effect.cost_error == pytest.approx(rises.std(ddof=1) / np.sqrt(len(test)))
+        assert not np.allclose(ablated.quantities(test.x)["output"], before)
+        if test.labelled:
+            right, now = model.decide(test.x) == test.y, ablated.decide(test.x) == test.y
+            assert (effect.lost, effect.gained) == (np.sum(right & ~now), np.sum(~right & now))
+            assert effect.drop == pytest.approx(right.mean() - now.mean())
+            difference = right.astype(float) - now
+            assert effect.error == pytest.approx(difference.std() / np.sqrt(len(test)))
+
+
+def test_layer_ablation_goes_through_all_neurons(digits):
+    model, test = digits.model(), digits.data.test
+    shown = layer_ablation(model, test.x, test.y, "dense2.a")
+    accuracy = np.mean(model.decide(test.x) == test.y)
+    without = [np.mean(model.ablated("dense2.a", neuron).decide(test.x) == test.y) for neuron in range(8)]
+    assert np.allclose(shown.drops, accuracy - np.array(without))
+    assert shown.errors.shape == (8,)
+    assert np.all((shown.errors > 0) == (shown.lost + shown.gained > 0))
+    mean = layer_ablation(model, test.x, test.y, "dense2.a", mean=True)
+    assert np.allclose(mean.values, model.quantities(test.x)["dense2.a"].mean(axis=0))
+    assert np.abs(mean.drops).sum() < np.abs(shown.drops).sum()
+    assert "<svg" in shown.svg()
+
+
+def test_pieces_change_nothing(digits, monkeypatch):
+    model, test = digits.model(), digits.data.test
+    whole = layer_ablation(model, test.x, test.y, "dense1.a")
+    monkeypatch.setattr("chainrule.views.pictures.removal._PIECE", 77)
+    pieces = layer_ablation(model, test.x, test.y, "dense1.a")
+    assert np.array_equal(whole.lost, pieces.lost)
+    assert np.allclose(whole.cost_rises, pieces.cost_rises, rtol=1e-9)
+
+
+def test_layer_ablation_of_a_fit_shows_the_cost(curve):
+    shown = layer_ablation(curve.model(), curve.data.test.x, curve.data.test.y, "dense1.a")
+    assert not shown.classifier
+    ax = shown.plot()
+    assert "loss" in ax.get_ylabel()
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx(shown.cost_rises.tolist())
+
+
+# ---- biography
+
+
+def test_the_biography_of_a_first_neuron(digits):
+    model, test = digits.model(), digits.data.test
+    shown = neuron_biography(model, test, "dense1.a", 3, most=5)
+    activations = np.maximum(test.x / 255 @ model.parameters["dense1.W"] + model.parameters["dense1.b"], 0)[:, 3]
+    assert np.allclose(shown.activations, activations)
+    assert np.array_equal(shown.incoming.values, model.parameters["dense1.W"][:, 3])
+    assert shown.image == (28, 28)
+    assert shown.bias == model.parameters["dense1.b"][3]
+    assert shown.outgoing.parameter == "dense2.W"
+    assert np.array_equal(shown.outgoing.values, model.parameters["dense2.W"][3])
+    assert shown.outgoing.names == tuple(map(str, range(8)))
+    assert np.array_equal(shown.best, np.argsort(-activations, kind="stable")[:5])
+    assert np.array_equal(shown.best_inputs, test.x[shown.best])
+    assert shown.quantiles[7, 2] == pytest.approx(np.median(activations[test.y == 7]))
+    zero, mean = shown.removal
+    assert zero == effects(model, test.x, test.y, "dense1.a", [(3, 0.0)])[0]
+    assert mean.value == pytest.approx(activations.mean())
+    assert np.array_equal(shown.arrays()["outgoing"], model.parameters["dense2.W"][3])
+    assert "<svg" in shown.svg()
+
+
+def test_the_biography_of_a_later_neuron_and_of_an_output(digits):
+    model, test = digits.model(), digits.data.test
+    later = neuron_biography(model, test, "dense2.z", 1)
+    assert later.image is None
+    assert later.incoming.parameter == "dense2.W"
+    assert later.outgoing.names == tuple("0123456789")
+    for quantity in ("dense3.z", "output"):
+        last = neuron_biography(model, test, quantity, 9)
+        assert np.array_equal(last.incoming.values, model.parameters["dense3.W"][:, 9])
+        assert last.outgoing is None
+        assert last.removal == ()
+        assert "cannot be removed" in last.reading
+        assert "<svg" in last.svg()
+
+
+def test_the_biography_through_an_activation_of_its_own(curve):
+    net = cr.Sequential(cr.Dense(4), cr.Activation("tanh"), cr.Dense(1))
+    run = cr.fit(net, cr.data.curve("sin3x", n=40), epochs=1, batch_size=10)
+    shown = neuron_biography(run.model(), run.data.test, "activation1.a", 2)
+    assert shown.incoming.parameter == "dense1.W"
+    assert shown.incoming.names == ("x",)
+    assert shown.outgoing.parameter == "dense2.W"
+    assert shown.quantiles.shape == (1, 5)
+    assert "<svg" in shown.svg()
+
+
+# ---- detectors and noise
+
+
+def test_separations_are_areas_under_the_curve(digits):
+    model, test = digits.model(), digits.data.test
+    shown = detector_test(model, test.x, test.y, ["0", "6", "8", "9"])
+    loop = np.isin(test.y, [0, 6, 8, 9])
+    values = model.quantities(test.x)["dense1.a"]
+    assert np.allclose(shown.separations, [roc_auc_score(loop, column) for column in values.T])
+    assert (shown.having, shown.lacking) == (loop.sum(), (~loop).sum())
+    assert np.allclose(detector_test(model, test.x, test.y, loop).separations, shown.separations)
+    place = shown.best
+    sign = 1 if shown.separations[place] >= 0.5 else -1
+    pairs = [
+        roc_auc_score(test.y[pair] == a, sign * values[pair, place])
+        for a in (0, 6, 8, 9)
+        for b in (1, 2, 3, 4, 5, 7)
+        for pair in [(test.y == a) | (test.y == b)]
+    ]
+    assert shown.weakest[place] == pytest.approx(min(pairs))
+    assert "no neuron is a detector of a loop" in shown.reading
+    assert "<svg" in shown.svg()
+
+
+def test_a_detector_that_is_put_in_is_found(moons):
+    model, test = moons.model(), moons.data.test
+    far = test.x[:, 0] > np.median(test.x[:, 0])
+    weights = model.parameters["dense1.W"].copy()
+    weights[:, 2] = [-1e-3, 0.0]
+    shown = detector_test(model.with_parameters({"dense1.W": weights}), test.x, test.y, far, what="a large x")
+    assert shown.best == 2
+    assert shown.separations[2] == 0.0
+    assert np.isnan(shown.weakest).all()
+    assert "neuron 2 is a detector of a large x" in shown.verdict
+
+
+def test_confidence_on_noise(digits, moons):
+    model, x = digits.model(), digits.data.test.x
+    shown = confidence_on_noise(model, x, seed=3)
+    assert list(shown.highest) == ["data", "noise", "shuffled data"]
+    z = model.quantities(x)["output"]
+    assert np.allclose(shown.highest["data"], (np.exp(z).max(axis=1) / np.exp(z).sum(axis=1)))
+    again, other = confidence_on_noise(model, x, seed=3), confidence_on_noise(model, x, seed=4)
+    assert np.array_equal(shown.highest["noise"], again.highest["noise"])
+    assert not np.array_equal(shown.highest["noise"], other.highest["noise"])
+    assert np.array_equal(shown.highest["data"], other.highest["data"])
+    assert "<svg" in shown.svg()
+    assert list(confidence_on_noise(moons.model(), moons.data.test.x).highest) == ["data", "noise"]
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda d, c: layer_projections(d, c.x[:1], c.y[:1]), "two or more"),
+        (lambda d, c: linear_probes(d, c.x, c.y, c.x, c.y, penalty=0.0), "penalty above 0"),
+        (lambda d, c: layer_ablation(d, c.x, c.y, "dense9.a"), "dense1.a"),
+        (lambda d, c: layer_ablation(d, c.x, c.y, "dense3.z"), "the network's output"),
+        (lambda d, c: effects(d, c.x, c.y, "dense1.a", [(12, 0.0)]), "0 ... 11"),
+        (lambda d, c: neuron_biography(d, c, "dense1.a", 12), "0 ... 11"),
+        (lambda d, c: neuron_biography(d, c, "dense9.a", 0), "dense1.a"),
+        (lambda d, c: detector_test(d, c.x, c.y, ["0", "seven"]), "classes"),
+        (lambda d, c: detector_test(d, c.x, c.y, []), "nothing"),
+        (lambda d, c: detector_test(d, c.x, c.y, np.ones(3, bool)), "mask of 300"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(ask, words, digits):
+    with pytest.raises(OptionError, match=words):
+        ask(digits.model(), digits.data.test)
+
+
+def test_numbers_to_fit_have_no_probes_and_no_confidence(curve):
+    test = curve.data.test
+    with pytest.raises(OptionError, match="predicts numbers"):
+        linear_probes(curve.model(), test.x, test.y, test.x, test.y)
+    with pytest.raises(OptionError, match="probabilities"):
+        confidence_on_noise(curve.model(), test.x)
+
+
+def test_a_layer_used_twice_is_left_to_the_model():
+    shared = cr.Dense(2, "tanh", name="twice")
+    run = cr.fit(cr.Sequential(shared, shared, cr.Dense(2, "softmax")), cr.data.moons(40), epochs=1, batch_size=10)
+    with pytest.raises(OptionError, match=r"Model\.ablated"):
+        layer_ablation(run.model(), run.data.test.x, run.data.test.y, "twice.a")
+
+
+def test_every_axis_is_labelled(digits, moons):
+    model, test = digits.model(), digits.data.test
+    pictures = (
+        layer_projections(moons.model(), moons.data.test.x, moons.data.test.y),
+        linear_probes(model, test.x, test.y, test.x, test.y),
+        layer_ablation(model, test.x, test.y, "dense1.a"),
+        detector_test(model, test.x, test.y, ["1"], what="a line"),
+        confidence_on_noise(model, test.x),
+        neuron_biography(model, test, "dense2.a", 0),
+    )
+    for picture in pictures:
+        axes = picture.plot()
+        for ax in axes.child_axes or [axes]:
+            assert not ax.axison or (ax.get_xlabel() and ax.get_ylabel()), picture.title
