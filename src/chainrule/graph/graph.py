@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import cast
@@ -16,8 +16,10 @@ from chainrule.graph.text import format_graph
 from chainrule.graph.types import Array, Type
 
 
-def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
+def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tuple[Node, ...]:
     """Every node that the roots are computed from, each after its inputs; iterative, so depth is no limit.
+
+    What lies behind `known` nodes is left out, they themselves are not.
 
     The sort is what makes reverse mode right when a value is used twice (b = a + a, c = b + b): b's derivative must be
     complete before it is passed on to a. Visiting each edge by recursion, without the order, passes parts on twice.
@@ -33,7 +35,8 @@ def topological_order(roots: Iterable[Node]) -> tuple[Node, ...]:
             elif node not in done:
                 done.add(node)
                 stack.append((node, True))
-                stack.extend((source, False) for source in reversed(node.inputs) if source not in done)
+                if node not in known:
+                    stack.extend((source, False) for source in reversed(node.inputs) if source not in done)
     return tuple(order)
 
 

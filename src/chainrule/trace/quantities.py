@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chainrule.grad import jvp, vjp
-from chainrule.graph import CONSTANT, Graph, Node, input_node, run_passes, scope_root
+from chainrule.graph import CONSTANT, Graph, Node, input_node, run_passes, scope_root, topological_order
 from chainrule.graph.text import labels
 from chainrule.ops import simplify_algebra
 
@@ -100,7 +100,7 @@ def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) ->
         return Quantity(node, name, number, (), node, ())
     stand_ins: dict[Node, Node] = {}
     rebuilt: dict[Node, Node] = {}
-    for part in _between(node, found):
+    for part in topological_order([node], found):
         if part in found:
             stand_ins[part] = rebuilt[part] = input_node(f"input{len(stand_ins)}", part.shape, part.dtype)
         else:
@@ -111,19 +111,3 @@ def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) ->
     opened = simplified(Node(last.op, last.inputs, last.attributes, scope=last.scope))
     return Quantity(node, name, number, inputs, opened, tuple(stand_ins.values()))
 
-
-def _between(node: Node, found: dict[Node, Quantity]) -> list[Node]:
-    """The quantities that a node is computed from, and all unnamed nodes on the way, in topological order."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack = [(node, False)]
-    while stack:
-        current, is_ready = stack.pop()
-        if is_ready:
-            order.append(current)
-        elif current not in seen:
-            seen.add(current)
-            stack.append((current, True))
-            if current not in found:
-                stack.extend((source, False) for source in reversed(current.inputs))
-    return order

@@ -121,8 +121,7 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> DeadA
     A saturated neuron's mean |f′| over the examples is below `threshold`; f′ is at most 1/4 for sigmoid, 1 for tanh. A quantity with
     several axes counts each number as a neuron. Raises: OptionError for a network without such functions, or without examples.
     """
-    output = model.task.cost(1).built.output
-    kinds = {node.name: KINDS[node.op] for node in topological_order([output]) if node.name and node.op in KINDS}
+    kinds = layers_with_health(model)
     if not kinds or not len(x):
         raise OptionError(
             f"{len(x)} examples for a network with {len(kinds)} layers of relu, sigmoid or tanh",
@@ -132,6 +131,12 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> DeadA
     values = model.quantities(x)
     layers = tuple(_health(name, kind, values[name], threshold) for name, kind in kinds.items())
     return DeadAndSaturated(layers, len(x), threshold)
+
+
+def layers_with_health(model: Model) -> dict[str, str]:
+    """The named ReLU, sigmoid and tanh quantities of a network, each with its function."""
+    output = model.task.cost(1).built.output
+    return {node.name: KINDS[node.op] for node in topological_order([output]) if node.name and node.op in KINDS}
 
 
 def _health(name: str, kind: str, a: Array, threshold: float) -> LayerHealth:

@@ -113,7 +113,7 @@ class Picture(ABC):
 
 def _for_pages(text: str) -> str:
     """Only the drawing, with names that nobody refers to left out (a page may hold many), and ink that follows the page's colours."""
-    drawing = text[text.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', drawing))
     drawing = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", drawing)
     return drawing.replace(INK, f"var(--ink,{CSS_VARIABLES['ink'][0]})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -141,13 +142,13 @@ class Surface(NeuronValues):
         """The side in degrees from which the surface, on average over it a plane, is not seen edge-on."""
         rise = float(np.ptp(self.values)) or 1.0
         # Slopes in a box of sides 1, as it is drawn; the plane's normal is (−∂z/∂x, −∂z/∂y, 1).
-        across = float(np.mean(self.values[:, -1] - self.values[:, 0])) / rise
-        up = float(np.mean(self.values[-1] - self.values[0])) / rise
-        height = np.deg2rad(_ELEVATION)
+        across = float(self.values[:, -1].mean() - self.values[:, 0].mean()) / rise
+        up = float(self.values[-1].mean() - self.values[0].mean()) / rise
+        height = math.radians(_ELEVATION)
 
         def facing(side: float) -> float:
-            towards = np.cos(height) * np.array([np.cos(np.deg2rad(side)), np.sin(np.deg2rad(side))])
-            return abs(float(np.sin(height) - towards @ np.array([across, up])))
+            turned = math.cos(math.radians(side)) * across + math.sin(math.radians(side)) * up
+            return abs(math.sin(height) - math.cos(height) * turned)
 
         usual = facing(_SIDES[0])
         return _SIDES[0] if usual > 0.35 else max(_SIDES, key=facing)

@@ -17,6 +17,7 @@ from chainrule.views.drawing import draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network
 from chainrule.views.page import isolated
+from chainrule.views.pictures.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.report.layout import Section, facts_table, figures
@@ -181,10 +182,8 @@ def representation(subject: Subject) -> Section | None:
 def learning(subject: Subject) -> Section:
     """Gradients, dead neurons, weights against their start."""
     model, some = subject.model, subject.some
-    drawn: list[pictures.Picture] = [
-        pictures.gradient_entries(model, some.x, some.y),
-        pictures.dead_and_saturated(model, some.x),
-    ]
+    drawn: list[pictures.Picture] = [pictures.gradient_entries(model, some.x, some.y)]
+    drawn += [pictures.dead_and_saturated(model, some.x)] if layers_with_health(model) else []
     if subject.start is not None and subject.run.trainer.step:
         drawn.append(pictures.weight_histograms(subject.start, model))
         steps = np.unique(np.linspace(0, subject.run.trainer.step, 9).astype(int)).tolist()

@@ -1,0 +1,147 @@
+"""The report of a run: one page that needs nothing else, with what suits the data, its words explained, its texts as texts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import chainrule as cr
+from chainrule.cli import application
+from chainrule.errors import MissingPackageError, OptionError
+from chainrule.train import Run
+from chainrule.views.report import report_page, write_report
+from chainrule.views.report.words import WORDS, explained
+
+HOSTILE = ('<script>alert("1")</script>', "$x_1^2$ \\frac", "\u202eright to left " + "long " * 60)
+VOID = {"meta", "br", "img", "link", "path", "rect", "line", "circle", "use", "hr", "input", "col"}
+
+
+class Reader(HTMLParser):
+    """Reads a page and notes its elements, its links, and whether they close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.names: list[str] = []
+        self.open: list[str] = []
+        self.events: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self._look(attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._look(attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def _look(self, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"href", "src", "xlink:href"}:
+                self.links.append(value or "")
+            if name == "id":
+                self.names.append(value or "")
+            if name.startswith("on"):
+                self.events.append(name)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    assert not reader.open
+    return reader
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Run:
+    moons = cr.data.moons(90)
+    labels = np.arange(60) % 3
+    train = cr.data.Examples(moons.train.x[:60], labels)
+    data = cr.data.Dataset(HOSTILE[0], train, test=train, classes=HOSTILE, features=(HOSTILE[0], HOSTILE[2]))
+    return cr.fit("2-5-3 relu softmax", data, epochs=4, batch_size=10, replicas=2)
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_names_come_out_as_text_and_nothing_is_loaded_or_run(hostile: Run) -> None:
+    page = report_page(hostile, replica=1)
+    reader = read(page)
+    assert "script" not in reader.tags
+    assert not reader.events
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in reader.links)
+    addresses = set(re.findall(r"https?://[^\s\"'<>)]+", page))
+    assert all(address.startswith("http://www.w3.org/") for address in addresses), "names of XML's languages only"
+    assert "&lt;script&gt;" in page
+    assert "\u202e" not in page
+    assert {"#" + name for name in reader.names} >= {link for link in reader.links if link.startswith("#")}
+
+
+def test_a_classifier_of_two_inputs(hostile: Run) -> None:
+    found = headings(report_page(hostile))
+    assert found == [
+        "Configuration", "Learning curves", "The network", "Results", "The learned function", "What the layers make of the data",
+        "Gradient and weights", "The computation graph", "Number by number", "Words",
+    ]  # fmt: skip
+
+
+def test_a_fit_of_one_variable(tmp_path: Path) -> None:
+    run = cr.fit("1-4-1 tanh", cr.data.curve("sin3x"), optimizer=cr.LBFGS(iterations=20))
+    path = write_report(run, tmp_path / "fit.html")
+    page = path.read_text(encoding="utf-8")
+    read(page)
+    assert "The learned function" in headings(page)
+    assert "What the layers make of the data" not in headings(page)
+    assert "residual" in page
+
+
+def test_a_network_without_hidden_layers_and_one_of_a_formula() -> None:
+    linear = cr.fit("2-2 softmax softmax", cr.data.moons(60), epochs=1, batch_size=10)
+    own = cr.fit(
+        cr.Sequential(cr.Dense(3), cr.Formula("z * sigmoid(z)"), cr.Dense(2)), cr.data.moons(60), epochs=1, batch_size=10
+    )
+    for run in (linear, own):
+        read(report_page(run))
+
+
+def test_the_digits_with_pictures_of_images(tmp_path: Path) -> None:
+    folder = cr.fit("784-16-16-10 relu softmax", "mnist", epochs=1, folder=tmp_path).folder
+    result = CliRunner().invoke(application, ["report", str(folder)])
+    assert result.exit_code == 0, result.output
+    path = Path(str(folder)) / "report.html"
+    assert path.stat().st_size < 5_000_000
+    page = path.read_text(encoding="utf-8")
+    assert "The network has 13 002" in page
+    assert "Weights of each neuron of dense1 as a picture" in page
+    assert "worst mistake" in page
+    assert "prefers-color-scheme:dark" in page
+    elsewhere = CliRunner().invoke(application, ["report", str(folder), "--output", str(tmp_path / "here.htm")])
+    assert elsewhere.exit_code == 2
+    assert ".html" in elsewhere.output
+
+
+def test_words_are_explained_where_they_stand_once() -> None:
+    text = explained("Each epoch, and the next epoch, lowers the loss.")
+    assert text.count("<abbr") == 2
+    assert WORDS["loss"] in text
+    assert all(sentence.endswith(".") for sentence in WORDS.values())
+
+
+def test_what_cannot_be_reported_is_said(hostile: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="replica 7"):
+        report_page(hostile, replica=7)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match="matplotlib"):
+        report_page(hostile)
