@@ -21,8 +21,8 @@ FLOORS = {
 }  # fmt: skip
 LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "latex2mathml"}
 """Packages that may be imported inside a function, so that who does not need them does not load them."""
-LATE_ENGINES = {("engines.choice", ".engines.native.engine")}
-"""Engines that are loaded when they are first asked for."""
+LATE_ENGINES = {("engines.choice", ".engines.native.engine"), ("__init__", ".views"), ("__init__", ".views.pictures")}
+"""What is loaded when it is first asked for: engines, and above all floors the views."""
 NEVER_LOADED = {
     "llvmlite",
     "rich",

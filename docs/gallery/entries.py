@@ -311,7 +311,7 @@ along = run.models(range(0, run.trainer.step + 1, run.trainer.step // 8))
                 'pictures.detector_test(model, some.x, some.y, ("0", "6", "8", "9"), what="a loop")',
             ),
             Entry("126, 128", "The biography of a neuron", 'pictures.neuron_biography(model, some, "dense2.a", 3)'),
-            Entry("129", "What removing a neuron does", 'pictures.layer_ablation(model, some.x, some.y, "dense2.a")'),
+            Entry("128", "What removing a neuron does", 'pictures.layer_ablation(model, some.x, some.y, "dense2.a")'),
             Entry("63, 130", "The data", "pictures.data_examples(digits)"),
         ),
     ),

@@ -3,7 +3,13 @@
 It trains networks, and every number in them, forward and backward, can be looked at, explained and checked.
 """
 
-from chainrule import data, engines, errors, graph, nn, ops, trace, train, views
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from chainrule import data, display, engines, errors, graph, nn, ops, trace, train
 from chainrule.grad import grad, hvp, jvp, vjp
 from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from chainrule.nn import (
@@ -50,7 +56,10 @@ from chainrule.train import (
     open_run,
     resume,
 )
-from chainrule.views import pictures
+
+if TYPE_CHECKING:
+    from chainrule import views
+    from chainrule.views import pictures
 
 __version__ = "0.1.0"
 
@@ -70,3 +79,19 @@ __all__ = [
     # the rooms
     "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
 ]  # fmt: skip
+
+
+def _load_views() -> ModuleType:
+    return import_module("chainrule.views")
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Views are loaded when they are first named, or when an object is first asked to show itself: training does not wait for them.
+    if name == "views":
+        return _load_views()
+    if name == "pictures":
+        return _load_views().pictures
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+display.when_first_asked(_load_views)

@@ -1,10 +1,28 @@
-"""What the objects of every floor can be asked to show; the views, further up, register how, so that nothing below imports them."""
+"""What the objects of every floor can be asked to show; the views, further up, register how, so that nothing below imports them.
+
+The views are loaded when something is first asked for: who only trains does not wait for them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from html import escape
 from typing import Any
+
+_loaders: list[Callable[[], object]] = []
+
+
+def when_first_asked(load: Callable[[], object]) -> None:
+    """Has `load` called, once, before the first question is answered: it imports what registers answers."""
+    _loaders.append(load)
+
+
+def ask(question: Callable[..., Any], thing: object, *details: Any) -> Any:
+    """The answer to one of the questions below."""
+    while _loaders:
+        _loaders.pop()()
+    return question(thing, *details)
 
 
 @singledispatch
@@ -43,7 +61,7 @@ class Shown:
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return html(self)
+        return ask(html, self)
 
 
 class Drawn:
@@ -52,7 +70,7 @@ class Drawn:
     __slots__ = ()
 
     def _repr_svg_(self) -> str:
-        return svg(self)
+        return ask(svg, self)
 
 
 class Explained:
@@ -66,4 +84,4 @@ class Explained:
         The weights are those that `seed` (0) starts with, or `parameters` by name; `loss` as in `fit`. For a trained network ask
         its run: `run.explain(7)`. The other options are those of `Run.explain`.
         """
-        return explain(self, example, options)
+        return ask(explain, self, example, options)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from chainrule.display import Shown, text
+from chainrule.display import Shown, ask, text
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph
 from chainrule.trace.quantities import Quantity
@@ -175,7 +175,7 @@ class Explanation(Shown):
                 yield quantity, terms
 
     def __str__(self) -> str:
-        return text(self)
+        return ask(text, self)
 
 
 def explain_graph(graph: Graph, values: Mapping[str, Array], cost: str = "C", *, every: bool = False) -> Explanation:

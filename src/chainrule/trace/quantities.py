@@ -110,4 +110,3 @@ def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) ->
     last = rebuilt[node]
     opened = simplified(Node(last.op, last.inputs, last.attributes, scope=last.scope))
     return Quantity(node, name, number, inputs, opened, tuple(stand_ins.values()))
-

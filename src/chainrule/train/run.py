@@ -185,7 +185,7 @@ class Run:
 
     def plot(self, ax: Any = None) -> Any:
         """The run's learning curves, drawn into matplotlib's Axes: those given, or those of a new figure. Gives the Axes."""
-        return display.plot(self, ax)
+        return display.ask(display.plot, self, ax)
 
     @property
     def hash(self) -> str:
