@@ -122,3 +122,19 @@ def test_a_kink_has_two_slopes() -> None:
     assert found.has_kink
     assert (found.left, found.right) == (-1.0, 1.0)
     assert relative(1.0, 1.0) == 0.0
+
+
+def test_slopes_that_are_nearly_lost_are_still_told() -> None:
+    # Twelve sigmoid layers: ∂C/∂W of the first is some 10⁻⁹, its biases some 10⁻⁵, C about 0.7.
+    net = "2-" + "-".join(["4"] * 12) + "-2 sigmoid softmax"
+    explanation = cr.fit(net, cr.data.moons(90), epochs=1).explain(0)
+    derivative = explanation.trace.derivative("dense1.W")
+    assert derivative is not None
+    assert np.max(np.abs(derivative)) < 1e-7
+    assert {check.state for check in (*explanation.rules, *explanation.entries)} == {"agrees"}
+
+
+def test_an_argument_of_a_logarithm_is_moved_in_its_own_units() -> None:
+    w = parameter("w", (2,))
+    explanation = explain_graph(Graph({"C": ops.sum(ops.log(w))}), {"w": np.array([1e-9, 2.0])})
+    assert {check.state for check in (*explanation.rules, *explanation.entries)} == {"agrees"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STEPS = 0.02 * 0.25 ** np.arange(9)
-"""Step sizes tried, from 2·10⁻² down to 3·10⁻⁷, in units of the size of what is changed."""
+STEPS = 0.32 * 0.25 ** np.arange(11)
+"""Step sizes tried, from 0.32 down to 3·10⁻⁷: large ones for slopes that are nearly lost in rounding, small ones for sharp bends."""
 AGREEMENT = 1e-6
 """The relative difference up to which a derivative and a finite difference agree."""
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -45,13 +45,13 @@ def slope(function: Callable[[float], float]) -> Slope:
         central = (right - left) / (2 * STEPS)
         better = (16 * central[1:] - central[:-1]) / 15
         spread = np.abs(np.diff(better))
-        rounding = _ROUNDING * max(abs(middle), 1e-300) / STEPS[2:]
+        rounding = _ROUNDING * max(abs(middle), 1e-300) / STEPS[1:-1]
     spread = np.where(np.isfinite(spread), spread + rounding, np.inf)
     best = int(np.argmin(spread))
     if not np.isfinite(spread[best]):
         return Slope(float(central[-1]), float("inf"), float("nan"), float("nan"))
     # One-sided slopes at a small step, where a smooth function's differ by its curvature times the step only.
-    near = 5
+    near = 7
     sides = (middle - left[near]) / STEPS[near], (right[near] - middle) / STEPS[near]
     return Slope(float(better[best + 1]), float(spread[best]), *map(float, sides))
 

@@ -77,9 +77,6 @@ def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple
     arriving, passed = derivatives
     values = [trace.value_of(source) for source in quantity.inputs]
     here = values[place]
-    # Entries move in proportion to their size, so that a small one is not pushed over to the other side of 0; none by more than 1.
-    signs = np.random.default_rng([seed, quantity.number, place]).choice([-1.0, 1.0], here.shape)
-    direction = signs * np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
 
     def along(way: Array) -> tuple[float, Slope]:
         def move(step: float) -> float:
@@ -89,19 +86,33 @@ def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple
 
         return float(np.sum(passed * way)), slope(move)
 
-    derivative, found = along(direction)
-    # Products of random signs add up like this; it tells a sum that cancels from one that is small.
-    scale = float(np.sqrt(np.sum((passed * direction) ** 2)))
-    error = relative(derivative, found.value, scale)
-    if _agrees(derivative, found, error):
-        return RuleCheck(quantity, place, derivative, found.value, error, "agrees")
-    kinks = _kinks(direction, along)
-    if kinks.any():
-        derivative, found = along(np.where(kinks, 0.0, direction))
-        error = relative(derivative, found.value, scale)
-        if _agrees(derivative, found, error):
-            return RuleCheck(quantity, place, derivative, found.value, error, "kink")
-    return RuleCheck(quantity, place, derivative, found.value, error, "differs")
+    def verdict(way: Array, agreed: State) -> RuleCheck:
+        derivative, found = along(way)
+        # Products of random signs add up like this; it tells a sum that cancels from one that is small.
+        error = relative(derivative, found.value, float(np.sqrt(np.sum((passed * way) ** 2))))
+        state = agreed if _agrees(derivative, found, error) else "differs"
+        return RuleCheck(quantity, place, derivative, found.value, error, state)
+
+    ways = _directions(here, np.random.default_rng([seed, quantity.number, place]))
+    checks = [verdict(ways[0], "agrees")]
+    if checks[0].state == "differs":
+        checks.append(verdict(ways[1], "agrees"))
+    if checks[-1].state == "differs":
+        kinks = _kinks(ways[0], along)
+        checks += [verdict(np.where(kinks, 0.0, ways[0]), "kink")] if kinks.any() else []
+    return next((check for check in checks if check.state != "differs"), checks[0])
+
+
+def _directions(here: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Two directions of random signs along which every entry moves by 1 at most.
+
+    In the first one no entry moves by so little beside the others that its part is lost in rounding; in the second each moves in
+    proportion to its size, so that a small one is not pushed over to the other side of 0.
+    """
+    signs = generator.choice([-1.0, 1.0], here.shape)
+    usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
+    sizes = np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
+    return signs * np.maximum(sizes, 0.01 * usual), signs * sizes
 
 
 def _kinks(direction: Array, along: Callable[[Array], tuple[float, Slope]]) -> Array:
@@ -183,15 +194,22 @@ class _Mover:
     def check(self, index: Index) -> EntryCheck:
         """The verdict on one entry."""
         require_index(self.quantity, index)
-        here = self.value[index]
-        size = abs(float(here)) or float(np.sqrt(np.mean(self.value**2))) or 1.0
+        here = float(self.value[index])
 
-        def move(step: float) -> float:
-            moved = np.array(self.value)
-            moved[index] = here + step * size
-            return float(evaluate([self.cost], {**self.fixed, self.quantity.node: moved})[0])
+        def slope_in(unit: float) -> Slope:
+            def move(step: float) -> float:
+                moved = np.array(self.value)
+                moved[index] = here + step * unit
+                return float(evaluate([self.cost], {**self.fixed, self.quantity.node: moved})[0])
 
-        found = slope(move)
+            return slope(move)
+
+        # Weights are of the size 1; where that is too far (a logarithm's argument), in units of the weight itself.
+        size = max(abs(here), 1.0)
+        found = slope_in(size)
+        if not np.isfinite(found.uncertainty) and here:
+            size = abs(here)
+            found = slope_in(size)
         derivative = float(self.derivative[index])
         error = relative(derivative, found.value / size, self.scale)
         state: State = "agrees" if _agrees(derivative * size, found, error) else "differs"

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.graph import PARAMETER, Graph
+from chainrule.grad import grad
+from chainrule.graph import Graph
 from chainrule.nn import table
 from chainrule.train import LBFGS, Model, Run
 from chainrule.views import pictures
-from chainrule.views.drawing import draw_passes
+from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network
 from chainrule.views.page import isolated
@@ -201,8 +202,10 @@ def graph(subject: Subject) -> Section | None:
     cost = subject.model.task.cost(1)
     if len(cost.built.parameters) > 2 * MOST_LAYERS:
         return None
-    wrt = [node.name for node in Graph({"C": cost.total}).nodes if node.op is PARAMETER]
-    drawing = draw_passes(Graph({"C": cost.total}), "C", wrt)
+    whole = Graph({"C": cost.total})
+    # A step has no gradient: what is trained by the perceptron's rule has a forward pass only.
+    has_gradient = any(g is not None for g in grad(cost.total, [item.node for item in cost.built.parameters.values()]))
+    drawing = draw_passes(whole, "C") if has_gradient else draw_graph(whole, unfold="all")
     words = "The graph that is computed, and its gradient, which is graph as well: every node is numbered in the order of computation."
     return Section("graph", "The computation graph", words, [f'<div class="scroll">{figures([drawing])}</div>'])
 
