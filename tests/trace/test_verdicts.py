@@ -94,10 +94,18 @@ def test_small_networks_are_checked_whole_and_large_ones_by_the_largest_and_a_sa
     assert {check.state for check in check_entries(large, entries)} == {"agrees"}
 
 
-def test_a_wrong_entry_is_seen_from_end_to_end() -> None:
+def test_a_wrong_entry_is_seen_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops.exp, "vjp_rule", lambda g, out, x: (g,))
     w = parameter("w", (3,))
-    trace = Trace(Graph({"C": ops.sum(ops.stop_gradient(ops.exp(w)) * w)}), {"w": np.array([0.1, 0.2, 0.3])})
+    trace = Trace(Graph({"C": ops.sum(ops.exp(w) * w)}), {"w": np.array([0.1, 0.2, 0.3])})
     assert {check.state for check in check_entries(trace, [("w", (1,))])} == {"differs"}
+
+
+def test_what_lets_no_gradient_pass_is_held_by_the_difference_too() -> None:
+    w = parameter("w", (3,))
+    graph = Graph({"C": ops.sum(ops.stop_gradient(ops.exp(w)) * w)})
+    explanation = explain_graph(graph, {"w": np.array([0.1, 0.2, 0.3])}, every=True)
+    assert {check.state for check in (*explanation.rules, *explanation.entries)} == {"agrees"}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,12 @@ def test_slopes_and_their_own_uncertainty(function: object, known: float) -> Non
     assert abs(found.value - known) <= 10 * found.uncertainty + 1e-9 * abs(known)
     assert not found.has_kink
     assert found.uncertainty <= 1e-3 * abs(known) + 1e-10
+
+
+def test_a_jump_has_no_slope_and_its_height() -> None:
+    assert abs(slope(lambda t: 3.0 * (t > 0) + t).jump - 3.0) < 0.1
+    assert slope(lambda t: math.exp(t)).jump == 0.0
+    assert slope(lambda t: 1e-9 + 1e8 * t).jump == 0.0
 
 
 def test_a_kink_has_two_slopes() -> None:

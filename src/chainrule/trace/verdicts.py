@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
+from chainrule.ops import stop_gradient
 from chainrule.trace.differences import AGREEMENT, Slope, relative, slope
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import Index, Trace, require_index
@@ -77,11 +78,12 @@ def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple
     arriving, passed = derivatives
     values = [trace.value_of(source) for source in quantity.inputs]
     here = values[place]
+    held = _held([quantity.definition], dict(zip(quantity.stand_ins, values, strict=True)))
 
     def along(way: Array) -> tuple[float, Slope]:
         def move(step: float) -> float:
             moved = [here + step * way if i == place else value for i, value in enumerate(values)]
-            bound = dict(zip(quantity.stand_ins, moved, strict=True))
+            bound = {**dict(zip(quantity.stand_ins, moved, strict=True)), **held}
             return float(np.sum(arriving * evaluate([quantity.definition], bound)[0]))
 
         return float(np.sum(passed * way)), slope(move)
@@ -103,6 +105,12 @@ def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple
     return next((check for check in checks if check.state != "differs"), checks[0])
 
 
+def _held(roots: Sequence[Node], values: Mapping[Node, Array]) -> dict[Node, Array]:
+    """What lets no gradient pass by intention, with its value: a finite difference must hold it still as well."""
+    nodes = [node for node in topological_order(roots, values) if node.op is stop_gradient and node not in values]
+    return dict(zip(nodes, evaluate(nodes, values), strict=True))
+
+
 def _directions(here: Array, generator: np.random.Generator) -> tuple[Array, Array]:
     """Two directions of random signs along which every entry moves by 1 at most.
 
@@ -116,7 +124,7 @@ def _directions(here: Array, generator: np.random.Generator) -> tuple[Array, Arr
 
 
 def _kinks(direction: Array, along: Callable[[Array], tuple[float, Slope]]) -> Array:
-    """The entries whose slopes from the left and from the right differ and have the rule's value between them."""
+    """The entries at a jump, or whose slopes from left and right differ and have the rule's value between them."""
     kinks = np.zeros(direction.shape, dtype=bool)
     for flat in range(min(direction.size, _MOST_KINKS)):
         spot = np.unravel_index(flat, direction.shape)
@@ -128,6 +136,8 @@ def _kinks(direction: Array, along: Callable[[Array], tuple[float, Slope]]) -> A
 
 
 def _is_at_kink(derivative: float, found: Slope) -> bool:
+    if found.jump:
+        return True
     low, high = sorted((found.left, found.right))
     room = 1e-3 * max(abs(low), abs(high))
     return found.has_kink and low - room <= derivative <= high + room
@@ -135,7 +145,7 @@ def _is_at_kink(derivative: float, found: Slope) -> bool:
 
 def _agrees(derivative: float, found: Slope, error: float) -> bool:
     """Equal to AGREEMENT, or as close as the finite difference can tell."""
-    return error <= AGREEMENT or abs(derivative - found.value) <= 10 * found.uncertainty <= 1e-3 * abs(found.value) + 1e-12
+    return error <= AGREEMENT or found.tells(derivative)
 
 
 def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]]) -> tuple[EntryCheck, ...]:
@@ -187,7 +197,7 @@ class _Mover:
         order = topological_order([trace.cost])
         moved: set[Node] = {quantity.node}
         for node in order:
-            if not moved.isdisjoint(node.inputs):
+            if not moved.isdisjoint(node.inputs) and node.op is not stop_gradient:
                 moved.add(node)
         self.fixed = {node: trace.number(node) for node in order if node not in moved}
 
