@@ -58,8 +58,8 @@ from chainrule.train import (
 )
 
 if TYPE_CHECKING:
-    from chainrule import views
-    from chainrule.views import pictures
+    from chainrule import views as views
+    from chainrule.views import pictures as pictures
 
 __version__ = "0.1.0"
 
@@ -75,7 +75,7 @@ __all__ = [
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse", "evaluate", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls
-    "Explanation", "Model", "Trace", "explain_graph", "pictures",
+    "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
     "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
 ]  # fmt: skip
