@@ -13,6 +13,7 @@ from chainrule.data.examples import Example, Examples
 from chainrule.data.frame import as_table
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
+from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
 from chainrule.data.scaling import Scaling
 from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
@@ -60,4 +61,7 @@ __all__ = [
     "curve",
     "Curve",
     "CURVES",
+    "ising",
+    "ising_temperatures",
+    "CRITICAL_TEMPERATURE",
 ]

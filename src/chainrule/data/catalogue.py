@@ -12,6 +12,7 @@ from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
+from chainrule.data.ising import ising
 from chainrule.data.tables import read_csv
 from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -26,6 +27,7 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "moons": moons,
     "spirals": spirals,
     "curve": curve,
+    "ising": ising,
 }
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -43,7 +45,7 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
     Traceback (most recent call last):
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
-      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', or a .csv or .npz file
+      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)

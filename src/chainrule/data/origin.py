@@ -7,7 +7,9 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
+
+import numpy as np
 
 from chainrule.data.dataset import Dataset
 
@@ -27,8 +29,15 @@ def remembered(name: str | None = None) -> Callable[[Callable[P, Dataset]], Call
             given: dict[str, Any] = dict(inspect.signature(maker).bind(*args, **kwargs).arguments)
             given |= given.pop("options", {})
             where = name or str(Path(given.pop(next(iter(given)))).resolve())
-            return dataclasses.replace(dataset, origin={"name_or_path": where, **given})
+            return dataclasses.replace(
+                dataset, origin={"name_or_path": where, **{key: _plain(item) for key, item in given.items()}}
+            )
 
         return make
 
     return decorate
+
+
+def _plain(value: object) -> object:
+    """Arrays and NumPy's numbers as Python's own, which a run's configuration can keep."""
+    return cast("object", value.tolist()) if isinstance(value, (np.ndarray, np.generic)) else value
