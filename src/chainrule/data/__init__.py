@@ -14,10 +14,13 @@ from chainrule.data.frame import as_table
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
+from chainrule.data.language import TEXT, next_character, opinion_texts, opinions, story, text_vocabulary, told
 from chainrule.data.scaling import Scaling
+from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
 from chainrule.data.tables import from_dataframe, from_table, read_csv
+from chainrule.data.text import Vocabulary, characters, lengths, mask, words
 
 __all__ = [
     # what data are
@@ -64,4 +67,19 @@ __all__ = [
     "ising",
     "ising_temperatures",
     "CRITICAL_TEMPERATURE",
+    "recall",
+    "countdown",
+    # language
+    "characters",
+    "words",
+    "Vocabulary",
+    "mask",
+    "lengths",
+    "next_character",
+    "TEXT",
+    "story",
+    "opinions",
+    "opinion_texts",
+    "text_vocabulary",
+    "told",
 ]

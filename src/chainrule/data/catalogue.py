@@ -13,6 +13,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.ising import ising
+from chainrule.data.language import next_character, opinions, story
+from chainrule.data.sequences import countdown, recall
 from chainrule.data.tables import read_csv
 from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -28,6 +30,11 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "spirals": spirals,
     "curve": curve,
     "ising": ising,
+    "next_character": next_character,
+    "story": story,
+    "opinions": opinions,
+    "recall": recall,
+    "countdown": countdown,
 }
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -45,7 +52,8 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
     Traceback (most recent call last):
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
-      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', or a .csv or .npz file
+      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', 'next_character',
+      'story', 'opinions', 'recall', 'countdown', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)
