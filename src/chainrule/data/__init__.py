@@ -10,11 +10,16 @@ from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.examples import Example, Examples
+from chainrule.data.faces import faces
 from chainrule.data.frame import as_table
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
 from chainrule.data.language import TEXT, next_character, opinion_texts, opinions, story, text_vocabulary, told
+from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
+from chainrule.data.neighbours import NearDuplicate, near_duplicates
+from chainrule.data.oscillators import coupled_motion, oscillators
+from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wrong_labels
 from chainrule.data.scaling import Scaling
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
@@ -51,6 +56,12 @@ __all__ = [
     "GroupSplit",
     "TimeSplit",
     "duplicates",
+    "near_duplicates",
+    "NearDuplicate",
+    # labels changed on purpose
+    "with_random_labels",
+    "with_wrong_labels",
+    "WrongLabels",
     # built in
     "BUILT_IN",
     "mnist",
@@ -67,6 +78,12 @@ __all__ = [
     "ising",
     "ising_temperatures",
     "CRITICAL_TEMPERATURE",
+    "materials",
+    "materials_table",
+    "composite_bulk_modulus",
+    "oscillators",
+    "coupled_motion",
+    "faces",
     "recall",
     "countdown",
     # language

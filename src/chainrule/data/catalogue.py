@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,38 @@ from chainrule.data.archives import read_npz
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
+from chainrule.data.faces import faces
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.ising import ising
 from chainrule.data.language import next_character, opinions, story
+from chainrule.data.materials import materials
+from chainrule.data.oscillators import oscillators
+from chainrule.data.relabelled import with_random_labels, with_wrong_labels
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.tables import read_csv
 from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
 from chainrule.spelling import did_you_mean, listed
+
+Details = Sequence[tuple[str, Any]]
+
+
+def random_labels(of: str = "moons", *, share: float = 1.0, seed: int = 0, details: Details = ()) -> Dataset:
+    """`with_random_labels` on the data that `load(of, **details)` gives; `details` are pairs of an option and its value.
+
+    >>> random_labels("moons", details=[("n", 40)])
+    Dataset('moons': 40 train, 40 test; inputs (2,) float64; 2 classes)
+    """
+    return with_random_labels(load(of, **dict(details)), share, seed=seed)
+
+
+def wrong_labels(of: str = "moons", *, share: float = 0.1, seed: int = 0, details: Details = ()) -> Dataset:
+    """`with_wrong_labels` on the data that `load(of, **details)` gives, without the word which labels were changed.
+
+    >>> len(wrong_labels("moons").train)
+    200
+    """
+    return with_wrong_labels(load(of, **dict(details)), share, seed=seed).data
+
 
 BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "mnist": mnist,
@@ -35,6 +60,11 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "opinions": opinions,
     "recall": recall,
     "countdown": countdown,
+    "materials": materials,
+    "oscillators": oscillators,
+    "faces": faces,
+    "random_labels": random_labels,
+    "wrong_labels": wrong_labels,
 }
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -53,7 +83,8 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
       expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', 'next_character',
-      'story', 'opinions', 'recall', 'countdown', or a .csv or .npz file
+      'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'random_labels',
+      'wrong_labels', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)
@@ -93,7 +124,7 @@ def _no_target(path: Path) -> ColumnError:
 
 def _unknown(text: str, path: Path) -> OptionError | FileFormatError | MissingFileError:
     """The error for a word that is neither a built-in name nor a readable file."""
-    known = f"{listed(BUILT_IN, most=20)}, or a .csv or .npz file"
+    known = f"{listed(BUILT_IN, most=len(BUILT_IN))}, or a .csv or .npz file"
     if path.exists():
         return FileFormatError(
             f"{text} is neither a .csv nor an .npz file", expected=known, remedy="save the data as CSV or NPZ"

@@ -52,7 +52,7 @@ def recall(
         check_whole(name, value, least=least)
     check_whole("n", n, least=signals)
     check_amount("noise", noise)
-    _check_answer(answer)
+    check_answer(answer)
     random, time, rows = np.random.default_rng(seed), gap + 2 + wait, np.arange(n)
     labels = rows % signals
     values = np.linspace(-1, 1, signals)[labels]
@@ -89,7 +89,7 @@ def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: Answer = "
     """
     for name, value, least in (("n", n, 2), ("most", most, 1), ("wait", wait, int(answer == "last")), ("seed", seed, 0)):
         check_whole(name, value, least=least)
-    _check_answer(answer)
+    check_answer(answer)
     random, time, rows = np.random.default_rng(seed), most + 1 + wait, np.arange(n)
     over = rows % 2
 
@@ -126,7 +126,8 @@ def _sequences(name: str, train: Examples, test: Examples, classes: tuple[str, .
     )
 
 
-def _check_answer(answer: str) -> None:
+def check_answer(answer: str) -> None:
+    """OptionError unless the answer is "last" or "every"."""
     if answer not in ("last", "every"):
         raise OptionError(
             f"answer={answer!r}",

@@ -1,0 +1,95 @@
+"""Labels changed on purpose: at random, to see what a network learns by heart, or wrongly, to see whether it finds them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.checks import check_whole
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.errors import DataError, OptionError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class WrongLabels:
+    """`data` with some wrong labels in its training part: `changed`, their indices in rising order, and `truth`, what they were.
+
+    `changed` and `truth` have the same shape (m,).
+    """
+
+    data: Dataset
+    changed: Indices
+    truth: Indices
+
+
+def with_random_labels(dataset: Dataset, share: float = 1.0, *, seed: int = 0) -> Dataset:
+    """The data set with a `share` of its training labels drawn anew, each class with the same chance; the rest stays as it is.
+
+    A label drawn anew can be the right one by chance: with k classes and share=1, one in k. Validation and test part keep their true
+    labels. Raises OptionError for a share outside 0 to 1, DataError for data without classes. Source: Zhang and others,
+    arXiv:1611.03530; Arpit and others, A closer look at memorization in deep networks, arXiv:1706.05394.
+
+    >>> from chainrule.data.generators import moons
+    >>> with_random_labels(moons(8), 0.5, seed=1).train.y
+    array([1, 0, 0, 1, 0, 1, 0, 1])
+    """
+    which, random = _drawn(dataset, share, seed)
+    y = dataset.train.y.copy()
+    y[which] = random.integers(0, dataset.target_size, len(which))
+    note = f"{len(which)} of {len(y)} training labels were drawn at random (seed {seed})"
+    return _relabelled(dataset, y, note, "random_labels", share, seed)
+
+
+def with_wrong_labels(dataset: Dataset, share: float = 0.1, *, seed: int = 0) -> WrongLabels:
+    """The data set with a `share` of its training labels replaced by another class, each other class with the same chance.
+
+    The result tells which labels were changed, and what they were. Errors as for `with_random_labels`.
+
+    >>> from chainrule.data.generators import moons
+    >>> wrong = with_wrong_labels(moons(10), 0.2)
+    >>> wrong.changed, wrong.truth, wrong.data.train.y[wrong.changed]
+    (array([4, 6]), array([0, 0]), array([1, 1]))
+    """
+    which, random = _drawn(dataset, share, seed)
+    y, truth = dataset.train.y.copy(), dataset.train.y[which]
+    y[which] = (truth + random.integers(1, dataset.target_size, len(which))) % dataset.target_size
+    note = f"{len(which)} of {len(y)} training labels were made wrong (seed {seed})"
+    return WrongLabels(_relabelled(dataset, y, note, "wrong_labels", share, seed), which, truth)
+
+
+def _drawn(dataset: Dataset, share: float, seed: int) -> tuple[Indices, np.random.Generator]:
+    """Which training examples to change, in rising order, and the random generator to go on with."""
+    if not 0 <= share <= 1:
+        raise OptionError(f"share={share!r}", expected="a share from 0 to 1", remedy="write share=0.1 for one label in ten")
+    check_whole("seed", seed, least=0)
+    if dataset.classes is None:
+        raise DataError(
+            f"{dataset.name!r} has numbers to fit", expected="data with classes", remedy="choose data whose targets are labels"
+        )
+    random, count = np.random.default_rng(seed), len(dataset.train)
+    return np.sort(random.permutation(count)[: round(share * count)]), random
+
+
+def _relabelled(dataset: Dataset, y: Indices, note: str, name: str, share: float, seed: int) -> Dataset:
+    return dataclasses.replace(
+        dataset,
+        train=Examples(dataset.train.x, y),
+        notes=(*dataset.notes, note),
+        origin=_origin(dataset.origin, name, share, seed),
+    )
+
+
+def _origin(base: Mapping[str, Any] | None, name: str, share: float, seed: int) -> Mapping[str, Any] | None:
+    """What `load` takes to make the data and to change their labels again; None for arrays of the user's own."""
+    if base is None:
+        return None
+    details = tuple((key, value) for key, value in base.items() if key != "name_or_path")
+    return {"name_or_path": name, "of": base["name_or_path"], "share": share, "seed": seed, "details": details}
