@@ -1,4 +1,4 @@
-"""Ising spins on a square lattice, 64 lattices to a machine word: Metropolis sweeps and Wolff clusters for all of them at once."""
+"""Ising spins on a square lattice, 64 lattices to a machine word: Metropolis sweeps and cluster turns for all of them at once."""
 
 from __future__ import annotations
 
@@ -39,21 +39,25 @@ class SpinLattices:
         self.even, self.odd = (np.repeat(start, size * size // 2, axis=0) for _ in ("even", "odd"))
 
     def step(self) -> None:
-        """One Metropolis sweep over all sites, then one Wolff cluster in each lattice.
+        """One Metropolis sweep over all sites, then turns of clusters.
 
-        The sweep settles what is small, the cluster what is large. Sources: Metropolis and others, J. Chem. Phys. 21 (1953) 1087;
-        Wolff, Phys. Rev. Lett. 62 (1989) 361.
+        The sweep settles what is small, the clusters what is large. Sources: Metropolis and others, J. Chem. Phys. 21 (1953) 1087;
+        Swendsen and Wang, Phys. Rev. Lett. 58 (1987) 86.
         """
         self.sweep()
-        self.cluster()
+        self.turn_clusters()
 
     def sweep(self) -> None:
         """Offers a turn to every spin, first on the even sites, then on the odd; taken with chance min(1, exp(−ΔE/T))."""
         self._offer(self.even, self.odd[self._odd_beside_even])
         self._offer(self.odd, self.even[self._even_beside_odd])
 
-    def cluster(self) -> None:
-        """Grows one cluster in each lattice from a random even site, over bonds of chance 1 − exp(−2/T), and turns it over."""
+    def turn_clusters(self) -> None:
+        """Bonds between equal neighbours with chance 1 − exp(−2/T), then turns all clusters that hold one of some random sites.
+
+        With the bonds given, all ways to turn whole clusters are equally likely, so any choice that does not look at the spins keeps
+        the law. One such choice, a single site, is Wolff's, Phys. Rev. Lett. 62 (1989) 361.
+        """
         chance = self._chances(self._bond, (4, *self.even.shape))
         bonds = chance & ~(self.odd[self._odd_beside_even] ^ self.even)
         # The same bonds as the odd sites see them: the neighbour in one direction has its bond in the other.
@@ -85,17 +89,16 @@ class SpinLattices:
         spins ^= two_or_more | (once & (left | right | twice))
 
     def _seeds(self) -> Words:
-        seeds, lattice = np.zeros_like(self.even), np.arange(self.count)
-        place = self._random.integers(0, len(seeds), self.count)
-        np.bitwise_or.at(seeds, (place, lattice // 64), np.uint64(1) << (lattice % 64).astype(np.uint64))
-        return seeds
+        # A share of the sites, in each step another, so that clusters of every extent have their turn.
+        halvings = int(self._random.integers(1, len(self.even).bit_length() + 1))
+        return np.bitwise_and.reduce([self._coins(self.even.shape) for _ in range(halvings)], axis=0)
 
     def _chances(self, digits: Words, shape: tuple[int, ...]) -> Words:
         """Words whose bits are 1 with the chance of their lattice: random binary fractions below it, compared digit by digit."""
         below = np.zeros(shape, np.uint64)
         for digit in digits:
             coins = self._coins(shape)
-            # A coin of 0 under a digit of 1 is below, the other way round is not, equal ones leave it to the later digits.
+            # A coin of 1 stands for the digit 0. Against a digit of 1 it is below, 0 against 0 is above; else later digits decide.
             below = (below & coins) | ((below ^ coins) & digit)
         return below
 
@@ -125,7 +128,7 @@ def sample_spins(size: int, temperatures: Floats, steps: int, seed: int) -> NDAr
 
 def _digits(chance: Floats) -> Words:
     """The binary digits of chances, the last first, as words: shape (24, words)."""
-    whole = np.rint(chance * 2**_DIGITS).astype(np.int64)
+    whole = np.rint(chance * 2**_DIGITS).astype(np.int64).clip(0, 2**_DIGITS - 1)  # 1 has a digit too many
     digits = (whole >> np.arange(_DIGITS)[:, None]) & 1
     return np.packbits(digits.astype(np.uint8), axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
