@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import ellipk
@@ -175,6 +177,12 @@ def test_targets_and_thresholds_share_the_spins():
     assert np.array_equal(number.train.y[:, 0], ising_temperatures(number)["training"])
     assert np.array_equal(confused.train.y, (number.train.y[:, 0] > 1.5).astype(int))
     assert number.task == "regression"
+
+
+def test_temperatures_of_examples_that_were_chosen_anew_are_not_guessed():
+    data = ising(60, size=4, temperatures=3)
+    with pytest.raises(ChainruleError, match="chosen anew"):
+        ising_temperatures(dataclasses.replace(data, train=data.train[:10]))
 
 
 def test_origin_and_seed():

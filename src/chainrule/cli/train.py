@@ -168,8 +168,9 @@ class Request:
 def train(**options: Any) -> None:
     """Train a network on DATA: a built-in set or the path of a .csv or .npz file.
 
-    Built in are mnist (pictures of digits), xor, and, blobs, circles, ring, moons, spirals (points in the plane) and curve (a function
-    to fit). Ctrl-C ends the training at any time and keeps what was learned.
+    Built in are mnist (pictures of digits), faces (drawn humans, cats, dogs), xor, and, blobs, circles, ring, moons, spirals (points in
+    the plane), curve (a function to fit), next_character, story, opinions (language), recall, countdown (sequences), ising, materials,
+    oscillators (physics), random_labels and wrong_labels. Ctrl-C ends the training at any time and keeps what was learned.
     """
     request = Request(**options)
     load_ahead(request.engine)
