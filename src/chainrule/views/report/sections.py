@@ -84,7 +84,8 @@ def configuration(subject: Subject) -> Section:
     signature = run.signature
     layers = table(run.task.network, signature.input_shape)
     rows = "".join(
-        f'<tr><td>{isolated(printable(row.name, most=40))}</td><td>{isolated(printable(row.description))}</td><td class="number">{row.input}</td>'
+        f"<tr><td>{isolated(printable(row.name, most=40))}</td><td>{isolated(printable(row.description))}</td>"
+        f'<td class="number">{row.input}</td>'
         f'<td class="number">{row.output}</td><td class="number">{spaced(row.parameters)}</td><td>{clean(row.range)}</td></tr>'
         for row in layers.rows
     )
