@@ -26,6 +26,7 @@ ATTRIBUTES = {
     "one_hot": {"classes": 5, "dtype": "float32"}, "reshape": {"shape": (2, 8)}, "transpose": {"axes": (1, 0)},
     "broadcast_to": {"shape": (3, 4, 4)}, "flip": {"axes": (1,)},
     "slice_axes": {"starts": (1, 0), "stops": (4, 3), "steps": (2, 1)},
+    "windows": {"axes": (0,), "taps": (2,), "strides": (1,), "dilations": (1,)},
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -103,6 +104,55 @@ def scatter(axis: int) -> Callable[..., Any]:
     return lambda x, i, u: x.at[(slice(None),) * axis + (i,)].add(u)
 
 
+IMAGES = away(2, 6, 5, 2, seed=8)
+
+
+def windows(x: Any, axes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Any:
+    """Windows as JAX gathers them: every entry by its index, one axis after the other."""
+    spread = x
+    for number, axis in enumerate(axes):
+        reach = (taps[number] - 1) * dilations[number]
+        starts = jnp.arange(0, x.shape[axis] - reach, strides[number])
+        places = starts[:, None] + dilations[number] * jnp.arange(taps[number])
+        spread = jnp.take(spread, places, axis=axis)
+        spread = jnp.moveaxis(spread, axis + 1, axes[-1] + 1 + number)
+    return spread
+
+
+def overlap(x: Any, extents: Sequence[int], **how: Sequence[int]) -> Any:
+    """Overlap-add as the transpose, by JAX, of the windows above."""
+    axes = how["axes"]
+    end = axes[-1] + 1
+    shape = [*x.shape[:end], *x.shape[end + len(axes) :]]
+    for axis, extent in zip(axes, extents, strict=True):
+        shape[axis] = extent
+    taps = x.shape[end : end + len(axes)]
+    like = jax.ShapeDtypeStruct(tuple(shape), x.dtype)
+    return jax.linear_transpose(lambda y: windows(y, axes, taps, how["strides"], how["dilations"]), like)(x)[0]
+
+
+def window_cases() -> list[Case]:
+    """Plain, strided and dilated windows over one axis and two, with taps that overlap, that touch and that leave gaps."""
+    hows = {
+        "": {"axes": (1, 2), "taps": (3, 2), "strides": (1, 1), "dilations": (1, 1)},
+        "strided": {"axes": (1, 2), "taps": (2, 2), "strides": (2, 3), "dilations": (1, 1)},
+        "dilated": {"axes": (1, 2), "taps": (2, 3), "strides": (2, 1), "dilations": (3, 2)},
+        "one axis": {"axes": (2,), "taps": (4,), "strides": (1,), "dilations": (1,)},
+        "last axis": {"axes": (3,), "taps": (1,), "strides": (1,), "dilations": (1,)},
+        "axes apart": {"axes": (0, 2), "taps": (2, 1), "strides": (1, 2), "dilations": (1, 1)},
+    }
+    cases: list[Case] = []
+    for label, how in hows.items():
+        x, back = IMAGES, {key: value for key, value in how.items() if key != "taps"}
+        extents = tuple(x.shape[axis] for axis in how["axes"])
+        build = partial(ops.windows, **how)
+        cases.append(Case("windows", build, partial(windows, **how), (x,), label=label, exact=True))
+        pieces = away(*build(input_node("x", x.shape)).shape, seed=12)
+        add, judge = partial(ops.overlap_add, extents=extents, **back), partial(overlap, extents=extents, **back)
+        cases.append(Case("overlap_add", add, judge, (pieces,), label=label))
+    return cases
+
+
 REPEATED = np.array([[1, 0], [1, 1]])
 
 CASES: Sequence[Case] = [
@@ -193,6 +243,7 @@ CASES: Sequence[Case] = [
         exact=True,
     ),
     Case("flip", lambda x: ops.flip(x, axes=(0, 2)), lambda x: jnp.flip(x, (0, 2)), (T3,), exact=True),
+    *window_cases(),
     Case("matmul", ops.matmul, jnp.matmul, (M, N)),
     Case("matmul", ops.matmul, jnp.matmul, (away(2, 1, 2, 3), away(5, 3, 2)), label="batches broadcast"),
     Case("gather", lambda x, i: ops.gather(x, i, axis=0), lambda x, i: take(x, i, 0), (X, REPEATED), exact=True),

@@ -16,7 +16,7 @@ from chainrule.graph import Array, Node
 Call: TypeAlias = Callable[[], object]
 Lowering: TypeAlias = "Callable[..., Call]"
 
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient"})
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows"})
 """Ops whose result may be another view of the input's memory: looked up once, when the plan is made, and never run."""
 
 _UFUNCS: dict[str, np.ufunc] = {

@@ -45,13 +45,15 @@ from chainrule.ops.random import epoch_order, key, normal, random_bits, random_f
 from chainrule.ops.reductions import argmax, max, mean, min, position_of_max, reduce_max, reduce_min, sum  # noqa: A004
 from chainrule.ops.shapes import concatenate, flip, pad, reshape, slice_axes, slice_axis, swap_last, transpose
 from chainrule.ops.simplify import PASSES, simplify_algebra
+from chainrule.ops.windows import overlap_add, window_positions, windows
 
 __all__ = [
     "PASSES", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "divide", "epoch_order", "equal",
     "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal",
     "log", "log1p", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "normal", "not_equal", "one_hot", "pad", "position_of_max", "power", "random_bits", "random_fold",
+    "multiply", "negative", "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits",
+    "random_fold",
     "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "scatter_add", "select", "sigmoid", "sign",
     "simplify_algebra", "sin", "slice_axes", "slice_axis", "softplus", "sqrt", "stop_gradient", "stream", "subtract", "sum",
-    "swap_last", "tanh", "threefry2x32", "transpose", "uniform",
+    "swap_last", "tanh", "threefry2x32", "transpose", "uniform", "window_positions", "windows",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from chainrule.ops import (
     reshape,
     slice_axes,
     transpose,
+    windows,
 )
 
 MOST_TERMS = 3
@@ -29,7 +30,7 @@ MOST_TERMS = 3
 LONGEST = 130
 """A formula with numbers is written less deep where it would have more characters."""
 _SUM, _PRODUCT = 3, 2
-_MOVES = frozenset({reshape, transpose, broadcast_to, slice_axes, flip})
+_MOVES = frozenset({reshape, transpose, broadcast_to, slice_axes, flip, windows})
 """Ops that only move numbers: where an entry came from is found by moving positions in their place."""
 
 

@@ -258,6 +258,8 @@ class Writer:
                 )
             case "stop_gradient":
                 return index
+            case "windows":
+                return under_window(node, index)
             case _:
                 # Reshapes of what stands nowhere only add or take axes of extent 1; a reduction over such axes likewise. The rest
                 # are uniform constants, whose place does not matter.
@@ -269,7 +271,7 @@ class Writer:
 
 @dataclass
 class Placer:
-    """Kernels of the ops that are written piece by piece: concatenate, pad, scatter_add."""
+    """Kernels of the ops that are written piece by piece: concatenate, pad, scatter_add, overlap_add."""
 
     layout: Layout
     node: Node
@@ -295,6 +297,10 @@ class Placer:
                 steps = tuple((gap + 1) * stride for gap, stride in zip(gaps, strides, strict=True))
                 if node.inputs[0].type.size:
                     yield self._copy(label, node.inputs[0], Access(home, start, steps))
+            case "overlap_add":
+                yield _fill_kernel(f"{label} zeros", home)
+                if node.inputs[0].type.size:
+                    yield self._overlap(label, home)
             case _:
                 if node.inputs[0].type.size:
                     yield self._copy(f"{label} start", node.inputs[0], Access(home, 0, strides))
@@ -324,6 +330,33 @@ class Placer:
         body = writer.lines["outer"]
         body.stores.append(Store(value, Place(home, at)))
         return Kernel(label, updates.shape, body, Scatter(strides[axis], self.node.shape[axis], position))
+
+    def _overlap(self, label: str, home: Buffer) -> Kernel:
+        """Windows added to where they stand, tap after tap: at one tap no two windows meet, so that lanes and rows are apart."""
+        source, attributes = self.node.inputs[0], self.node.attributes
+        first, end = attributes["axes"][0], attributes["axes"][-1] + 1
+        taps = range(end, end + len(attributes["axes"]))
+        order = [*range(first), *taps, *range(first, end), *range(taps.stop, source.type.ndim)]
+        loops = [axis for axis in order if source.shape[axis] != 1]
+        extents = tuple(source.shape[axis] for axis in loops)
+        writer = Writer(self.layout, Group(extents, 0), extents)
+        here: Index = tuple((0, *(int(axis == loop) for loop in loops)) for axis in range(source.type.ndim))
+        value = writer.value(source, here)
+        at = writer.entry(Access(home, 0, contiguous(self.node.shape)), under_window(self.node, here))
+        body = writer.lines["outer"]
+        body.stores.append(Store(value, Place(home, at)))
+        return Kernel(label, extents, body, Scatter())
+
+
+def under_window(node: Node, index: Index) -> Index:
+    """The index, in the array under the windows, of an entry of the windows; the node is either's op."""
+    axes: Shape = node.attributes["axes"]
+    end = axes[-1] + 1
+    moved = [*index[:end], *index[end + len(axes) :]]
+    steps = zip(axes, node.attributes["strides"], node.attributes["dilations"], index[end : end + len(axes)], strict=True)
+    for axis, stride, dilation, tap in steps:
+        moved[axis] = _plus(_times(index[axis], stride), _times(tap, dilation))
+    return tuple(moved)
 
 
 def _fill_kernel(label: str, home: Buffer) -> Kernel:

@@ -18,10 +18,10 @@ from chainrule.ops.elementwise import ELEMENTWISE
 
 POINTWISE = frozenset({*(op.name for op in ELEMENTWISE), "select", "cast", "random_bits", "random_fold", "gather"})
 """Ops whose entry at a point is computed from entries at that point (or from memory), one at a time."""
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient"})
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows"})
 """Ops that only say where an entry stands."""
 REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
-PLACED = frozenset({"concatenate", "pad", "scatter_add"})
+PLACED = frozenset({"concatenate", "pad", "scatter_add", "overlap_add"})
 """Ops that are written piece by piece to places in their result."""
 EXPENSIVE = frozenset(
     {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"}
@@ -244,7 +244,7 @@ class Grouping:
     def _pass_on(self, node: Node, uses: list[_Use]) -> None:
         """An inlined node hands its readers on to its inputs: at the same point only if it moves no entry."""
         for source in node.inputs:
-            moves = node.op.name in {"transpose", "flip", "one_hot"} or squeezed(source.shape) != squeezed(node.shape)
+            moves = node.op.name in {"transpose", "flip", "windows", "one_hot"} or squeezed(source.shape) != squeezed(node.shape)
             for use in uses:
                 self._uses[source].append(_Use(use.group, "memory" if moves else use.level))
 

@@ -156,11 +156,14 @@ class Product:
 
 @dataclass
 class Scatter:
-    """Additions one after the other, in the order of the loops: stores add to what stands at place + argument · stride."""
+    """Additions one after the other, in the order of the loops: stores add to what stands at place + argument · stride.
 
-    stride: int
-    extent: int
-    position: int
+    Without a position they add to what stands at the place, and turns of the first loop add to entries that are apart.
+    """
+
+    stride: int = 0
+    extent: int = 1
+    position: int | None = None
 
 
 @dataclass
@@ -241,7 +244,9 @@ def _body_lines(body: Body, names: Sequence[str], letter: str, core: object = No
     for number, line in enumerate(body.lines):
         yield f"{letter}{number} = {_line_text(line, names, letter)}"
     for store in body.stores:
-        if isinstance(core, Scatter):
+        if isinstance(core, Scatter) and core.position is None:
+            yield f"{store.place.text(names)} += {letter}{store.value}"
+        elif isinstance(core, Scatter):
             yield f"{store.place.text(names)} at {letter}{core.position}·{core.stride} += {letter}{store.value}"
         else:
             yield f"{store.place.text(names)} := {letter}{store.value}"

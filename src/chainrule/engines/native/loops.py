@@ -308,22 +308,25 @@ class Emitter:
 
     # ---- scatter
 
-    def scatter(self, kernel: Kernel, core: Scatter) -> None:
+    def scatter(self, kernel: Kernel, core: Scatter, first: tuple[Value, Value] | None = None) -> None:
         """Additions in the order of the loops, one after the other; along the last loop together where they never meet."""
         f, (store,) = self.f, kernel.body.stores
         extents = kernel.extents
         last = len(extents) - 1
-        apart = bool(extents) and store.place.at[-1] == 1 and not _depends_on_last(kernel.body, core.position)
+        steady = core.position is None or not _depends_on_last(kernel.body, core.position)
+        apart = bool(extents) and store.place.at[-1] == 1 and steady
         lanes = self.lanes_for([kernel.body], extents[-1]) if apart else 1
         body = Body(kernel.body.lines, [])
-        kind = kernel.body.lines[core.position].dtype
 
         def write(indices: list[Value], mask: Value | None) -> None:
             point = Point(indices, last if lanes > 1 else -1, lanes, mask)
             values = self.body(body, point)
-            position = self.checked(convert(f, values[core.position], kind, "int64"), core.extent, Point(indices))
-            size = bytes_of(ELEMENTS[store.place.buffer.type.dtype])
-            moved = f.offset(self.pointer(store.place, point), f.binary("mul", position, f.index(core.stride)), size)
+            moved = self.pointer(store.place, point)
+            if core.position is not None:
+                kind = kernel.body.lines[core.position].dtype
+                position = self.checked(convert(f, values[core.position], kind, "int64"), core.extent, Point(indices))
+                size = bytes_of(ELEMENTS[store.place.buffer.type.dtype])
+                moved = f.offset(moved, f.binary("mul", position, f.index(core.stride)), size)
             tag = self.memory.tag(store.place.buffer)
             value = f.splat(values[store.value], lanes)
             old = f.load(value.element, lanes, moved, mask, tag)
@@ -331,9 +334,9 @@ class Emitter:
 
         with ExitStack() as stack:
             if not apart:
-                write(self.nest(stack, extents), None)
+                write(self.nest(stack, extents, first), None)
                 return
-            outer = self.nest(stack, extents[:-1])
+            outer = self.nest(stack, extents[:-1], first)
             self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
 
 

@@ -72,6 +72,8 @@ class Step:
         match kernel.core:
             case Product():
                 return outer if len(kernel.extents) > 2 else self.tilings[number].turns
+            case Scatter(position=None):
+                return outer if len(kernel.extents) > 1 else 1
             case Scatter():
                 return 1
             case Reduction() if kernel.core.along:
@@ -321,7 +323,7 @@ class Module:
             case Reduction():
                 ReductionWriter(emitter, kernel, kernel.core).write(first)
             case Scatter():
-                emitter.scatter(kernel, kernel.core)
+                emitter.scatter(kernel, kernel.core, first)
             case _:
                 emitter.map(kernel, first)
 

@@ -1,4 +1,4 @@
-"""Views: where the entries of a reshaped, transposed, broadcast, cut or flipped array stand in the memory of another."""
+"""Views: where the entries of a reshaped, transposed, broadcast, cut, flipped or windowed array stand in the memory of another."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def view_access(node: Node, source: Access) -> Access | None:
             return Access(source.buffer, source.start + start, turned)
         case "stop_gradient":
             return source
+        case "windows":
+            steps = zip(attributes["axes"], attributes["strides"], attributes["dilations"], strict=True)
+            apart = {axis: (stride * strides[axis], dilation * strides[axis]) for axis, stride, dilation in steps}
+            end = attributes["axes"][-1] + 1
+            positions = [apart[axis][0] if axis in apart else stride for axis, stride in enumerate(strides)]
+            taps = [apart[axis][1] for axis in attributes["axes"]]
+            return replace(source, strides=(*positions[:end], *taps, *positions[end:]))
         case _:
             found = reshaped_strides(shape, strides, node.shape)
             return None if found is None else replace(source, strides=found)
