@@ -15,19 +15,31 @@ from chainrule.errors import FileFormatError, OptionError
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
+    AveragePool,
     Constant,
+    Conv1D,
+    Conv2D,
+    ConvTranspose2D,
     Dense,
     Dropout,
     Flatten,
     Formula,
     Function,
+    GlobalAveragePool,
+    GlobalMaxPool,
     GlorotNormal,
+    GroupNorm,
     HeUniform,
+    LayerNorm,
     LeCunNormal,
+    MaxPool,
     Network,
     Normal,
+    Reshape,
+    Residual,
     Sequential,
     Uniform,
+    UpSample,
     build_network,
     from_json,
     network,
@@ -63,7 +75,8 @@ def test_every_field_of_every_kind_is_in_the_table():
     saved = {kind.__name__ for kind in LAYERS} | {"Function", "Network"}
     offered = {name for name in nn.__all__ if "__post_init__" in dir(getattr(nn, name)) and callable(getattr(nn, name))}
     assert {"Dense", "Activation", "Formula"} <= offered
-    modules = {"chainrule.nn.layers", "chainrule.nn.formula"}
+    rooms = ("layers", "formula", "convolution", "pooling", "normalisation", "residual")
+    modules = {f"chainrule.nn.{room}" for room in rooms}
     layers = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") in modules and name[0].isupper()}
     assert layers == saved
     made = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") == "chainrule.nn.initialisers"}
@@ -80,6 +93,36 @@ def test_every_initialiser_comes_back(kind):
 def test_a_full_network_comes_back():
     assert through_file(FULL) == FULL
     assert evaluated(to_code(FULL)) == FULL
+
+
+PICTURES = Sequential(
+    Reshape((8, 8, 1), name="picture"),
+    Conv2D(4, (3, 2), "relu", stride=(1, 2), dilation=2, padding="periodic", weights=HeUniform(), name="eyes"),
+    Residual(Conv2D(4, 3, padding="same", groups=2, bias=False), GroupNorm(2), Activation("relu"), name="around"),
+    MaxPool((2, 1), stride=1),
+    UpSample((1, 2)),
+    AveragePool(2),
+    ConvTranspose2D(2, 2, "tanh", stride=2, padding="same", biases=Constant(0.1)),
+    Residual(Residual(LayerNorm(1e-3, gains=Constant(0.5)))),
+    GlobalAveragePool(),
+    Reshape((2, 1)),
+    Conv1D(3, 1, "sigmoid", groups=1, padding="reflect"),
+    GlobalMaxPool("all"),
+    input_shape=(64,),
+)
+
+
+def test_a_network_of_pictures_comes_back():
+    assert through_file(PICTURES) == PICTURES
+    assert evaluated(to_code(PICTURES)) == PICTURES
+    assert build_network(PICTURES, (64,)).output.shape == (1, 3)
+
+
+def test_a_layer_shared_between_residuals_stays_shared():
+    shared = Dense(4)
+    given_network = Sequential(Residual(shared), Residual(shared))
+    for again in (through_file(given_network), evaluated(to_code(given_network))):
+        assert again.layers[0].layers[0] is again.layers[1].layers[0]
 
 
 def test_json_writes_every_field_out():

@@ -3,6 +3,7 @@
 from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
 from chainrule.nn.build import Built, Initialiser, Layer, LayerUse, Parameter, Place, build_network, building, place
+from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.description import network, to_text
 from chainrule.nn.formula import Formula
 from chainrule.nn.function_report import FunctionReport, describe_function
@@ -18,7 +19,7 @@ from chainrule.nn.initialisers import (
     Uniform,
     Zeros,
 )
-from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Function, Network, Sequential, as_layer
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Function, Network, Reshape, Sequential, as_layer
 from chainrule.nn.losses import (
     L1,
     L2,
@@ -46,16 +47,21 @@ from chainrule.nn.metrics import (
     r_squared,
     top_k,
 )
+from chainrule.nn.normalisation import GroupNorm, LayerNorm
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.residual import Residual
 from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 
 __all__ = [
-    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "BinaryCrossEntropy", "Built",
-    "ConfusionMatrix", "Constant", "CrossEntropy", "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function",
-    "FunctionReport", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser", "L1", "L2",
-    "LOSSES", "Layer", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "Network", "Normal", "Objective", "Parameter",
-    "PerceptronLoss", "Place", "Row", "Sequential", "SquaredError", "Table", "Uniform", "Zeros", "accuracy", "as_layer",
-    "build_network", "building", "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error",
-    "mean_squared_error", "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input",
-    "softmax", "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
+    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
+    "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
+    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",
+    "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
+    "L1", "L2", "LOSSES", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
+    "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
+    "SquaredError", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
+    "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
+    "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
+    "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
 ]  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeGuard, cast
+from dataclasses import MISSING, fields
+from typing import Any, TypeGuard, cast
 
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Shape
@@ -34,3 +35,27 @@ def require_shape(what: str, value: object) -> Shape:
     if len(sizes) < len(extents):
         raise OptionError(f"{what}={value!r}", expected="a tuple of whole numbers above 0", remedy="write for example (784,)")
     return sizes
+
+
+def require_sizes(what: str, value: object, count: int | None = None) -> Shape:
+    """Whole numbers of 1 or more as a tuple of `count`; one number stands for that many of it, or for itself where count is None."""
+    if is_size(value):
+        return (value,) * (count or 1)
+    found = require_shape(what, value)
+    if not found or (count is not None and len(found) != count):
+        wanted = f"{count} whole numbers of 1 or more" if count else "one whole number of 1 or more, or several"
+        raise OptionError(f"{what}={value!r}", expected=wanted, remedy=f"write for example {what}={(2,) * (count or 2)}")
+    return found
+
+
+def short_repr(layer: object, positional: int) -> str:
+    """The call that makes a frozen description, what is as usual left out; the first fields without their names."""
+    shown: list[str] = []
+    for number, item in enumerate(fields(cast("Any", layer))):
+        value: object = getattr(layer, item.name)
+        usual: object = item.default if item.default_factory is MISSING else item.default_factory()
+        if number < positional and number == len(shown) and (usual is MISSING or value != usual):
+            shown.append(repr(value))
+        elif usual is MISSING or value != usual:
+            shown.append(f"{item.name}={value!r}")
+    return f"{type(layer).__name__}({', '.join(shown)})"

@@ -15,7 +15,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
 from chainrule.nn.build import Initialiser, Layer, place
-from chainrule.nn.checks import is_number, require_shape, require_size
+from chainrule.nn.checks import is_number, require_shape, require_size, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.spelling import suggest
 
@@ -149,6 +149,35 @@ class Flatten:
 
     def __repr__(self) -> str:
         return f"Flatten({f'name={self.name!r}' if self.name else ''})"
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """Each example's numbers, in their order, in another shape: (batch, ...) becomes (batch, *shape).
+
+    >>> Reshape((28, 28, 1))
+    Reshape((28, 28, 1))
+    """
+
+    shape: Shape
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", require_shape("shape", self.shape))
+
+    def __call__(self, x: Node) -> Node:
+        """The batch in its new shape."""
+        with place(self, "reshape", x) as here:
+            if prod(x.shape[1:]) != prod(self.shape):
+                raise ShapeError(
+                    f"layer {here.name} was given {x.type!r}",
+                    expected=f"examples of {prod(self.shape)} numbers, for the shape {self.shape}",
+                    remedy="choose extents whose product is the number of entries",
+                )
+            return here.gives(ops.reshape(x, shape=(x.shape[0], *self.shape)))
+
+    def __repr__(self) -> str:
+        return short_repr(self, 1)
 
 
 @dataclass(frozen=True)

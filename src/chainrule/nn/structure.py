@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 from chainrule.errors import ChainruleError, FileFormatError, OptionError
 from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
+from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.formula import Formula
 from chainrule.nn.initialisers import (
     Constant,
@@ -24,7 +25,10 @@ from chainrule.nn.initialisers import (
     Uniform,
     Zeros,
 )
-from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Sequential
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape, Sequential
+from chainrule.nn.normalisation import GroupNorm, LayerNorm
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.residual import Residual
 from chainrule.spelling import suggest
 
 FORMAT, VERSION = "chainrule network", 1
@@ -85,6 +89,10 @@ def _shape(value: object, reader: _Reader) -> object:
     raise _refuse(value, "a list of whole numbers")
 
 
+def _sizes(value: object, reader: _Reader) -> object:
+    return _shape(cast("object", value), reader) if isinstance(value, list) else _whole(value, reader)
+
+
 def _or_none(read: Field) -> Field:
     return lambda value, reader: None if value is None else read(value, reader)
 
@@ -133,6 +141,11 @@ def _layers(value: object, reader: _Reader) -> object:
 
 SHARED = "Shared"
 _NAME: dict[str, Field] = {"name": _text}
+_WEIGHTS: dict[str, Field] = {"bias": _truth, "weights": _or_none(_initialiser), "biases": _initialiser}
+_FILTERS: dict[str, Field] = {"filters": _whole, "kernel": _sizes, "activation": _text, "stride": _sizes}
+_SPREAD: dict[str, Field] = {"dilation": _sizes, "groups": _whole}
+_POOL: dict[str, Field] = {"size": _sizes, "stride": _or_none(_sizes), **_NAME}
+_NORM: dict[str, Field] = {"epsilon": _number, "gains": _initialiser, "biases": _initialiser, **_NAME}
 LAYERS: dict[type, dict[str, Field]] = {
     Dense: {
         "units": _whole, "activation": _text, "bias": _truth,
@@ -141,6 +154,18 @@ LAYERS: dict[type, dict[str, Field]] = {
     Activation: {"function": _text, **_NAME},
     Dropout: {"rate": _number, **_NAME},
     Flatten: {**_NAME},
+    Reshape: {"shape": _shape, **_NAME},
+    Conv1D: {**_FILTERS, **_SPREAD, "padding": _text, **_WEIGHTS, **_NAME},
+    Conv2D: {**_FILTERS, **_SPREAD, "padding": _text, **_WEIGHTS, **_NAME},
+    ConvTranspose2D: {**_FILTERS, "padding": _text, **_WEIGHTS, **_NAME},
+    MaxPool: _POOL,
+    AveragePool: _POOL,
+    GlobalMaxPool: {**_NAME},
+    GlobalAveragePool: {**_NAME},
+    UpSample: {"factor": _sizes, **_NAME},
+    LayerNorm: _NORM,
+    GroupNorm: {"groups": _whole, **_NORM},
+    Residual: {"layers": _layers, **_NAME},
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -180,8 +205,8 @@ def _read_kind(value: object, table: Mapping[type, Mapping[str, Field]], what: s
     values = {key: read(found[key], reader) for key, read in table[kind].items()}
     try:
         return (
-            Sequential(*cast("list[Layer]", values.pop("layers")), **cast("Any", values))
-            if kind is Sequential
+            kind(*cast("list[Layer]", values.pop("layers")), **cast("Any", values))
+            if kind is Sequential or kind is Residual
             else kind(**values)
         )
     except ChainruleError as error:
@@ -234,7 +259,7 @@ def to_json(network: Layer) -> Json:
 
 
 def _depth(item: object) -> int:
-    return 1 + (max(map(_depth, item.layers), default=0) if isinstance(item, Sequential) else 0)
+    return 1 + (max(map(_depth, item.layers), default=0) if isinstance(item, Sequential | Residual) else 0)
 
 
 def _written(item: object, numbers: dict[int, int]) -> Json:
@@ -268,7 +293,10 @@ def _unsaved(item: object) -> OptionError:
 
 # ---- Python code
 
-_POSITIONAL = {"Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1}
+_POSITIONAL = {
+    "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
+    "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1,
+}  # fmt: skip
 
 
 def to_code(network: Layer) -> str:
@@ -294,7 +322,7 @@ def to_code(network: Layer) -> str:
 
 def _all_layers(item: object) -> Iterator[object]:
     yield item
-    if isinstance(item, Sequential):
+    if isinstance(item, Sequential | Residual):
         for layer in item.layers:
             yield from _all_layers(layer)
 
@@ -319,11 +347,13 @@ class _Writer:
 
     def call(self, item: object, indent: str) -> str:
         """The call that makes it; what is as usual is left out."""
-        if isinstance(item, Sequential):
+        if isinstance(item, Sequential | Residual):
+            extra = ("input_shape", item.input_shape) if isinstance(item, Sequential) else ("name", item.name or None)
             parts = [self.code(layer, f"{indent}    ") for layer in item.layers]
-            parts += [] if item.input_shape is None else [f"input_shape={item.input_shape!r}"]
+            parts += [] if extra[1] is None else [f"{extra[0]}={self.plain(extra[1], indent)}"]
             lines = "".join(f"{indent}    {part},\n" for part in parts)
-            return f"cr.Sequential(\n{lines}{indent})" if parts else "cr.Sequential()"
+            opened = f"cr.{type(item).__name__}("
+            return f"{opened}\n{lines}{indent})" if parts else f"{opened})"
         kind = type(item).__name__
         arguments: list[str] = []
         for number, (key, usual) in enumerate(_usual(item)):

@@ -11,6 +11,7 @@ from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.checks import require_shape
+from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense
 
@@ -111,7 +112,13 @@ def _description(use: LayerUse) -> str:
 
 def _range(layer: object) -> str:
     match layer:
-        case Dense(activation=name) | Activation(function=name):
+        case (
+            Dense(activation=name)
+            | Conv1D(activation=name)
+            | Conv2D(activation=name)
+            | ConvTranspose2D(activation=name)
+            | Activation(function=name)
+        ):
             return range_badge(name)
         case _:
             return ""

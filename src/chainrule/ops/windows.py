@@ -119,9 +119,7 @@ def overlap_add(x: Array, *, axes: Shape, extents: Shape, strides: Shape, dilati
 
 
 @overlap_add.vjp
-def overlap_add_vjp(
-    g: Node, out: Node, x: Node, *, axes: Shape, extents: Shape, strides: Shape, dilations: Shape
-) -> Gradients:
+def overlap_add_vjp(g: Node, out: Node, x: Node, *, axes: Shape, extents: Shape, strides: Shape, dilations: Shape) -> Gradients:
     """Every window's entry gets the gradient of the place where it was added."""
     taps = x.shape[axes[-1] + 1 : axes[-1] + 1 + len(axes)]
     return (windows(g, axes=axes, taps=taps, strides=strides, dilations=dilations),)

@@ -244,7 +244,9 @@ class Grouping:
     def _pass_on(self, node: Node, uses: list[_Use]) -> None:
         """An inlined node hands its readers on to its inputs: at the same point only if it moves no entry."""
         for source in node.inputs:
-            moves = node.op.name in {"transpose", "flip", "windows", "one_hot"} or squeezed(source.shape) != squeezed(node.shape)
+            moves = node.op.name in {"transpose", "flip", "windows", "one_hot"} or squeezed(source.shape) != squeezed(
+                node.shape
+            )
             for use in uses:
                 self._uses[source].append(_Use(use.group, "memory" if moves else use.level))
 

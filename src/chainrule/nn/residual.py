@@ -1,0 +1,51 @@
+"""Residual connections: what some layers make of x, added to x itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.graph import Node
+from chainrule.nn.build import Layer, place
+from chainrule.nn.layers import as_layer
+
+
+@dataclass(frozen=True, init=False)
+class Residual:
+    """a = x + f(x), f the layers one behind the other: they need only learn what to change, and gradients pass them by.
+
+    Shapes: f must keep the shape of its input.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, CVPR (2016): Deep residual learning for image recognition, eq. 1.
+
+    >>> from chainrule.nn import Dense
+    >>> Residual(Dense(8, "relu"), Dense(4))
+    Residual(Dense(8, 'relu'), Dense(4))
+    """
+
+    layers: tuple[Layer, ...]
+    name: str
+
+    def __init__(self, *layers: Layer, name: str = "") -> None:
+        if not layers:
+            raise OptionError("a residual connection around nothing", expected="one layer or more", remedy="write its layers")
+        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        object.__setattr__(self, "name", name)
+
+    def __call__(self, x: Node) -> Node:
+        """x and what the layers make of it, added."""
+        changed = x
+        for layer in self.layers:
+            changed = layer(changed)
+        with place(self, "residual", x) as here:
+            if changed.shape != x.shape:
+                raise ShapeError(
+                    f"the layers in {here.name} turn {x.type!r} into {changed.type!r}",
+                    expected="the same shape, for both are added",
+                    remedy='end with as many units or filters as go in, and use padding="same"',
+                )
+            return here.gives(here.label(x + changed, "a"))
+
+    def __repr__(self) -> str:
+        name = [f"name={self.name!r}"] if self.name else []
+        return f"Residual({', '.join([*map(repr, self.layers), *name])})"
