@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from chainrule.engines.native.grouping import Group, beneath, is_uniform, is_view, reduced_axes, reduces_lanes, squeezed
+from chainrule.engines.native.grouping import (
+    Group,
+    beneath,
+    is_matrix_of_windows,
+    is_uniform,
+    is_view,
+    reduced_axes,
+    reduces_lanes,
+    squeezed,
+    windows_cut,
+)
 from chainrule.engines.native.kernels import (
     Affine,
     Body,
@@ -20,7 +30,7 @@ from chainrule.engines.native.kernels import (
     Scatter,
     Store,
 )
-from chainrule.engines.native.views import Access, contiguous, view_access
+from chainrule.engines.native.views import Access, contiguous, joined, view_access
 from chainrule.graph import CONSTANT, Node, Shape
 
 Index: TypeAlias = tuple[Affine, ...]
@@ -46,9 +56,34 @@ class Layout:
         source = self.access(node.inputs[0])
         return None if source is None else view_access(node, source)
 
+    def through_windows(self, core: Node) -> ThroughWindows | None:
+        """How a product reads its left matrix through windows, if it does."""
+        left = core.inputs[0]
+        is_turned = left.op.name == "transpose"
+        matrix = left.inputs[0] if is_turned else left
+        if not matrix.inputs or not is_matrix_of_windows(matrix) or matrix in self.forced or self.access(matrix) is not None:
+            return None
+        windows = matrix.inputs[0]
+        access = self.access(windows)
+        if access is None:
+            raise AssertionError(f"{windows!r} does not stand in memory")
+        cut = windows_cut(matrix)
+        tall = joined(windows.shape[:cut], access.strides[:cut])
+        wide = joined(windows.shape[cut:], access.strides[cut:])
+        return ThroughWindows(access, *((wide, tall) if is_turned else (tall, wide)))
+
     def is_row(self, node: Node) -> bool:
         """Whether the node is a leaf that is read from a table."""
         return node.is_leaf and node.name in self.tables
+
+
+@dataclass(frozen=True)
+class ThroughWindows:
+    """A left matrix that is read through windows: loops, by extents and strides, for its rows and for its columns."""
+
+    access: Access
+    rows: tuple[Shape, Shape]
+    columns: tuple[Shape, Shape]
 
 
 def _times(at: Affine, factor: int) -> Affine:
@@ -66,6 +101,8 @@ class Writer:
     layout: Layout
     group: Group
     extents: Shape
+    row_loops: Shape = ()
+    """The loops that the rows of a product are counted by, where there are several."""
     level: str = "outer"
     lines: dict[str, Body] = field(default_factory=dict[str, Body])
     known: dict[tuple[str, Node, Index], int] = field(default_factory=dict[tuple[str, Node, Index], int])
@@ -80,6 +117,8 @@ class Writer:
 
     def here(self, node: Node) -> Index:
         """The index of a node at the present point: its axes of extent above 1 are the loops, in order."""
+        if self.row_loops and self.level == "outer":
+            return self._in_rows(node)
         loops = self._loop_order()
         index: list[Affine] = []
         for extent in node.shape:
@@ -88,6 +127,13 @@ class Writer:
                 unit[1 + loops.pop(0)] = 1
             index.append(tuple(unit))
         return tuple(index)
+
+    def _in_rows(self, node: Node) -> Index:
+        """The index of a matrix whose rows are counted by several loops."""
+        rows: Affine = (0, *contiguous(self.row_loops), 0)
+        column: Affine = (*(0,) * len(rows[:-1]), 1)
+        left = iter((rows, column))
+        return tuple(next(left) if extent != 1 else (0,) * len(rows) for extent in node.shape)
 
     def _loop_order(self) -> list[int]:
         """The loops of extent above 1, in the order of the axes of what is computed at this level."""
@@ -137,6 +183,9 @@ class Writer:
 
     def product(self, core: Node) -> Product:
         """The core of a group around a matrix product."""
+        through = self.layout.through_windows(core)
+        if through is not None:
+            return self._windowed_product(core, through)
         places: list[Place] = []
         batch = [number for number, extent in enumerate(self.extents[:-2]) if extent != 1]
         m, n, k = len(self.extents) - 2, len(self.extents) - 1, len(self.extents)
@@ -155,6 +204,17 @@ class Writer:
                 at[1 + axis] += stride
             places.append(Place(access.buffer, tuple(at)))
         return Product(core.inputs[0].shape[-1], places[0], places[1], core.dtype)
+
+    def _windowed_product(self, core: Node, through: ThroughWindows) -> Product:
+        right = self.layout.access(core.inputs[1])
+        if right is None:
+            raise AssertionError(f"{core.inputs[1]!r} does not stand in memory")
+        (_, rows), (parts, columns) = through.rows, through.columns
+        left_at = (through.access.start, *rows, 0, *columns)
+        inner = tuple(right.strides[0] * step for step in contiguous(parts))
+        right_at = (right.start, *(0,) * len(rows), right.strides[1], *inner)
+        places = Place(through.access.buffer, left_at), Place(right.buffer, right_at)
+        return Product(core.inputs[0].shape[1], *places, core.dtype, parts)
 
     # ---- values
 

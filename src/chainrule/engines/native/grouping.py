@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
@@ -273,12 +274,20 @@ def must_stand(graph: Graph) -> frozenset[Node]:
     """
     strides: dict[Node, Shape | None] = {}
     forced: set[Node] = set()
+    readers: dict[Node, list[Node]] = {node: [] for node in graph.nodes}
+    for node in graph.nodes:
+        for source in node.inputs:
+            readers[source].append(node)
+    for node in graph.outputs.values():
+        readers[node].append(node)
     for node in graph.nodes:
         strides[node] = contiguous(node.shape)
         if is_view(node):
             source = strides[node.inputs[0]]
             found = view_access(node, Access(_NOWHERE, 0, source)) if source is not None else None
-            if found is None:
+            if source is None or (found is None and is_matrix_of_windows(node) and _only_left(node, readers)):
+                strides[node] = None  # a product reads it through the windows
+            elif found is None:
                 forced.add(node)
             else:
                 strides[node] = found.strides
@@ -287,6 +296,28 @@ def must_stand(graph: Graph) -> frozenset[Node]:
             addressed += [source for source in node.inputs if beneath(source, forced).op.name == "one_hot"]
         forced |= {beneath(source, forced) for source in addressed}
     return frozenset(node for node in forced if node.op not in {INPUT, PARAMETER})
+
+
+def is_matrix_of_windows(node: Node) -> bool:
+    """Whether the node is a reshape of windows to a matrix: positions (and axes before them) × taps (and axes behind)."""
+    return node.op.name == "reshape" and node.inputs[0].op.name == "windows" and windows_cut(node) > 0
+
+
+def windows_cut(node: Node) -> int:
+    """How many of the windows' axes the first axis of their matrix takes; 0 where they cannot be dealt out to its two axes so."""
+    shape = node.inputs[0].shape
+    if node.type.ndim != 2 or min(node.shape) < 2:
+        return 0
+    return next((cut for cut in range(1, len(shape)) if prod(shape[:cut]) == node.shape[0]), 0)
+
+
+def _only_left(node: Node, readers: dict[Node, list[Node]]) -> bool:
+    """Whether the node, or its transpose, is read as the left matrix of products with several columns, and nowhere else."""
+    return all(
+        (reader.op.name == "transpose" and reader is not node and _only_left(reader, readers))
+        or (reader.op.name == "matmul" and reader.inputs[0] is node and reader.inputs[1] is not node and reader.shape[-1] > 1)
+        for reader in readers[node]
+    )
 
 
 def beneath(node: Node, forced: Collection[Node]) -> Node:

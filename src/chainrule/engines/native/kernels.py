@@ -146,12 +146,22 @@ class Reduction:
 
 @dataclass
 class Product:
-    """A matrix product over the last two loops: Σ over `inner` of left·right; their places count it as one further loop."""
+    """A matrix product over the last two loops: Σ over `inner` of left·right; their places count it as one further loop.
+
+    Where the left matrix is read through windows the sum runs over several loops, `parts`, which the places count instead; the rows
+    are then those of all loops but the last, and the right matrix is the same for each.
+    """
 
     inner: int
     left: Place
     right: Place
     dtype: str
+    parts: Shape = ()
+
+    @property
+    def loops(self) -> Shape:
+        """The extents of the loops that the sum runs over."""
+        return self.parts or (self.inner,)
 
 
 @dataclass
@@ -235,8 +245,9 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
         yield from (f"    {text}" for text in _body_lines(core.body, inner, "t"))
         yield from (f"    core{number or ''} = {result.op}(t{result.value})" for number, result in enumerate(core.results))
     elif isinstance(core, Product):
-        inner = loop_names(len(names) + 1)
-        yield f"  core = Σ {inner[-1]} < {core.inner}: {core.left.text(inner)} · {core.right.text(inner)}"
+        inner = loop_names(len(names) + len(core.loops))
+        over = ", ".join(f"{name} < {extent}" for name, extent in zip(inner[len(names) :], core.loops, strict=True))
+        yield f"  core = Σ {over}: {core.left.text(inner)} · {core.right.text(inner)}"
     yield from (f"  {text}" for text in _body_lines(kernel.body, names, "v", core))
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
@@ -41,6 +42,8 @@ class Tiling:
     packed: bool
     height: int
     width: int
+    batch_inside: bool = False
+    """Whether the loops before the last two are inside those over tiles: one panel serves them all, and there are more tiles."""
 
     @property
     def panels(self) -> int:
@@ -67,7 +70,8 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     m, n = kernel.extents[-2:]
     size = bytes_of(ELEMENTS[core.dtype])
     widest = vector_bytes // size
-    left_m, right_n = core.left.at[-3], core.right.at[-2]
+    loops = len(kernel.extents)
+    left_m, right_n = core.left.at[loops - 1], core.right.at[loops]
     swapped = n == 1 and left_m == 1
     height, width, step = (n, m, left_m) if swapped else (m, n, right_n)
     lanes = min(widest, 1 << (width - 1).bit_length())
@@ -80,8 +84,12 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     tiles = -(-height // most)
     rows = -(-height // tiles)
     ragged = width % lanes and vector_bytes < 64
-    large = core.inner * width * size > LARGE and height > 2 * rows
-    return Tiling(lanes, rows, vectors, swapped, packed=bool(step != 1 or ragged or large), height=height, width=width)
+    served = prod(kernel.extents[:-1]) if core.parts else height
+    large = core.inner * width * size > LARGE and served > 2 * rows
+    packed = bool(step != 1 or ragged or large)
+    tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
+    inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
+    return replace(tiling, batch_inside=inside)
 
 
 def scratch_bytes(tiles: Tiling, core: Product) -> int:
@@ -115,6 +123,9 @@ class ProductWriter:
         """The whole product, or the part of it between limits of the outermost loop: batch, else panels, else tiles of rows."""
         kernel = self.kernel
         self.emitter.prepare(kernel.body, Point([]))
+        if self.tiles.batch_inside:
+            self._panels([], first)
+            return
         with ExitStack() as stack:
             batch = self.emitter.nest(stack, kernel.extents[:-2], first)
             limits = None if kernel.extents[:-2] else first
@@ -174,7 +185,7 @@ class ProductWriter:
         """The operand that lies along the lanes ("wide") or is spread over them ("tall"): place, step of its loop, step of k."""
         wide = self.core.left if self.tiles.swapped else self.core.right
         place = wide if which == "wide" else (self.core.right if self.tiles.swapped else self.core.left)
-        loop = -3 if place is self.core.left else -2
+        loop = len(self.kernel.extents) - (1 if place is self.core.left else 0)
         return place, place.at[loop], place.at[-1]
 
     def _start(self, place: Place, batch: list[Value]) -> Value:
@@ -232,6 +243,13 @@ class ProductWriter:
 
     def _tile(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
         """rows × width entries of the result: accumulators over k, then the body."""
+        if not self.tiles.batch_inside:
+            self._tile_at(batch, row, rows, start, width, packed)
+            return
+        with ExitStack() as stack:
+            self._tile_at(self.emitter.nest(stack, self.kernel.extents[:-2]), row, rows, start, width, packed)
+
+    def _tile_at(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
         f, lanes = self.emitter.f, self.tiles.lanes
         vectors = -(-width // lanes)
         place, step, step_k = self._side("tall")
@@ -243,7 +261,7 @@ class ProductWriter:
         wide = packed if packed is not None else f.offset(self._start(wide_place, batch), start, self.size)
         wide_step = vectors * lanes if packed is not None else wide_k
 
-        def multiply_add(totals: list[Value], k: Value) -> list[Value]:
+        def multiply_add(totals: list[Value], k: Value, tall: Value = tall, wide: Value = wide) -> list[Value]:
             source = f.offset(wide, k, wide_step * self.size)
             column = f.offset(tall, k, step_k * self.size)
             right = [
@@ -259,7 +277,26 @@ class ProductWriter:
 
         f.comment(f"a tile of {rows} rows by {vectors} vectors of {lanes}: sums over {self.core.inner} k, all in registers")
         totals = [f.constant(self.element, lanes, 0)] * (rows * vectors)
-        if rows * vectors * self.core.inner <= UNROLLED:
+
+        def over(level: int, totals: list[Value], tall: Value, wide: Value) -> list[Value]:
+            """The sum over the loops from this level on, of a left matrix read through windows."""
+            extents, extent = self.core.parts[level:], self.core.parts[level]
+            if len(extents) == 1 and rows * vectors * extent <= UNROLLED:
+                for k in range(extent):
+                    totals = multiply_add(totals, f.index(k), tall, wide)
+                return totals
+            with f.loop(0, extent, 1, totals) as loop:
+                if len(extents) == 1:
+                    loop.following = multiply_add(list(loop.carried), loop.index, tall, wide)
+                else:
+                    inside = f.offset(tall, loop.index, place.at[-len(extents)] * self.size)
+                    beside = f.offset(wide, loop.index, prod(extents[1:]) * wide_step * self.size)
+                    loop.following = over(level + 1, list(loop.carried), inside, beside)
+            return list(loop.results)
+
+        if len(self.core.parts) > 1:
+            totals = over(0, totals, tall, wide)
+        elif rows * vectors * self.core.inner <= UNROLLED:
             for k in range(self.core.inner):
                 totals = multiply_add(totals, f.index(k))
         else:

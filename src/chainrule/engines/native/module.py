@@ -71,7 +71,8 @@ class Step:
         outer = kernel.extents[0] if kernel.extents else 1
         match kernel.core:
             case Product():
-                return outer if len(kernel.extents) > 2 else self.tilings[number].turns
+                tiles = self.tilings[number]
+                return outer if len(kernel.extents) > 2 and not tiles.batch_inside else tiles.turns
             case Scatter(position=None):
                 return outer if len(kernel.extents) > 1 else 1
             case Scatter():

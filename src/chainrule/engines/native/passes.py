@@ -1,12 +1,15 @@
-"""Rewritings that suit loops, after those that every engine makes: products without a sum, products with a vector, masks of ReLU."""
+"""Rewritings that suit loops, after those that every engine makes: of products without a sum or with a vector, of masks and reshapes."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import numpy as np
 
 from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, rewrite_nodes
 from chainrule.ops import PASSES, broadcast_to, greater, matmul, multiply, relu, reshape, transpose
 from chainrule.ops.broadcast import reduce_sum
+from chainrule.ops.elementwise import ELEMENTWISE
 
 
 def outer_products(graph: Graph) -> tuple[Graph, Step]:
@@ -71,10 +74,57 @@ def masks_of_relu(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("masks of ReLU", graph, rule)
 
 
+def reshapes_behind_products(graph: Graph) -> tuple[Graph, Step]:
+    """f(reshape(x·w), b), f entry by entry, b one number or one to each column, is reshape(f(x·w, b)): so f rides on the product.
+
+    Only where f alone reads the reshape: what others read too is wanted in memory in any case.
+    """
+    readers = Counter(source for node in graph.nodes for source in node.inputs)
+    readers.update(graph.outputs.values())
+    originals = iter(graph.nodes)
+    riding: set[Node] = set()
+
+    def rule(node: Node) -> Node | None:
+        original = next(originals)
+        if node.op not in ELEMENTWISE:
+            return None
+        for number, source in enumerate(node.inputs):
+            product = source.inputs[0] if source.op is reshape and readers[original.inputs[number]] == 1 else None
+            if product is None or not (product.op is matmul or product in riding):
+                continue
+            others = [_in_columns(each, product.shape) for each in node.inputs if each is not source]
+            if any(each is None for each in others) or product.type.ndim != 2:
+                continue
+            left = iter(others)
+            made = node.op(*(product if each is source else next(left) for each in node.inputs), **node.attributes)
+            riding.add(made)
+            return reshape(made, shape=node.shape).named(node.name)
+        return None
+
+    return rewrite_nodes("reshapes behind products", graph, rule)
+
+
+def _in_columns(node: Node, shape: tuple[int, ...]) -> Node | None:
+    """What is broadcast along the last axis alone, or one number everywhere, in a shape with the same last extent; or None."""
+    if node.op is not broadcast_to or node.shape[-1] != shape[-1]:
+        return None
+    source = node.inputs[0]
+    if source.type.size not in {1, source.shape[-1] if source.shape else 1}:
+        return None
+    return broadcast_to(reshape(source, shape=(source.type.size,)), shape=shape)
+
+
 def _is_zero(node: Node) -> bool:
     while node.op is broadcast_to:
         node = node.inputs[0]
     return node.op is CONSTANT and bool(np.all(node.attributes["value"] == 0))
 
 
-NATIVE_PASSES: tuple[Pass, ...] = (*PASSES, outer_products, sums_over_rows, sums_along_rows, masks_of_relu)
+NATIVE_PASSES: tuple[Pass, ...] = (
+    *PASSES,
+    outer_products,
+    sums_over_rows,
+    sums_along_rows,
+    masks_of_relu,
+    reshapes_behind_products,
+)

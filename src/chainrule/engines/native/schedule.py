@@ -169,9 +169,12 @@ class _Scheduler:
             yield from Placer(self.layout, core).kernels(label)
             return
         extents = group.space
+        row_loops = ()
         if core is not None and core.op.name == "matmul":
-            extents = (*squeezed(core.shape[:-2]), *core.shape[-2:])
-        writer = Writer(self.layout, group, extents)
+            through = self.layout.through_windows(core)
+            row_loops = () if through is None else through.rows[0]
+            extents = (*squeezed(core.shape[:-2]), *(row_loops or core.shape[-2:-1]), core.shape[-1])
+        writer = Writer(self.layout, group, extents, row_loops)
         made: Reduction | Product | None = None
         if core is not None:
             made = writer.reduction(group.cores) if core.op.name in REDUCTIONS else writer.product(core)

@@ -59,6 +59,23 @@ def view_access(node: Node, source: Access) -> Access | None:
             return None if found is None else replace(source, strides=found)
 
 
+def joined(shape: Shape, strides: Shape) -> tuple[Shape, Shape]:
+    """The fewest axes, extents and strides, that run through the same entries in the same order.
+
+    >>> joined((4, 1, 5, 16), (3200, 7, 16, 1))
+    ((4, 80), (3200, 1))
+    """
+    extents: list[int] = []
+    steps: list[int] = []
+    for extent, stride in zip(shape, strides, strict=True):
+        if extents and steps[-1] == stride * extent:
+            extents[-1], steps[-1] = extents[-1] * extent, stride
+        elif extent != 1:
+            extents.append(extent)
+            steps.append(stride)
+    return tuple(extents), tuple(steps)
+
+
 def reshaped_strides(shape: Shape, strides: Shape, new: Shape) -> Shape | None:
     """The strides of the same entries in another shape, if there are such.
 
