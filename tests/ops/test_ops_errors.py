@@ -48,6 +48,12 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3, 2)), axis=0), ShapeError, ("float64[3,2]", "equal extents", "axis")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3,)), axis=1), ShapeError, ("float64[3]", "equal extents", "reshape")),
     ("flip", lambda: ops.flip(X, axes=(2,)), ShapeError, ("axis 2", "0 ... 1", "count axes")),
+    ("windows", lambda: slid(X, taps=(4,)), ShapeError, ("4 taps, 1 apart, on an axis with 3", "4 entries or more", "smaller")),
+    ("windows", lambda: slid(X, taps=(2, 2)), ShapeError, ("axes (1,) with (2, 2)", "rising order", "taps=(5, 5)")),
+    ("windows", lambda: slid(X, axes=(2,)), ShapeError, ("axis 2", "0 ... 1", "count axes")),
+    ("windows", lambda: slid(X, strides=(0,)), ShapeError, ("(0,)", "1 or more of every kind", "strides=(1, 1)")),
+    ("overlap_add", lambda: laid(X, extents=(9,)), ShapeError, ("into float64[9]", "windows of shape (7, 3)", "windows(...)")),
+    ("overlap_add", lambda: laid(X > 0.0, extents=(4,)), DtypeError, ("overlap_add was given bool[2,3]", "float32", "cast")),
     ("matmul", lambda: X @ input_node("v", (3,)), ShapeError, ("(3,)   a matrix has two axes", "(m, k) times (k, n)", "transpose")),
     ("matmul", lambda: WHOLE @ WHOLE, DtypeError, ("matmul was given int64[2,3]", "float32 or float64", "cast")),
     ("matmul", lambda: ops.swap_last(X) @ HALF, DtypeError, ("float64[] and float32[]", "one dtype", "cast")),
@@ -61,6 +67,18 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),
     ("stop_gradient", lambda: ops.stop_gradient(input_node("n", (2.5,))), ShapeError, ("(2.5,)", "whole numbers", "sizes")),
 ]  # fmt: skip
+
+
+def slid(x: Node, **how: tuple[int, ...]) -> Node:
+    """Windows of two taps on the last axis, but for what is asked otherwise."""
+    return ops.windows(x, **({"axes": (1,), "taps": (2,), "strides": (1,), "dilations": (1,)} | how))
+
+
+def laid(x: Node, **how: tuple[int, ...]) -> Node:
+    """Windows (positions, taps) added up, in an axis of so many entries."""
+    return ops.overlap_add(x, **({"axes": (0,), "strides": (1,), "dilations": (1,)} | how))
+
+
 ELEMENTWISE = [op.name for op in ops.elementwise.ELEMENTWISE]
 TAKES = {
     "numbers": {"add", "subtract", "multiply", "negative", "maximum", "minimum", "less", "less_equal", "greater", "greater_equal",

@@ -45,11 +45,15 @@ def test_each_op_with_its_gradient_stays_inside_its_buffers():
     assert "all done" in printed(
         script("""
 import test_native_ops as cases
+import test_windows as windows
 cases.engine_named = lambda name: GUARDED
 for dtype in ("float32", "float64"):
     for case in cases.CASES:
         print(case.id, dtype, flush=True)
         cases.test_value_and_gradient_of_each_op(case, dtype)
+    for case in windows.NETWORKS:
+        print(case, dtype, flush=True)
+        windows.test_networks_with_windows(case, 2, dtype)
 print("all done")
 """)
     )

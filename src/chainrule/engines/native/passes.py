@@ -92,11 +92,11 @@ def reshapes_behind_products(graph: Graph) -> tuple[Graph, Step]:
             product = source.inputs[0] if source.op is reshape and readers[original.inputs[number]] == 1 else None
             if product is None or not (product.op is matmul or product in riding):
                 continue
-            others = [_in_columns(each, product.shape) for each in node.inputs if each is not source]
-            if any(each is None for each in others) or product.type.ndim != 2:
+            operands = [product if each is source else _in_columns(each, product.shape) for each in node.inputs]
+            found = [each for each in operands if each is not None]
+            if len(found) < len(operands) or product.type.ndim != 2:
                 continue
-            left = iter(others)
-            made = node.op(*(product if each is source else next(left) for each in node.inputs), **node.attributes)
+            made = node.op(*found, **node.attributes)
             riding.add(made)
             return reshape(made, shape=node.shape).named(node.name)
         return None
