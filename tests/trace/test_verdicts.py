@@ -152,3 +152,17 @@ def test_an_argument_of_a_logarithm_is_moved_in_its_own_units() -> None:
     w = parameter("w", (2,))
     explanation = explain_graph(Graph({"C": ops.sum(ops.log(w))}), {"w": np.array([1e-9, 2.0])})
     assert {check.state for check in (*explanation.rules, *explanation.entries)} == {"agrees"}
+
+
+def test_pooling_of_equal_numbers_lies_at_a_kink_and_its_rule_is_right_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = parameter("x", (1, 40, 40))
+    graph = Graph({"C": weighed(ops.max(ops.relu(x).named("a"), axis=2))})
+    explanation = explain_graph(graph, {"x": -np.ones((1, 40, 40))}, every=True)
+    assert {check.state for check in explanation.rules} == {"agrees", "kink"}
+    rule = ops.reduce_max.vjp_rule
+    assert rule is not None
+    monkeypatch.setattr(
+        ops.reduce_max, "vjp_rule", lambda *a, **k: tuple(None if g is None else g * 0.5 for g in rule(*a, **k))
+    )
+    again = explain_graph(graph, {"x": -np.ones((1, 40, 40))}, every=True)
+    assert "differs" in {check.state for check in again.rules}

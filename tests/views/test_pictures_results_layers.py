@@ -324,3 +324,11 @@ def test_every_axis_is_labelled(digits, moons):
         axes = picture.plot()
         for ax in axes.child_axes or [axes]:
             assert not ax.axison or (ax.get_xlabel() and ax.get_ylabel()), picture.title
+
+
+def test_both_forms_of_the_ridge_are_equal():
+    from chainrule.views.pictures import probes
+
+    a, wanted = np.random.default_rng(1).normal(size=(12, 30)), np.random.default_rng(2).normal(size=(12, 3))
+    other = np.linalg.solve(a.T @ a / 12 + 0.1 * np.eye(30), a.T @ wanted)
+    np.testing.assert_allclose(probes._ridge(a, wanted, 0.1), other, rtol=1e-9, atol=1e-12)

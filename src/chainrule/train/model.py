@@ -19,6 +19,8 @@ from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
 
 Arrays: TypeAlias = dict[str, Array]
+LARGE = 10_000_000
+"""Graphs with more numbers than this, such as convolutions of a piece of examples, are compiled whatever engine was chosen."""
 PIECE = 1000
 """Examples that are looked at together; more are cut into pieces of this size."""
 
@@ -206,7 +208,9 @@ class Model:
         key = (kind, size)
         if key not in self._programs:
             made = graph(size)
-            self._programs[key] = engine_named(self.engine).compile(made), frozenset(made.leaves)
+            numbers = sum(node.type.size for node in made.nodes)
+            engine = "native" if numbers > LARGE else self.engine
+            self._programs[key] = engine_named(engine).compile(made), frozenset(made.leaves)
         program, leaves = self._programs[key]
         dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
         given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in values.items()}

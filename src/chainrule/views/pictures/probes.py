@@ -105,7 +105,14 @@ def _ridge_labels(train: Array, wanted: Array, test: Array, penalty: float) -> A
     spread = np.where(spread > 0, spread, 1.0)
     a: Array = (train - mean) / spread
     b: Array = (test - mean) / spread
-    moments = a.T @ a / len(a) + penalty * np.eye(a.shape[1])
     middle = wanted.mean(axis=0)
-    weights: Array = cast("Array", np.linalg.solve(moments, a.T @ (wanted - middle) / len(a)))
+    weights = _ridge(a, (wanted - middle) / len(a), penalty)
     return np.argmax(b @ weights + middle, axis=1)
+
+
+def _ridge(a: Array, wanted: Array, penalty: float) -> Array:
+    """(aᵀa/n + λ)⁻¹ aᵀ·wanted; of both equal forms the one with the smaller matrix is solved, for layers wider than examples are many."""
+    rows, columns = a.shape
+    if columns <= rows:
+        return cast("Array", np.linalg.solve(a.T @ a / rows + penalty * np.eye(columns), a.T @ wanted))
+    return a.T @ cast("Array", np.linalg.solve(a @ a.T / rows + penalty * np.eye(rows), wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import TypeAlias
@@ -168,12 +169,16 @@ def representation(subject: Subject) -> Section | None:
     if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names):
         return None
     training = dict(subject.run.data.parts())["training"]
-    seen = training[np.unique(np.linspace(0, len(training) - 1, min(len(training), 5 * MOST_ROWS)).astype(int))]
+    widest = max(array.size for array in model.quantities(some.x[:1]).values())
+    rows = min(len(training), MOST_ROWS if widest > MOST_ROWS else 5 * MOST_ROWS)
+    seen = training[np.unique(np.linspace(0, len(training) - 1, rows).astype(int))]
     drawn = [
         pictures.layer_projections(model, some.x, some.y, most=400),
         pictures.linear_probes(model, seen.x, seen.y, some.x, some.y),
     ]
-    drawn += [pictures.neuron_images(model)] if subject.has_images else []
+    first = model.parameters.get("dense1.W")
+    sees_images = subject.has_images and first is not None and len(first) == math.prod(subject.run.signature.input_shape)
+    drawn += [pictures.neuron_images(model)] if sees_images else []
     words = (
         "Each layer turns the data into other numbers, in which the classes should lie further apart. A linear probe measures how "
         "far they are: the better a straight cut tells them apart, the more useful the representation."
