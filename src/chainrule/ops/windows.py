@@ -46,7 +46,7 @@ def _windows_type(x: Type, *, axes: Shape, taps: Shape, strides: Shape, dilation
     return x.with_shape((*shape[: axes[-1] + 1], *taps, *shape[axes[-1] + 1 :]))
 
 
-@op(_windows_type, "windows({0}, {taps})", r"\operatorname{{windows}}({0})")
+@op(_windows_type, "windows({0})", r"\operatorname{{windows}}({0})")
 def windows(x: Array, *, axes: Shape, taps: Shape, strides: Shape, dilations: Shape) -> Array:
     """The entries that a window covers at each of its positions: w[..., p..., t..., ...] = x[..., p·stride + t·dilation, ...].
 
