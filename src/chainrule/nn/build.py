@@ -42,6 +42,14 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Term:
+    """A loss that a layer brings along: its numbers (batch,), averaged over the batch in the cost, and their formula."""
+
+    rows: Node
+    formula: str
+
+
+@dataclass(frozen=True)
 class LayerUse:
     """One application of a layer: what went in, what came out, which parameters it used; `first` where it made them."""
 
@@ -62,6 +70,7 @@ class Build:
     training: bool = False
     key: Node | None = None
     parameters: dict[str, Parameter] = field(default_factory=dict[str, Parameter])
+    terms: dict[str, Term] = field(default_factory=dict[str, Term])
     uses: list[LayerUse] = field(default_factory=list[LayerUse])
     names: dict[int, str] = field(default_factory=dict[int, str])
     kept: list[object] = field(default_factory=list[object])
@@ -128,6 +137,17 @@ class Place:
             )
         return known.node
 
+    def term(self, label: str, rows: Node, formula: str) -> None:
+        """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by."""
+        full = f"{self.name}.{label}"
+        if full in self.build.terms or rows.shape != self.given.shape[:1]:
+            raise GraphError(
+                f"layer {self.name} adds the loss {full!r} with numbers {rows.type!r}",
+                expected=f"one term of that name, with numbers of shape {self.given.shape[:1]}: one to an example",
+                remedy="use such a layer once in a network, and reduce its loss to one number for each example",
+            )
+        self.build.terms[full] = Term(rows, formula)
+
     def label(self, node: Node, suffix: str) -> Node:
         """The node, named `name.suffix`; a leaf, or what the layer was given, keeps the name that it has."""
         # A leaf under a second name would be a second leaf, which nobody binds a value to.
@@ -170,12 +190,13 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 @dataclass(frozen=True)
 class Built:
-    """A network's graph for one batch size: its input leaf, output node, parameters and layers."""
+    """A network's graph for one batch size: its input leaf, output node, parameters, layers, and the losses of the layers' own."""
 
     input: Node
     output: Node
     parameters: Mapping[str, Parameter]
     uses: tuple[LayerUse, ...]
+    terms: Mapping[str, Term]
 
     @property
     def graph(self) -> Graph:
@@ -233,4 +254,4 @@ def build_network(
             expected=f"a first axis of {x.shape[0]}: one output to an example",
             remedy="keep axis 0 (the examples) in every layer",
         )
-    return Built(x, output, MappingProxyType(build.parameters), tuple(build.uses))
+    return Built(x, output, MappingProxyType(build.parameters), tuple(build.uses), MappingProxyType(build.terms))

@@ -387,6 +387,8 @@ def _require_term(term: object) -> None:
 class Objective:
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 
+    Without a loss only those that layers bring along are left; its name is then "none".
+
     >>> print((CrossEntropy() + L2(1e-4)).formula)
     C = 1/B·Σ_batch(−log a_label) + 0.0001·Σ w²
     """
@@ -396,10 +398,6 @@ class Objective:
     def __post_init__(self) -> None:
         for term in self.terms:
             _require_term(term)
-        if not self.losses:
-            raise OptionError(
-                "an objective without a loss", expected="one loss or more", remedy="write CrossEntropy() + L2(1e-4)"
-            )
         names = [term.name for term in self.terms]
         if len(set(names)) < len(names):
             raise OptionError(
@@ -423,7 +421,7 @@ class Objective:
     def formula(self) -> str:
         """The whole formula, B being the number of examples in the batch."""
         parts = [f"1/B·Σ_batch({loss.formula})" for loss in self.losses] + [penalty.formula for penalty in self.penalties]
-        return f"C = {' + '.join(parts)}"
+        return f"C = {' + '.join(parts) or '0'}"
 
     def per_example(self, output: Node, targets: Mapping[str, Node]) -> dict[str, Node]:
         """For each loss by name its numbers (batch,); `targets` holds one node to a target kind."""
@@ -455,14 +453,20 @@ LOSSES: dict[str, Any] = {
     )
 }  # fmt: skip
 """Every loss by its name."""
+NO_LOSS = "none"
+"""The name of the objective that compares nothing with targets: what is minimised are the losses that layers bring along."""
 
 
 def objective(loss: object) -> Objective:
     """The objective that a name, a loss or a sum of terms stands for."""
     if isinstance(loss, str):
+        if loss == NO_LOSS:
+            return Objective(())
         if loss not in LOSSES:
             raise OptionError(
-                f"loss {loss!r}", expected=f"one of {', '.join(LOSSES)}", remedy=suggest(loss, LOSSES, "choose one of these")
+                f"loss {loss!r}",
+                expected=f"one of {', '.join(LOSSES)}, or {NO_LOSS}",
+                remedy=suggest(loss, LOSSES, "choose one of these"),
             )
         loss = LOSSES[loss]
     if isinstance(loss, Objective):

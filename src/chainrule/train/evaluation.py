@@ -60,7 +60,7 @@ class Evaluator:
             )
         outputs = results.stacked["output"]
         total = {"loss": np.sum(list(values.values()), axis=0)}
-        extra = {"accuracy": self._accuracy(outputs)} if self.task.data.classes is not None else {}
+        extra = {"accuracy": self._accuracy(outputs)} if self.task.classifies else {}
         return Scores(self.count, {**total, **(values if len(values) > 1 else {}), **extra}, outputs)
 
     def _accuracy(self, outputs: Array) -> Array:

@@ -72,13 +72,20 @@ class Task:
     @property
     def formula(self) -> str:
         """The objective with its factors, and how targets are scaled in it where they are."""
-        scaling = self.data.target_scaling
+        own = [f"1/B·Σ_batch({term.formula})" for term in self._built.terms.values()]
+        formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
+        scaling = self.data.target_scaling if self.objective.losses else None
         if scaling is None or (np.all(scaling.offset == 0) and np.all(scaling.factor == 1)):
-            return self.objective.formula
+            return formula
         if scaling.offset.size > 1 or scaling.factor.size > 1:
-            return f"{self.objective.formula}, y the targets scaled to what the network sees"
+            return f"{formula}, y the targets scaled to what the network sees"
         offset, factor = (float(part.reshape(-1)[0]) for part in (scaling.offset, scaling.factor))
-        return f"{self.objective.formula}, y = (target − {offset:.4g})·{factor:.4g}"
+        return f"{formula}, y = (target − {offset:.4g})·{factor:.4g}"
+
+    @property
+    def classifies(self) -> bool:
+        """Whether outputs are compared with labels, so that it can be counted how many are right."""
+        return self.data.classes is not None and bool(self.objective.losses)
 
     @property
     def probabilities(self) -> str:
@@ -119,7 +126,7 @@ class Task:
             **({f"term.{name}": node for name, node in cost.terms.items()} if len(cost.terms) > 1 else {}),
             **updates,
         }
-        if self.data.classes is not None:
+        if self.classifies:
             outputs["correct"] = self._correct(cost.built.output, cost.target)
         return Graph(outputs)
 
@@ -160,7 +167,14 @@ class Task:
             y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
             shape = self.data.input_shape
             built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
-            self._check_output(built.output)
+            if self.loss is None or self.objective.losses:
+                self._check_output(built.output)
+            elif not built.terms:
+                raise LossError(
+                    "an objective without a loss, for a network whose layers bring none along",
+                    expected="one loss or more",
+                    remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
+                )
             return built, y
 
     def _scaled(self, x: Node) -> Node:
@@ -204,7 +218,8 @@ class Task:
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""
-        rows = self.objective.per_example(built.output, self._targets(built.output, y))
+        rows = self.objective.per_example(built.output, self._targets(built.output, y)) if self.objective.losses else {}
+        rows |= {name: term.rows for name, term in built.terms.items()}
         rows = {name: node.named("loss" if len(rows) == 1 else f"loss.{name}") for name, node in rows.items()}
         with scope("loss"):
             means = {name: ops.mean(node) for name, node in rows.items()}
