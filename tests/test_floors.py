@@ -17,11 +17,16 @@ import chainrule
 ROOT = Path(chainrule.__file__).parent
 FLOORS = {
     "errors": 0, "spelling": 0, "display": 0, "graph": 1, "ops": 2, "nn": 3, "grad": 3, "engines": 3, "data": 3, "trace": 4, "train": 5,
-    "views": 6, "interop": 6, "__init__": 7, "cli": 8, "lab": 8, "__main__": 8,
+    "views": 6, "interop": 6, "examples": 7, "__init__": 8, "cli": 9, "lab": 9, "__main__": 10,
 }  # fmt: skip
 LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "latex2mathml"}
 """Packages that may be imported inside a function, so that who does not need them does not load them."""
-LATE_ENGINES = {("engines.choice", ".engines.native.engine"), ("__init__", ".views"), ("__init__", ".views.pictures")}
+LATE_ENGINES = {
+    ("engines.choice", ".engines.native.engine"),
+    ("__init__", ".views"),
+    ("__init__", ".views.pictures"),
+    ("__init__", ".examples"),
+}
 """What is loaded when it is first asked for: engines, and above all floors the views."""
 NEVER_LOADED = {
     "llvmlite",

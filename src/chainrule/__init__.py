@@ -70,6 +70,7 @@ from chainrule.train import (
 )
 
 if TYPE_CHECKING:
+    from chainrule import examples as examples
     from chainrule import views as views
     from chainrule.views import pictures as pictures
 
@@ -92,6 +93,7 @@ __all__ = [
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
     "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
+    "examples",
 ]  # fmt: skip
 
 
@@ -105,6 +107,8 @@ def __getattr__(name: str) -> ModuleType:
         return _load_views()
     if name == "pictures":
         return _load_views().pictures
+    if name == "examples":
+        return import_module("chainrule.examples")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,6 +10,7 @@ import click
 
 from chainrule import __version__
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.example import example
 from chainrule.cli.explain import explain
 from chainrule.cli.predict import predict
 from chainrule.cli.report import report
@@ -69,7 +70,7 @@ def application() -> None:
     """Trains neural networks, and shows every number in them."""
 
 
-for command in (train, resume, evaluate, predict, explain, report, show, runs):
+for command in (train, resume, evaluate, predict, explain, report, show, runs, example):
     application.add_command(command)
 
 

@@ -1,0 +1,8 @@
+"""Floor 7: the lectures' examples, each with a question, trainings, a known answer and pictures."""
+
+from chainrule.examples.catalogue import EXAMPLES, example
+from chainrule.examples.example import Example, Outcome, Training
+from chainrule.examples.fact import Fact
+from chainrule.examples.page import write_page
+
+__all__ = ["EXAMPLES", "Example", "Fact", "Outcome", "Training", "example", "write_page"]

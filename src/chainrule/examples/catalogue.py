@@ -1,0 +1,24 @@
+"""Every example by its name, in the order of the lectures."""
+
+from __future__ import annotations
+
+from chainrule.errors import OptionError
+from chainrule.examples.example import Example
+from chainrule.examples.pictures_of_digits import CONVOLUTION
+from chainrule.spelling import suggest
+
+EXAMPLES: dict[str, Example] = {example.name: example for example in (CONVOLUTION,)}
+"""Every example by its name."""
+
+
+def example(name: str) -> Example:
+    """The example of this name, or an error that suggests one.
+
+    >>> example("convolution").title
+    'A convolutional network reads digits'
+    """
+    if name not in EXAMPLES:
+        raise OptionError(
+            f"example {name!r}", expected=f"one of {', '.join(EXAMPLES)}", remedy=suggest(name, EXAMPLES, "choose one of these")
+        )
+    return EXAMPLES[name]

@@ -1,0 +1,77 @@
+"""An example: a question, the trainings that answer it, and the conclusion drawn from them: facts, a verdict, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from chainrule.data import Dataset
+from chainrule.examples.fact import Fact
+from chainrule.nn import Layer
+from chainrule.train import Run, fit
+from chainrule.views.pictures import Picture
+from chainrule.views.report.layout import OwnDrawing
+
+
+@dataclass(frozen=True)
+class Training:
+    """One call of `fit`, not made yet: a network, its data, and the options by name."""
+
+    network: Layer | str
+    data: Dataset
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def fit(self, **changes: Any) -> Run:
+        """The run; `changes` go before the options."""
+        return fit(self.network, self.data, **{**self.options, **changes})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an example came to: its facts, a verdict in a sentence or two, and pictures.
+
+    The verdict may be that nothing can be told apart; it must follow from the facts.
+    """
+
+    verdict: str
+    facts: tuple[Fact, ...]
+    pictures: tuple[Picture | OwnDrawing, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether every fact that something is known of agrees with it."""
+        return all(fact.agrees is not False for fact in self.facts)
+
+    def __str__(self) -> str:
+        return "\n".join([self.verdict, "", *(f"  {fact}" for fact in self.facts)])
+
+
+Runs: TypeAlias = Mapping[str, Run]
+"""The trainings' runs, by the trainings' names."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question that networks answer, with data that ship or are made offline.
+
+    name: the word it is called by. title: what it is, in a few words. question: what is asked, how it is answered and what is known
+    of it, in a few sentences. items: the numbers of docs/checklist.md. trainings: from a seed, what is to be trained, by name; it
+    makes the data too. conclude: what follows from the runs; the seed is for its own random numbers. Under two minutes on two cores.
+    """
+
+    name: str
+    title: str
+    question: str
+    items: str
+    trainings: Callable[[int], Mapping[str, Training]]
+    conclude: Callable[[Runs, int], Outcome]
+
+    def run(self, seed: int = 0, *, engine: str = "native", watch: Callable[[str], None] | None = None) -> Outcome:
+        """Trains what is to be trained, one after the other, and draws the conclusion; `watch` is told the name of each before."""
+        runs: dict[str, Run] = {}
+        for name, training in self.trainings(seed).items():
+            if watch is not None:
+                watch(name)
+            runs[name] = training.fit(**({"engine": engine} | ({} if "seed" in training.options else {"seed": seed})))
+        return self.conclude(runs, seed)

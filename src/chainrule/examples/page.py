@@ -1,0 +1,47 @@
+"""An example's page: the question, the verdict, the facts as a table, and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chainrule.errors import OptionError
+from chainrule.examples.example import Example, Outcome
+from chainrule.examples.fact import Fact
+from chainrule.train.folder import write_durably
+from chainrule.views.pictures.picture import require_matplotlib
+from chainrule.views.report.layout import Section, figures, page
+from chainrule.views.svg import clean
+
+
+def facts_html(facts: Sequence[Fact]) -> str:
+    """The facts as a table: what was found, what is known, and whether they agree."""
+    head = "".join(f"<th>{word}</th>" for word in ("quantity", "found", "held against", ""))
+    rows = "".join(
+        f"<tr><th>{clean(fact.name)}</th><td class='number'>{clean(fact.measured)}</td><td>{clean(fact.expected)}</td>"
+        f"<td>{clean(fact.judgement)}</td></tr>"
+        for fact in facts
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def example_sections(example: Example, outcome: Outcome) -> list[Section]:
+    """The parts of the page."""
+    return [
+        Section("question", "What is asked", example.question, []),
+        Section("facts", "What was found", "", [facts_html(outcome.facts)]),
+        *([Section("pictures", "What is seen", "", [figures(outcome.pictures)])] if outcome.pictures else []),
+    ]
+
+
+def write_page(example: Example, outcome: Outcome, path: str | Path) -> Path:
+    """Writes the page to a file that ends with .html; gives its path. Raises: MissingPackageError without matplotlib."""
+    path = Path(path)
+    if path.suffix != ".html":
+        raise OptionError(
+            f"a page as {path.name!r}", expected="a name that ends with .html", remedy=f"write {example.name}.html"
+        )
+    require_matplotlib()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, page(example.title, outcome.verdict, example_sections(example, outcome)).encode())
+    return path

@@ -1,0 +1,41 @@
+"""A small convolutional network on the handwritten digits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainrule.data import mnist
+from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.fact import Fact
+from chainrule.nn import Conv2D, Dense, Flatten, MaxPool, Reshape, Sequential
+from chainrule.train import Adam, Cosine
+from chainrule.views import pictures
+
+
+def _trainings(seed: int) -> Mapping[str, Training]:
+    net = Sequential(
+        Reshape((28, 28, 1)), Conv2D(16, 5, activation="relu"), MaxPool(2), Conv2D(32, 5, activation="relu"), MaxPool(2),
+        Flatten(), Dense(10, "softmax"),
+    )  # fmt: skip
+    options = {"optimizer": Adam(Cosine(0.003)), "batch_size": 64, "epochs": 3}
+    return {"convolutional": Training(net, mnist(), options)}
+
+
+def _conclude(runs: Runs, seed: int) -> Outcome:
+    run = runs["convolutional"]
+    score = run.evaluate("test").accuracy()
+    share, count, error = score.value, score.total, score.error
+    fact = Fact("test accuracy", share, error, least=0.988, source="asked for")
+    verdict = f"After three epochs {share:.2%} of {count} digits that it never saw are read rightly."
+    return Outcome(verdict, (fact,), (pictures.learning_curves(run),))
+
+
+CONVOLUTION = Example(
+    "convolution",
+    "A convolutional network reads digits",
+    "Does it help to look at a picture through small windows that are the same everywhere? Two convolutions with pools and one dense "
+    "layer, three epochs of MNIST.",
+    "132",
+    _trainings,
+    _conclude,
+)

@@ -1,0 +1,56 @@
+"""Examples: facts are judged rightly, every training agrees between the engines over its first hundred steps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from chainrule.data import Dataset
+from chainrule.errors import OptionError
+from chainrule.examples import EXAMPLES, Fact, Outcome, Training, example
+
+STEPS = 100
+
+
+@pytest.mark.parametrize(
+    ("fact", "agrees", "said"),
+    [
+        (Fact("T_c", 2.2714, 0.0042, known=2.26919), True, "T_c = 2.271 ± 0.004, known 2.26919: 0.5 σ away, agrees"),
+        (Fact("T_c", 2.2714, 0.0010, known=2.26919), False, "T_c = 2.271 ± 0.001, known 2.26919: 2.2 σ away, does not agree"),
+        (Fact("share", 0.99, least=0.98), True, "share = 0.99, at least 0.98: agrees"),
+        (Fact("share", 0.99, 0.02, least=0.98), False, "share = 0.99 ± 0.02, at least 0.98: does not agree"),
+        (Fact("error", 3.0, most=2.0, unit="eV"), False, "error = 3 eV, at most 2: does not agree"),
+        (Fact("count", 4.0, known=4.0, source="counting"), True, "count = 4, known 4 (counting): agrees"),
+        (Fact("rate", 12.3, 2.0), None, "rate = 12 ± 2"),
+    ],
+)
+def test_facts_are_judged(fact, agrees, said):
+    assert fact.agrees is agrees
+    assert str(fact) == said
+    assert Outcome("", (fact,)).holds is (agrees is not False)
+
+
+def test_a_misspelt_example_is_refused_with_a_hint():
+    with pytest.raises(OptionError, match="convolution"):
+        example("convolutoin")
+
+
+def few(data: Dataset, count: int) -> Dataset:
+    """The same data with fewer examples to learn from, and few to be judged by."""
+    return dataclasses.replace(data, train=data.train[:count], validation=None, test=None, origin=None)
+
+
+def first_losses(training: Training, engine: str) -> np.ndarray:
+    """The losses of its first hundred steps."""
+    size = training.options.get("batch_size", 32)
+    run = dataclasses.replace(training, data=few(training.data, STEPS * size)).fit(engine=engine, dtype="float64")
+    return run.history.steps()[:, :STEPS]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_engines_agree_over_the_first_hundred_steps(name):
+    for part, training in EXAMPLES[name].trainings(0).items():
+        reference, native = (first_losses(training, engine) for engine in ("reference", "native"))
+        np.testing.assert_allclose(native, reference, rtol=1e-8, atol=1e-12, err_msg=part)
