@@ -1,5 +1,6 @@
 """Floor 1: nodes, graphs, their text, and passes over them."""
 
+from chainrule.graph.body import Body
 from chainrule.graph.evaluate import evaluate
 from chainrule.graph.graph import Graph, check, conform, topological_order
 from chainrule.graph.node import (
@@ -25,7 +26,7 @@ from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constant
 from chainrule.graph.types import Array, Shape, Type
 
 __all__ = [
-    "Array", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
+    "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
     "REGISTRY", "Shape", "Step", "Type", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate",
     "fold_constants", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
     "share_common", "topological_order",

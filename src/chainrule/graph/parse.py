@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Mapping
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, ParseError
+from chainrule.errors import ChainruleError, GraphError, ParseError
+from chainrule.graph.body import Body
 from chainrule.graph.graph import Graph, conform
 from chainrule.graph.node import CONSTANT, LEAVES, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
 from chainrule.graph.types import Type
@@ -17,6 +21,9 @@ from chainrule.spelling import nearest
 
 _LINE = re.compile(r"(?P<label>\S+): (?P<type>\S+) = (?P<op>\w+)\((?P<arguments>.*)\)(?:  @(?P<scope>\S+))?")
 _LABEL = re.compile(rf"%\d+|{NAME.pattern}(?:#\d+)?")
+_BODY = re.compile(
+    r"(?P<label>body\d+): states \((?P<states>.*)\), sequences \((?P<sequences>.*)\), constants \((?P<constants>.*)\)"
+)
 _POSITIONAL = re.compile(rf"\s*({_LABEL.pattern})\s*(?:,|$)")
 _FLOATS = {"nan": float("nan"), "inf": float("inf")}
 
@@ -32,10 +39,15 @@ def parse(text: str) -> Graph:
 
     Raises: ParseError, naming the line.
     """
+    return _parse([(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()])
+
+
+def _parse(numbered: list[tuple[int, str]]) -> Graph:
     nodes: dict[str, Node] = {}
-    *lines, last = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()] or [(1, "")]
+    bodies, rest = _bodies(numbered)
+    *lines, last = [(number, line.strip()) for number, line in rest] or [(1, "")]
     for number, line in lines:
-        label, node = _node(number, line, nodes)
+        label, node = _node(number, line, nodes, bodies)
         if label in nodes:
             raise _error(
                 number, line, f"a label of its own; {label} has been given above", "number the labels: %0, %1, x, x#2, ..."
@@ -56,7 +68,27 @@ def parse(text: str) -> Graph:
         raise _error(number, line, error.expected, f"{error.happened}: {error.remedy}") from error
 
 
-def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
+def _bodies(numbered: list[tuple[int, str]]) -> tuple[dict[str, Body], list[tuple[int, str]]]:
+    """The bodies of loops, which stand before the nodes, each with its graph indented below it; and the lines behind them."""
+    bodies: dict[str, Body] = {}
+    while numbered and (match := _BODY.fullmatch(numbered[0][1].strip())):
+        (number, line), *numbered = numbered
+        depth = len(line) - len(line.lstrip())
+        inner = list(takewhile(partial(_is_deeper, depth), numbered))
+        numbered = numbered[len(inner) :]
+        names = (tuple(filter(None, match[kind].split(", "))) for kind in ("states", "sequences", "constants"))
+        try:
+            bodies[match["label"]] = Body(_parse(inner), *names)
+        except GraphError as error:
+            raise _error(number, line, error.expected, f"{error.happened}: {error.remedy}") from error
+    return bodies, numbered
+
+
+def _is_deeper(depth: int, line: tuple[int, str]) -> bool:
+    return len(line[1]) - len(line[1].lstrip()) > depth
+
+
+def _node(number: int, line: str, nodes: dict[str, Node], bodies: Mapping[str, Body]) -> tuple[str, Node]:
     match = _LINE.fullmatch(line)
     if match is None:
         raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "mend the line")
@@ -64,7 +96,7 @@ def _node(number: int, line: str, nodes: dict[str, Node]) -> tuple[str, Node]:
     if op_name not in REGISTRY:
         near = nearest(op_name, REGISTRY)
         raise _error(number, line, "the name of an op", f"write {near}" if near else "see chainrule.ops for the names")
-    inputs, attributes = _arguments(match["arguments"], nodes, number, line)
+    inputs, attributes = _arguments(match["arguments"], nodes, bodies, number, line)
     if not _LABEL.fullmatch(label):
         raise _error(number, line, f"a label: %0, %1, ... or a name: {NAME_RULE}", "rename the node")
     name = "" if label.startswith("%") else label.partition("#")[0]
@@ -92,45 +124,47 @@ def _make(op_name: str, inputs: tuple[Node, ...], attributes: dict[str, Any], de
     return Node(op, inputs, {"type": declared} if op in LEAVES else attributes, name)
 
 
-def _arguments(text: str, nodes: dict[str, Node], number: int, line: str) -> tuple[tuple[Node, ...], dict[str, Any]]:
+def _arguments(
+    text: str, nodes: dict[str, Node], bodies: Mapping[str, Body], number: int, line: str
+) -> tuple[tuple[Node, ...], dict[str, Any]]:
     inputs: list[Node] = []
     position = 0
     while position < len(text) and (match := _POSITIONAL.match(text, position)):
         inputs.append(_lookup(match[1], nodes, number, line))
         position = match.end()
     try:
-        return tuple(inputs), _keywords(text[position:])
+        return tuple(inputs), _keywords(text[position:], bodies)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise _error(
             number, line, "attributes as name=value, with plain numbers, texts, lists", f"mend this: {error}"
         ) from error
 
 
-def _keywords(text: str) -> dict[str, Any]:
+def _keywords(text: str, bodies: Mapping[str, Body]) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Python warns of doubtful literals (1if, "\d"): here they are mistakes
         call = ast.parse(f"f({text})", mode="eval").body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("values come first, then attributes as name=value")
-    attributes = {keyword.arg or "": _literal(keyword.value) for keyword in call.keywords}
+    attributes = {keyword.arg or "": _literal(keyword.value, bodies) for keyword in call.keywords}
     if len(attributes) < len(call.keywords):
         raise ValueError("an attribute comes twice")
     return attributes
 
 
-def _literal(tree: ast.expr) -> Any:
-    """Like `ast.literal_eval`, with nan and inf, which Python has no literals for."""
+def _literal(tree: ast.expr, names: Mapping[str, Any]) -> Any:
+    """Like `ast.literal_eval`, with nan and inf, which Python has no literals for, and the bodies of loops."""
     match tree:
         case ast.Constant(value=value):
             return value
-        case ast.Name(id=name) if name in _FLOATS:
-            return _FLOATS[name]
+        case ast.Name(id=name) if name in _FLOATS or name in names:
+            return _FLOATS[name] if name in _FLOATS else names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_literal(operand)
+            return -_literal(operand, names)
         case ast.List(elts=items):
-            return [_literal(item) for item in items]
+            return [_literal(item, names) for item in items]
         case ast.Tuple(elts=items):
-            return tuple(_literal(item) for item in items)
+            return tuple(_literal(item, names) for item in items)
         case _:
             raise ValueError(f"{ast.unparse(tree)} is not a plain value")
 

@@ -42,9 +42,11 @@ from chainrule.ops.elementwise import (
 from chainrule.ops.indexing import gather, one_hot, scatter_add
 from chainrule.ops.matrices import matmul
 from chainrule.ops.random import epoch_order, key, normal, random_bits, random_fold, stream, threefry2x32, uniform
+from chainrule.ops.recurrence import Recurrence, recurrence, scan, split_values
 from chainrule.ops.reductions import argmax, max, mean, min, position_of_max, reduce_max, reduce_min, sum  # noqa: A004
 from chainrule.ops.shapes import concatenate, flip, pad, reshape, slice_axes, slice_axis, swap_last, transpose
 from chainrule.ops.simplify import PASSES, simplify_algebra
+from chainrule.ops.unrolling import unroll
 from chainrule.ops.windows import overlap_add, window_positions, windows
 
 __all__ = [
@@ -52,7 +54,7 @@ __all__ = [
     "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal",
     "log", "log1p", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "negative", "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits",
-    "random_fold",
+    "random_fold", "recurrence", "scan", "split_values", "Recurrence", "unroll",
     "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "scatter_add", "select", "sigmoid", "sign",
     "simplify_algebra", "sin", "slice_axes", "slice_axis", "softplus", "sqrt", "stop_gradient", "stream", "subtract", "sum",
     "swap_last", "tanh", "threefry2x32", "transpose", "uniform", "window_positions", "windows",
