@@ -11,8 +11,8 @@ import numpy as np
 from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.kernels import VIEWS, Call, kernel
 from chainrule.errors import OptionError
-from chainrule.graph import CONSTANT, Array, Graph, Node, run_passes
-from chainrule.ops import PASSES, epoch_order
+from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
+from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
 
 
 class Plan:
@@ -25,6 +25,7 @@ class Plan:
         self.graph = graph
         self.values: dict[Node, Array] = {}
         self.calls: list[Call] = []
+        self.loops: dict[tuple[object, ...], _Turns] = {}
         for node in graph.nodes:
             self.values[node] = self._buffer(node, bound)
 
@@ -34,6 +35,8 @@ class Plan:
         if node.is_leaf:
             return bound[node.name]
         inputs = [self.values[source] for source in node.inputs]
+        if node.op is scan:
+            return self._taken(node, inputs)
         if node.op.name in VIEWS:
             view = np.asarray(node.op.meaning(*inputs, **node.attributes))
             if np.may_share_memory(view, inputs[0]):
@@ -41,6 +44,15 @@ class Plan:
         out = np.empty(node.shape, node.dtype)
         self.calls.append(kernel(node, out, inputs))
         return out
+
+    def _taken(self, node: Node, inputs: list[Array]) -> Array:
+        """What is taken from a loop over time, which runs once however much is taken."""
+        key = loop_key(node)
+        if key not in self.loops:
+            same = [other for other in self.graph.nodes if other.op is scan and loop_key(other) == key]
+            self.loops[key] = _Turns(node, [_take(other) for other in same], inputs)
+            self.calls.append(self.loops[key].run)
+        return self.loops[key].found[_take(node)]
 
     def run(self) -> None:
         """Fills every buffer; overflow and NaN show in the values."""
@@ -55,6 +67,47 @@ class Plan:
         copy = np.empty(node.shape, node.dtype)
         self.calls.append(lambda: np.copyto(copy, value))
         return copy
+
+
+def _take(node: Node) -> tuple[str, bool]:
+    return node.attributes["take"], bool(node.attributes.get("before"))
+
+
+class _Turns:
+    """A loop over time: one turn as a plan, run again and again; what is taken of each turn is kept in `found`."""
+
+    def __init__(self, node: Node, takes: list[tuple[str, bool]], inputs: list[Array]) -> None:
+        body: Body = node.attributes["body"]
+        wanted = {*body.states, *(name for name, before in takes if not before)}
+        turn = Graph({name: out for name, out in body.graph.outputs.items() if name in wanted})
+        graph = run_passes(turn, PASSES)[0]
+        turns: int = node.attributes["turns"]
+        self.order = range(turns)[::-1] if node.attributes.get("reverse") else range(turns)
+        self.first, self.sequences, constants = split_values(body, tuple(inputs))
+        self.now = {name: np.empty_like(array) for name, array in self.first.items()}
+        self.rows = {name: np.empty_like(array[0]) for name, array in self.sequences.items()}
+        plan = self.plan = Plan(graph, {**self.now, **self.rows, **constants})
+        carried = list(self.now.values())
+        self.next = [(self.now[name], plan.own_copy(graph.outputs[name], carried)) for name in body.states]
+        kinds = {take: body.graph.outputs[take[0]].type for take in takes}
+        self.found = {take: np.empty((turns, *kind.shape), kind.dtype) for take, kind in kinds.items()}
+        self.taken = [
+            (self.found[take], self.now[take[0]] if take[1] else plan.values[graph.outputs[take[0]]]) for take in self.found
+        ]
+
+    def run(self) -> None:
+        """All turns."""
+        for name, array in self.first.items():
+            np.copyto(self.now[name], array)
+        for turn in self.order:
+            for name, array in self.sequences.items():
+                np.copyto(self.rows[name], array[turn])
+            # What a turn finds is noted before its next values take their place.
+            self.plan.run()
+            for found, value in self.taken:
+                found[turn] = value
+            for now, value in self.next:
+                np.copyto(now, value)
 
 
 @dataclass(frozen=True)

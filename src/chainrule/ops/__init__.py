@@ -46,13 +46,13 @@ from chainrule.ops.recurrence import Recurrence, recurrence, scan, split_values
 from chainrule.ops.reductions import argmax, max, mean, min, position_of_max, reduce_max, reduce_min, sum  # noqa: A004
 from chainrule.ops.shapes import concatenate, flip, pad, reshape, slice_axes, slice_axis, swap_last, transpose
 from chainrule.ops.simplify import PASSES, simplify_algebra
-from chainrule.ops.unrolling import unroll
+from chainrule.ops.unrolling import loop_key, unroll
 from chainrule.ops.windows import overlap_add, window_positions, windows
 
 __all__ = [
     "PASSES", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "divide", "epoch_order", "equal",
     "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "log", "log1p", "loop_key", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "negative", "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits",
     "random_fold", "recurrence", "scan", "split_values", "Recurrence", "unroll",
     "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "scatter_add", "select", "sigmoid", "sign",

@@ -81,7 +81,8 @@ def _piece(node: Node) -> Node | None:
     if node.op is not slice_axes or node.inputs[0].op is not concatenate or node.inputs[0].attributes["axis"] != 0:
         return None
     source = node.inputs[0]
-    start, stop = node.attributes["starts"][0], node.attributes["stops"][0]
+    start: int = node.attributes["starts"][0]
+    stop: int = node.attributes["stops"][0]
     rest = zip(node.attributes["starts"][1:], node.attributes["stops"][1:], source.shape[1:], strict=True)
     whole = all(low == 0 and high == extent for low, high, extent in rest) and set(node.attributes["steps"]) == {1}
     if not whole or stop != start + 1 or any(row.shape[0] != 1 for row in source.inputs):

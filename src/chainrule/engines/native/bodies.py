@@ -228,7 +228,7 @@ class Writer:
         key = (self.level, node, index)
         if key not in self.known:
             is_line = not is_view(node) or node in self.layout.forced or self._stands_apart(node)
-            self.known[key] = self._add(self._line(node, index)) if is_line else self._through(node, index)
+            self.known[key] = self._add(self._line(node, index)) if is_line else self.through(node, index)
         return self.known[key]
 
     @property
@@ -293,7 +293,7 @@ class Writer:
         attributes: dict[str, Any] = {"stride": access.strides[axis], "extent": source.shape[axis], "from": positions.dtype}
         return Line("fetch", node.dtype, (position,), Place(access.buffer, at), attributes, label)
 
-    def _through(self, node: Node, index: Index) -> int:
+    def through(self, node: Node, index: Index) -> int:
         """The entry of a view whose input does not stand in memory: the input's entry at another index."""
         source = node.inputs[0]
         return self.value(source, self._moved(node, source, index))
@@ -350,6 +350,8 @@ class Placer:
                     start += source.shape[axis]
             case "reshape":
                 yield self._copy(label, node.inputs[0], Access(home, 0, contiguous(node.inputs[0].shape)))
+            case _ if is_view(node):
+                yield self._seen(label, home)
             case "pad":
                 yield _fill_kernel(f"{label} zeros", home)
                 low, gaps = node.attributes["low"], node.attributes["interior"]
@@ -366,6 +368,19 @@ class Placer:
                     yield self._copy(f"{label} start", node.inputs[0], Access(home, 0, strides))
                 if node.inputs[2].type.size:
                     yield self._scatter(label, home)
+
+    def _seen(self, label: str, home: Buffer) -> Kernel:
+        """What a view shows, copied in its order."""
+        writer = Writer(self.layout, Group(squeezed(self.node.shape), 0), squeezed(self.node.shape))
+        here = writer.here(self.node)
+        value = writer.through(self.node, here)
+        body = writer.lines["outer"]
+        body.stores.append(Store(value, writer.place_in(home, self.node)))
+        return Kernel(label, writer.extents, body)
+
+    def first_value(self, label: str, source: Node, target: Buffer) -> Kernel:
+        """A kernel that copies a node to where a loop over time finds its state."""
+        return self._copy(label, source, Access(target, 0, contiguous(source.shape)))
 
     def _copy(self, label: str, source: Node, target: Access) -> Kernel:
         writer = Writer(self.layout, Group(squeezed(source.shape), 0), squeezed(source.shape))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.engines.native.kernels import Affine, Body, Kernel, Place, Reduction, Store
+from chainrule.engines.native.kernels import Affine, Body, Kernel, Place, Reduction, Store, Turns
 
 
 def collapsed(kernel: Kernel) -> Kernel:
     """The same kernel with neighbouring loops as one wherever every place runs through both without a gap."""
+    if isinstance(kernel.core, Turns):
+        return replace(kernel, core=replace(kernel.core, kernels=[collapsed(inner) for inner in kernel.core.kernels]))
     if not isinstance(kernel.core, Reduction | None):
         return kernel
     kept = len(kernel.extents)

@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.engines.native.kernels import Buffer
 from chainrule.engines.native.views import Access, contiguous, view_access
 from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node, Shape, Type
+from chainrule.ops import loop_key, scan
 from chainrule.ops.elementwise import ELEMENTWISE
 
 POINTWISE = frozenset({*(op.name for op in ELEMENTWISE), "select", "cast", "random_bits", "random_fold", "gather"})
@@ -22,8 +23,8 @@ POINTWISE = frozenset({*(op.name for op in ELEMENTWISE), "select", "cast", "rand
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows"})
 """Ops that only say where an entry stands."""
 REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
-PLACED = frozenset({"concatenate", "pad", "scatter_add", "overlap_add"})
-"""Ops that are written piece by piece to places in their result."""
+PLACED = frozenset({"concatenate", "pad", "scatter_add", "overlap_add", "scan"})
+"""Ops that are written piece by piece, or turn by turn, to places in their result."""
 EXPENSIVE = frozenset(
     {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"}
 )
@@ -125,6 +126,7 @@ class Grouping:
         self.groups: list[Group] = []
         self.group_of: dict[Node, Group] = {}
         self._uses: dict[Node, list[_Use]] = {node: [] for node in graph.nodes}
+        self._loops: dict[tuple[object, ...], Group] = {}
         self.copies: list[Group] = []
         """The group that writes each of the copied nodes."""
         self.copies += [self._copy(node, len(graph.nodes)) for node in copied]
@@ -145,7 +147,7 @@ class Grouping:
 
     def is_placed(self, node: Node) -> bool:
         """Whether the node is written piece by piece."""
-        return node.op.name in PLACED or (node.op.name == "reshape" and node in self.forced)
+        return node.op.name in PLACED or (is_view(node) and node in self.forced)
 
     def _copy(self, node: Node, order: int) -> Group:
         group = Group(squeezed(node.shape), order)
@@ -158,7 +160,7 @@ class Grouping:
         if self.is_inlined(node):
             self._pass_on(node, uses)
         elif uses or node in self.kept:
-            group = self._group_to_join(node, uses)
+            group = self._loop_of(node, order) if node.op is scan else self._group_to_join(node, uses)
             if group is None:
                 group = Group(squeezed(node.shape), order)
                 self.groups.append(group)
@@ -167,6 +169,14 @@ class Grouping:
             if node.op.name in REDUCTIONS:
                 group = self._merged(group)
             self._note_inputs(node, group, level)
+
+    def _loop_of(self, node: Node, order: int) -> Group:
+        """The group of a loop over time, which is one, whatever is taken from it."""
+        key = loop_key(node)
+        if key not in self._loops:
+            self._loops[key] = Group(squeezed(node.shape), order)
+            self.groups.append(self._loops[key])
+        return self._loops[key]
 
     def _group_to_join(self, node: Node, uses: list[_Use]) -> Group | None:
         if self.is_placed(node) or not node.type.size:
@@ -274,6 +284,7 @@ def must_stand(graph: Graph) -> frozenset[Node]:
     """
     strides: dict[Node, Shape | None] = {}
     forced: set[Node] = set()
+    in_turns = {source for node in graph.nodes if node.op is scan for source in _moved_through(node)}
     readers: dict[Node, list[Node]] = {node: [] for node in graph.nodes}
     for node in graph.nodes:
         for source in node.inputs:
@@ -287,15 +298,23 @@ def must_stand(graph: Graph) -> frozenset[Node]:
             found = view_access(node, Access(_NOWHERE, 0, source)) if source is not None else None
             if source is None or (found is None and is_matrix_of_windows(node) and _only_left(node, readers)):
                 strides[node] = None  # a product reads it through the windows
-            elif found is None:
-                forced.add(node)
+            elif found is None or (node in in_turns and found.strides != contiguous(node.shape)):
+                forced.add(node)  # turns move through it from row to row
+                strides[node] = contiguous(node.shape)
             else:
                 strides[node] = found.strides
         addressed = [node.inputs[number] for number in ADDRESSED.get(node.op.name, ())]
         if node.op.name == "reshape" and squeezed(node.shape) != squeezed(node.inputs[0].shape):
             addressed += [source for source in node.inputs if beneath(source, forced).op.name == "one_hot"]
+        if node.op is scan:
+            addressed += _moved_through(node)
         forced |= {beneath(source, forced) for source in addressed}
     return frozenset(node for node in forced if node.op not in {INPUT, PARAMETER})
+
+
+def _moved_through(node: Node) -> tuple[Node, ...]:
+    """What the turns of a loop read where it stands: its sequences and constants; first values of states are copied."""
+    return node.inputs[len(node.attributes["body"].states) :]
 
 
 def is_matrix_of_windows(node: Node) -> bool:

@@ -32,8 +32,9 @@ class Buffer:
 
     `kind` says whose memory it is, and how its address is found. arena: the engine's own. constant: the engine's, never written.
     state: carried from step to step by the caller. rows: a table, read through the order. block: a table's rows, one behind the other.
-    scalar: one number a step. record: written at
-    each step's place. stacked: rows one behind the other. `name` is the leaf's or output's name where the memory is the caller's.
+    scalar: one number a step. record: written at each step's place. stacked: rows one behind the other. part: entries of another
+    buffer, `whole`, from the entry `start` on, and at each turn of a loop over time `turn` entries further. `name` is the leaf's or
+    output's name where the memory is the caller's.
     """
 
     label: str
@@ -42,6 +43,14 @@ class Buffer:
     name: str = ""
     offset: int = -1
     value: np.ndarray[Any, Any] | None = None
+    whole: Buffer | None = None
+    start: int = 0
+    turn: int = 0
+
+    @property
+    def memory(self) -> Buffer:
+        """The buffer whose bytes these are: itself, unless it is part of another."""
+        return self if self.whole is None else self.whole.memory
 
     @property
     def nbytes(self) -> int:
@@ -177,13 +186,21 @@ class Scatter:
 
 
 @dataclass
+class Turns:
+    """A loop over time: kernels that run one after the other at each turn; parts of buffers move on from turn to turn."""
+
+    count: int
+    kernels: list[Kernel]
+
+
+@dataclass
 class Kernel:
-    """A loop nest: `extents` of its loops, core or none, body."""
+    """A loop nest: `extents` of its loops, core or none, body; or a loop over time, of kernels of its own."""
 
     label: str
     extents: Shape
     body: Body
-    core: Reduction | Product | Scatter | None = None
+    core: Reduction | Product | Scatter | Turns | None = None
 
     @property
     def points(self) -> int:
@@ -198,6 +215,8 @@ class Kernel:
                 return self.points * (prod(self.core.extents) * (len(self.core.body.lines) + 1) + len(self.body.lines))
             case Product():
                 return self.points * (2 * self.core.inner + len(self.body.lines))
+            case Turns():
+                return self.core.count * sum(kernel.work for kernel in self.core.kernels)
             case _:
                 return self.points * (len(self.body.lines) + len(self.body.stores))
 
@@ -209,17 +228,30 @@ class Kernel:
     @property
     def reads(self) -> list[Buffer]:
         """The buffers that it reads."""
+        if isinstance(self.core, Turns):
+            return [buffer for kernel in self.core.kernels for buffer in kernel.reads]
         found = [line.place.buffer for body in self.bodies for line in body.lines if line.place]
         if isinstance(self.core, Product):
             found += [self.core.left.buffer, self.core.right.buffer]
         if isinstance(self.core, Scatter):
             found += [store.place.buffer for store in self.body.stores]
-        return found
+        return [buffer.memory for buffer in found]
 
     @property
     def writes(self) -> list[Buffer]:
         """The buffers that it writes."""
-        return [store.place.buffer for body in self.bodies for store in body.stores]
+        if isinstance(self.core, Turns):
+            return [buffer for kernel in self.core.kernels for buffer in kernel.writes]
+        return [store.place.buffer.memory for body in self.bodies for store in body.stores]
+
+    @property
+    def all(self) -> Iterator[Kernel]:
+        """Itself, or the kernels of its turns."""
+        if isinstance(self.core, Turns):
+            for kernel in self.core.kernels:
+                yield from kernel.all
+        else:
+            yield self
 
     def __str__(self) -> str:
         return "\n".join(_kernel_lines(self))
@@ -234,6 +266,11 @@ def affine_text(at: Affine, names: Sequence[str]) -> str:
 
 
 def _kernel_lines(kernel: Kernel) -> Iterator[str]:
+    if isinstance(kernel.core, Turns):
+        yield f"{kernel.label}: {kernel.core.count} turns"
+        for inner in kernel.core.kernels:
+            yield from (f"  {line}" for line in _kernel_lines(inner))
+        return
     names = loop_names(len(kernel.extents))
     head = ", ".join(f"{name} < {extent}" for name, extent in zip(names, kernel.extents, strict=True))
     yield f"{kernel.label}: for {head}" if head else f"{kernel.label}: once"

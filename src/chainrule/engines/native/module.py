@@ -1,6 +1,7 @@
 """The module of a loop: for each batch size a step, made of kernels, and around them the loop over steps, all as LLVM text.
 
     step_32(context, step, position)                 one step: its kernels, one after the other
+    turn_32_2(context, step, position, turn)         one turn of a loop over time
     kernel_32_1(context, step, position, worker, task)  a part of a kernel that is worth sharing between threads
     run(context, team, steps)                        the loop over steps
     work(context, team, worker)                      what a helping thread does until the loop ends
@@ -20,7 +21,7 @@ from chainrule.engines.engine import Loop
 from chainrule.engines.native.buffers import ALIGNMENT, Plan, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
-from chainrule.engines.native.kernels import Buffer, Product, Reduction, Scatter
+from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import ProductWriter, Tiling, scratch_bytes, tiling
 from chainrule.engines.native.reductions import ReductionWriter
@@ -57,6 +58,7 @@ class Step:
     schedule: Schedule
     plan: Plan
     tilings: dict[int, Tiling] = field(default_factory=dict[int, Tiling])
+    """How products are cut, by the identity of their kernels."""
     scratch: int = 0
 
     @cached_property
@@ -71,11 +73,11 @@ class Step:
         outer = kernel.extents[0] if kernel.extents else 1
         match kernel.core:
             case Product():
-                tiles = self.tilings[number]
+                tiles = self.tilings[id(kernel)]
                 return outer if len(kernel.extents) > 2 and not tiles.batch_inside else tiles.turns
             case Scatter(position=None):
                 return outer if len(kernel.extents) > 1 else 1
-            case Scatter():
+            case Scatter() | Turns():
                 return 1
             case Reduction() if kernel.core.along:
                 return outer
@@ -112,6 +114,7 @@ class _StepMemory:
     number: Value
     position: Value
     worker: Value | None
+    turn: Value | None = None
     known: dict[object, Value] = field(default_factory=dict[object, Value])
 
     def slot(self, slot: int) -> Value:
@@ -131,6 +134,8 @@ class _StepMemory:
 
     def _address(self, buffer: Buffer) -> Value:
         f = self.f
+        if buffer.whole is not None:
+            return self._address_of_part(buffer, buffer.whole)
         if buffer.kind == "arena":
             return f.offset(self.slot(ARENA), f.index(buffer.offset))
         if buffer.kind == "constant":
@@ -146,8 +151,14 @@ class _StepMemory:
             case _:
                 return base
 
+    def _address_of_part(self, buffer: Buffer, whole: Buffer) -> Value:
+        f, size = self.f, bytes_of(ELEMENTS[buffer.type.dtype])
+        place = f.offset(self.address(whole), f.index(buffer.start * size))
+        return f.offset(place, self.turn, buffer.turn * size) if buffer.turn and self.turn is not None else place
+
     def tag(self, buffer: Buffer) -> str:
         """See `Memory`."""
+        buffer = buffer.memory
         if buffer.kind == "arena":
             return self.module.tags((self.step.size, self.step.plan.region(buffer)))
         return self.module.tags((buffer.kind, buffer.name))
@@ -190,10 +201,10 @@ class Module:
             )
             constants += step.plan.constant_bytes
             arena = step.plan.arena_bytes if guarded else 0
-            for number, kernel in enumerate(found.kernels):
+            for kernel in (inner for outer in found.kernels for inner in outer.all):
                 if isinstance(kernel.core, Product):
                     tiles = tiling(kernel, kernel.core, machine.vector_bytes, machine.registers)
-                    step.tilings[number] = tiles
+                    step.tilings[id(kernel)] = tiles
                     step.scratch = max(step.scratch, scratch_bytes(tiles, kernel.core))
             self.steps[size] = step
         self.constant_bytes = constants
@@ -233,7 +244,7 @@ class Module:
             count = len(step.schedule.kernels)
             parts.append(f"# a step of {step.size} row{'s' * (step.size != 1)}: {count} kernel{'s' * (count != 1)}")
             for place, kernel in enumerate(step.schedule.kernels):
-                notes = [str(step.tilings[place])] if place in step.tilings else []
+                notes = [str(step.tilings[id(kernel)])] if id(kernel) in step.tilings else []
                 notes += ["shared between threads"] if place in step.shared else []
                 head, rest = str(kernel).split("\n", 1)
                 parts.append(f"{head}{'  # ' if notes else ''}{', '.join(notes)}\n{rest}")
@@ -276,9 +287,25 @@ class Module:
                 parts.append(part)
                 calls.append((part.name, tasks))
                 f.call("share", "void", 1, context, number, position, team, f.index(len(calls) - 1), f.index(tasks))
+            elif isinstance(kernel.core, Turns):
+                turn = self._turn(step, f"turn_{step.size}_{place}", kernel.core)
+                parts.append(turn)
+                with f.loop(0, kernel.core.count) as loop:
+                    f.call(turn.name, "void", 1, context, number, position, loop.index)
             else:
-                self._kernel(step, place, memory, None)
+                self._kernel(step, kernel, memory, None)
         return [*parts, f]
+
+    def _turn(self, step: Step, name: str, turns: Turns) -> Function:
+        """A function that does one turn of a loop over time."""
+        f = Function(name, [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn")], attributes="nounwind")
+        f.linkage = "internal "
+        context, number, position, turn = f.arguments
+        memory = _StepMemory(self, step, f, context, number, position, None, turn)
+        for kernel in turns.kernels:
+            f.comment(kernel.label)
+            self._kernel(step, kernel, memory, None)
+        return f
 
     def _prefetch(self, step: Step, memory: _StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
@@ -310,15 +337,14 @@ class Module:
         memory = _StepMemory(self, step, f, context, number, position, worker)
         start = f.binary("mul", task, f.index(each))
         end = f.intrinsic("smin", f.binary("add", start, f.index(each)), f.index(turns))
-        self._kernel(step, place, memory, (start, end))
+        self._kernel(step, step.schedule.kernels[place], memory, (start, end))
         return f, tasks
 
-    def _kernel(self, step: Step, place: int, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
-        kernel = step.schedule.kernels[place]
+    def _kernel(self, step: Step, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
             case Product():
-                tiles = step.tilings[place]
+                tiles = step.tilings[id(kernel)]
                 scratch = memory.scratch() if tiles.packed else None
                 ProductWriter(emitter, kernel, kernel.core, tiles, scratch).write(first)
             case Reduction():

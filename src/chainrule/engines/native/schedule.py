@@ -7,9 +7,10 @@ the old one; else it is copied there at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from typing import Protocol
 
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.bodies import Layout, Placer, Writer
@@ -31,10 +32,15 @@ from chainrule.engines.native.kernels import (
     Product,
     Reduction,
     Store,
+    Turns,
 )
+from chainrule.engines.native.passes import NATIVE_PASSES
+from chainrule.engines.native.turns import Passage, part
 from chainrule.engines.native.views import contiguous
-from chainrule.graph import CONSTANT, Graph, Node
+from chainrule.graph import CONSTANT, Graph, Node, run_passes
+from chainrule.graph import Body as TurnBody
 from chainrule.graph.text import labels
+from chainrule.ops import scan, split_values, unroll
 
 
 @dataclass
@@ -50,61 +56,109 @@ class Schedule:
 
 def schedule(graph: Graph, loop: Loop) -> Schedule:
     """The kernels of one step of the loop; the graph is expected to be simplified already."""
-    return _Scheduler(graph, loop).schedule()
+    return _Scheduler(graph, _Step(graph, loop)).schedule()
+
+
+class Surroundings(Protocol):
+    """Where a graph's leaves come from and its outputs go to."""
+
+    @property
+    def tables(self) -> Mapping[str, Buffer]:
+        """The leaves that are read from tables through the order."""
+        ...
+
+    def leaf(self, node: Node) -> Buffer:
+        """The memory of any other leaf."""
+        ...
+
+    def output(self, name: str, node: Node) -> Buffer | None:
+        """Where an output goes; None if nobody wants it."""
+        ...
+
+
+class _Step:
+    """The surroundings of one step of a loop of steps: the caller's memory."""
+
+    def __init__(self, graph: Graph, loop: Loop) -> None:
+        self.graph, self.loop = graph, loop
+        gathered = () if loop.in_order else loop.rows
+        self.tables = {name: Buffer(name, graph.leaves[name].type, "rows", name) for name in gathered if name in graph.leaves}
+        self.kinds = {**dict.fromkeys(loop.state, "state"), **dict.fromkeys(loop.scalars, "scalar")}
+        self.kinds |= dict.fromkeys(loop.rows, "block") if loop.in_order else {}
+
+    def leaf(self, node: Node) -> Buffer:
+        return Buffer(node.name, node.type, self.kinds[node.name], node.name)
+
+    def output(self, name: str, node: Node) -> Buffer | None:
+        kind = "record" if name in self.loop.records else "stacked" if name in self.loop.stacked else "next"
+        carried = name in self.loop.state and self.graph.leaves.get(name) is not node
+        if (kind == "next" and not carried) or not node.type.size:
+            return None
+        return Buffer(name, node.type, kind, name)
+
+
+@dataclass
+class _Turn:
+    """The surroundings of one turn of a loop over time: parts of the arrays that it moves through."""
+
+    leaves: Mapping[str, Buffer]
+    outputs: Mapping[str, Buffer]
+    tables: Mapping[str, Buffer] = field(default_factory=dict[str, Buffer])
+
+    def leaf(self, node: Node) -> Buffer:
+        return self.leaves[node.name]
+
+    def output(self, name: str, node: Node) -> Buffer | None:
+        return self.outputs.get(name)
 
 
 class _Scheduler:
     """The buffers and kernels of one graph while they are being made."""
 
-    def __init__(self, graph: Graph, loop: Loop) -> None:
-        self.graph, self.loop = graph, loop
+    def __init__(self, graph: Graph, around: Surroundings) -> None:
+        self.graph, self.around = graph, around
         self.names = labels(graph.nodes)
-        self.gathered: frozenset[str] = frozenset(() if loop.in_order else loop.rows)
-        tables = {name: Buffer(name, graph.leaves[name].type, "rows", name) for name in self.gathered if name in graph.leaves}
-        self.layout = Layout(self.names, {}, tables, must_stand(graph))
+        self.layout = Layout(self.names, {}, around.tables, must_stand(graph))
         self.homes, self.forced = self.layout.homes, self.layout.forced
         self.copies: list[tuple[Node, Buffer]] = []
         self._place_leaves()
         self._deal_outputs()
         kept = [node for node in self.homes if not node.is_leaf]
-        self.grouping = Grouping(graph, self.gathered, kept, [node for node, _ in self.copies], self.forced)
-        for node in self.grouping.group_of:
-            if node not in self.homes and node in self.grouping.group_of[node].stored:
-                self.homes[node] = Buffer(self.names[node], node.type)
+        self.grouping = Grouping(graph, frozenset(around.tables), kept, [node for node, _ in self.copies], self.forced)
+        self.passages: dict[Group, Passage] = {}
+        for node, group in self.grouping.group_of.items():
+            if node not in self.homes and node in group.stored:
+                self.homes[node] = self._passage(group).home(node) if node.op is scan else Buffer(self.names[node], node.type)
         self._made: dict[Group, list[Kernel]] = {}
 
     # ---- memory
 
     def _place_leaves(self) -> None:
-        kinds = {**dict.fromkeys(self.loop.state, "state"), **dict.fromkeys(self.loop.scalars, "scalar")}
-        kinds |= {} if self.gathered else dict.fromkeys(self.loop.rows, "block")
         for node in self.graph.nodes:
             if node.op is CONSTANT:
                 if node.type.size and (node in self.forced or not is_uniform(node)):
                     self.homes[node] = Buffer(self.names[node], node.type, "constant", value=node.attributes["value"])
-            elif node.is_leaf and node.name not in self.gathered:
-                self.homes[node] = Buffer(node.name, node.type, kinds[node.name], node.name)
+            elif node.is_leaf and node.name not in self.around.tables:
+                self.homes[node] = self.around.leaf(node)
 
     def _deal_outputs(self) -> None:
         """Gives each output the caller's memory as its home; what has a home already, or needs none, is copied there."""
-        leaves = self.graph.leaves
         for name, node in self.graph.outputs.items():
-            kind = self._output_kind(name)
-            if kind is None or (kind == "state" and leaves.get(name) is node) or not node.type.size:
+            target = self.around.output(name, node)
+            if target is None:
                 continue
-            target = Buffer(name, node.type, "next" if kind == "state" else kind, name)
-            # Leaves and views have no kernel that could write them there.
-            if node in self.homes or node.is_leaf or (is_view(node) and node not in self.forced):
+            # Leaves and views have no kernel that could write them there, and what a loop over time leaves behind has its own place.
+            if node in self.homes or node.is_leaf or node.op is scan or (is_view(node) and node not in self.forced):
                 self.copies.append((node, target))
             else:
                 self.homes[node] = target
 
-    def _output_kind(self, name: str) -> str | None:
-        if name in self.loop.records:
-            return "record"
-        if name in self.loop.stacked:
-            return "stacked"
-        return "state" if name in self.loop.state else None
+    def _passage(self, group: Group) -> Passage:
+        """The memory of a loop over time."""
+        if group not in self.passages:
+            node = group.cores[0]
+            self.passages[group] = Passage(node, self.names[node])
+        return self.passages[group]
 
     # ---- kernels
 
@@ -165,6 +219,9 @@ class _Scheduler:
         core = group.core
         names = sorted(self.names[node] for node in group.stored) + [target.label for _, target in copied]
         label = ", ".join(names)
+        if core is not None and core.op is scan:
+            yield from self._turns(group, label)
+            return
         if core is not None and self.grouping.is_placed(core):
             yield from Placer(self.layout, core).kernels(label)
             return
@@ -182,6 +239,33 @@ class _Scheduler:
         for node, target in copied:
             body.stores.append(Store(writer.value(node, writer.here(node)), writer.place_in(target, node)))
         yield Kernel(label, extents, body, made)
+
+    def _turns(self, group: Group, label: str) -> Iterator[Kernel]:
+        """A loop over time: its states' first values, then the kernels of a turn, again and again."""
+        passage, core = self._passage(group), group.cores[0]
+        body: TurnBody = core.attributes["body"]
+        states, sequences, constants = split_values(body, core.inputs)
+        placer = Placer(self.layout, core)
+        for name, node in states.items():
+            yield placer.first_value(f"{label} first {name}", node, passage.first(name))
+        leaves = {name: passage.now(name) for name in body.states}
+        leaves |= {name: passage.row(self._standing(node)) for name, node in sequences.items()}
+        leaves |= {name: self._standing(node) for name, node in constants.items()}
+        outputs = {name: passage.after(name) for name in (*body.states, *passage.taken)}
+        turn = Graph({name: node for name, node in body.graph.outputs.items() if name in outputs})
+        found = _Scheduler(run_passes(turn, (unroll, *NATIVE_PASSES))[0], _Turn(leaves, outputs)).schedule()
+        yield Kernel(label, (), Body(), Turns(passage.turns, found.kernels))
+
+    def _standing(self, node: Node) -> Buffer:
+        """Where a node that turns read stands: from the first entry on, in order."""
+        access = self.layout.access(node)
+        if access is None or access.strides != contiguous(node.shape):
+            raise AssertionError(f"{node!r} does not stand in memory, in order")
+        return (
+            access.buffer
+            if not access.start and access.buffer.type == node.type
+            else part(access.buffer, node.type, access.start)
+        )
 
 
 def _keeps_step(kernel: Kernel, target: Buffer) -> bool:
