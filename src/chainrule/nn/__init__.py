@@ -2,7 +2,7 @@
 
 from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
-from chainrule.nn.build import Built, Initialiser, Layer, LayerUse, Parameter, Place, build_network, building, place
+from chainrule.nn.build import Built, Place, build_network, building, place
 from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.description import network, to_text
 from chainrule.nn.formula import Formula
@@ -48,6 +48,7 @@ from chainrule.nn.metrics import (
     top_k,
 )
 from chainrule.nn.normalisation import GroupNorm, LayerNorm
+from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.residual import Residual
 from chainrule.nn.structure import from_json, to_code, to_json
@@ -60,7 +61,7 @@ __all__ = [
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
     "L1", "L2", "LOSSES", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
     "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
-    "SquaredError", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
+    "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
     "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
     "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
     "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",

@@ -1,75 +1,36 @@
-"""What is known while layers add nodes to a graph: the dtype, training or inference, and the parameters made so far."""
+"""What is known while layers add nodes to a graph: the dtype, training or inference, the parameters and states made so far."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import LEAVES, Graph, Node, Shape, Type, input_node, parameter, scope, scope_root
+from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
-from chainrule.ops import random_fold, stream
-
-
-class Initialiser(Protocol):
-    """Gives a parameter its first values."""
-
-    def __call__(self, key: Node, shape: Shape) -> Node:
-        """Float64 numbers of this shape that depend on the key only."""
-        ...
-
-
-class Layer(Protocol):
-    """Anything that, applied to a node, gives a node: the layers of `chainrule.nn`, or a function of your own."""
-
-    def __call__(self, x: Node, /) -> Node:
-        """The node that the layer computes from x; the first axis counts the examples."""
-        ...
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter leaf and how its first values are made."""
-
-    node: Node
-    initialiser: Initialiser
-
-
-@dataclass(frozen=True)
-class Term:
-    """A loss that a layer brings along: its numbers (batch,), averaged over the batch in the cost, and their formula."""
-
-    rows: Node
-    formula: str
-
-
-@dataclass(frozen=True)
-class LayerUse:
-    """One application of a layer: what went in, what came out, which parameters it used; `first` where it made them."""
-
-    name: str
-    kind: str
-    layer: object
-    input: Type
-    output: Type
-    parameters: tuple[str, ...]
-    first: bool
+from chainrule.nn.initialisers import Constant
+from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
+from chainrule.ops import broadcast_to, random_fold, select, stream
 
 
 @dataclass
 class Build:
-    """A graph in the making. Training or inference is chosen here, once; there is no mode to switch later."""
+    """A graph in the making. Training or inference is chosen here, once; there is no mode to switch later.
+
+    key: what random numbers are drawn by. fresh: whether the step begins an epoch, and with it the states by row; a bool scalar.
+    """
 
     dtype: str = "float64"
     training: bool = False
     key: Node | None = None
+    fresh: Node | None = None
     parameters: dict[str, Parameter] = field(default_factory=dict[str, Parameter])
+    states: dict[str, State] = field(default_factory=dict[str, State])
     terms: dict[str, Term] = field(default_factory=dict[str, Term])
     uses: list[LayerUse] = field(default_factory=list[LayerUse])
     names: dict[int, str] = field(default_factory=dict[int, str])
@@ -112,7 +73,7 @@ _current: ContextVar[Build | None] = ContextVar("build", default=None)
 
 @dataclass
 class Place:
-    """Where a layer stands in the build: its name, what it was given, and the parameters that it has asked for."""
+    """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for."""
 
     build: Build
     name: str
@@ -121,6 +82,7 @@ class Place:
     given: Node
     first: bool
     asked: list[str] = field(default_factory=list[str])
+    carried: list[str] = field(default_factory=list[str])
 
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one."""
@@ -136,6 +98,59 @@ class Place:
                 remedy="use two layers, or bring the inputs to one size",
             )
         return known.node
+
+    def state(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
+        """The state `name.label`, which training carries along without training it; `next_state` says what becomes of it.
+
+        One array for the whole network, read in use as training has left it: running statistics. A layer that is used twice in a
+        network finds at its second use what it left behind at the first.
+        """
+        return self._state(label, State(input_node(f"{self.name}.{label}", shape, self.build.dtype), initialiser))
+
+    def row_state(self, label: str, shape: Shape = (), first: float = 0.0) -> Node:
+        """The state `name.label` with one row for each row of the batch: (batch, *shape); what a row leaves behind, the next batch finds.
+
+        It begins at `first` with each epoch, and in use, where no batch continues another one, with each batch.
+        """
+        type_ = Type(self.build.dtype, (self.given.shape[0], *shape))
+        begin = broadcast_to(constant(first, type_.dtype), shape=type_.shape)
+        if not self.build.training:
+            return begin
+        if self.build.fresh is None:
+            raise GraphError(
+                f"layer {self.name} carries a state from batch to batch",
+                expected="to know where an epoch begins",
+                remedy="build with fresh=..., or for inference",
+            )
+        leaf = input_node(f"{self.name}.{label}", type_.shape, type_.dtype)
+        found = self._state(label, State(leaf, Constant(first), by_row=True))
+        return select(self.build.fresh, begin, found) if found.is_leaf else found
+
+    def _state(self, label: str, new: State) -> Node:
+        full = f"{self.name}.{label}"
+        self.carried.append(full)
+        known = self.build.states.setdefault(full, new)
+        if known.node.type != new.node.type or full in self.build.parameters:
+            raise ShapeError(
+                f"layer {self.name} asks for the state {label} {new.node.type!r}, but has {known.node.type!r}",
+                expected="inputs of one size at each use of a shared layer, and a name of its own for each state",
+                remedy="use two layers, or bring the inputs to one size",
+            )
+        return known.node if known.next is None else known.next
+
+    def next_state(self, label: str, node: Node) -> None:
+        """Says what the state `name.label` is after a training step; in use it stays as it is."""
+        full = f"{self.name}.{label}"
+        if not self.build.training:
+            return
+        known = self.build.states.get(full)
+        if known is None or known.node.type != node.type:
+            raise GraphError(
+                f"layer {self.name} gives the state {label} the next value {node.type!r}",
+                expected=f"{known.node.type!r}" if known else "a state that it has asked for",
+                remedy=f'ask with here.state("{label}", shape, initialiser), and keep its shape and dtype',
+            )
+        self.build.states[full] = replace(known, next=node)
 
     def term(self, label: str, rows: Node, formula: str) -> None:
         """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by."""
@@ -156,7 +171,9 @@ class Place:
     def gives(self, out: Node) -> Node:
         """Notes the layer's use, and hands its output on."""
         self.build.uses.append(
-            LayerUse(self.name, self.kind, self.layer, self.given.type, out.type, tuple(self.asked), self.first)
+            LayerUse(
+                self.name, self.kind, self.layer, self.given.type, out.type, tuple(self.asked), self.first, tuple(self.carried)
+            )
         )
         return out
 
@@ -190,11 +207,12 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 @dataclass(frozen=True)
 class Built:
-    """A network's graph for one batch size: its input leaf, output node, parameters, layers, and the losses of the layers' own."""
+    """A network's graph for one batch size: its input leaf, output node, parameters, states, layers, and the layers' own losses."""
 
     input: Node
     output: Node
     parameters: Mapping[str, Parameter]
+    states: Mapping[str, State]
     uses: tuple[LayerUse, ...]
     terms: Mapping[str, Term]
 
@@ -210,7 +228,9 @@ class Built:
 
 
 @contextmanager
-def building(dtype: str = "float64", *, training: bool = False, key: Node | None = None) -> Generator[Build]:
+def building(
+    dtype: str = "float64", *, training: bool = False, key: Node | None = None, fresh: Node | None = None
+) -> Generator[Build]:
     """Layers applied inside add to this build.
 
     >>> from chainrule.nn import Dense
@@ -219,7 +239,7 @@ def building(dtype: str = "float64", *, training: bool = False, key: Node | None
     >>> y.shape, list(build.parameters)
     ((2, 3), ['dense1.W', 'dense1.b'])
     """
-    build = Build(dtype, training, key)
+    build = Build(dtype, training, key, fresh)
     token = _current.set(build)
     try:
         with scope_root(""):
@@ -236,6 +256,7 @@ def build_network(
     dtype: str = "float64",
     training: bool = False,
     key: Node | None = None,
+    fresh: Node | None = None,
     x: Node | None = None,
 ) -> Built:
     """The network applied to a batch: x, or an input leaf "x" of shape (batch, *input_shape).
@@ -246,7 +267,7 @@ def build_network(
     (12730, (1, 10))
     """
     x = input_node("x", (batch, *input_shape), dtype) if x is None else x
-    with building(dtype, training=training, key=key) as build:
+    with building(dtype, training=training, key=key, fresh=fresh) as build:
         output = network(x)
     if output.type.ndim < 1 or output.shape[0] != x.shape[0]:
         raise ShapeError(
@@ -254,4 +275,9 @@ def build_network(
             expected=f"a first axis of {x.shape[0]}: one output to an example",
             remedy="keep axis 0 (the examples) in every layer",
         )
-    return Built(x, output, MappingProxyType(build.parameters), tuple(build.uses), MappingProxyType(build.terms))
+    parameters, states, terms = (
+        MappingProxyType(build.parameters),
+        MappingProxyType(build.states),
+        MappingProxyType(build.terms),
+    )
+    return Built(x, output, parameters, states, tuple(build.uses), terms)

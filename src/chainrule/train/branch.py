@@ -92,8 +92,12 @@ def _is_same_rule(there: Trainer, trainer: Trainer) -> bool:
 
 
 def _take_state(trainer: Trainer, there: Trainer) -> None:
-    """Parameters as they stand; what the optimizer remembers only if it is the same kind, else 0; keys by the branch's seed."""
-    names = there.state.keys() if _is_same_rule(there, trainer) else there.task.parameters.keys()
+    """Parameters and states as they stand; what the optimizer remembers only if it is the same kind, else 0; keys by the branch's seed.
+
+    States by row begin anew with batches of another size, as they do with every epoch.
+    """
+    known = there.state if _is_same_rule(there, trainer) else there.names
+    names = {name for name in known if trainer.state[name].shape == there.state[name].shape}
     for name in names - {"seed"}:
         trainer.state[name][...] = there.state[name]
     trainer.watch = there.watch

@@ -70,7 +70,7 @@ def _cost_graph(task: Task, size: int) -> Graph:
 def _leaves(model: Model, examples: Examples) -> dict[str, Array]:
     data = model.task.data
     given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
-    return {**given, **model.parameters}
+    return {**given, **model.values}
 
 
 def _outcome(model: Model, examples: Examples) -> dict[str, str]:
@@ -94,7 +94,9 @@ def explain_network(network: Sequential | Network, example: Any, options: dict[s
     """A network that was never trained, at the weights that the seed gives it, or at `parameters`."""
     parameters, loss, seed = options.pop("parameters", None), options.pop("loss", None), options.get("seed", 0)
     task = Task(network, _signature_of(network, example), loss, "float64")
-    model = Model(task, _initial(task, seed) if parameters is None else parameters)
+    first = _initial(task, seed)
+    drawn = {name: first[name] for name in task.parameters} if parameters is None else parameters
+    model = Model(task, drawn, states={name: first[name] for name in task.states})
     told = {"weights": f"as they start, seed {seed}"} if parameters is None else {}
     return explain(model, example, Reading(**options), told)
 
@@ -103,8 +105,7 @@ def _initial(task: Task, seed: int) -> dict[str, Array]:
     nodes = task.initial_state(SGD())
     graph = Graph(nodes)
     values = {"seed": ops.key(seed)} if "seed" in graph.leaves else {}
-    found = engine_named("reference").compile(graph)(values)
-    return {name: found[name] for name in task.parameters}
+    return engine_named("reference").compile(graph)(values)
 
 
 def _signature_of(network: Sequential | Network, example: Any) -> Signature:

@@ -212,11 +212,11 @@ def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
 def _parts(there: Trainer, state: Mapping[str, Array], rows: Array, name: str, at: tuple[int, ...] | None) -> Parts:
     """The shares and parts of the change in the next step, of a whole parameter or an entry."""
     settings, train = there.settings, there.data.train
-    count = there.step + there.course.shift
     place = _place(there, state, name)
-    values = {"x": train.x[rows], "y": train.y[rows], "seed": state["seed"], "step": np.array(float(count))}
-    parameters = {key: state[key].astype(np.float64) for key in there.task.parameters}
-    batch = Batch(there.task, name, settings.optimizer, settings.clip, {**parameters, **values})
+    scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
+    values = {"x": train.x[rows], "y": train.y[rows], "seed": state["seed"], **scalars}
+    network = {key: state[key].astype(np.float64) for key in there.names}
+    batch = Batch(there.task, name, settings.optimizer, settings.clip, {**network, **values})
     found = batch.gradients()
     made = rule(settings.optimizer, place, found["clipped"])
     here = (slice(None),) * place.w.ndim if at is None else at

@@ -13,7 +13,7 @@ from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, topological_order
-from chainrule.nn import Ablated
+from chainrule.nn import Ablated, Parameter, State
 from chainrule.trace import GradientCheck, check_gradient
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
@@ -45,6 +45,7 @@ class Model:
     task: Task
     parameters: Mapping[str, Array]
     engine: str = "reference"
+    states: Mapping[str, Array] = field(default_factory=dict[str, Array])
     _programs: dict[tuple[str, int], tuple[Program, frozenset[str]]] = field(
         default_factory=dict[tuple[str, int], "tuple[Program, frozenset[str]]"], repr=False, compare=False
     )
@@ -52,22 +53,13 @@ class Model:
     def __post_init__(self) -> None:
         if self.task.dtype != "float64":
             object.__setattr__(self, "task", replace(self.task, dtype="float64"))
-        known = self.task.parameters
-        if set(self.parameters) != set(known):
-            raise OptionError(
-                f"parameters {', '.join(self.parameters) or 'none'}",
-                expected=", ".join(known),
-                remedy="give a value for each parameter of the network",
-            )
-        values = {name: np.array(self.parameters[name], dtype=np.float64) for name in known}
-        for name, value in values.items():
-            if value.shape != known[name].node.shape:
-                raise OptionError(
-                    f"{name} of shape {value.shape}",
-                    expected=f"shape {known[name].node.shape}",
-                    remedy="transpose or reshape it",
-                )
-        object.__setattr__(self, "parameters", values)
+        object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.task.parameters))
+        object.__setattr__(self, "states", _checked("state", self.states, self.task.states))
+
+    @property
+    def values(self) -> Arrays:
+        """Parameters and states together: all that the network's graph takes beside the examples."""
+        return {**self.parameters, **self.states}
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -83,14 +75,15 @@ class Model:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
         return tuple(node.name for node in topological_order([self._cost_of_one.built.output]) if _is_quantity(node))
 
-    def with_parameters(self, changed: Mapping[str, Array]) -> Model:
-        """The same network with other values for some parameters, by name."""
+    def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
+        """The same network with other values for some parameters, by name, and with other states if they are given."""
         unknown = sorted(set(changed) - set(self.parameters))
         if unknown:
             raise OptionError(
                 f"values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
             )
-        return Model(self.task, {**self.parameters, **changed}, self.engine, self._programs)
+        kept = self.states if states is None else states
+        return Model(self.task, {**self.parameters, **changed}, self.engine, kept, self._programs)
 
     def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
         """The model with these neurons of a quantity held at a value, whatever the inputs: what follows is computed from it.
@@ -106,7 +99,7 @@ class Model:
         chosen = (neurons,) if isinstance(neurons, int | np.integer) else tuple(neurons)
         network = Ablated(self.task.network, quantity, tuple(int(neuron) for neuron in chosen), float(value))
         # The loss is said, since the usual one was found by looking at the network as it was.
-        return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine)
+        return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine, self.states)
 
     def isolated(self, quantity: str, neuron: int) -> Model:
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
@@ -190,7 +183,7 @@ class Model:
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
         dtypes = {name: "float64" if node.type.is_float else node.dtype for name, node in graph.leaves.items()}
         given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y)) if name in dtypes}
-        return check_gradient(mine, graph, {**self.parameters, **given})
+        return check_gradient(mine, graph, {**self.values, **given})
 
     # ---- running graphs
 
@@ -215,7 +208,25 @@ class Model:
         dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
         given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in values.items()}
         # A graph takes what it depends on: the gradient of a penalty takes no examples.
-        return program({name: value for name, value in {**self.parameters, **given}.items() if name in leaves})
+        return program({name: value for name, value in {**self.values, **given}.items() if name in leaves})
+
+
+def _checked(kind: str, given: Mapping[str, Array], known: Mapping[str, Parameter] | Mapping[str, State]) -> Arrays:
+    if set(given) != set(known):
+        raise OptionError(
+            f"{kind}s {', '.join(given) or 'none'}",
+            expected=", ".join(known) or "none",
+            remedy=f"give a value for each {kind} of the network: run.{kind}s()",
+        )
+    values = {name: np.array(given[name], dtype=np.float64) for name in known}
+    for name, value in values.items():
+        if value.shape != known[name].node.shape:
+            raise OptionError(
+                f"{name} of shape {value.shape}",
+                expected=f"shape {known[name].node.shape}",
+                remedy="transpose or reshape it",
+            )
+    return values
 
 
 def _is_quantity(node: Node) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,9 +151,17 @@ class Run:
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
 
+    def states(self, replica: int = 0) -> dict[str, Array]:
+        """What a replica's layers carry along beside their parameters, such as running statistics, by name, as copies."""
+        self._require_replica(replica)
+        return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
+
     def model(self, replica: int = 0) -> Model:
         """The network with a replica's learned parameters, in float64: for looking into it."""
-        return Model(self.task, self.parameters(replica))
+        return Model(self.task, self.parameters(replica), states=self._states_in_use(self.trainer.state, replica))
+
+    def _states_in_use(self, state: Mapping[str, Array], replica: int) -> dict[str, Array]:
+        return {name: state[name][replica] for name in self.task.states}
 
     def explain(self, which: Any, part: str = "test", replica: int = 0, **reading: Any) -> Explanation:
         """The whole computation of an example (its number in `part`, an Example, or (x, y)) or of a batch: forward and backward.
@@ -189,7 +197,7 @@ class Run:
 
     @property
     def hash(self) -> str:
-        """SHA-256, in hexadecimal, of all learned parameters: the same seed on the same machine gives the same."""
+        """SHA-256, in hexadecimal, of all parameters and states: the same seed on the same machine gives the same."""
         return self.trainer.hash
 
     # ---- time travel
@@ -223,7 +231,8 @@ class Run:
         wanted = list(steps)
         for step in sorted(set(wanted)):
             state = self._replay.to(step).state
-            found[step] = present.with_parameters({name: state[name][replica] for name in self.task.parameters})
+            learned = {name: state[name][replica] for name in self.task.parameters}
+            found[step] = present.with_parameters(learned, self._states_in_use(state, replica))
         return [(step, found[step]) for step in wanted]
 
     def branch(

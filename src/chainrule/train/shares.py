@@ -13,8 +13,9 @@ from chainrule.engines import Engine, engine_named
 from chainrule.errors import OptionError
 from chainrule.grad import grad, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node
+from chainrule.train.clock import Clock
 from chainrule.train.optimizers import SGD, AdaGrad, Adam, AdamW, ClipNorm, ClipValue, Optimizer, PerceptronRule, RMSprop
-from chainrule.train.task import Cost, Task, step_key
+from chainrule.train.task import Cost, Task
 
 # ---- the gradient, by example and by term
 
@@ -23,7 +24,7 @@ from chainrule.train.task import Cost, Task, step_key
 class Batch:
     """One batch at one state, in float64: the gradient of one parameter, and what it is the sum of.
 
-    values: x, y, the parameters, the key "seed" and the number "step" that dropout draws by.
+    values: x, y, the parameters, the states, and what the clock shows: "seed" and "step", which dropout draws by, and "batch".
     """
 
     task: Task
@@ -39,8 +40,7 @@ class Batch:
 
     @cached_property
     def _cost(self) -> Cost:
-        key = step_key(input_node("seed", (2,), "uint32"), input_node("step", (), "float64"))
-        return replace(self.task, dtype="float64").cost(self.size, training=True, key=key)
+        return replace(self.task, dtype="float64").cost(self.size, Clock())
 
     @property
     def _parameter(self) -> Node:

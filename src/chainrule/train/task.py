@@ -15,7 +15,8 @@ from chainrule.engines import Loop
 from chainrule.errors import LossError, OptionError, ShapeError
 from chainrule.grad import require_gradients, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
-from chainrule.nn import Built, Layer, Objective, Parameter, build_network, objective, sigmoid_input, softmax_input
+from chainrule.nn import Built, Layer, Objective, Parameter, State, build_network, objective, sigmoid_input, softmax_input
+from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
 
 
@@ -60,8 +61,26 @@ class Task:
         return self._built.parameters
 
     @cached_property
+    def states(self) -> Mapping[str, State]:
+        """The states that the network reads in use, by name: what its layers carry along without training it."""
+        return self._built.states
+
+    def carried(self, size: int) -> Mapping[str, State]:
+        """All states that training in batches of this size carries from step to step, by name, those by row among them."""
+        found = self._forward(size, Clock())[0].states
+        for name, state in found.items():
+            known = self.states.get(name)
+            if known is not None and not state.by_row and known.node.type != state.node.type:
+                raise ShapeError(
+                    f"the state {name} is {known.node.type!r} in use and {state.node.type!r} in batches of {size}",
+                    expected="one shape, whatever the batch",
+                    remedy="ask for a state with a row to each example by here.row_state(label, shape)",
+                )
+        return found
+
+    @cached_property
     def _built(self) -> Built:
-        return self._forward(1, training=False)[0]
+        return self._forward(1)[0]
 
     @cached_property
     def objective(self) -> Objective:
@@ -105,26 +124,40 @@ class Task:
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
+        self._require_one_size(sizes)
         graphs = {size: self.training_step(size, optimizer, clip) for size in sorted(sizes)}
         outputs = next(iter(graphs.values())).outputs
         records = tuple(name for name in outputs if name.split(".")[0] in {"loss", "term", "correct"})
-        state = (*(name for name in outputs if name not in records), "seed")
-        return Loop(graphs, {"x": "x", "y": "y"}, state, ("step", "learning_rate"), records)
+        changed = (name for name in outputs if name not in records)
+        # A state that no layer changes is no output, but has its value all the same.
+        state = (*dict.fromkeys((*changed, *self.carried(max(sizes)))), "seed")
+        scalars = tuple(name for name in SCALARS if name != "batch" or any(name in graph.leaves for graph in graphs.values()))
+        return Loop(graphs, {"x": "x", "y": "y"}, state, scalars, records)
+
+    def _require_one_size(self, sizes: set[int]) -> None:
+        by_row = [name for name, state in self.carried(max(sizes)).items() if state.by_row]
+        if by_row and len(sizes) > 1:
+            raise OptionError(
+                f"layer {by_row[0].rpartition('.')[0]} carries a row for each example from batch to batch, "
+                f"and the last batch of an epoch has {min(sizes)} examples, the others {max(sizes)}",
+                expected="training batches of one size",
+                remedy="choose a batch_size that divides the number of training examples",
+            )
 
     def training_step(self, size: int, optimizer: Optimizer, clip: ClipNorm | ClipValue | None = None) -> Graph:
         """One step for a batch of this size: forward, backward and update."""
-        seed, step = input_node("seed", (2,), "uint32"), input_node("step", (), "float64")
-        rate = input_node("learning_rate", (), "float64")
-        cost = self.cost(size, training=True, key=step_key(seed, step))
+        clock, rate = Clock(), input_node("learning_rate", (), "float64")
+        cost = self.cost(size, clock)
         wrt = [item.node for item in cost.built.parameters.values()]
         gradients = self.gradients(cost, wrt, optimizer)
         with scope("update"):
             gradients = clip(gradients) if clip else gradients
-            updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, step)
+            updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, clock.step)
         outputs = {
             "loss": cost.total,
             **({f"term.{name}": node for name, node in cost.terms.items()} if len(cost.terms) > 1 else {}),
             **updates,
+            **{name: state.next for name, state in cost.built.states.items() if state.next is not None},
         }
         if self.classifies:
             outputs["correct"] = self._correct(cost.built.output, cost.target)
@@ -134,7 +167,7 @@ class Task:
         """The loop that evaluates: for each batch the sum of each loss over its examples, and the outputs' rows."""
         graphs = {size: self.evaluation_step(size) for size in sorted(sizes)}
         records = tuple(name for name in next(iter(graphs.values())).outputs if name != "output")
-        return Loop(graphs, {"x": "x", "y": "y"}, tuple(self.parameters), (), records, ("output",), True)
+        return Loop(graphs, {"x": "x", "y": "y"}, (*self.parameters, *self.states), (), records, ("output",), True)
 
     def evaluation_step(self, size: int) -> Graph:
         """Outputs, and for each loss the sum over the batch; penalties as they are. Built for inference."""
@@ -150,23 +183,28 @@ class Task:
             x = input_node("x", (size, *self.data.input_shape), dtype)
             built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x))
             graphs[size] = Graph({"output": self._unscaled(built.output)})
-        return Loop(graphs, {"x": "x"}, tuple(self.parameters), (), (), ("output",), True)
+        return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
 
     # ---- parts of the graphs
 
-    def cost(self, size: int, *, training: bool = False, key: Node | None = None) -> Cost:
-        """The objective for a batch of this size, from the input leaves "x" and "y" on; dropout acts in training only."""
-        built, y = self._forward(size, training=training, key=key)
+    def cost(self, size: int, clock: Clock | None = None) -> Cost:
+        """The objective for a batch of this size, from the input leaves "x" and "y" on; with a clock as training has it."""
+        built, y = self._forward(size, clock)
         terms, rows = self._objective_terms(built, y)
         return Cost(built, y, terms, rows, _sum(list(terms.values())).named("C"))
 
-    def _forward(self, size: int, *, training: bool, key: Node | None = None) -> tuple[Built, Node]:
+    def _forward(self, size: int, clock: Clock | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
         with scope_root(""):
             x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
             y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
             shape = self.data.input_shape
-            built = build_network(self.network, shape, dtype=self.dtype, training=training, key=key, x=self._scaled(x))
+            scaled = self._scaled(x)
+            if clock is None:
+                built = build_network(self.network, shape, dtype=self.dtype, x=scaled)
+            else:
+                key, fresh = clock.key, clock.fresh
+                built = build_network(self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled)
             if self.loss is None or self.objective.losses:
                 self._check_output(built.output)
             elif not built.terms:
@@ -265,33 +303,28 @@ class Task:
                 right = ops.equal(ops.position_of_max(output), y)
             return ops.sum(ops.cast(right, dtype="int64"))
 
-    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
-        """Each state leaf's first value as a node of the input "seed"; `given` parameters are taken as they are."""
-        seed = input_node("seed", (2,), "uint32")
-        key = ops.random_fold(seed, ops.stream("initial"))
+    def initial_state(
+        self, optimizer: Optimizer, given: Mapping[str, Array] | None = None, batch_size: int = 1
+    ) -> dict[str, Node]:
+        """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
+        key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
+        carried = {**self.parameters, **self.carried(batch_size)}
+        unknown = sorted(set(given or {}) - set(carried))
+        if unknown:
+            raise OptionError(
+                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(carried)}", remedy="check the names"
+            )
         state: dict[str, Node] = {}
-        for name, item in self.parameters.items():
+        for name, item in carried.items():
             if given is not None and name in given:
                 first: Node = constant(_given(name, given[name], item.node), self.dtype)
             else:
                 first = ops.cast(item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape), dtype=self.dtype)
             state[name] = first
-            zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
-            state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
-        unknown = sorted(set(given or {}) - set(self.parameters))
-        if unknown:
-            raise OptionError(
-                f"initial values for {', '.join(unknown)}",
-                expected=f"some of {', '.join(self.parameters)}",
-                remedy="check the names",
-            )
+            if name in self.parameters:
+                zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
+                state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
         return state
-
-
-def step_key(seed: Node, step: Node) -> Node:
-    """The key of a step's random numbers, from the run's key and the step's number."""
-    with scope("random"):
-        return ops.random_fold(ops.random_fold(seed, ops.stream("step")), ops.cast(step, dtype="uint32"))
 
 
 def _given(name: str, value: Any, node: Node) -> Array:

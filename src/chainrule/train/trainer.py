@@ -82,6 +82,7 @@ class Trainer:
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
+        self.states: tuple[str, ...] = tuple(task.carried(settings.batch_size))
         self.state: dict[str, Array] = self._initial_state(initial)
         self.course = Course(((0, settings.epochs),))
         self.step: int = 0
@@ -140,10 +141,15 @@ class Trainer:
         return [self.settings.seed + replica for replica in range(self.settings.replicas)]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What of the state is the network's: parameters and states, without what the optimizer remembers."""
+        return (*self.task.parameters, *self.states)
+
+    @property
     def hash(self) -> str:
-        """SHA-256, in hexadecimal, of all parameters."""
+        """SHA-256, in hexadecimal, of all parameters and states."""
         digest = hashlib.sha256()
-        for name in sorted(self.task.parameters):
+        for name in sorted(self.names):
             array = self.state[name]
             digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -158,7 +164,7 @@ class Trainer:
         return self._rows(step, step + 1)
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
-        nodes = self.task.initial_state(self.settings.optimizer, given)
+        nodes = self.task.initial_state(self.settings.optimizer, given, self.settings.batch_size)
         # First values always come from the reference engine, so that they are the same bits whatever engine trains.
         seeded = engine_named("reference").compile(Graph(nodes))
         keys = [ops.key(seed) for seed in self.seeds]
@@ -172,7 +178,7 @@ class Trainer:
         names = list(self.task.parameters)
         program = self.engine.compile_loop(self.loop, self._tables, 1)
         order, sizes = np.arange(self.count)[None], self.sizes
-        scalars = {"step": np.zeros(1), "learning_rate": np.ones(1)}
+        scalars = {"step": np.zeros(1), "learning_rate": np.ones(1), "batch": np.zeros(1)}
         costs: list[Array] = []
 
         def go_on(iteration: int, cost: float) -> bool:
@@ -271,10 +277,14 @@ class Trainer:
         self.step = last
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
-        numbers = np.arange(first, last, dtype=np.float64)
-        scalars = {"step": numbers + self.course.shift, "learning_rate": self.rates(numbers)}
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
-        return self.program.run(self.state, self._rows(first, last), sizes, scalars).records
+        return self.program.run(self.state, self._rows(first, last), sizes, self.scalars(first, last)).records
+
+    def scalars(self, first: int, last: int) -> dict[str, Array]:
+        """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
+        numbers = np.arange(first, last, dtype=np.float64)
+        batches = numbers % self.steps_per_epoch
+        return {"step": numbers + self.course.shift, "learning_rate": self.rates(numbers), "batch": batches}
 
     def _rows(self, first: int, last: int) -> Array:
         """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
@@ -379,8 +389,8 @@ class Trainer:
             rows = self._rows(step, step + 1)[replica]
             values = {name: array[replica] for name, array in self.state.items()}
             values |= {name: table[rows] for name, table in self._tables.items()}
-            values |= {"step": np.float64(step + self.course.shift), "learning_rate": np.float64(rate)}
-            found = first_nonfinite(graph, {name: np.asarray(value) for name, value in values.items()})
+            values |= {name: np.asarray(numbers[0]) for name, numbers in self.scalars(step, step + 1).items()}
+            found = first_nonfinite(graph, values)
             if found is None:
                 continue
             node, value = found

@@ -90,7 +90,7 @@ def cost_at(model: Model, x: Array, y: Array) -> CostAt:
     """The model's cost on the examples x (n, ...) with targets y, as the data hold them."""
     x, y = examples(model, x, y)
     cost = model.task.cost(len(x))
-    given: Mapping[str, Array] = {**model.parameters, "x": x, "y": y}
+    given: Mapping[str, Array] = {**model.values, "x": x, "y": y}
     nodes = topological_order([cost.total, cost.built.output])
     return CostAt(model, cost, {node: given[node.name] for node in nodes if node.op in {INPUT, PARAMETER}})
 
