@@ -13,11 +13,15 @@ from chainrule import data, display, engines, errors, graph, nn, ops, trace, tra
 from chainrule.grad import grad, hvp, jvp, vjp
 from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from chainrule.nn import (
+    GRU,
     L1,
     L2,
+    LSTM,
+    RNN,
     AbsoluteError,
     Activation,
     AveragePool,
+    Bidirectional,
     BinaryCrossEntropy,
     Conv1D,
     Conv2D,
@@ -25,6 +29,7 @@ from chainrule.nn import (
     CrossEntropy,
     Dense,
     Dropout,
+    EachStep,
     EuclideanDistance,
     Flatten,
     Formula,
@@ -80,7 +85,7 @@ __all__ = [
     # networks
     "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "network", "build_network",
     "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
-    "LayerNorm", "GroupNorm", "Residual",
+    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

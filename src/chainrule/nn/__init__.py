@@ -50,11 +50,13 @@ from chainrule.nn.metrics import (
 from chainrule.nn.normalisation import GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 
 __all__ = [
+    "GRU", "LSTM", "RNN", "Bidirectional", "EachStep",
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
     "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
     "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",

@@ -28,6 +28,7 @@ from chainrule.nn.initialisers import (
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape, Sequential
 from chainrule.nn.normalisation import GroupNorm, LayerNorm
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.spelling import suggest
 
@@ -139,6 +140,8 @@ def _layers(value: object, reader: _Reader) -> object:
     raise _refuse(value, "a list of layers")
 
 
+CONTAINERS = (Sequential, Residual, Bidirectional, EachStep)
+"""Layers made of layers, which are their arguments in order."""
 SHARED = "Shared"
 _NAME: dict[str, Field] = {"name": _text}
 _WEIGHTS: dict[str, Field] = {"bias": _truth, "weights": _or_none(_initialiser), "biases": _initialiser}
@@ -146,6 +149,10 @@ _FILTERS: dict[str, Field] = {"filters": _whole, "kernel": _sizes, "activation":
 _SPREAD: dict[str, Field] = {"dilation": _sizes, "groups": _whole}
 _POOL: dict[str, Field] = {"size": _sizes, "stride": _or_none(_sizes), **_NAME}
 _NORM: dict[str, Field] = {"epsilon": _number, "gains": _initialiser, "biases": _initialiser, **_NAME}
+_RECURRENT: dict[str, Field] = {
+    "units": _whole, "answer": _text, "reverse": _truth, "padding": _or_none(_number), "carry": _truth, "weights": _initialiser,
+    "recurrent": _initialiser, **_NAME,
+}  # fmt: skip
 LAYERS: dict[type, dict[str, Field]] = {
     Dense: {
         "units": _whole, "activation": _text, "bias": _truth,
@@ -166,6 +173,11 @@ LAYERS: dict[type, dict[str, Field]] = {
     LayerNorm: _NORM,
     GroupNorm: {"groups": _whole, **_NORM},
     Residual: {"layers": _layers, **_NAME},
+    RNN: {**_RECURRENT, "activation": _text},
+    LSTM: {**_RECURRENT, "keep": _number},
+    GRU: _RECURRENT,
+    Bidirectional: {"layers": _layers, **_NAME},
+    EachStep: {"layers": _layers, **_NAME},
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -206,7 +218,7 @@ def _read_kind(value: object, table: Mapping[type, Mapping[str, Field]], what: s
     try:
         return (
             kind(*cast("list[Layer]", values.pop("layers")), **cast("Any", values))
-            if kind is Sequential or kind is Residual
+            if issubclass(kind, CONTAINERS)
             else kind(**values)
         )
     except ChainruleError as error:
@@ -259,7 +271,7 @@ def to_json(network: Layer) -> Json:
 
 
 def _depth(item: object) -> int:
-    return 1 + (max(map(_depth, item.layers), default=0) if isinstance(item, Sequential | Residual) else 0)
+    return 1 + (max(map(_depth, item.layers), default=0) if isinstance(item, CONTAINERS) else 0)
 
 
 def _written(item: object, numbers: dict[int, int]) -> Json:
@@ -295,7 +307,7 @@ def _unsaved(item: object) -> OptionError:
 
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
-    "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1,
+    "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
 }  # fmt: skip
 
 
@@ -322,7 +334,7 @@ def to_code(network: Layer) -> str:
 
 def _all_layers(item: object) -> Iterator[object]:
     yield item
-    if isinstance(item, Sequential | Residual):
+    if isinstance(item, CONTAINERS):
         for layer in item.layers:
             yield from _all_layers(layer)
 
@@ -347,7 +359,7 @@ class _Writer:
 
     def call(self, item: object, indent: str) -> str:
         """The call that makes it; what is as usual is left out."""
-        if isinstance(item, Sequential | Residual):
+        if isinstance(item, CONTAINERS):
             extra = ("input_shape", item.input_shape) if isinstance(item, Sequential) else ("name", item.name or None)
             parts = [self.code(layer, f"{indent}    ") for layer in item.layers]
             parts += [] if extra[1] is None else [f"{extra[0]}={self.plain(extra[1], indent)}"]

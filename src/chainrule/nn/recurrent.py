@@ -1,0 +1,302 @@
+"""Layers with a memory: at each time step they see the step's input and what they kept of the steps before."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import ClassVar, Literal, TypeAlias
+
+from chainrule import ops
+from chainrule.errors import OptionError, ShapeError
+from chainrule.graph import Node, Shape, constant
+from chainrule.nn.build import Place, place
+from chainrule.nn.checks import is_number, require_size, short_repr
+from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
+from chainrule.nn.layers import activation_named, as_layer
+from chainrule.nn.parts import Initialiser, Layer
+
+Answer = Literal["last", "every"]
+
+
+@dataclass(frozen=True)
+class _Recurrent(ABC):
+    """What recurrent layers have in common: one loop over time, whose turn each of them describes."""
+
+    units: int
+    answer: Answer = "last"
+    reverse: bool = False
+    padding: float | None = None
+    carry: bool = False
+    weights: Initialiser = field(default_factory=GlorotUniform)
+    recurrent: Initialiser = field(default_factory=LeCunNormal)
+    name: str = ""
+
+    kind: ClassVar[str]
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    gates: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        require_size("units", self.units)
+        if self.answer not in {"last", "every"}:
+            raise OptionError(
+                f"answer={self.answer!r}", expected='"last" or "every"', remedy='write "every" for an output at each time step'
+            )
+        if self.padding is not None and not is_number(self.padding):
+            raise OptionError(f"padding={self.padding!r}", expected="a number, or None", remedy="write padding=0.0")
+        if self.carry and self.reverse:
+            raise OptionError(
+                "a state carried between batches by a layer that runs backwards in time",
+                expected="carry or reverse, not both",
+                remedy="leave one of them out: what comes before a batch is not known from behind",
+            )
+
+    @abstractmethod
+    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+        """The next states of one time step; x (batch, gates·units) is the step's input, weighed, with the bias."""
+
+    def _constants(self, here: Place) -> dict[str, Node]:
+        """The parameters that every turn uses."""
+        return {"U": here.parameter("U", (self.units, self.gates * self.units), self.recurrent)}
+
+    def _bias(self, here: Place) -> Node:
+        return here.parameter("b", (self.gates * self.units,), Zeros())
+
+    def __call__(self, x: Node) -> Node:
+        """The layer's output at the last time step, or at every one."""
+        with place(self, self.kind, x) as here:
+            if x.type.ndim != 3:
+                raise ShapeError(
+                    f"layer {here.name} was given {x.type!r}",
+                    expected="(batch, time, features)",
+                    remedy="put Reshape((time, features)) before it; one number at each step is Reshape((time, 1))",
+                )
+            batch, turns, features = x.shape
+            weight = here.parameter("W", (features, self.gates * self.units), self.weights)
+            # Time first, so that each turn's rows lie together; all steps are weighed in one product.
+            rows = ops.reshape(ops.transpose(x, axes=(1, 0, 2)), shape=(turns * batch, features))
+            weighed = ops.reshape(rows @ weight + self._bias(here), shape=(turns, batch, self.gates * self.units))
+            loop = ops.recurrence(
+                partial(self._step, here),
+                {state: self._first(here, state, x) for state in self.states},
+                {"x": weighed, **self._present(x)},
+                self._constants(here),
+                reverse=self.reverse,
+            )
+            for state in self.states if self.carry else ():
+                here.next_state(state, loop.last(state))
+            out = loop.last("h") if self.answer == "last" else ops.transpose(loop.after("h"), axes=(1, 0, 2))
+            return here.gives(here.label(out, "a"))
+
+    def _first(self, here: Place, state: str, x: Node) -> Node:
+        if self.carry:
+            return here.row_state(state, (self.units,))
+        return ops.broadcast_to(constant(0.0, x.dtype), shape=(x.shape[0], self.units))
+
+    def _present(self, x: Node) -> dict[str, Node]:
+        """Which steps are no padding, (time, batch, 1); nothing where there is no padding."""
+        if self.padding is None:
+            return {}
+        differs = ops.cast(ops.not_equal(x, self.padding), dtype=x.dtype)
+        return {"present": ops.transpose(ops.greater(ops.max(differs, axis=2, keepdims=True), 0.5), axes=(1, 0, 2))}
+
+    def _step(self, here: Place, x: Node, **leaves: Node) -> dict[str, Node]:
+        present = leaves.pop("present", None)
+        states = {state: leaves.pop(state) for state in self.states}
+        following = self._turn(here, x, leaves, **states)
+        if present is None:
+            return following
+        # At a padded step nothing changes.
+        return {
+            state: ops.select(ops.broadcast_to(present, shape=node.shape), node, states[state])
+            for state, node in following.items()
+        }
+
+    def __repr__(self) -> str:
+        return short_repr(self, 1)
+
+
+@dataclass(frozen=True, repr=False)
+class RNN(_Recurrent):
+    """h_t = f(x_t·W + b + h_{t−1}·U): the plain recurrent layer; its memory is its own activation one step ago, at first 0.
+
+    Shapes: x (batch, time, features), W (features, units), U (units, units), b (units,); result (batch, units) at the last time step, or
+    with answer="every" (batch, time, units). reverse: time runs backwards; the last step is then the first in time. padding: steps whose
+    features all are this number change nothing, so that sequences may have unequal lengths. carry: the state that a batch leaves behind
+    is where the next one begins, without a gradient between them (truncated back-propagation through time); it needs
+    batches in which row r continues row r of the batch before. U begins with a spectral radius near 1.
+
+    Source: J. L. Elman, Cognitive Science 14, 179 (1990); D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986).
+
+    >>> RNN(32, answer="every")
+    RNN(32, answer='every')
+    """
+
+    activation: str = "tanh"
+
+    kind: ClassVar[str] = "rnn"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        activation_named(self.activation)
+
+    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+        z = here.label(x + states["h"] @ constants["U"], "z")
+        return {"h": activation_named(self.activation)(z)}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Equal parts one behind the other, each with a number of its own: the biases of several gates."""
+
+    numbers: tuple[float, ...]
+
+    def __call__(self, key: Node, shape: Shape) -> Node:
+        """Numbers of this shape, (n,)."""
+        part = (shape[0] // len(self.numbers),)
+        return ops.concatenate(*(ops.broadcast_to(constant(number), shape=part) for number in self.numbers), axis=0)
+
+
+@dataclass(frozen=True, repr=False)
+class LSTM(_Recurrent):
+    """A memory cell c that is written, kept and read through gates: c_t = f·c_{t−1} + i·g, h_t = o·tanh(c_t).
+
+    The gates i (write), f (keep), o (read) = σ(z) and the proposal g = tanh(z), z = x_t·W + b + h_{t−1}·U in the order i, f, g, o.
+    Shapes: x (batch, time, features), W (features, 4·units), U (units, 4·units), b (4·units,); result as for `RNN`, whose other options it
+    has too. The biases of f begin at `keep`, all others at 0: a memory keeps at first what it has.
+
+    Source: S. Hochreiter, J. Schmidhuber, Neural Computation 9, 1735 (1997); F. A. Gers, J. Schmidhuber, F. Cummins, Neural
+    Computation 12, 2451 (2000) for f; R. Jozefowicz, W. Zaremba, I. Sutskever, ICML (2015) for its bias.
+
+    >>> LSTM(64)
+    LSTM(64)
+    """
+
+    keep: float = 1.0
+
+    kind: ClassVar[str] = "lstm"
+    states: ClassVar[tuple[str, ...]] = ("h", "c")
+    gates: ClassVar[int] = 4
+
+    def _bias(self, here: Place) -> Node:
+        return here.parameter("b", (4 * self.units,), _Parts((0.0, self.keep, 0.0, 0.0)))
+
+    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+        z = here.label(x + states["h"] @ constants["U"], "z")
+        i, f, g, o = (ops.slice_axis(z, 1, n * self.units, (n + 1) * self.units) for n in range(4))
+        i, f, o = (here.label(ops.sigmoid(gate), name) for gate, name in ((i, "i"), (f, "f"), (o, "o")))
+        g = here.label(ops.tanh(g), "g")
+        c = here.label(f * states["c"] + i * g, "c")
+        return {"h": o * ops.tanh(c), "c": c}
+
+
+@dataclass(frozen=True, repr=False)
+class GRU(_Recurrent):
+    """A memory that gates blend with a proposal: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
+
+    The gates r (look back) and u (keep) = σ(x_t·W + b + h_{t−1}·U). Shapes: W (features, 3·units), U (units, 3·units), b (3·units,) in the
+    order r, u, g, and d (units,); result as for `RNN`, whose other options it has too.
+
+    Source: K. Cho et al., EMNLP (2014), arXiv:1406.1078v3, eq. 5-8, with the gate r behind the product, as in
+    arXiv:1406.1078v1 and in most libraries.
+
+    >>> GRU(64, answer="every")
+    GRU(64, answer='every')
+    """
+
+    kind: ClassVar[str] = "gru"
+    gates: ClassVar[int] = 3
+
+    def _constants(self, here: Place) -> dict[str, Node]:
+        return {**super()._constants(here), "d": here.parameter("d", (self.units,), Zeros())}
+
+    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+        h, units = states["h"], self.units
+        recalled = h @ constants["U"]
+        gates = ops.sigmoid(here.label(ops.slice_axis(x, 1, 0, 2 * units) + ops.slice_axis(recalled, 1, 0, 2 * units), "z"))
+        r, u = (here.label(ops.slice_axis(gates, 1, n * units, (n + 1) * units), name) for n, name in enumerate("ru"))
+        proposed = ops.slice_axis(x, 1, 2 * units, 3 * units) + r * (
+            ops.slice_axis(recalled, 1, 2 * units, 3 * units) + constants["d"]
+        )
+        g = here.label(ops.tanh(proposed), "g")
+        return {"h": g + u * (h - g)}
+
+
+Recurrent: TypeAlias = RNN | LSTM | GRU
+
+
+@dataclass(frozen=True, init=False)
+class Bidirectional:
+    """A recurrent layer and another one like it that runs backwards in time, their outputs side by side: (..., 2·units).
+
+    Source: M. Schuster, K. K. Paliwal, IEEE Transactions on Signal Processing 45, 2673 (1997).
+
+    >>> Bidirectional(LSTM(32))
+    Bidirectional(LSTM(32))
+    """
+
+    layers: tuple[Recurrent, ...]
+    name: str
+    backward: Recurrent = field(repr=False, compare=False)
+
+    def __init__(self, *layers: Layer, name: str = "") -> None:
+        if len(layers) != 1 or not isinstance(layers[0], RNN | LSTM | GRU) or layers[0].reverse:
+            raise OptionError(
+                f"both directions of {', '.join(map(repr, layers)) or 'nothing'}",
+                expected="one recurrent layer that runs forwards",
+                remedy="write for example Bidirectional(LSTM(32))",
+            )
+        layer = layers[0]
+        fix = object.__setattr__
+        fix(self, "layers", (layer,))
+        fix(self, "name", name)
+        fix(self, "backward", replace(layer, reverse=True, name=f"{layer.name}.backward" if layer.name else ""))
+
+    def __call__(self, x: Node) -> Node:
+        """Both outputs, along the last axis."""
+        both = [layer(x) for layer in (*self.layers, self.backward)]
+        with place(self, "bidirectional", x) as here:
+            return here.gives(here.label(ops.concatenate(*both, axis=both[0].type.ndim - 1), "a"))
+
+    def __repr__(self) -> str:
+        name = [f"name={self.name!r}"] if self.name else []
+        return f"Bidirectional({', '.join([*map(repr, self.layers), *name])})"
+
+
+@dataclass(frozen=True, init=False)
+class EachStep:
+    """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
+
+    >>> from chainrule.nn import Dense
+    >>> EachStep(Dense(1))
+    EachStep(Dense(1))
+    """
+
+    layers: tuple[Layer, ...]
+    name: str
+
+    def __init__(self, *layers: Layer, name: str = "") -> None:
+        if not layers:
+            raise OptionError("nothing for each step", expected="one layer or more", remedy="write its layers")
+        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        object.__setattr__(self, "name", name)
+
+    def __call__(self, x: Node) -> Node:
+        """What the layers make of each step."""
+        if x.type.ndim < 3:
+            raise ShapeError(
+                f"layers for each step were given {x.type!r}",
+                expected="(batch, time, features)",
+                remedy='let the layer before answer at every step: answer="every"',
+            )
+        batch, turns = x.shape[:2]
+        each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
+        for layer in self.layers:
+            each = layer(each)
+        with place(self, "each_step", x) as here:
+            return here.gives(here.label(ops.reshape(each, shape=(batch, turns, *each.shape[1:])), "a"))
+
+    def __repr__(self) -> str:
+        name = [f"name={self.name!r}"] if self.name else []
+        return f"EachStep({', '.join([*map(repr, self.layers), *name])})"
