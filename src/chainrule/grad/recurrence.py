@@ -79,9 +79,9 @@ class _Backward:
             back = found.get(name)
             nothing = broadcast_to(constant(0.0, leaf.dtype), shape=leaf.shape)
             self.states[leaf.name], self.outputs[leaf.name] = nothing, nothing if back is None else back
-        summed = {name: self._summed(node) for name in self.body.constants if (node := found.get(name)) is not None}
         rows = {name: node for name in self.body.sequences if (node := found.get(name)) is not None}
         self.outputs |= {f"rows.{name}": node for name, node in rows.items()}
+        summed = {name: self._summed(node) for name in self.body.constants if (node := found.get(name)) is not None}
         taking = self._loop()
         end = self.turns - 1 if self.reverse else 0
         given: dict[str, Node] = {
@@ -111,7 +111,8 @@ class _Backward:
             else:
                 self.sequences[name] = sequences[name] if name in sequences else self._taken(name, before=True)
             self.known[node] = node
-        for name, node in outputs.items():
+        # A next value is kept by the loop anyway, whatever other name it has.
+        for name, node in sorted(outputs.items(), key=lambda item: item[0] not in self.body.states):
             if node.inputs and node not in self.known:
                 self.known[node] = input_node(self._fresh(f"known.{name}"), node.shape, node.dtype)
                 self.sequences[self.known[node].name] = self._taken(name)
@@ -126,7 +127,8 @@ class _Backward:
         }
         order = [node for node in topological_order(roots, self.known) if node.inputs and node not in self.known]
         for node in order:
-            if all(source in outside or source.op is CONSTANT for source in node.inputs):
+            stays = all(source in outside or source.op is CONSTANT for source in node.inputs)
+            if stays and any(source in outside for source in node.inputs):
                 outside[node] = node.with_inputs(tuple(outside.get(source, source) for source in node.inputs))
         for node in order:
             for source in node.inputs:
@@ -172,7 +174,7 @@ class _Backward:
         """A node of the backward body at every turn."""
         if node.is_leaf and node.name in self.sequences:
             return lambda taking: self.sequences[node.name]
-        name = f"turn.{len(self.outputs)}"
+        name = next((name for name, out in self.outputs.items() if out is node), f"turn.{len(self.outputs)}")
         self.outputs[name] = node
         return lambda taking: taking(name)
 

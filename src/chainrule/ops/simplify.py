@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, dead_code, fold_constants, rewrite_nodes, share_common
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.elementwise import add, cast, divide, multiply, negative, power, subtract
-from chainrule.ops.shapes import reshape, transpose
+from chainrule.ops.shapes import concatenate, pad, reshape, transpose
 
 
 def simplify_algebra(graph: Graph) -> tuple[Graph, Step]:
@@ -61,6 +63,41 @@ def _plain(node: Node) -> Node | None:  # noqa: C901  (one case to an identity: 
             return None
 
 
+Pieces: TypeAlias = "tuple[int, dict[int, Node]]"
+"""An axis, and nodes by where along it they begin."""
+
+
+def sums_of_pieces(graph: Graph) -> tuple[Graph, Step]:
+    """A sum of pieces among zeros that fill an axis together is the pieces side by side: what the parts of an array pass back to it."""
+    found: dict[Node, Pieces] = {}
+
+    def rule(node: Node) -> Node | None:
+        if node.op is pad:
+            found.update({node: piece} if (piece := _padded(node)) else {})
+        if node.op is not add or not all(source in found for source in node.inputs):
+            return None
+        (axis, one), (other_axis, other) = (found[source] for source in node.inputs)
+        parts = {**one, **other}
+        if axis != other_axis or len(parts) < len(one) + len(other):
+            return None
+        found[node] = axis, parts
+        end = 0
+        for start in sorted(parts):
+            if start != end:
+                return None
+            end += parts[start].shape[axis]
+        return concatenate(*(parts[start] for start in sorted(parts)), axis=axis) if end == node.shape[axis] else None
+
+    return rewrite_nodes("sums of pieces", graph, rule)
+
+
+def _padded(node: Node) -> Pieces | None:
+    """The piece that stands among zeros along one axis, if there is one such axis."""
+    low, high, interior = (node.attributes[name] for name in ("low", "high", "interior"))
+    axes = [axis for axis in range(node.type.ndim) if low[axis] or high[axis]]
+    return (axes[0], {low[axes[0]]: node.inputs[0]}) if len(axes) == 1 and not any(interior) else None
+
+
 def _is_all(node: Node, number: float) -> bool:
     """Whether the node is a constant, broadcast or not, that is this number everywhere."""
     while node.op is broadcast_to or node.op is reshape:
@@ -68,5 +105,5 @@ def _is_all(node: Node, number: float) -> bool:
     return node.op is CONSTANT and node.type.size > 0 and bool(np.all(node.attributes["value"] == number))
 
 
-PASSES: tuple[Pass, ...] = (simplify_algebra, fold_constants, share_common, dead_code)
+PASSES: tuple[Pass, ...] = (simplify_algebra, sums_of_pieces, fold_constants, share_common, dead_code)
 """What every engine does to a graph before it runs it, in this order."""
