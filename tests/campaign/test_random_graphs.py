@@ -123,4 +123,4 @@ def test_the_planned_engine_gives_the_values_of_the_meanings(seed: int) -> None:
 def test_the_random_graphs_reach_all_float_ops() -> None:
     used = {node.op.name for seed in range(200) for node in random_graph(seed)[0].nodes}
     # Windows are tried with the convolutions, in both engines and to second order.
-    assert set(REGISTRY) - used == {"equal", "random_bits", "random_fold", "windows", "overlap_add"}
+    assert set(REGISTRY) - used == {"equal", "random_bits", "random_fold", "windows", "overlap_add", "scan"}

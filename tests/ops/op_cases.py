@@ -153,6 +153,41 @@ def window_cases() -> list[Case]:
     return cases
 
 
+def cell(h: Any, c: Any, x: Any, u: Any, w: Any, d: Any, tanh: Any) -> tuple[Any, Any, Any]:
+    """One turn of a memory cell, for both sides: the next h and c, and what h is the tanh of."""
+    z = h @ u + x @ w + d
+    after = c * 0.5 + tanh(z) * x @ w
+    return tanh(z) * after, after, z
+
+
+CELL = tuple(
+    0.3 * away(*shape, seed=20 + number) for number, shape in enumerate([(2, 3), (2, 3), (4, 2, 3), (3, 3), (3, 3), (3,)])
+)
+"""h and c at first, four turns of x (2, 3), two matrices, a row: so small that no turn makes the rounding of earlier ones grow."""
+
+
+def scan_case(label: str, take: str, *, before: bool = False, reverse: bool = False) -> Case:
+    """A loop with two states, one sequence and three constants, from which one thing is taken."""
+
+    def build(h: Node, c: Node, x: Node, u: Node, w: Node, d: Node) -> Node:
+        def turn(h: Node, c: Node, x: Node, u: Node, w: Node, d: Node) -> dict[str, Node]:
+            after, kept, z = cell(h, c, x, u, w, d, ops.tanh)
+            return {"h": after, "c": kept.named("kept"), "z": z}
+
+        loop = ops.recurrence(turn, {"h": h, "c": c}, {"x": x}, {"u": u, "w": w, "d": d}, reverse=reverse)
+        return loop.before(take) if before else loop.after(take)
+
+    def judge(h: Any, c: Any, x: Any, u: Any, w: Any, d: Any) -> Any:
+        def turn(state: Any, row: Any) -> Any:
+            after, kept, z = cell(*state, row, u, w, d, jnp.tanh)
+            found = {"h": state[0], "c": state[1]} if before else {"h": after, "c": kept, "z": z}
+            return (after, kept), found[take]
+
+        return lax.scan(turn, (h, c), x, reverse=reverse)[1]
+
+    return Case("scan", build, judge, CELL, label=label)
+
+
 REPEATED = np.array([[1, 0], [1, 1]])
 
 CASES: Sequence[Case] = [
@@ -244,6 +279,11 @@ CASES: Sequence[Case] = [
     ),
     Case("flip", lambda x: ops.flip(x, axes=(0, 2)), lambda x: jnp.flip(x, (0, 2)), (T3,), exact=True),
     *window_cases(),
+    scan_case("state", "h"),
+    scan_case("backwards", "c", reverse=True),
+    scan_case("inner", "z"),
+    scan_case("before", "c", before=True),
+    scan_case("before backwards", "h", before=True, reverse=True),
     Case("matmul", ops.matmul, jnp.matmul, (M, N)),
     Case("matmul", ops.matmul, jnp.matmul, (away(2, 1, 2, 3), away(5, 3, 2)), label="batches broadcast"),
     Case("gather", lambda x, i: ops.gather(x, i, axis=0), lambda x, i: take(x, i, 0), (X, REPEATED), exact=True),
