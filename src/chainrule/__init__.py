@@ -21,6 +21,7 @@ from chainrule.nn import (
     AbsoluteError,
     Activation,
     AveragePool,
+    BatchNorm,
     Bidirectional,
     BinaryCrossEntropy,
     Conv1D,
@@ -86,6 +87,7 @@ __all__ = [
     "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "network", "build_network",
     "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
     "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
+    "BatchNorm",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

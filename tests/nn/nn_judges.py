@@ -50,10 +50,10 @@ def numerical_gradient(function, x, step=1e-6):
 
 
 def first_values(built, seed=0):
-    """The first value of each parameter of a built network, by the leaf."""
+    """The first value of each parameter and state of a built network, by the leaf."""
     key = constant(random.key(seed))
     values = {}
-    for name, item in built.parameters.items():
+    for name, item in {**built.parameters, **built.states}.items():
         made = item.initialiser(random.random_fold(key, constant(random.stream(name))), item.node.shape)
         values[item.node] = evaluate([made])[0].astype(item.node.dtype)
     return values

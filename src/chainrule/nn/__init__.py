@@ -47,7 +47,7 @@ from chainrule.nn.metrics import (
     r_squared,
     top_k,
 )
-from chainrule.nn.normalisation import GroupNorm, LayerNorm
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
@@ -58,6 +58,7 @@ from chainrule.nn.table import Row, Table, range_badge, table
 __all__ = [
     "GRU", "LSTM", "RNN", "Bidirectional", "EachStep",
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
+    "BatchNorm",
     "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
     "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",

@@ -1,8 +1,9 @@
-"""Layers that bring an example's own numbers to mean 0 and variance 1; no example knows of the others, in training as in use."""
+"""Layers that bring numbers to mean 0 and variance 1: those of one example, or, in training, of one channel in the whole batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 
 from chainrule import ops
 from chainrule.errors import OptionError, ShapeError
@@ -85,6 +86,70 @@ class GroupNorm:
         return short_repr(self, 1)
 
 
+@dataclass(frozen=True)
+class BatchNorm:
+    """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² of one channel over the examples of the batch and all their places.
+
+    Shapes: x (batch, space..., channels), gain and b (channels,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.
+    The states `mean` and `variance` (channels,) begin at 0 and 1 and follow the batches: after each training step m ← (1 − momentum)·m
+    + momentum·μ, and so the variance. In use they stand in place of μ and σ², so that no example knows of the others there.
+    In training σ² is what the batch has, Σ(x − μ)²/n; for the running variance it is multiplied by n/(n − 1), so that it estimates that
+    of all data without bias (the paper's algorithm 2; PyTorch does the same, other libraries do not). Used twice in a
+    network, a layer's states follow both uses, one after the other.
+
+    Source: S. Ioffe, C. Szegedy, arXiv:1502.03167 (2015), algorithms 1 and 2; the moving averages in place of their means over many
+    batches are from its section 3.1.
+
+    >>> BatchNorm()
+    BatchNorm()
+    """
+
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+    gains: Initialiser = field(default_factory=lambda: Constant(1.0))
+    biases: Initialiser = field(default_factory=Zeros)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _require_epsilon(self.epsilon)
+        if not is_number(self.momentum) or not 0 < self.momentum <= 1:
+            raise OptionError(
+                f"momentum={self.momentum!r}",
+                expected="0 < momentum <= 1: the newest batch's share in the running statistics",
+                remedy="write for example momentum=0.1",
+            )
+
+    def __call__(self, x: Node) -> Node:
+        """The batch, normalised by its own statistics when built for training, else by the running ones."""
+        with place(self, "batch_norm", x) as here:
+            _require_axes(here, x, 2, "(batch, space..., channels)")
+            running = here.state("mean", x.shape[-1:], Zeros()), here.state("variance", x.shape[-1:], Constant(1.0))
+            if not here.build.training:
+                return _scaled(here, self, (x - running[0]) / ops.sqrt(running[1] + self.epsilon))
+            _require_several(here, x)
+            axes = tuple(range(x.type.ndim - 1))
+            mean, centred, variance = _moments(x, axes)
+            count = prod(x.shape[:-1])
+            self._follow(here, "mean", running[0], mean)
+            self._follow(here, "variance", running[1], variance * (count / (count - 1)))
+            return _scaled(here, self, centred / ops.sqrt(variance + self.epsilon))
+
+    def _follow(self, here: Place, label: str, old: Node, new: Node) -> None:
+        here.next_state(label, old * (1.0 - self.momentum) + ops.reshape(new, shape=old.shape) * self.momentum)
+
+    def __repr__(self) -> str:
+        return short_repr(self, 0)
+
+
+def _require_several(here: Place, x: Node) -> None:
+    if prod(x.shape[:-1]) < 2:
+        raise ShapeError(
+            f"layer {here.name} was given a training batch with one number to a channel, {x.type!r}",
+            expected="two or more: a single number has no variance",
+            remedy="choose a batch_size that leaves no last batch of one example, or LayerNorm()",
+        )
+
+
 def _require_epsilon(epsilon: object) -> None:
     if not is_number(epsilon) or epsilon <= 0:
         raise OptionError(
@@ -99,13 +164,19 @@ def _require_axes(here: Place, x: Node, least: int, expected: str) -> None:
         raise ShapeError(f"layer {here.name} was given {x.type!r}", expected=expected, remedy="put a Reshape before it")
 
 
+def _moments(x: Node, axes: Shape) -> tuple[Node, Node, Node]:
+    """Mean, what x is above it, and variance, over these axes, which are kept."""
+    mean = ops.mean(x, axes, keepdims=True)
+    centred = x - mean
+    return mean, centred, ops.mean(centred * centred, axes, keepdims=True)
+
+
 def _normalised(x: Node, axes: Shape, epsilon: float) -> Node:
-    centred = x - ops.mean(x, axes, keepdims=True)
-    variance = ops.mean(centred * centred, axes, keepdims=True)
+    _, centred, variance = _moments(x, axes)
     return centred / ops.sqrt(variance + epsilon)
 
 
-def _scaled(here: Place, layer: LayerNorm | GroupNorm, even: Node) -> Node:
+def _scaled(here: Place, layer: LayerNorm | GroupNorm | BatchNorm, even: Node) -> Node:
     shape = even.shape[-1:]
     scaled = even * here.parameter("gain", shape, layer.gains) + here.parameter("b", shape, layer.biases)
     return here.gives(here.label(scaled, "z"))

@@ -26,7 +26,7 @@ from chainrule.nn.initialisers import (
     Zeros,
 )
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape, Sequential
-from chainrule.nn.normalisation import GroupNorm, LayerNorm
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
@@ -172,6 +172,7 @@ LAYERS: dict[type, dict[str, Field]] = {
     UpSample: {"factor": _sizes, **_NAME},
     LayerNorm: _NORM,
     GroupNorm: {"groups": _whole, **_NORM},
+    BatchNorm: {"momentum": _number, **_NORM},
     Residual: {"layers": _layers, **_NAME},
     RNN: {**_RECURRENT, "activation": _text},
     LSTM: {**_RECURRENT, "keep": _number},
