@@ -5,6 +5,7 @@ from __future__ import annotations
 from chainrule.data.archives import read_npz
 from chainrule.data.arrays import Options, from_arrays
 from chainrule.data.catalogue import BUILT_IN, load
+from chainrule.data.chunks import chunks
 from chainrule.data.columns import Column, Columns, Table
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
@@ -39,6 +40,7 @@ __all__ = [
     "Table",
     # where they come from
     "from_arrays",
+    "chunks",
     "read_csv",
     "read_npz",
     "read_idx",

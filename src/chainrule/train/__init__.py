@@ -19,17 +19,18 @@ from chainrule.train.optimizers import (
     PerceptronRule,
     RMSprop,
 )
+from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Evaluation, Run, with_error
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Cost, Task
-from chainrule.train.trainer import Callback, Moment, Order, Trainer
+from chainrule.train.trainer import Callback, Moment, Trainer
 
 __all__ = [
-    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConstantRate", "Cosine", "Cost",
-    "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Ledger", "Model", "Moment", "Optimizer", "Order",
-    "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task",
-    "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise", "open_run", "optimizer_named", "resume", "with_error",
-    "write_durably",
+    "LBFGS", "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder",
+    "ConstantRate", "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "Ledger", "Model",
+    "Moment", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores",
+    "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise",
+    "open_run", "optimizer_named", "resume", "with_error", "write_durably",
 ]  # fmt: skip

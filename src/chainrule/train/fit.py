@@ -18,11 +18,12 @@ from chainrule.train.folder import RunFolder
 from chainrule.train.history import read_history
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
+from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings, optimizer_named, restore
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
-from chainrule.train.trainer import Callback, Order, Trainer
+from chainrule.train.trainer import Callback, Trainer
 
 
 def fit(
@@ -43,7 +44,7 @@ def fit(
     callbacks: tuple[Callback, ...] = (),
     folder: str | os.PathLike[str] | None = None,
     initial: Mapping[str, Array] | None = None,
-    order: Order | None = None,
+    order: Order | OrderName = "shuffled",
     threads: int | None = None,
 ) -> Run:
     """Trains a network on data and gives the run.
@@ -54,7 +55,8 @@ def fit(
     many networks with seeds seed, seed + 1, ... are trained; each equals the single run with its seed, bit for bit. After every
     `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype: float32 unless told otherwise, and
     float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the run's own folder is made; None
-    writes nothing. initial: first values of parameters by name. order: another order of the examples, see `Order`.
+    writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew for each
+    epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`.
     engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine
     may use, None for as many as there are processors; no result depends on it.
 
@@ -75,10 +77,11 @@ def fit(
             raise OptionError("L-BFGS in float32", expected="float64, which its search needs", remedy="leave dtype out")
     dtype = dtype or ("float64" if isinstance(chosen, LBFGS) else "float32")
     settings = Settings(
-        chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip, threads
-    )
+        chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
+        "shuffled" if callable(order) else order, threads,
+    )  # fmt: skip
     task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
-    trainer = Trainer(task, settings, lambda: dataset, order=order, initial=initial)
+    trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
     trainer.train(callbacks)

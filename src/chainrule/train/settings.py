@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit
 from chainrule.errors import FileFormatError, OptionError, OptionTypeError
@@ -13,6 +13,7 @@ from chainrule.nn.losses import L1, L2
 from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import OPTIMIZERS, SGD, ClipNorm, ClipValue, Optimizer
+from chainrule.train.orders import OrderName
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
 from chainrule.train.stopping import EarlyStopping
 
@@ -40,6 +41,7 @@ class Settings:
     evaluate_every: int = 1
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None
+    order: OrderName = "shuffled"
     threads: int | None = None
     """How many threads the engine may use, None for as many as there are processors; no result depends on it."""
 
@@ -48,6 +50,12 @@ class Settings:
             _require_count("threads", self.threads, 1)
         for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0), ("replicas", 1), ("evaluate_every", 0)):
             _require_count(name, getattr(self, name), least)
+        if self.order not in get_args(OrderName):
+            raise OptionError(
+                f"order={self.order!r}",
+                expected=f"one of {', '.join(get_args(OrderName))}, or a function of (seed, epoch, count)",
+                remedy=suggest(str(self.order), get_args(OrderName), 'write order="consecutive"'),
+            )
         if self.dtype not in {"float32", "float64"}:
             raise OptionError(f"dtype={self.dtype!r}", expected="float32 or float64", remedy='write dtype="float64"')
         if self.early_stopping and self.evaluate_every != 1:

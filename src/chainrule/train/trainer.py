@@ -24,12 +24,10 @@ from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
 from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.nonfinite import all_finite, first_nonfinite, row_of
+from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.settings import Settings
 from chainrule.train.stopping import Watch
 from chainrule.train.task import Task
-
-Order: TypeAlias = Callable[[int, int, int], Array]
-"""A function of (seed, epoch, count) that gives the order of the examples, a permutation of 0 ... count − 1."""
 
 PIECE_SECONDS = 0.05
 """How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
@@ -82,6 +80,7 @@ class Trainer:
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
+        self._check_order()
         self.states: tuple[str, ...] = tuple(task.carried(settings.batch_size))
         self.state: dict[str, Array] = self._initial_state(initial)
         self.course = Course(((0, settings.epochs),))
@@ -298,24 +297,31 @@ class Trainer:
     def _orders_of(self, epochs: range) -> Array:
         """The order of the examples in each of these epochs, one behind the other, for each replica: (replicas, epochs · count)."""
         if self._orders is None or self._orders[0] != epochs:
-            given = self.order
-            if given is None:
+            order = self._fixed_order
+            if order is None:
                 old = self._orders[1] if self._orders else None
                 found = self.engine.epoch_orders(self.seeds, epochs, self.count, old)
             else:
-                found = np.array([[self._given_order(given, seed, epoch) for epoch in epochs] for seed in self.seeds])
+                found = np.stack([order_of_epochs(order, seed, epochs, self.count) for seed in self.seeds])
             self._orders = (epochs, found.reshape(len(self.seeds), -1))
         return self._orders[1]
 
-    def _given_order(self, given: Order, seed: int, epoch: int) -> Array:
-        order = np.asarray(given(seed, epoch, self.count), dtype=np.int64)
-        if order.shape != (self.count,) or not np.array_equal(np.sort(order), np.arange(self.count)):
+    @property
+    def _fixed_order(self) -> Order | None:
+        """The order of the examples where they are not shuffled."""
+        named = ConsecutiveOrder(self.settings.batch_size) if self.settings.order == "consecutive" else None
+        return self.order or named
+
+    def _check_order(self) -> None:
+        by_row = [name for name, state in self.task.carried(self.settings.batch_size).items() if state.by_row]
+        if by_row and self._fixed_order is None and self.steps_per_epoch > 1:
             raise OptionError(
-                f"the order given for epoch {epoch} is no permutation: shape {order.shape}",
-                expected=f"each of 0 ... {self.count - 1} once",
-                remedy="mend the function given as order=",
+                f"layer {by_row[0].rpartition('.')[0]} carries a row for each example from batch to batch, but examples are shuffled",
+                expected="an order in which row r of a batch continues row r of the batch before",
+                remedy='write fit(..., order="consecutive"), with data from data.chunks(...)',
             )
-        return order
+        if self._fixed_order is not None:
+            order_of_epochs(self._fixed_order, self.settings.seed, range(1), self.count)
 
     def _note(self, first: int, records: Mapping[str, Array]) -> None:
         row = self.history.add_steps(first, records)

@@ -1,0 +1,59 @@
+"""The order in which an epoch takes the examples: shuffled anew each time, one after the other, or a function of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+
+Order: TypeAlias = Callable[[int, int, int], Array]
+"""A function of (seed, epoch, count) that gives the order of the examples, a permutation of 0 ... count − 1."""
+
+OrderName: TypeAlias = Literal["shuffled", "consecutive"]
+"""The orders that are known by name."""
+
+
+@dataclass(frozen=True)
+class ConsecutiveOrder:
+    """Row r of a batch goes on where row r of the batch before stopped: the examples are cut into `rows` runs of equal length.
+
+    Batch k holds the k-th example of each run. Where the examples are sequences' chunks, one sequence behind the other, and `rows`
+    is the number of sequences, each row of a batch goes along one sequence.
+
+    >>> ConsecutiveOrder(2)(0, 0, 6).reshape(3, 2)
+    array([[0, 3],
+           [1, 4],
+           [2, 5]])
+    """
+
+    rows: int
+
+    def __call__(self, seed: int, epoch: int, count: int) -> Array:
+        """The same order for each seed and epoch: (count,), int64. OptionError where runs of equal length cannot be cut."""
+        if count % self.rows:
+            raise OptionError(
+                f"{count} training examples in consecutive batches of {self.rows}",
+                expected="a batch_size that divides the number of examples: one row of the batch for each run of them",
+                remedy="take the number of sequences for batch_size, or leave out some examples",
+            )
+        return np.arange(count).reshape(self.rows, -1).T.ravel()
+
+
+def order_of_epochs(order: Order, seed: int, epochs: range, count: int) -> Array:
+    """The orders of these epochs, one behind the other: (epochs · count,), int64. OptionError for one that is no permutation."""
+    found = np.empty((len(epochs), count), dtype=np.int64)
+    for place, epoch in enumerate(epochs):
+        given = np.asarray(order(seed, epoch, count), dtype=np.int64)
+        if given.shape != (count,) or not np.array_equal(np.sort(given), np.arange(count)):
+            raise OptionError(
+                f"the order given for epoch {epoch} is no permutation: shape {given.shape}",
+                expected=f"each of 0 ... {count - 1} once",
+                remedy="mend the function given as order=",
+            )
+        found[place] = given
+    return found.ravel()
