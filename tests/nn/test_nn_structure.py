@@ -25,11 +25,13 @@ from chainrule.nn import (
     Flatten,
     Formula,
     Function,
+    GaussianNoise,
     GlobalAveragePool,
     GlobalMaxPool,
     GlorotNormal,
     GroupNorm,
     HeUniform,
+    Latent,
     LayerNorm,
     LeCunNormal,
     MaxPool,
@@ -56,6 +58,8 @@ FULL = Sequential(
         "β(W·i + b)", {"W": (8, 16), "b": (8,)}, {"β": "tanh"}, {"W": LeCunNormal(), "b": Normal(0.0, 0.01)}, name="formula"
     ),
     Sequential(Dense(4, bias=False, weights=Uniform(-1e-5, 1.0)), Activation("softplus", name="bent")),
+    Dense(4),
+    Latent(2.0, name="code"),
     Dense(3, "softmax", weights=GlorotNormal()),
     input_shape=(4, 4),
 )
@@ -75,7 +79,7 @@ def test_every_field_of_every_kind_is_in_the_table():
     saved = {kind.__name__ for kind in LAYERS} | {"Function", "Network"}
     offered = {name for name in nn.__all__ if "__post_init__" in dir(getattr(nn, name)) and callable(getattr(nn, name))}
     assert {"Dense", "Activation", "Formula"} <= offered
-    rooms = ("layers", "formula", "convolution", "pooling", "normalisation", "residual")
+    rooms = ("layers", "formula", "convolution", "pooling", "normalisation", "residual", "sampling")
     modules = {f"chainrule.nn.{room}" for room in rooms}
     layers = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") in modules and name[0].isupper()}
     assert layers == saved
@@ -99,6 +103,7 @@ PICTURES = Sequential(
     Reshape((8, 8, 1), name="picture"),
     Conv2D(4, (3, 2), "relu", stride=(1, 2), dilation=2, padding="periodic", weights=HeUniform(), name="eyes"),
     Residual(Conv2D(4, 3, padding="same", groups=2, bias=False), GroupNorm(2), Activation("relu"), name="around"),
+    GaussianNoise(0.5),
     MaxPool((2, 1), stride=1),
     UpSample((1, 2)),
     AveragePool(2),

@@ -20,6 +20,8 @@ from chainrule.data.language import TEXT, next_character, opinion_texts, opinion
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
 from chainrule.data.neighbours import NearDuplicate, near_duplicates
 from chainrule.data.oscillators import coupled_motion, oscillators
+from chainrule.data.pixels import landscape, picture, pixels, places
+from chainrule.data.reconstructed import reconstruction
 from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wrong_labels
 from chainrule.data.scaling import Scaling
 from chainrule.data.sequences import countdown, recall
@@ -64,6 +66,10 @@ __all__ = [
     "with_random_labels",
     "with_wrong_labels",
     "WrongLabels",
+    # targets that are the inputs; a picture's pixels
+    "reconstruction",
+    "pixels",
+    "places",
     # built in
     "BUILT_IN",
     "mnist",
@@ -88,6 +94,8 @@ __all__ = [
     "faces",
     "recall",
     "countdown",
+    "picture",
+    "landscape",
     # language
     "characters",
     "words",

@@ -17,6 +17,8 @@ from chainrule.data.ising import ising
 from chainrule.data.language import next_character, opinions, story
 from chainrule.data.materials import materials
 from chainrule.data.oscillators import oscillators
+from chainrule.data.pixels import picture
+from chainrule.data.reconstructed import PARTS, reconstruction
 from chainrule.data.relabelled import with_random_labels, with_wrong_labels
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.tables import read_csv
@@ -44,6 +46,23 @@ def wrong_labels(of: str = "moons", *, share: float = 0.1, seed: int = 0, detail
     return with_wrong_labels(load(of, **dict(details)), share, seed=seed).data
 
 
+def reconstructed(
+    of: str = "mnist",
+    *,
+    noise: float = 0.0,
+    share: float = 0.0,
+    parts: Sequence[str] = PARTS,
+    seed: int = 0,
+    details: Details = (),
+) -> Dataset:
+    """`reconstruction` of the data that `load(of, **details)` gives.
+
+    >>> reconstructed("moons")
+    Dataset('moons to itself': 200 train, 200 test; inputs (2,) float64; 2 numbers to fit)
+    """
+    return reconstruction(load(of, **dict(details)), noise, share, parts=parts, seed=seed)
+
+
 BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "mnist": mnist,
     "and": and_gate,
@@ -65,6 +84,8 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "faces": faces,
     "random_labels": random_labels,
     "wrong_labels": wrong_labels,
+    "reconstruction": reconstructed,
+    "picture": picture,
 }
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -84,7 +105,7 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
     chainrule.errors.OptionError: there is no data set 'mnits'
       expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', 'next_character',
       'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'random_labels',
-      'wrong_labels', or a .csv or .npz file
+      'wrong_labels', 'reconstruction', 'picture', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)

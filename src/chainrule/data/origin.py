@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, cast
 
@@ -36,6 +36,17 @@ def remembered(name: str | None = None) -> Callable[[Callable[P, Dataset]], Call
         return make
 
     return decorate
+
+
+def changed_origin(base: Mapping[str, Any] | None, name: str, **options: Any) -> Mapping[str, Any] | None:
+    """What `load` takes to make data of the origin `base` and then change them: the built-in `name` of the change, and its options.
+
+    None for arrays of the user's own.
+    """
+    if base is None:
+        return None
+    details = tuple((key, value) for key, value in base.items() if key != "name_or_path")
+    return {"name_or_path": name, "of": base["name_or_path"], **options, "details": details}
 
 
 def _plain(value: object) -> object:

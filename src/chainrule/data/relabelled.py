@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.origin import changed_origin
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
@@ -83,13 +82,5 @@ def _relabelled(dataset: Dataset, y: Indices, note: str, name: str, share: float
         dataset,
         train=Examples(dataset.train.x, y),
         notes=(*dataset.notes, note),
-        origin=_origin(dataset.origin, name, share, seed),
+        origin=changed_origin(dataset.origin, name, share=share, seed=seed),
     )
-
-
-def _origin(base: Mapping[str, Any] | None, name: str, share: float, seed: int) -> Mapping[str, Any] | None:
-    """What `load` takes to make the data and to change their labels again; None for arrays of the user's own."""
-    if base is None:
-        return None
-    details = tuple((key, value) for key, value in base.items() if key != "name_or_path")
-    return {"name_or_path": name, "of": base["name_or_path"], "share": share, "seed": seed, "details": details}

@@ -52,6 +52,7 @@ from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
+from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 
@@ -60,9 +61,9 @@ __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
     "BatchNorm",
     "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
-    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",
+    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GaussianNoise", "GlobalAveragePool",
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
-    "L1", "L2", "LOSSES", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
+    "L1", "L2", "LOSSES", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
     "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
     "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
     "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",

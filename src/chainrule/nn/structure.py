@@ -30,6 +30,7 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
+from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.spelling import suggest
 
 FORMAT, VERSION = "chainrule network", 1
@@ -179,6 +180,8 @@ LAYERS: dict[type, dict[str, Field]] = {
     GRU: _RECURRENT,
     Bidirectional: {"layers": _layers, **_NAME},
     EachStep: {"layers": _layers, **_NAME},
+    GaussianNoise: {"deviation": _number, **_NAME},
+    Latent: {"weight": _number, **_NAME},
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -309,6 +312,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
+    "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "GaussianNoise": 1,
 }  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.engines import Program, engine_named
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
-from chainrule.graph import Array, Graph, Node, topological_order
-from chainrule.nn import Ablated, Parameter, State
+from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
+from chainrule.nn import Ablated, Built, Parameter, State
 from chainrule.trace import GradientCheck, check_gradient
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
@@ -73,7 +73,7 @@ class Model:
     @cached_property
     def quantity_names(self) -> tuple[str, ...]:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
-        return tuple(node.name for node in topological_order([self._cost_of_one.built.output]) if _is_quantity(node))
+        return tuple(_quantities(self._cost_of_one.built))
 
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
         """The same network with other values for some parameters, by name, and with other states if they are given."""
@@ -115,12 +115,36 @@ class Model:
         """Each named quantity of the network for inputs x (n, ...): by name, (n, ...), with "output" in the network's own units."""
 
         def graph(size: int) -> Graph:
-            output = self.task.cost(size).built.output
-            found = {node.name: node for node in topological_order([output]) if _is_quantity(node)}
-            return Graph({**found, "output": output})
+            built = self.task.cost(size).built
+            return Graph({**_quantities(built), "output": built.output})
 
-        parts = [self._run("quantities", len(rows), graph, {"x": rows}) for rows in _pieces(x)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return _joined([self._run("quantities", len(rows), graph, {"x": rows}) for rows in _pieces(x)])
+
+    def quantities_from(self, quantity: str, values: Array) -> Arrays:
+        """What follows from values (n, ...) of a quantity inside the network, whatever the input: by name, with "output".
+
+        So an autoencoder's code is decoded. Of a layer that is used several times the last use is bound, the one that `quantities`
+        shows. Raises: OptionError for an unknown quantity, and where the output also depends on the input by another way; ShapeError
+        for values that do not fit.
+
+        >>> import chainrule as cr
+        >>> model = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).model()
+        >>> list(model.quantities_from("dense1.a", np.zeros((5, 3))))
+        ['dense1.a', 'dense2.z', 'dense2.a', 'output']
+        """
+        values = np.asarray(values, dtype=np.float64)
+
+        def graph(size: int) -> Graph:
+            return _graph_from(self.task.cost(size).built, quantity)
+
+        shape = graph(1).leaves[quantity].shape[1:]
+        if values.ndim == 0 or values.shape[1:] != shape:
+            raise ShapeError(
+                f"values of shape {values.shape} for {quantity}",
+                expected=f"(n, {', '.join(map(str, shape))}): a row of its numbers for each example",
+                remedy="give one value for each neuron",
+            )
+        return _joined([self._run(f"from {quantity}", len(rows), graph, {quantity: rows}) for rows in _pieces(values)])
 
     def decide(self, x: Array) -> Array:
         """The label that each row of outputs stands for: (n,), int64."""
@@ -206,7 +230,7 @@ class Model:
             self._programs[key] = engine_named(engine).compile(made), frozenset(made.leaves)
         program, leaves = self._programs[key]
         dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
-        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in values.items()}
+        given = {name: np.asarray(value, dtype=dtypes.get(name, "float64")) for name, value in values.items()}
         # A graph takes what it depends on: the gradient of a penalty takes no examples.
         return program({name: value for name, value in {**self.values, **given}.items() if name in leaves})
 
@@ -227,6 +251,35 @@ def _checked(kind: str, given: Mapping[str, Array], known: Mapping[str, Paramete
                 remedy="transpose or reshape it",
             )
     return values
+
+
+def _quantities(built: Built) -> dict[str, Node]:
+    """The named quantities that have a row for each example, of the output and of the losses that layers bring along."""
+    ends = [built.output, *(term.rows for term in built.terms.values())]
+    return {node.name: node for node in topological_order(ends) if _is_quantity(node)}
+
+
+def _graph_from(built: Built, quantity: str) -> Graph:
+    """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
+    found = _quantities(built)
+    if quantity not in found:
+        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
+    bound = found[quantity]
+    leaf = input_node(quantity, bound.shape, bound.dtype)
+    whole = Graph({**found, "output": built.output})
+    outputs = rewrite_nodes("binding", whole, lambda node: leaf if node is bound else None)[0].outputs
+    apart = {name: node for name, node in outputs.items() if built.input not in topological_order([node])}
+    if "output" not in apart:
+        raise OptionError(
+            f"the output, computed from {quantity} alone",
+            expected="a quantity that all ways from the input to the output lead through",
+            remedy="choose another quantity; beside a residual connection there is a second way",
+        )
+    return Graph(apart)
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _is_quantity(node: Node) -> bool:

@@ -1,0 +1,81 @@
+"""Data whose targets are their own inputs, for autoencoders; and inputs that were spoilt, for those that are to mend them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule.data.checks import check_amount, check_whole
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Array, Examples
+from chainrule.data.origin import changed_origin
+from chainrule.data.scaling import Scaling
+from chainrule.errors import OptionError
+from chainrule.spelling import listed
+
+PARTS = ("training", "validation", "test")
+
+
+def reconstruction(
+    dataset: Dataset, noise: float = 0.0, share: float = 0.0, *, parts: Sequence[str] = PARTS, seed: int = 0
+) -> Dataset:
+    """The same inputs with new targets: what the network sees of them, in one row. Labels stay with the data that were given.
+
+    Targets are the scaled inputs, (n, k) with k the numbers of one input: float32 for bytes and float32, else float64. With `noise`
+    or `share` the inputs of `parts` are spoilt, the targets are not: each number is set to 0 with probability `share`, then
+    noise · ε is added, ε standard normal, in scaled units; all inputs are then kept scaled. This noise is the same in each epoch;
+    `nn.GaussianNoise` draws anew at each step, which is what to train with: leave "training" out of `parts`.
+    Raises OptionError for a share outside 0 to 1, a negative noise, an unknown part. Source for both ways to spoil: P. Vincent and
+    others, JMLR 11, 3371 (2010).
+
+    >>> from chainrule.data.generators import moons
+    >>> data = reconstruction(moons(8))
+    >>> data
+    Dataset('moons to itself': 8 train, 8 test; inputs (2,) float64; 2 numbers to fit)
+    >>> bool(np.array_equal(data.train.y, data.scaling.apply(data.train.x)))
+    True
+    """
+    _check(noise, share, parts, seed)
+    spoils = noise > 0 or share > 0
+    found = {part: _rows(dataset, examples, spoils) for part, examples in dataset.parts()}
+    for part in parts if spoils else ():
+        if part in found:
+            x, y = found[part]
+            # A stream of its own for each part: which others are spoilt changes nothing.
+            found[part] = _spoilt(x, noise, share, np.random.default_rng([seed, PARTS.index(part)])), y
+    made = {part: Examples(*pair) for part, pair in found.items()}
+    options = {"noise": noise, "share": share, "parts": tuple(parts), "seed": seed} if spoils else {}
+    note = f"inputs of {', '.join(parts)} spoilt: share {share:g} set to 0, noise {noise:g}, seed {seed}"
+    return dataclasses.replace(
+        dataset, name=f"{dataset.name} to itself", train=made["training"], validation=made.get("validation"),
+        test=made.get("test"), scaling=Scaling.none() if spoils else dataset.scaling, target_scaling=None, classes=None,
+        columns=None, notes=(*dataset.notes, *([note] if spoils else [])),
+        origin=changed_origin(dataset.origin, "reconstruction", **options),
+    )  # fmt: skip
+
+
+def _check(noise: float, share: float, parts: Sequence[str], seed: int) -> None:
+    check_amount("noise", noise)
+    check_whole("seed", seed, least=0)
+    if not 0 <= share <= 1:
+        raise OptionError(f"share={share!r}", expected="a share from 0 to 1", remedy="write share=0.3 for three numbers in ten")
+    unknown = sorted(set(parts) - set(PARTS))
+    if isinstance(parts, str) or unknown:
+        raise OptionError(f"parts={parts!r}", expected=f"some of {listed(PARTS)}", remedy='write parts=("test",)')
+
+
+def _rows(dataset: Dataset, examples: Examples, spoils: bool) -> tuple[Array, Array]:
+    """Inputs as they are, or scaled where they are to be spoilt; and the scaled inputs in rows."""
+    wide = examples.x.dtype == np.float64
+    scaled = dataset.scaling.apply(examples.x).astype(np.float64 if wide else np.float32, copy=False)
+    return (scaled if spoils else examples.x), scaled.reshape(len(scaled), -1)
+
+
+def _spoilt(x: Array, noise: float, share: float, random: np.random.Generator) -> Array:
+    kept = random.random(x.shape, dtype=np.float32) >= share if share else True
+    spoilt = np.where(kept, x, 0)
+    if noise:
+        spoilt = spoilt + noise * random.standard_normal(x.shape, dtype=np.float32)
+    return spoilt.astype(x.dtype, copy=False)
