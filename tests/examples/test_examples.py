@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -45,8 +46,11 @@ def few(data: Dataset, count: int) -> Dataset:
 def first_losses(training: Training, engine: str) -> np.ndarray:
     """The losses of its first hundred steps."""
     size = training.options.get("batch_size", 32)
-    run = dataclasses.replace(training, data=few(training.data, STEPS * size)).fit(engine=engine, dtype="float64")
-    return run.history.steps()[:, :STEPS]
+    data = few(training.data, STEPS * size)
+    # One replica, and no more epochs than it takes: the reference engine is slow, and each replica is as a run of its own.
+    epochs = math.ceil(STEPS / math.ceil(len(data.train) / size))
+    changed = {"engine": engine, "dtype": "float64", "epochs": epochs, "replicas": 1, "evaluate_every": 0}
+    return dataclasses.replace(training, data=data).fit(**changed).history.steps()[:, :STEPS]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

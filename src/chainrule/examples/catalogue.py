@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from chainrule.errors import OptionError
+from chainrule.examples.autoencoders import AUTOENCODER
+from chainrule.examples.denoising import DENOISING
 from chainrule.examples.example import Example
+from chainrule.examples.learned_picture import PICTURE
 from chainrule.examples.pictures_of_digits import CONVOLUTION
+from chainrule.examples.variational import VARIATIONAL
 from chainrule.spelling import suggest
 
-EXAMPLES: dict[str, Example] = {example.name: example for example in (CONVOLUTION,)}
+EXAMPLES: dict[str, Example] = {
+    example.name: example for example in (CONVOLUTION, AUTOENCODER, DENOISING, VARIATIONAL, PICTURE)
+}
 """Every example by its name."""
 
 

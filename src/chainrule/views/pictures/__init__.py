@@ -9,7 +9,19 @@ from chainrule.views.pictures.activations import (
     softmax_steps,
 )
 from chainrule.views.pictures.biography import NeuronBiography, neuron_biography
+from chainrule.views.pictures.by_size import BySize, by_size
 from chainrule.views.pictures.capacity import ErrorAgainstNeurons, error_against_neurons
+from chainrule.views.pictures.codes import (
+    CodeGrid,
+    ImageRows,
+    Interpolation,
+    LatentMap,
+    Reconstructions,
+    code_grid,
+    interpolation,
+    latent_map,
+    reconstructions,
+)
 from chainrule.views.pictures.comparison import ActivationComparison, activation_comparison
 from chainrule.views.pictures.curves import LearningCurves, RunComparison, compare_runs, learning_curves
 from chainrule.views.pictures.depth import GradientSizes, gradient_sizes
@@ -22,6 +34,7 @@ from chainrule.views.pictures.fits import Contributions, Fit, fit_1d, hidden_con
 from chainrule.views.pictures.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
 from chainrule.views.pictures.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
 from chainrule.views.pictures.landscape import CostOverWeight, DifferenceQuotients, cost_over_weight, difference_quotients
+from chainrule.views.pictures.learned_picture import LearnedPicture, learned_picture, psnr
 from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
@@ -78,6 +91,9 @@ __all__ = [
     "dead_and_saturated", "difference_quotients", "gradient_entries", "gradient_sizes", "hebb", "learning_curves",
     "ledger_picture", "loss_against_metric", "nudges", "output_nudges", "path_of_run", "step_effect", "updates_per_epoch",
     "weight_histograms", "wishes",
+    # of codes
+    "BySize", "CodeGrid", "ImageRows", "Interpolation", "LatentMap", "LearnedPicture", "Reconstructions", "by_size", "code_grid",
+    "interpolation", "latent_map", "learned_picture", "psnr", "reconstructions",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "JudgedSheet",
     "LayerAblation", "LayerProjections", "LinearProbes", "NeuronBiography", "NeuronImages", "NoiseConfidence",
