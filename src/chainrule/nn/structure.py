@@ -312,7 +312,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
-    "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "GaussianNoise": 1,
+    "GaussianNoise": 1,
 }  # fmt: skip
 
 
