@@ -48,6 +48,7 @@ from chainrule.nn import (
     PerceptronLoss,
     Reshape,
     Residual,
+    RestrictedBoltzmann,
     Sequential,
     SquaredError,
     UpSample,
@@ -91,6 +92,7 @@ __all__ = [
     "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
     "BatchNorm",
     "GaussianNoise", "Latent",
+    "RestrictedBoltzmann",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainrule.data.archives import read_npz
 from chainrule.data.arrays import Options, from_arrays
+from chainrule.data.bars_and_stripes import bars_and_stripes
 from chainrule.data.catalogue import BUILT_IN, load
 from chainrule.data.chunks import chunks
 from chainrule.data.columns import Column, Columns, Table
@@ -92,6 +93,7 @@ __all__ = [
     "oscillators",
     "coupled_motion",
     "faces",
+    "bars_and_stripes",
     "recall",
     "countdown",
     "picture",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.archives import read_npz
+from chainrule.data.bars_and_stripes import bars_and_stripes
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
@@ -82,6 +83,7 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "materials": materials,
     "oscillators": oscillators,
     "faces": faces,
+    "bars_and_stripes": bars_and_stripes,
     "random_labels": random_labels,
     "wrong_labels": wrong_labels,
     "reconstruction": reconstructed,
@@ -106,6 +108,8 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
       expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', 'next_character',
       'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'random_labels',
       'wrong_labels', 'reconstruction', 'picture', or a .csv or .npz file
+      'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'bars_and_stripes',
+      'random_labels', 'wrong_labels', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)

@@ -2,6 +2,8 @@
 
 from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
+from chainrule.nn.boltzmann import RestrictedBoltzmann
+from chainrule.nn.boltzmann_machine import BoltzmannMachine, bit_states
 from chainrule.nn.build import Built, Place, build_network, building, place
 from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.description import network, to_text
@@ -57,15 +59,14 @@ from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Bidirectional", "EachStep",
-    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
-    "BatchNorm",
-    "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
-    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GaussianNoise", "GlobalAveragePool",
-    "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
-    "L1", "L2", "LOSSES", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
-    "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
-    "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
+    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
+    "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D",
+    "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "EuclideanDistance", "Flatten", "Formula", "Function",
+    "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
+    "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer",
+    "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal", "Objective", "Parameter",
+    "PerceptronLoss", "Place", "RNN", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError",
+    "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building",
     "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
     "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
     "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",

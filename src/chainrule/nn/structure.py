@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, cast
 
 from chainrule.errors import ChainruleError, FileFormatError, OptionError
+from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
 from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
@@ -182,6 +183,10 @@ LAYERS: dict[type, dict[str, Field]] = {
     EachStep: {"layers": _layers, **_NAME},
     GaussianNoise: {"deviation": _number, **_NAME},
     Latent: {"weight": _number, **_NAME},
+    RestrictedBoltzmann: {
+        "units": _whole, "steps": _whole, "weights": _initialiser, "visible_biases": _initialiser,
+        "hidden_biases": _initialiser, **_NAME,
+    },
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -312,7 +317,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
-    "GaussianNoise": 1,
+    "GaussianNoise": 1, "RestrictedBoltzmann": 2,
 }  # fmt: skip
 
 

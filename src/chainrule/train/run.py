@@ -45,6 +45,8 @@ class Evaluation:
     targets: Array
     classes: tuple[str, ...] | None
     predicted: Array
+    compared: bool = True
+    """Whether outputs are compared with targets at all: not by layers whose losses are all their own."""
 
     @property
     def loss(self) -> Array:
@@ -74,6 +76,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         replicas = len(self.loss)
+        if not self.compared:
+            return f"{self.part} loss {with_error(self.loss)}{_replicas(replicas)}"
         if self.labels is None:
             values = np.array([self.r_squared(replica) for replica in range(replicas)])
             return f"{self.part} R² {with_error(values)}, loss {with_error(self.loss)}{_replicas(replicas)}"
@@ -301,8 +305,9 @@ class Run:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
         y = dict(self.data.parts())[part].y
-        labels = y if self.signature.classes is not None else None
-        return Evaluation(part, scores, labels, y, self.signature.classes, decide(scores.outputs, self.task.threshold))
+        labels = y if self.task.classifies else None
+        predicted = decide(scores.outputs, self.task.threshold)
+        return Evaluation(part, scores, labels, y, self.signature.classes, predicted, bool(self.task.objective.losses))
 
     def predict(self, x: Any, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""

@@ -118,6 +118,8 @@ def score_facts(evaluation: Evaluation) -> list[tuple[str, str | Text]]:
     replicas = len(evaluation.loss)
     over = f"  (± standard error over {replicas} networks)" if replicas > 1 else ""
     loss: tuple[str, str | Text] = (f"{evaluation.part} loss", with_error(evaluation.loss) + over)
+    if not evaluation.compared:
+        return [loss]
     if evaluation.labels is None:
         squares = np.array([evaluation.r_squared(replica) for replica in range(replicas)])
         errors = np.array([evaluation.mean_absolute_error(replica) for replica in range(replicas)])

@@ -1,0 +1,126 @@
+"""The restricted Boltzmann machine as a layer: its update is the gradient of a difference of free energies in the same graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.errors import ShapeError
+from chainrule.graph import Node
+from chainrule.nn.build import Initialiser, Place, place
+from chainrule.nn.checks import require_size, short_repr
+from chainrule.nn.initialisers import Normal, Zeros
+
+
+@dataclass(frozen=True)
+class RestrictedBoltzmann:
+    """A restricted Boltzmann machine: `units` hidden bits h and visible bits v with the energy E(v, h) = −b·v − c·h − v·W·h.
+
+    Shapes: v (batch, visible), each number a bit or the probability of one; W (visible, units), b (visible,), c (units,). The
+    layer gives P(h = 1 | v) = σ(c + v·W), shape (batch, units), so that machines can be stacked.
+
+    Summed over h, the energy becomes the free energy F(v) = −b·v − Σ_j softplus(c + v·W)_j, and P(v) = exp(−F(v))/Z. In training the
+    layer brings the loss "contrastive_divergence" along, F(v) − F(v′) for each example: v′ is where `steps` steps of Gibbs sampling,
+    begun at v, have led to, and is held fixed. Its derivative is the contrastive divergence's update (with the sign of a cost):
+    ∂/∂W = −v·P(h = 1 | v)ᵀ + v′·P(h = 1 | v′)ᵀ. So fit it with loss="none". The loss's value is no measure of success: it
+    hovers around 0. A model and an evaluation draw no random numbers; there the layer brings "pseudo_likelihood" along, −Σ_i log P(v_i |
+    all other v), in nats: as the likelihood it is least, on average over the data, for the machine that made them, but needs no Z.
+    Small machines tell their likelihood itself: `BoltzmannMachine`.
+
+    Sources: G. Hinton, Neural Computation 14, 1771 (2002); the first weights are those of his guide, UTML TR 2010-003, section 8;
+    pseudo-likelihood: J. Besag, The Statistician 24, 179 (1975).
+
+    >>> RestrictedBoltzmann(64)
+    RestrictedBoltzmann(64)
+    """
+
+    units: int
+    steps: int = 1
+    weights: Initialiser = field(default_factory=lambda: Normal(0.0, 0.01))
+    visible_biases: Initialiser = field(default_factory=Zeros)
+    hidden_biases: Initialiser = field(default_factory=Zeros)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        require_size("units", self.units)
+        require_size("steps", self.steps)
+
+    def __call__(self, x: Node) -> Node:
+        """P(h = 1 | v) for a batch of v."""
+        with place(self, "boltzmann", x) as here:
+            if x.type.ndim != 2:
+                raise ShapeError(
+                    f"layer {here.name} was given {x.type!r}",
+                    expected="(batch, visible): one row of bits to an example",
+                    remedy="put Flatten() before it",
+                )
+            machine = _Leaves(
+                here.parameter("W", (x.shape[1], self.units), self.weights),
+                here.parameter("b", (x.shape[1],), self.visible_biases),
+                here.parameter("c", (self.units,), self.hidden_biases),
+            )
+            (self._train if here.build.training else _judge)(here, machine, x)
+            return here.gives(here.label(machine.hidden(x), "a"))
+
+    def _train(self, here: Place, machine: _Leaves, v: Node) -> None:
+        model = here.label(ops.stop_gradient(machine.gibbs(v, here.key(), self.steps)), "v_model")
+        rows = machine.free_energy(v) - machine.free_energy(model)
+        here.term("contrastive_divergence", rows, "F(v) − F(v′)")
+
+    def __repr__(self) -> str:
+        return short_repr(self, 2)
+
+
+def _judge(here: Place, machine: _Leaves, v: Node) -> None:
+    here.term("pseudo_likelihood", machine.pseudo_likelihood(v), "−Σ_i log P(v_i | others)")
+
+
+@dataclass(frozen=True)
+class _Leaves:
+    """The machine's parameters as nodes, and what is computed with them; v is (batch, visible), rows are (batch,)."""
+
+    W: Node
+    b: Node
+    c: Node
+
+    def free_energy(self, v: Node) -> Node:
+        """F(v) = −b·v − Σ_j softplus(c + v·W)_j."""
+        return -ops.sum(v * self.b, axis=1) - ops.sum(ops.softplus(v @ self.W + self.c), axis=1)
+
+    def hidden(self, v: Node) -> Node:
+        """P(h = 1 | v)."""
+        return ops.sigmoid(v @ self.W + self.c)
+
+    def visible(self, h: Node) -> Node:
+        """P(v = 1 | h)."""
+        return ops.sigmoid(h @ ops.swap_last(self.W) + self.b)
+
+    def gibbs(self, v: Node, key: Node, steps: int) -> Node:
+        """The visible bits after so many steps: all hidden bits are drawn, then all visible ones."""
+        for step in range(steps):
+            h = _bits(self.hidden(v), _fold(key, 2 * step))
+            v = _bits(self.visible(h), _fold(key, 2 * step + 1))
+        return v
+
+    def pseudo_likelihood(self, v: Node) -> Node:
+        """−Σ_i log P(v_i | others) = Σ_i softplus(F(v) − F(v with bit i turned over))."""
+        batch, visible = v.shape
+        z = v @ self.W + self.c
+        turned = ops.reshape(1.0 - v * 2.0, shape=(batch, visible, 1)) * self.W
+        others = ops.sum(ops.softplus(ops.reshape(z, shape=(batch, 1, z.shape[1])) + turned), axis=2)
+        here = ops.reshape(ops.sum(ops.softplus(z), axis=1), shape=(batch, 1))
+        # F(v) − F(turned over): what b and the hidden bits gain by it.
+        gain = (1.0 - v * 2.0) * self.b + others - here
+        return ops.sum(ops.softplus(gain), axis=1)
+
+
+def _fold(key: Node, number: int) -> Node:
+    return ops.random_fold(key, np.asarray(number, dtype=np.uint32))
+
+
+def _bits(probability: Node, key: Node) -> Node:
+    """Independent bits, 1 with these probabilities."""
+    drawn = ops.cast(ops.uniform(key, probability.shape), dtype=probability.dtype)
+    return ops.cast(ops.less(drawn, probability), dtype=probability.dtype)
