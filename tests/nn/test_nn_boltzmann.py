@@ -241,3 +241,56 @@ def test_sizes_that_are_none_are_refused(wrong):
 def test_pictures_are_to_be_flattened():
     with pytest.raises(ShapeError, match="Flatten"):
         build_network(cr.RestrictedBoltzmann(3), (2, 2))
+
+
+# ---- persistent chains
+
+
+def persistent(chains: int = 5, epochs: int = 3, **options):
+    given = {"loss": "none", "optimizer": cr.SGD(0.2), "epochs": epochs, "batch_size": 6, "dtype": "float64", **options}
+    return cr.fit(cr.RestrictedBoltzmann(6, 2, chains=chains), bars_and_stripes(3), **given)
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_persistent_chains_go_on_from_where_they_were(machine, engine):
+    network, v = trained(cr.RestrictedBoltzmann(HIDDEN, chains=7)), data_of()
+    state = network.states["boltzmann1.chains"]
+    term = network.terms["boltzmann1.contrastive_divergence"].rows
+    (gradient,) = require_gradients(ops.mean(term), [network.parameters["boltzmann1.W"].node])
+    chains = np.random.default_rng(2).integers(0, 2, (7, VISIBLE)).astype(float)
+    values = {**bound(machine, v, 9), "boltzmann1.chains": chains}
+    found = run({"rows": term, "next": state.next, "gradient": gradient}, values, engine)
+    after = found["next"]
+    np.testing.assert_allclose(found["rows"], machine.free_energy(v) - machine.free_energy(after).mean(), rtol=1e-11)
+    update = v.T @ machine.hidden(v) / BATCH - after.T @ machine.hidden(after) / 7
+    np.testing.assert_allclose(found["gradient"], -update, rtol=1e-11)
+    # One step from where the chains were, by the same bits as one step of CD from there.
+    plain = trained(cr.RestrictedBoltzmann(HIDDEN), 7)
+    rows = plain.terms["boltzmann1.contrastive_divergence"].rows
+    expected = run({"rows": rows}, bound(machine, chains, 9), engine)["rows"]
+    np.testing.assert_allclose(machine.free_energy(chains) - machine.free_energy(after), expected, rtol=1e-10)
+
+
+def test_chains_are_carried_over_epochs_and_over_batches_of_any_size():
+    """16 examples in batches of 6, 6 and 4: the 5 chains stay, and a replay finds them again."""
+    run = persistent(replicas=2)
+    chains = run.states(1)["boltzmann1.chains"]
+    assert chains.shape == (5, 9)
+    assert set(np.unique(chains)) <= {0.0, 1.0}
+    assert run.at(9).hash == run.hash
+    assert not np.array_equal(run.at(3).states(1)["boltzmann1.chains"], chains)
+    assert run.model().states == {}
+
+
+def test_chains_agree_between_the_engines():
+    losses = [persistent(epochs=30, engine=engine).history.steps() for engine in ("reference", "native")]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9, atol=1e-12)
+
+
+def test_the_formula_tells_of_the_chains():
+    assert "F(v) − mean_chains F(v′)" in persistent(epochs=1).task.formula
+
+
+def test_the_shares_of_the_examples_add_up_to_the_update():
+    ledger = persistent().ledger(4, "boltzmann1.W", (1, 2))
+    assert abs(ledger.residual) <= 4 * ledger.ulp

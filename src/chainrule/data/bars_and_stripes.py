@@ -30,10 +30,10 @@ def bars_and_stripes(size: int = 4) -> Dataset:
            [  0,   0, 255, 255]], dtype=uint8)
     """
     check_whole("size", size, least=2, most=_LARGEST)
-    lines: NDArray[np.int64] = (np.arange(2**size)[:, None] >> np.arange(size)[::-1]) & 1
-    bars = np.broadcast_to(lines[:, None, :], (2**size, size, size))
-    stripes = np.broadcast_to(lines[:, :, None], (2**size, size, size))
-    pictures = np.concatenate([bars, stripes]).reshape(2 ** (size + 1), size * size).astype(np.uint8) * np.uint8(255)
+    lines = _lines(size)
+    bars = np.repeat(lines[:, None, :], size, axis=1)
+    stripes = np.repeat(lines[:, :, None], size, axis=2)
+    pictures = np.concatenate([bars, stripes]).reshape(2 ** (size + 1), size * size)
     return Dataset(
         "bars_and_stripes",
         Examples(pictures, np.repeat([0, 1], 2**size)),
@@ -42,3 +42,9 @@ def bars_and_stripes(size: int = 4) -> Dataset:
         source=f"generated: all bars and stripes of {size} × {size} pixels",
         licence="none needed",
     )
+
+
+def _lines(size: int) -> NDArray[np.uint8]:
+    """Every row of `size` pixels, full or empty: (2^size, size)."""
+    numbers: NDArray[np.int64] = np.arange(1 << size)[:, None]
+    return (numbers >> np.arange(size)[::-1] & 1).astype(np.uint8) * np.uint8(255)

@@ -9,9 +9,10 @@ import numpy as np
 from chainrule import ops
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Initialiser, Place, place
+from chainrule.nn.build import Place, place
 from chainrule.nn.checks import require_size, short_repr
-from chainrule.nn.initialisers import Normal, Zeros
+from chainrule.nn.initialisers import Normal, Uniform, Zeros
+from chainrule.nn.parts import Initialiser
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,18 @@ class RestrictedBoltzmann:
     layer brings the loss "contrastive_divergence" along, F(v) − F(v′) for each example: v′ is where `steps` steps of Gibbs sampling,
     begun at v, have led to, and is held fixed. Its derivative is the contrastive divergence's update (with the sign of a cost):
     ∂/∂W = −v·P(h = 1 | v)ᵀ + v′·P(h = 1 | v′)ᵀ. So fit it with loss="none". The loss's value is no measure of success: it
-    hovers around 0. A model and an evaluation draw no random numbers; there the layer brings "pseudo_likelihood" along, −Σ_i log P(v_i |
+    hovers around 0.
+
+    With `chains` the sampling does not begin at the data: that many chains, the state "chains" (chains, visible), go on from
+    where the step before has left them (persistent contrastive divergence), and F(v′) is their mean. Their number is free of the batch
+    size, and they go on from epoch to epoch.
+
+    A model and an evaluation draw no random numbers; there the layer brings "pseudo_likelihood" along, −Σ_i log P(v_i |
     all other v), in nats: as the likelihood it is least, on average over the data, for the machine that made them, but needs no Z.
     Small machines tell their likelihood itself: `BoltzmannMachine`.
 
-    Sources: G. Hinton, Neural Computation 14, 1771 (2002); the first weights are those of his guide, UTML TR 2010-003, section 8;
-    pseudo-likelihood: J. Besag, The Statistician 24, 179 (1975).
+    Sources: G. Hinton, Neural Computation 14, 1771 (2002); the first weights: his guide, UTML TR 2010-003, section 8; persistent
+    chains: T. Tieleman, ICML (2008); pseudo-likelihood: J. Besag, The Statistician 24, 179 (1975).
 
     >>> RestrictedBoltzmann(64)
     RestrictedBoltzmann(64)
@@ -38,6 +45,7 @@ class RestrictedBoltzmann:
 
     units: int
     steps: int = 1
+    chains: int | None = None
     weights: Initialiser = field(default_factory=lambda: Normal(0.0, 0.01))
     visible_biases: Initialiser = field(default_factory=Zeros)
     hidden_biases: Initialiser = field(default_factory=Zeros)
@@ -46,6 +54,8 @@ class RestrictedBoltzmann:
     def __post_init__(self) -> None:
         require_size("units", self.units)
         require_size("steps", self.steps)
+        if self.chains is not None:
+            require_size("chains", self.chains)
 
     def __call__(self, x: Node) -> Node:
         """P(h = 1 | v) for a batch of v."""
@@ -65,9 +75,14 @@ class RestrictedBoltzmann:
             return here.gives(here.label(machine.hidden(x), "a"))
 
     def _train(self, here: Place, machine: _Leaves, v: Node) -> None:
-        model = here.label(ops.stop_gradient(machine.gibbs(v, here.key(), self.steps)), "v_model")
-        rows = machine.free_energy(v) - machine.free_energy(model)
-        here.term("contrastive_divergence", rows, "F(v) − F(v′)")
+        start = v if self.chains is None else here.state("chains", (self.chains, v.shape[1]), Uniform(0.0, 1.0))
+        model = here.label(ops.stop_gradient(machine.gibbs(start, here.key(), self.steps)), "v_model")
+        reached = machine.free_energy(model)
+        if self.chains is not None:
+            here.next_state("chains", model)
+            reached = ops.mean(reached)
+        formula = "F(v) − F(v′)" if self.chains is None else "F(v) − mean_chains F(v′)"
+        here.term("contrastive_divergence", machine.free_energy(v) - reached, formula)
 
     def __repr__(self) -> str:
         return short_repr(self, 2)

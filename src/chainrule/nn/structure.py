@@ -184,7 +184,7 @@ LAYERS: dict[type, dict[str, Field]] = {
     GaussianNoise: {"deviation": _number, **_NAME},
     Latent: {"weight": _number, **_NAME},
     RestrictedBoltzmann: {
-        "units": _whole, "steps": _whole, "weights": _initialiser, "visible_biases": _initialiser,
+        "units": _whole, "steps": _whole, "chains": _or_none(_whole), "weights": _initialiser, "visible_biases": _initialiser,
         "hidden_biases": _initialiser, **_NAME,
     },
     Formula: {

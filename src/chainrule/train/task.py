@@ -92,7 +92,7 @@ class Task:
     def formula(self) -> str:
         """The objective with its factors, and how targets are scaled in it where they are."""
         # As in training: what layers bring along where nothing is drawn by chance may be another loss.
-        trained, _ = self._forward(1, training=True, key=constant(ops.key(0)))
+        trained, _ = self._forward(1, Clock())
         own = [f"1/B·Σ_batch({term.formula})" for term in trained.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
         scaling = self.data.target_scaling if self.objective.losses else None
