@@ -40,6 +40,7 @@ from chainrule.nn import (
     GlobalMaxPool,
     GroupNorm,
     Hinge,
+    Hopfield,
     Huber,
     Latent,
     LayerNorm,
@@ -93,6 +94,7 @@ __all__ = [
     "BatchNorm",
     "GaussianNoise", "Latent",
     "RestrictedBoltzmann",
+    "Hopfield",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

@@ -9,6 +9,8 @@ from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.description import network, to_text
 from chainrule.nn.formula import Formula
 from chainrule.nn.function_report import FunctionReport, describe_function
+from chainrule.nn.hopfield import Hopfield, hopfield_energy
+from chainrule.nn.hopfield_recall import Recall, hebb_weights, hopfield_recall
 from chainrule.nn.initialisers import (
     Constant,
     GlorotNormal,
@@ -63,11 +65,12 @@ __all__ = [
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D",
     "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "EuclideanDistance", "Flatten", "Formula", "Function",
     "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
-    "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer",
-    "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal", "Objective", "Parameter",
-    "PerceptronLoss", "Place", "RNN", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError",
-    "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building",
-    "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
-    "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
-    "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
+    "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber", "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent",
+    "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal", "Objective",
+    "Parameter", "PerceptronLoss", "Place", "RNN", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row",
+    "Sequential", "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states",
+    "build_network", "building", "confusion_matrix", "describe_function", "from_json", "hebb_weights", "hopfield_energy",
+    "hopfield_recall", "log_softmax", "mean_absolute_error", "mean_squared_error", "network", "objective", "place",
+    "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code",
+    "to_json", "to_text", "top_k",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
 from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.formula import Formula
+from chainrule.nn.hopfield import Hopfield
 from chainrule.nn.initialisers import (
     Constant,
     GlorotNormal,
@@ -187,6 +188,7 @@ LAYERS: dict[type, dict[str, Field]] = {
         "units": _whole, "steps": _whole, "chains": _or_none(_whole), "weights": _initialiser, "visible_biases": _initialiser,
         "hidden_biases": _initialiser, **_NAME,
     },
+    Hopfield: {"steps": _whole, **_NAME},
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -317,7 +319,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
-    "GaussianNoise": 1, "RestrictedBoltzmann": 2,
+    "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1,
 }  # fmt: skip
 
 

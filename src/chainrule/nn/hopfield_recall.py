@@ -1,0 +1,101 @@
+"""Hopfield's memory as numbers: patterns stored by Hebb's rule, and recalled one neuron after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.graph import Array
+
+
+def hebb_weights(patterns: Array) -> Array:
+    """W = 1/N Σ ξ ξᵀ with diagonal 0, of patterns (P, N) of ±1: (N, N).
+
+    Source: D. O. Hebb, The Organization of Behavior (1949), in the form of Hopfield's paper.
+
+    >>> hebb_weights(np.array([[1, -1, 1, -1]]))[0]
+    array([ 0.  , -0.25,  0.25, -0.25])
+    """
+    patterns = _states(patterns, "patterns")
+    weights = patterns.T @ patterns / patterns.shape[1]
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+@dataclass(frozen=True, eq=False)
+class Recall:
+    """A recall, one neuron after the other: `states` (n, neurons) as they ended, `energies` (sweeps + 1, n) after each sweep.
+
+    `flips` (sweeps, n): how many neurons each sweep turned; the last row is 0 where a state has come to rest.
+    """
+
+    states: Array
+    energies: Array
+    flips: Array
+
+    @property
+    def settled(self) -> Array:
+        """Whether each state has come to rest: (n,)."""
+        return self.flips[-1] == 0
+
+
+def hopfield_recall(weights: Array, states: Array, *, sweeps: int = 100, seed: int = 0) -> Recall:
+    """Lets states (n, N) of ±1 fall to rest: neuron after neuron takes the sign of its field, in a new random order each sweep.
+
+    With symmetric `weights` (N, N) of diagonal 0 no turn of a neuron raises the energy, so every state comes to rest: it ends
+    there, or after `sweeps`. A neuron whose field is 0 stays.
+
+    Raises: ShapeError and OptionError for other weights and states.
+
+    >>> pattern = np.array([[1, 1, -1, -1, 1, -1]])
+    >>> found = hopfield_recall(hebb_weights(pattern), pattern * [[1, 1, 1, 1, 1, -1]])
+    >>> found.states.astype(int), bool(found.settled[0])
+    (array([[ 1,  1, -1, -1,  1, -1]]), True)
+    """
+    s = _states(states, "states")
+    weights = _symmetric(weights, s.shape[1])
+    random, fields = np.random.default_rng(seed), s @ weights
+    energies: list[Array] = [-0.5 * np.sum(s * fields, axis=1)]
+    flips: list[Array] = []
+    for _ in range(sweeps):
+        flips.append(_sweep(weights, s, fields, random.permutation(s.shape[1])))
+        energies.append(-0.5 * np.sum(s * fields, axis=1))
+        if not flips[-1].any():
+            break
+    return Recall(s, np.array(energies), np.array(flips))
+
+
+def _sweep(weights: Array, s: Array, fields: Array, order: Array) -> Array:
+    """Turns what opposes its field, in place, neuron by neuron for all states; gives how many turned in each."""
+    flips = np.zeros(len(s), dtype=np.int64)
+    for neuron in order.tolist():
+        turned = np.flatnonzero(s[:, neuron] * fields[:, neuron] < 0)
+        if len(turned):
+            s[turned, neuron] *= -1
+            fields[turned] += 2 * s[turned, neuron, None] * weights[neuron]
+            flips[turned] += 1
+    return flips
+
+
+def _states(given: Array, what: str) -> Array:
+    found = np.array(given, dtype=np.float64)
+    if found.ndim != 2 or not np.all(np.abs(found) == 1):
+        raise OptionError(f"{what} of shape {found.shape}", expected="rows of +1 and −1", remedy="write 2.0 * bits - 1.0")
+    return found
+
+
+def _symmetric(given: Array, count: int) -> Array:
+    weights = np.asarray(given, dtype=np.float64)
+    if weights.shape != (count, count):
+        raise ShapeError(
+            f"weights {weights.shape} for {count} neurons", expected=f"({count}, {count})", remedy="transpose or cut"
+        )
+    if not np.array_equal(weights, weights.T) or np.any(np.diag(weights)):
+        raise OptionError(
+            "weights that are not symmetric, or have a diagonal",
+            expected="W = Wᵀ and W_ii = 0: else the energy may rise, and a state need not come to rest",
+            remedy="store patterns with hebb_weights(patterns)",
+        )
+    return weights
