@@ -7,6 +7,7 @@ from chainrule.examples.autoencoders import AUTOENCODER
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.example import Example
 from chainrule.examples.learned_picture import PICTURE
+from chainrule.examples.phases import ISING
 from chainrule.examples.pictures_of_digits import CONVOLUTION
 from chainrule.examples.variational import VARIATIONAL
 from chainrule.spelling import suggest
@@ -14,6 +15,7 @@ from chainrule.spelling import suggest
 EXAMPLES: dict[str, Example] = {
     example.name: example for example in (CONVOLUTION, AUTOENCODER, DENOISING, VARIATIONAL, PICTURE)
 }
+EXAMPLES: dict[str, Example] = {example.name: example for example in (CONVOLUTION, ISING)}
 """Every example by its name."""
 
 

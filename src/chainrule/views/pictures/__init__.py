@@ -48,6 +48,7 @@ from chainrule.views.pictures.mistakes import (
 )
 from chainrule.views.pictures.neurons import FiringShare, Sharpness, firing_share, sharpness
 from chainrule.views.pictures.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
+from chainrule.views.pictures.phases import CumulantCrossing, LatticeSheet, OrderSeen, PhaseCurves, SizeExtrapolation
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.probes import LinearProbes, linear_probes
 from chainrule.views.pictures.proxies import (
@@ -94,6 +95,8 @@ __all__ = [
     # of codes
     "BySize", "CodeGrid", "ImageRows", "Interpolation", "LatentMap", "LearnedPicture", "Reconstructions", "by_size", "code_grid",
     "interpolation", "latent_map", "learned_picture", "psnr", "reconstructions",
+    # of physics
+    "CumulantCrossing", "LatticeSheet", "OrderSeen", "PhaseCurves", "SizeExtrapolation",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "JudgedSheet",
     "LayerAblation", "LayerProjections", "LinearProbes", "NeuronBiography", "NeuronImages", "NoiseConfidence",
