@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from chainrule.errors import OptionError
 from chainrule.examples.autoencoders import AUTOENCODER
+from chainrule.examples.batch_sizes import BATCH_SIZE
 from chainrule.examples.denoising import DENOISING
+from chainrule.examples.depth_and_width import DEPTH_WIDTH
 from chainrule.examples.example import Example
 from chainrule.examples.learned_picture import PICTURE
+from chainrule.examples.learning_curve import LEARNING_CURVE
+from chainrule.examples.loss_surfaces import LOSS_SURFACES
+from chainrule.examples.memorization import MEMORIZATION
 from chainrule.examples.phases import ISING
 from chainrule.examples.pictures_of_digits import CONVOLUTION
 from chainrule.examples.variational import VARIATIONAL
+from chainrule.examples.wrong_labels import WRONG_LABELS
 from chainrule.spelling import suggest
 
-EXAMPLES: dict[str, Example] = {
-    example.name: example for example in (CONVOLUTION, AUTOENCODER, DENOISING, VARIATIONAL, PICTURE)
-}
-EXAMPLES: dict[str, Example] = {example.name: example for example in (CONVOLUTION, ISING)}
+_ALL = (
+    CONVOLUTION,
+    DEPTH_WIDTH,
+    LEARNING_CURVE,
+    BATCH_SIZE,
+    MEMORIZATION,
+    WRONG_LABELS,
+    LOSS_SURFACES,
+    AUTOENCODER,
+    DENOISING,
+    VARIATIONAL,
+    PICTURE,
+    ISING,
+)
+EXAMPLES: dict[str, Example] = {example.name: example for example in _ALL}
 """Every example by its name."""
 
 

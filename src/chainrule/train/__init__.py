@@ -1,6 +1,7 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
-from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, decide
+from chainrule.train.answers import Answers, answers_along
+from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.history import Epoch, History
@@ -33,4 +34,6 @@ __all__ = [
     "Moment", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores",
     "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise",
     "open_run", "optimizer_named", "resume", "with_error", "write_durably",
+    "Answers",
+    "answers_along", "class_probabilities",
 ]  # fmt: skip

@@ -9,7 +9,9 @@ import numpy as np
 
 from chainrule.data import Examples
 from chainrule.engines import Engine, LoopProgram
-from chainrule.graph import Array
+from chainrule.graph import Array, evaluate, input_node
+from chainrule.nn import softmax
+from chainrule.ops import sigmoid
 from chainrule.train.task import Task
 
 BATCH = 1000
@@ -72,3 +74,19 @@ def decide(outputs: Array, threshold: float) -> Array:
     if outputs.shape[-1] == 1:
         return (outputs[..., 0] > threshold).astype(np.int64)
     return np.argmax(outputs, axis=-1)
+
+
+def class_probabilities(outputs: Array, how: str) -> Array:
+    """The probability of each class, (..., classes), for a classifier's outputs (..., k).
+
+    `how` is as `Task.probabilities` says: the outputs "as they are", or the "softmax" or "sigmoid" of them. A single output is the
+    probability of the second of two classes.
+
+    >>> class_probabilities(np.array([[0.25], [1.0]]), "as they are")
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
+    """
+    if how != "as they are":
+        z = input_node("z", outputs.shape, outputs.dtype.name)
+        (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
+    return np.concatenate([1 - outputs, outputs], axis=-1) if outputs.shape[-1] == 1 else outputs

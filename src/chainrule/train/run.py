@@ -14,14 +14,13 @@ import numpy as np
 from chainrule import display
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
-from chainrule.graph import Array, Graph, evaluate, input_node
-from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared, softmax
-from chainrule.ops import sigmoid
+from chainrule.graph import Array, Graph
+from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Parent
-from chainrule.train.evaluation import Scores, decide
+from chainrule.train.evaluation import Scores, class_probabilities, decide
 from chainrule.train.explain import Reading, explain
 from chainrule.train.history import History
 from chainrule.train.ledger import Ledger, make_ledger
@@ -335,10 +334,7 @@ class Run:
             raise OptionError(
                 "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
             )
-        if how != "as they are":
-            z = input_node("z", outputs.shape, outputs.dtype.name)
-            (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
-        return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
+        return class_probabilities(outputs, how)
 
     def classify(self, x: Any, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""

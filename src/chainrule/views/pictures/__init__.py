@@ -23,6 +23,7 @@ from chainrule.views.pictures.codes import (
     reconstructions,
 )
 from chainrule.views.pictures.comparison import ActivationComparison, activation_comparison
+from chainrule.views.pictures.contrasts import AgainstParameters, Contrasts, Sweep
 from chainrule.views.pictures.curves import LearningCurves, RunComparison, compare_runs, learning_curves
 from chainrule.views.pictures.depth import GradientSizes, gradient_sizes
 from chainrule.views.pictures.descent import CostCurveStarts, GradientField, cost_curve_starts, gradient_field
@@ -38,6 +39,7 @@ from chainrule.views.pictures.learned_picture import LearnedPicture, learned_pic
 from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
+from chainrule.views.pictures.memorization import AgainstUpdates, LearningMap, curve_over, learning_map
 from chainrule.views.pictures.mistakes import (
     JudgedSheet,
     ResidualSheet,
@@ -50,6 +52,7 @@ from chainrule.views.pictures.neurons import FiringShare, Sharpness, firing_shar
 from chainrule.views.pictures.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
 from chainrule.views.pictures.phases import CumulantCrossing, LatticeSheet, OrderSeen, PhaseCurves, SizeExtrapolation
 from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.power_laws import LossesAgainstWidth, PowerLawPicture
 from chainrule.views.pictures.probes import LinearProbes, linear_probes
 from chainrule.views.pictures.proxies import (
     BatchStatistics,
@@ -72,6 +75,7 @@ from chainrule.views.pictures.results import (
 from chainrule.views.pictures.samples import ClassShares, ExampleSheet, class_shares, data_examples
 from chainrule.views.pictures.speed import TimePerExample, time_per_example
 from chainrule.views.pictures.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
+from chainrule.views.pictures.suspects import FoundAmongFirst, SuspectSheet, found_among_first
 from chainrule.views.pictures.terrain import CostSurface, PathOfRun, cost_surface, path_of_run
 from chainrule.views.pictures.weights import EdgeResponse, NeuronImages, edge_detector, edge_weights, neuron_images
 
@@ -97,6 +101,9 @@ __all__ = [
     "interpolation", "latent_map", "learned_picture", "psnr", "reconstructions",
     # of physics
     "CumulantCrossing", "LatticeSheet", "OrderSeen", "PhaseCurves", "SizeExtrapolation",
+    # of generalisation
+    "AgainstParameters", "AgainstUpdates", "Contrasts", "FoundAmongFirst", "LearningMap", "LossesAgainstWidth",
+    "PowerLawPicture", "SuspectSheet", "Sweep", "curve_over", "found_among_first", "learning_map",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "JudgedSheet",
     "LayerAblation", "LayerProjections", "LinearProbes", "NeuronBiography", "NeuronImages", "NoiseConfidence",

@@ -13,7 +13,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.judged import class_probabilities
+from chainrule.views.pictures.judged import probabilities_of
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
@@ -244,7 +244,7 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidenc
 
 
 def _highest(model: Model, x: Array) -> Array:
-    probabilities = class_probabilities(model, model.quantities(x)["output"])
+    probabilities = probabilities_of(model, model.quantities(x)["output"])
     if probabilities is None:
         raise OptionError(
             "confidence of a network without probabilities",

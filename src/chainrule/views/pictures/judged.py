@@ -8,10 +8,8 @@ import numpy as np
 
 from chainrule.data import Examples
 from chainrule.errors import OptionError
-from chainrule.graph import Array, evaluate, input_node
-from chainrule.nn import softmax
-from chainrule.ops import sigmoid
-from chainrule.train import Model, Run, decide
+from chainrule.graph import Array
+from chainrule.train import Model, Run, class_probabilities, decide
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,10 @@ def examples_of(run: Run, part: str) -> Examples:
     return parts[part]
 
 
-def class_probabilities(model: Model, outputs: Array) -> Array | None:
+def probabilities_of(model: Model, outputs: Array) -> Array | None:
     """The probability of each class, (n, classes), for a classifier's outputs (n, k); None where they are no probabilities."""
     how = model.task.probabilities
-    if model.task.data.classes is None or how == "none":
-        return None
-    if how != "as they are":
-        z = input_node("z", outputs.shape, outputs.dtype.name)
-        (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
-    return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
+    return None if model.task.data.classes is None or how == "none" else class_probabilities(outputs, how)
 
 
 def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
@@ -89,7 +82,7 @@ def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
     model, examples = run.model(replica), examples_of(run, part)
     outputs = model.quantities(examples.x)["output"]
     predicted = decide(outputs, model.task.threshold)
-    probabilities = class_probabilities(model, outputs)
+    probabilities = probabilities_of(model, outputs)
     return Judged(examples.x, examples.y, predicted, model.costs(examples.x, examples.y), probabilities)
 
 
