@@ -26,6 +26,7 @@ from chainrule.nn import (
     BinaryCrossEntropy,
     Conv1D,
     Conv2D,
+    ConvTranspose1D,
     ConvTranspose2D,
     CrossEntropy,
     Dense,
@@ -95,6 +96,7 @@ __all__ = [
     "GaussianNoise", "Latent",
     "RestrictedBoltzmann",
     "Hopfield",
+    "ConvTranspose1D",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

@@ -15,6 +15,7 @@ from chainrule.nn import (
     AveragePool,
     Conv1D,
     Conv2D,
+    ConvTranspose1D,
     ConvTranspose2D,
     Dense,
     GlobalAveragePool,
@@ -31,7 +32,7 @@ from chainrule.nn import (
     building,
     table,
 )
-from chainrule.nn.padding import padded
+from chainrule.nn.padding import folded, padded
 from chainrule.ops import multiply
 from chainrule.ops import sum as add_up
 
@@ -50,11 +51,29 @@ BATTERY = {
     "conv transposed": (ConvTranspose2D(2, 3, "tanh", stride=2, biases=SOME), (2, 3, 2), (5, 7, 2), "conv_transpose1"),
     "conv transposed same": (ConvTranspose2D(2, 3, stride=(2, 1), padding="same"), (2, 3, 1), (4, 3, 2), "conv_transpose1"),
     "conv transposed with gaps": (ConvTranspose2D(1, 1, stride=2, padding="same"), (2, 2, 1), (4, 4, 1), "conv_transpose1"),
+    "conv transposed in groups": (
+        ConvTranspose2D(4, 2, "tanh", groups=2, biases=SOME),
+        (2, 2, 2),
+        (3, 3, 4),
+        "conv_transpose1",
+    ),
+    "conv transposed periodic": (
+        ConvTranspose2D(2, 3, dilation=2, padding="periodic"),
+        (5, 4, 1),
+        (5, 4, 2),
+        "conv_transpose1",
+    ),
+    "conv transposed reflect": (ConvTranspose1D(2, 4, padding="reflect"), (5, 1), (5, 2), "conv_transpose1"),
+    "conv transposed along one axis": (ConvTranspose1D(3, 4, "tanh", stride=2), (3, 2), (8, 3), "conv_transpose1"),
     "max pool": (MaxPool(2), (4, 5, 2), (2, 2, 2), "max_pool1"),
     "max pool overlapping": (MaxPool((3, 2), stride=1), (4, 4, 2), (2, 3, 2), "max_pool1"),
     "max pool of a row": (MaxPool(2), (6, 2), (3, 2), "max_pool1"),
     "average pool": (AveragePool((2, 1)), (4, 3, 2), (2, 3, 2), "average_pool1"),
     "average pool overlapping": (AveragePool(2, stride=1), (3, 3, 1), (2, 2, 1), "average_pool1"),
+    "max pool over the edge": (MaxPool(3, stride=2, padding="same"), (4, 5, 2), (2, 3, 2), "max_pool1"),
+    "max pool side by side over the edge": (MaxPool(2, padding="same"), (3, 3, 1), (2, 2, 1), "max_pool1"),
+    "average pool over the edge": (AveragePool((2, 3), padding="same"), (5, 4, 2), (3, 2, 2), "average_pool1"),
+    "average pool of a ring": (AveragePool(3, stride=1, padding="periodic"), (5, 2), (5, 2), "average_pool1"),
     "global max": (GlobalMaxPool(), (2, 3, 2), (2,), "global_max_pool1"),
     "global average": (GlobalAveragePool(), (2, 3, 2), (2,), "global_average_pool1"),
     "up sample": (UpSample((2, 3)), (2, 2, 2), (4, 6, 2), "up_sample1"),
@@ -147,15 +166,93 @@ def test_a_lattice_closed_to_a_ring_knows_no_edge():
     np.testing.assert_allclose(moved, np.roll(run(layer, x), (2, -1), (1, 2)), rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), ((2, 3), (2, 1)), (3, 2), (2, 3)])
-def test_transposed_conv_is_the_adjoint(kernel, stride, padding):
-    x, w_shape = RANDOM.normal(size=(2, 3, 4, 2)), (*((kernel, kernel) if isinstance(kernel, int) else kernel), 2, 3)
-    w = RANDOM.normal(size=w_shape)
-    up = run(ConvTranspose2D(3, kernel, stride=stride, padding=padding), x, {"conv_transpose1.W": w})
+def exchanged(w, groups):
+    """Weights whose channels and filters are exchanged within each group."""
+    return np.concatenate([np.swapaxes(piece, -2, -1) for piece in np.split(w, groups, -1)], -1)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", "periodic", "reflect"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation", "groups"),
+    [(3, 1, 1, 1), ((2, 3), (2, 1), 1, 2), (3, 2, 2, 1), (2, 3, 1, 1), ((3, 2), (1, 2), (2, 1), 2)],
+)
+def test_transposed_conv_is_the_adjoint(kernel, stride, dilation, groups, padding):
+    x, options = (
+        RANDOM.normal(size=(2, 5, 6, 4)),
+        {"stride": stride, "dilation": dilation, "groups": groups, "padding": padding},
+    )
+    rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
+    w = RANDOM.normal(size=(rows, columns, 4 // groups, 6))
+    up = run(ConvTranspose2D(6, kernel, **options), x, {"conv_transpose1.W": w})
     y = RANDOM.normal(size=up.shape)
-    down = run(Conv2D(2, kernel, stride=stride, padding=padding), y, {"conv1.W": np.swapaxes(w, 2, 3)})
-    np.testing.assert_allclose(np.sum(up * y), np.sum(x * down), rtol=1e-12)
+    down = run(Conv2D(4, kernel, **options), y, {"conv1.W": exchanged(w, groups)})
+    np.testing.assert_allclose(np.sum(up * y), np.sum(x * down), rtol=1e-11)
+
+
+@pytest.mark.parametrize("padding", ["VALID", "SAME"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"),
+    [((3, 2), (1, 1), (1, 1)), ((3, 3), (2, 3), (1, 1)), ((2, 3), (2, 1), (2, 2)), ((4, 4), (2, 2), (1, 1))],
+)
+def test_transposed_conv_against_jax(kernel, stride, dilation, padding):
+    def judge(x, w, b):
+        # JAX slides the kernel over x among zeros; ours lays the kernel down, which mirrors it.
+        up = lax.conv_transpose(x, jnp.flip(w, (0, 1)), stride, padding, dilation, ("NHWC", "HWIO", "NHWC"))
+        return up + b
+
+    layer = ConvTranspose2D(3, kernel, stride=stride, dilation=dilation, padding=padding.lower(), biases=SOME)
+    agree(layer, RANDOM.normal(size=(2, 4, 3, 2)), judge)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 2)])
+def test_transposed_conv_in_groups_and_of_a_row_against_jax(groups, stride, dilation):
+    def judge(x, w, b):
+        around = [((w.shape[0] - 1) * dilation,) * 2]
+        return b + lax.conv_general_dilated(
+            x, jnp.flip(w, 0), (1,), around, lhs_dilation=(stride,), rhs_dilation=(dilation,), feature_group_count=groups,
+            dimension_numbers=("NWC", "WIO", "NWC"),
+        )  # fmt: skip
+
+    layer = ConvTranspose1D(4, 3, stride=stride, dilation=dilation, groups=groups, biases=SOME)
+    agree(layer, RANDOM.normal(size=(2, 5, 2)), judge)
+
+
+@pytest.mark.parametrize("padding", ["same", "periodic", "reflect"])
+def test_folding_is_the_adjoint_of_padding(padding):
+    x, y = RANDOM.normal(size=(2, 5, 4, 1)), RANDOM.normal(size=(2, 8, 9, 1))
+    small, large = input_node("x", x.shape), input_node("y", y.shape)
+    amounts = [(1, 2), (3, 2)]
+    wide, narrow = evaluate([padded(small, amounts, padding), folded(large, amounts, padding)], {small: x, large: y})
+    np.testing.assert_allclose(np.sum(wide * y), np.sum(x * narrow), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, 2), ((3, 2), 1), ((2, 5), (3, 2)), (4, None)])
+def test_pools_over_the_edge_against_jax(size, stride):
+    x = RANDOM.permutation(2 * 6 * 7 * 2).reshape(2, 6, 7, 2) * 0.1 - 9.0
+    window = (size, size) if isinstance(size, int) else size
+    steps = window if stride is None else (stride, stride) if isinstance(stride, int) else stride
+
+    def reduced(x, start, how):
+        return lax.reduce_window(x, start, how, (1, *window, 1), (1, *steps, 1), "SAME")
+
+    agree(MaxPool(size, stride, "same"), x, lambda x: reduced(x, -jnp.inf, lax.max), 1e-15)
+    counted = lambda x: reduced(x, 0.0, lax.add) / reduced(jnp.ones_like(x), 0.0, lax.add)  # noqa: E731
+    agree(AveragePool(size, stride, "same"), x, counted, 1e-13)
+
+
+def test_a_pool_of_a_ring_and_of_mirrors():
+    row = np.array([[[1.0], [2.0], [4.0], [8.0]]])
+    mean = run(AveragePool(3, 1, "periodic"), row).ravel()
+    np.testing.assert_allclose(mean, [11 / 3, 7 / 3, 14 / 3, 13 / 3], rtol=1e-15)
+    assert run(MaxPool(3, 1, "reflect"), row).ravel().tolist() == [2, 4, 8, 8]
+
+
+def test_paddings_that_change_nothing_leave_no_trace():
+    """A window that fits gives the very graph of "valid"."""
+    for pool in (MaxPool, AveragePool):
+        graphs = [str(build_network(pool(2, padding=padding), (4, 6, 1)).graph) for padding in ("valid", "same", "periodic")]
+        assert len(set(graphs)) == 1
 
 
 @pytest.mark.parametrize(("size", "stride"), [(2, None), (2, 1), ((3, 2), (1, 2)), (1, 2)])
@@ -233,7 +330,10 @@ def test_equal_layers_are_equal_however_they_are_written():
         (lambda: Conv2D(3, 2, padding="periodik"), OptionError, "periodic"),
         (lambda: Conv2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
         (lambda: Conv1D(3, "5"), OptionTypeError, "kernel='5'"),
-        (lambda: ConvTranspose2D(3, 2, padding="periodic"), OptionError, "valid, same"),
+        (lambda: ConvTranspose2D(3, 2, padding="full"), OptionError, "valid, same"),
+        (lambda: ConvTranspose1D(3, (2, 2)), OptionTypeError, "kernel"),
+        (lambda: ConvTranspose2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
+        (lambda: AveragePool(2, padding="sane"), OptionError, "same"),
         (lambda: Conv2D(3, 2, "rellu"), OptionError, "relu"),
         (lambda: MaxPool(()), OptionError, "size"),
         (lambda: MaxPool(2, -1), OptionError, "stride"),
@@ -257,6 +357,9 @@ def test_bad_options_are_refused(make, error, told):
         (Conv2D(3, 5, padding="reflect"), (2, 9, 1), "at most 1"),
         (Conv2D(3, 9, padding="periodic"), (2, 9, 1), "at most 2"),
         (Conv1D(3, 2), (4, 4, 1), "length"),
+        (ConvTranspose1D(3, 2), (4, 4, 1), "length"),
+        (ConvTranspose2D(4, 2, groups=2), (4, 4, 3), "groups"),
+        (ConvTranspose2D(3, 9, padding="periodic"), (3, 9, 1), "at most 3"),
         (MaxPool(3), (2, 4, 1), "window of"),
         (MaxPool((2, 2)), (4, 1), "2 sizes"),
         (GlobalMaxPool(), (4,), "space"),

@@ -59,15 +59,16 @@ from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_code, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D",
-    "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "EuclideanDistance", "Flatten", "Formula", "Function",
-    "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
-    "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber", "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent",
-    "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal", "Objective",
-    "Parameter", "PerceptronLoss", "Place", "RNN", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row",
+    "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "EuclideanDistance", "Flatten",
+    "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal",
+    "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber", "Initialiser", "L1", "L2", "LOSSES",
+    "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal",
+    "Objective", "Parameter", "PerceptronLoss", "Place", "RNN", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row",
     "Sequential", "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states",
     "build_network", "building", "confusion_matrix", "describe_function", "from_json", "hebb_weights", "hopfield_energy",
     "hopfield_recall", "log_softmax", "mean_absolute_error", "mean_squared_error", "network", "objective", "place",

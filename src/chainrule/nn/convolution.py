@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Protocol
 
 from chainrule import ops
 from chainrule.errors import OptionError, ShapeError
@@ -12,8 +13,7 @@ from chainrule.nn.build import Initialiser, Place, place
 from chainrule.nn.checks import require_size, require_sizes, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
-from chainrule.nn.padding import PADDINGS, padded, same_amounts
-from chainrule.spelling import suggest
+from chainrule.nn.padding import padded, require_padding, same_amounts
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Conv1D:
     def __post_init__(self) -> None:
         for what in ("filters", "kernel", "stride", "dilation", "groups"):
             require_size(what, getattr(self, what))
-        _require_choices(self.activation, self.padding, PADDINGS, self.filters, self.groups)
+        require_choices(self.activation, self.padding, self.filters, self.groups)
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
@@ -86,89 +86,35 @@ class Conv2D:
     def __post_init__(self) -> None:
         require_size("filters", self.filters)
         require_size("groups", self.groups)
-        _take_pairs(self, "kernel", "stride", "dilation")
-        _require_choices(self.activation, self.padding, PADDINGS, self.filters, self.groups)
+        take_pairs(self, "kernel", "stride", "dilation")
+        require_choices(self.activation, self.padding, self.filters, self.groups)
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
         with place(self, "conv", x) as here:
-            return _convolution(here, self, x, *(_pair(size) for size in (self.kernel, self.stride, self.dilation)))
+            return _convolution(here, self, x, *(pair(size) for size in (self.kernel, self.stride, self.dilation)))
 
     def __repr__(self) -> str:
         return short_repr(self, 3)
 
 
-@dataclass(frozen=True)
-class ConvTranspose2D:
-    """The adjoint of a convolution: each position of x adds its window, W weighed by x, to a larger picture.
-
-    With `padding` "valid" the result has (positions − 1)·stride + kernel rows, with "same" positions·stride. For all x and y,
-    the product of ConvTranspose2D(x) and y is that of x and Conv2D(y) of the same W with its last two axes exchanged, both without bias.
-    Shapes: x (batch, positions, positions, channels), W (rows, columns, channels, filters), result (batch, height, width, filters).
-
-    Source: M. D. Zeiler, D. Krishnan, G. W. Taylor, R. Fergus, CVPR (2010): Deconvolutional networks.
-
-    >>> ConvTranspose2D(1, 2, "sigmoid", stride=2)
-    ConvTranspose2D(1, 2, 'sigmoid', stride=2)
-    """
-
-    filters: int
-    kernel: int | Shape
-    activation: str = "linear"
-    stride: int | Shape = 1
-    padding: str = "valid"
-    bias: bool = True
-    weights: Initialiser | None = None
-    biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("filters", self.filters)
-        _take_pairs(self, "kernel", "stride")
-        _require_choices(self.activation, self.padding, ("valid", "same"), self.filters, 1)
-
-    def __call__(self, x: Node) -> Node:
-        """The layer's activation for a batch."""
-        with place(self, "conv_transpose", x) as here:
-            _require_channels(here, x, 2)
-            kernel, stride = _pair(self.kernel), _pair(self.stride)
-            w = here.parameter("W", (*kernel, x.shape[-1], self.filters), self.weights or suited_to(self.activation))
-            spread = ops.transpose(w, axes=(2, 0, 1, 3))
-            flat = ops.reshape(x, shape=(prod(x.shape[:-1]), x.shape[-1])) @ ops.reshape(
-                spread, shape=(x.shape[-1], prod(kernel) * self.filters)
-            )
-            pieces = ops.reshape(flat, shape=(*x.shape[:3], *kernel, self.filters))
-            spans = [(n - 1) * s + k for n, s, k in zip(x.shape[1:3], stride, kernel, strict=True)]
-            wanted = [n * s for n, s in zip(x.shape[1:3], stride, strict=True)] if self.padding == "same" else spans
-            extents = tuple(max(pair) for pair in zip(spans, wanted, strict=True))
-            z = ops.overlap_add(pieces, axes=(1, 2), extents=extents, strides=stride, dilations=(1, 1))
-            for axis, (extent, size) in enumerate(zip(extents, wanted, strict=True), 1):
-                low = (extent - size) // 2
-                z = z if extent == size else ops.slice_axis(z, axis, low, low + size)
-            return _activated(here, self, z)
-
-    def __repr__(self) -> str:
-        return short_repr(self, 3)
-
-
-def _pair(size: int | Shape) -> Shape:
+def pair(size: int | Shape) -> Shape:
+    """(rows, columns)."""
     return (size, size) if isinstance(size, int) else size
 
 
-def _take_pairs(layer: object, *names: str) -> None:
+def take_pairs(layer: object, *names: str) -> None:
+    """Puts into these fields of a layer a number, or two that differ."""
     for name in names:
         rows, columns = require_sizes(name, getattr(layer, name), 2)
         # A number where one says it, whatever was written, so that equal layers are equal.
         object.__setattr__(layer, name, rows if rows == columns else (rows, columns))
 
 
-def _require_choices(activation: str, padding: str, paddings: tuple[str, ...], filters: int, groups: int) -> None:
+def require_choices(activation: str, padding: str, filters: int, groups: int) -> None:
+    """Refuses an unknown activation or padding, and filters that cannot be dealt out to the groups."""
     activation_named(activation)
-    if padding not in paddings:
-        known = ", ".join(paddings)
-        raise OptionError(
-            f"padding {padding!r}", expected=f"one of {known}", remedy=suggest(str(padding), paddings, "choose one")
-        )
+    require_padding(padding)
     if filters % groups:
         raise OptionError(
             f"{filters} filters in {groups} groups",
@@ -177,25 +123,25 @@ def _require_choices(activation: str, padding: str, paddings: tuple[str, ...], f
         )
 
 
-def _require_channels(here: Place, x: Node, space: int) -> None:
-    if x.type.ndim == space + 2:
-        return
-    wanted = "(batch, height, width, channels)" if space == 2 else "(batch, length, channels)"
-    example = "Reshape((28, 28, 1))" if space == 2 else "Reshape((50, 1))"
-    raise ShapeError(
-        f"layer {here.name} was given {x.type!r}", expected=wanted, remedy=f"put a Reshape before it, for example {example}"
-    )
-
-
-def _convolution(here: Place, layer: Conv1D | Conv2D, x: Node, kernel: Shape, strides: Shape, dilations: Shape) -> Node:
-    _require_channels(here, x, len(kernel))
-    channels, groups = x.shape[-1], layer.groups
-    if channels % groups:
+def require_channels(here: Place, x: Node, space: int, groups: int) -> None:
+    """Refuses what has not so many axes of space with channels behind them, which the groups divide."""
+    if x.type.ndim != space + 2:
+        wanted = "(batch, height, width, channels)" if space == 2 else "(batch, length, channels)"
+        example = "Reshape((28, 28, 1))" if space == 2 else "Reshape((50, 1))"
+        raise ShapeError(
+            f"layer {here.name} was given {x.type!r}", expected=wanted, remedy=f"put a Reshape before it, for example {example}"
+        )
+    if x.shape[-1] % groups:
         raise ShapeError(
             f"layer {here.name} has {groups} groups and was given {x.type!r}",
             expected="a number of channels that the groups divide",
             remedy="choose other groups",
         )
+
+
+def _convolution(here: Place, layer: Conv1D | Conv2D, x: Node, kernel: Shape, strides: Shape, dilations: Shape) -> Node:
+    channels, groups = x.shape[-1], layer.groups
+    require_channels(here, x, len(kernel), groups)
     spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
     if layer.padding != "valid":
         x = padded(x, same_amounts(x.shape[1:-1], spans, strides), layer.padding)
@@ -208,7 +154,7 @@ def _convolution(here: Place, layer: Conv1D | Conv2D, x: Node, kernel: Shape, st
     w = here.parameter("W", (*kernel, channels // groups, layer.filters), layer.weights or suited_to(layer.activation))
     axes = tuple(range(1, 1 + len(kernel)))
     seen = ops.windows(x, axes=axes, taps=kernel, strides=strides, dilations=dilations)
-    return _activated(here, layer, _weighed(seen, w, groups))
+    return activated(here, layer, _weighed(seen, w, groups))
 
 
 def _weighed(seen: Node, w: Node, groups: int) -> Node:
@@ -228,7 +174,32 @@ def _weighed(seen: Node, w: Node, groups: int) -> Node:
     return ops.reshape(ops.transpose(product, axes=(1, 0, 2)), shape=(*outside, filters))
 
 
-def _activated(here: Place, layer: Conv1D | Conv2D | ConvTranspose2D, z: Node) -> Node:
+class Filters(Protocol):
+    """What convolutions and their transposes both say of their filters."""
+
+    @property
+    def filters(self) -> int:
+        """How many channels come out."""
+        ...
+
+    @property
+    def activation(self) -> str:
+        """The function applied to each number."""
+        ...
+
+    @property
+    def bias(self) -> bool:
+        """Whether each filter adds a number of its own."""
+        ...
+
+    @property
+    def biases(self) -> Initialiser:
+        """How these numbers start."""
+        ...
+
+
+def activated(here: Place, layer: Filters, z: Node) -> Node:
+    """z with its bias, then through the activation, under their names."""
     if layer.bias:
         z = z + here.parameter("b", (layer.filters,), layer.biases)
     z = here.label(z, "z")

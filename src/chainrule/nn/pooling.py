@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from chainrule import ops
 from chainrule.errors import ShapeError
-from chainrule.graph import Node, Shape
+from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import Place, place
 from chainrule.nn.checks import is_size, require_sizes, short_repr
+from chainrule.nn.padding import Amounts, padded, require_padding, same_amounts
 
 
 @dataclass(frozen=True)
 class MaxPool:
     """The largest number of each window of `size`, channel by channel; the gradient goes to it, in equal parts where several are.
 
-    `size` and `stride` are one number for all axes of space, or one to each; without `stride` windows stand side by side. What
-    is left at the end, where no window has room, is not looked at.
+    `size` and `stride` are one number for all axes of space, or one to each; without `stride` windows stand side by side.
+    `padding`: with "valid" what is left at the end, where no window has room, is not looked at. With "same" there are ⌈size/stride⌉
+    positions, and windows that stand over the edge see only what is inside; "periodic" and "reflect" continue x as in `Conv2D`.
     Shapes: x (batch, space..., channels), result (batch, positions..., channels).
 
     Source: D. Scherer, A. Müller, S. Behnke, ICANN (2010): Evaluation of pooling operations.
@@ -28,15 +32,20 @@ class MaxPool:
 
     size: int | Shape
     stride: int | Shape | None = None
+    padding: str = "valid"
     name: str = ""
 
     def __post_init__(self) -> None:
         _require_sizes(self, "size", "stride")
+        require_padding(self.padding)
 
     def __call__(self, x: Node) -> Node:
         """The largest of each window."""
         with place(self, "max_pool", x) as here:
-            return here.gives(here.label(_pooled(here, x, self.size, self.stride, ops.max), "a"))
+            seen = _windows(here, self, x)
+            # What is not inside must not be the largest; the lowest finite number leaves no infinity in the graph.
+            wide = seen.outside_as(float(np.finfo(x.dtype).min)) if seen.over_the_edge else seen.wide
+            return here.gives(here.label(seen.reduced(wide, ops.max), "a"))
 
     def __repr__(self) -> str:
         return short_repr(self, 2)
@@ -44,7 +53,9 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class AveragePool:
-    """The mean of each window of `size`, channel by channel; shapes, `size` and `stride` as in `MaxPool`.
+    """The mean of each window of `size`, channel by channel; shapes, `size`, `stride` and `padding` as in `MaxPool`.
+
+    With `padding` "same" a window over the edge is divided by the number of entries that are inside: no zeros are averaged in.
 
     >>> AveragePool((1, 2))
     AveragePool((1, 2))
@@ -52,15 +63,19 @@ class AveragePool:
 
     size: int | Shape
     stride: int | Shape | None = None
+    padding: str = "valid"
     name: str = ""
 
     def __post_init__(self) -> None:
         _require_sizes(self, "size", "stride")
+        require_padding(self.padding)
 
     def __call__(self, x: Node) -> Node:
         """The mean of each window."""
         with place(self, "average_pool", x) as here:
-            return here.gives(here.label(_pooled(here, x, self.size, self.stride, ops.mean), "a"))
+            seen = _windows(here, self, x)
+            mean = seen.reduced(seen.wide, ops.mean)
+            return here.gives(here.label(mean * seen.whole_over_inside if seen.over_the_edge else mean, "a"))
 
     def __repr__(self) -> str:
         return short_repr(self, 2)
@@ -163,23 +178,70 @@ def _paired(shape: Shape, sizes: Shape | list[int]) -> Shape:
     return (shape[0], *(extent for pair in zip(shape[1:-1], sizes, strict=True) for extent in pair), shape[-1])
 
 
-def _pooled(here: Place, x: Node, size: int | Shape, stride: int | Shape | None, reduce: Callable[[Node, Shape], Node]) -> Node:
+@dataclass(frozen=True)
+class _Windows:
+    """The windows of a pool: what they slide over, how much of it stands around what the layer was given, and their sizes."""
+
+    wide: Node
+    amounts: Amounts
+    taps: Shape
+    strides: Shape
+    over_the_edge: bool
+
+    @property
+    def whole_over_inside(self) -> Node:
+        """The entries of a window divided by those of them that the layer was given, (1, positions..., 1)."""
+        shares = np.ones((1, *(1,) * len(self.taps), 1))
+        for axis, (tap, stride) in enumerate(zip(self.taps, self.strides, strict=True), 1):
+            low, high = self.amounts[axis - 1]
+            end = self.wide.shape[axis] - high
+            starts = np.arange(0, self.wide.shape[axis] - tap + 1, stride)
+            counts = np.minimum(starts + tap, end) - np.maximum(starts, low)
+            shares = shares * _across(tap / counts, axis, shares.ndim)
+        return constant(shares.astype(self.wide.dtype))
+
+    def outside_as(self, value: float) -> Node:
+        """What the windows slide over, with this number around what the layer was given."""
+        x = self.wide
+        for axis, (low, high) in enumerate(self.amounts, 1):
+            if low or high:
+                place = np.arange(x.shape[axis])
+                inside = (place >= low) & (place < x.shape[axis] - high)
+                x = ops.select(constant(_across(inside, axis, x.type.ndim)), x, value)
+        return x
+
+    def reduced(self, x: Node, reduce: Callable[[Node, Shape], Node]) -> Node:
+        """Each window of x as one number, channel by channel."""
+        space = len(self.taps)
+        if self.strides == self.taps:
+            # Side by side windows are a matter of counting: no entry stands in two, and nothing has to be added up.
+            counts = tuple(extent // tap for extent, tap in zip(x.shape[1:-1], self.taps, strict=True))
+            for axis, (count, tap) in enumerate(zip(counts, self.taps, strict=True), 1):
+                x = x if x.shape[axis] == count * tap else ops.slice_axis(x, axis, 0, count * tap)
+            apart = ops.reshape(x, shape=_paired((x.shape[0], *counts, x.shape[-1]), self.taps))
+            return reduce(apart, tuple(range(2, 2 + 2 * space, 2)))
+        axes = tuple(range(1, 1 + space))
+        seen = ops.windows(x, axes=axes, taps=self.taps, strides=self.strides, dilations=(1,) * space)
+        return reduce(seen, tuple(range(1 + space, 1 + 2 * space)))
+
+
+def _across(numbers: Array, axis: int, ndim: int) -> Array:
+    """A row of numbers along one of so many axes."""
+    return numbers.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+def _windows(here: Place, layer: MaxPool | AveragePool, x: Node) -> _Windows:
     _require_space(here, x)
-    taps, space = _spread(here, x, size), x.type.ndim - 2
-    strides = taps if stride is None else _spread(here, x, stride)
+    taps = _spread(here, x, layer.size)
+    strides = taps if layer.stride is None else _spread(here, x, layer.stride)
+    if layer.padding != "valid":
+        amounts = same_amounts(x.shape[1:-1], taps, strides)
+        over = layer.padding == "same" and any(map(any, amounts))
+        return _Windows(padded(x, amounts, layer.padding), amounts, taps, strides, over)
     if any(tap > extent for tap, extent in zip(taps, x.shape[1:-1], strict=True)):
         raise ShapeError(
             f"layer {here.name} has a window of {taps} and was given {x.type!r}",
             expected="a picture in which the window has room",
-            remedy="choose a smaller size",
+            remedy='choose a smaller size, or padding="same"',
         )
-    if strides == taps:
-        # Side by side windows are a matter of counting: no entry stands in two, and nothing has to be added up.
-        counts = tuple(extent // tap for extent, tap in zip(x.shape[1:-1], taps, strict=True))
-        for axis, (count, tap) in enumerate(zip(counts, taps, strict=True), 1):
-            x = x if x.shape[axis] == count * tap else ops.slice_axis(x, axis, 0, count * tap)
-        apart = ops.reshape(x, shape=_paired((x.shape[0], *counts, x.shape[-1]), taps))
-        return reduce(apart, tuple(range(2, 2 + 2 * space, 2)))
-    axes = tuple(range(1, 1 + space))
-    seen = ops.windows(x, axes=axes, taps=taps, strides=strides, dilations=(1,) * space)
-    return reduce(seen, tuple(range(1 + space, 1 + 2 * space)))
+    return _Windows(x, [(0, 0)] * len(taps), taps, strides, over_the_edge=False)

@@ -12,7 +12,7 @@ from chainrule.errors import ChainruleError, FileFormatError, OptionError
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
-from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
+from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.formula import Formula
 from chainrule.nn.hopfield import Hopfield
 from chainrule.nn.initialisers import (
@@ -33,6 +33,7 @@ from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, 
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 from chainrule.spelling import suggest
 
 FORMAT, VERSION = "chainrule network", 1
@@ -148,9 +149,11 @@ CONTAINERS = (Sequential, Residual, Bidirectional, EachStep)
 SHARED = "Shared"
 _NAME: dict[str, Field] = {"name": _text}
 _WEIGHTS: dict[str, Field] = {"bias": _truth, "weights": _or_none(_initialiser), "biases": _initialiser}
-_FILTERS: dict[str, Field] = {"filters": _whole, "kernel": _sizes, "activation": _text, "stride": _sizes}
-_SPREAD: dict[str, Field] = {"dilation": _sizes, "groups": _whole}
-_POOL: dict[str, Field] = {"size": _sizes, "stride": _or_none(_sizes), **_NAME}
+_FILTERS: dict[str, Field] = {
+    "filters": _whole, "kernel": _sizes, "activation": _text, "stride": _sizes, "dilation": _sizes, "groups": _whole,
+    "padding": _text, **_WEIGHTS, **_NAME,
+}  # fmt: skip
+_POOL: dict[str, Field] = {"size": _sizes, "stride": _or_none(_sizes), "padding": _text, **_NAME}
 _NORM: dict[str, Field] = {"epsilon": _number, "gains": _initialiser, "biases": _initialiser, **_NAME}
 _RECURRENT: dict[str, Field] = {
     "units": _whole, "answer": _text, "reverse": _truth, "padding": _or_none(_number), "carry": _truth, "weights": _initialiser,
@@ -165,9 +168,10 @@ LAYERS: dict[type, dict[str, Field]] = {
     Dropout: {"rate": _number, **_NAME},
     Flatten: {**_NAME},
     Reshape: {"shape": _shape, **_NAME},
-    Conv1D: {**_FILTERS, **_SPREAD, "padding": _text, **_WEIGHTS, **_NAME},
-    Conv2D: {**_FILTERS, **_SPREAD, "padding": _text, **_WEIGHTS, **_NAME},
-    ConvTranspose2D: {**_FILTERS, "padding": _text, **_WEIGHTS, **_NAME},
+    Conv1D: _FILTERS,
+    Conv2D: _FILTERS,
+    ConvTranspose1D: _FILTERS,
+    ConvTranspose2D: _FILTERS,
     MaxPool: _POOL,
     AveragePool: _POOL,
     GlobalMaxPool: {**_NAME},
@@ -319,7 +323,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
-    "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1,
+    "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1, "ConvTranspose1D": 3,
 }  # fmt: skip
 
 

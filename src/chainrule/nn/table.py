@@ -11,9 +11,10 @@ from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.checks import require_shape
-from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
+from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 COUNTING = "the input is not counted as a layer"
 """Which of the two habits of counting layers is used here."""
@@ -116,6 +117,7 @@ def _range(layer: object) -> str:
             Dense(activation=name)
             | Conv1D(activation=name)
             | Conv2D(activation=name)
+            | ConvTranspose1D(activation=name)
             | ConvTranspose2D(activation=name)
             | Activation(function=name)
         ):

@@ -16,6 +16,7 @@ from chainrule.nn import (
     AveragePool,
     Conv1D,
     Conv2D,
+    ConvTranspose1D,
     ConvTranspose2D,
     Dense,
     Flatten,
@@ -40,6 +41,9 @@ NETWORKS = {
     "along one axis": (Conv1D(17, 6, "relu", padding="same"), (23, 3)),
     "one axis, one channel": (Conv1D(4, 5, stride=3), (40, 1)),
     "transposed": (ConvTranspose2D(5, 3, "relu", stride=2, padding="same"), (3, 4, 2)),
+    "transposed, periodic": (ConvTranspose2D(5, 3, "relu", dilation=2, padding="periodic"), (5, 6, 2)),
+    "transposed in groups": (ConvTranspose1D(6, 4, "relu", stride=2, groups=2, padding="same"), (5, 4)),
+    "pools over the edge": (Sequential(MaxPool(3, 2, "same"), AveragePool(2, padding="same")), (6, 5, 3)),
     "overlapping pools": (Sequential(MaxPool(3, stride=1), AveragePool(2, stride=1)), (6, 5, 3)),
     "of digits": (
         Sequential(Conv2D(16, 5, "relu"), MaxPool(2), Conv2D(32, 3, "relu"), MaxPool(2), Flatten(), Dense(10)), (14, 14, 1),
