@@ -32,6 +32,7 @@ from chainrule.nn import (
     Dense,
     Dropout,
     EachStep,
+    Embedding,
     EuclideanDistance,
     Flatten,
     Formula,
@@ -47,6 +48,7 @@ from chainrule.nn import (
     LayerNorm,
     MaxPool,
     Network,
+    OneHot,
     PerceptronLoss,
     Reshape,
     Residual,
@@ -97,6 +99,7 @@ __all__ = [
     "RestrictedBoltzmann",
     "Hopfield",
     "ConvTranspose1D",
+    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep", "OneHot", "Embedding",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

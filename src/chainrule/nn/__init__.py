@@ -7,6 +7,7 @@ from chainrule.nn.boltzmann_machine import BoltzmannMachine, bit_states
 from chainrule.nn.build import Built, Place, build_network, building, place
 from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.description import network, to_text
+from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
 from chainrule.nn.function_report import FunctionReport, describe_function
 from chainrule.nn.hopfield import Hopfield, hopfield_energy
@@ -74,4 +75,15 @@ __all__ = [
     "hopfield_recall", "log_softmax", "mean_absolute_error", "mean_squared_error", "network", "objective", "place",
     "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code",
     "to_json", "to_text", "top_k",
+    "GRU", "LSTM", "RNN", "Bidirectional", "EachStep", "Embedding", "OneHot",
+    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
+    "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
+    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",
+    "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
+    "L1", "L2", "LOSSES", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
+    "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
+    "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
+    "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
+    "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
+    "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
 ]  # fmt: skip

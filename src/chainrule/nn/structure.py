@@ -13,6 +13,8 @@ from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
 from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
+from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
 from chainrule.nn.hopfield import Hopfield
 from chainrule.nn.initialisers import (
@@ -68,6 +70,12 @@ def _whole(value: object, _: _Reader) -> object:
     if is_size(value):
         return value
     raise _refuse(value, "a whole number of 1 or more")
+
+
+def _count(value: object, _: _Reader) -> object:
+    if value == 0 and not isinstance(value, bool | float):
+        return value
+    return _whole(value, _)
 
 
 def _number(value: object, _: _Reader) -> object:
@@ -193,6 +201,8 @@ LAYERS: dict[type, dict[str, Field]] = {
         "hidden_biases": _initialiser, **_NAME,
     },
     Hopfield: {"steps": _whole, **_NAME},
+    OneHot: {"classes": _whole, "padding": _or_none(_count), **_NAME},
+    Embedding: {"units": _whole, "vocabulary": _whole, "padding": _or_none(_count), "weights": _initialiser, **_NAME},
     Formula: {
         "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
         "initialisers": _mapping(_initialiser), **_NAME,
@@ -324,6 +334,7 @@ _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
     "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1, "ConvTranspose1D": 3,
+    "OneHot": 1, "Embedding": 2,
 }  # fmt: skip
 
 

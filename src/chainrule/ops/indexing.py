@@ -23,7 +23,7 @@ def _require_inside(indices: Array, extent: int) -> None:
         raise PositionError(
             f"positions {indices.min()} ... {indices.max()} reach outside 0 ... {extent - 1}",
             expected="positions on the axis, counted from 0, never from the end",
-            remedy="check the labels or indices in the data",
+            remedy='check the labels or ids in the data; ids need scaling="none"',
         )
 
 

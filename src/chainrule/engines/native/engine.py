@@ -239,7 +239,7 @@ def _wrong_position() -> PositionError:
     return PositionError(
         "a position in the data reaches outside the axis that it is read from",
         expected="positions 0 ... n − 1",
-        remedy='check the labels and indices; engine="reference" names the numbers',
+        remedy='check the labels and ids; ids need scaling="none"; engine="reference" names the numbers',
     )
 
 
