@@ -99,7 +99,7 @@ __all__ = [
     "RestrictedBoltzmann",
     "Hopfield",
     "ConvTranspose1D",
-    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep", "OneHot", "Embedding",
+    "OneHot", "Embedding",
     # objectives
     "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",

@@ -101,6 +101,7 @@ def test_a_chain_20_000_deep_is_built_printed_read_run_differentiated_checked_an
     assert len(both.nodes) < 65_000
     assert [step.name for step in trace] == [
         "simplify algebra",
+        "sums of pieces",
         "fold constants",
         "share common subexpressions",
         "drop dead code",

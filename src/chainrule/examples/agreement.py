@@ -25,7 +25,7 @@ def agreement(right: Array) -> float:
         raise DataError(
             f"answers of shape {right.shape}", expected="two replicas and two examples or more", remedy="train more"
         )
-    shares = right.mean(axis=0)
+    shares: Array = right.mean(axis=0)
     between = replicas * float(np.var(shares, ddof=1))
     within = float(np.mean(shares * (1 - shares))) * replicas / (replicas - 1)
     total = between + (replicas - 1) * within

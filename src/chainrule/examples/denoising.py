@@ -82,7 +82,7 @@ def _linear_fact(test: Examples, filtered: Array, mean: Array, matrix: Array) ->
     # Over all noise the error of a filter M is known: what it does to the digit itself, and σ²·|M|².
     lost: Array = (test.y - mean) @ matrix - (test.y - mean)
     left: Array = filtered - test.y
-    expected = np.mean(lost**2, axis=1) + NOISE**2 * float(np.sum(matrix**2)) / len(matrix)
+    expected: Array = np.mean(lost**2, axis=1) + NOISE**2 * float(np.sum(matrix**2)) / len(matrix)
     excess = np.mean(left**2, axis=1) - expected
     found, error = float(np.mean(expected + excess)), float(np.std(excess) / np.sqrt(len(excess)))
     name, source = "squared error of the linear filter", "its expectation over the noise"

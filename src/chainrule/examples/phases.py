@@ -129,7 +129,8 @@ def meeting_errors(small: Judged, large: Judged, random: np.random.Generator, sa
         count = each.weighed.shape[1]
         return random.integers(count, size=count)
 
-    return np.std([cumulants_meet(small, large, (draw(small), draw(large))) for _ in range(samples)], axis=0, ddof=1)
+    drawn = np.array([cumulants_meet(small, large, (draw(small), draw(large))) for _ in range(samples)])
+    return drawn.std(axis=0, ddof=1)
 
 
 def extrapolated(sizes: Array, crossings: Array, errors: Array) -> Polynomial:

@@ -5,7 +5,7 @@ from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softma
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.boltzmann_machine import BoltzmannMachine, bit_states
 from chainrule.nn.build import Built, Place, build_network, building, place
-from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
+from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.description import network, to_text
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
@@ -65,25 +65,14 @@ from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D",
-    "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "EuclideanDistance", "Flatten",
-    "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal",
-    "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber", "Initialiser", "L1", "L2", "LOSSES",
-    "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network", "Normal",
-    "Objective", "Parameter", "PerceptronLoss", "Place", "RNN", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row",
-    "Sequential", "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states",
-    "build_network", "building", "confusion_matrix", "describe_function", "from_json", "hebb_weights", "hopfield_energy",
-    "hopfield_recall", "log_softmax", "mean_absolute_error", "mean_squared_error", "network", "objective", "place",
-    "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code",
-    "to_json", "to_text", "top_k",
-    "GRU", "LSTM", "RNN", "Bidirectional", "EachStep", "Embedding", "OneHot",
-    "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool",
-    "BinaryCrossEntropy", "Built", "ConfusionMatrix", "Constant", "Conv1D", "Conv2D", "ConvTranspose2D", "CrossEntropy",
-    "Dense", "Dropout", "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GlobalAveragePool",
-    "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Huber", "Initialiser",
-    "L1", "L2", "LOSSES", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool", "Network",
-    "Normal", "Objective", "Parameter", "PerceptronLoss", "Place", "Reshape", "Residual", "Row", "Sequential",
-    "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "build_network", "building",
-    "confusion_matrix", "describe_function", "from_json", "log_softmax", "mean_absolute_error", "mean_squared_error",
+    "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "Embedding", "EuclideanDistance",
+    "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool", "GlobalMaxPool",
+    "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber", "Initialiser", "L1",
+    "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform", "Loss", "MaxPool",
+    "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Recall", "Reshape",
+    "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError", "State", "Table", "Uniform", "UpSample", "Zeros",
+    "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix", "describe_function", "from_json",
+    "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax", "mean_absolute_error", "mean_squared_error",
     "network", "objective", "place", "predicted_labels", "r_squared", "range_badge", "sigmoid_input", "softmax",
     "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar, Literal, TypeAlias
 
 from chainrule import ops
@@ -238,7 +238,6 @@ class Bidirectional:
 
     layers: tuple[Recurrent, ...]
     name: str
-    backward: Recurrent = field(repr=False, compare=False)
 
     def __init__(self, *layers: Layer, name: str = "") -> None:
         if len(layers) != 1 or not isinstance(layers[0], RNN | LSTM | GRU) or layers[0].reverse:
@@ -251,7 +250,12 @@ class Bidirectional:
         fix = object.__setattr__
         fix(self, "layers", (layer,))
         fix(self, "name", name)
-        fix(self, "backward", replace(layer, reverse=True, name=f"{layer.name}.backward" if layer.name else ""))
+
+    @cached_property
+    def backward(self) -> Recurrent:
+        """The layer that runs backwards: one object, so that its weights are shared where the whole is used twice."""
+        layer = self.layers[0]
+        return replace(layer, reverse=True, name=f"{layer.name}.backward" if layer.name else "")
 
     def __call__(self, x: Node) -> Node:
         """Both outputs, along the last axis."""

@@ -13,7 +13,6 @@ from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
 from chainrule.nn.checks import is_number, is_size
 from chainrule.nn.convolution import Conv1D, Conv2D
-from chainrule.nn.convolution import Conv1D, Conv2D, ConvTranspose2D
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
 from chainrule.nn.hopfield import Hopfield
@@ -333,8 +332,7 @@ def _unsaved(item: object) -> OptionError:
 _POSITIONAL = {
     "Dense": 2, "Activation": 1, "Dropout": 1, "Formula": 1, "Constant": 1, "Reshape": 1, "Conv1D": 3, "Conv2D": 3,
     "ConvTranspose2D": 3, "MaxPool": 2, "AveragePool": 2, "UpSample": 1, "GroupNorm": 1, "RNN": 1, "LSTM": 1, "GRU": 1,
-    "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1, "ConvTranspose1D": 3,
-    "OneHot": 1, "Embedding": 2,
+    "GaussianNoise": 1, "RestrictedBoltzmann": 2, "Hopfield": 1, "ConvTranspose1D": 3, "OneHot": 1, "Embedding": 2,
 }  # fmt: skip
 
 
