@@ -83,8 +83,8 @@ def _linear_fact(test: Examples, filtered: Array, mean: Array, matrix: Array) ->
     lost: Array = (test.y - mean) @ matrix - (test.y - mean)
     left: Array = filtered - test.y
     expected: Array = np.mean(lost**2, axis=1) + NOISE**2 * float(np.sum(matrix**2)) / len(matrix)
-    excess = np.mean(left**2, axis=1) - expected
-    found, error = float(np.mean(expected + excess)), float(np.std(excess) / np.sqrt(len(excess)))
+    excess: Array = np.mean(left**2, axis=1) - expected
+    found, error = float((expected + excess).mean()), float(excess.std() / len(excess) ** 0.5)
     name, source = "squared error of the linear filter", "its expectation over the noise"
     return Fact(name, found, error, known=float(expected.mean()), source=source)
 

@@ -129,8 +129,9 @@ def meeting_errors(small: Judged, large: Judged, random: np.random.Generator, sa
         count = each.weighed.shape[1]
         return random.integers(count, size=count)
 
-    drawn = np.array([cumulants_meet(small, large, (draw(small), draw(large))) for _ in range(samples)])
-    return drawn.std(axis=0, ddof=1)
+    drawn: Array = np.array([cumulants_meet(small, large, (draw(small), draw(large))) for _ in range(samples)])
+    spread: Array = drawn.std(axis=0, ddof=1)
+    return spread
 
 
 def extrapolated(sizes: Array, crossings: Array, errors: Array) -> Polynomial:
