@@ -82,9 +82,9 @@ def _linear_fact(test: Examples, filtered: Array, mean: Array, matrix: Array) ->
     # Over all noise the error of a filter M is known: what it does to the digit itself, and σ²·|M|².
     lost: Array = (test.y - mean) @ matrix - (test.y - mean)
     left: Array = filtered - test.y
-    expected: Array = np.mean(lost**2, axis=1) + NOISE**2 * float(np.sum(matrix**2)) / len(matrix)
+    expected = np.mean(lost**2, axis=1) + NOISE**2 * float(np.sum(matrix**2)) / len(matrix)
     excess: Array = np.mean(left**2, axis=1) - expected
-    found, error = float((expected + excess).mean()), float(excess.std() / len(excess) ** 0.5)
+    found, error = float((expected + excess).mean()), float(excess.std() / np.sqrt(len(excess)))
     name, source = "squared error of the linear filter", "its expectation over the noise"
     return Fact(name, found, error, known=float(expected.mean()), source=source)
 

@@ -141,6 +141,7 @@ def reconstructions(
 class Interpolation(ImageRows):
     """From one image to another by equal steps: through the code in the first row, pixel by pixel in the second."""
 
+    size: ClassVar[tuple[float, float]] = (7.4, 2.1)
     quantity: str = ""
 
     @property

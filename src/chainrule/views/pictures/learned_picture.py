@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class LearnedPicture(Picture):
     """The true brightnesses (height, width) from 0 to 1, and the learned ones by the name of what learned them."""
 
-    size: ClassVar[tuple[float, float]] = (8.6, 5.6)
+    size: ClassVar[tuple[float, float]] = (8.6, 4.9)
     true: Array
     learned: tuple[Array, ...]
     names: tuple[str, ...]
@@ -62,10 +62,9 @@ class LearnedPicture(Picture):
             panes[columns + i].set_title("learned − true", fontsize=9, fontweight="normal")
             marks = panes[columns + i].images[0]
         if marks is not None:
-            bar = ax.inset_axes((0.02, 0.2, 0.8 / columns, 0.035))
-            ax.figure.colorbar(
-                marks, cax=bar, orientation="horizontal", label="learned − true (brightness, 0 to 1)", extend="both"
-            )
+            bar = ax.inset_axes((0.0, 0.24, 0.8 / columns, 0.035))
+            scale = ax.figure.colorbar(marks, cax=bar, orientation="horizontal", extend="both", ticks=[-0.5, 0, 0.5])
+            scale.set_label("learned − true (brightness)")
 
 
 def learned_picture(models: dict[str, Model], image: Array) -> LearnedPicture:
