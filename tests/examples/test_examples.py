@@ -44,7 +44,7 @@ def few(data: Dataset, count: int) -> Dataset:
 
 
 def first_losses(training: Training, engine: str) -> np.ndarray:
-    """The losses of its first hundred steps."""
+    """The losses of its first hundred steps; small data are gone over as often as that takes, and no more often."""
     size = training.options.get("batch_size", 32)
     data = few(training.data, STEPS * size)
     # One replica, and no more epochs than it takes: the reference engine is slow, and each replica is as a run of its own.

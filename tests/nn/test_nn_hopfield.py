@@ -87,6 +87,11 @@ def test_recall_falls_from_sweep_to_sweep_and_comes_to_rest():
     assert np.all(steps[found.flips > 0] < 0)
     assert np.allclose(steps[found.flips == 0], 0)
     assert found.settled.all()
+    # Every single turn of a neuron is a step down, and the steps add up.
+    for path, turns, last in zip(found.paths, found.flips.sum(axis=0), found.energies[-1], strict=True):
+        assert len(path) == turns + 1
+        assert np.all(np.diff(path) < 0)
+        assert path[-1] == pytest.approx(last, abs=1e-10)
     np.testing.assert_allclose(found.energies[-1], -0.5 * np.sum(found.states * (found.states @ weights), axis=1), atol=1e-11)
     # At rest no neuron opposes its field.
     assert np.all(found.states * (found.states @ weights) > -1e-12)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from chainrule.errors import OptionError
 from chainrule.examples.autoencoders import AUTOENCODER
+from chainrule.examples.bars_machine import BOLTZMANN
 from chainrule.examples.batch_sizes import BATCH_SIZE
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.depth_and_width import DEPTH_WIDTH
 from chainrule.examples.example import Example
+from chainrule.examples.hopfield_memory import HOPFIELD
 from chainrule.examples.learned_picture import PICTURE
 from chainrule.examples.learning_curve import LEARNING_CURVE
 from chainrule.examples.loss_surfaces import LOSS_SURFACES
@@ -30,6 +32,8 @@ _ALL = (
     DENOISING,
     VARIATIONAL,
     PICTURE,
+    BOLTZMANN,
+    HOPFIELD,
     ISING,
 )
 EXAMPLES: dict[str, Example] = {example.name: example for example in _ALL}

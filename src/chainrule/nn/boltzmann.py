@@ -57,6 +57,11 @@ class RestrictedBoltzmann:
         if self.chains is not None:
             require_size("chains", self.chains)
 
+    @property
+    def activation(self) -> str:
+        """What the hidden units make of c + v·W: "sigmoid"."""
+        return "sigmoid"
+
     def __call__(self, x: Node) -> Node:
         """P(h = 1 | v) for a batch of v."""
         with place(self, "boltzmann", x) as here:

@@ -86,7 +86,7 @@ class BoltzmannMachine:
     def free_energy(self, v: Array) -> Array:
         """F(v) = −b·v − Σ_j softplus(c + v·W)_j, in nats, for rows v (n, visible): (n,)."""
         v = np.asarray(v, dtype=np.float64)
-        return -v @ self.b - np.logaddexp(0.0, v @ self.W + self.c).sum(axis=1)
+        return -v @ self.b - _softplus(v @ self.W + self.c).sum(axis=1)
 
     # ---- sums over all states
 
@@ -168,7 +168,11 @@ def _digits(numbers: Array, units: int) -> Array:
 
 
 def _sigmoid(z: Array) -> Array:
-    return np.exp(-np.logaddexp(0.0, -z))
+    return np.exp(-_softplus(-z))
+
+
+def _softplus(z: Array) -> Array:
+    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
 def _require_few(units: int, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,12 +28,14 @@ def hebb_weights(patterns: Array) -> Array:
 class Recall:
     """A recall, one neuron after the other: `states` (n, neurons) as they ended, `energies` (sweeps + 1, n) after each sweep.
 
-    `flips` (sweeps, n): how many neurons each sweep turned; the last row is 0 where a state has come to rest.
+    `flips` (sweeps, n): how many neurons each sweep turned; the last row is 0 where a state has come to rest. `paths`: for each state
+    its energy at first and after each single turn of a neuron, (turns + 1,).
     """
 
     states: Array
     energies: Array
     flips: Array
+    paths: tuple[Array, ...]
 
     @property
     def settled(self) -> Array:
@@ -41,8 +43,11 @@ class Recall:
         return self.flips[-1] == 0
 
 
-def hopfield_recall(weights: Array, states: Array, *, sweeps: int = 100, seed: int = 0) -> Recall:
-    """Lets states (n, N) of ±1 fall to rest: neuron after neuron takes the sign of its field, in a new random order each sweep.
+def hopfield_recall(weights: Array, states: Array, *, sweeps: int = 1000, seed: int = 0) -> Recall:
+    """Lets states (n, N) of ±1 fall to rest: neuron after neuron takes the sign of its field.
+
+    A sweep goes, in a new random order, over the neurons that oppose their field in some state at its start; each is looked at again
+    when its turn comes.
 
     With symmetric `weights` (N, N) of diagonal 0 no turn of a neuron raises the energy, so every state comes to rest: it ends
     there, or after `sweeps`. A neuron whose field is 0 stays.
@@ -56,27 +61,52 @@ def hopfield_recall(weights: Array, states: Array, *, sweeps: int = 100, seed: i
     """
     s = _states(states, "states")
     weights = _symmetric(weights, s.shape[1])
-    random, fields = np.random.default_rng(seed), s @ weights
-    energies: list[Array] = [-0.5 * np.sum(s * fields, axis=1)]
+    random, fall = np.random.default_rng(seed), _Fall(weights, s, s @ weights)
+    energies: list[Array] = [fall.energies]
     flips: list[Array] = []
     for _ in range(sweeps):
-        flips.append(_sweep(weights, s, fields, random.permutation(s.shape[1])))
-        energies.append(-0.5 * np.sum(s * fields, axis=1))
+        flips.append(fall.sweep(random.permutation(s.shape[1])))
+        energies.append(fall.energies)
         if not flips[-1].any():
             break
-    return Recall(s, np.array(energies), np.array(flips))
+    return Recall(s, np.array(energies), np.array(flips), fall.paths(energies[0]))
 
 
-def _sweep(weights: Array, s: Array, fields: Array, order: Array) -> Array:
-    """Turns what opposes its field, in place, neuron by neuron for all states; gives how many turned in each."""
-    flips = np.zeros(len(s), dtype=np.int64)
-    for neuron in order.tolist():
-        turned = np.flatnonzero(s[:, neuron] * fields[:, neuron] < 0)
-        if len(turned):
-            s[turned, neuron] *= -1
-            fields[turned] += 2 * s[turned, neuron, None] * weights[neuron]
-            flips[turned] += 1
-    return flips
+@dataclass(eq=False)
+class _Fall:
+    """States on their way down, changed in place: `fields` is states @ weights, `turns` what each turn did to which energies."""
+
+    weights: Array
+    states: Array
+    fields: Array
+    turns: list[tuple[Array, Array]] = field(default_factory=list["tuple[Array, Array]"])
+
+    @property
+    def energies(self) -> Array:
+        return -0.5 * np.sum(self.states * self.fields, axis=1)
+
+    def sweep(self, order: Array) -> Array:
+        """Turns what opposes its field, neuron by neuron for all states; gives how many turned in each."""
+        s, fields = self.states, self.fields
+        flips = np.zeros(len(s), dtype=np.int64)
+        # A field that is 0 but for rounding turns nobody.
+        slack = 1e-13 * float(np.abs(self.weights).sum(axis=0).max())
+        # Neurons that oppose no field at the sweep's start wait for the next: late sweeps, with few turns, then cost little.
+        opposed = np.any(s * fields < -slack, axis=0)
+        for neuron in order[opposed[order]].tolist():
+            turned = np.flatnonzero(s[:, neuron] * fields[:, neuron] < -slack)
+            if len(turned):
+                s[turned, neuron] *= -1
+                self.turns.append((turned, -2 * s[turned, neuron] * fields[turned, neuron]))
+                fields[turned] += 2 * s[turned, neuron, None] * self.weights[neuron]
+                flips[turned] += 1
+        return flips
+
+    def paths(self, start: Array) -> tuple[Array, ...]:
+        """Each state's energy from `start` (n,) on."""
+        turned = np.concatenate([np.arange(len(start)), *(places for places, _ in self.turns)])
+        changes = np.concatenate([start, *(change for _, change in self.turns)])
+        return tuple(np.cumsum(changes[turned == place]) for place in range(len(start)))
 
 
 def _states(given: Array, what: str) -> Array:

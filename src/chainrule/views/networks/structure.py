@@ -9,7 +9,10 @@ from typing import Literal
 
 from chainrule import ops
 from chainrule.graph import LEAVES, PARAMETER, Node, topological_order
-from chainrule.nn import Activation, Built, Dense, Dropout, Flatten, LayerUse
+from chainrule.nn import Activation, Built, Dense, Dropout, Flatten, LayerUse, RestrictedBoltzmann
+
+NEURONS = Dense | RestrictedBoltzmann
+"""Layers that are a column of neurons, each of which weighs all inputs, adds its bias and applies an activation."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class _Reader:
         use = self.use_of(node.scope)
         layer = use.layer if use else None
         weights = _parameter(node.inputs[1]) if node.op is ops.matmul else None
-        if isinstance(layer, Dense) and weights is not None and use is not None:
+        if isinstance(layer, NEURONS) and weights is not None and use is not None:
             self.add(_neurons(use, layer, node, weights), node, found)
         elif len(found) == 1 and self.folds(node, found[0], layer):
             self.fold(node, found[0], use)
@@ -125,7 +128,7 @@ class _Reader:
         column = self.columns[owner]
         if column.kind == "box":
             return isinstance(layer, Flatten | Dropout)
-        if isinstance(layer, Dense):
+        if isinstance(layer, NEURONS):
             return column.kind == "neurons" and self.scopes[owner] == node.scope
         if isinstance(layer, Activation):
             inside = column.folded[-1:] == (node.scope.rpartition("/")[2],)
@@ -143,7 +146,7 @@ class _Reader:
         column = self.columns[owner]
         if use is None and node.name and owner > 0:
             column = replace(column, name=node.name)
-        if use is not None and isinstance(use.layer, Dense) and column.bias is None and (bias := _bias(node)) is not None:
+        if use is not None and isinstance(use.layer, NEURONS) and column.bias is None and (bias := _bias(node)) is not None:
             column = replace(column, bias=bias, z=node)
         if use is not None and isinstance(use.layer, Activation):
             folded = column.folded if column.folded[-1:] == (use.name,) else (*column.folded, use.name)
@@ -165,7 +168,7 @@ class _Reader:
         return tuple(sorted({*self.columns[box].sources, *found} - {box}))
 
 
-def _neurons(use: LayerUse, layer: Dense, node: Node, weights: Node) -> Column:
+def _neurons(use: LayerUse, layer: Dense | RestrictedBoltzmann, node: Node, weights: Node) -> Column:
     return Column(use.name, "neurons", node.shape[1], node, activation=layer.activation, z=node, weights=weights)
 
 

@@ -31,6 +31,14 @@ from chainrule.views.pictures.detectors import DetectorTest, NoiseConfidence, co
 from chainrule.views.pictures.directions import BatchAngles, Hebb, batch_angles, hebb
 from chainrule.views.pictures.edges import EdgeLikeness, edge_likeness
 from chainrule.views.pictures.effects import StepEffect, step_effect
+from chainrule.views.pictures.energies import (
+    Dreams,
+    LikelihoodCurves,
+    StateProbabilities,
+    dreams,
+    likelihood_curves,
+    state_probabilities,
+)
 from chainrule.views.pictures.fits import Contributions, Fit, fit_1d, hidden_contributions
 from chainrule.views.pictures.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
 from chainrule.views.pictures.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
@@ -39,6 +47,12 @@ from chainrule.views.pictures.learned_picture import LearnedPicture, learned_pic
 from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
+from chainrule.views.pictures.memories import (
+    OverlapAgainstLoad,
+    Recollection,
+    overlap_against_load,
+    recollection,
+)
 from chainrule.views.pictures.memorization import AgainstUpdates, LearningMap, curve_over, learning_map
 from chainrule.views.pictures.mistakes import (
     JudgedSheet,
@@ -111,4 +125,7 @@ __all__ = [
     "data_examples", "detector_test", "edge_detector", "edge_likeness", "edge_weights", "largest_residuals",
     "layer_ablation", "layer_projections", "least_sure", "linear_probes", "neuron_biography", "neuron_images",
     "regression_fit", "reliability", "surest_right", "worst_mistakes",
+    # machines and memories with an energy
+    "Dreams", "LikelihoodCurves", "OverlapAgainstLoad", "Recollection", "StateProbabilities", "dreams", "likelihood_curves",
+    "overlap_against_load", "recollection", "state_probabilities",
 ]  # fmt: skip

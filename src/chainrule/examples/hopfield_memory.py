@@ -1,0 +1,155 @@
+"""Hopfield's memory: drawings recalled from corrupted ones, and how many random patterns fit into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from chainrule.data import Dataset, Examples, mnist
+from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.fact import Fact
+from chainrule.graph import Array
+from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
+from chainrule.train import SGD, Run
+from chainrule.views import pictures
+from chainrule.views.pictures.curves import standard_error
+from chainrule.views.pictures.memories import CAPACITY, OverlapAgainstLoad, retrieval_theory
+
+SIDE = 20
+NEURONS, SETS = (250, 500, 1000), 12
+LOADS = (0.05, 0.1, 0.12, 0.13, 0.135, 0.14, 0.145, 0.15, 0.16, 0.18)
+WINDOW = (0.12, 0.16)
+"""The loads between which the capacity is looked for."""
+JUDGED = 0.1
+"""The load at which the overlap is held against theory: well below the capacity, where a finite memory differs little."""
+FLIPPED, TRIALS = 0.2, 20
+
+
+def drawings(side: int = SIDE) -> Array:
+    """Five drawings of ±1 that hardly overlap, (5, side²): halves, stripes, a chessboard, a disc and a saltire."""
+    y, x = np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij")
+    block = side // 4
+    row, column = np.arange(side)[:, None] // block, np.arange(side)[None, :] // block
+    drawn = (
+        x > 0,
+        (np.arange(side)[:, None] // 2 % 2 == 0) & np.ones((1, side), bool),
+        (row + column) % 2 == 0,
+        # A disc of half the area: as many pixels inside as outside.
+        x**2 + y**2 < side**2 / (2 * math.pi),
+        np.abs(x) + 0.1 * np.sign(y) > np.abs(y),
+    )
+    return np.stack([np.where(picture, 1.0, -1.0).reshape(-1) for picture in drawn])
+
+
+def _trainings(seed: int) -> Mapping[str, Training]:
+    patterns = drawings()
+    data = Dataset("drawings", Examples(patterns, patterns), source="drawn by a formula", licence="none needed")
+    # The rate at which one step down the energy is Hebb's rule, 1/N Σ ξ ξᵀ.
+    rate = 2 * len(patterns) / patterns.shape[1]
+    options = {"loss": "none", "optimizer": SGD(rate), "batch_size": len(patterns), "epochs": 1, "dtype": "float64"}
+    return {"memory": Training(Hopfield(5), data, options)}
+
+
+def _conclude(runs: Runs, seed: int) -> Outcome:
+    run = runs["memory"]
+    patterns, weights = run.data.train.x, hebb_weights(run.data.train.x)
+    shown = pictures.recollection(weights, patterns, (SIDE, SIDE), flipped=FLIPPED, seed=seed)
+    kept = pictures.overlap_against_load(NEURONS, LOADS, sets=SETS, seed=seed)
+    capacity, error = capacity_of(kept, seed)
+    facts = (
+        _hebb(run, weights),
+        _recalled(run, patterns, seed),
+        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), most=0.0),
+        _overlap(kept),
+        Fact(
+            f"capacity, where {NEURONS[0]} and {NEURONS[-1]} neurons lose alike",
+            capacity,
+            error,
+            known=CAPACITY,
+            source="Amit, Gutfreund, Sompolinsky 1985",
+        ),
+        Fact("digits that stay where they were stored, of ten", float(_digits_kept())),
+    )
+    return Outcome(_verdict(facts), facts, (shown, kept))
+
+
+def _hebb(run: Run, weights: Array) -> Fact:
+    """Couplings that one step of gradient descent has made beside Hebb's."""
+    difference = float(np.abs(run.parameters()["hopfield1.W"] - weights).max())
+    return Fact("W after one step down the energy − Hebb's W", difference, known=0.0, tolerance=1e-12, source="Hopfield 1982")
+
+
+def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
+    """The share of the pixels that are right after the network's recall, all neurons at once, from corrupted drawings."""
+    random = np.random.default_rng(seed)
+    wrong = random.random((TRIALS, *patterns.shape)) < FLIPPED
+    right: list[Array] = [run.predict(np.where(wrong[trial], -patterns, patterns)) == patterns for trial in range(TRIALS)]
+    shares = [float(np.mean(pixels)) for pixels in right]
+    name = f"pixels right after recall, {100 * FLIPPED:.0f} % were wrong"
+    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), least=0.99)
+
+
+def _overlap(kept: OverlapAgainstLoad) -> Fact:
+    """The overlap of the largest memory at a load well below capacity."""
+    values = kept.overlaps[-1, int(np.abs(kept.loads - JUDGED).argmin())]
+    known = float(np.interp(JUDGED, *retrieval_theory()))
+    name = f"overlap at α = {JUDGED}, {kept.neurons[-1]} neurons"
+    return Fact(name, float(values.mean()), float(standard_error(values)), known=known, source="theory, infinitely many")
+
+
+def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
+    """The load at which the largest memory begins to lose a larger share of its patterns than the smallest, and its standard error.
+
+    Below the capacity a larger memory loses less, above it more: the curves of two sizes cross there, up to what the finite sizes do.
+    The error is that of sets of patterns drawn again from those there are (bootstrap).
+    """
+    random, sets = np.random.default_rng(seed), kept.recalled.shape[2]
+    chosen = [(random.integers(0, sets, sets), random.integers(0, sets, sets)) for _ in range(resamplings)]
+    drawn = [_crossing(kept, smallest, largest) for smallest, largest in chosen]
+    return _crossing(kept, np.arange(sets), np.arange(sets)), float(np.std(drawn, ddof=1))
+
+
+def _crossing(kept: OverlapAgainstLoad, of_smallest: Array, of_largest: Array) -> float:
+    """Where a parabola through the differences of the shares, inside the window, crosses 0 upwards; else where it comes nearest."""
+    inside = (kept.loads >= WINDOW[0]) & (kept.loads <= WINDOW[1])
+    smallest, largest = kept.recalled[0][:, of_smallest], kept.recalled[-1][:, of_largest]
+    parabola = np.polynomial.Polynomial.fit(kept.loads[inside], (smallest.mean(axis=1) - largest.mean(axis=1))[inside], 2)
+    loads = np.linspace(*WINDOW, 2001)
+    values = parabola(loads)
+    upwards = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+    return float(loads[upwards[-1] if len(upwards) else np.abs(values).argmin()])
+
+
+def _digits_kept() -> int:
+    """How many of ten digits, the first of each class, stay where they were stored together."""
+    data = mnist().train
+    first = [int(np.flatnonzero(data.y == digit)[0]) for digit in range(10)]
+    patterns = np.where(data.x[first] > 127, 1.0, -1.0)
+    ended = hopfield_recall(hebb_weights(patterns), patterns)
+    return int(np.sum(np.all(ended.states == patterns, axis=1)))
+
+
+def _verdict(facts: tuple[Fact, ...]) -> str:
+    _, recalled, _, _, capacity, digits = facts
+    word = "as theory says" if capacity.agrees else "which is not what theory says"
+    return (
+        f"Five drawings are recalled: {100 * recalled.value:.1f} % of the pixels are right. Random patterns are kept up to "
+        f"{capacity.measured} patterns a neuron, {word}. Of ten handwritten digits {digits.value:.0f} stay: Hebb's rule takes patterns "
+        "to be unlike each other, and digits, mostly dark, are alike."
+    )
+
+
+HOPFIELD = Example(
+    "hopfield",
+    "Hopfield's memory recalls patterns, up to a load",
+    "Patterns of ±1 are stored in the couplings of all neurons with all others by Hebb's rule, which is one step of gradient descent on "
+    "the energy E = −½ s·W·s. A corrupted pattern then falls downhill into a stored one. How many random patterns fit in? Each is "
+    "recalled from itself; for infinitely many neurons theory says that up to 0.1379 patterns a neuron are kept nearly without a mistake, "
+    "and none beyond. Below that load a larger memory loses a smaller share of its patterns, above it a larger one: where the curves of "
+    "two sizes cross, the capacity lies.",
+    "134",
+    _trainings,
+    _conclude,
+)
