@@ -27,7 +27,7 @@ def agreement(right: Array) -> float:
         )
     shares: Array = right.mean(axis=0)
     between = replicas * float(np.var(shares, ddof=1))
-    within = float(np.mean(shares * (1 - shares))) * replicas / (replicas - 1)
+    within = float(shares @ (1 - shares)) / examples * replicas / (replicas - 1)
     total = between + (replicas - 1) * within
     return (between - within) / total if total else float("nan")
 

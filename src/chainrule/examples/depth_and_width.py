@@ -85,7 +85,9 @@ def verdict_of(beside: str, lecture: Measured, found: Mapping[str, Comparison]) 
     special = (
         "nothing singles it out" if groups["smaller"] or groups["cannot be told apart"] else "no other network tried is as good"
     )
-    return f"{beside} ends with {lecture} % test errors; hidden layers × neurons, {'; '.join(parts)}. So {special}."
+    depth, width = beside.split(" × ")
+    head = f"{depth} hidden layers of {width} neurons, {beside}, end with {lecture} % test errors"
+    return f"{head}. {'; '.join(parts)}. So {special}."
 
 
 def _axes(means: Mapping[str, object]) -> tuple[list[int], list[int]]:

@@ -15,7 +15,7 @@ from chainrule.train import SGD
 from chainrule.views import pictures
 
 COUNTS = (50, 150, 500, 1500, 5000, 15000)
-UPDATES = 3000
+UPDATES = 10_000
 BATCH = 25
 SOURCE = "Hestness and others, arXiv:1712.00409"
 
@@ -84,8 +84,8 @@ def verdict_of(law: PowerLaw, last: Comparison, bend: tuple[float, float]) -> st
     straight = (
         "One power law describes all points within their errors"
         if law.holds
-        else f"One power law does not describe all points (χ² is {law.chi_squared:.0f} with {law.freedom} degrees of freedom): "
-        f"the curve {curve}"
+        else f"One power law does not describe all points "
+        f"(χ² is {law.chi_squared:.0f} with {law.freedom} degrees of freedom): the curve {curve}"
     )
     more = {
         "smaller": "more data would still have helped at the last step",
@@ -100,7 +100,7 @@ def picture(counts: Array, table: Array, means: list[Measured], law: PowerLaw) -
     values, errors = np.array([mean.value for mean in means]), np.array([mean.error for mean in means])
     return pictures.PowerLawPicture(
         "Test error against the number of examples", counts, values, errors, table, law.exponent, law.factor,
-        str(Measured(law.exponent, law.error, 2)), "training examples", "test error (%)", "draw of examples",
+        f"∝ examples^({Measured(law.exponent, law.error, 2)})", "training examples", "test error (%)", "draw of examples",
     )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ LEARNING_CURVE = Example(
     "learning-curve",
     "Learning by many examples",
     "How much does it help to have more examples? Networks with 64 hidden neurons learn from 50 to 15 000 digits of 14 × 14 pixels, all "
-    "for 3000 updates, and are tested on the same 10 000 others. Five draws for each number are five measurements, each a mean over two "
+    "for 10 000 updates, and are tested on the same 10 000 others. Five draws for each number are five measurements, each a mean over two "
     "networks. On logarithmic axes a power law is a straight line.",
     "65",
     trainings,

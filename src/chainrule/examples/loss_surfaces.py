@@ -93,10 +93,10 @@ def _mean_law(widths: Array, losses: Array) -> PowerLaw:
 def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> pictures.LossesAgainstWidth:
     """Every loss, and their spread with its law."""
     values, errors = np.array([deviation(row) for row in losses]).T
-    exponent = str(Measured(law.exponent, law.error, 2))
+    words = f"∝ width^({Measured(law.exponent, law.error, 2)})"
     spread = pictures.PowerLawPicture(
-        "Spread", widths, values, errors, None, law.exponent, law.factor, exponent, "width (neurons of the hidden layer)",
-        f"standard deviation of the {part} loss (nats)",
+        "Spread", widths, values, errors, None, law.exponent, law.factor, words, "width (neurons of the hidden layer)",
+        f"standard deviation of the {part} loss (nats)", points="standard deviation ± its error",
     )  # fmt: skip
     return pictures.LossesAgainstWidth(widths, losses, part, spread)
 

@@ -96,7 +96,7 @@ def verdict_of(
     use = f"their test accuracy {tested} is {'that of guessing' if chance else 'not that of guessing'}"
     return (
         f"Random labels {fits}, {pace}; {use}. {_said(alike, 'After one epoch, replicas agree on which examples are right')}; "
-        f"{_said(ordered, 'over the whole training they learn the examples in the same order')}."
+        f"{_said(ordered, 'over the whole training, the order in which they learn the examples is shared')}."
     )
 
 

@@ -110,7 +110,7 @@ def compare(first: object, second: object, *, paired: bool = False, among: int =
     Raises: ShapeError, DataError, OptionError. Source: B. L. Welch, Biometrika 34, 28 (1947).
 
     >>> print(compare([1.0, 1.1, 0.9, 1.0], [1.3, 1.2, 1.4, 1.3]))
-    -0.300 ± 0.058: smaller
+    −0.300 ± 0.058: smaller
     >>> compare([1.0, 1.1, 0.9, 1.0], [1.3, 0.9, 1.1, 1.0]).verdict
     'cannot be told apart'
     """
@@ -229,9 +229,9 @@ def plus_minus(value: float, error: float) -> str:
     ('12.346 ± 0.079', '0.5')
     """
     if not (error > 0 and np.isfinite(error)):
-        return f"{value:.4g}"
+        return f"{value:.4g}".replace("-", "−")
     digits = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
 def _measurements(name: str, values: object, least: int = 2) -> Array:

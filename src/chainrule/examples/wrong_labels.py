@@ -91,7 +91,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
         Fact(
             f"wrong among the first {round(SHARE * count)}", precision.value, precision.widened, least=SHARE, source="guessing"
         ),
-        Fact("true class named before it is forgotten", named.value, named.widened, least=1 / CLASSES, source="guessing"),
+        Fact("true class named before the label is learned", named.value, named.widened, least=1 / CLASSES, source="guessing"),
         *(Fact(f"AUC, {ALONG}, less that of {way}", other.difference, other.error) for way, other in best.items()),
     )
     shares = pictures.found_among_first(

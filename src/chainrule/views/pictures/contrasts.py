@@ -11,7 +11,7 @@ from chainrule.graph import Array
 from chainrule.views.colours import DASHES, SEQUENTIAL, SERIES
 from chainrule.views.pictures.curves import standard_error
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.scales import logarithmic
+from chainrule.views.pictures.scales import decimal, logarithmic
 from chainrule.views.pictures.sheets import MARKERS
 from chainrule.views.pictures.subplots import subplots
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Contrasts(Picture):
     """Scores of several trainings, by `names`, each (n,), and the contrasts between them: `differences` (n,) with half widths `reach`.
 
-    `contrasts` says what is subtracted from what; the unit of all is that of `score`.
+    `contrasts` says what is subtracted from what; the unit of all is that of `score`. The differences' axis is logarithmic beyond
+    ±`linear`, since small and large ones stand side by side.
     """
 
     size: ClassVar[tuple[float, float]] = (9.6, 3.9)
@@ -34,6 +35,7 @@ class Contrasts(Picture):
     contrasts: tuple[str, ...]
     differences: tuple[Array, ...]
     reach: Array
+    linear: float = 1.0
 
     @property
     def title(self) -> str:
@@ -58,11 +60,28 @@ class Contrasts(Picture):
         left, right = subplots(ax, 1, 2)
         rows = [(name, values, float(standard_error(values))) for name, values in zip(self.names, self.scores, strict=True)]
         _dots_and_bars(left, rows)
+        logarithmic(left, ("x",))
         left.set_xlabel(self.score)
         reaches = [float(reach) for reach in self.reach]
         _dots_and_bars(right, list(zip(self.contrasts, self.differences, reaches, strict=True)))
         right.axvline(0, color="#8a8a8a", linewidth=0.8)
-        right.set_xlabel(f"difference of the {self.score}")
+        _around_zero(right, self.linear)
+        right.set_xlabel(f"difference of the {self.score}, linear to ±{decimal(self.linear)}")
+
+
+def _around_zero(ax: Axes, linear: float) -> None:
+    """An axis that is linear near 0 and logarithmic beyond, with plain labels."""
+    low, high = ax.get_xlim()
+    ax.set_xscale("symlog", linthresh=linear)
+    ax.set_xlim(min(low, -linear), max(high, linear))
+    sizes = [linear * front * 10.0**power for power in range(7) for front in (1, 3)]
+    ticks = (
+        [-size for size in sizes if -size >= ax.get_xlim()[0]][::-1]
+        + [0.0]
+        + [size for size in sizes if size <= ax.get_xlim()[1]]
+    )
+    ax.set_xticks(ticks, [decimal(tick).replace("-", "−") for tick in ticks])
+    ax.set_xticks([], minor=True)
 
 
 def _dots_and_bars(ax: Axes, rows: list[tuple[str, Array, float]]) -> None:
@@ -138,7 +157,7 @@ class AgainstParameters(Picture):
     @property
     def title(self) -> str:
         """What is seen."""
-        return "Against the number of parameters"
+        return "Errors against the number of parameters"
 
     @property
     def reading(self) -> str:
@@ -154,7 +173,7 @@ class AgainstParameters(Picture):
         for place, (name, at, mean, error) in enumerate(rows):
             signs: dict[str, Any] = {"marker": MARKERS[place % len(MARKERS)], "linestyle": DASHES[place % 4], "markersize": 4}
             ax.errorbar(at, mean, yerr=error, color=SERIES[place % len(SERIES)], capsize=3, label=name, **signs)
-        logarithmic(ax, ("x", "y"))
+        logarithmic(ax, ("x",))
         ax.set_xlabel("parameters (weights and biases)")
         ax.set_ylabel(self.score)
         ax.legend()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from chainrule.train import Answers
 from chainrule.views.colours import SEQUENTIAL
 from chainrule.views.pictures.curves import Curve
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.scales import decimal, logarithmic
+from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
@@ -102,11 +102,10 @@ class LearningMap(Picture):
         """A panel to each training."""
         panels = subplots(ax, 1, len(self.names))
         for panel, name, at, shares in zip(panels, self.names, self.at, self.shares, strict=True):
-            edges = np.arange(len(at) + 1) - 0.5
-            heights = np.linspace(0, len(shares), min(len(shares), _ROWS) + 1)
-            image = panel.pcolormesh(edges, heights, _fewer_rows(shares), cmap=SEQUENTIAL, vmin=0, vmax=1, rasterized=True)
-            ticks = np.unique([int(np.argmin(np.abs(np.log(at / value)))) for value in _powers(at)])
-            panel.set_xticks(ticks, [decimal(float(at[tick])) for tick in ticks])
+            heights: Array = np.linspace(0, len(shares), min(len(shares), _ROWS) + 1)
+            colours: dict[str, Any] = {"cmap": SEQUENTIAL, "vmin": 0.0, "vmax": 1.0}
+            image = panel.pcolormesh(_edges(at), heights, _fewer_rows(shares), rasterized=True, **colours)
+            logarithmic(panel, ("x",))
             panel.set_ylim(len(shares), 0)
             panel.set_title(name, fontsize=9, fontweight="normal")
             panel.set_xlabel("updates (number of steps)")
@@ -115,10 +114,11 @@ class LearningMap(Picture):
                 panel.figure.colorbar(image, ax=panel, label="share of replicas that are right")
 
 
-def _powers(at: Array) -> list[float]:
-    """Round numbers of steps within the range."""
-    rounds = [float(front * 10**power) for power in range(9) for front in (1, 3)]
-    return [value for value in rounds if at[0] <= value <= at[-1]]
+def _edges(at: Array) -> Array:
+    """Where the cells of steps begin and end on a logarithmic axis: between them, and as far outside."""
+    logs = np.log(at.astype(np.float64))
+    middles = (logs[1:] + logs[:-1]) / 2
+    return np.exp([2 * logs[0] - middles[0], *middles, 2 * logs[-1] - middles[-1]])
 
 
 def _fewer_rows(shares: Array) -> Array:
@@ -129,10 +129,14 @@ def _fewer_rows(shares: Array) -> Array:
 def learning_map(answers: Mapping[str, Answers]) -> LearningMap:
     """The map of trainings by their names; steps before the first update are left out.
 
-    Raises: OptionError without a training.
+    Raises: OptionError without a training, or with fewer than two steps in one.
     """
-    if not answers:
-        raise OptionError("no answers to draw", expected="one training or more", remedy='learning_map({"name": answers})')
+    if not answers or any((found.at >= 1).sum() < 2 for found in answers.values()):
+        raise OptionError(
+            "too few answers to draw",
+            expected="one training or more, two steps or more",
+            remedy='learning_map({"name": answers})',
+        )
     kept = [_after_the_first_update(found) for found in answers.values()]
     return LearningMap(tuple(answers), tuple(at for at, _ in kept), tuple(shares for _, shares in kept))
 

@@ -23,7 +23,8 @@ _FAINT = "#8a8a8a"
 class PowerLawPicture(Picture):
     """Points `y` (n,) ± `errors` (n,) at `x` (n,), each the mean of `measurements` (n, m), and the law factor·x^exponent.
 
-    x_name, y_name: what the axes show, with the unit. `law`: the exponent with its error, in words.
+    x_name, y_name: what the axes show, with the unit. `law`: the law with its exponent and
+    error, as the legend shows it.
     """
 
     size: ClassVar[tuple[float, float]] = (6.4, 4.2)
@@ -38,6 +39,7 @@ class PowerLawPicture(Picture):
     x_name: str
     y_name: str
     each: str = "data set"
+    points: str = "mean ± standard error"
 
     @property
     def title(self) -> str:
@@ -60,9 +62,11 @@ class PowerLawPicture(Picture):
         if self.measurements is not None:
             at = np.repeat(self.x, self.measurements.shape[1])
             ax.plot(at, self.measurements.ravel(), ".", color=_FAINT, alpha=0.6, markersize=4, zorder=1)
-        ax.errorbar(self.x, self.y, yerr=self.errors, fmt="o", color=SERIES[0], capsize=3, markersize=4, label="mean", zorder=3)
+        ax.errorbar(
+            self.x, self.y, yerr=self.errors, fmt="o", color=SERIES[0], capsize=3, markersize=4, label=self.points, zorder=3
+        )
         line: Array = np.geomspace(float(self.x[0]), float(self.x[-1]), 50)
-        ax.plot(line, self.factor * line**self.exponent, "--", color=SERIES[1], label=f"∝ x^a, a = {self.law}", zorder=2)
+        ax.plot(line, self.factor * line**self.exponent, "--", color=SERIES[1], label=self.law, zorder=2)
         logarithmic(ax, ("x", "y"))
         _label_points(ax, self.x)
         ax.set_xlabel(self.x_name)

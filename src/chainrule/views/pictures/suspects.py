@@ -27,7 +27,7 @@ class SuspectSheet(Picture):
     `suspicion` (k,) is what they were sorted by, in the unit that `measure` names. `truth` (k,): the true labels where they are known.
     """
 
-    size: ClassVar[tuple[float, float]] = (8.6, 4.6)
+    size: ClassVar[tuple[float, float]] = (8.6, 3.3)
     inputs: Array
     indices: Array
     given: Array
@@ -58,7 +58,7 @@ class SuspectSheet(Picture):
         words = [self._words(place) for place in range(len(self.indices))]
         if shape is not None:
             captions = [f"{labels}\n{known}\nno. {number}, {size}" for labels, known, number, size in words]
-            draw_images(ax, self.inputs.reshape(-1, *shape), captions, _WIDEST)
+            draw_images(ax, self.inputs.reshape(-1, *shape), captions, _WIDEST, line=0.058)
             return
         head, cells = feature_cells(self.inputs, self.features)
         rows = [[*row, *texts] for row, texts in zip(cells, words, strict=True)]
