@@ -61,7 +61,9 @@ def conclude(runs: Runs, seed: int) -> Outcome:
         Fact(f"χ² of one power law, {law.freedom} degrees of freedom", law.chi_squared),
         Fact(f"test error, {counts[-1]} less {counts[-2]} examples", last.difference, last.error, unit="points"),
     )
-    return Outcome(verdict_of(law, last, bend), facts, (picture(counts, table, means, law),))
+    most = list(runs.values())[-1]
+    shown = (picture(counts, table, means, law), pictures.worst_mistakes(most))
+    return Outcome(verdict_of(law, last, bend), facts, shown)
 
 
 def between(counts: Array, means: list[Measured], first: int, last: int) -> tuple[float, float]:

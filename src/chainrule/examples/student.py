@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, isfinite, isnan, lgamma, log, log1p
+from math import erfc, exp, inf, isfinite, isnan, lgamma, log, log1p, sqrt
 
 from chainrule.errors import OptionError
 
@@ -24,8 +24,8 @@ def chance(deviation: float, freedom: float) -> float:
             expected="a number, and more than 0 degrees of freedom",
             remedy="measure at least twice",
         )
-    # Beyond a million degrees of freedom the distribution is the normal one to ten digits.
-    freedom = min(freedom, 1e6 if freedom == inf else freedom)
+    if freedom == inf:
+        return erfc(abs(deviation) / sqrt(2))
     squared = deviation * deviation
     if squared == inf:
         return 0.0

@@ -47,7 +47,8 @@ class Contrasts(Picture):
         """What dots and bars are."""
         return (
             "Left each training, a dot to a data set, and the mean with its standard error; right the differences on the same data, with "
-            "the interval that holds the true one with 95 % confidence for all of them together: where it holds 0, nothing is told apart."
+            "the interval that holds the true one with 95 % confidence for all of them together: where it holds 0, nothing is told apart; "
+            f"their axis is linear to ±{decimal(self.linear)} and logarithmic beyond."
         )
 
     def arrays(self) -> dict[str, Array]:
@@ -66,14 +67,14 @@ class Contrasts(Picture):
         _dots_and_bars(right, list(zip(self.contrasts, self.differences, reaches, strict=True)))
         right.axvline(0, color="#8a8a8a", linewidth=0.8)
         _around_zero(right, self.linear)
-        right.set_xlabel(f"difference of the {self.score}, linear to ±{decimal(self.linear)}")
+        right.set_xlabel(f"difference of the {self.score}")
 
 
 def _around_zero(ax: Axes, linear: float) -> None:
     """An axis that is linear near 0 and logarithmic beyond, with plain labels."""
-    low, high = ax.get_xlim()
+    low, high = (float(end) for end in ax.dataLim.intervalx)
     ax.set_xscale("symlog", linthresh=linear)
-    ax.set_xlim(min(low, -linear), max(high, linear))
+    ax.set_xlim(1.2 * min(low, -linear), 1.4 * max(high, linear))
     sizes = [linear * front * 10.0**power for power in range(7) for front in (1, 3)]
     ticks = (
         [-size for size in sizes if -size >= ax.get_xlim()[0]][::-1]
