@@ -536,3 +536,17 @@ def test_runs_made_in_python():
     assert "Dense(2" in call("runs").stdout
     assert "own" in call("show", "latest").stdout
     assert "were arrays" in call("resume", "latest", "--epochs", 3, code=2).stderr
+
+
+def test_convolutions_by_their_words():
+    """A convolutional network trains from the terminal, and what is shown of it says what was written."""
+    text = "2-2x1-conv2x3:same-pool2-flatten-2"
+    trained = json.loads(
+        call("train", "moons", "--network", text, "--option", "n=60", "--epochs", "2", "--json").stdout.splitlines()[-1]
+    )
+    assert trained["network"] == text
+    shown = call("show", "runs/latest").stdout
+    assert "Conv1D(3, 2, 'relu', padding='same')" in shown
+    assert "] = max(" in call("explain", "runs/latest").stdout
+    refused = call("train", "mnist", "--network", "28x28x1-conv5x5x16-flatten-10", "--no-save", code=2).stderr
+    assert "begin the network with 784-28x28x1" in refused

@@ -4,18 +4,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.errors import OptionError, OptionTypeError, ParseError
+from chainrule.errors import OptionError, OptionTypeError, ParseError, ShapeError
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
+    AveragePool,
+    Conv1D,
+    Conv2D,
+    ConvTranspose1D,
+    ConvTranspose2D,
     Dense,
     Dropout,
     Flatten,
     Formula,
     Function,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    GroupNorm,
     HeNormal,
+    LayerNorm,
+    MaxPool,
     Network,
+    Reshape,
+    Residual,
     Sequential,
+    UpSample,
     build_network,
     network,
     to_text,
@@ -40,6 +53,37 @@ MEANINGS = {
     "784-16:relu-tanh()-10-softmax()": sequential(Dense(16, "relu"), Activation("tanh"), Dense(10), Activation("softmax")),
     "28x28-flatten-16-10": sequential(Flatten(), Dense(16, "relu"), Dense(10), shape=(28, 28)),
     "2x3x4-tanh()-flatten": sequential(Activation("tanh"), Flatten(), shape=(2, 3, 4)),
+    "784-28x28x1-conv5x5x16-pool2-conv5x5x32-pool2-flatten-10 relu softmax": sequential(
+        Reshape((28, 28, 1)),
+        Conv2D(16, 5, "relu"),
+        MaxPool(2),
+        Conv2D(32, 5, "relu"),
+        MaxPool(2),
+        Flatten(),
+        Dense(10, "softmax"),
+    ),
+    "16x16x2-conv3x2x4:stride2x1:dilation2:groups2:same:nobias-up2x1-globalpool-3 tanh softmax": sequential(
+        Conv2D(4, (3, 2), "tanh", (2, 1), 2, 2, "same", bias=False),
+        UpSample((2, 1)),
+        GlobalMaxPool(),
+        Dense(3, "softmax"),
+        shape=(16, 16, 2),
+    ),
+    "50x1-conv5x8:periodic-averagepool3:stride2:same-convtranspose4x2:stride2-layernorm-relu()-globalaveragepool tanh": sequential(
+        Conv1D(8, 5, "tanh", padding="periodic"),
+        AveragePool(3, 2, "same"),
+        ConvTranspose1D(2, 4, stride=2),
+        LayerNorm(),
+        Activation("relu"),
+        GlobalAveragePool(),
+        shape=(50, 1),
+    ),
+    "8x8x1-conv3x3x4-groupnorm2-convtranspose3x3x1 relu sigmoid": sequential(
+        Conv2D(4, 3, "relu"),
+        GroupNorm(2),
+        ConvTranspose2D(1, 3, "sigmoid"),
+        shape=(8, 8, 1),
+    ),
     "784-16-dropout(1e-05)-10": sequential(Dense(16, "relu"), Dropout(1e-05), Dense(10)),
 }
 
@@ -63,6 +107,10 @@ def test_meaning_and_back(text):
         ("784-016-10", "784-16-10"),
         ("784-16:tanh-16:tanh-10:softmax", "784-16-16-10 tanh softmax"),
         ("784-16:tanh-16:relu-8:tanh-10", "784-16-16:relu-8-10 tanh"),
+        (
+            "28 x 28 x 1 - conv5x5x16 : valid : stride1 - pool2:stride2x2-flatten-10",
+            "28x28x1-conv5x5x16-pool2:stride2x2-flatten-10",
+        ),
         ("784-16-dropout(0)-10", "784-16-dropout(0.0)-10"),
     ],
 )
@@ -103,7 +151,29 @@ ERRORS = {
     "4-3 relu": ("relu", "3:softmax"),
     "4-8:tanh-3 relu": ("relu", "two words"),
     "784-16-10:softmax relu sigmoid": ("sigmoid", "leave it out"),
-    "784-28x28-10": ("28x28", "how many neurons"),
+    "784-28x28-10": ("10", "flatten-"),
+    "784-28x29-flatten-10": ("28x29", "extents whose product"),
+    "784-28x28:tanh-flatten-10": ("tanh", "leave it out"),
+    "784-conv5x5x16-flatten-10": ("conv5x5x16", "28x28x1-"),
+    "784-28x28-conv5x5x16-flatten-10": ("conv5x5x16", "28x28x1-"),
+    "4x4x1-conv5x5x16-flatten-10": ("conv5x5x16", "same"),
+    "28x28x1-conv5-flatten-10": ("conv5", "conv5x5x16"),
+    "28x28x1-conv-flatten-10": ("conv", "conv5x5x16"),
+    "28x28x1-conv5x5x5x16-flatten-10": ("conv5x5x5x16", "conv5x16"),
+    "28x28x1-conv5x0x16-flatten-10": ("0", "leave the layer out"),
+    "28x28x1-conv5x5x16:sane-flatten-10": ("sane", "same"),
+    "28x28x1-conv5x5x16:same:reflect-flatten-10": ("reflect", "leave it out"),
+    "28x28x1-conv5x5x16:groups3-flatten-10": ("conv5x5x16:groups3", "groups"),
+    "28x28x4-conv5x5x16:stride2x2x2-flatten-10": ("conv5x5x16:stride2x2x2", "stride"),
+    "28x28x1-cnov5x5x16-flatten-10": ("cnov5x5x16", "conv"),
+    "28x28x1-pool-flatten-10": ("pool", "pool2"),
+    "28x28x1-pool2:tanh-flatten-10": ("tanh", "leave it out"),
+    "28x28x1-pool29-flatten-10": ("pool29", "smaller size"),
+    "28x28x1-layernorm4-flatten-10": ("layernorm4", "layernorm"),
+    "28x28x1-groupnorm2-flatten-10": ("groupnorm2", "groups"),
+    "28x28x1-up9999-flatten-10": ("up9999", "smaller"),
+    "28x28x1 conv5x5x16 relu pool2 10": ("conv5x5x16", "by dashes"),
+    "28x28x1-conv5x5x16 pool2 flatten 10": ("pool2", "by dashes"),
     "784:relu-16-10": ("784:relu", "784-16"),
     "28x28-16-10": ("16", "flatten-"),
     "28×28-flatten-10": ("28×28", "plain signs"),
@@ -140,7 +210,7 @@ def test_long_and_odd_texts():
 
 
 @settings(deadline=None, derandomize=True)
-@given(st.text(alphabet="0123456789-:x() .abdefhilmnorstuwy", max_size=40))
+@given(st.text(alphabet="0123456789-:x() .abcdefghilmnoprstuvwxy", max_size=40))
 def test_any_text_is_read_or_refused(text):
     try:
         found = network(text)
@@ -170,6 +240,30 @@ def test_round_trip(layers, shape):
         assert network(to_text(given_network)) == given_network
 
 
+PICTURE_LAYERS = st.one_of(
+    st.builds(
+        Conv2D, st.integers(1, 5), st.integers(1, 3), NAMES, st.integers(1, 2), padding=st.sampled_from(["valid", "same"])
+    ),
+    st.builds(MaxPool, st.integers(1, 2), st.sampled_from([None, 1, (2, 1)]), st.sampled_from(["valid", "same"])),
+    st.builds(ConvTranspose2D, st.integers(1, 3), st.sampled_from([2, (1, 3)]), bias=st.booleans()),
+    st.builds(UpSample, st.sampled_from([2, (1, 2)])),
+    st.builds(LayerNorm),
+)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(PICTURE_LAYERS, min_size=1, max_size=4), st.lists(LAYERS, max_size=3))
+def test_round_trip_of_pictures(layers, behind):
+    given_network = Sequential(*layers, Flatten(), *behind, input_shape=(24, 25, 1))
+    try:
+        build_network(given_network, (24, 25, 1))
+    except ShapeError:
+        with pytest.raises(ParseError):
+            to_text(given_network)
+    else:
+        assert network(to_text(given_network)) == given_network
+
+
 SHARED = Dense(4, "tanh")
 
 
@@ -187,6 +281,9 @@ SHARED = Dense(4, "tanh")
         ((Network(lambda x: x, {"x": (784,)}),), "no word for Network"),
         ((SHARED, SHARED), "used twice"),
         ((Dropout(0.1, name="d"),), "it has a name"),
+        ((Reshape((784,)),), "it has settings that have no word"),
+        ((LayerNorm(1e-3),), "it has settings that have no word"),
+        ((Residual(Dense(784)),), "no word for Residual"),
     ],
 )
 def test_what_has_no_text_form(layers, words):

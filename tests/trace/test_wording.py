@@ -111,6 +111,10 @@ def test_every_op_can_be_written_with_numbers(case: Case) -> None:
 def test_long_sums_are_cut_to_their_largest_terms_and_the_rest_is_added_up() -> None:
     x = input_node("x", (9,))
     assert numbers(ops.sum(x), (), {x: np.array([1.0, 8, 2, 9, 1, 7, 1, 1, 1])}) == "8 + 9 + 7 + (6 more: 7)"
+    assert numbers(ops.max(x), (), {x: np.array([1.0, 8, 2, 9, 1, 7, 1, 1, 1])}) == "max(8, 9, 7, 6 more)"
+    four = ops.slice_axis(x, 0, 0, 4)
+    assert numbers(ops.min(four), (), {x: np.arange(9.0)}) == "min(0, 1, 2, 3)"
+    assert numbers(ops.max(x), (), {x: np.arange(9.0)}, "latex") == r"\max(6, 7, 8, \text{6 more})"
 
 
 def test_a_negative_number_is_put_in_parentheses_where_it_must_be() -> None:

@@ -69,6 +69,7 @@ class Request:
     words=WORDS,
     examples=(
         "chainrule train mnist --network 784-16-16-10 --epochs 5",
+        "chainrule train mnist --network 784-28x28x1-conv5x5x16-pool2-conv5x5x32-pool2-flatten-10 --epochs 3",
         "chainrule train moons --network 2-16-2 --optimizer adam --epochs 50 --replicas 8 --option noise=0.2",
         "chainrule train plants.csv --target species --network 4-10-3 --validation 0.2 --early-stopping 5",
         "chainrule train curve --network 1-20-20-1 --optimizer lbfgs --option function=sin",
@@ -79,7 +80,8 @@ class Request:
     "--network",
     metavar="TEXT",
     help='The sizes of the layers from input to output, joined by dashes, and perhaps activations: "784-16-10 relu softmax". '
-    'Hidden layers are relu unless said otherwise. Further forms: "28x28-flatten-16:tanh-dropout(0.2)-10".',
+    'Hidden layers are relu unless said otherwise. Further forms: "28x28-flatten-16:tanh-dropout(0.2)-10"; '
+    "of pictures 784-28x28x1-conv5x5x16:same-pool2-flatten-10: 5 × 5 kernels, 16 filters.",
 )
 @click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
 @click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from math import prod
 from typing import Any, TypeGuard, cast
 
 from chainrule.errors import OptionError, OptionTypeError
@@ -59,3 +60,11 @@ def short_repr(layer: object, positional: int) -> str:
         elif usual is MISSING or value != usual:
             shown.append(f"{item.name}={value!r}")
     return f"{type(layer).__name__}({', '.join(shown)})"
+
+
+def another_beginning(given: Shape, wanted: Shape) -> str:
+    """What to write where examples have another shape than a network's description says."""
+    begin = "x".join(map(str, given))
+    if prod(given) == prod(wanted) and len(wanted) > 1:
+        begin = f"{begin}-{'x'.join(map(str, wanted))}"
+    return f"begin the network with {begin}, or give it other data"

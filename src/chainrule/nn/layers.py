@@ -15,7 +15,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
 from chainrule.nn.build import Initialiser, Layer, place
-from chainrule.nn.checks import is_number, require_shape, require_size, short_repr
+from chainrule.nn.checks import another_beginning, is_number, require_shape, require_size, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.spelling import suggest
 
@@ -245,7 +245,7 @@ class Sequential(Explained):
             raise ShapeError(
                 f"the network was given examples of shape {x.shape[1:]}",
                 expected=f"{self.input_shape}, the first size of its description",
-                remedy=f"begin the network with {prod(x.shape[1:])}, or give it other data",
+                remedy=another_beginning(x.shape[1:], self.input_shape),
             )
         for layer in self.layers:
             x = layer(x)

@@ -64,7 +64,10 @@ def numbers(node: Node, index: tuple[int, ...], values: Mapping[Node, Array], st
     """
     order = topological_order([node])
     known = dict(zip(order, evaluate(order, values), strict=True))
-    return _Writer(known, frozenset(values), style).entry(node, index, depth).text
+    writer = _Writer(known, frozenset(values), style)
+    # Inside of a longer formula, as in the softmax, a largest number is one number.
+    found = writer.extreme(node, index, depth) if node.op in {reduce_max, reduce_min} else writer.entry(node, index, depth)
+    return found.text
 
 
 class _Writer:
@@ -110,6 +113,19 @@ class _Writer:
             words = f"({left} more: {rest})" if self.style == "text" else rf"\left(\text{{{left} more: }}{rest}\right)"
             written = f"{written} + {words}"
         return Piece(written, _SUM, 0)
+
+    def extreme(self, node: Node, index: tuple[int, ...], depth: int) -> Piece:
+        """The largest or smallest of several entries; of many, those next to it."""
+        source, sign = node.inputs[0], -1 if node.op is reduce_max else 1
+        spots = _summed(node, index)
+        sizes = sign * np.array([self.known[source][spot] for spot in spots])
+        kept: list[int] = sorted(np.argsort(sizes, kind="stable")[: MOST_TERMS + (len(spots) == MOST_TERMS + 1)].tolist())
+        pieces = [self.entry(source, spots[place], depth - 1).text for place in kept]
+        if len(kept) < len(spots):
+            words = f"{len(spots) - len(kept)} more"
+            pieces.append(words if self.style == "text" else rf"\text{{{words}}}")
+        name = "max" if node.op is reduce_max else "min"
+        return Piece(f"{name}({', '.join(pieces)})" if self.style == "text" else rf"\{name}({', '.join(pieces)})")
 
     def _term(self, node: Node, index: tuple[int, ...], depth: int) -> tuple[float, Callable[[], Piece]]:
         return float(np.asarray(self.known[node])[index]), lambda: self.entry(node, index, depth - 1)
