@@ -12,7 +12,7 @@ from chainrule.views.pictures.biography import neuron_biography
 from chainrule.views.pictures.detectors import confidence_on_noise, detector_test
 from chainrule.views.pictures.probes import linear_probes
 from chainrule.views.pictures.removal import effects, layer_ablation
-from chainrule.views.pictures.representations import layer_projections
+from chainrule.views.pictures.representations import layer_projections, principal_axes
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,29 @@ def test_projections_are_the_principal_components(digits):
     assert np.allclose(np.abs(found.coordinates), np.abs(by_hand))
     assert "of variance" in found.axes[0]
     assert found.grid is None
+
+
+def test_principal_axes_of_wide_layers():
+    """Of few rows of many numbers the scalar products are decomposed: the same axes."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(20, 3)) * [5.0, 3.0, 0.1] @ random.normal(size=(3, 1500))
+    rows -= rows.mean(axis=0)
+    axes, shares = principal_axes(rows)
+    _, sizes, directions = np.linalg.svd(rows, full_matrices=False)
+    np.testing.assert_allclose(shares, (sizes**2 / np.sum(sizes**2))[:2], rtol=1e-12)
+    np.testing.assert_allclose(np.abs(axes.T @ directions[:2].T), np.eye(2), rtol=0, atol=1e-12)
+    assert np.all(axes[np.abs(axes).argmax(axis=0), [0, 1]] > 0)
+    axes, shares = principal_axes(np.zeros((5, 1500)))
+    assert not shares.any()
+    assert np.isfinite(axes).all()
+
+
+def test_quantities_that_are_asked_for(digits):
+    model, x = digits.model(), digits.data.test.x[:7]
+    whole = model.quantities(x)
+    some = model.quantities(x, {"dense1.a", "output"})
+    assert set(some) == {"dense1.a", "output"}
+    assert all(np.array_equal(whole[name], value) for name, value in some.items())
 
 
 def test_layers_of_two_neurons_are_shown_as_they_are_and_the_plane_is_bent(moons):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -111,14 +111,19 @@ class Model:
 
     # ---- numbers
 
-    def quantities(self, x: Array) -> Arrays:
-        """Each named quantity of the network for inputs x (n, ...): by name, (n, ...), with "output" in the network's own units."""
+    def quantities(self, x: Array, names: Collection[str] | None = None) -> Arrays:
+        """Each named quantity of the network for inputs x (n, ...): by name, (n, ...), with "output" in the network's own units.
+
+        `names` says which of them are wanted; of many examples of a wide network all together may not find room in memory.
+        """
 
         def graph(size: int) -> Graph:
             built = self.task.cost(size).built
-            return Graph({**_quantities(built), "output": built.output})
+            found = {**_quantities(built), "output": built.output}
+            return Graph({name: node for name, node in found.items() if names is None or name in names})
 
-        return _joined([self._run("quantities", len(rows), graph, {"x": rows}) for rows in _pieces(x)])
+        kind = f"quantities {'' if names is None else sorted(names)}"
+        return _joined([self._run(kind, len(rows), graph, {"x": rows}) for rows in _pieces(x)])
 
     def quantities_from(self, quantity: str, values: Array) -> Arrays:
         """What follows from values (n, ...) of a quantity inside the network, whatever the input: by name, with "output".
@@ -148,7 +153,7 @@ class Model:
 
     def decide(self, x: Array) -> Array:
         """The label that each row of outputs stands for: (n,), int64."""
-        return decide(self.quantities(x)["output"], self.task.threshold)
+        return decide(self.quantities(x, {"output"})["output"], self.task.threshold)
 
     def costs(self, x: Array, y: Array) -> Array:
         """The losses of each example, penalties left out: (n,)."""

@@ -179,7 +179,7 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     Neurons are counted from 0. Raises: OptionError for a quantity or a neuron that the network does not have.
     """
     require_quantity(model, quantity)
-    values = model.quantities(examples.x)[quantity].reshape(len(examples), -1)
+    values = model.quantities(examples.x, {quantity})[quantity].reshape(len(examples), -1)
     if not 0 <= neuron < values.shape[1]:
         raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {values.shape[1] - 1}", remedy="count from 0")
     answers = values[:, neuron]

@@ -130,7 +130,7 @@ def detector_test(
     """
     require_quantity(model, quantity)
     mask = _mask(model, y, having)
-    values = model.quantities(x)[quantity].reshape(len(x), -1)
+    values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1)
     separations = np.array([separation(column, mask) for column in values.T])
     return DetectorTest(
         quantity, what, separations, _weakest(values, y, mask, separations), int(mask.sum()), int((~mask).sum())
@@ -244,7 +244,7 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidenc
 
 
 def _highest(model: Model, x: Array) -> Array:
-    probabilities = probabilities_of(model, model.quantities(x)["output"])
+    probabilities = probabilities_of(model, model.quantities(x, {"output"})["output"])
     if probabilities is None:
         raise OptionError(
             "confidence of a network without probabilities",

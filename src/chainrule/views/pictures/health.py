@@ -128,7 +128,7 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> DeadA
             expected="at least one of each",
             remedy="give examples, and a network with such a layer",
         )
-    values = model.quantities(x)
+    values = model.quantities(x, set(kinds))
     layers = tuple(_health(name, kind, values[name], threshold) for name, kind in kinds.items())
     return DeadAndSaturated(layers, len(x), threshold)
 

@@ -80,7 +80,7 @@ def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
             remedy="ask for regression_fit or largest_residuals",
         )
     model, examples = run.model(replica), examples_of(run, part)
-    outputs = model.quantities(examples.x)["output"]
+    outputs = model.quantities(examples.x, {"output"})["output"]
     predicted = decide(outputs, model.task.threshold)
     probabilities = probabilities_of(model, outputs)
     return Judged(examples.x, examples.y, predicted, model.costs(examples.x, examples.y), probabilities)
@@ -98,7 +98,7 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
             remedy="ask for confusion_picture, reliability or worst_mistakes",
         )
     model, examples = run.model(replica), examples_of(run, part)
-    outputs = model.quantities(examples.x)["output"]
+    outputs = model.quantities(examples.x, {"output"})["output"]
     scaling = run.signature.target_scaling
     outputs = outputs if scaling is None else np.asarray(scaling.undo(outputs))
     return Predicted(examples.x, examples.y, outputs, model.costs(examples.x, examples.y))

@@ -186,7 +186,7 @@ def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: boo
     """
     at = cost_at(model, x[:1], y[:1])
     count = node_named(at, quantity).type.size
-    values = model.quantities(x)[quantity].reshape(len(x), -1).mean(axis=0) if mean else np.zeros(count)
+    values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1).mean(axis=0) if mean else np.zeros(count)
     found = effects(model, x, y, quantity, list(enumerate(values.tolist())))
     lost, gained = (np.array(numbers) for numbers in ([item.lost for item in found], [item.gained for item in found]))
     rises, errors = (np.array(numbers) for numbers in ([item.cost_rise for item in found], [item.cost_error for item in found]))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 INPUT = "input"
 _SCALED = "input.a"
 _MOST_PANELS = 6
+_WIDE = 1000
 _LINES, _POINTS = 13, 61
 
 
@@ -144,7 +145,7 @@ def layer_names(model: Model) -> tuple[str, ...]:
 
 def layer_rows(model: Model, x: Array, names: tuple[str, ...]) -> dict[str, Array]:
     """Each of these layers' activations as rows (n, neurons), float64; "input" is x as the network sees it, scaled."""
-    quantities = model.quantities(x)
+    quantities = model.quantities(x, set(names) - {INPUT}) if set(names) - {INPUT} else {}
     quantities[INPUT] = np.asarray(model.task.data.scaling.apply(x), dtype=np.float64)
     return {name: quantities[name].reshape(len(x), -1) for name in names}
 
@@ -186,12 +187,23 @@ def principal_axes(centred: Array) -> tuple[Array, Array]:
     >>> axes.T.tolist(), shares.tolist()
     ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.9, 0.1])
     """
-    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    sizes, directions = _singular(centred)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     directions = directions * np.where(largest < 0, -1.0, 1.0)
     total = float(np.sum(sizes**2))
     shares = sizes**2 / total if total > 0 else np.zeros_like(sizes)
     return directions[:2].T, shares[:2]
+
+
+def _singular(centred: Array) -> tuple[Array, Array]:
+    """Singular values, the largest first, and right singular vectors as rows."""
+    rows, columns = centred.shape
+    if columns <= max(_WIDE, rows):
+        return np.linalg.svd(centred, full_matrices=False)[1:]
+    # The scalar products of few rows of many numbers hold the same, in a matrix that is much smaller.
+    squares, directions = np.linalg.eigh(centred @ centred.T)
+    sizes = np.sqrt(np.clip(squares[::-1], 0.0, None))
+    return sizes, (directions[:, :-3:-1].T @ centred) / np.where(sizes[:2] > 0, sizes[:2], 1.0)[:, None]
 
 
 def _net(x: Array) -> Array:

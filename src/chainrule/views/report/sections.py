@@ -55,6 +55,16 @@ class Subject:
         return self.examples[np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))]
 
     @cached_property
+    def few(self) -> Examples:
+        """Fewer of them where a layer is wide: as many as gradients are still quickly computed for."""
+        return self.some if self.widest <= MOST_ROWS else self.some[np.arange(0, len(self.some), 4)]
+
+    @cached_property
+    def widest(self) -> int:
+        """How many numbers an example has in the widest of the network's quantities."""
+        return max(array.size for array in self.model.quantities(self.some.x[:1]).values())
+
+    @cached_property
     def model(self) -> Model:
         """The network to look into."""
         return self.run.model(self.replica)
@@ -169,8 +179,7 @@ def representation(subject: Subject) -> Section | None:
     if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names):
         return None
     training = dict(subject.run.data.parts())["training"]
-    widest = max(array.size for array in model.quantities(some.x[:1]).values())
-    rows = min(len(training), MOST_ROWS if widest > MOST_ROWS else 5 * MOST_ROWS)
+    rows = min(len(training), MOST_ROWS if subject.widest > MOST_ROWS else 5 * MOST_ROWS)
     seen = training[np.unique(np.linspace(0, len(training) - 1, rows).astype(int))]
     drawn = [
         pictures.layer_projections(model, some.x, some.y, most=400),
@@ -188,7 +197,7 @@ def representation(subject: Subject) -> Section | None:
 
 def learning(subject: Subject) -> Section:
     """Gradients, dead neurons, weights against their start."""
-    model, some = subject.model, subject.some
+    model, some = subject.model, subject.few
     drawn: list[pictures.Picture] = [pictures.gradient_entries(model, some.x, some.y)]
     drawn += [pictures.dead_and_saturated(model, some.x)] if layers_with_health(model) else []
     if subject.start is not None and subject.run.trainer.step:
