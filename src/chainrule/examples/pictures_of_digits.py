@@ -27,7 +27,13 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     share, count, error = score.value, score.total, score.error
     fact = Fact("test accuracy", share, error, least=0.988, source="asked for")
     verdict = f"After three epochs {share:.2%} of {count} digits that it never saw are read rightly."
-    return Outcome(verdict, (fact,), (pictures.learning_curves(run),))
+    drawn = (
+        pictures.learning_curves(run),
+        pictures.kernels(run, "conv1"),
+        pictures.feature_maps(run, dict(run.data.parts())["test"][7]),
+        pictures.worst_mistakes(run),
+    )
+    return Outcome(verdict, (fact,), drawn)
 
 
 CONVOLUTION = Example(

@@ -47,6 +47,7 @@ from chainrule.views.pictures.learned_picture import LearnedPicture, learned_pic
 from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
+from chainrule.views.pictures.maps import FeatureMaps, Kernels, feature_maps, kernels
 from chainrule.views.pictures.memories import (
     OverlapAgainstLoad,
     Recollection,
@@ -119,10 +120,11 @@ __all__ = [
     "AgainstParameters", "AgainstUpdates", "Contrasts", "FoundAmongFirst", "LearningMap", "LossesAgainstWidth",
     "PowerLawPicture", "SuspectSheet", "Sweep", "curve_over", "found_among_first", "learning_map",
     # of results
-    "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "JudgedSheet",
+    "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
+    "JudgedSheet", "Kernels",
     "LayerAblation", "LayerProjections", "LinearProbes", "NeuronBiography", "NeuronImages", "NoiseConfidence",
     "RegressionFit", "Reliability", "ResidualSheet", "class_shares", "confidence_on_noise", "confusion_picture",
-    "data_examples", "detector_test", "edge_detector", "edge_likeness", "edge_weights", "largest_residuals",
+    "data_examples", "detector_test", "edge_detector", "edge_likeness", "edge_weights", "feature_maps", "kernels", "largest_residuals",
     "layer_ablation", "layer_projections", "least_sure", "linear_probes", "neuron_biography", "neuron_images",
     "regression_fit", "reliability", "surest_right", "worst_mistakes",
     # machines and memories with an energy
