@@ -289,20 +289,20 @@ def r_squared(predicted: object, target: object) -> float:
     """1 − Σ(prediction − target)²/Σ(target − mean target)²: 1 is perfect, 0 no better than the targets' mean, below 0 worse.
 
     Shapes: both (examples,) or (examples, outputs); of several outputs the mean is given. A constant target has no spread to be
-    explained: the value is undefined, and NaN.
+    explained: it is left out of the mean; where all are constant the value is undefined, and NaN.
 
     >>> r_squared([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
     0.357...
-    >>> r_squared([1.0, 2.0], [3.0, 3.0])
-    nan
+    >>> r_squared([1.0, 2.0], [3.0, 3.0]), r_squared([[1.0, 2.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 3.0]])
+    (nan, 1.0)
     """
     first, second = _pair(predicted, target)
     first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)
     spread = np.sum(np.square(second - second.mean(axis=0)), axis=0)
     rest = np.sum(np.square(first - second), axis=0)
     # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
-    constant = np.all(second == second[:1], axis=0)
-    return float(np.mean(np.where(constant, np.nan, 1.0 - rest / np.where(constant, 1.0, spread))))
+    varies = np.any(second != second[:1], axis=0)
+    return float(np.mean(1.0 - rest[varies] / spread[varies])) if varies.any() else float("nan")
 
 
 # ---- what is let in

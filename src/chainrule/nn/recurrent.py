@@ -86,7 +86,9 @@ class _Recurrent(ABC):
             )
             for state in self.states if self.carry else ():
                 here.next_state(state, loop.last(state))
-            out = loop.last("h") if self.answer == "last" else ops.transpose(loop.after("h"), axes=(1, 0, 2))
+            # By the name that it has at each step, under which the way back takes it too: it is kept once.
+            h = f"{here.name}.h"
+            out = loop.last(h) if self.answer == "last" else ops.transpose(loop.after(h), axes=(1, 0, 2))
             return here.gives(here.label(out, "a"))
 
     def _first(self, here: Place, state: str, x: Node) -> Node:
@@ -105,13 +107,13 @@ class _Recurrent(ABC):
         present = leaves.pop("present", None)
         states = {state: leaves.pop(state) for state in self.states}
         following = self._turn(here, x, leaves, **states)
-        if present is None:
-            return following
-        # At a padded step nothing changes.
-        return {
-            state: ops.select(ops.broadcast_to(present, shape=node.shape), node, states[state])
-            for state, node in following.items()
-        }
+        if present is not None:
+            # At a padded step nothing changes.
+            following = {
+                state: ops.select(ops.broadcast_to(present, shape=node.shape), node, states[state])
+                for state, node in following.items()
+            }
+        return {**following, "h": here.label(following["h"], "h")}
 
     def __repr__(self) -> str:
         return short_repr(self, 1)

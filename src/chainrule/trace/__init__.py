@@ -4,6 +4,7 @@ from chainrule.trace.explanation import LEVELS, BackwardStep, Explanation, Forwa
 from chainrule.trace.gradient_check import GradientCheck, ParameterCheck, check_gradient
 from chainrule.trace.mistakes import Mistake
 from chainrule.trace.quantities import Quantity
+from chainrule.trace.time_steps import ThroughTime, step_by_step
 from chainrule.trace.trace import Index, Path, Push, Stored, Term, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
 from chainrule.trace.wording import NOTATIONS, Notation, Wording
@@ -11,6 +12,6 @@ from chainrule.trace.wording import NOTATIONS, Notation, Wording
 __all__ = [
     "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck",
     "Index", "Level", "Mistake", "Notation", "ParameterCheck", "Path",
-    "Push", "Quantity", "RuleCheck", "Stored", "Term", "Trace", "Wording", "check_entries", "check_gradient", "check_rules", "entries_of",
-    "explain_graph",
+    "Push", "Quantity", "RuleCheck", "Stored", "Term", "ThroughTime", "Trace", "Wording",
+    "check_entries", "check_gradient", "check_rules", "entries_of", "explain_graph", "step_by_step",
 ]  # fmt: skip

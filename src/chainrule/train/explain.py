@@ -13,9 +13,8 @@ from chainrule import display, ops
 from chainrule.data import Example, Examples, Scaling, Signature
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
-from chainrule.graph import Array, Graph, dead_code, run_passes
+from chainrule.graph import Array, Graph
 from chainrule.nn import Network, Sequential, build_network
-from chainrule.ops import simplify_algebra
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
 from chainrule.train.model import Model
 from chainrule.train.optimizers import SGD
@@ -39,7 +38,7 @@ def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str]
     Raises: OptionTypeError for what is no example; ShapeError for one that does not fit the network.
     """
     examples = as_examples(model.task.data, which)
-    trace = Trace(_cost_graph(model.task, len(examples)), _leaves(model, examples), every=reading.every)
+    trace = Trace(model.unrolled(len(examples)), _leaves(model, examples), every=reading.every)
     entries = None if reading.entries is None else tuple(reading.entries)
     told = {**(facts or {}), **_outcome(model, examples)}
     return Explanation(trace, MappingProxyType(told), reading.level, reading.notation, reading.seed, entries)
@@ -58,13 +57,6 @@ def as_examples(data: Signature, which: Any) -> Examples:
     raise OptionTypeError(
         f"an explanation of {kind}", expected="an example, examples, or (x, y)", remedy="write data.test[7], or (x, y)"
     )
-
-
-def _cost_graph(task: Task, size: int) -> Graph:
-    cost = task.cost(size)
-    outputs = {"C": cost.total, "output": cost.built.output}
-    # Products by 1 and the like, which nobody wrote, are left out: the engines leave them out as well.
-    return run_passes(Graph(outputs), (simplify_algebra, dead_code))[0]
 
 
 def _leaves(model: Model, examples: Examples) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Parameter, State
-from chainrule.trace import GradientCheck, check_gradient
+from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
 
@@ -193,6 +193,37 @@ class Model:
         """∂C_i/∂parameter of each example alone, by name: (n, *shape of the parameter)."""
         found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
         return {name: np.stack([row[name] for row in found]) for name in self.parameters}
+
+    def unrolled(self, size: int = 1) -> Graph:
+        """The graph of the cost "C" and the "output" for a batch of this size, each recurrent layer as its time steps.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit(cr.Sequential(cr.RNN(3), cr.Dense(2, "softmax")), cr.data.recall(8, gap=1), epochs=1, batch_size=8)
+        >>> [node.name for node in run.model().unrolled().nodes if node.name.startswith("rnn1.h")]
+        ['rnn1.h.t1', 'rnn1.h.t2', 'rnn1.h.t3']
+        """
+        cost = self.task.cost(size)
+        return step_by_step(Graph({"C": cost.total, "output": cost.built.output}))
+
+    def through_time(self, x: Array, y: Array) -> ThroughTime:
+        """What these examples do in a network with memory at each time step, forward and back: back-propagation through time, looked at.
+
+        Source: P. J. Werbos, Proceedings of the IEEE 78, 1550 (1990).
+
+        >>> import chainrule as cr
+        >>> run = cr.fit(cr.Sequential(cr.RNN(3), cr.Dense(2, "softmax")), cr.data.recall(8, gap=1), epochs=1, batch_size=8)
+        >>> x, y = run.data.train.x, run.data.train.y
+        >>> steps = run.model().through_time(x, y)
+        >>> steps.gradients("rnn1.h").shape, steps.contributions("rnn1.U").shape
+        ((8, 3, 3), (3, 3, 3))
+        >>> bool(np.allclose(steps.contributions("rnn1.U").sum(axis=0), run.model().gradient(x, y)["rnn1.U"]))
+        True
+        """
+        graph = self.unrolled(len(x))
+        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
+        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y))}
+        leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
+        return ThroughTime(Trace(graph, leaves), len(x))
 
     def check_gradient(
         self, mine: Mapping[str, object] | Callable[[Arrays], Mapping[str, object]], x: Array, y: Array
