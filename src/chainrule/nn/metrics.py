@@ -301,8 +301,8 @@ def r_squared(predicted: object, target: object) -> float:
     spread = np.sum(np.square(second - second.mean(axis=0)), axis=0)
     rest = np.sum(np.square(first - second), axis=0)
     # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
-    varies = np.any(second != second[:1], axis=0)
-    return float(np.mean(1.0 - rest[varies] / spread[varies])) if varies.any() else float("nan")
+    varies = np.flatnonzero(np.any(second != second[:1], axis=0))
+    return float(np.mean(1.0 - rest[varies] / spread[varies])) if varies.size else float("nan")
 
 
 # ---- what is let in

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from chainrule import ops
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import Node, Shape, constant
+from chainrule.graph import Node, Shape, constant, scope
 from chainrule.nn.build import Place, place
 from chainrule.nn.checks import is_number, require_size, short_repr
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
@@ -297,10 +297,11 @@ class EachStep:
                 remedy='let the layer before answer at every step: answer="every"',
             )
         batch, turns = x.shape[:2]
-        each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
+        with place(self, "each_step", x) as here:
+            each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
         for layer in self.layers:
             each = layer(each)
-        with place(self, "each_step", x) as here:
+        with scope(here.name):
             return here.gives(here.label(ops.reshape(each, shape=(batch, turns, *each.shape[1:])), "a"))
 
     def __repr__(self) -> str:
