@@ -174,7 +174,7 @@ def test_the_perceptron_algorithm_ends_on_opinions():
         (lambda: story(sentences=1), "sentences=1"),
         (lambda: story(padding="left"), "padding='left'"),
         (lambda: opinions(0), "n=0"),
-        (lambda: text_vocabulary(load("moons")), "does not come from"),
+        (lambda: text_vocabulary(load("moons")), "does not come from texts"),
         (lambda: mask(np.zeros(3)), r"shape \(3,\)"),
         (lambda: Vocabulary(("a", "b")), "the tokens 'a', 'b'"),
         (lambda: Vocabulary(("", "<unknown>", "a", "a")), "different tokens"),

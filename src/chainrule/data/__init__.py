@@ -30,6 +30,7 @@ from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 from chainrule.data.text import Vocabulary, characters, lengths, mask, words
+from chainrule.data.text_input import TextInput
 
 __all__ = [
     # what data are
@@ -102,6 +103,7 @@ __all__ = [
     "characters",
     "words",
     "Vocabulary",
+    "TextInput",
     "mask",
     "lengths",
     "next_character",

@@ -16,6 +16,7 @@ from chainrule.data.columns import Columns
 from chainrule.data.examples import Array, Examples
 from chainrule.data.scaling import Scaling
 from chainrule.data.signature import Signature
+from chainrule.data.text_input import TextInput
 from chainrule.errors import DataError, ShapeError
 from chainrule.spelling import listed
 
@@ -26,8 +27,8 @@ class Dataset:
 
     `scaling` maps the inputs, and `target_scaling` the float targets, to what a network sees; both are learned from the
     training part alone, and the arrays here are kept unscaled. `classes` names the labels (None for numbers), `features` the
-    inputs, `columns` remembers the table that the data came from, `notes` are sentences about the data worth knowing, `origin` is
-    what `data.load` takes to make them again (None for arrays of the user's own).
+    inputs, `columns` remembers the table that the data came from, `text` how texts became the inputs, `notes` are sentences about
+    the data worth knowing, `origin` is what `data.load` takes to make them again (None for arrays of the user's own).
 
     Raises DataError for parts that do not fit together, an empty part, a label without a class and NaN or infinity;
     ShapeError for a scaling or feature names that do not fit an example.
@@ -52,6 +53,7 @@ class Dataset:
     licence: str = "not stated"
     notes: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
+    text: TextInput | None = None
 
     def __post_init__(self) -> None:
         self._check_parts_agree()
@@ -106,6 +108,7 @@ class Dataset:
             self.classes,
             self.features,
             self.columns,
+            self.text,
         )
 
     @cached_property

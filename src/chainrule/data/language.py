@@ -13,7 +13,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
-from chainrule.data.text import PADDING, UNKNOWN, Padding, Vocabulary, characters, encoded, words
+from chainrule.data.text import UNKNOWN, Padding, Vocabulary, characters, encoded, words
+from chainrule.data.text_input import TextInput
 from chainrule.errors import DataError, OptionError
 
 Encoding = Literal["one_hot", "ids"]
@@ -71,9 +72,9 @@ def next_character(text: str | None = None, *, length: int = 20, encoding: Encod
             expected="more characters than length in each part",
             remedy="give a longer text, or a smaller length",
         )
-    return _of_language(
-        "next character", train, rest, _named(vocabulary), "the story of the library" if text is None else "text"
-    )
+    reader = TextInput(vocabulary, "characters", encoding, length, cut=True)
+    source = "the story of the library" if text is None else "text"
+    return _of_language("next character", train, rest, reader.next_classes, source, reader)
 
 
 @remembered("story")
@@ -110,7 +111,8 @@ def story(
         ids = vocabulary.padded([words(text) for text, _ in told], width, padding=padding)
         return Examples(encoded(vocabulary, ids, encoding), [_PLACES.index(place) for _, place in told])
 
-    return _of_language("story", part(), part(), _PLACES, f"stories of up to {sentences} sentences, seed {seed}")
+    reader = TextInput(vocabulary, "words", encoding, width, padding)
+    return _of_language("story", part(), part(), _PLACES, f"stories of up to {sentences} sentences, seed {seed}", reader)
 
 
 @remembered("opinions")
@@ -124,17 +126,18 @@ def opinions(n: int = 200, *, seed: int = 0) -> Dataset:
     >>> opinions(100)
     Dataset('opinions': 100 train, 100 test; inputs (37,) uint8; 2 classes)
     """
-    vocabulary = Vocabulary.of(_OPINION_WORDS)
+    reader = TextInput(Vocabulary.of(_OPINION_WORDS), "words", "counts")
     texts, labels = opinion_texts(2 * n, seed=seed)
-    x = vocabulary.counts([words(text) for text in texts])[:, 2:]
+    x = reader.encode(texts)
     return Dataset(
         "opinions",
         Examples(x[:n], labels[:n]),
         test=Examples(x[n:], labels[n:]),
         classes=("complaint", "praise"),
-        features=vocabulary.tokens[2:],
+        features=reader.vocabulary.tokens[2:],
         source=f"generated: sentences about a restaurant, seed {seed}",
         licence="none needed",
+        text=reader,
     )
 
 
@@ -152,30 +155,27 @@ def opinion_texts(n: int = 200, *, seed: int = 0) -> tuple[list[str], NDArray[np
 
 
 def text_vocabulary(data: Dataset) -> Vocabulary:
-    """The vocabulary of a data set that `next_character` or `story` made; OptionError for other data.
+    """The vocabulary of a data set of texts; OptionError for other data.
 
     >>> len(text_vocabulary(story(10)))
     33
     """
-    origin = data.origin or {}
-    if origin.get("name_or_path") == "next_character":
-        text = origin.get("text")
-        return Vocabulary.of(characters(TEXT if text is None else str(text)))
-    if origin.get("name_or_path") == "story":
-        return Vocabulary.of(_STORY_WORDS)
-    raise OptionError(
-        f"{data.name!r} does not come from next_character or story",
-        expected="a data set of theirs",
-        remedy="make a vocabulary of your own: Vocabulary.of(tokens)",
-    )
+    return _text_of(data).vocabulary
 
 
 def told(data: Dataset, index: int) -> str:
     """The training example of that index of `next_character` or `story` as text."""
-    vocabulary, x = text_vocabulary(data), data.train[index].x
-    tokens = vocabulary.texts(int(token) for token in (x.argmax(axis=1) if x.ndim == 2 else x))
-    between = " " if data.name == "story" else ""
-    return between.join(token for token in tokens if token != PADDING)
+    return _text_of(data).decode(data.train[index].x)
+
+
+def _text_of(data: Dataset) -> TextInput:
+    if data.text is None:
+        raise OptionError(
+            f"{data.name!r} does not come from texts",
+            expected="data such as next_character(), story() or opinions()",
+            remedy="make a vocabulary of your own: Vocabulary.of(tokens)",
+        )
+    return data.text
 
 
 def _windows(vocabulary: Vocabulary, ids: NDArray[np.int64], length: int, encoding: str) -> Examples | None:
@@ -185,11 +185,9 @@ def _windows(vocabulary: Vocabulary, ids: NDArray[np.int64], length: int, encodi
     return Examples(encoded(vocabulary, windows, encoding), ids[length:])
 
 
-def _named(vocabulary: Vocabulary) -> tuple[str, ...]:
-    return ("<padding>", *vocabulary.tokens[1:])
-
-
-def _of_language(name: str, train: Examples, test: Examples | None, classes: tuple[str, ...], source: str) -> Dataset:
+def _of_language(
+    name: str, train: Examples, test: Examples | None, classes: tuple[str, ...], source: str, text: TextInput
+) -> Dataset:
     return Dataset(
         name,
         train,
@@ -199,6 +197,7 @@ def _of_language(name: str, train: Examples, test: Examples | None, classes: tup
         source=f"generated: {source}",
         licence="none needed",
         notes=(f"tokens unknown to the vocabulary are {UNKNOWN}",),
+        text=text,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from chainrule.data.columns import Columns
 from chainrule.data.scaling import Scaling
+from chainrule.data.text_input import TextInput
 from chainrule.errors import FileFormatError
 
 Shape = tuple[int, ...]
@@ -16,7 +17,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Signature:
-    """Names, shapes and dtypes of one example, scalings learned on the training part, classes and columns; no examples.
+    """Names, shapes and dtypes of one example, scalings learned on the training part, classes, columns, vocabulary; no examples.
 
     `parts` maps "training", "validation", "test", as far as they exist, to their numbers of examples; `hash` is the data's.
 
@@ -37,6 +38,7 @@ class Signature:
     classes: tuple[str, ...] | None
     features: tuple[str, ...] | None
     columns: Columns | None
+    text: TextInput | None = None
 
     @property
     def target_size(self) -> int:
@@ -63,6 +65,7 @@ class Signature:
             "classes": list(self.classes) if self.classes is not None else None,
             "features": list(self.features) if self.features is not None else None,
             "columns": self.columns.to_json() if self.columns else None,
+            "text": self.text.to_json() if self.text else None,
         }
 
     @classmethod
@@ -84,6 +87,8 @@ class Signature:
                 tuple(map(str, saved["classes"])) if saved["classes"] is not None else None,
                 tuple(map(str, saved["features"])) if saved["features"] is not None else None,
                 Columns.from_json(saved["columns"]) if saved["columns"] else None,
+                # Runs of the first versions know of no text.
+                TextInput.from_json(saved["text"]) if saved.get("text") else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, FileFormatError):

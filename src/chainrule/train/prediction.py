@@ -94,9 +94,11 @@ def row_blocks(count: int) -> Array:
 
 
 def as_inputs(signature: Signature, x: Any) -> Array:
-    """Inputs (n, ...) as an array of the data's dtype and shape."""
+    """Inputs (n, ...) as an array of the data's dtype and shape; texts are read as the data's were."""
     dtype, shape = np.dtype(signature.input_dtype), signature.input_shape
     array = np.asarray(x)
+    if array.dtype.kind == "U" and signature.text is not None:
+        array = signature.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"

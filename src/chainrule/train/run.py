@@ -32,6 +32,7 @@ from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
+from chainrule.train.writing import written
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Run:
 
     @property
     def signature(self) -> Signature:
-        """What the network knows of its data: names, shapes, scalings, classes, columns."""
+        """What the network knows of its data: names, shapes, scalings, classes, columns, vocabulary."""
         return self.task.data
 
     @property
@@ -343,12 +344,38 @@ class Run:
             raise OptionError("classes of a network that predicts numbers", expected="a classifier", remedy="use predict")
         return [classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
 
-    def encode(self, table: Any) -> Array:
-        """The inputs (n, features) that the rows of a table stand for: a `Table`, a DataFrame, or a mapping from column to values."""
+    def encode(self, given: Any) -> Array:
+        """The inputs (n, ...) that texts or the rows of a table stand for, read as the training data were.
+
+        A text, a list of texts, a `Table`, a DataFrame, or a mapping from column to values. `predict` and its kin take texts as they are.
+        Raises DataError for tokens that the vocabulary lacks, and for data that were neither texts nor a table.
+        """
         columns: Columns | None = self.signature.columns
+        if self.signature.text is not None:
+            return self.signature.text.encode(given)
         if columns is None:
-            raise DataError("this network was not trained on a table", expected="inputs as an array", remedy="use predict(x)")
-        return columns.encode(table if isinstance(table, Table) else as_table(table))
+            raise DataError(
+                "this network was trained neither on a table nor on texts",
+                expected="inputs as an array",
+                remedy="use predict(x)",
+            )
+        return columns.encode(given if isinstance(given, Table) else as_table(given))
+
+    def write(self, start: str = "", tokens: int = 200, *, temperature: float = 1.0, seed: int = 0, replica: int = 0) -> str:
+        """The text that the network writes: `start`, and then `tokens` tokens, each drawn from what it predicts for the next.
+
+        temperature T: tokens are drawn by softmax(log p/T): 1 is what the network believes, lower is bolder, 0 always the likeliest.
+        The network sees as many of the last tokens as it was trained with, padding where the text is still shorter.
+        Raises: DataError for a start with tokens that the vocabulary lacks, OptionError for a network that predicts no tokens.
+
+        >>> import chainrule as cr
+        >>> data = cr.data.next_character("abc " * 20, length=4, encoding="ids", test=0)
+        >>> net = cr.Sequential(cr.OneHot(data.target_size), cr.RNN(8), cr.Dense(data.target_size, "softmax"))
+        >>> cr.fit(net, data, optimizer=cr.Adam(0.03), epochs=20).write("abc ", 12, temperature=0)
+        'abc abc abc abc '
+        """
+        self._require_replica(replica)
+        return written(self.task, self.predictor(replica), start, tokens, temperature, seed)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:
