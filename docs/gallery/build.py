@@ -13,6 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 from entries import PREPARE, ROOMS, Entry, Room
 
+from chainrule.examples import EXAMPLES, write_page
 from chainrule.views.page import CSS
 from chainrule.views.report.layout import PAGE_CSS, figure
 from chainrule.views.svg import clean
@@ -68,9 +69,21 @@ def room_html(room: Room, names: dict[str, Any]) -> str:
     return page(f"{room.letter}. {room.heading}", prepared + "".join(entry_html(entry, names) for entry in room.entries))
 
 
+def build_examples(folder: Path) -> None:
+    """Trains every example and writes its page: some minutes in all."""
+    for example in EXAMPLES.values():
+        started = time.perf_counter()
+        outcome = example.run()
+        write_page(example, outcome, folder / f"example-{example.name}.html")
+        said = "holds" if outcome.holds else "does not hold"
+        print(f"{example.name}: {said}, {time.perf_counter() - started:.1f} s", flush=True)
+
+
 def build(folder: Path, letters: str = "") -> None:
-    """Writes index.html and a page to each room (or to those of some letters) into the folder."""
+    """Writes index.html and a page to each room and each example (or to the rooms of some letters) into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not letters:
+        build_examples(folder)
     names: dict[str, Any] = {}
     exec(PREPARE, names)
     for room in ROOMS:
@@ -88,6 +101,11 @@ def build(folder: Path, letters: str = "") -> None:
         + "</ul>"
         for room in ROOMS
     )
+    examples = "".join(
+        f"<li><a href='example-{example.name}.html'>{clean(example.title)}</a> <span class='faint'>({clean(example.items)})</span></li>"
+        for example in EXAMPLES.values()
+    )
+    items += f"<h3>Examples with a known answer</h3><ul>{examples}</ul>"
     (folder / "index.html").write_text(
         page("Gallery", f"<p>Real runs, and the lines that drew them.</p>{items}"), encoding="utf-8"
     )

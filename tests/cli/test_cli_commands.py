@@ -14,6 +14,7 @@ from rich.console import Console
 import chainrule as cr
 from chainrule.cli import application
 from chainrule.cli.locate import parsed_options
+from chainrule.examples import EXAMPLES, Example, Fact, Outcome, Training
 
 MOONS = ("train", "moons", "--network", "2-8-2", "--option", "n=60", "--epochs", "3")
 
@@ -550,3 +551,30 @@ def test_convolutions_by_their_words():
     assert "] = max(" in call("explain", "runs/latest").stdout
     refused = call("train", "mnist", "--network", "28x28x1-conv5x5x16-flatten-10", "--no-save", code=2).stderr
     assert "begin the network with 784-28x28x1" in refused
+
+
+def test_example_lists_and_refuses():
+    listed = call("example").stdout
+    assert "convolution" in listed
+    assert "ising" in listed
+    assert "convolution" in call("example", "convolutoin", code=2).stderr
+
+
+@pytest.mark.parametrize("known", [1.0, 2.0])
+def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
+    trainings = {
+        "gate": Training("2-4-1 tanh sigmoid", cr.data.xor(), {"optimizer": cr.Adam(0.1), "epochs": 200, "batch_size": 4})
+    }
+
+    def conclude(runs, seed):
+        share = runs["gate"].evaluate("training").accuracy().value
+        return Outcome("Four rows.", (Fact("share <b>", share, known=known, source="counting"),))
+
+    small = Example("tiny", "A gate", "Is it learned?", "67", lambda seed: trainings, conclude)
+    monkeypatch.setitem(EXAMPLES, "tiny", small)
+    said = call("example", "tiny", "--output", "gate.html", code=0 if known == 1 else 1).stdout
+    assert "training gate" in said
+    assert ("does not agree" in said) is (known == 2)
+    page = Path("gate.html").read_text(encoding="utf-8")
+    assert "share &lt;b&gt;" in page
+    assert "known" in page
