@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -53,8 +54,20 @@ def first_losses(training: Training, engine: str) -> np.ndarray:
     return dataclasses.replace(training, data=data).fit(**changed).history.steps()[:, :STEPS]
 
 
+def distinct(trainings: Mapping[str, Training]) -> dict[str, Training]:
+    """The trainings without those that repeat another one with other seeds and other examples: their graphs are the same."""
+    found = {}
+    for name, training in trainings.items():
+        options = {key: value for key, value in training.options.items() if key != "seed"}
+        data = training.data
+        found.setdefault(
+            repr((training.network, options, data.input_shape, data.target_size, len(data.train))), (name, training)
+        )
+    return dict(found.values())
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_engines_agree_over_the_first_hundred_steps(name):
-    for part, training in EXAMPLES[name].trainings(0).items():
+    for part, training in distinct(EXAMPLES[name].trainings(0)).items():
         reference, native = (first_losses(training, engine) for engine in ("reference", "native"))
         np.testing.assert_allclose(native, reference, rtol=1e-8, atol=1e-12, err_msg=part)

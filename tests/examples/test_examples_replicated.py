@@ -10,7 +10,16 @@ from sklearn.metrics import roc_auc_score
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.examples.agreement import agreement, area_under_curve, rank_correlation, ranks
 from chainrule.examples.few_digits import few_digits, halved
-from chainrule.examples.replicated import Comparison, compare, deviation, fit_power_law, listed, measured, ratio
+from chainrule.examples.replicated import (
+    Comparison,
+    compare,
+    compare_spreads,
+    deviation,
+    fit_power_law,
+    listed,
+    measured,
+    ratio,
+)
 from chainrule.examples.student import chance, quantile
 
 
@@ -53,6 +62,17 @@ def test_a_paired_comparison_is_the_t_test_of_the_differences():
     assert compare(a, b, paired=True).verdict == "larger"
     assert compare(b, a, paired=True).verdict == "smaller"
     assert compare(a, b).verdict == "cannot be told apart"
+
+
+def test_spreads_are_compared_by_distances_from_the_median():
+    random = np.random.default_rng(8)
+    a, b = random.normal(5, 2, 20), random.normal(0, 1, 20)
+    found = compare_spreads(a, b)
+    # With equal numbers the statistic is that of the pooled test; only the degrees of freedom differ.
+    assert found.sigmas**2 == pytest.approx(stats.levene(a, b, center="median").statistic)
+    assert found.probability == pytest.approx(
+        stats.ttest_ind(abs(a - np.median(a)), abs(b - np.median(b)), equal_var=False).pvalue
+    )
 
 
 def test_several_comparisons_together_claim_no_more_by_chance_than_one():

@@ -9,7 +9,16 @@ import numpy as np
 from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
-from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compare, deviation, fit_power_law, measured
+from chainrule.examples.replicated import (
+    Comparison,
+    Measured,
+    PowerLaw,
+    compare,
+    compare_spreads,
+    deviation,
+    fit_power_law,
+    measured,
+)
 from chainrule.graph import Array
 from chainrule.train import SGD
 from chainrule.views import pictures
@@ -19,7 +28,7 @@ SOURCE = "Choromanska and others, AISTATS 2015"
 
 
 def trainings(
-    seed: int, *, widths: tuple[int, ...] = WIDTHS, replicas: int = 32, count: int = 1000, epochs: int = 30
+    seed: int, *, widths: tuple[int, ...] = WIDTHS, replicas: int = 64, count: int = 1000, epochs: int = 30
 ) -> Mapping[str, Training]:
     """A training for each width: many networks that differ in their seeds only, on the same digits."""
     data = few_digits(count, seed=seed)
@@ -36,7 +45,9 @@ def conclude(runs: Runs, seed: int) -> Outcome:
     widths = np.array([int(name.split()[1]) for name in runs])
     losses = {part: np.array([run.evaluate(part).loss for run in runs.values()], np.float64) for part in ("test", "training")}
     spread = {part: _spread_law(widths, rows) for part, rows in losses.items()}
-    relative = _spread_law(widths, losses["test"] / losses["test"].mean(axis=1, keepdims=True))
+    scaled = losses["test"] / losses["test"].mean(axis=1, keepdims=True)
+    relative = _spread_law(widths, scaled)
+    alike = [compare_spreads(rows[-1], rows[0], among=2) for rows in (losses["test"], scaled)]
     mean = _mean_law(widths, losses["test"])
     ends = compare(losses["test"][-1], losses["test"][0])
     shares = [deviation(row) for row in losses["test"]]
@@ -45,40 +56,48 @@ def conclude(runs: Runs, seed: int) -> Outcome:
             Fact(f"spread of the test loss, width {width}", *share, unit="nats")
             for width, share in ((widths[0], shares[0]), (widths[-1], shares[-1]))
         ),
-        Fact("exponent of the test loss's spread", spread["test"].exponent, spread["test"].error, most=0.0, source=SOURCE),
+        Fact(
+            f"mean distance from the median, width {widths[-1]} less width {widths[0]}",
+            alike[0].difference,
+            alike[0].error,
+            most=0.0,
+            unit="nats",
+            source=SOURCE,
+        ),
+        Fact("the same beside the mean loss", alike[1].difference, alike[1].error),
+        Fact("exponent of the test loss's spread", spread["test"].exponent, spread["test"].error),
         Fact("exponent of the training loss's spread", spread["training"].exponent, spread["training"].error),
         Fact("exponent of the spread beside the mean", relative.exponent, relative.error),
         Fact("exponent of the mean test loss", mean.exponent, mean.error),
         Fact(f"mean test loss, width {widths[-1]} less width {widths[0]}", ends.difference, ends.error, unit="nats"),
     )
     shown = tuple(picture(widths, losses[part], part, spread[part]) for part in ("test", "training"))
-    return Outcome(verdict_of(spread["test"], relative, ends), facts, shown)
+    return Outcome(verdict_of(alike[0], alike[1], spread["test"], ends), facts, shown)
 
 
-def verdict_of(spread: PowerLaw, relative: PowerLaw, ends: Comparison) -> str:
-    """What follows from the fitted laws."""
-    found = f"width^({Measured(spread.exponent, spread.error, 2)})"
+def verdict_of(alike: Comparison, relative: Comparison, law: PowerLaw, ends: Comparison) -> str:
+    """What follows: the spread of the widest beside that of the narrowest, also in shares of the mean; its law; the mean losses."""
     first = {
-        "falls": f"Wide networks end more alike: the spread of their test losses falls as {found}",
-        "rises": f"Wide networks end less alike: the spread of their test losses rises as {found}",
-        "cannot be told from a constant": f"That the spread of the test losses depends on width cannot be told ({found})",
-    }[spread.verdict]
+        "smaller": "Wide networks end more alike: their test losses scatter less than those of narrow ones",
+        "larger": "Wide networks end less alike: their test losses scatter more than those of narrow ones",
+        "cannot be told apart": "Whether the test losses of wide networks scatter less than those of narrow ones cannot be told",
+    }[alike.verdict]
     second = {
-        "falls": "also in proportion to the mean loss",
-        "rises": "though in proportion to the mean loss it rises",
-        "cannot be told from a constant": "though in proportion to the mean loss it cannot be told from a constant",
+        "smaller": "in proportion to the mean loss they scatter less",
+        "larger": "in proportion to the mean loss they scatter more",
+        "cannot be told apart": "in proportion to the mean loss no difference can be told",
     }[relative.verdict]
     third = {
-        "smaller": "and they end better",
-        "larger": "and they end worse",
-        "cannot be told apart": "and whether they end better cannot be told",
+        "smaller": "They also end better",
+        "larger": "They end worse",
+        "cannot be told apart": "Whether they end better cannot be told",
     }[ends.verdict]
-    bent = (
-        ""
-        if spread.holds
-        else " The points scatter about one law by more than their errors, which the error of the exponent includes."
-    )
-    return f"{first}, {second}; {third}: the widest's mean test loss differs from the narrowest's by {ends}.{bent}"
+    found = f"width^({Measured(law.exponent, law.error, 2)})"
+    fitted = f"the standard deviation goes as {found}" if law.holds else (
+        f"no one power law describes the standard deviation at all widths (the nearest is {found})"
+    )  # fmt: skip
+    difference = Measured(ends.difference, ends.error, 2)
+    return f"{first}; {second}; {fitted}. {third}: the difference of the mean test losses is {difference} nats."
 
 
 def _spread_law(widths: Array, losses: Array) -> PowerLaw:
@@ -104,7 +123,7 @@ def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> pictures.
 LOSS_SURFACES = Example(
     "loss-surfaces",
     "Wide networks end equally well",
-    "Does it matter where a training begins? Thirty-two networks of each width learn the same thousand digits of 14 × 14 pixels for 30 "
+    "Does it matter where a training begins? Sixty-four networks of each width learn the same thousand digits of 14 × 14 pixels for 30 "
     "epochs; they differ in their seed only: where they begin, and in which order they see the digits. The paper says that with width "
     "the losses where they end lie closer and closer together. A power law is fitted to the standard deviation of the losses.",
     "125",

@@ -133,6 +133,18 @@ def compare(first: object, second: object, *, paired: bool = False, among: int =
     return Comparison(a.value - b.value, error, freedom, among, level)
 
 
+def compare_spreads(first: object, second: object, *, among: int = 1, level: float = LEVEL) -> Comparison:
+    """Whether the first measurements (n,) scatter more than the second (m,): their mean distances from the median, compared.
+
+    Source: M. B. Brown, A. B. Forsythe, J. Am. Stat. Assoc. 69, 364 (1974), with Welch's test in the place of the pooled one.
+
+    >>> compare_spreads([0.0, 9.0, -8.0, 7.0, -9.0], [0.0, 0.3, -0.2, 0.1, 0.2]).verdict
+    'larger'
+    """
+    one, other = (np.abs(row - np.median(row)) for row in (_measurements("first", first), _measurements("second", second)))
+    return compare(one, other, among=among, level=level)
+
+
 def ratio(first: Measured, second: Measured) -> tuple[float, float]:
     """first/second of two independent means and its standard error, to first order in the errors.
 
