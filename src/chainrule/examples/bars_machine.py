@@ -98,8 +98,9 @@ def _verdict(curves: LikelihoodCurves, states: StateProbabilities, best: str) ->
     ways = sorted(curves.names, key=lambda way: float(_last(curves, way).mean()))
     compared = [_compared(curves, worse, better) for worse, better in pairwise(ways)]
     gap = curves.bound - float(_last(curves, best).mean())
+    risen = "in all replicas of all ways to learn" if _least_rise(curves) > 0 else "not in all replicas"
     return (
-        f"The exact likelihood has risen in all replicas of all ways to learn. {' '.join(compared)} The best machine, {best}, is "
+        f"The exact likelihood has risen {risen}. {' '.join(compared)} The best machine, {best}, is "
         f"{gap:.2f} nats short of the data's own distribution and gives {100 * _mass(states, best).mean():.0f} % of its probability to "
         "bars and stripes."
     )

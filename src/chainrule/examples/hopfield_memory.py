@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule.data import Dataset, Examples, mnist
 from chainrule.examples.example import Example, Outcome, Runs, Training
@@ -105,10 +106,10 @@ def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400)
     Below the capacity a larger memory loses less, above it more: the curves of two sizes cross there, up to what the finite sizes do.
     The error is that of sets of patterns drawn again from those there are (bootstrap).
     """
-    random, sets = np.random.default_rng(seed), kept.recalled.shape[2]
-    chosen = [(random.integers(0, sets, sets), random.integers(0, sets, sets)) for _ in range(resamplings)]
-    drawn = [_crossing(kept, smallest, largest) for smallest, largest in chosen]
-    return _crossing(kept, np.arange(sets), np.arange(sets)), float(np.std(drawn, ddof=1))
+    random = np.random.default_rng(seed)
+    all_sets: NDArray[np.int64] = np.arange(int(kept.recalled.shape[2]), dtype=np.int64)
+    drawn = [_crossing(kept, *(random.choice(all_sets, len(all_sets)) for _ in range(2))) for _ in range(resamplings)]
+    return _crossing(kept, all_sets, all_sets), float(np.std(drawn, ddof=1))
 
 
 def _crossing(kept: OverlapAgainstLoad, of_smallest: Array, of_largest: Array) -> float:
