@@ -97,7 +97,7 @@ def _likelihoods(run: Run, states: Array, layer: str) -> list[float]:
 def entropy(states: Array) -> float:
     """The entropy of rows (n, k) in nats, equal rows counted together.
 
-    >>> round(entropy(np.array([[0, 1], [0, 1], [1, 1], [0, 0]])) / np.log(2), 6)
+    >>> round(entropy(np.array([[0, 1], [0, 1], [1, 1], [0, 0]])) / float(np.log(2)), 6)
     1.5
     """
     _, counts = np.unique(states, axis=0, return_counts=True)
