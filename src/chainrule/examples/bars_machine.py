@@ -122,7 +122,7 @@ BOLTZMANN = Example(
     "rows, and in no others of the 65 536. The gradient of its likelihood is an average over its own states, which has to be sampled: "
     "by one step from the data (CD-1), by ten (CD-10), or by 100 chains that go on from where the last update left them (persistent). "
     "The machine is small enough for its likelihood to be summed exactly; no distribution can do better than minus the data's entropy. "
-    "The order of the ways to learn holds for this learning rate, one of six that were tried; at larger ones persistent chains fall behind.",
+    "The order of the ways to learn holds for this learning rate, one of six that were tried; at larger ones chains fall behind.",
     "134",
     _trainings,
     _conclude,
