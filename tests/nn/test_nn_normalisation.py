@@ -13,6 +13,7 @@ from chainrule.graph import constant, evaluate
 from chainrule.nn import BatchNorm, Conv2D, Dense, Flatten, Sequential, Uniform, build_network, from_json, to_code, to_json
 from chainrule.ops import multiply
 from chainrule.ops import sum as add_up
+from chainrule.views.networks import draw_network, layer_card
 
 jax.config.update("jax_enable_x64", True)
 SOME = Uniform(-1.0, 1.0)
@@ -136,3 +137,18 @@ def test_bad_options_are_refused():
         BatchNorm(epsilon=0.0)
     with pytest.raises(ShapeError, match="Reshape"):
         build_network(BatchNorm(), ())
+
+
+def test_views_show_running_statistics_where_they_are_needed():
+    run = train("native", epochs=2)
+    card = layer_card(run, "batch_norm1")
+    assert "Trainable parameters: 6" in card.sections
+    carried = [line for line in card.sections["Information flow"] if line.startswith("carried along, not trained")]
+    assert [line.split(": ")[1] for line in carried] == ["batch_norm1.mean", "batch_norm1.variance"]
+    example = run.data.test[0]
+    drawn = draw_network(run.model(), example)
+    np.testing.assert_allclose(drawn.outcome.output, run.predict(example.x[None])[0], rtol=1e-12)
+    assert "batch_norm1.variance" in str(run.explain(0))
+    assert run.task._built.parameter_count == 27 + 6 + 98
+    mine = run.model().gradient(run.data.train.x, run.data.train.y)
+    assert run.model().check_gradient(mine, run.data.train.x, run.data.train.y).ok

@@ -9,8 +9,13 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.errors import GraphError, LossError
+from chainrule.cli.scores import evaluation_row
+from chainrule.errors import GraphError, LossError, OptionError
 from chainrule.nn.build import place
+from chainrule.views import pictures
+from chainrule.views.networks import draw_network, growing_picture
+from chainrule.views.report import report_page
+from chainrule.views.terminal import score_facts
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,41 @@ def test_without_any_loss_there_is_nothing_to_train():
 def test_a_loss_is_one_number_to_an_example_and_has_a_name_of_its_own():
     with pytest.raises(GraphError, match="one to an example"):
         cr.build_network(cr.Sequential(shared := Small(), shared), (3,))
+
+
+@pytest.mark.parametrize("data", [cr.data.moons(60), cr.data.curve(n=60)], ids=["classes", "numbers"])
+def test_what_is_compared_with_nothing_claims_no_score(data):
+    run = cr.fit(cr.Sequential(cr.Dense(3), Small()), data, epochs=2, loss="none", replicas=2)
+    found = run.evaluate("test")
+    assert str(run).startswith("test loss ")
+    assert not {"accuracy", "R²"} & set(str(run).split())
+    assert found.score[0] == "loss"
+    for ask in (found.accuracy, found.confusion, found.r_squared, found.mean_absolute_error):
+        with pytest.raises(OptionError, match='loss="none"'):
+            ask()
+    for ask in (run.classify, run.probabilities):
+        with pytest.raises(OptionError):
+            ask(data.test.x[:2])
+    assert "prediction" not in str(run.explain(0)).split("given:")[0]
+
+
+def test_no_view_claims_a_score_either(tmp_path):
+    net = cr.Sequential(cr.Dense(3), Small())
+    for data, other in ((cr.data.moons(60), "accuracy"), (cr.data.curve(n=60), "R²")):
+        run = cr.fit(net, data, epochs=2, loss="none")
+        drawn = draw_network(run.model(), data.train[0])
+        assert drawn.outcome.classes is None
+        assert drawn.outcome.target is None
+        drawn.svg()
+        assert other not in str(growing_picture(run).lines)
+        assert [name for name, _ in score_facts(run.evaluate("test"))] == ["test loss"]
+        assert set(evaluation_row(run.evaluate("test"))) == {"part", "examples", "scores"}
+        page = report_page(run)
+        assert '<section id="results">' not in page
+        verdict = page.split('<p class="verdict">')[1].split("</p>")[0]
+        assert other not in verdict
+    with pytest.raises(OptionError, match="compared with no targets"):
+        pictures.regression_fit(run, "test")
+    with pytest.raises(OptionError, match="all for classes"):
+        pictures.activation_comparison({"one": run, "other": cr.fit("1-1", data, epochs=1)})
+    assert pictures.activation_comparison({"one": run}).score == "loss"

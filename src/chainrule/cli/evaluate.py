@@ -15,7 +15,7 @@ from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
 from chainrule.spelling import listed
-from chainrule.train import Evaluation, Evaluator, Run, decide, open_run
+from chainrule.train import Evaluation, Evaluator, Run, evaluation_of, open_run
 
 
 @click.command(
@@ -49,8 +49,7 @@ def _on_other_data(run: Run, name: str, part: str | None) -> Evaluation:
     examples, called = _examples(run, name, part)
     evaluator = Evaluator(run.task, run.trainer.engine, examples, run.settings.replicas)
     scores = evaluator(run.trainer.state)
-    labels = examples.y if run.signature.classes is not None else None
-    return Evaluation(called, scores, labels, examples.y, run.signature.classes, decide(scores.outputs, run.task.threshold))
+    return evaluation_of(run.task, called, scores, examples.y)
 
 
 def _examples(run: Run, name: str, part: str | None) -> tuple[Examples, str]:

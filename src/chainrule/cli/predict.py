@@ -121,11 +121,12 @@ _HOW = "write chainrule predict runs/latest --example 7, or name a file"
 
 def _predicted(run: Run, x: Array, replica: int) -> Prediction:
     outputs = run.predict(x, replica)
-    classes = run.signature.classes
+    classes = run.task.classes
     if classes is None:
         columns = run.signature.columns
         count = outputs.shape[1]
-        heads = (columns.target.name,) if columns and count == 1 else tuple(f"output{place + 1}" for place in range(count))
+        named = columns is not None and count == 1 and run.task.compares
+        heads = (columns.target.name,) if columns and named else tuple(f"output{place + 1}" for place in range(count))
         return Prediction(outputs, heads, None, (), None)
     decided: list[int] = decide(outputs, run.task.threshold).tolist()
     labels = tuple(classes[label] for label in decided)

@@ -81,6 +81,8 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
     replicas = range(len(evaluation.loss))
     scores: dict[str, Any] = dict(evaluation.scores.values)
     row: dict[str, Any] = {"part": evaluation.part, "examples": evaluation.scores.count, "scores": scores}
+    if evaluation.targets is None:
+        return row
     if evaluation.labels is None:
         scores["r_squared"] = [evaluation.r_squared(replica) for replica in replicas]
         scores["mean_absolute_error"] = [evaluation.mean_absolute_error(replica) for replica in replicas]

@@ -1,6 +1,7 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
 from chainrule.train.answers import Answers, answers_along
+from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
@@ -21,7 +22,7 @@ from chainrule.train.optimizers import (
     RMSprop,
 )
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
-from chainrule.train.run import Evaluation, Run, with_error
+from chainrule.train.run import Run
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping
@@ -30,7 +31,7 @@ from chainrule.train.trainer import Callback, Moment, Trainer
 
 __all__ = [
     "LBFGS", "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder",
-    "ConstantRate", "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "Ledger", "Model",
+    "ConstantRate", "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "evaluation_of", "History", "Ledger", "Model",
     "Moment", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores",
     "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise",
     "open_run", "optimizer_named", "resume", "with_error", "write_durably",

@@ -70,7 +70,7 @@ def answers_along(run: Run, part: str = "training", steps: Iterable[int] | None 
     if not len(at):
         raise OptionError("no steps to look at", expected="one or more that were done", remedy="train for an epoch")
     seen = [run.at(int(step)).evaluate(part) for step in at]
-    labels = seen[0].targets
+    labels = dict(run.data.parts())[part].y
     confidence = [
         np.take_along_axis(class_probabilities(found.scores.outputs, run.task.probabilities), labels[None, :, None], axis=-1)
         for found in seen

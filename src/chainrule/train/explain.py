@@ -38,7 +38,8 @@ def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str]
     Raises: OptionTypeError for what is no example; ShapeError for one that does not fit the network.
     """
     examples = as_examples(model.task.data, which)
-    trace = Trace(model.unrolled(len(examples)), _leaves(model, examples), every=reading.every)
+    graph = model.unrolled(len(examples))
+    trace = Trace(graph, _leaves(model, examples, graph), every=reading.every)
     entries = None if reading.entries is None else tuple(reading.entries)
     told = {**(facts or {}), **_outcome(model, examples)}
     return Explanation(trace, MappingProxyType(told), reading.level, reading.notation, reading.seed, entries)
@@ -59,10 +60,11 @@ def as_examples(data: Signature, which: Any) -> Examples:
     )
 
 
-def _leaves(model: Model, examples: Examples) -> dict[str, Array]:
+def _leaves(model: Model, examples: Examples, graph: Graph) -> dict[str, Array]:
+    """A value for each leaf of the graph, which may do without targets or a state."""
     data = model.task.data
     given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
-    return {**given, **model.values}
+    return {name: value for name, value in {**given, **model.values}.items() if name in graph.leaves}
 
 
 def _outcome(model: Model, examples: Examples) -> dict[str, str]:
@@ -72,6 +74,8 @@ def _outcome(model: Model, examples: Examples) -> dict[str, str]:
         return {"batch": f"{len(examples)} examples, C is the mean over them"}
     if classes is None:
         return {"target": ", ".join(f"{value:.4g}" for value in examples.y[0])}
+    if not model.task.classifies:
+        return {"class": f"{classes[int(examples.y[0])]} (not told to the network)"}
     predicted, truth = int(model.decide(examples.x)[0]), int(examples.y[0])
     right = "right" if predicted == truth else "wrong"
     return {"truth": classes[truth], "prediction": f"{classes[predicted]} ({right})"}

@@ -157,7 +157,7 @@ def make_ledger(replay: Replay, step: int, name: str, index: int | tuple[int, ..
         )
     there = replay.to(step)
     state = {key: array[replica].copy() for key, array in there.state.items()}
-    rows = there.rows(step)[replica].copy()
+    rows = there.rows(step)[replica]
     if at is None:
         _require_room(name, _shape(origin, name), len(rows))
     parts = _parts(there, state, rows, name, at)

@@ -243,7 +243,7 @@ class Model:
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
         dtypes = {name: "float64" if node.type.is_float else node.dtype for name, node in graph.leaves.items()}
         given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y)) if name in dtypes}
-        return check_gradient(mine, graph, {**self.values, **given})
+        return check_gradient(mine, graph, {name: v for name, v in {**self.values, **given}.items() if name in graph.leaves})
 
     # ---- running graphs
 

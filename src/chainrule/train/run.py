@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +14,12 @@ from chainrule import display
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
-from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Parent
-from chainrule.train.evaluation import Scores, class_probabilities, decide
+from chainrule.train.evaluated import Evaluation, evaluation_of
+from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import Reading, explain
 from chainrule.train.history import History
 from chainrule.train.ledger import Ledger, make_ledger
@@ -33,77 +32,6 @@ from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.writing import written
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How the network does on one part of the data; numbers by name for each replica, shape (replicas,)."""
-
-    part: str
-    scores: Scores
-    labels: Array | None
-    targets: Array
-    classes: tuple[str, ...] | None
-    predicted: Array
-    compared: bool = True
-    """Whether outputs are compared with targets at all: not by layers whose losses are all their own."""
-
-    @property
-    def loss(self) -> Array:
-        """The objective, shape (replicas,)."""
-        return self.scores.values["loss"]
-
-    def accuracy(self, replica: int = 0) -> Accuracy:
-        """The share of right answers of a replica, with its binomial error."""
-        return accuracy(self.predicted[replica], self._labels())
-
-    def confusion(self, replica: int = 0) -> ConfusionMatrix:
-        """Who was taken for whom, by a replica."""
-        return confusion_matrix(self.predicted[replica], self._labels(), self.classes or ())
-
-    def r_squared(self, replica: int = 0) -> float:
-        """The share of the targets' variance that the outputs explain."""
-        return r_squared(self.scores.outputs[replica], self.targets)
-
-    def mean_absolute_error(self, replica: int = 0) -> float:
-        """The mean size of the errors, in the units of the data."""
-        return mean_absolute_error(self.scores.outputs[replica], self.targets)
-
-    def _labels(self) -> Array:
-        if self.labels is None:
-            raise OptionError("accuracy of a network that predicts numbers", expected="classes", remedy="ask for r_squared()")
-        return self.labels
-
-    def __str__(self) -> str:
-        replicas = len(self.loss)
-        if not self.compared:
-            return f"{self.part} loss {with_error(self.loss)}{_replicas(replicas)}"
-        if self.labels is None:
-            values = np.array([self.r_squared(replica) for replica in range(replicas)])
-            return f"{self.part} R² {with_error(values)}, loss {with_error(self.loss)}{_replicas(replicas)}"
-        if replicas == 1:
-            return f"{self.part} accuracy {self.accuracy()}, loss {with_error(self.loss)}"
-        return f"{self.part} accuracy {with_error(self.scores.values['accuracy'])}, loss {with_error(self.loss)}{_replicas(replicas)}"
-
-
-def with_error(values: Array) -> str:
-    """The mean, and from two values on the standard error of the mean, to two digits of the error.
-
-    >>> with_error(np.array([0.94, 0.95, 0.96]))
-    '0.9500 ± 0.0058'
-    >>> with_error(np.array([0.5]))
-    '0.5'
-    """
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return f"{mean:.4g}"
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 and np.isfinite(error) else 4
-    return f"{mean:.{min(digits, 9)}f} ± {error:.{min(digits, 9)}f}"
-
-
-def _replicas(count: int) -> str:
-    return f" ({count} replicas, ± standard error)" if count > 1 else ""
 
 
 class Run:
@@ -304,10 +232,7 @@ class Run:
     def evaluate(self, part: str = "test") -> Evaluation:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
-        y = dict(self.data.parts())[part].y
-        labels = y if self.task.classifies else None
-        predicted = decide(scores.outputs, self.task.threshold)
-        return Evaluation(part, scores, labels, y, self.signature.classes, predicted, bool(self.task.objective.losses))
+        return evaluation_of(self.task, part, scores, dict(self.data.parts())[part].y)
 
     def predict(self, x: Any, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
@@ -331,7 +256,7 @@ class Run:
         Raises: OptionError for a network whose outputs are no probabilities.
         """
         outputs, how = self.predict(x, replica), self.task.probabilities
-        if self.signature.classes is None or how == "none":
+        if self.task.classes is None or how == "none":
             raise OptionError(
                 "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
             )
@@ -339,9 +264,9 @@ class Run:
 
     def classify(self, x: Any, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""
-        classes = self.signature.classes
+        classes = self.task.classes
         if classes is None:
-            raise OptionError("classes of a network that predicts numbers", expected="a classifier", remedy="use predict")
+            raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
         return [classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
 
     def encode(self, given: Any) -> Array:

@@ -104,9 +104,19 @@ class Task:
         return f"{formula}, y = (target − {offset:.4g})·{factor:.4g}"
 
     @property
+    def compares(self) -> bool:
+        """Whether outputs are compared with targets: loss="none" does not."""
+        return bool(self.objective.losses)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that outputs stand for; None where they stand for numbers, or are compared with no label."""
+        return self.data.classes if self.compares else None
+
+    @property
     def classifies(self) -> bool:
-        """Whether outputs are compared with labels, so that it can be counted how many are right."""
-        return self.data.classes is not None and bool(self.objective.losses)
+        """Whether it can be counted how many outputs are right."""
+        return self.classes is not None
 
     @property
     def probabilities(self) -> str:

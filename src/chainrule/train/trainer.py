@@ -159,8 +159,8 @@ class Trainer:
         return self.course.rates(self.settings.schedule, steps.astype(np.float64), self.steps_per_epoch)
 
     def rows(self, step: int) -> Array:
-        """The rows of the training part that a step takes as its batch, for each replica: (replicas, size)."""
-        return self._rows(step, step + 1)
+        """The rows of the training part that a step takes as its batch, for each replica: (replicas, size); the caller's to keep."""
+        return self._rows(step, step + 1).copy()
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         nodes = self.task.initial_state(self.settings.optimizer, given, self.settings.batch_size)

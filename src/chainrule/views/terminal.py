@@ -118,7 +118,7 @@ def score_facts(evaluation: Evaluation) -> list[tuple[str, str | Text]]:
     replicas = len(evaluation.loss)
     over = f"  (± standard error over {replicas} networks)" if replicas > 1 else ""
     loss: tuple[str, str | Text] = (f"{evaluation.part} loss", with_error(evaluation.loss) + over)
-    if not evaluation.compared:
+    if evaluation.targets is None:
         return [loss]
     if evaluation.labels is None:
         squares = np.array([evaluation.r_squared(replica) for replica in range(replicas)])

@@ -111,7 +111,11 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
         )
     use = found[0]
     values = {name: model.parameters[name] for name in use.parameters}
-    return LayerCard(use.name, use.kind, _transformation(use), _flow(found, uses), _update(subject, values), values)
+    states = [
+        f"carried along, not trained: {_described(name, model.states[name])}" for name in use.states if name in model.states
+    ]
+    flow = (*_flow(found, uses), *states)
+    return LayerCard(use.name, use.kind, _transformation(use), flow, _update(subject, values), values)
 
 
 def _described(name: str, values: Array) -> str:

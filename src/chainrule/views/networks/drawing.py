@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chainrule.data import Example, Signature
@@ -148,7 +148,8 @@ def draw_network(
     row, truth = (None, None) if example is None else example_row(model, example)
     outcome = None if row is None else outcome_of(model, row, truth)
     items = choose(numbers_of(columns, model, row), most, choose_by, outcome)
-    return NetworkDrawing(items, model.task.data, row, outcome, biases, has_dropout(built))
+    told = replace(model.task.data, classes=model.task.classes)
+    return NetworkDrawing(items, told, row, outcome, biases, has_dropout(built))
 
 
 def _architecture(layers: Layer, most: int, choose_by: Choice, input_shape: Shape | None) -> NetworkDrawing:

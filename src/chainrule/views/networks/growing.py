@@ -112,7 +112,7 @@ def growing_picture(run: Run, stage: int = len(STAGES)) -> GrowingPicture:
 
 
 def _score(found: Evaluation) -> float:
-    return found.r_squared() if found.labels is None else found.accuracy().value
+    return float(found.score[1][0])
 
 
 def _input_lines(signature: Signature) -> tuple[str, ...]:
@@ -176,6 +176,8 @@ def _probability(found: Outcome) -> str:
 
 
 def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
+    if seen.targets is None:
+        return ("none: outputs are compared", "with no targets")
     if seen.labels is None:
         return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", f"training: {precise(seen.r_squared())}")
     found = seen.accuracy()
@@ -183,7 +185,7 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
 
 
 def _loss_lines(run: Run, seen: Evaluation) -> tuple[str, ...]:
-    formula = run.task.objective.formula
+    formula = run.task.formula
     pieces = [formula[i : i + LETTERS] for i in range(0, min(len(formula), 2 * LETTERS), LETTERS)]
     return (*pieces, f"training: C = {precise(float(seen.loss[0]))}")
 
@@ -196,6 +198,8 @@ def _performance_lines(judged: Evaluation | None) -> tuple[str, ...]:
     if judged is None:
         return ("not known:", "no examples were kept apart")
     loss = f"loss {precise(float(judged.loss[0]))}"
+    if judged.targets is None:
+        return (f"unseen {judged.part} part:", loss)
     if judged.labels is None:
         return (f"unseen {judged.part} part:", f"R² = {precise(judged.r_squared())}", loss)
     return (f"unseen {judged.part} part:", f"{judged.accuracy()}", loss)

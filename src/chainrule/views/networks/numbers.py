@@ -79,7 +79,8 @@ def numbers_of(columns: Sequence[Column], model: Model | None, row: Array | None
         node for item in found for node in (item.column.node, item.column.node if item.column.z is None else item.column.z)
     ]
     leaves = [node for node in topological_order(wanted) if node.op in {INPUT, PARAMETER}]
-    bound = {leaf: row[None] if leaf.op is INPUT else parameters[leaf.name] for leaf in leaves}
+    # An input leaf is the example, or a state that a layer has carried along.
+    bound = {leaf: model.values.get(leaf.name, row[None]) for leaf in leaves}
     values = [np.asarray(value, dtype=np.float64).reshape(-1) for value in evaluate(wanted, bound)]
     pairs = zip(found, values[::2], values[1::2], strict=True)
     return tuple(replace(item, values=a, z=z if item.column.z is not None else None) for item, a, z in pairs)
@@ -95,8 +96,9 @@ def outcome_of(model: Model, row: Array, truth: int | Array | None) -> Outcome:
     """The network's answer for one example (input shape), beside the truth where it is known."""
     task = model.task
     output = model.quantities(row[None])["output"].reshape(-1)
-    classes = task.data.classes
+    classes = task.classes
     if classes is None:
+        truth = truth if task.compares else None
         # The network's own numbers are scaled targets; the truth beside them is not.
         scaling = task.data.target_scaling
         output = output if scaling is None else np.asarray(scaling.undo(output), dtype=np.float64)

@@ -103,8 +103,7 @@ def error_against_neurons(
 
 
 def _errors(run: Run, part: str, measure: Measure) -> Array:
-    found = run.evaluate(part)
-    return _measured(found.scores.outputs.astype(np.float64) - found.targets, measure)
+    return _measured(run.evaluate(part).errors(), measure)
 
 
 def _distances(run: Run, truth: Callable[[Array], Array], measure: Measure) -> Array:

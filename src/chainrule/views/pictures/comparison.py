@@ -65,23 +65,17 @@ class ActivationComparison(Picture):
 def activation_comparison(runs: Mapping[str, Run]) -> ActivationComparison:
     """Runs by name, that differ in their activation (or in anything else), compared as they were measured.
 
-    The test part is taken where all have one, else the training part; the score is accuracy for classes, R² for numbers.
+    The test part is taken where all have one, else the training part; the score is accuracy for classes, R² for numbers, and
+    the loss where outputs are compared with nothing.
 
     Raises: OptionError for no runs, or runs that predict different kinds of things.
     """
-    if len({run.signature.task for run in runs.values()}) != 1:
+    if len({(run.signature.task, run.task.compares) for run in runs.values()}) != 1:
         raise OptionError(
             f"{len(runs)} runs to be compared",
             expected="one or more, all for classes or all for numbers",
             remedy="compare runs on the same data",
         )
     losses = compare_runs(runs, "loss")
-    score = "R²" if next(iter(runs.values())).signature.classes is None else "accuracy"
-    return ActivationComparison(losses, tuple(_last_score(run, losses.part) for run in runs.values()), score)
-
-
-def _last_score(run: Run, part: str) -> Array:
-    evaluation = run.evaluate(part)
-    if run.signature.classes is not None:
-        return evaluation.scores.values["accuracy"]
-    return np.array([evaluation.r_squared(replica) for replica in range(run.settings.replicas)])
+    scores = [run.evaluate(losses.part).score for run in runs.values()]
+    return ActivationComparison(losses, tuple(values for _, values in scores), scores[0][0])

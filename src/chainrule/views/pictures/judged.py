@@ -65,7 +65,7 @@ def examples_of(run: Run, part: str) -> Examples:
 def probabilities_of(model: Model, outputs: Array) -> Array | None:
     """The probability of each class, (n, classes), for a classifier's outputs (n, k); None where they are no probabilities."""
     how = model.task.probabilities
-    return None if model.task.data.classes is None or how == "none" else class_probabilities(outputs, how)
+    return None if model.task.classes is None or how == "none" else class_probabilities(outputs, how)
 
 
 def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
@@ -73,9 +73,9 @@ def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
 
     Raises: OptionError for a network that predicts numbers, an unknown part or replica.
     """
-    if run.signature.classes is None:
+    if run.task.classes is None:
         raise OptionError(
-            "classes of a network that predicts numbers",
+            "classes of a network that predicts none",
             expected="a classifier",
             remedy="ask for regression_fit or largest_residuals",
         )
@@ -91,11 +91,17 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
 
     Raises: OptionError for a classifier, an unknown part or replica.
     """
-    if run.signature.classes is not None:
+    if run.task.classifies:
         raise OptionError(
             "residuals of a classifier",
             expected="a network that predicts numbers",
             remedy="ask for confusion_picture, reliability or worst_mistakes",
+        )
+    if not run.task.compares:
+        raise OptionError(
+            "residuals of outputs that are compared with no targets",
+            expected='a loss other than "none"',
+            remedy="ask for learning_curves",
         )
     model, examples = run.model(replica), examples_of(run, part)
     outputs = model.quantities(examples.x, {"output"})["output"]

@@ -78,7 +78,7 @@ class Subject:
     @property
     def is_classifier(self) -> bool:
         """Whether classes are predicted."""
-        return self.run.signature.classes is not None
+        return self.run.task.classifies
 
     @property
     def has_images(self) -> bool:
@@ -128,7 +128,8 @@ def curves(subject: Subject) -> Section | None:
     if subject.is_classifier:
         drawn += [pictures.learning_curves(run, "accuracy")]
         drawn += [pictures.loss_against_metric(run)] if len(run.history.epochs) > 2 else []
-    words = "Loss and accuracy of all parts of the data are taken at the same weights, at the end of an epoch."
+    what = "Loss and accuracy" if subject.is_classifier else "The losses"
+    words = f"{what} of all parts of the data are taken at the same weights, at the end of an epoch."
     return Section("learning", "Learning curves", words, [figures(drawn)])
 
 
@@ -142,9 +143,11 @@ def network(subject: Subject) -> Section | None:
     return Section("network", "The network", words, [figures(drawn)])
 
 
-def results(subject: Subject) -> Section:
-    """What it can do, and where it is wrong."""
+def results(subject: Subject) -> Section | None:
+    """What it can do, and where it is wrong; None where outputs are compared with nothing."""
     run, part, replica = subject.run, subject.part, subject.replica
+    if not run.task.compares:
+        return None
     if not subject.is_classifier:
         drawn = [pictures.regression_fit(run, part, replica=replica), pictures.largest_residuals(run, part, replica=replica)]
         return Section("results", "Results", "Predictions beside the truth, and the largest residuals.", [figures(drawn)])
@@ -159,7 +162,7 @@ def results(subject: Subject) -> Section:
 def functions(subject: Subject) -> Section | None:
     """The learned function itself, where it has one or two inputs."""
     shape, model = subject.run.signature.input_shape, subject.model
-    if shape == (1,) and not subject.is_classifier:
+    if shape == (1,) and not subject.is_classifier and subject.run.task.compares:
         drawn = [pictures.fit_1d(subject.run)]
         has_hidden = sum(name.endswith(".z") for name in model.quantity_names) == 2
         drawn += [pictures.hidden_contributions(model)] if has_hidden else []

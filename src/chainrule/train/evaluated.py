@@ -1,0 +1,112 @@
+"""What an evaluation found, as it is asked for: accuracy, confusions, R², and one line for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
+from chainrule.train.evaluation import Scores, decide
+from chainrule.train.task import Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
+
+    labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are
+    compared with nothing, loss="none".
+    """
+
+    part: str
+    scores: Scores
+    labels: Array | None
+    targets: Array | None
+    classes: tuple[str, ...] | None
+    predicted: Array
+
+    @property
+    def loss(self) -> Array:
+        """The objective, shape (replicas,)."""
+        return self.scores.values["loss"]
+
+    def accuracy(self, replica: int = 0) -> Accuracy:
+        """The share of right answers of a replica, with its binomial error."""
+        return accuracy(self.predicted[replica], self._labels())
+
+    def confusion(self, replica: int = 0) -> ConfusionMatrix:
+        """Who was taken for whom, by a replica."""
+        return confusion_matrix(self.predicted[replica], self._labels(), self.classes or ())
+
+    def r_squared(self, replica: int = 0) -> float:
+        """The share of the targets' variance that the outputs explain."""
+        return r_squared(self.scores.outputs[replica], self._targets())
+
+    def mean_absolute_error(self, replica: int = 0) -> float:
+        """The mean size of the errors, in the units of the data."""
+        return mean_absolute_error(self.scores.outputs[replica], self._targets())
+
+    def errors(self) -> Array:
+        """Outputs less targets of a network that predicts numbers, in the units of the data: (replicas, examples, ...)."""
+        return self.scores.outputs.astype(np.float64) - self._targets()
+
+    @property
+    def score(self) -> tuple[str, Array]:
+        """What tells most, and its value for each replica: "accuracy", for numbers "R²", and without a comparison "loss"."""
+        if self.labels is not None:
+            return "accuracy", self.scores.values["accuracy"]
+        if self.targets is not None:
+            return "R²", np.array([self.r_squared(replica) for replica in range(len(self.loss))])
+        return "loss", self.loss
+
+    def _targets(self) -> Array:
+        if self.targets is None:
+            raise OptionError(
+                'how well outputs fit targets that they are not compared with: loss="none"',
+                expected="a loss that compares them",
+                remedy="ask for loss, or for the terms in scores.values",
+            )
+        return self.targets
+
+    def _labels(self) -> Array:
+        self._targets()
+        if self.labels is None:
+            raise OptionError("accuracy of a network that predicts numbers", expected="classes", remedy="ask for r_squared()")
+        return self.labels
+
+    def __str__(self) -> str:
+        name, values = self.score
+        loss = f"loss {with_error(self.loss)}{_replicas(len(self.loss))}"
+        if name == "loss":
+            return f"{self.part} {loss}"
+        shown = str(self.accuracy()) if name == "accuracy" and len(values) == 1 else with_error(values)
+        return f"{self.part} {name} {shown}, {loss}"
+
+
+def evaluation_of(task: Task, part: str, scores: Scores, y: Array) -> Evaluation:
+    """What scores mean for a task, beside the targets y of the examples: (n, ...)."""
+    labels = y if task.classes is not None else None
+    return Evaluation(part, scores, labels, y if task.compares else None, task.classes, decide(scores.outputs, task.threshold))
+
+
+def with_error(values: Array) -> str:
+    """The mean, and from two values on the standard error of the mean, to two digits of the error.
+
+    >>> with_error(np.array([0.94, 0.95, 0.96]))
+    '0.9500 ± 0.0058'
+    >>> with_error(np.array([0.5]))
+    '0.5'
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.4g}"
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 and np.isfinite(error) else 4
+    return f"{mean:.{min(digits, 9)}f} ± {error:.{min(digits, 9)}f}"
+
+
+def _replicas(count: int) -> str:
+    return f" ({count} replicas, ± standard error)" if count > 1 else ""
