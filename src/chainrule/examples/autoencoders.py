@@ -21,7 +21,7 @@ from chainrule.views import pictures
 
 SIZES = (2, 8, 32)
 KINDS = ("linear", "curved")
-CLOSE = 1.03
+CLOSE = 1.01
 """At most so many times the least possible error is taken for having reached it."""
 CODE = "code.z"
 """The quantity that holds the code."""
@@ -76,8 +76,13 @@ def network(kind: str, size: int) -> Sequential:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = reconstruction(first_digits(6000, 2000))
-    options = {"optimizer": Adam(Cosine(0.003)), "batch_size": 64, "epochs": 30, "replicas": 4, "evaluate_every": 5}
-    return {f"{kind} {size}": Training(network(kind, size), data, options) for kind in KINDS for size in SIZES}
+    options = {"batch_size": 32, "replicas": 4, "evaluate_every": 5}
+    # The plane of the components is found slowly where the next component is nearly as large as the last one kept.
+    own = {
+        "linear": {"optimizer": Adam(Cosine(0.004)), "epochs": 40},
+        "curved": {"optimizer": Adam(Cosine(0.002)), "epochs": 20},
+    }
+    return {f"{kind} {size}": Training(network(kind, size), data, {**options, **own[kind]}) for kind in KINDS for size in SIZES}
 
 
 def errors(run: Run, part: str) -> Array:
@@ -103,9 +108,9 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     gain = 1 - found["curved 8"]["test"].mean() / components.error(test_part(data).y, 8)
     worst = max(fact.value for fact in facts if fact.most == CLOSE)
     verdict = (
-        f"Linear autoencoders come to within {worst - 1:.2%} of the error of principal components and {'never' if least >= 1 else 'once'} "
-        f"below it. With curved layers and eight numbers to a digit the error in digits that were never seen is {abs(gain):.0%} "
-        f"{'less' if gain > 0 else 'more'} than with eight components."
+        f"Linear autoencoders come to within {100 * (worst - 1):.1g} % of the error of principal components and "
+        f"{'never' if least >= 1 else 'once'} below it. With curved layers and eight numbers to a digit the error in digits that were "
+        f"never seen is {abs(gain):.0%} {'less' if gain > 0 else 'more'} than with eight components."
     )
     return Outcome(verdict, tuple(facts), _pictures(runs, found, components))
 
@@ -133,7 +138,7 @@ def _same_plane(run: Run, components: Components, size: int) -> Fact:
     spans: list[Array] = [np.linalg.qr(w.T)[0] for w in weights]
     shares = np.array([np.sum((components.directions[:size] @ span) ** 2) / size for span in spans])
     return mean_fact(
-        f"code of {size}: share of PCA's plane in the linear decoder's", shares, least=0.95, source="Baldi and Hornik 1989"
+        f"code of {size}: share of PCA's plane in the linear decoder's", shares, least=0.99, source="Baldi and Hornik 1989"
     )
 
 
@@ -153,8 +158,8 @@ def _pictures(runs: Runs, found: Mapping[str, Mapping[str, Array]], components: 
     }
     return (
         pictures.reconstructions(rows, [str(digit) for digit in range(10)]),
-        pictures.latent_map(plane, CODE, digits.x[:2000], digits.y[:2000], mnist().classes or ()),
         pictures.interpolation(eight, CODE, given[3], given[8]),
+        pictures.latent_map(plane, CODE, digits.x[:2000], digits.y[:2000], mnist().classes or ()),
         pictures.by_size(kinds, "numbers in the code", "mean squared error (brightness², test digits)"),
     )
 

@@ -97,10 +97,14 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     )  # fmt: skip
     verdict = (
         f"With {parameter_count(most)} parameters a network of sines comes to {sine.mean():.1f} dB on pixels that it never saw, the best "
-        f"polynomial to {pictures.psnr(test[best]):.1f} dB, and one with as many coefficients to {pictures.psnr(test[-1]):.1f} dB. "
+        f"polynomial to {pictures.psnr(test[best]):.1f} dB, and one with as many coefficients to {_signed(pictures.psnr(test[-1]))} dB. "
         + ("Sines do better than ReLU." if facts[2].agrees else "Sines and ReLU cannot be told apart.")
     )
     return Outcome(verdict, facts, _pictures(runs, test, most))
+
+
+def _signed(value: float) -> str:
+    return f"{value:.1f}".replace("-", "−")
 
 
 def _pictures(runs: Runs, polynomial: Array, most: int) -> tuple[pictures.Picture, ...]:

@@ -43,7 +43,7 @@ class LatentMap(Picture):
         """How to read the marks."""
         return (
             "Each mark is an example at the place of its code, in the colour and sign of its class; the class's name stands at the "
-            "median of its examples. The network was never told the classes: where they lie apart, it found them."
+            "median of its examples; the network was never told the classes: where they lie apart, it found them."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -120,7 +120,7 @@ class Reconstructions(ImageRows):
     def reading(self) -> str:
         """How to read the rows."""
         return (
-            f"Each column is one example; from top to bottom: {', '.join(self.names)}. Grey values mean the same in all rows."
+            f"Each column is one example; from top to bottom: {', '.join(self.names)}, with the same grey for the same value."
         )
 
 
@@ -154,7 +154,7 @@ class Interpolation(ImageRows):
         """What the rows differ in."""
         return (
             "Upper row: codes on the straight line between two examples' codes, decoded; lower row: the two images mixed pixel by "
-            "pixel. A code that has learned what the images are made of passes through images; a mixture shows both at once."
+            "pixel: a code that has learned what the images are made of passes through images, a mixture shows both at once."
         )
 
     @property
