@@ -81,7 +81,7 @@ def test_a_linear_variational_autoencoder_reaches_the_best_likelihood_and_never_
     rows = linear.data.train.x
     for replica in range(2):
         short = best_likelihood(rows) - linear_elbo(linear.model(replica), rows)
-        assert 0 <= short < 0.02
+        assert 0 <= short < 0.005
 
 
 def test_its_bound_is_the_mean_over_drawn_codes(linear):
