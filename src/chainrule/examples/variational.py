@@ -116,7 +116,8 @@ def _linear_facts(run: Run) -> list[Fact]:
     codes = [model.quantities(rows) for model in models]
     means = np.array([np.mean(values["latent1.mean"]) for values in codes])
     variances = np.array([_spread(values).mean() for values in codes])
-    # A variance of 1 + d in each of n directions costs n·d²/4 nats, and so does a mean of d/√2: so much do the missing nats leave open. It is the same for all replicas, and no part of the spread between them.
+    # A variance of 1 + d in each of n directions costs n·d²/4 nats, and so does a mean of d/√2: so much do the missing nats leave
+    # open. It is the same for all replicas, and no part of the spread between them.
     left_open = 2 * math.sqrt(float(short.mean()) / HIDDEN)
     return [
         mean_fact("linear: best log likelihood − ELBO", short, most=0.005, unit="nats", source="Lucas and others 2019: 0"),
