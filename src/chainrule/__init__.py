@@ -24,6 +24,7 @@ from chainrule.nn import (
     BatchNorm,
     Bidirectional,
     BinaryCrossEntropy,
+    ChiSquared,
     Conv1D,
     Conv2D,
     ConvTranspose1D,
@@ -101,7 +102,7 @@ __all__ = [
     "ConvTranspose1D",
     "OneHot", "Embedding",
     # objectives
-    "SquaredError", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
+    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2",
     # training
     "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "ConstantRate",

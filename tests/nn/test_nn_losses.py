@@ -39,6 +39,7 @@ OUTPUT, TARGET = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(6, 3))
 LABELS = np.array([0, 2, 1, 1, 0, 2])
 BITS = np.array([[0.0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1], [0.25, 0.5, 0.75]])
 D = OUTPUT - TARGET
+SIGMA = RANDOM.uniform(0.5, 2.0, size=(6, 3))
 LOG_P = OUTPUT - np.log(np.exp(OUTPUT).sum(axis=1, keepdims=True))
 P = 1 / (1 + np.exp(-OUTPUT))
 BINARY = -(BITS * np.log(P) + (1 - BITS) * np.log(1 - P)).sum(axis=1)
@@ -51,6 +52,7 @@ CASES = {
     "half_squared_error": ("", TARGET, (D**2).sum(axis=1) / 2),
     "mean_squared_error": ("", TARGET, (D**2).mean(axis=1)),
     "half_mean_squared_error": ("", TARGET, (D**2).mean(axis=1) / 2),
+    "chi_squared": ("", np.hstack([TARGET, SIGMA]), ((D / SIGMA) ** 2).sum(axis=1)),
     "euclidean_distance": ("", TARGET, np.linalg.norm(D, axis=1)),
     "mean_absolute_error": ("", TARGET, np.abs(D).mean(axis=1)),
     "absolute_error": ("", TARGET, np.abs(D).sum(axis=1)),

@@ -19,6 +19,7 @@ from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
 from chainrule.data.language import TEXT, next_character, opinion_texts, opinions, story, text_vocabulary, told
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
+from chainrule.data.measured import with_errors
 from chainrule.data.neighbours import NearDuplicate, near_duplicates
 from chainrule.data.oscillators import coupled_motion, oscillators
 from chainrule.data.pixels import landscape, picture, pixels, places
@@ -64,6 +65,8 @@ __all__ = [
     "duplicates",
     "near_duplicates",
     "NearDuplicate",
+    # errors beside the targets
+    "with_errors",
     # labels changed on purpose
     "with_random_labels",
     "with_wrong_labels",

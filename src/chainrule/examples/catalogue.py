@@ -8,11 +8,14 @@ from chainrule.examples.bars_machine import BOLTZMANN
 from chainrule.examples.batch_sizes import BATCH_SIZE
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.depth_and_width import DEPTH_WIDTH
+from chainrule.examples.equations import EQUATION
 from chainrule.examples.example import Example
+from chainrule.examples.hidden import OSCILLATOR
 from chainrule.examples.hopfield_memory import HOPFIELD
 from chainrule.examples.learned_picture import PICTURE
 from chainrule.examples.learning_curve import LEARNING_CURVE
 from chainrule.examples.loss_surfaces import LOSS_SURFACES
+from chainrule.examples.materials import MATERIALS
 from chainrule.examples.memorization import MEMORIZATION
 from chainrule.examples.phases import ISING
 from chainrule.examples.pictures_of_digits import CONVOLUTION
@@ -35,6 +38,9 @@ _ALL = (
     BOLTZMANN,
     HOPFIELD,
     ISING,
+    MATERIALS,
+    OSCILLATOR,
+    EQUATION,
 )
 EXAMPLES: dict[str, Example] = {example.name: example for example in _ALL}
 """Every example by its name."""

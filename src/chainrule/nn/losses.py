@@ -14,8 +14,9 @@ from chainrule.nn.build import Parameter
 from chainrule.nn.checks import is_number
 from chainrule.spelling import suggest
 
-TargetKind: TypeAlias = Literal["values", "labels", "margin"]
-"""What a loss compares with: numbers in the output's shape, class labels (batch,), or either, by the number of outputs."""
+TargetKind: TypeAlias = Literal["values", "measured", "labels", "margin"]
+"""What a loss compares with: numbers in the output's shape; those and then the standard error of each, (batch, 2k); class labels
+(batch,); or numbers or labels, by the number of outputs."""
 
 
 class Loss(Protocol):
@@ -182,6 +183,34 @@ class Huber(_Addable):
         inside = ops.minimum(size, self.delta)
         # With c = min(|d|, delta) both branches are c·(|d| − ½c).
         return _per_example(inside * (size - inside * 0.5), mean=True)
+
+
+@dataclass(frozen=True)
+class ChiSquared(_Addable):
+    """Σ_j ((a_j − y_j)/σ_j)²: each number counts by its own standard error σ, which stands beside it in the target.
+
+    Least squares with known errors: of a true model, each term is 1 on average. The data hold (y, σ), see `data.with_errors`.
+    Source: P. R. Bevington, D. K. Robinson, Data Reduction and Error Analysis, chapter 4.
+
+    >>> ChiSquared().formula
+    'Σ_j ((a_j − y_j)/σ_j)²'
+    """
+
+    name: str = "chi_squared"
+    formula: str = "Σ_j ((a_j − y_j)/σ_j)²"
+    target: TargetKind = "measured"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output (batch, k), target (batch, 2k): k numbers, then their errors."""
+        if output.type.ndim != 2 or target.shape != (output.shape[0], 2 * output.shape[1]):
+            raise ShapeError(
+                f"{self.name} was given an output {output.type!r} and a target {target.type!r}",
+                expected="outputs (batch, k), and targets (batch, 2k): k numbers, then their standard errors",
+                remedy="put errors beside the targets: data.with_errors(data, sigma)",
+            )
+        count = output.shape[1]
+        pull = (output - ops.slice_axis(target, 1, 0, count)) / ops.slice_axis(target, 1, count, 2 * count)
+        return _per_example(pull * pull)
 
 
 def _label_shapes(name: str, output: Node, target: Node) -> None:
@@ -448,7 +477,7 @@ LOSSES: dict[str, Any] = {
     loss.name: loss
     for loss in (
         *(SquaredError(mean, half) for mean in (True, False) for half in (False, True)),
-        EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), Hinge(), PerceptronLoss(),
+        ChiSquared(), EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), Hinge(), PerceptronLoss(),
         CrossEntropy(), CrossEntropy(from_logits=True), BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True),
     )
 }  # fmt: skip

@@ -241,7 +241,9 @@ class Task:
             return output * constant(1.0 / scaling.factor, self.dtype) + constant(scaling.offset, self.dtype)
 
     def _check_output(self, output: Node) -> None:
-        wanted = self.data.target_size
+        # Beside each number that is measured stands its error.
+        measured = any(loss.target == "measured" for loss in (() if self.loss is None else self.objective.losses))
+        wanted = self.data.target_size // 2 if measured else self.data.target_size
         found = output.shape[1:]
         one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
@@ -260,11 +262,19 @@ class Task:
             if self.data.classes is None:
                 y = ops.cast(y, dtype=self.dtype)
                 values = _apply(self.data.target_scaling, y) if self.data.target_scaling else y
-                return {"values": values, "labels": values, "margin": values}
+                return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
                 return {"values": column, "labels": y, "margin": column}
             return {"values": ops.one_hot(y, classes=output.shape[1], dtype=self.dtype), "labels": y, "margin": y}
+
+    def _measured(self, y: Node, values: Node) -> Node:
+        """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
+        count, scaling = y.shape[1] // 2, self.data.target_scaling
+        if count == 0 or scaling is None:
+            return y
+        errors = ops.slice_axis(_apply(Scaling(0.0, scaling.factor), y), 1, count, 2 * count)
+        return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""

@@ -48,6 +48,7 @@ from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.losses import ProbabilityTriangle, probability_triangle
 from chainrule.views.pictures.maps import FeatureMaps, Kernels, feature_maps, kernels
+from chainrule.views.pictures.measured import LawAndBand, PullHistogram
 from chainrule.views.pictures.memories import (
     OverlapAgainstLoad,
     Recollection,
@@ -63,6 +64,7 @@ from chainrule.views.pictures.mistakes import (
     surest_right,
     worst_mistakes,
 )
+from chainrule.views.pictures.motion import EquationSolved, ErrorsInTime, HiddenPath
 from chainrule.views.pictures.neurons import FiringShare, Sharpness, firing_share, sharpness
 from chainrule.views.pictures.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
 from chainrule.views.pictures.phases import CumulantCrossing, LatticeSheet, OrderSeen, PhaseCurves, SizeExtrapolation
@@ -119,6 +121,8 @@ __all__ = [
     # of generalisation
     "AgainstParameters", "AgainstUpdates", "Contrasts", "FoundAmongFirst", "LearningMap", "LossesAgainstWidth",
     "PowerLawPicture", "SuspectSheet", "Sweep", "curve_over", "found_among_first", "learning_map",
+    "EquationSolved", "ErrorsInTime", "HiddenPath", "LawAndBand",
+    "PullHistogram",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
     "JudgedSheet", "Kernels",

@@ -107,4 +107,6 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
     outputs = model.quantities(examples.x, {"output"})["output"]
     scaling = run.signature.target_scaling
     outputs = outputs if scaling is None else np.asarray(scaling.undo(outputs))
-    return Predicted(examples.x, examples.y, outputs, model.costs(examples.x, examples.y))
+    # Errors may stand behind the targets.
+    targets = examples.y[:, : outputs.shape[1]]
+    return Predicted(examples.x, targets, outputs, model.costs(examples.x, examples.y))
