@@ -6,6 +6,7 @@ from chainrule.errors import OptionError
 from chainrule.examples.autoencoders import AUTOENCODER
 from chainrule.examples.bars_machine import BOLTZMANN
 from chainrule.examples.batch_sizes import BATCH_SIZE
+from chainrule.examples.confused import CONFUSION
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.depth_and_width import DEPTH_WIDTH
 from chainrule.examples.equations import EQUATION
@@ -38,6 +39,7 @@ _ALL = (
     BOLTZMANN,
     HOPFIELD,
     ISING,
+    CONFUSION,
     MATERIALS,
     OSCILLATOR,
     EQUATION,

@@ -55,7 +55,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 
 def at_the_minimum(run: Run) -> Run:
     """The run's network brought to the least χ² near it: L-BFGS, whose search takes all examples at once, goes on from its weights."""
-    found = LBFGS(iterations=1500)
+    found = LBFGS(iterations=800)
     return fit(
         run.task.network, run.data, loss="chi_squared", optimizer=found, initial=run.parameters(), engine=run.settings.engine
     )
@@ -97,12 +97,9 @@ def _conclude(trained: Runs, seed: int) -> Outcome:
         Fact("median distance from the law", float(100 * np.median(off)), unit="%", most=1.0, source="least σ: 1.5 %"),
     )
     judged = (
-        "as many as it should"
-        if covered.agrees
-        else "fewer than it should: it is too narrow"
-        if inside < ONE_SIGMA
-        else "too many: it is too wide"
-    )
+        "which cannot be told apart from the 68 % of an honest one" if covered.agrees
+        else "less than 68 %: it is too narrow" if inside < ONE_SIGMA else "more than 68 %: it is too wide"
+    )  # fmt: skip
     verdict = (
         f"The network finds the law behind {len(learned)} measurements to {100 * np.median(off):.1g} % (median), closer than any of them "
         f"is precise, with χ²/dof = {facts[0].measured}. Its band of one standard error holds the law for {inside:.0%} of new "

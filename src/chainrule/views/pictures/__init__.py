@@ -67,7 +67,14 @@ from chainrule.views.pictures.mistakes import (
 from chainrule.views.pictures.motion import EquationSolved, ErrorsInTime, HiddenPath
 from chainrule.views.pictures.neurons import FiringShare, Sharpness, firing_share, sharpness
 from chainrule.views.pictures.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
-from chainrule.views.pictures.phases import CumulantCrossing, LatticeSheet, OrderSeen, PhaseCurves, SizeExtrapolation
+from chainrule.views.pictures.phases import (
+    ConfusionCurve,
+    CumulantCrossing,
+    LatticeSheet,
+    OrderSeen,
+    PhaseCurves,
+    SizeExtrapolation,
+)
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.power_laws import LossesAgainstWidth, PowerLawPicture
 from chainrule.views.pictures.probes import LinearProbes, linear_probes
@@ -123,6 +130,7 @@ __all__ = [
     "PowerLawPicture", "SuspectSheet", "Sweep", "curve_over", "found_among_first", "learning_map",
     "EquationSolved", "ErrorsInTime", "HiddenPath", "LawAndBand",
     "PullHistogram",
+    "ConfusionCurve",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
     "JudgedSheet", "Kernels",

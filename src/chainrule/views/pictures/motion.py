@@ -39,8 +39,8 @@ class EquationSolved(Picture):
         """How to read both panels."""
         known = ", the dashed one what is known, and below is also how far they are apart" if self.known is not None else ""
         return (
-            f"Above, the solid line is the network{known}; below, what is left of the equation, which training made small: both are to "
-            "be small against 1."
+            f"Above, the solid line is the network{known}; below, what is left of the equation, which training made small: it is "
+            "to be small against 1."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -110,8 +110,8 @@ class ErrorsInTime(Picture):
     def reading(self) -> str:
         """How to read the curves."""
         return (
-            "Each curve is the root mean square error over all test paths; no answer can be below the one that knows the equations, whose "
-            "mean the dotted line gives, and both ends are hardest, having neighbours on one side only."
+            "Each curve is the root mean square error over all test paths; what lies above the curve of one who knows the equations, whose "
+            "expected mean is the dotted line, was left to be learned."
         )
 
     def arrays(self) -> dict[str, Array]:

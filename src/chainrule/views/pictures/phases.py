@@ -179,6 +179,42 @@ class CumulantCrossing(Picture):
 
 
 @dataclass(frozen=True, eq=False)
+class ConfusionCurve(Picture):
+    """Test `accuracies` with `errors` of networks that learned the `assumed` transition temperatures, all (n,); the `peak`, ± `width`."""
+
+    edge: int
+    assumed: Array
+    accuracies: Array
+    errors: Array
+    peak: float
+    width: float
+    known: float
+
+    @property
+    def title(self) -> str:
+        """What is seen."""
+        return f"Learning by confusion, L = {self.edge}"
+
+    @property
+    def reading(self) -> str:
+        """How to read the W."""
+        return (
+            "Each point is how often networks are right that learned labels for an assumed transition temperature, with the error of "
+            "counting; the middle peak, in the grey band, is where the labels are least confusing, the dotted line is the known T_c."
+        )
+
+    def draw(self, ax: Axes) -> None:
+        """The W, its peak, the known value."""
+        ax.axvspan(self.peak - self.width, self.peak + self.width, color=FAINT, alpha=0.25, linewidth=0, label="middle peak")
+        ax.errorbar(
+            self.assumed, self.accuracies, self.errors, fmt="o-", color=SERIES[0], markersize=4, capsize=2, label="accuracy"
+        )
+        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {figures(self.known, 5)}")
+        ax.set(xlabel="assumed transition temperature (J/k_B)", ylabel="share of test lattices labelled as assumed")
+        ax.legend()
+
+
+@dataclass(frozen=True, eq=False)
 class OrderSeen(Picture):
     """A network's output beside the magnetisation |m| of lattices of one edge length, both (n,): by what it goes."""
 
@@ -207,4 +243,4 @@ class OrderSeen(Picture):
         ax.set(xlabel="|m|, share of spins up less share down", ylabel="output: probability of order", ylim=(-0.03, 1.03))
 
 
-__all__ = ["CumulantCrossing", "LatticeSheet", "OrderSeen", "PhaseCurves", "SizeExtrapolation"]
+__all__ = ["ConfusionCurve", "CumulantCrossing", "LatticeSheet", "OrderSeen", "PhaseCurves", "SizeExtrapolation"]
