@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from chainrule.data import CRITICAL_TEMPERATURE, Dataset, ising
+from chainrule.examples.estimates import weighted_polynomial
 from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.examples.phases import network
@@ -37,14 +38,16 @@ def middle_peak(assumed: Array, accuracies: Array) -> float:
     """
     inside = slice(len(assumed) // 4, len(assumed) - len(assumed) // 4)
     top = int(np.argmax(accuracies[inside])) + inside.start
-    c, b, _ = np.polyfit(assumed[top - 1 : top + 2] - assumed[top], accuracies[top - 1 : top + 2], 2)
-    return float(assumed[top] - b / (2 * c))
+    near = slice(top - 1, top + 2)
+    _, slope, curvature = weighted_polynomial(
+        assumed[near] - assumed[top], accuracies[near], np.ones(3), 2
+    ).coefficients.tolist()
+    return float(assumed[top]) - slope / (2 * curvature)
 
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     options = {
-        "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 12, "replicas": 2,
-        "evaluate_every": 0,
+        "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 12, "evaluate_every": 0,
     }  # fmt: skip
     return {_name(value): Training(network(), labelled(value, seed), options) for value in ASSUMED.tolist()}
 

@@ -29,7 +29,8 @@ class PullHistogram(Picture):
     @property
     def title(self) -> str:
         """Mean and width."""
-        return f"Pulls of {len(self.pulls)} {self.what}: {figures(float(self.pulls.mean()), 2)} ± {self.pulls.std(ddof=1):.3f}"
+        mean, width = figures(float(self.pulls.mean()), 2), figures(float(self.pulls.std(ddof=1)), 3)
+        return f"Pulls of {len(self.pulls)} {self.what}: mean {mean}, width {width}"
 
     @property
     def reading(self) -> str:
