@@ -14,7 +14,8 @@ from chainrule.data import Signature
 from chainrule.graph import Array
 from chainrule.views.networks import marks
 from chainrule.views.networks.answers import answers, answers_width
-from chainrule.views.networks.layout import BOX, GAP, Layout, Place, gaps, laid_out
+from chainrule.views.networks.boxes import box, size_words
+from chainrule.views.networks.layout import GAP, Layout, Place, box_size, gaps, laid_out
 from chainrule.views.networks.legend import legend
 from chainrule.views.networks.numbers import Neurons, Outcome, joined, shown_weights
 from chainrule.views.networks.svg_picture import LINE, wrapped_lines
@@ -115,7 +116,8 @@ class Canvas:
     def _ends(self, place: int, side: int) -> list[tuple[float, float]]:
         """Where lines leave (side 1) or reach (side −1) a column."""
         where = self.layout.places[place]
-        reach = BOX[0] / 2 if self.items[place].column.kind == "box" else self.layout.radius
+        item = self.items[place]
+        reach = box_size(item)[0] / 2 if item.column.kind == "box" else self.layout.radius
         return [(where.x + side * reach, y) for y in where.ys]
 
     # ---- columns
@@ -124,7 +126,7 @@ class Canvas:
         found: list[str] = []
         for item, place in zip(self.items, self.layout.places, strict=True):
             found += self._head(item, place)
-            found += [_box(item, place)] if item.column.kind == "box" else self._neurons(item, place)
+            found += [box(item, place), *self._window(item, place)] if item.column.kind == "box" else self._neurons(item, place)
         return found
 
     def _head(self, item: Neurons, place: Place) -> list[str]:
@@ -136,7 +138,7 @@ class Canvas:
         name += " again" if column.use > 1 else ""
         size = counted(column.size, "neuron") if column.kind != "box" else counted(column.size, "number")
         size += f", {spaced(len(item.shown))} shown" if item.elided else ""
-        words = [f"{number}{': ' if name else ''}{name}", size, column.formula]
+        words = [f"{number}{': ' if name else ''}{name}", size, column.formula or size_words(item)]
         full = title(
             f"{column.key}: {size}{', ' if column.formula else ''}{column.formula}; {' and '.join((column.name, *column.folded))}"
         )
@@ -154,6 +156,16 @@ class Canvas:
             if line
         ]
         return [element("g", full + "".join(rows), class_="head")]
+
+    def _window(self, item: Neurons, place: Place) -> list[str]:
+        """What slides over the layer's input, on the line that comes in."""
+        if not item.column.window:
+            return []
+        width = box_size(item)[0]
+        x = place.x - width / 2 - (GAP - width) / 2
+        first, *rest = item.column.window.split(", ")
+        lines = [(place.ys[0] - 6, first), *((place.ys[0] + 14 + 12 * i, words) for i, words in enumerate(rest))]
+        return [text(x, y, words, font_size=10, text_anchor="middle", **HALO) for y, words in lines]
 
     def _neurons(self, item: Neurons, place: Place) -> list[str]:
         radius, found = self.layout.radius, list[str]()
@@ -245,22 +257,3 @@ def _bias_words(item: Neurons, i: int) -> str:
     bias = item.column.bias
     value = float(item.biases[i]) if item.biases is not None else math.nan
     return f"{bias.name if bias is not None else 'b'}[{i}] = {marks.precise(value)}"
-
-
-def _box(item: Neurons, place: Place) -> str:
-    width, height = BOX
-    y = place.ys[0]
-    frame = element(
-        "rect",
-        x=place.x - width / 2,
-        y=y - height / 2,
-        width=width,
-        height=height,
-        rx=6.0,
-        fill="var(--panel)",
-        stroke="var(--ink)",
-    )
-    name = text(place.x, y + 4, printable(item.column.name, most=16), font_size=11, text_anchor="middle")
-    return element(
-        "g", title(f"{item.column.key}: a layer of another kind, {item.column.size} numbers") + frame + name, class_="box"
-    )

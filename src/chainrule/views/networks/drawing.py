@@ -80,7 +80,11 @@ class NetworkDrawing(SvgPicture):
         lines = "a line a weight"
         if any(item.weights is not None for item in self.items):
             lines += ", the wider the larger, unbroken where positive and dashed where negative"
-        if any(item.column.kind == "box" for item in self.items):
+        boxes = [item for item in self.items if item.column.kind == "box"]
+        if any(item.column.maps is not None for item in boxes):
+            pictures = "small pictures are its strongest channels" if self.outcome else "sheets are a layer's channels"
+            lines += f"; {pictures}, and on the line before them stands what slides over the layer's input"
+        if any(item.column.maps is None for item in boxes):
             lines += "; a box is a layer of another kind, whose lines only say where numbers go"
         ranks = max(item.column.rank for item in self.items)
         counting = f"the input layer is followed by layers 1 … {ranks}, so the input is not counted as a layer"
@@ -96,6 +100,8 @@ class NetworkDrawing(SvgPicture):
         found: dict[str, Array] = {}
         for place, item in enumerate(self.items):
             key = item.column.key
+            if item.maps is not None:
+                found[f"{key}.maps"] = item.maps
             if item.column.kind == "box":
                 continue
             found[f"{key}.shown"] = item.shown

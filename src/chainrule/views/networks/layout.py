@@ -16,6 +16,8 @@ TALLEST = 500.0
 """How tall a column should be, where its neurons are not too few or too many."""
 BOX = (112.0, 52.0)
 """Width and height of a box."""
+SHEETS = (104.0, 104.0)
+"""Width and height of a box that holds pictures."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,17 @@ def _ranks(items: Sequence[Neurons]) -> list[list[int]]:
     return [found[rank] for rank in sorted(found)]
 
 
+def box_size(item: Neurons) -> tuple[float, float]:
+    """Width and height of a layer's box."""
+    return BOX if item.column.maps is None else SHEETS
+
+
 def _count(item: Neurons) -> int:
     return 2 if item.column.kind == "box" else len(item.shown)
 
 
 def _height(item: Neurons, pitch: float) -> float:
-    return BOX[1] + 8 if item.column.kind == "box" else pitch * len(item.shown)
+    return box_size(item)[1] + 8 if item.column.kind == "box" else pitch * len(item.shown)
 
 
 def _heights(item: Neurons, y: float, height: float, pitch: float) -> tuple[float, ...]:

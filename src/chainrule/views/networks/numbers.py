@@ -24,7 +24,7 @@ class Neurons:
     """A column with its numbers: `shown` (k,) are the neurons that are drawn, counted from 0, `chosen` says how they were found.
 
     With an example `values` and `z` (size,) are activations and pre-activations; with weights `biases` (size,), and `weights`
-    (inputs, size) as in the layer.
+    (inputs, size) as in the layer. `maps` (height, width, channels) are the pictures of a box that has such.
     """
 
     column: Column
@@ -34,6 +34,7 @@ class Neurons:
     z: Array | None = None
     biases: Array | None = None
     weights: Array | None = None
+    maps: Array | None = None
 
     @property
     def scale(self) -> float:
@@ -83,7 +84,10 @@ def numbers_of(columns: Sequence[Column], model: Model | None, row: Array | None
     bound = {leaf: model.values.get(leaf.name, row[None]) for leaf in leaves}
     values = [np.asarray(value, dtype=np.float64).reshape(-1) for value in evaluate(wanted, bound)]
     pairs = zip(found, values[::2], values[1::2], strict=True)
-    return tuple(replace(item, values=a, z=z if item.column.z is not None else None) for item, a, z in pairs)
+    filled = (replace(item, values=a, z=z if item.column.z is not None else None) for item, a, z in pairs)
+    pictures = [item.column.maps for item in found if item.column.maps is not None]
+    maps = dict(zip(pictures, evaluate(pictures, bound), strict=True))
+    return tuple(item if item.column.maps is None else replace(item, maps=maps[item.column.maps][0]) for item in filled)
 
 
 def _with_parameters(column: Column, parameters: Mapping[str, Array]) -> Neurons:

@@ -8,8 +8,20 @@ from math import prod
 from typing import Literal
 
 from chainrule import ops
-from chainrule.graph import LEAVES, PARAMETER, Node, topological_order
-from chainrule.nn import Activation, Built, Dense, Dropout, Flatten, LayerUse, RestrictedBoltzmann
+from chainrule.graph import LEAVES, PARAMETER, Node, Shape, topological_order
+from chainrule.nn import (
+    Activation,
+    AveragePool,
+    Built,
+    Conv2D,
+    ConvTranspose2D,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerUse,
+    MaxPool,
+    RestrictedBoltzmann,
+)
 
 NEURONS = Dense | RestrictedBoltzmann
 """Layers that are a column of neurons, each of which weighs all inputs, adds its bias and applies an activation."""
@@ -21,7 +33,8 @@ class Column:
 
     `rank` counts from the input on, which has 0; `sources` are the positions of the columns that it is computed from. `node` gives
     its values, `z` its pre-activations; `weights` and `bias` are the leaves that a Dense layer uses, `start` the first feature of a
-    part of the input. `use` is 2 and more where a shared layer is used again.
+    part of the input. `use` is 2 and more where a shared layer is used again. Of a box that gives pictures, `maps` gives their channels,
+    (1, height, width, channels), and `window` says what slides over its input: "5×5, stride 2".
     """
 
     name: str
@@ -37,6 +50,8 @@ class Column:
     folded: tuple[str, ...] = ()
     start: int = 0
     use: int = 1
+    maps: Node | None = None
+    window: str = ""
 
     @property
     def key(self) -> str:
@@ -103,12 +118,14 @@ class _Reader:
         elif len(found) == 1 and self.folds(node, found[0], layer):
             self.fold(node, found[0], use)
         elif box := self.open_box(node.scope, found):
-            self.columns[box] = replace(self.columns[box], node=node, size=_size(node), sources=self.outside(box, found))
+            column = replace(self.columns[box], node=node, size=_size(node), sources=self.outside(box, found))
+            self.columns[box] = column if node.type.ndim != 4 else replace(column, maps=node)
             self.owners[node] = (box,)
         elif found == (0,) and node.op is ops.slice_axes and node.inputs[0] is self.built.input:
             self.add(_part(node), node, ())
         else:
-            self.add(Column(use.name if use else _sign(node), "box", _size(node), node), node, found)
+            name = use.name if use else _sign(node)
+            self.add(Column(name, "box", _size(node), node, maps=_maps(node), window=_window(layer)), node, found)
 
     def add(self, column: Column, node: Node, sources: tuple[int, ...]) -> None:
         """A new column; a layer's later uses are counted."""
@@ -174,6 +191,30 @@ def _neurons(use: LayerUse, layer: Dense | RestrictedBoltzmann, node: Node, weig
 
 def _part(node: Node) -> Column:
     return Column("part of the input", "input", _size(node), node, start=int(node.attributes["starts"][-1]))
+
+
+def _maps(node: Node) -> Node | None:
+    return node if node.type.ndim == 4 else None
+
+
+def _window(layer: object) -> str:
+    match layer:
+        case Conv2D() | ConvTranspose2D():
+            stride = "" if layer.stride == 1 else f", stride {_short(layer.stride)}"
+            return f"{_times(layer.kernel)}{stride}{'' if layer.padding == 'valid' else f', {layer.padding}'}"
+        case MaxPool() | AveragePool():
+            stride = "" if layer.stride in {None, layer.size} else f", stride {_short(layer.stride)}"
+            return f"{'max' if isinstance(layer, MaxPool) else 'mean'} of {_times(layer.size)}{stride}"
+        case _:
+            return ""
+
+
+def _short(size: int | Shape | None) -> str:
+    return str(size) if isinstance(size, int) else _times(size)
+
+
+def _times(size: int | Shape | None) -> str:
+    return "×".join(map(str, size if isinstance(size, tuple) else (size, size)))
 
 
 def _parameter(node: Node) -> Node | None:
