@@ -62,7 +62,8 @@ class Training:
         from peers import numpy_by_hand
 
         found = {"score": test_score(self.workload, self.learner.outputs(self.data.test_x), self.data.test_y)}
-        if self.module.__name__ == "peers.sklearn_mlp":  # it has its own first weights
+        # scikit-learn has its own first weights; NumPy by hand has Dense layers only.
+        if self.module.__name__ == "peers.sklearn_mlp" or self.workload.name not in PEERS["numpy"].workloads:
             return found
 
         def after_steps(module: Any) -> Array:

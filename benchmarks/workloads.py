@@ -24,18 +24,19 @@ class Workload:
     sizes: tuple[int, ...]
     activation: Literal["relu", "sigmoid", "tanh"]
     loss: Literal["cross_entropy", "half_squared_error", "mean_squared_error", "binary_cross_entropy"]
-    data: Literal["mnist", "curve", "spirals"]
+    data: Literal["mnist", "curve", "spirals", "sequences"]
     batch: int
     optimizer: Literal["sgd", "adam"]
     rate: float
     epochs: int = 1
     copies: int = 1
     kind: Literal["training", "prediction", "process"] = "training"
+    network: Literal["dense", "lenet", "lstm"] = "dense"
 
     @property
     def description(self) -> str:
         """In one line, for tables."""
-        network = "-".join(map(str, self.sizes))
+        network = NETWORKS.get(self.network, "-".join(map(str, self.sizes)))
         if self.kind == "prediction":
             return f"{network}, prediction: one example, and 10 000 rows of float32"
         many = f"{self.copies} copies of " if self.copies > 1 else ""
@@ -46,6 +47,11 @@ class Workload:
         return f"a whole process: {text}, tested" if self.kind == "process" else text
 
 
+NETWORKS = {
+    "lenet": "784-28x28x1-conv5x5x16-pool2-conv5x5x32-pool2-flatten-10",
+    "lstm": "50 steps of 16 numbers-LSTM 64-10",
+}
+"""What stands for the sizes where layers are not all Dense; the first as our library reads it."""
 _DIGITS: dict[str, Any] = {
     "sizes": (784, 16, 16, 10), "activation": "relu", "loss": "cross_entropy", "data": "mnist",
     "batch": 32, "optimizer": "sgd", "rate": 0.1,
@@ -62,6 +68,7 @@ WORKLOADS = {
         Workload("W3", **_CURVE),
         Workload("W4", (2, 8, 8, 1), "tanh", "binary_cross_entropy", "spirals", 10, "sgd", 0.1, epochs=100),
         Workload("W5", (784, 512, 512, 10), "relu", "cross_entropy", "mnist", 128, "adam", 1e-3),
+        Workload("W6", (784, 10), "relu", "cross_entropy", "mnist", 64, "adam", 1e-3, network="lenet"),
         Workload("W8", **_CURVE, copies=32),
         Workload("W9", **_DIGITS, kind="prediction"),
         Workload("W10", **_DIGITS, kind="process"),
@@ -99,6 +106,8 @@ REQUIREMENTS = (
     Requirement("W4", 5, "jax"),
     Requirement("W4", 200, "torch"),
     Requirement("W5", 1.1, "peer"),
+    Requirement("W6", 1, "torch"),
+    Requirement("W6", 1, "jax"),
     Requirement("W8", 4, "jax"),
     Requirement("W8", 30, "torch"),
     Requirement("W9", 12e-6, measure="one example", sense="seconds"),
@@ -167,9 +176,18 @@ def _labels(stem: str) -> Array:
     return _idx(stem)[:, 0].astype(np.int64)
 
 
+SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "lenet": ((5, 5, 1, 16), (16,), (5, 5, 16, 32), (32,), (512, 10), (10,)),
+}
+"""The shapes of weights and biases in turn where layers are not all Dense: (rows, columns, channels, filters) of a convolution."""
+
+
 def initial_weights(workload: Workload) -> list[Array]:
     """Weights (inputs, outputs) and biases (outputs,) in turn; with copies (copies, inputs, outputs), (copies, 1, outputs)."""
     random = np.random.default_rng(1)
+    if workload.network in SHAPES:
+        drawn = [random.normal(0, math.sqrt(1 / max(1, math.prod(shape[:-1]))), shape) for shape in SHAPES[workload.network]]
+        return [(weight if weight.ndim > 1 else 0 * weight).astype(np.float32) for weight in drawn]
     several = (workload.copies,) if workload.copies > 1 else ()
     row = (*several, 1) if several else ()
     gain = 2 if workload.activation == "relu" else 1

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from workloads import Array, Data, Workload
 
-_ALL = frozenset({"W1", "W2", "W3", "W4", "W5", "W8", "W9", "W10"})
+_DENSE = frozenset({"W1", "W2", "W3", "W4", "W5", "W8", "W9", "W10"})
+_ALL = _DENSE | {"W6"}
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ PEERS = {
     "jax": Peer("jax_scan", "JAX, all epochs in one lax.scan", "jax"),
     "torch": Peer("torch_eager", "PyTorch, eager, fused optimizer", "torch"),
     "torch-compiled": Peer("torch_compiled", "PyTorch, the whole step compiled", "torch"),
-    "numpy": Peer("numpy_by_hand", "NumPy by hand", "numpy"),
+    "numpy": Peer("numpy_by_hand", "NumPy by hand", "numpy", _DENSE),
     # Its networks have no sigmoid outputs with a quadratic cost; 32 copies in turn would take long and show nothing new.
-    "sklearn": Peer("sklearn_mlp", "scikit-learn", "sklearn", _ALL - {"W2", "W8"}),
+    "sklearn": Peer("sklearn_mlp", "scikit-learn", "sklearn", _DENSE - {"W2", "W8"}),
     "c": Peer("c_by_hand", "C by hand", "numpy", frozenset({"W1", "W3", "W8", "W9", "W10"})),
 }
 """NAME@1 means the same on one core with one thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workloads import Array, Data, Workload, load
+from workloads import NETWORKS, Array, Data, Workload, load
 
 import chainrule as cr
 from peers import Predictor, Setup
@@ -58,7 +58,7 @@ class _Learner:
 def _network(workload: Workload) -> str:
     # W9 stops at the logits, as all peers do.
     last = {"cross_entropy": " softmax", "half_squared_error": " sigmoid"}.get(workload.loss, "")
-    text = "-".join(map(str, workload.sizes))
+    text = NETWORKS.get(workload.network, "-".join(map(str, workload.sizes)))
     return f"{text} {workload.activation}{'' if workload.kind == 'prediction' else last}"
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn import functional
 from workloads import Array, Data, Workload, floats, orders, targets_of
 
 from peers import Predictor, Setup
-from peers.torch_eager import loss
+from peers.torch_eager import loss, own_weights
 
 Tensors = list[torch.Tensor]
 
@@ -35,7 +36,9 @@ class _Learner:
     def __init__(self, workload: Workload, data: Data, weights: list[Array]) -> None:
         self.workload, self.random = workload, np.random.default_rng(2)
         self.x, self.y = torch.from_numpy(floats(data.x)), torch.from_numpy(targets_of(workload, data.y))
-        self.weights = [torch.tensor(weight) for weight in weights]
+        self.weights = [
+            torch.tensor(weight) for weight in (weights if workload.network == "dense" else own_weights(workload, weights))
+        ]
         self.means = [torch.zeros_like(weight) for weight in self.weights]
         self.squares = [torch.zeros_like(weight) for weight in self.weights]
         self.steps = torch.zeros(())
@@ -83,6 +86,11 @@ class _Learner:
 
 
 def _forward(workload: Workload, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
+    if workload.network == "lenet":
+        x = x.reshape(-1, 1, 28, 28)
+        for kernel, bias in (weights[:2], weights[2:4]):
+            x = functional.max_pool2d(functional.conv2d(x, kernel, bias).relu(), 2)
+        return functional.linear(x.flatten(1), weights[4], weights[5])
     product = torch.baddbmm if workload.copies > 1 else torch.addmm
     activate = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}[workload.activation]
     for layer in range(0, len(weights) - 2, 2):

@@ -89,13 +89,32 @@ def loss(workload: Workload, outputs: torch.Tensor, y: torch.Tensor) -> torch.Te
     }[workload.loss](outputs, y)
 
 
-def _model(workload: Workload, weights: list[Array]) -> nn.Sequential:
+def own_weights(workload: Workload, weights: list[Array]) -> list[Array]:
+    """Weights as PyTorch's layers hold them: channels before space, outputs before inputs."""
+    if workload.network == "lenet":
+        first, first_bias, second, second_bias, last, last_bias = weights
+        rows = last.reshape(4, 4, 32, 10).transpose(3, 2, 0, 1).reshape(10, 512)
+        kernels = (kernel.transpose(3, 2, 0, 1) for kernel in (first, second))
+        found = [next(kernels), first_bias, next(kernels), second_bias, rows, last_bias]
+        return [np.ascontiguousarray(weight) for weight in found]
+    return [weight.T for weight in weights]  # of a bias, .T changes nothing
+
+
+def _layers(workload: Workload) -> list[nn.Module]:
+    if workload.network == "lenet":
+        pictures = [nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+        return [*pictures, nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 10)]
     layers: list[nn.Module] = []
     activation = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[workload.activation]
     for inputs, outputs in pairwise(workload.sizes):
         layers += [nn.Linear(inputs, outputs), activation()]
-    model = nn.Sequential(*(layers if workload.loss == "half_squared_error" else layers[:-1]))
+    return layers if workload.loss == "half_squared_error" else layers[:-1]
+
+
+def _model(workload: Workload, weights: list[Array]) -> nn.Sequential:
+    # Channels last is the faster of PyTorch's two orders here; for Dense layers it means nothing.
+    model = nn.Sequential(*_layers(workload)).to(memory_format=torch.channels_last)
     with torch.no_grad():
-        for parameter, weight in zip(model.parameters(), weights, strict=True):
-            parameter.copy_(torch.from_numpy(weight.T))  # of a bias, .T changes nothing
+        for parameter, weight in zip(model.parameters(), own_weights(workload, weights), strict=True):
+            parameter.copy_(torch.from_numpy(weight))
     return model
