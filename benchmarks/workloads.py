@@ -69,6 +69,7 @@ WORKLOADS = {
         Workload("W4", (2, 8, 8, 1), "tanh", "binary_cross_entropy", "spirals", 10, "sgd", 0.1, epochs=100),
         Workload("W5", (784, 512, 512, 10), "relu", "cross_entropy", "mnist", 128, "adam", 1e-3),
         Workload("W6", (784, 10), "relu", "cross_entropy", "mnist", 64, "adam", 1e-3, network="lenet"),
+        Workload("W7", (16, 10), "tanh", "cross_entropy", "sequences", 32, "adam", 1e-3, network="lstm"),
         Workload("W8", **_CURVE, copies=32),
         Workload("W9", **_DIGITS, kind="prediction"),
         Workload("W10", **_DIGITS, kind="process"),
@@ -108,6 +109,7 @@ REQUIREMENTS = (
     Requirement("W5", 1.1, "peer"),
     Requirement("W6", 1, "torch"),
     Requirement("W6", 1, "jax"),
+    Requirement("W7", 1, "torch"),
     Requirement("W8", 4, "jax"),
     Requirement("W8", 30, "torch"),
     Requirement("W9", 12e-6, measure="one example", sense="seconds"),
@@ -150,7 +152,15 @@ def load(workload: Workload) -> Data:
         noise = 0.1 * random.normal(size=x.shape)
         test_x = np.linspace(-2, 2, 500, dtype=np.float32)[:, None]
         return Data(x, (np.sin(3 * x) + noise).astype(np.float32), test_x, np.sin(3 * test_x))
+    if workload.data == "sequences":
+        return Data(*_sequences(3200, random), *_sequences(1000, random))
     return Data(*_spirals(1000, random), *_spirals(1000, random))
+
+
+def _sequences(count: int, random: np.random.Generator) -> tuple[Array, Array]:
+    """Fifty steps of noise; the class is which of ten columns had the largest sum over the last ten steps."""
+    x = random.normal(size=(count, 50, 16)).astype(np.float32)
+    return x, x[:, -10:, :10].sum(1).argmax(1).astype(np.int64)
 
 
 def _spirals(count: int, random: np.random.Generator) -> tuple[Array, Array]:
@@ -178,8 +188,10 @@ def _labels(stem: str) -> Array:
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "lenet": ((5, 5, 1, 16), (16,), (5, 5, 16, 32), (32,), (512, 10), (10,)),
+    "lstm": ((16, 256), (64, 256), (256,), (64, 10), (10,)),
 }
-"""The shapes of weights and biases in turn where layers are not all Dense: (rows, columns, channels, filters) of a convolution."""
+"""The shapes of weights and biases in turn where layers are not all Dense: (rows, columns, channels, filters) of a convolution,
+(inputs, 4 · units), (units, 4 · units), (4 · units,) of an LSTM, whose gates stand in PyTorch's order: input, forget, cell, output."""
 
 
 def initial_weights(workload: Workload) -> list[Array]:

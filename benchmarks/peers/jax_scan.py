@@ -63,6 +63,8 @@ def _forward(workload: Workload, weights: list[Any], x: Any) -> Any:
         x = x.astype(np.float32) * (1 / 255)
     if workload.network == "lenet":
         return _lenet(weights, x)
+    if workload.network == "lstm":
+        return _lstm(weights, x)
     for layer in range(0, len(weights) - 2, 2):
         x = activate(x @ weights[layer] + weights[layer + 1])
     z = x @ weights[-2] + weights[-1]
@@ -75,6 +77,22 @@ def _lenet(weights: list[Any], x: Any) -> Any:
         seen = lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
         x = lax.reduce_window(jax.nn.relu(seen + bias), -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
     return x.reshape(len(x), -1) @ weights[4] + weights[5]
+
+
+def _lstm(weights: list[Any], x: Any) -> Any:
+    w, u, b, last, last_bias = weights
+    # What does not wait for the step before is one product for all steps.
+    given = jnp.moveaxis(x @ w + b, 1, 0)
+
+    def step(state: Any, z: Any) -> tuple[Any, None]:
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ u, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    start = jnp.zeros((len(x), u.shape[0]), x.dtype)
+    (h, _), _ = lax.scan(step, (start, start), given)
+    return h @ last + last_bias
 
 
 def _loss(workload: Workload, weights: list[Any], x: Any, y: Any) -> Any:

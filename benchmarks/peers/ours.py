@@ -32,7 +32,7 @@ def whole_process(workload: Workload, setup: Setup) -> float:
 
 class _Learner:
     def __init__(self, workload: Workload, data: cr.data.Dataset, weights: list[Array], setup: Setup) -> None:
-        task = cr.train.Task(cr.network(_network(workload)), data.signature, _loss(workload))
+        task = cr.train.Task(_layers(workload), data.signature, _loss(workload))
         optimizer = cr.SGD(workload.rate) if workload.optimizer == "sgd" else cr.Adam(workload.rate)
         settings = cr.train.Settings(
             optimizer, epochs=10**6, batch_size=workload.batch, replicas=workload.copies, engine=setup.engine
@@ -55,6 +55,12 @@ class _Learner:
         return cr.Run(self.trainer).predict(x, None if self.copies > 1 else 0)
 
 
+def _layers(workload: Workload) -> cr.nn.Layer:
+    if workload.network == "lstm":
+        return cr.Sequential(cr.LSTM(64), cr.Dense(10, "softmax"))
+    return cr.network(_network(workload))
+
+
 def _network(workload: Workload) -> str:
     # W9 stops at the logits, as all peers do.
     last = {"cross_entropy": " softmax", "half_squared_error": " sigmoid"}.get(workload.loss, "")
@@ -75,5 +81,5 @@ def _dataset(workload: Workload, data: Data) -> cr.data.Dataset:
     test = (data.test_x, data.test_y)
     if workload.data == "curve":
         return cr.data.from_arrays(data.x, data.y, test=test, scaling="none", target_scaling="none")
-    classes = [str(label) for label in range(10 if workload.data == "mnist" else 2)]
+    classes = [str(label) for label in range(10 if workload.loss == "cross_entropy" else 2)]
     return cr.data.from_arrays(data.x, data.y, test=test, classes=classes, scaling=bytes_scaled)

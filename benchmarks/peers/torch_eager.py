@@ -97,13 +97,30 @@ def own_weights(workload: Workload, weights: list[Array]) -> list[Array]:
         kernels = (kernel.transpose(3, 2, 0, 1) for kernel in (first, second))
         found = [next(kernels), first_bias, next(kernels), second_bias, rows, last_bias]
         return [np.ascontiguousarray(weight) for weight in found]
+    if workload.network == "lstm":
+        w, u, b, last, last_bias = weights
+        # PyTorch has a second bias, which starts at 0 and is added to the first.
+        return [w.T, u.T, b, np.zeros_like(b), last.T, last_bias]
     return [weight.T for weight in weights]  # of a bias, .T changes nothing
+
+
+class _LastState(nn.Module):
+    """An LSTM, of which the last step's state is handed on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(16, 64, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.lstm(x)[0][:, -1]
 
 
 def _layers(workload: Workload) -> list[nn.Module]:
     if workload.network == "lenet":
         pictures = [nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
         return [*pictures, nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 10)]
+    if workload.network == "lstm":
+        return [_LastState(), nn.Linear(64, 10)]
     layers: list[nn.Module] = []
     activation = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[workload.activation]
     for inputs, outputs in pairwise(workload.sizes):
