@@ -23,7 +23,7 @@ from chainrule.data import (
     told,
     words,
 )
-from chainrule.data.language import _BAD, _GOOD
+from chainrule.data.language import BAD, GOOD
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError
 
 
@@ -132,7 +132,7 @@ def test_stories_depend_on_their_seed_and_come_back():
 
 def test_opinions_are_separated_by_the_weights_of_the_words():
     data = opinions(300, seed=2)
-    weights = np.array([(name in _GOOD) - (name in _BAD) for name in data.features], float)
+    weights = np.array([(name in GOOD) - (name in BAD) for name in data.features], float)
     for _, part in data.parts():
         output = part.x @ weights
         assert ((output > 0) == part.y).all()

@@ -8,6 +8,7 @@ from chainrule.data.bars_and_stripes import bars_and_stripes
 from chainrule.data.catalogue import BUILT_IN, load
 from chainrule.data.chunks import chunks
 from chainrule.data.columns import Column, Columns, Table
+from chainrule.data.counting import CountModel, block_mean
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
@@ -18,6 +19,7 @@ from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, c
 from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
 from chainrule.data.language import TEXT, next_character, opinion_texts, opinions, story, text_vocabulary, told
+from chainrule.data.markov import VILLAGE, WordChain
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
 from chainrule.data.measured import with_errors
 from chainrule.data.neighbours import NearDuplicate, near_duplicates
@@ -107,6 +109,10 @@ __all__ = [
     "words",
     "Vocabulary",
     "TextInput",
+    "CountModel",
+    "block_mean",
+    "WordChain",
+    "VILLAGE",
     "mask",
     "lengths",
     "next_character",

@@ -39,13 +39,13 @@ _MOVES = ("goes to", "walks to", "hurries to", "is now in")
 _PAUSES = ("yawns", "sings a song", "looks around", "says nothing")
 _STORY_WORDS = words(" ".join((*_PERSONS, *_PLACES, *_MOVES, *_PAUSES, "where is the . ?")))
 
-_GOOD = ("delightful", "friendly", "fresh", "quick", "charming", "superb", "generous", "warm")
-_BAD = ("dreadful", "rude", "stale", "slow", "dull", "awful", "noisy", "cold")
+GOOD = ("delightful", "friendly", "fresh", "quick", "charming", "superb", "generous", "warm")
+BAD = ("dreadful", "rude", "stale", "slow", "dull", "awful", "noisy", "cold")
 _THINGS = ("soup", "waiter", "bread", "music", "coffee", "room", "view", "dessert")
 _JOINS = ("was", "seemed", "is", "felt")
 _EXTRAS = ("really", "rather", "somehow", "very", "quite", "again")
 _CLAUSES = (3, 5)
-_OPINION_WORDS = (*_GOOD, *_BAD, *_THINGS, *_JOINS, *_EXTRAS, "the", ",", ".")
+_OPINION_WORDS = (*GOOD, *BAD, *_THINGS, *_JOINS, *_EXTRAS, "the", ",", ".")
 
 
 @remembered("next_character")
@@ -228,7 +228,7 @@ def _one_opinion(random: np.random.Generator, praise: bool) -> str:
 
 def _clause(random: np.random.Generator, thing: str, good: bool) -> str:
     extra = f"{_choice(random, _EXTRAS)} " if random.random() < 0.5 else ""
-    return f"the {thing} {_choice(random, _JOINS)} {extra}{_choice(random, _GOOD if good else _BAD)}"
+    return f"the {thing} {_choice(random, _JOINS)} {extra}{_choice(random, GOOD if good else BAD)}"
 
 
 def _choice(random: np.random.Generator, among: Sequence[str]) -> str:

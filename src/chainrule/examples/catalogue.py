@@ -18,6 +18,8 @@ from chainrule.examples.learning_curve import LEARNING_CURVE
 from chainrule.examples.loss_surfaces import LOSS_SURFACES
 from chainrule.examples.materials import MATERIALS
 from chainrule.examples.memorization import MEMORIZATION
+from chainrule.examples.next_character import NEXT_CHARACTER
+from chainrule.examples.perceptron_text import PERCEPTRON_TEXT
 from chainrule.examples.phases import ISING
 from chainrule.examples.pictures_of_digits import CONVOLUTION
 from chainrule.examples.variational import VARIATIONAL
@@ -25,6 +27,7 @@ from chainrule.examples.wrong_labels import WRONG_LABELS
 from chainrule.spelling import suggest
 
 _ALL = (
+    PERCEPTRON_TEXT,
     CONVOLUTION,
     DEPTH_WIDTH,
     LEARNING_CURVE,
@@ -32,6 +35,7 @@ _ALL = (
     MEMORIZATION,
     WRONG_LABELS,
     LOSS_SURFACES,
+    NEXT_CHARACTER,
     AUTOENCODER,
     DENOISING,
     VARIATIONAL,

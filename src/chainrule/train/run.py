@@ -31,7 +31,7 @@ from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
-from chainrule.train.writing import written
+from chainrule.train.writing import chances_along, written
 
 
 class Run:
@@ -301,6 +301,13 @@ class Run:
         """
         self._require_replica(replica)
         return written(self.task, self.predictor(replica), start, tokens, temperature, seed)
+
+    def chances(self, text: str, replica: int = 0) -> Array:
+        """The probability of each token of the vocabulary at each place of a text, from what stands before: (tokens, vocabulary).
+
+        Raises: as `write` does.
+        """
+        return chances_along(self.task, self.predictor(replica), text)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:

@@ -71,3 +71,15 @@ def written(task: Task, predict: Callable[[Array], Array], start: str, tokens: i
         place = int(np.count_nonzero(ends <= random.random() * ends[-1]))
         text.append(reader.vocabulary.tokens[min(place, len(chances) - 1)])
     return reader.joined(text)
+
+
+def chances_along(task: Task, predict: Callable[[Array], Array], text: str) -> Array:
+    """The probabilities of the next token at each place of a text, from the tokens before it: (tokens of the text, vocabulary).
+
+    At the first places, where little stands before, the network sees padding.
+    """
+    reader = reader_of(task)
+    tokens = reader.cut_up(text)
+    reader.encode(text)  # says which tokens the vocabulary lacks
+    before = [reader.joined(tokens[max(0, place - (reader.length or 0)) : place]) for place in range(len(tokens))]
+    return next_probabilities(task, predict(reader.encode(before)))

@@ -23,6 +23,7 @@ from chainrule.views.pictures.codes import (
     reconstructions,
 )
 from chainrule.views.pictures.comparison import ActivationComparison, activation_comparison
+from chainrule.views.pictures.context import ContextCurve, context_curve
 from chainrule.views.pictures.contrasts import AgainstParameters, Contrasts, Sweep
 from chainrule.views.pictures.curves import LearningCurves, RunComparison, compare_runs, learning_curves
 from chainrule.views.pictures.depth import GradientSizes, gradient_sizes
@@ -43,6 +44,17 @@ from chainrule.views.pictures.fits import Contributions, Fit, fit_1d, hidden_con
 from chainrule.views.pictures.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
 from chainrule.views.pictures.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
 from chainrule.views.pictures.landscape import CostOverWeight, DifferenceQuotients, cost_over_weight, difference_quotients
+from chainrule.views.pictures.language import (
+    EmbeddingMap,
+    NextTokens,
+    TextSurprise,
+    WordWeights,
+    embedding_map,
+    next_tokens,
+    surprises,
+    text_surprise,
+    word_weights,
+)
 from chainrule.views.pictures.learned_picture import LearnedPicture, learned_picture, psnr
 from chainrule.views.pictures.ledger import LedgerPicture, ledger_picture
 from chainrule.views.pictures.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
@@ -131,6 +143,9 @@ __all__ = [
     "EquationSolved", "ErrorsInTime", "HiddenPath", "LawAndBand",
     "PullHistogram",
     "ConfusionCurve",
+    # of language
+    "ContextCurve", "EmbeddingMap", "NextTokens", "TextSurprise", "WordWeights", "context_curve", "embedding_map",
+    "next_tokens", "surprises", "text_surprise", "word_weights",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
     "JudgedSheet", "Kernels",
