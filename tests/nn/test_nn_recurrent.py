@@ -297,6 +297,7 @@ def test_misuse_is_refused(make, error, said):
 
 
 def test_the_forget_gate_begins_open():
+    assert first_values(build_network(LSTM(2, keep=2), (3, 1))).keys()  # a whole number will do
     values = {node.name: value for node, value in first_values(build_network(LSTM(2), (3, 1))).items()}
     assert values["lstm1.b"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
     wide = {node.name: value for node, value in first_values(build_network(RNN(400), (3, 1))).items()}["rnn1.U"]

@@ -7,10 +7,12 @@ from chainrule.examples.autoencoders import AUTOENCODER
 from chainrule.examples.bars_machine import BOLTZMANN
 from chainrule.examples.batch_sizes import BATCH_SIZE
 from chainrule.examples.confused import CONFUSION
+from chainrule.examples.countdown import COUNTDOWN
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.depth_and_width import DEPTH_WIDTH
 from chainrule.examples.equations import EQUATION
 from chainrule.examples.example import Example
+from chainrule.examples.gradients_in_time import GRADIENTS_IN_TIME
 from chainrule.examples.hidden import OSCILLATOR
 from chainrule.examples.hopfield_memory import HOPFIELD
 from chainrule.examples.learned_picture import PICTURE
@@ -22,6 +24,8 @@ from chainrule.examples.next_character import NEXT_CHARACTER
 from chainrule.examples.perceptron_text import PERCEPTRON_TEXT
 from chainrule.examples.phases import ISING
 from chainrule.examples.pictures_of_digits import CONVOLUTION
+from chainrule.examples.recall import RECALL
+from chainrule.examples.story import STORY
 from chainrule.examples.variational import VARIATIONAL
 from chainrule.examples.wrong_labels import WRONG_LABELS
 from chainrule.spelling import suggest
@@ -35,6 +39,10 @@ _ALL = (
     MEMORIZATION,
     WRONG_LABELS,
     LOSS_SURFACES,
+    RECALL,
+    COUNTDOWN,
+    GRADIENTS_IN_TIME,
+    STORY,
     NEXT_CHARACTER,
     AUTOENCODER,
     DENOISING,

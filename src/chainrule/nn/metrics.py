@@ -302,7 +302,8 @@ def r_squared(predicted: object, target: object) -> float:
     rest = np.sum(np.square(first - second), axis=0)
     # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
     varies = np.flatnonzero(np.any(second != second[:1], axis=0))
-    return float(np.mean(1.0 - rest[varies] / spread[varies])) if varies.size else float("nan")
+    explained: Array = 1.0 - rest[varies] / spread[varies]
+    return float(np.mean(explained)) if varies.size else float("nan")
 
 
 # ---- what is let in

@@ -157,7 +157,7 @@ class _Parts:
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Numbers of this shape, (n,)."""
         part = (shape[0] // len(self.numbers),)
-        return ops.concatenate(*(ops.broadcast_to(constant(number), shape=part) for number in self.numbers), axis=0)
+        return ops.concatenate(*(ops.broadcast_to(constant(float(number)), shape=part) for number in self.numbers), axis=0)
 
 
 @dataclass(frozen=True, repr=False)

@@ -68,6 +68,17 @@ from chainrule.views.pictures.memories import (
     recollection,
 )
 from chainrule.views.pictures.memorization import AgainstUpdates, LearningMap, curve_over, learning_map
+from chainrule.views.pictures.memory import (
+    GradientDecay,
+    GradientsThroughTime,
+    MemoryOverTime,
+    StepShares,
+    finite_differences,
+    gradient_decay,
+    gradients_through_time,
+    memory_over_time,
+    step_shares,
+)
 from chainrule.views.pictures.mistakes import (
     JudgedSheet,
     ResidualSheet,
@@ -109,6 +120,7 @@ from chainrule.views.pictures.results import (
     reliability,
 )
 from chainrule.views.pictures.samples import ClassShares, ExampleSheet, class_shares, data_examples
+from chainrule.views.pictures.spans import AccuracyAgainstGap, AnswersOverTime, accuracy_against_gap, answers_over_time
 from chainrule.views.pictures.speed import TimePerExample, time_per_example
 from chainrule.views.pictures.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
 from chainrule.views.pictures.suspects import FoundAmongFirst, SuspectSheet, found_among_first
@@ -146,6 +158,10 @@ __all__ = [
     # of language
     "ContextCurve", "EmbeddingMap", "NextTokens", "TextSurprise", "WordWeights", "context_curve", "embedding_map",
     "next_tokens", "surprises", "text_surprise", "word_weights",
+    # of memory
+    "AccuracyAgainstGap", "AnswersOverTime", "GradientDecay", "GradientsThroughTime", "MemoryOverTime", "StepShares",
+    "accuracy_against_gap", "answers_over_time", "finite_differences", "gradient_decay", "gradients_through_time",
+    "memory_over_time", "step_shares",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
     "JudgedSheet", "Kernels",
