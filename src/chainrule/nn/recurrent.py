@@ -74,6 +74,7 @@ class _Recurrent(ABC):
                 )
             batch, turns, features = x.shape
             weight = here.parameter("W", (features, self.gates * self.units), self.weights)
+            constants = self._constants(here)
             # Time first, so that each turn's rows lie together; all steps are weighed in one product.
             rows = ops.reshape(ops.transpose(x, axes=(1, 0, 2)), shape=(turns * batch, features))
             weighed = ops.reshape(rows @ weight + self._bias(here), shape=(turns, batch, self.gates * self.units))
@@ -81,7 +82,7 @@ class _Recurrent(ABC):
                 partial(self._step, here),
                 {state: self._first(here, state, x) for state in self.states},
                 {"x": weighed, **self._present(x)},
-                self._constants(here),
+                constants,
                 reverse=self.reverse,
             )
             for state in self.states if self.carry else ():
