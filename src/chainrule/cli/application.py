@@ -18,6 +18,7 @@ from chainrule.cli.resume import resume
 from chainrule.cli.runs import runs
 from chainrule.cli.show import show
 from chainrule.cli.train import train
+from chainrule.cli.write import write
 from chainrule.data import BUILT_IN
 from chainrule.errors import ChainruleError
 from chainrule.spelling import did_you_mean
@@ -70,7 +71,7 @@ def application() -> None:
     """Trains neural networks, and shows every number in them."""
 
 
-for command in (train, resume, evaluate, predict, explain, report, show, runs, example):
+for command in (train, resume, evaluate, predict, write, explain, report, show, runs, example):
     application.add_command(command)
 
 

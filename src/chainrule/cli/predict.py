@@ -76,6 +76,7 @@ class Prediction:
     examples=(
         "chainrule predict runs/latest --example 7",
         "chainrule predict runs/latest new.csv",
+        "chainrule predict runs/latest --text 'the soup was superb .'",
         "chainrule predict runs/latest new.csv --output predicted.csv",
         "cat new.csv | chainrule predict runs/latest -",
     ),
@@ -85,21 +86,27 @@ class Prediction:
 @click.option(
     "--example", type=int, metavar="N", help="Instead of FILE: an example of the run's own test part, counted from 0."
 )
+@click.option("--text", metavar="TEXT", help="Instead of FILE: a text, for a network that learned from texts.")
 @click.option("--output", metavar="FILE", help="Write all predictions to this file as CSV.")
 @click.option("--replica", type=int, default=0, show_default=True, metavar="K", help="Which of several replicas is asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON to each prediction.")
-def predict(run: str, file: str | None, example: int | None, output: str | None, replica: int, as_json: bool) -> None:
+def predict(
+    run: str, file: str | None, example: int | None, text: str | None, output: str | None, replica: int, as_json: bool
+) -> None:
     """Let RUN predict for the inputs in FILE: a .csv with the columns of the training, or an .npz file with x.
 
     For FILE write - to read a table from standard input. The target column may be there or not; it is not looked at. Classes come
     with their probability. Into a pipe or a file the predictions are written as CSV.
     """
-    if (file is None) == (example is None):
+    given = sum(what is not None for what in (file, example, text))
+    if given != 1:
         raise OptionError(
-            "predict with " + ("no input" if file is None else "two inputs"), expected="FILE or --example N", remedy=_HOW
+            "predict with " + ("two inputs or more" if given else "no input"),
+            expected="FILE, --example N or --text TEXT",
+            remedy=_HOW,
         )
     found = open_run(run_folder(run).path)
-    x, truth = _example(found, example) if example is not None else (_inputs(found.signature, str(file)), None)
+    x, truth = _asked(found, file, example, text)
     prediction = _predicted(found, x, replica)
     screen = console()
     if output is not None:
@@ -111,7 +118,7 @@ def predict(run: str, file: str | None, example: int | None, output: str | None,
     elif not screen.is_terminal:
         click.echo(_csv(prediction), nl=False)
     elif len(x) == 1:
-        _show_one(screen, x[0], prediction, truth)
+        _show_one(screen, x[0], prediction, truth, found.signature)
     else:
         screen.print(rows_table(prediction.heads, prediction.rows()[:MOST_ROWS], len(x)))
 
@@ -143,8 +150,8 @@ def _csv(prediction: Prediction) -> str:
     return text.getvalue()
 
 
-def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | None) -> None:
-    drawn = picture(x)
+def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | None, data: Signature) -> None:
+    drawn = _words_of(data, x) or picture(x)
     if drawn is not None:
         screen.print(Text(drawn))
     if prediction.classes is None:
@@ -160,7 +167,32 @@ def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | No
         screen.print(Text(f"the truth: {printable(truth)}"))
 
 
+def _words_of(data: Signature, x: Array) -> str | None:
+    """The input as a text; for counts of words, how often each stands in it; None where it is none."""
+    if data.text is None:
+        return None
+    if data.text.encoding != "counts":
+        return f"text: {printable(repr(data.text.decode(x)))}"
+    counts = zip(data.features or (), x.tolist(), strict=False)
+    return "words: " + ", ".join(f"{printable(word)} {count:g}" for word, count in counts if count)
+
+
 # ---- inputs
+
+
+def _asked(run: Run, file: str | None, example: int | None, text: str | None) -> tuple[Array, str | None]:
+    """The inputs that are meant, and what is known of the truth."""
+    if example is not None:
+        return _example(run, example)
+    if text is None:
+        return _inputs(run.signature, str(file)), None
+    if run.signature.text is None:
+        raise OptionError(
+            f"--text for a network that learned {run.signature.name!r}",
+            expected="a network that learned from texts, such as opinions",
+            remedy=_HOW,
+        )
+    return run.encode(text), None
 
 
 def _example(run: Run, place: int) -> tuple[Array, str]:

@@ -137,7 +137,9 @@ def _tell_folder(screen: Console, run: Run) -> None:
     inputs = "--example 7" if run.signature.columns is None else "NEW.csv"
     screen.print(Text(f"Saved in {printable(run.folder)}"), soft_wrap=True)
     screen.print(Text("To look at it, and to use it:"))
-    for line in (f"chainrule show {folder}", f"chainrule predict {folder} {inputs}"):
+    text = run.signature.text
+    writes = [f"chainrule write {folder}"] if text is not None and run.signature.classes == text.next_classes else []
+    for line in (f"chainrule show {folder}", f"chainrule predict {folder} {inputs}", *writes):
         screen.print(Text(f"  {line}", style="bold"), soft_wrap=True)
 
 
