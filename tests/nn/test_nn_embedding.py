@@ -74,6 +74,7 @@ def test_the_padding_is_zero_and_stays_zero(engine):
     assert table[1:].all()
     values = trained.model().quantities(data.train.x[:5])["embedding1.a"]
     assert np.array_equal(values.any(axis=2), data.train.x[:5] != 0)
+    assert "embedding1.W[embedding1.ids]" in str(trained.explain(0))
     # A story says the same however much padding stands before it.
     longer = build_network(net, (data.input_shape[0] + 3,), batch=5)
     known = first_values(longer) | {longer.parameters[name].node: value for name, value in trained.parameters().items()}

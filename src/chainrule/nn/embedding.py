@@ -43,7 +43,7 @@ class OneHot:
             places = np.arange(self.classes)
             if self.padding is not None:
                 places[self.padding] = -1
-            known = ops.gather(constant(places), _whole(x), axis=0)
+            known = ops.gather(constant(places), here.label(_whole(x), "ids"), axis=0)
             return here.gives(here.label(ops.one_hot(known, classes=self.classes, dtype=here.build.dtype), "a"))
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Embedding:
         """The vectors of a batch of ids."""
         with place(self, "embedding", x) as here:
             weights = self.weights if self.padding is None else _ZeroRow(self.weights, self.padding)
-            table, ids = here.parameter("W", (self.vocabulary, self.units), weights), _whole(x)
+            table, ids = here.parameter("W", (self.vocabulary, self.units), weights), here.label(_whole(x), "ids")
             vectors = ops.gather(table, ids, axis=0)
             if self.padding is not None:
                 # Not read, the row has no gradient, and stays as it began.

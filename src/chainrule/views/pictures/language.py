@@ -89,7 +89,7 @@ class TextSurprise(Picture):
     def title(self) -> str:
         """How many texts, and the mean surprise in each."""
         means = ", ".join(f"{name}: {np.mean(bits):.2f}" for name, bits in zip(self.names, self.bits, strict=True))
-        return f"Surprise in bits, mean to a token of {means}"
+        return f"Surprise (mean bits to a token): {means}"
 
     @property
     def reading(self) -> str:
