@@ -141,3 +141,32 @@ def test_layers_come_back_from_files_and_code():
 def test_refusals(make, said):
     with pytest.raises(OptionError, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("20-onehot35-lstm64:every-gru8-35", (OneHot(35), cr.LSTM(64, answer="every"), cr.GRU(8), Dense(35))),
+        ("20-embedding16x35-rnn8-35", (Embedding(16, 35), cr.RNN(8), Dense(35))),
+    ],
+)
+def test_texts_of_networks(text, layers):
+    net = cr.network(text)
+    assert net.layers == layers
+    assert cr.nn.to_text(net) == text
+
+
+def test_activations_and_mistakes_in_texts_of_networks():
+    assert cr.network("5x2-rnn8:relu-1").layers[0] == cr.RNN(8, activation="relu")
+    for text, said in (
+        ("20-embedding16-3", "units and vocabulary behind the word"),
+        ("20-onehot35-lstm-3", "units behind the word"),
+        ("20-lstm8-3", r"\(batch, time, features\)"),
+        ("20-onehot35-lstm8:same-3", "padding='same'"),
+        ("20-onehot35-lstm8:nobias-3", "'nobias'"),
+        ("20-embeding16x35-3", "did you mean"),
+    ):
+        with pytest.raises(cr.errors.ParseError, match=said):
+            cr.network(text)
+    with pytest.raises(OptionError, match="no text form"):
+        cr.nn.to_text(Sequential(OneHot(5, padding=0), cr.LSTM(4, padding=0.0), input_shape=(3,)))

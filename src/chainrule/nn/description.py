@@ -37,6 +37,9 @@ def network(text: str) -> Sequential:
     `nobias`; `convtranspose2x2x8:stride2` is written likewise. `pool2` keeps the largest of 2 × 2 numbers, `averagepool2` their mean;
     both may have `stride` and a padding. Further `globalpool`, `globalaveragepool`, `up2`, `layernorm` and `groupnorm4`.
 
+    Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` answer at the last step, `lstm64:every` at each one; for ids of 35 tokens
+    `onehot35` makes rows with a single 1, `embedding16x35` vectors of 16 numbers.
+
     Behind the layers one word gives the activation of the hidden ones, two words those of hidden and output layers. Without
     words hidden layers have relu and the output layer is linear. A size or convolution right before `tanh()` and the like is linear.
 
@@ -48,6 +51,8 @@ def network(text: str) -> Sequential:
     Sequential(Flatten(), Dense(16, 'tanh', bias=False), Dropout(0.2), Dense(10), input_shape=(28, 28))
     >>> network("28x28x1-conv5x5x16-pool2-flatten-10")
     Sequential(Conv2D(16, 5, 'relu'), MaxPool(2), Flatten(), Dense(10), input_shape=(28, 28, 1))
+    >>> network("20-embedding16x35-lstm64-35")
+    Sequential(Embedding(16, 35), LSTM(64), Dense(35), input_shape=(20,))
     >>> network("784-16-16-10 sigmiod")
     Traceback (most recent call last):
     ...

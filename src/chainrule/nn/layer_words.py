@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeAlias, cast
 
 from chainrule.errors import ChainruleError, OptionError, ParseError
@@ -12,11 +12,13 @@ from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
 from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import GroupNorm, LayerNorm
 from chainrule.nn.padding import PADDINGS
 from chainrule.nn.piece import Piece, shape_of
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 from chainrule.spelling import suggest
 
@@ -28,6 +30,8 @@ FILTERS: dict[str, tuple[type[Weighted], type[Weighted]]] = {
 """Layers with filters: the word, then the kernel's sizes and the number of filters, conv5x5x16; along one axis conv5x16."""
 SIZED: dict[str, type[Any]] = {"pool": MaxPool, "averagepool": AveragePool, "up": UpSample, "groupnorm": GroupNorm}
 """Layers whose first field stands behind the word: pool2, pool2x1."""
+COUNTED: dict[str, type[Any]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "onehot": OneHot, "embedding": Embedding}
+"""Layers whose fields without a usual value, whole numbers, stand behind the word: lstm64, embedding16x35."""
 PLAIN: dict[str, type[Any]] = {
     "flatten": Flatten, "globalpool": GlobalMaxPool, "globalaveragepool": GlobalAveragePool, "layernorm": LayerNorm,
 }  # fmt: skip
@@ -57,7 +61,7 @@ def known_word(text: str) -> bool:
     (True, True, False)
     """
     found = _WORD.match(text)
-    return text[:1].isdigit() or (found is not None and found[1] in {*FILTERS, *SIZED, *PLAIN, "dropout"})
+    return text[:1].isdigit() or (found is not None and found[1] in {*FILTERS, *SIZED, *COUNTED, *PLAIN, "dropout"})
 
 
 def part(piece: Piece) -> Part:
@@ -70,14 +74,20 @@ def part(piece: Piece) -> Part:
         return _numbered(head, options)
     found = _WORD.fullmatch(head.text)
     word = found[1] if found is not None else head.text
-    if word not in {*FILTERS, *SIZED, *PLAIN}:
+    if word not in {*FILTERS, *SIZED, *COUNTED, *PLAIN}:
         known = [*(f"{name}()" for name in ACTIVATIONS), "dropout(0.2)", "conv5x5x16", "convtranspose5x5x16"]
-        known += [*(f"{name}2" for name in SIZED), *PLAIN]
+        known += [
+            *(f"{name}2" for name in SIZED),
+            *PLAIN,
+            *(f"{name}{'x'.join(['16'] * _count(kind))}" for name, kind in COUNTED.items()),
+        ]
         remedy = suggest(f"{head.text}()", known, suggest(head.text, known, "write a size"))
         head.refuse(f"{head.text!r} for a layer", _ITEMS, remedy)
     sizes = shape_of(Piece(head.text[len(word) :], head.start + len(word), head.whole)) if len(head.text) > len(word) else ()
     if word in FILTERS:
         return _filters(piece, word, sizes, options)
+    if word in COUNTED:
+        return _counted(piece, word, sizes, options)
     if word in SIZED and not sizes:
         head.refuse(f"{word!r} without a size", "a number behind the word", f"write for example {word}2")
     if word in PLAIN and sizes:
@@ -106,6 +116,20 @@ def _filters(piece: Piece, word: str, sizes: Shape, options: Sequence[Piece]) ->
     activation = str(given.pop("activation", ""))
     kernel = sizes[0] if len(sizes) == 2 else sizes[:2]
     return Weighing(cast("Weighted", _made(piece, kind, [sizes[-1], kernel], given)), activation)
+
+
+def _count(kind: type) -> int:
+    """How many fields of a layer have no usual value."""
+    return sum(field.default is MISSING and field.default_factory is MISSING for field in fields(cast("Any", kind)))
+
+
+def _counted(piece: Piece, word: str, sizes: Shape, options: Sequence[Piece]) -> Layer:
+    kind = COUNTED[word]
+    names = [field.name for field in fields(kind)][: _count(kind)]
+    if len(sizes) != len(names):
+        expected, shown = " and ".join(names), "x".join(["64", "30"][: len(names)])
+        piece.refuse(f"{piece.text!r}", f"{expected} behind the word", f"write for example {word}{shown}")
+    return _made(piece, kind, sizes, _options(kind, options))
 
 
 def _made(piece: Piece, kind: type, values: Sequence[object], options: Mapping[str, object]) -> Layer:
@@ -140,6 +164,8 @@ def _option(piece: Piece) -> tuple[str, object]:
     """The field that an option sets and its value; ("", None) for what is none."""
     if piece.text == "nobias":
         return "bias", False
+    if piece.text == "every":
+        return "answer", "every"
     if piece.text in ACTIVATIONS:
         return "activation", piece.text
     if piece.text in PADDINGS:
@@ -153,7 +179,7 @@ def _option(piece: Piece) -> tuple[str, object]:
 
 _SPELLINGS: Mapping[str, Sequence[str]] = {
     "activation": tuple(ACTIVATIONS), "stride": ("stride2",), "dilation": ("dilation2",), "groups": ("groups2",),
-    "padding": PADDINGS, "bias": ("nobias",),
+    "padding": PADDINGS, "bias": ("nobias",), "answer": ("every",),
 }  # fmt: skip
 """How the values of a field are written, one of each kind."""
 
@@ -234,7 +260,7 @@ def _head(layer: Weighted) -> str:
 
 
 def _written(layer: Layer) -> Weighing | str | None:
-    words = {kind: word for word, kind in (SIZED | PLAIN).items()}
+    words = {kind: word for word, kind in (SIZED | COUNTED | PLAIN).items()}
     match layer:
         case Dense() | Conv1D() | Conv2D() | ConvTranspose1D() | ConvTranspose2D():
             return Weighing(replace(layer, activation="linear"), layer.activation)
@@ -246,7 +272,8 @@ def _written(layer: Layer) -> Weighing | str | None:
             return _joined(layer.shape)
         case _ if type(layer) in words:
             word = words[type(layer)]
-            sizes = _joined(getattr(layer, fields(cast("Any", layer))[0].name)) if word in SIZED else ""
+            count = 1 if word in SIZED else _count(type(layer)) if word in COUNTED else 0
+            sizes = "x".join(_joined(getattr(layer, part.name)) for part in fields(cast("Any", layer))[:count])
             return f"{word}{sizes}{_tail(layer)}"
         case _:
             return None
@@ -260,5 +287,5 @@ def _tail(layer: Layer) -> str:
     """The options of a layer that are not as usual, but for its activation."""
     usual = {field.name: field.default for field in fields(cast("Any", layer))}
     names = [name for name in _option_fields(type(layer)) if name != "activation" and getattr(layer, name) != usual[name]]
-    words = {"bias": "nobias", "padding": str(getattr(layer, "padding", ""))}
+    words = {"bias": "nobias", "answer": "every", "padding": str(getattr(layer, "padding", ""))}
     return "".join(f":{words.get(name) or name + _joined(getattr(layer, name))}" for name in names)
