@@ -1,6 +1,7 @@
 """The command line on texts: train, predict for a text, write."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -46,6 +47,14 @@ def test_text_is_written(folders):
     wanted = run.write("The cat ", 30, temperature=0.5, seed=3)
     assert call("write", folders[0], "The cat ", *options).output == f"{wanted}\n"
     assert json.loads(call("write", folders[0], "The cat ", *options, "--json").output)["text"] == wanted
+
+
+@pytest.mark.parametrize("encoding", ["ids", "one_hot"])
+def test_a_network_with_a_memory_is_proposed_and_learns(encoding, tmp_path):
+    asked = ("train", "story", "--option", f"encoding={encoding}", "--option", "sentences=2", "--option", "n=60")
+    (proposed,) = re.findall(r"--network (\S*lstm\S*)", call(*asked, code=2).stderr)
+    assert ("embedding16x33" in proposed) == (encoding == "ids")
+    assert "test accuracy" in call(*asked, "--network", proposed, "--epochs", 1, "--no-save").output
 
 
 def test_refusals(folders):

@@ -266,8 +266,7 @@ def _title(settings: Settings) -> str:
 def _ask_for_network(name: str, data: Dataset) -> str:
     """Raises the error that proposes a network which fits the data."""
     shape = "x".join(map(str, data.input_shape))
-    flatten = "-flatten" if len(data.input_shape) > 1 else ""
-    text = f"{shape}{flatten}-16-{data.target_size}"
+    text = f"{shape}{_hidden(data)}-{data.target_size}"
     what = f"{data.target_size} classes" if data.classes is not None else f"{data.target_size} numbers to fit"
     known = name if name in BUILT_IN else f"{name!r}"
     raise OptionError(
@@ -275,3 +274,11 @@ def _ask_for_network(name: str, data: Dataset) -> str:
         expected=f"--network with the input {shape} first, then hidden layers, then {data.target_size} outputs for the {what}",
         remedy=f"write for example --network {text}",
     )
+
+
+def _hidden(data: Dataset) -> str:
+    """Hidden layers that suit the inputs: a memory for texts, whose ids are no sizes, neurons for the rest."""
+    if data.text is not None and data.text.length is not None:
+        vectors = f"-embedding16x{len(data.text.vocabulary)}" if data.text.encoding == "ids" else ""
+        return f"{vectors}-lstm32"
+    return "-flatten-16" if len(data.input_shape) > 1 else "-16"
