@@ -122,6 +122,14 @@ class ThroughTime:
         """The layers with a memory, from the input on."""
         return tuple(dict.fromkeys(name.rpartition(".")[0] for name in self._found))
 
+    def place_of(self, quantity: Quantity) -> tuple[str, int] | None:
+        """A quantity's name without its time step, and the step; None for what belongs to no step."""
+        return _at_step(quantity)
+
+    def at_steps(self, name: str) -> dict[int, Quantity]:
+        """The quantities that are called `name` at each time step."""
+        return dict(zip(sorted(self._found.get(name, {})), self._steps(name), strict=True))
+
     def values(self, name: str) -> Array:
         """A quantity at every time step: (examples, time, units)."""
         return np.stack([self.trace.value_of(quantity) for quantity in self._steps(name)], axis=1)
