@@ -560,6 +560,12 @@ def test_example_lists_and_refuses():
     assert "convolution" in call("example", "convolutoin", code=2).stderr
 
 
+def test_example_refuses_a_wrong_page_before_it_trains():
+    refused = call("example", "recall", "--output", "memory.pdf", code=2)
+    assert "memory.pdf" in refused.stderr
+    assert "training" not in refused.stdout
+
+
 @pytest.mark.parametrize("known", [1.0, 2.0])
 def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
     trainings = {

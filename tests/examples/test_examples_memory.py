@@ -95,4 +95,4 @@ def test_pictures_of_memory_refuse_what_has_none():
     with pytest.raises(OptionError, match="every"):
         pictures.answers_over_time({"dense": run}, x[0], np.zeros(3))
     with pytest.raises(OptionError, match="replicas"):
-        pictures.accuracy_against_gap({("a", 1): run, ("b", 2): run})
+        pictures.accuracy_against_gap({("a", 1): [run, run], ("b", 2): [run, run]})

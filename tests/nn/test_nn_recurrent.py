@@ -303,3 +303,12 @@ def test_the_forget_gate_begins_open():
     wide = {node.name: value for node, value in first_values(build_network(RNN(400), (3, 1))).items()}["rnn1.U"]
     assert np.abs(np.linalg.eigvals(wide)).max() == pytest.approx(1.0, abs=0.1)
     assert Uniform(-1.0, 1.0) != RNN(2).weights
+
+
+@pytest.mark.parametrize(
+    ("layer", "bias"),
+    [(LSTM(2, keep=3.0, write=-3.0), [-3, -3, 3, 3, 0, 0, 0, 0]), (GRU(2, keep=3.0), [0, 0, 3, 3, 0, 0])],
+)
+def test_gates_begin_as_they_are_told_to(layer, bias):
+    values = {node.name: value for node, value in first_values(build_network(layer, (3, 1))).items()}
+    assert values[f"{layer.kind}1.b"].tolist() == bias

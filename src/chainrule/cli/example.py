@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from chainrule.cli.output import ExplainedCommand, console
-from chainrule.examples import EXAMPLES, Outcome, write_page
+from chainrule.examples import EXAMPLES, Outcome, page_path, write_page
 from chainrule.examples import example as example_named
 
 
@@ -39,13 +39,14 @@ def example(context: click.Context, name: str | None, seed: int, engine: str, ou
         screen.print(table)
         return
     chosen, started = example_named(name), time.perf_counter()
+    path = page_path(chosen, output)
     screen.print(f"{chosen.title}\n\n{chosen.question}\n")
     outcome = chosen.run(seed, engine=engine, watch=lambda part: screen.print(f"training {part} ..."))
     screen.print()
     screen.print(outcome.verdict)
     screen.print()
     screen.print(_facts(outcome))
-    path = write_page(chosen, outcome, output or Path(f"{name}.html"))
+    write_page(chosen, outcome, path)
     screen.print(f"\n{time.perf_counter() - started:.0f} s; pictures: {path}", soft_wrap=True)
     context.exit(0 if outcome.holds else 1)
 

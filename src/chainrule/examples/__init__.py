@@ -3,6 +3,6 @@
 from chainrule.examples.catalogue import EXAMPLES, example
 from chainrule.examples.example import Example, Outcome, Training
 from chainrule.examples.fact import Fact
-from chainrule.examples.page import write_page
+from chainrule.examples.page import page_path, write_page
 
-__all__ = ["EXAMPLES", "Example", "Fact", "Outcome", "Training", "example", "write_page"]
+__all__ = ["EXAMPLES", "Example", "Fact", "Outcome", "Training", "example", "page_path", "write_page"]

@@ -117,8 +117,9 @@ def _verdict(facts: tuple[Fact, ...]) -> str:
     return (
         "The derivative by a shared weight is the sum over the time steps, to "
         f"{value['largest |Σ over steps − finite difference|']:.0e} of the finite difference; the average misses it by "
-        f"{value['largest |average over steps − finite difference|']:.2f}. With every step back the gradient is multiplied by the spectral "
-        f"radius of U times the activation's slope. Clipping holds the highest loss of a step at {low:.1f} instead of {high:.1f}. {whole}"
+        f"{value['largest |average over steps − finite difference|']:.2f}. A step back multiplies the gradient by the spectral radius "
+        "of U, exactly so in the linear network; with tanh also by its slope. Clipping holds the highest loss of a step at "
+        f"{low:.1f} instead of {high:.1f}. {whole}"
     )
 
 

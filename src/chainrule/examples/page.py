@@ -34,14 +34,24 @@ def example_sections(example: Example, outcome: Outcome) -> list[Section]:
     ]
 
 
-def write_page(example: Example, outcome: Outcome, path: str | Path) -> Path:
-    """Writes the page to a file that ends with .html; gives its path. Raises: MissingPackageError without matplotlib."""
-    path = Path(path)
-    if path.suffix != ".html":
+def page_path(example: Example, path: str | Path | None = None) -> Path:
+    """Where a page will be written, with its folder made: to be asked for before the training, which a wrong name would waste.
+
+    path: a file that ends with .html; without one it is the example's name. Raises: OptionError for another ending or a folder,
+    MissingPackageError without matplotlib, OSError where no folder can be made.
+    """
+    found = Path(f"{example.name}.html" if path is None else path)
+    if found.suffix != ".html" or found.is_dir():
         raise OptionError(
-            f"a page as {path.name!r}", expected="a name that ends with .html", remedy=f"write {example.name}.html"
+            f"a page as {found.name!r}", expected="a file whose name ends with .html", remedy=f"write {example.name}.html"
         )
     require_matplotlib()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, page(example.title, outcome.verdict, example_sections(example, outcome)).encode())
-    return path
+    found.parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def write_page(example: Example, outcome: Outcome, path: str | Path) -> Path:
+    """Writes the page to a file that ends with .html; gives its path. Raises: as `page_path`."""
+    found = page_path(example, path)
+    write_durably(found, page(example.title, outcome.verdict, example_sections(example, outcome)).encode())
+    return found

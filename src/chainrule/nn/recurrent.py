@@ -167,23 +167,26 @@ class LSTM(_Recurrent):
 
     The gates i (write), f (keep), o (read) = σ(z) and the proposal g = tanh(z), z = x_t·W + b + h_{t−1}·U in the order i, f, g, o.
     Shapes: x (batch, time, features), W (features, 4·units), U (units, 4·units), b (4·units,); result as for `RNN`, whose other options it
-    has too. The biases of f begin at `keep`, all others at 0: a memory keeps at first what it has.
+    has too. The biases of f begin at `keep`, those of i at `write`, all others at 0: a memory keeps at first a share σ(keep) of itself
+    at each step and takes in σ(write) of what is proposed. What must last for T steps among noise begins well with keep = log(T) = −write.
 
     Source: S. Hochreiter, J. Schmidhuber, Neural Computation 9, 1735 (1997); F. A. Gers, J. Schmidhuber, F. Cummins, Neural
-    Computation 12, 2451 (2000) for f; R. Jozefowicz, W. Zaremba, I. Sutskever, ICML (2015) for its bias.
+    Computation 12, 2451 (2000) for f; R. Jozefowicz, W. Zaremba, I. Sutskever, ICML (2015) and C. Tallec, Y. Ollivier, ICLR (2018),
+    arXiv:1804.11188, eq. 15-16, for the biases.
 
     >>> LSTM(64)
     LSTM(64)
     """
 
     keep: float = 1.0
+    write: float = 0.0
 
     kind: ClassVar[str] = "lstm"
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[int] = 4
 
     def _bias(self, here: Place) -> Node:
-        return here.parameter("b", (4 * self.units,), _Parts((0.0, self.keep, 0.0, 0.0)))
+        return here.parameter("b", (4 * self.units,), _Parts((self.write, self.keep, 0.0, 0.0)))
 
     def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         z = here.label(x + states["h"] @ constants["U"], "z")
@@ -199,17 +202,23 @@ class GRU(_Recurrent):
     """A memory that gates blend with a proposal: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
 
     The gates r (look back) and u (keep) = σ(x_t·W + b + h_{t−1}·U). Shapes: W (features, 3·units), U (units, 3·units), b (3·units,) in the
-    order r, u, g, and d (units,); result as for `RNN`, whose other options it has too.
+    order r, u, g, and d (units,); result as for `RNN`, whose other options it has too. The biases of u begin at `keep`, all others at 0:
+    a memory keeps a share σ(keep) of itself at each step, about log(T) where it must last for T steps.
 
     Source: K. Cho et al., EMNLP (2014), arXiv:1406.1078v3, eq. 5-8, with the gate r behind the product, as in
-    arXiv:1406.1078v1 and in most libraries.
+    arXiv:1406.1078v1 and in most libraries; C. Tallec, Y. Ollivier, ICLR (2018), arXiv:1804.11188, for the bias of u.
 
     >>> GRU(64, answer="every")
     GRU(64, answer='every')
     """
 
+    keep: float = 0.0
+
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
+
+    def _bias(self, here: Place) -> Node:
+        return here.parameter("b", (3 * self.units,), _Parts((0.0, self.keep, 0.0)))
 
     def _constants(self, here: Place) -> dict[str, Node]:
         return {**super()._constants(here), "d": here.parameter("d", (self.units,), Zeros())}

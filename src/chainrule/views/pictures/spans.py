@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class AccuracyAgainstGap(Picture):
-    """The test accuracy of several kinds of networks over a gap: `scores` (kinds, gaps, replicas), `gaps` (gaps,); chance in grey."""
+    """The test accuracy of several kinds of networks over a gap: `scores` (kinds, gaps, data sets, replicas), `gaps` (gaps,)."""
 
     size: ClassVar[tuple[float, float]] = (6.0, 3.8)
     kinds: tuple[str, ...]
@@ -31,13 +31,13 @@ class AccuracyAgainstGap(Picture):
 
     @property
     def means(self) -> Array:
-        """The mean over replicas: (kinds, gaps)."""
-        return self.scores.mean(axis=2)
+        """The mean over data sets and replicas: (kinds, gaps)."""
+        return self.scores.mean(axis=(2, 3))
 
     @property
     def errors(self) -> Array:
-        """Its standard error: (kinds, gaps)."""
-        return self.scores.std(axis=2, ddof=1) / np.sqrt(self.scores.shape[2])
+        """Its standard error, from data set to data set, as networks that learned from the same data are no independent witnesses."""
+        return self.scores.mean(axis=3).std(axis=2, ddof=1) / np.sqrt(self.scores.shape[2])
 
     @property
     def title(self) -> str:
@@ -48,8 +48,8 @@ class AccuracyAgainstGap(Picture):
     def reading(self) -> str:
         """How to read marks and bars."""
         return (
-            f"Small marks are single networks, {self.scores.shape[2]} to a kind, lines join their means, and bars are one standard error; "
-            "dotted is chance."
+            f"Small marks are single networks, {self.scores.shape[3]} to each of {self.scores.shape[2]} data sets, lines join their means, "
+            "and bars are one standard error from data set to data set; dotted is chance."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -62,7 +62,7 @@ class AccuracyAgainstGap(Picture):
                 moved, self.means[i], self.errors[i], color=colour, marker=marker, linestyle=style, capsize=3, label=kind
             )
             for place, row in zip(moved, self.scores[i], strict=True):
-                ax.plot(np.full(len(row), place + 0.04), row, "_", color=colour, markersize=5, alpha=0.7)
+                ax.plot(np.full(row.size, place + 0.04), row.ravel(), "_", color=colour, markersize=5, alpha=0.7)
         ax.axhline(self.chance, color=FAINT, linestyle=":", label="chance")
         ax.set_xticks(places, [f"{gap:g}" for gap in self.gaps])
         ax.set_ylim(0.0, 1.05)
@@ -71,21 +71,21 @@ class AccuracyAgainstGap(Picture):
         ax.legend(loc="lower left")
 
 
-def accuracy_against_gap(runs: Mapping[tuple[str, int], Run]) -> AccuracyAgainstGap:
-    """The test accuracies of runs by (kind, gap), all with the same number of replicas.
+def accuracy_against_gap(runs: Mapping[tuple[str, int], Sequence[Run]]) -> AccuracyAgainstGap:
+    """The test accuracies by (kind, gap) of runs on two data sets or more, all with the same number of replicas.
 
-    Raises: OptionError where a kind lacks a gap, or the numbers of replicas differ.
+    Raises: OptionError where a kind lacks a gap, or the numbers of data sets or replicas differ.
     """
     kinds, gaps = tuple(dict.fromkeys(kind for kind, _ in runs)), sorted({gap for _, gap in runs})
-    whole = len(runs) == len(kinds) * len(gaps) > 0
-    if not whole or len({run.settings.replicas for run in runs.values()}) != 1:
+    whole = len(runs) == len(kinds) * len(gaps) > 0 and min(map(len, runs.values())) > 1
+    if not whole or len({(len(several), *(run.settings.replicas for run in several)) for several in runs.values()}) != 1:
         raise OptionError(
-            f"{len(runs)} runs of {len(kinds)} kinds over {len(gaps)} gaps",
-            expected="every kind at every gap, with the same number of replicas",
+            f"runs of {len(kinds)} kinds over {len(gaps)} gaps",
+            expected="every kind at every gap, on equally many data sets (two or more), with the same number of replicas",
             remedy="train those that are missing",
         )
-    scores = [[runs[kind, gap].evaluate("test").scores.values["accuracy"] for gap in gaps] for kind in kinds]
-    classes = next(iter(runs.values())).signature.classes or ("",)
+    scores = [[[run.evaluate("test").scores.values["accuracy"] for run in runs[kind, gap]] for gap in gaps] for kind in kinds]
+    classes = next(iter(runs.values()))[0].signature.classes or ("",)
     return AccuracyAgainstGap(kinds, np.array(gaps), np.array(scores), 1 / len(classes))
 
 
