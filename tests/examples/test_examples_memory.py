@@ -66,6 +66,21 @@ def test_a_step_share_is_held_against_a_difference_of_the_whole_cost(gradients):
     assert "is not" in found.reading
 
 
+def test_gates_that_begin_as_a_memory_bridge_the_silence_that_a_plain_network_does_not():
+    trainings = EXAMPLES["recall"].trainings(0)
+    found = {
+        kind: smaller(trainings[f"{kind}, silence 100, data 1"], epochs=60)
+        .fit(seed=0)
+        .evaluate("test")
+        .scores.values["accuracy"]
+        for kind in ("RNN", "GRU", "LSTM")
+    }
+    assert found["GRU"].min() > 0.97
+    assert found["LSTM"].min() > 0.97
+    assert found["RNN"].max() < 0.97
+    assert found["RNN"].mean() < 0.85
+
+
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_networks_with_gates_learn_to_count_down(kind):
     data = cr.data.countdown(256, most=4, wait=2)

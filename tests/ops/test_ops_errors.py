@@ -65,6 +65,9 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("random_bits", lambda: ops.random_bits(X, shape=()), DtypeError, ("a random key of float64[2,3]", "uint32[2]", "key(seed)")),
     ("random_bits", lambda: ops.random_bits(KEY, shape=(-1,)), ShapeError, ("(-1,)", "0 or more", "sizes")),
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),
+    ("scan", lambda: repeated(turns=0), GraphError, ("a loop of 0 turns over 1 values", "1 turn or more, 1 values (h)", "check")),
+    ("scan", lambda: repeated(take="g"), GraphError, ("of which 'g' is taken", "one of h", "check")),
+    ("scan", lambda: ops.scan(HALF, **repeated().attributes), ShapeError, ("value h is float32[2,3]", "float64[2,3]", "reshape")),
     ("stop_gradient", lambda: ops.stop_gradient(input_node("n", (2.5,))), ShapeError, ("(2.5,)", "whole numbers", "sizes")),
 ]  # fmt: skip
 
@@ -77,6 +80,12 @@ def slid(x: Node, **how: tuple[int, ...]) -> Node:
 def laid(x: Node, **how: tuple[int, ...]) -> Node:
     """Windows (positions, taps) added up, in an axis of so many entries."""
     return ops.overlap_add(x, **({"axes": (0,), "strides": (1,), "dilations": (1,)} | how))
+
+
+def repeated(**how: object) -> Node:
+    """Two turns that change nothing, but for what is asked otherwise."""
+    loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, turns=2).after("h")
+    return ops.scan(*loop.inputs, **(dict(loop.attributes) | how))
 
 
 ELEMENTWISE = [op.name for op in ops.elementwise.ELEMENTWISE]

@@ -29,6 +29,7 @@ def test_every_step_uses_the_same_weights_and_has_its_own_values():
     assert arrows(drawing, "rnn1.W") == {(("input", t), ("rnn1", t)) for t in steps}
     assert arrows(drawing, "lstm1.U") == {(("lstm1", t), ("lstm1", t + 1)) for t in range(1, 4)}
     assert arrows(drawing, "dense1.W") == {(("lstm1", 4), ("output", 4))}
+    assert np.array_equal(drawing.values["output", 4], run.model().quantities(example.x[None])["output"][0])
     found = run.model().through_time(example.x[None], np.array([example.y])).values("rnn1.h")[0]
     for t in steps:
         assert np.array_equal(drawing.arrays()[f"rnn1.t{t}"], found[t - 1])
@@ -40,6 +41,8 @@ def test_answers_at_every_step_and_long_sequences():
     drawing = draw_unrolled(run, run.data.train[0], most=4)
     assert len(arrows(drawing, "dense1.W")) == 15
     assert drawing.steps == (1, 2, 3, 15)
+    answers = run.model().quantities(run.data.train[0].x[None])["output"][0]
+    assert [float(drawing.values["output", t][0]) for t in range(1, 16)] == answers.tolist()
     text = drawing.svg()
     ET.fromstring(text)
     assert "t = 15" in text

@@ -105,11 +105,7 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
     Traceback (most recent call last):
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
-      expected: 'mnist', 'and', 'xor', 'blobs', 'circles', 'ring', 'moons', 'spirals', 'curve', 'ising', 'next_character',
-      'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'random_labels',
-      'wrong_labels', 'reconstruction', 'picture', or a .csv or .npz file
-      'story', 'opinions', 'recall', 'countdown', 'materials', 'oscillators', 'faces', 'bars_and_stripes',
-      'random_labels', 'wrong_labels', or a .csv or .npz file
+      expected: 'mnist', 'and', 'xor', ..., or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)

@@ -27,7 +27,7 @@ class CountModel:
 
     >>> model = CountModel((0, 1, 0, 1, 0, 1, 0), 2, order=1)
     >>> model.probabilities([0]).round(3)
-    array([0.111, 0.889])
+    array([0.139, 0.861])
     """
 
     ids: Sequence[int]

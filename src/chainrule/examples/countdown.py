@@ -34,14 +34,13 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 def rightly_timed(run: Run) -> Array:
     """The share of test sequences in which the largest output stands at the right step, for each replica: (replicas,)."""
     evaluation = run.evaluate("test")
-    outputs, target = evaluation.scores.outputs, run.data.test.y
+    outputs, target = evaluation.scores.outputs, dict(run.data.parts())["test"].y
     return (outputs.argmax(axis=2) == target.argmax(axis=1)).mean(axis=1)
 
 
 def largest_errors(run: Run) -> Array:
     """The mean over test sequences of the largest error at any step, for each replica: (replicas,)."""
-    evaluation = run.evaluate("test")
-    return np.abs(evaluation.scores.outputs - run.data.test.y).max(axis=2).mean(axis=1)
+    return np.abs(run.evaluate("test").errors()).max(axis=2).mean(axis=1)
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

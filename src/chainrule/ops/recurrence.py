@@ -119,7 +119,7 @@ def recurrence(
     >>> from chainrule.graph import constant, evaluate
     >>> doubling = recurrence(lambda x: {"x": x * 2.0}, {"x": constant(1.0)}, turns=4)
     >>> evaluate([doubling.after("x"), doubling.last("x")])
-    [array([ 2.,  4.,  8., 16.]), np.float64(16.0)]
+    [array([ 2.,  4.,  8., 16.]), array(16.)]
     """
     sequences, constants = sequences or {}, constants or {}
     given = turns if turns is not None else next((node.shape[0] for node in sequences.values()), 0)

@@ -18,8 +18,8 @@ def unroll(graph: Graph) -> tuple[Graph, Step]:
     >>> from chainrule.graph import Graph, constant
     >>> from chainrule.ops import recurrence
     >>> loop = recurrence(lambda h, x: {"h": (h + x).named("sum")}, {"h": constant(0.0)}, {"x": constant([1.0, 2.0])})
-    >>> print(unroll(Graph({"h": loop.last("h")}))[0].outputs["h"].inputs[0])
-    <sum.t2: float64[] = add(sum.t1, <reshape>)>
+    >>> [str(node) for node in unroll(Graph({"h": loop.last("h")}))[0].nodes if node.name]
+    ['<sum.t1: float64[] = add(<constant>, <reshape>)>', '<sum.t2: float64[] = add(sum.t1, <reshape>)>']
     """
     done: dict[tuple[object, ...], tuple[Turns, Turns]] = {}
 

@@ -89,11 +89,14 @@ class Evaluation:
 def evaluation_of(task: Task, part: str, scores: Scores, y: Array) -> Evaluation:
     """What scores mean for a task, beside the targets y of the examples: (n, ...)."""
     labels = y if task.classes is not None else None
+    return Evaluation(part, scores, labels, _compared(task, scores, y), task.classes, decide(scores.outputs, task.threshold))
+
+
+def _compared(task: Task, scores: Scores, y: Array) -> Array | None:
+    if not task.compares:
+        return None
     # Errors may stand behind the targets.
-    targets = y if labels is not None else y[:, : scores.outputs.shape[-1]]
-    return Evaluation(
-        part, scores, labels, targets if task.compares else None, task.classes, decide(scores.outputs, task.threshold)
-    )
+    return y if task.classes is not None else y[:, : scores.outputs.shape[-1]]
 
 
 def with_error(values: Array) -> str:

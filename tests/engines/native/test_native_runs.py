@@ -43,6 +43,13 @@ def numbers(outputs: int = 1) -> cr.data.Dataset:
     return cr.data.from_arrays(x, 3.0 + 2.0 * np.sin(x[:, :outputs]) + x[:, 1 : outputs + 1] ** 2, split=HALF)
 
 
+def measured() -> cr.data.Dataset:
+    """Numbers with an error to each."""
+    data = numbers()
+    errors = {name: 0.5 + np.abs(part.x[:, :1]) for name, part in data.parts()}
+    return cr.data.with_errors(data, errors["training"], test=errors["test"])
+
+
 def pixels() -> cr.data.Dataset:
     random = np.random.default_rng(8)
     x, labels = random.integers(0, 256, (126, 6, 6)).astype(np.uint8), np.arange(126) % 2
@@ -137,6 +144,7 @@ CASES = {
     "halves": with_loss("half_mean_squared_error", "5-6-3 tanh", lambda: numbers(3)),
     "absolute error": with_loss("mean_absolute_error", "5-6-3 tanh", lambda: numbers(3)),
     "distance": with_loss("euclidean_distance", "5-6-3 tanh", lambda: numbers(3)),
+    "chi-squared": with_loss("chi_squared", "5-6-1 tanh", measured),
     "huber": with_loss("huber", "5-6-1 tanh", numbers),
     "hinge": with_loss("hinge", "5-6-3 tanh", classes),
     "hinge of one": with_loss("hinge", "5-6-1 tanh", lambda: classes(2)),

@@ -210,7 +210,8 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
 
     Raises: OptionError for a network without a recurrent layer.
     """
-    steps = model_of(subject).through_time(example.x[None], np.asarray(example.y)[None])
+    model = model_of(subject)
+    steps = model.through_time(example.x[None], np.asarray(example.y)[None])
     if not steps.layers:
         raise OptionError(
             "an unrolled drawing of a network without memory", expected="a recurrent layer", remedy="use draw_network"
@@ -222,6 +223,7 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
     total = max(step for _, step in values)
     rows = np.asarray(example.x, dtype=np.float64).reshape(len(example.x), -1)
     values |= {(INPUT, t + 1): row for t, row in enumerate(rows)}
+    values |= _answers(model.quantities(example.x[None], {"output"})["output"][0], links)
     shown = tuple(range(1, total + 1)) if total <= most else (*range(1, most), total)
     return UnrolledDrawing((INPUT, *steps.layers, OUTPUT), shown, total, links, values)
 
@@ -248,6 +250,15 @@ def _links(steps: ThroughTime) -> list[Link]:
     tails = dict.fromkeys(tail for q in read for source in q.inputs if (tail := steps.place_of(source)))
     found += [Link((name.rpartition(".")[0], step), (OUTPUT, step), dense) for name, step in tails]
     return [link for link in found if link.head[1] <= last]
+
+
+def _answers(output: Array, links: tuple[Link, ...]) -> dict[Spot, Array]:
+    """The output at the step that gives it, or its rows at the steps of each; one that mixes several steps belongs to none."""
+    steps = sorted({link.head[1] for link in links if link.head[0] == OUTPUT})
+    if len(steps) == 1:
+        return {(OUTPUT, steps[0]): output.reshape(-1)}
+    rows = output.reshape(len(steps), -1) if output.shape[:1] == (len(steps),) else ()
+    return {(OUTPUT, step): row for step, row in zip(steps, rows, strict=False)}
 
 
 def _states(steps: ThroughTime) -> dict[str, dict[int, Quantity]]:
