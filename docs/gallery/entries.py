@@ -29,7 +29,7 @@ import numpy as np
 import chainrule as cr
 from chainrule import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
-from chainrule.views.networks import draw_network, growing_picture, layer_card
+from chainrule.views.networks import draw_network, draw_unrolled, growing_picture, layer_card
 
 digits = cr.data.mnist()
 run = cr.fit("784-16-16-10 sigmoid softmax", digits, optimizer=cr.Adam(0.003), epochs=6, replicas=3)
@@ -277,6 +277,37 @@ along = run.models(range(0, run.trainer.step + 1, run.trainer.step // 8))
         ),
     ),
     Room(
+        "N",
+        "Memory",
+        """
+sequences = cr.data.recall(256, gap=5)
+two_deep = cr.Sequential(cr.RNN(8, answer="every"), cr.RNN(8), cr.Dense(2, "softmax"))
+reader = cr.fit(two_deep, sequences, optimizer=cr.Adam(0.01), epochs=10)
+gated = cr.fit(cr.Sequential(cr.LSTM(8), cr.Dense(2, "softmax")), sequences, optimizer=cr.Adam(0.01), epochs=10)
+x, y = sequences.train.x[:64], sequences.train.y[:64]
+""",
+        (
+            Entry("114, 115", "The same network once per time step", "draw_unrolled(reader, sequences.test[0])"),
+            Entry("114", "Folded", "draw_unrolled(reader, sequences.test[0]).fold()"),
+            Entry("117", "Down the layers and back in time", "pictures.gradients_through_time(reader.model(), x, y)"),
+            Entry("118, E5", "What each step adds to a shared weight", 'pictures.step_shares(reader.model(), x, y, "rnn1.U")'),
+            Entry(
+                "119",
+                "How fast the gradient shrinks on its way back",
+                """
+first, last = reader.at(0).model(), reader.model()
+halved = last.with_parameters({"rnn2.U": last.parameters["rnn2.U"] / 2})
+pictures.gradient_decay({"untrained": first, "trained": last, "trained, U halved": halved}, x, y, "rnn2")
+""",
+            ),
+            Entry(
+                "120",
+                "Gates, and what they keep",
+                'pictures.memory_over_time(gated.model(), x[0], y[0], features=("signal", "question"))',
+            ),
+        ),
+    ),
+    Room(
         "O",
         "Features and generalisation",
         "",
@@ -313,6 +344,18 @@ along = run.models(range(0, run.trainer.step + 1, run.trainer.step // 8))
             Entry("126, 128", "The biography of a neuron", 'pictures.neuron_biography(model, some, "dense2.a", 3)'),
             Entry("128", "What removing a neuron does", 'pictures.layer_ablation(model, some.x, some.y, "dense2.a")'),
             Entry("63, 130", "The data", "pictures.data_examples(digits)"),
+        ),
+    ),
+    Room(
+        "Q",
+        "Networks that see",
+        """
+eyes = cr.fit("784-28x28x1-conv5x5x8:relu-pool2-flatten-10 linear softmax", digits, optimizer=cr.Adam(0.002), epochs=1)
+""",
+        (
+            Entry("132", "A convolutional network, drawn", "draw_network(eyes, test[7])"),
+            Entry("132", "Its filters", 'pictures.kernels(eyes, "conv1")'),
+            Entry("132", "What they see", "pictures.feature_maps(eyes, test[7])"),
         ),
     ),
 )
