@@ -266,7 +266,7 @@ class MemoryOverTime(Picture):
         for i, name in enumerate(self.features):
             first.plot(steps, self.inputs[:, i], color=SERIES[i % 8], linestyle=("-", "--", ":")[i % 3], marker=".", label=name)
         first.set_ylabel("input")
-        first.legend(ncols=len(self.features), loc="upper right", fontsize=7)
+        first.legend(ncols=len(self.features), loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.0, fontsize=7)
         first.set_xlim(0.5, len(steps) + 0.5)
         most = max(1.0, float(np.abs(self.values).max()))
         for place, (axes, name, rows) in enumerate(zip(others, self.names, self.values, strict=True)):

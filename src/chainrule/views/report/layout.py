@@ -84,11 +84,11 @@ def facts_table(facts: Mapping[str, str]) -> str:
 def page(title: str, verdict: str, sections: Sequence[Section]) -> str:
     """The whole HTML page: no script, nothing loaded from elsewhere, light and dark."""
     links = "".join(f'<a href="#{clean(section.name)}">{clean(section.heading)}</a>' for section in sections)
+    body = f'<p class="verdict">{explained(verdict)}</p></header>{"".join(section.html() for section in sections)}'
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         f'<meta name="color-scheme" content="light dark"><title>{clean(title)}</title><style>{CSS}{PAGE_CSS}</style></head>'
         f'<body class="chainrule"><nav>{links}<a href="#words">Words</a></nav><main><header><h1>{isolated(title)}</h1>'
-        f'<p class="verdict">{explained(verdict)}</p></header>{"".join(section.html() for section in sections)}'
-        f'<section id="words"><h2>Words</h2>{glossary()}</section></main></body></html>'
+        f'{body}<section id="words"><h2>Words</h2>{glossary(body)}</section></main></body></html>'
     )

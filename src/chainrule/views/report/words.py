@@ -64,6 +64,11 @@ def explained(text: str) -> str:
     return _PATTERN.sub(mark, clean(text))
 
 
-def glossary() -> str:
-    """All words with their sentences, as a list."""
-    return "<dl>" + "".join(f"<dt>{clean(word)}</dt><dd>{clean(says)}</dd>" for word, says in WORDS.items()) + "</dl>"
+def glossary(page: str) -> str:
+    """The words that a page's HTML explains, with their sentences, as a list.
+
+    >>> glossary(explained("An epoch"))
+    '<dl><dt>epoch</dt><dd>One pass over all training examples.</dd></dl>'
+    """
+    used = ((clean(word), clean(says)) for word, says in WORDS.items() if f'<abbr title="{clean(says)}"' in page)
+    return "<dl>" + "".join(f"<dt>{word}</dt><dd>{says}</dd>" for word, says in used) + "</dl>"
