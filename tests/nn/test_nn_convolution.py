@@ -331,7 +331,7 @@ def test_equal_layers_are_equal_however_they_are_written():
         (lambda: Conv2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
         (lambda: Conv1D(3, "5"), OptionTypeError, "kernel='5'"),
         (lambda: ConvTranspose2D(3, 2, padding="full"), OptionError, "valid, same"),
-        (lambda: ConvTranspose1D(3, (2, 2)), OptionTypeError, "kernel"),
+        (lambda: ConvTranspose1D(3, (2, 2)), OptionError, "kernel"),
         (lambda: ConvTranspose2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
         (lambda: AveragePool(2, padding="sane"), OptionError, "same"),
         (lambda: Conv2D(3, 2, "rellu"), OptionError, "relu"),

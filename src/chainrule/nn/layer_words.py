@@ -13,6 +13,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding, OneHot
+from chainrule.nn.filters import Filtering
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import GroupNorm, LayerNorm
 from chainrule.nn.padding import PADDINGS
@@ -22,7 +23,7 @@ from chainrule.nn.recurrent import GRU, LSTM, RNN
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 from chainrule.spelling import suggest
 
-Weighted: TypeAlias = "Dense | Conv1D | Conv2D | ConvTranspose1D | ConvTranspose2D"
+Weighted: TypeAlias = "Dense | Filtering"
 """The layers with an activation of their own."""
 FILTERS: dict[str, tuple[type[Weighted], type[Weighted]]] = {
     "conv": (Conv1D, Conv2D), "convtranspose": (ConvTranspose1D, ConvTranspose2D),
@@ -262,7 +263,7 @@ def _head(layer: Weighted) -> str:
 def _written(layer: Layer) -> Weighing | str | None:
     words = {kind: word for word, kind in (SIZED | COUNTED | PLAIN).items()}
     match layer:
-        case Dense() | Conv1D() | Conv2D() | ConvTranspose1D() | ConvTranspose2D():
+        case Dense() | Filtering():
             return Weighing(replace(layer, activation="linear"), layer.activation)
         case Dropout():
             return f"dropout({float(layer.rate)!r})"

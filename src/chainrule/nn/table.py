@@ -11,10 +11,9 @@ from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.checks import require_shape
-from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense
-from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 COUNTING = "the input is not counted as a layer"
 """Which of the two habits of counting layers is used here."""
@@ -113,14 +112,7 @@ def _description(use: LayerUse) -> str:
 
 def _range(layer: object) -> str:
     match layer:
-        case (
-            Dense(activation=name)
-            | Conv1D(activation=name)
-            | Conv2D(activation=name)
-            | ConvTranspose1D(activation=name)
-            | ConvTranspose2D(activation=name)
-            | Activation(function=name)
-        ):
+        case Dense(activation=name) | Filtering(activation=name) | Activation(function=name):
             return range_badge(name)
         case _:
             return ""

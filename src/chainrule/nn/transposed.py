@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from chainrule import ops
-from chainrule.graph import Node, Shape
-from chainrule.nn.build import Initialiser, Place, place
-from chainrule.nn.checks import require_size, short_repr
-from chainrule.nn.convolution import activated, pair, require_channels, require_choices, take_pairs
-from chainrule.nn.initialisers import Zeros, suited_to
+from chainrule.graph import Node
+from chainrule.nn.build import Place
+from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import folded, same_amounts
 
 
-@dataclass(frozen=True)
-class ConvTranspose1D:
+class _Transposed(Filtering):
+    """A layer that adds a window to its result for each position of its input."""
+
+    kind: ClassVar[str] = "conv_transpose"
+
+    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+        positions, strides = x.shape[1:-1], window.strides
+        if self.padding == "valid":
+            wanted = tuple((n - 1) * s + span for n, s, span in zip(positions, strides, window.spans, strict=True))
+            amounts = [(0, 0)] * self.space
+        else:
+            wanted = tuple(n * s for n, s in zip(positions, strides, strict=True))
+            amounts = same_amounts(wanted, window.spans, strides)
+        extents = tuple(size + sum(around) for size, around in zip(wanted, amounts, strict=True))
+        pieces = _pieces(x, w, self.groups)
+        whole = ops.overlap_add(pieces, axes=window.axes, extents=extents, strides=strides, dilations=window.dilations)
+        return folded(whole, amounts, self.padding)
+
+
+@dataclass(frozen=True, repr=False)
+class ConvTranspose1D(_Transposed):
     """The adjoint of `Conv1D`: each step of x adds its window, W weighed by x, to a longer row.
 
     Shapes: x (batch, positions, channels), W (kernel, channels/groups, filters), result (batch, length, filters).
@@ -25,34 +43,11 @@ class ConvTranspose1D:
     ConvTranspose1D(8, 4, 'relu', stride=2, padding='same')
     """
 
-    filters: int
-    kernel: int
-    activation: str = "linear"
-    stride: int = 1
-    dilation: int = 1
-    groups: int = 1
-    padding: str = "valid"
-    bias: bool = True
-    weights: Initialiser | None = None
-    biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        for what in ("filters", "kernel", "stride", "dilation", "groups"):
-            require_size(what, getattr(self, what))
-        require_choices(self.activation, self.padding, self.filters, self.groups)
-
-    def __call__(self, x: Node) -> Node:
-        """The layer's activation for a batch."""
-        with place(self, "conv_transpose", x) as here:
-            return _transposed(here, self, x, (self.kernel,), (self.stride,), (self.dilation,))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 3)
+    space: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
-class ConvTranspose2D:
+@dataclass(frozen=True, repr=False)
+class ConvTranspose2D(_Transposed):
     """The adjoint of a convolution: each position of x adds its window, W weighed by x, to a larger picture.
 
     With `padding` "valid" the result has (positions − 1)·stride + (kernel − 1)·dilation + 1 rows, with the others positions·stride:
@@ -68,50 +63,7 @@ class ConvTranspose2D:
     ConvTranspose2D(1, 2, 'sigmoid', stride=2)
     """
 
-    filters: int
-    kernel: int | Shape
-    activation: str = "linear"
-    stride: int | Shape = 1
-    dilation: int | Shape = 1
-    groups: int = 1
-    padding: str = "valid"
-    bias: bool = True
-    weights: Initialiser | None = None
-    biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("filters", self.filters)
-        require_size("groups", self.groups)
-        take_pairs(self, "kernel", "stride", "dilation")
-        require_choices(self.activation, self.padding, self.filters, self.groups)
-
-    def __call__(self, x: Node) -> Node:
-        """The layer's activation for a batch."""
-        with place(self, "conv_transpose", x) as here:
-            return _transposed(here, self, x, *(pair(size) for size in (self.kernel, self.stride, self.dilation)))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 3)
-
-
-def _transposed(
-    here: Place, layer: ConvTranspose1D | ConvTranspose2D, x: Node, kernel: Shape, strides: Shape, dilations: Shape
-) -> Node:
-    channels, groups = x.shape[-1], layer.groups
-    require_channels(here, x, len(kernel), groups)
-    w = here.parameter("W", (*kernel, channels // groups, layer.filters), layer.weights or suited_to(layer.activation))
-    spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
-    if layer.padding == "valid":
-        wanted = tuple((n - 1) * s + span for n, s, span in zip(x.shape[1:-1], strides, spans, strict=True))
-        amounts = [(0, 0)] * len(kernel)
-    else:
-        wanted = tuple(n * s for n, s in zip(x.shape[1:-1], strides, strict=True))
-        amounts = same_amounts(wanted, spans, strides)
-    extents = tuple(size + sum(around) for size, around in zip(wanted, amounts, strict=True))
-    axes = tuple(range(1, 1 + len(kernel)))
-    whole = ops.overlap_add(_pieces(x, w, groups), axes=axes, extents=extents, strides=strides, dilations=dilations)
-    return activated(here, layer, folded(whole, amounts, layer.padding))
+    space: ClassVar[int] = 2
 
 
 def _pieces(x: Node, w: Node, groups: int) -> Node:

@@ -1,0 +1,117 @@
+"""What all layers with filters have in common: their options, and the way from a picture to their activation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.graph import Node, Shape
+from chainrule.nn.build import Initialiser, Place, place
+from chainrule.nn.checks import require_size, require_sizes, short_repr
+from chainrule.nn.initialisers import Zeros, suited_to
+from chainrule.nn.layers import activation_named
+from chainrule.nn.padding import require_padding
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a layer's filters stand on their input, along each axis of space; a window spans (taps − 1)·dilation + 1 entries."""
+
+    taps: Shape
+    strides: Shape
+    dilations: Shape
+    padding: str
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes of space, behind the batch."""
+        return tuple(range(1, 1 + len(self.taps)))
+
+    @property
+    def spans(self) -> Shape:
+        """From a window's first entry to its last."""
+        return tuple((taps - 1) * dilation + 1 for taps, dilation in zip(self.taps, self.dilations, strict=True))
+
+
+@dataclass(frozen=True, repr=False)
+class Filtering(ABC):
+    """A layer whose filters all weigh windows of `kernel` entries, in `space` axes: one in rows, two in pictures."""
+
+    filters: int
+    kernel: int | Shape
+    activation: str = "linear"
+    stride: int | Shape = 1
+    dilation: int | Shape = 1
+    groups: int = 1
+    padding: str = "valid"
+    bias: bool = True
+    weights: Initialiser | None = None
+    biases: Initialiser = field(default_factory=Zeros)
+    name: str = ""
+
+    kind: ClassVar[str]
+    space: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        require_size("filters", self.filters)
+        require_size("groups", self.groups)
+        take_sizes(self, self.space, "kernel", "stride", "dilation")
+        activation_named(self.activation)
+        require_padding(self.padding)
+        if self.filters % self.groups:
+            raise OptionError(
+                f"{self.filters} filters in {self.groups} groups",
+                expected="as many filters in each group",
+                remedy="choose a number of filters that the groups divide",
+            )
+
+    @abstractmethod
+    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+        """What the weights make of x, without bias and activation."""
+
+    def __call__(self, x: Node) -> Node:
+        """The layer's activation for a batch."""
+        with place(self, self.kind, x) as here:
+            self._require_channels(here, x)
+            taps, strides, dilations = (in_each_axis(size, self.space) for size in (self.kernel, self.stride, self.dilation))
+            shape = (*taps, x.shape[-1] // self.groups, self.filters)
+            w = here.parameter("W", shape, self.weights or suited_to(self.activation))
+            z = self._filtered(here, x, w, Window(taps, strides, dilations, self.padding))
+            if self.bias:
+                z = z + here.parameter("b", (self.filters,), self.biases)
+            z = here.label(z, "z")
+            return here.gives(z if self.activation == "linear" else here.label(activation_named(self.activation)(z), "a"))
+
+    def _require_channels(self, here: Place, x: Node) -> None:
+        if x.type.ndim != self.space + 2:
+            wanted = "(batch, height, width, channels)" if self.space == 2 else "(batch, length, channels)"
+            example = "Reshape((28, 28, 1))" if self.space == 2 else "Reshape((50, 1))"
+            raise ShapeError(
+                f"layer {here.name} was given {x.type!r}",
+                expected=wanted,
+                remedy=f"put a Reshape before it, for example {example}",
+            )
+        if x.shape[-1] % self.groups:
+            raise ShapeError(
+                f"layer {here.name} has {self.groups} groups and was given {x.type!r}",
+                expected="a number of channels that the groups divide",
+                remedy="choose other groups",
+            )
+
+    def __repr__(self) -> str:
+        return short_repr(self, 3)
+
+
+def in_each_axis(size: int | Shape, space: int) -> Shape:
+    """A size along each of the axes of space: (rows, columns)."""
+    return (size,) * space if isinstance(size, int) else size
+
+
+def take_sizes(layer: object, space: int, *names: str) -> None:
+    """Puts into these fields of a layer a number, or one to each axis where they differ."""
+    for name in names:
+        found = require_sizes(name, getattr(layer, name), space)
+        # A number where one says it, whatever was written, so that equal layers are equal.
+        object.__setattr__(layer, name, found[0] if len(set(found)) == 1 else found)
