@@ -265,6 +265,10 @@ def test_what_is_not_the_users_mistake_is_not_swallowed(monkeypatch):
         (("show", "runs/latest"), "there is no run"),
         (("show", "2026-01-01_12-00-00_moons"), "there is no run"),
         (("show", "784-16-10 sigmiod"), "did you mean"),
+        (("show", "2-3-1", "--code", "pytorhc"), "'pytorch'"),
+        (("show", "2-3-1", "--code", "keras", "--stage", "graph"), "leave out --stage"),
+        (("show", "2-3-1", "--code", "keras", "--trace"), "leave out --stage"),
+        (("show", "2-3-1 step", "--code", "keras"), 'write it for "jax"'),
         (("runs", "nowhere"), "train first"),
         (("predict", "latest"), "--example"),
     ],
@@ -387,6 +391,21 @@ def made(code):
     names = {}
     exec(code, names)
     return names
+
+
+def test_show_the_code_of_a_network_for_another_library():
+    net = cr.nn.network("2-3-1 tanh")
+    for style in ("pytorch", "keras", "jax"):
+        assert call("show", "2-3-1 tanh", "--code", style).stdout == f"{cr.nn.to_code(net, style)}\n"
+    same = call("show", "2-3-1 tanh", "--code", "chainrule").stdout
+    assert made(same)["network"] == net
+    assert call("show", "2-3-1 tanh", "--stage", "code").stdout == same
+
+
+def test_show_the_code_of_a_runs_network():
+    call(*MOONS)
+    assert "torch.nn.Linear(8, 2)" in call("show", "latest", "--code", "pytorch").stdout
+    assert "fit" not in call("show", "latest", "--code", "chainrule").stdout
 
 
 @pytest.mark.parametrize("network", ["2-3-1", "2-3-1 tanh sigmoid", "4-3:softmax", "4-3-2 sigmoid sigmoid", "3x3-flatten-4-2"])
@@ -533,6 +552,7 @@ def test_runs_made_in_python():
     assert "made in Python" in call("runs").stdout
     assert "arrays in memory" in call("show", "latest").stdout
     assert "..." in call("show", "latest", "--stage", "code").stdout
+    assert "where the network is made" in call("show", "latest", "--code", "jax", code=2).stderr
     cr.fit(cr.Sequential(cr.Dense(2, name="own")), (x, y), epochs=1, folder="runs")
     assert "Dense(2" in call("runs").stdout
     assert "own" in call("show", "latest").stdout
@@ -583,4 +603,5 @@ def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
     assert ("does not agree" in said) is (known == 2)
     page = Path("gate.html").read_text(encoding="utf-8")
     assert "share &lt;b&gt;" in page
+    assert "torch.nn.Linear(2, 4)" in page
     assert "known" in page

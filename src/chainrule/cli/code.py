@@ -8,11 +8,21 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, cast
 
 from chainrule.cli.saved import Saved
+from chainrule.errors import OptionError
+from chainrule.graph import Shape
 from chainrule.nn import Layer, Objective, to_code
 
 
-def network_code(network: Layer | None) -> str:
-    """Python code for a network."""
+def network_code(network: Layer | None, style: str = "chainrule", input_shape: Shape | None = None) -> str:
+    """Python code for a network, a program of its own. Raises: OptionError where the library of this style lacks a layer."""
+    if style != "chainrule" and network is not None:
+        return to_code(network, style, input_shape)
+    if style != "chainrule":
+        raise OptionError(
+            f"code for {style} of a network made of Python code, which the run's folder does not hold",
+            expected="a network of usual layers",
+            remedy=f'write cr.nn.to_code(network, "{style}") where the network is made',
+        )
     made = "...  # made of Python code, which the run's folder does not hold" if network is None else to_code(network)
     return f"import chainrule as cr\n\nnetwork = {made}"
 

@@ -23,6 +23,7 @@ from chainrule.engines import Loop, engine_named
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
+from chainrule.nn.peers import STYLES
 from chainrule.ops import PASSES
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
 from chainrule.train.history import read_history
@@ -46,6 +47,7 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
         "chainrule show 2-4-3-1 --stage graph --svg graph.svg",
         "chainrule show 784-16-16-10 --stage schedule",
         "chainrule show runs/latest --stage code",
+        "chainrule show 784-16-16-10 --code pytorch",
     ),
 )
 @click.argument("what", metavar="WHAT")
@@ -57,6 +59,11 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
     help="table: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
     "output. gradient: a whole training step, which is forward, backward and update. schedule: its loops. buffers: its memory. llvm: "
     "its code for the compiler. assembly: its instructions for this processor. code: Python that makes the same.",
+)
+@click.option(
+    "--code",
+    type=click.Choice(STYLES),
+    help="Print the network, and nothing else, as code of this library; one that lacks a layer says so. In place of --stage.",
 )
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
@@ -77,21 +84,32 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
     help="With a training step of a network: how many examples a batch has.",
 )
 def show(
-    what: str, stage: str, raw: bool, trace: bool, svg: str | None, loss: str | None, optimizer: str, batch_size: int
+    what: str,
+    stage: str,
+    code: str | None,
+    raw: bool,
+    trace: bool,
+    svg: str | None,
+    loss: str | None,
+    optimizer: str,
+    batch_size: int,
 ) -> None:
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
     if svg is not None and stage not in {"graph", "gradient"}:
         raise OptionError(f"--svg with --stage {stage}", expected="--stage graph or gradient", remedy="add --stage graph")
+    if code is not None and (stage not in {"table", "code"} or raw or trace):
+        raise OptionError(
+            f"--code {code} with what shows a graph", expected="--code alone", remedy="leave out --stage, --raw and --trace"
+        )
     folder = _folder(what)
     net = network(what) if folder is None else None
     screen = console()
-    if stage == "table" and folder is not None:
+    if code is not None or stage == "code":
+        screen.print(Text(printable_lines(_code(net, folder, code))), soft_wrap=True)
+    elif stage == "table" and folder is not None:
         _show_run(screen, folder)
     elif stage == "table" and net is not None:
         screen.print(NetworkView(table(net)))
-    elif stage == "code":
-        code = run_code(read_saved(folder)) if folder is not None else network_code(net)
-        screen.print(Text(printable_lines(code)), soft_wrap=True)
     elif stage in ENGINE_STAGES:
         loop = open_run(folder.path).trainer.loop if folder is not None else _loop(network(what), loss, optimizer, batch_size)
         screen.print(code_text(printable_lines(engine_named("native").stage(loop, stage))), soft_wrap=True)
@@ -112,6 +130,14 @@ def _folder(what: str) -> RunFolder | None:
         if Path(what).exists() or re.match(r"\s*\d", what) is None or re.search(r"[/\\_]", what) is not None:
             raise
         return None
+
+
+def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -> str:
+    """The code of a network, or of a run's; without a style that of the whole run."""
+    if folder is None:
+        return network_code(net, style or "chainrule")
+    saved = read_saved(folder)
+    return run_code(saved) if style is None else network_code(saved.network, style, saved.data.input_shape)
 
 
 # ---- runs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from chainrule.data import Dataset
@@ -31,12 +31,14 @@ class Training:
 class Outcome:
     """What an example came to: its facts, a verdict in a sentence or two, and pictures.
 
-    The verdict may be that nothing can be told apart; it must follow from the facts.
+    The verdict may be that nothing can be told apart; it must follow from the facts. trainings: what it was concluded from, by name;
+    `Example.run` puts them in.
     """
 
     verdict: str
     facts: tuple[Fact, ...]
     pictures: tuple[Picture | OwnDrawing, ...] = ()
+    trainings: Mapping[str, Training] = field(default_factory=dict[str, Training], repr=False, compare=False)
 
     @property
     def holds(self) -> bool:
@@ -70,8 +72,9 @@ class Example:
     def run(self, seed: int = 0, *, engine: str = "native", watch: Callable[[str], None] | None = None) -> Outcome:
         """Trains what is to be trained, one after the other, and draws the conclusion; `watch` is told the name of each before."""
         runs: dict[str, Run] = {}
-        for name, training in self.trainings(seed).items():
+        trainings = self.trainings(seed)
+        for name, training in trainings.items():
             if watch is not None:
                 watch(name)
             runs[name] = training.fit(**({"engine": engine} | ({} if "seed" in training.options else {"seed": seed})))
-        return self.conclude(runs, seed)
+        return replace(self.conclude(runs, seed), trainings=trainings)

@@ -1,4 +1,4 @@
-"""An example's page: the question, the verdict, the facts as a table, and the pictures."""
+"""An example's page: the question, the verdict, the facts as a table, the pictures, and the network in code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.errors import OptionError
+from chainrule.examples.code import code_section
 from chainrule.examples.example import Example, Outcome
 from chainrule.examples.fact import Fact
 from chainrule.train.folder import write_durably
@@ -31,6 +32,7 @@ def example_sections(example: Example, outcome: Outcome) -> list[Section]:
         Section("question", "What is asked", example.question, []),
         Section("facts", "What was found", "", [facts_html(outcome.facts)]),
         *([Section("pictures", "What is seen", "", [figures(outcome.pictures)])] if outcome.pictures else []),
+        *([code_section(outcome.trainings)] if outcome.trainings else []),
     ]
 
 

@@ -55,11 +55,12 @@ from chainrule.nn.metrics import (
 )
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
+from chainrule.nn.peers import from_peer, to_code, to_peer
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
-from chainrule.nn.structure import from_json, to_code, to_json
+from chainrule.nn.structure import from_json, to_json
 from chainrule.nn.table import Row, Table, range_badge, table
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
@@ -73,7 +74,7 @@ __all__ = [
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Recall",
     "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError", "State", "Table", "Uniform",
     "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
-    "describe_function", "from_json", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
+    "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
     "mean_absolute_error", "mean_squared_error", "network", "objective", "place", "predicted_labels", "r_squared",
-    "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code", "to_json", "to_text", "top_k",
+    "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code", "to_json", "to_peer", "to_text", "top_k",
 ]  # fmt: skip

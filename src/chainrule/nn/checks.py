@@ -42,7 +42,7 @@ def require_sizes(what: str, value: object, count: int | None = None) -> Shape:
     """Whole numbers of 1 or more as a tuple of `count`; one number stands for that many of it, or for itself where count is None."""
     if is_size(value):
         return (value,) * (count or 1)
-    if not isinstance(value, tuple | list):
+    if isinstance(value, str | float):
         require_size(what, value)
     found = require_shape(what, value)
     if not found or (count is not None and len(found) != count):

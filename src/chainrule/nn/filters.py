@@ -12,12 +12,12 @@ from chainrule.nn.build import Initialiser, Place, place
 from chainrule.nn.checks import require_size, require_sizes, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
-from chainrule.nn.padding import require_padding
+from chainrule.nn.padding import require_padding, spans
 
 
 @dataclass(frozen=True)
 class Window:
-    """How a layer's filters stand on their input, along each axis of space; a window spans (taps − 1)·dilation + 1 entries."""
+    """How a layer's filters stand on their input, along each axis of space."""
 
     taps: Shape
     strides: Shape
@@ -31,8 +31,8 @@ class Window:
 
     @property
     def spans(self) -> Shape:
-        """From a window's first entry to its last."""
-        return tuple((taps - 1) * dilation + 1 for taps, dilation in zip(self.taps, self.dilations, strict=True))
+        """How far the window reaches from its first entry to its last."""
+        return spans(self.taps, self.dilations)
 
 
 @dataclass(frozen=True, repr=False)

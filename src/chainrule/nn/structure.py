@@ -336,18 +336,8 @@ _POSITIONAL = {
 }  # fmt: skip
 
 
-def to_code(network: Layer) -> str:
-    """Python code that makes an equal network, given `import chainrule as cr`: one expression.
-
-    >>> from chainrule.nn import Dense, Sequential
-    >>> print(to_code(Sequential(Dense(16, "relu"), Dense(10), input_shape=(784,))))
-    cr.Sequential(
-        cr.Dense(16, "relu"),
-        cr.Dense(10),
-        input_shape=(784,),
-    )
-
-    A layer that is used twice gets a name where it is made, `(shared1 := cr.Dense(16))`, so that it stays one layer.
+def chainrule_code(network: Layer) -> str:
+    """Python code that makes an equal network, given `import chainrule as cr`: one expression. See `to_code`.
 
     Raises: OptionError, as `to_json` does.
     """

@@ -1,0 +1,5 @@
+"""Networks in the words of other libraries: PyTorch, Keras and JAX, as code and as arrays, each by a table of layers."""
+
+from chainrule.nn.peers.translate import PEERS, STYLES, from_peer, to_code, to_peer
+
+__all__ = ["PEERS", "STYLES", "from_peer", "to_code", "to_peer"]

@@ -1,0 +1,24 @@
+"""Networks in Keras 3: a Sequential of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.nn.peers.keras_layers import LAYERS
+from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
+
+
+def _parts(steps: Sequence[Step]) -> list[Part]:
+    found = [Part(call("keras.Input", steps[0].input))] if steps else []
+    for step in steps:
+        found += row_of(LAYERS, step)(step)
+    return found
+
+
+def _text(_: Sequence[Step], parts: Sequence[Part]) -> str:
+    lines = "".join(f"    {part.code},\n" for part in parts)
+    return f"import keras\n\nnetwork = keras.Sequential([\n{lines}])"
+
+
+KERAS = Peer("Keras", tuple(LAYERS), _parts, _text, lambda _, part, label: f"{part.name}/{label}")
+"""Keras: a Sequential of layers with names, channels last; an array is called by its layer's name and its own."""

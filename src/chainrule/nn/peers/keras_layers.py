@@ -1,0 +1,289 @@
+"""What Keras 3 has: a row to each kind of layer, with the layers that do the same and the arrays that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from chainrule.graph import Shape
+from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.embedding import Embedding
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.peers.parts import (
+    Arrays,
+    GatedBias,
+    LackingError,
+    Moved,
+    Part,
+    Parts,
+    Step,
+    call,
+    require_plain,
+    unless,
+)
+from chainrule.nn.peers.windows import Transposed, require_zeros, windows
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
+from chainrule.nn.sampling import GaussianNoise
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")
+"""Those that Keras has under the same name; of leaky_relu its slope is another one unless it is written."""
+
+
+def _layer(kind: str, *given: object, **named: object) -> str:
+    return call(f"keras.layers.{kind}", *given, **named)
+
+
+def _argument(step: Step, activation: str) -> str | None:
+    """What a layer takes as its activation; None where there is none, or where a layer of its own stands behind."""
+    if activation in {"linear", "leaky_relu"}:
+        return None
+    if activation not in ACTIVATIONS:
+        raise LackingError(step, f'activation "{activation}"')
+    return activation
+
+
+def _behind(activation: str) -> Iterator[Part]:
+    if activation == "leaky_relu":
+        yield Part(_layer("LeakyReLU", negative_slope=0.01))
+
+
+def called(name: str) -> str:
+    """A name that Keras takes: it keeps the slash for itself."""
+    return name.replace("/", "_")
+
+
+def _weights(step: Step, *, bias: bool) -> tuple[Arrays, ...]:
+    kernel, added = Moved(f"{step.name}.W", "kernel"), Moved(f"{step.name}.b", "bias")
+    return (kernel, added) if bias else (kernel,)
+
+
+def _dense(step: Step) -> Iterator[Part]:
+    layer = cast("Dense", step.layer)
+    activation, bias = _argument(step, layer.activation), None if layer.bias else False
+    code = _layer("Dense", layer.units, activation=activation, use_bias=bias, name=called(step.name))
+    yield Part(code, _weights(step, bias=layer.bias), called(step.name))
+    yield from _behind(layer.activation)
+
+
+def _activation(step: Step) -> Iterator[Part]:
+    function = cast("Activation", step.layer).function
+    name = _argument(step, function)
+    if name is not None:
+        yield Part(_layer("Activation", name))
+    yield from _behind(function)
+
+
+def _dropout(step: Step) -> Iterator[Part]:
+    yield Part(_layer("Dropout", cast("Dropout", step.layer).rate))
+
+
+def _noise(step: Step) -> Iterator[Part]:
+    deviation = cast("GaussianNoise", step.layer).deviation
+    if deviation > 1:
+        raise LackingError(step, "a deviation above 1")
+    yield Part(_layer("GaussianNoise", deviation))
+
+
+def _flatten(_: Step) -> Iterator[Part]:
+    yield Part(_layer("Flatten"))
+
+
+def _reshape(step: Step) -> Iterator[Part]:
+    yield Part(_layer("Reshape", step.output))
+
+
+# ---- windows: channels last, as ours
+
+
+def _require_padding(step: Step, padding: str) -> str | None:
+    if padding not in {"valid", "same"}:
+        raise LackingError(step, f'padding="{padding}"')
+    return None if padding == "valid" else padding
+
+
+def _convolution(step: Step) -> Iterator[Part]:
+    layer = cast("Conv1D | Conv2D", step.layer)
+    if unless(layer.stride, 1) and unless(layer.dilation, 1):
+        raise LackingError(step, "stride and dilation, both above 1")
+    code = _layer(
+        type(layer).__name__,
+        layer.filters,
+        layer.kernel,
+        activation=_argument(step, layer.activation),
+        strides=unless(layer.stride, 1),
+        dilation_rate=unless(layer.dilation, 1),
+        groups=unless(layer.groups, 1),
+        padding=_require_padding(step, layer.padding),
+        use_bias=None if layer.bias else False,
+        name=called(step.name),
+    )
+    yield Part(code, _weights(step, bias=layer.bias), called(step.name))
+    yield from _behind(layer.activation)
+
+
+def _transposed(step: Step) -> Iterator[Part]:
+    layer = cast("Transposed", step.layer)
+    require_zeros(step, layer)
+    seen = windows(layer, step)
+    if set(seen.dilations) != {1}:
+        raise LackingError(step, "dilation in a transposed convolution")
+    if layer.padding == "valid" and any(seen.unseen):
+        raise LackingError(step, "a transposed convolution with a stride above its kernel")
+    space = len(seen.sizes)
+    code = _layer(
+        f"Conv{space}DTranspose",
+        layer.filters,
+        layer.kernel,
+        activation=_argument(step, layer.activation),
+        strides=unless(layer.stride, 1),
+        padding=unless(layer.padding, "valid"),
+        use_bias=None if layer.bias else False,
+        name=called(step.name),
+    )
+    kernel = Moved(f"{step.name}.W", "kernel", (*range(space), space + 1, space))
+    yield Part(code, (kernel, *_weights(step, bias=layer.bias)[1:]), called(step.name))
+    yield from _behind(layer.activation)
+
+
+def _pool(step: Step) -> Iterator[Part]:
+    layer = cast("MaxPool | AveragePool", step.layer)
+    kind = "MaxPooling" if isinstance(layer, MaxPool) else "AveragePooling"
+    padding = _require_padding(step, layer.padding)
+    code = _layer(f"{kind}{len(step.input) - 1}D", _size(layer.size), strides=_size(layer.stride), padding=padding)
+    yield Part(code)
+
+
+def _size(size: int | Shape | None) -> object:
+    return size[0] if isinstance(size, tuple) and len(size) == 1 else size
+
+
+def _global_pool(step: Step) -> Iterator[Part]:
+    kind = "Max" if isinstance(step.layer, GlobalMaxPool) else "Average"
+    yield Part(_layer(f"Global{kind}Pooling{len(step.input) - 1}D"))
+
+
+def _up_sample(step: Step) -> Iterator[Part]:
+    yield Part(_layer(f"UpSampling{len(step.input) - 1}D", _size(cast("UpSample", step.layer).factor)))
+
+
+# ---- norms: the usual epsilon is another one there, so that it is always written
+
+
+def _scales(step: Step) -> tuple[Arrays, ...]:
+    return Moved(f"{step.name}.gain", "gamma"), Moved(f"{step.name}.b", "beta")
+
+
+def _layer_norm(step: Step) -> Iterator[Part]:
+    epsilon = cast("LayerNorm", step.layer).epsilon
+    yield Part(_layer("LayerNormalization", epsilon=epsilon, name=called(step.name)), _scales(step), called(step.name))
+
+
+def _group_norm(step: Step) -> Iterator[Part]:
+    layer = cast("GroupNorm", step.layer)
+    code = _layer("GroupNormalization", layer.groups, epsilon=layer.epsilon, name=called(step.name))
+    yield Part(code, _scales(step), called(step.name))
+
+
+def _batch_norm(step: Step) -> Iterator[Part]:
+    layer = cast("BatchNorm", step.layer)
+    running = Moved(f"{step.name}.mean", "moving_mean"), Moved(f"{step.name}.variance", "moving_variance")
+    # There the momentum is what is kept, here what is new.
+    kept = round(1 - layer.momentum, 12)
+    code = _layer("BatchNormalization", momentum=kept, epsilon=layer.epsilon, name=called(step.name))
+    yield Part(code, (*_scales(step), *running), called(step.name))
+
+
+# ---- sequences
+
+
+def _embedding(step: Step) -> Iterator[Part]:
+    layer = cast("Embedding", step.layer)
+    if layer.padding is not None:
+        raise LackingError(step, "padding, an id whose vector stays 0")
+    code = _layer("Embedding", layer.vocabulary, layer.units, name=called(step.name))
+    yield Part(code, (Moved(f"{step.name}.W", "embeddings"),), called(step.name))
+
+
+KINDS = {RNN: ("SimpleRNN", "simple_rnn"), LSTM: ("LSTM", "lstm"), GRU: ("GRU", "gru")}
+"""What each is called in code, and in the names of its arrays."""
+
+
+def _recurrent(step: Step) -> Iterator[Part]:
+    layer = cast("Recurrent", step.layer)
+    name, cell = called(step.name), KINDS[type(layer)][1]
+    yield Part(_loop(step, layer, name), _loop_arrays(layer, step.name, f"{cell}_cell"), name)
+
+
+def _bidirectional(step: Step) -> Iterator[Part]:
+    layer = cast("Bidirectional", step.layer).layers[0]
+    name, inner = called(step.name), KINDS[type(layer)][1]
+    ways = zip(("forward", "backward"), step.inside, strict=True)
+    arrays = tuple(
+        item for way, ours in ways for item in _loop_arrays(layer, ours, f"{way}_{called(step.inside[0])}/{inner}_cell")
+    )
+    code = f'keras.layers.Bidirectional({_loop(step, layer, called(step.inside[0]))}, name="{name}")'
+    yield Part(code, arrays, name)
+
+
+def _loop(step: Step, layer: Recurrent, name: str) -> str:
+    require_plain(step, layer)
+    if layer.reverse and layer.answer == "every":
+        raise LackingError(step, 'reverse with answer="every", in the order of time')
+    return _layer(
+        KINDS[type(layer)][0],
+        layer.units,
+        activation=None if not isinstance(layer, RNN) or layer.activation == "tanh" else _recurrent_activation(step, layer),
+        return_sequences=True if layer.answer == "every" else None,
+        go_backwards=True if layer.reverse else None,
+        name=name,
+    )
+
+
+def _recurrent_activation(step: Step, layer: RNN) -> str:
+    if layer.activation == "leaky_relu":
+        raise LackingError(step, 'activation "leaky_relu" in a recurrent layer')
+    return _argument(step, layer.activation) or layer.activation
+
+
+def _loop_arrays(layer: Recurrent, name: str, place: str) -> tuple[Arrays, ...]:
+    labels = [f"{place}/{label}" for label in ("kernel", "recurrent_kernel", "bias")]
+    if not isinstance(layer, GRU):
+        return tuple(Moved(f"{name}.{ours}", label) for ours, label in zip("WUb", labels, strict=True))
+    units = layer.units
+    # Ours stand in the order r, u, g; Keras has u, which it calls z, first.
+    picked = (*range(units, 2 * units), *range(units), *range(2 * units, 3 * units))
+    weights = (Moved(f"{name}.{ours}", label, picked=picked) for ours, label in zip("WU", labels, strict=False))
+    return (*weights, GatedBias(f"{name}.b", f"{name}.d", (labels[2],), (1, 0, 2)))
+
+
+# ---- the table
+
+LAYERS: dict[type, Parts] = {
+    Dense: _dense,
+    Activation: _activation,
+    Dropout: _dropout,
+    GaussianNoise: _noise,
+    Flatten: _flatten,
+    Reshape: _reshape,
+    Conv1D: _convolution,
+    Conv2D: _convolution,
+    ConvTranspose1D: _transposed,
+    ConvTranspose2D: _transposed,
+    MaxPool: _pool,
+    AveragePool: _pool,
+    GlobalMaxPool: _global_pool,
+    GlobalAveragePool: _global_pool,
+    UpSample: _up_sample,
+    LayerNorm: _layer_norm,
+    GroupNorm: _group_norm,
+    BatchNorm: _batch_norm,
+    Embedding: _embedding,
+    RNN: _recurrent,
+    LSTM: _recurrent,
+    GRU: _recurrent,
+    Bidirectional: _bidirectional,
+}
+"""Every kind of layer that Keras has."""

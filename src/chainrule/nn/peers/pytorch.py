@@ -1,0 +1,153 @@
+"""Networks in PyTorch: a Sequential of modules, with the channels where each of them wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from chainrule.graph import Shape
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
+from chainrule.nn.peers.pytorch_layers import LAYERS, Order
+
+HELPERS = {
+    "Permute": '''class Permute(torch.nn.Module):
+    """Axes in another order."""
+
+    def __init__(self, *axes):
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x):
+        return x.permute(self.axes)
+''',
+    "Noise": '''class Noise(torch.nn.Module):
+    """Normal noise, in training."""
+
+    def __init__(self, deviation):
+        super().__init__()
+        self.deviation = deviation
+
+    def forward(self, x):
+        return x + self.deviation * torch.randn_like(x) if self.training else x
+''',
+    "Flip": '''class Flip(torch.nn.Module):
+    """Time backwards."""
+
+    def forward(self, x):
+        return x.flip(1)
+''',
+    "Last": '''class Last(torch.nn.Module):
+    """What a recurrent layer gives at the last time step."""
+
+    def forward(self, found):
+        return found[0][:, -1]
+''',
+    "Every": '''class Every(torch.nn.Module):
+    """What a recurrent layer gives at every time step."""
+
+    def forward(self, found):
+        return found[0]
+''',
+    "Ends": '''class Ends(torch.nn.Module):
+    """What both directions of a recurrent layer give at the last step that they see."""
+
+    def forward(self, found):
+        forward, backward = found[0].chunk(2, dim=2)
+        return torch.cat((forward[:, -1], backward[:, 0]), dim=1)
+''',
+    "Whole": '''class Whole(torch.nn.Module):
+    """Numbers as whole numbers."""
+
+    def forward(self, x):
+        return x.long()
+''',
+}
+"""Modules that PyTorch does not have; written where they are used."""
+
+
+def _wish(steps: Sequence[Step]) -> Order:
+    """Where the first of these steps that cares wants the channels of its input."""
+    wishes: list[Order] = [row_of(LAYERS, step).order for step in steps if len(step.input) > 1]
+    wishes = [order for order in wishes if order != "any"]
+    return wishes[0] if wishes else "last"
+
+
+def _orders(steps: Sequence[Step]) -> list[Order]:
+    """Where the channels stand in the network's input, and then in each step, before and behind which axes are exchanged."""
+    found: list[Order] = [_wish(steps)]
+    for number, step in enumerate(steps):
+        following, space = steps[number + 1 :], len(step.input) > 1
+        wanted: Order = row_of(LAYERS, step).order if space else "last"
+        if space and isinstance(step.layer, Flatten) and _met_by_dense(following):
+            # Left as they are: the next dense layer's rows take their order.
+            wanted = "any"
+        if not space and isinstance(step.layer, Reshape) and step.output[-1] == 1:
+            # A single channel may stand anywhere.
+            wanted = _wish(following)
+        found.append(found[-1] if wanted == "any" else wanted)
+    return found
+
+
+def _parts(steps: Sequence[Step]) -> list[Part]:
+    """All modules; where channels stand elsewhere than a layer wants them, axes are exchanged before it."""
+    found: list[Part] = []
+    rows: tuple[int, ...] | None = None
+    for step, (before, order) in zip(steps, pairwise(_orders(steps)), strict=True):
+        space = len(step.input) - 1
+        if space and order != before:
+            axes = (space + 1, *range(1, space + 1)) if order == "first" else (*range(2, space + 2), 1)
+            found.append(Part(call("Permute", 0, *axes)))
+        here = replace(step, channels_first=order == "first")
+        if isinstance(step.layer, Dense):
+            here, rows = replace(here, rows=rows), None
+        elif isinstance(step.layer, Flatten) and here.channels_first:
+            rows = _places_channels_first(step.input)
+        found += row_of(LAYERS, step).parts(here)
+    return found
+
+
+def _met_by_dense(steps: Sequence[Step]) -> bool:
+    """Whether a dense layer comes before anything that knows one number of an example from another."""
+    others = (step.layer for step in steps if not isinstance(step.layer, Dropout | Activation))
+    return isinstance(next(others, None), Dense)
+
+
+def _places_channels_first(shape: Shape) -> tuple[int, ...]:
+    """The place in ours, channels last, of each number of an example with channels first.
+
+    >>> _places_channels_first((1, 2, 3))
+    (0, 3, 1, 4, 2, 5)
+    """
+    return tuple(int(place) for place in np.moveaxis(np.arange(prod(shape)).reshape(shape), -1, 0).reshape(-1))
+
+
+def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
+    used = {part.code.partition("(")[0] for part in parts}
+    helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
+    lines = "".join(f"    {part.code},\n" for part in parts)
+    room = "\n" if helpers else ""
+    return f"import torch\n\n{room}{helpers}{_comment(steps)}network = torch.nn.Sequential(\n{lines})"
+
+
+def _comment(steps: Sequence[Step]) -> str:
+    """What goes in and, where it has axes of space, what comes out: with the axes where PyTorch has them."""
+    if not steps:
+        return ""
+    orders = _orders(steps)
+    given = f"; gives {_shown(steps[-1].output, orders[-1])}" if len(steps[-1].output) > 1 else ""
+    return f"# takes {_shown(steps[0].input, orders[0])}{given}\n"
+
+
+def _shown(shape: Shape, order: Order) -> str:
+    first = len(shape) > 1 and order == "first"
+    sizes = (*shape[-1:], *shape[:-1]) if first else shape
+    return f"({', '.join(map(str, ('batch', *sizes)))}){', channels first' if first else ''}"
+
+
+PYTORCH = Peer("PyTorch", tuple(LAYERS), _parts, _text, lambda number, _, label: f"{number}.{label}")
+"""PyTorch: a Sequential of modules; an array is called by the number of its module, as in its state_dict."""

@@ -1,0 +1,192 @@
+"""What PyTorch has: a row to each kind of layer, with the modules that do the same and the arrays that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.embedding import Embedding
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.peers.parts import (
+    Arrays,
+    Extra,
+    GatedBias,
+    LackingError,
+    Moved,
+    Part,
+    Parts,
+    SplitBias,
+    Step,
+    call,
+    require_plain,
+    unless,
+)
+from chainrule.nn.peers.pytorch_modules import activated, module
+from chainrule.nn.peers.pytorch_windows import convolution, global_pool, pool, transposed, up_sample
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
+from chainrule.nn.sampling import GaussianNoise
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+
+Order: TypeAlias = Literal["first", "last", "any"]
+"""Where the channels of an example stand."""
+
+
+def _dense(step: Step) -> Iterator[Part]:
+    layer = cast("Dense", step.layer)
+    arrays: tuple[Arrays, ...] = (Moved(f"{step.name}.W", "weight", (1, 0), step.rows, 0),)
+    arrays += (Moved(f"{step.name}.b", "bias"),) if layer.bias else ()
+    yield Part(module("Linear", step.input[-1], layer.units, bias=None if layer.bias else False), arrays)
+    yield from activated(step, layer.activation)
+
+
+def _activation(step: Step) -> Iterator[Part]:
+    yield from activated(step, cast("Activation", step.layer).function)
+
+
+def _dropout(step: Step) -> Iterator[Part]:
+    yield Part(module("Dropout", cast("Dropout", step.layer).rate))
+
+
+def _noise(step: Step) -> Iterator[Part]:
+    yield Part(call("Noise", cast("GaussianNoise", step.layer).deviation))
+
+
+def _flatten(step: Step) -> Iterator[Part]:
+    yield Part(module("Flatten"))
+
+
+def _reshape(step: Step) -> Iterator[Part]:
+    if len(step.input) > 1:
+        yield Part(module("Flatten"))
+    yield Part(module("Unflatten", 1, (*step.output[-1:], *step.output[:-1]) if step.channels_first else step.output))
+
+
+# ---- norms
+
+
+def _scales(step: Step) -> tuple[Arrays, ...]:
+    return Moved(f"{step.name}.gain", "weight"), Moved(f"{step.name}.b", "bias")
+
+
+def _layer_norm(step: Step) -> Iterator[Part]:
+    epsilon = cast("LayerNorm", step.layer).epsilon
+    yield Part(module("LayerNorm", step.input[-1], eps=unless(epsilon, 1e-5)), _scales(step))
+
+
+def _group_norm(step: Step) -> Iterator[Part]:
+    layer = cast("GroupNorm", step.layer)
+    yield Part(module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5)), _scales(step))
+
+
+def _batch_norm(step: Step) -> Iterator[Part]:
+    layer = cast("BatchNorm", step.layer)
+    running = (
+        Moved(f"{step.name}.mean", "running_mean"),
+        Moved(f"{step.name}.variance", "running_var"),
+        Extra("num_batches_tracked"),
+    )
+    code = module(
+        f"BatchNorm{max(len(step.input) - 1, 1)}d",
+        step.input[-1],
+        eps=unless(layer.epsilon, 1e-5),
+        momentum=unless(layer.momentum, 0.1),
+    )
+    yield Part(code, (*_scales(step), *running))
+
+
+# ---- sequences
+
+
+def _embedding(step: Step) -> Iterator[Part]:
+    layer = cast("Embedding", step.layer)
+    yield Part("Whole()")
+    code = module("Embedding", layer.vocabulary, layer.units, padding_idx=layer.padding)
+    yield Part(code, (Moved(f"{step.name}.W", "weight"),))
+
+
+KINDS = {RNN: "RNN", LSTM: "LSTM", GRU: "GRU"}
+
+
+def _recurrent(step: Step) -> Iterator[Part]:
+    layer = cast("Recurrent", step.layer)
+    code = _loop(step, layer)
+    if layer.reverse:
+        yield Part("Flip()")
+    yield Part(code, _loop_arrays(layer, step.name, "l0"))
+    yield Part("Last()" if layer.answer == "last" else "Every()")
+    if layer.reverse and layer.answer == "every":
+        yield Part("Flip()")
+
+
+def _bidirectional(step: Step) -> Iterator[Part]:
+    layer = cast("Bidirectional", step.layer).layers[0]
+    forward, backward = step.inside
+    arrays = (*_loop_arrays(layer, forward, "l0"), *_loop_arrays(layer, backward, "l0_reverse"))
+    yield Part(_loop(step, layer, bidirectional=True), arrays)
+    yield Part("Ends()" if layer.answer == "last" else "Every()")
+
+
+def _loop(step: Step, layer: Recurrent, *, bidirectional: bool | None = None) -> str:
+    require_plain(step, layer)
+    usual = not isinstance(layer, RNN) or layer.activation == "tanh"
+    if isinstance(layer, RNN) and layer.activation not in {"tanh", "relu"}:
+        raise LackingError(step, f'activation "{layer.activation}" in a recurrent layer')
+    activation = None if usual else cast("RNN", layer).activation
+    return module(
+        KINDS[type(layer)],
+        step.input[-1],
+        layer.units,
+        nonlinearity=activation,
+        batch_first=True,
+        bidirectional=bidirectional,
+    )
+
+
+def _loop_arrays(layer: Recurrent, name: str, end: str) -> tuple[Arrays, ...]:
+    weights = Moved(f"{name}.W", f"weight_ih_{end}", (1, 0)), Moved(f"{name}.U", f"weight_hh_{end}", (1, 0))
+    labels = f"bias_ih_{end}", f"bias_hh_{end}"
+    both = GatedBias(f"{name}.b", f"{name}.d", labels) if isinstance(layer, GRU) else SplitBias(f"{name}.b", labels)
+    return (*weights, both)
+
+
+# ---- the table, and the network as a whole
+
+
+@dataclass(frozen=True)
+class Row:
+    """The modules of a kind of layer, and where they want channels: "first", "last", or wherever they are."""
+
+    parts: Parts
+    order: Order = "any"
+
+
+LAYERS: dict[type, Row] = {
+    Dense: Row(_dense, "last"),
+    Activation: Row(_activation),
+    Dropout: Row(_dropout),
+    GaussianNoise: Row(_noise),
+    Flatten: Row(_flatten, "last"),
+    Reshape: Row(_reshape, "last"),
+    Conv1D: Row(convolution, "first"),
+    Conv2D: Row(convolution, "first"),
+    ConvTranspose1D: Row(transposed, "first"),
+    ConvTranspose2D: Row(transposed, "first"),
+    MaxPool: Row(pool, "first"),
+    AveragePool: Row(pool, "first"),
+    GlobalMaxPool: Row(global_pool, "first"),
+    GlobalAveragePool: Row(global_pool, "first"),
+    UpSample: Row(up_sample, "first"),
+    LayerNorm: Row(_layer_norm, "last"),
+    GroupNorm: Row(_group_norm, "first"),
+    BatchNorm: Row(_batch_norm, "first"),
+    Embedding: Row(_embedding, "last"),
+    RNN: Row(_recurrent, "last"),
+    LSTM: Row(_recurrent, "last"),
+    GRU: Row(_recurrent, "last"),
+    Bidirectional: Row(_bidirectional, "last"),
+}
+"""Every kind of layer that PyTorch has."""

@@ -1,0 +1,200 @@
+"""A network in the words of another library, and its parameters in that library's arrays: there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.graph import Array, Shape
+from chainrule.nn.build import Built
+from chainrule.nn.parts import Layer
+from chainrule.nn.peers.chain import built_for, chain
+from chainrule.nn.peers.jax import JAX
+from chainrule.nn.peers.keras import KERAS
+from chainrule.nn.peers.parts import Arrays, LackingError, Part, Peer, Step
+from chainrule.nn.peers.pytorch import PYTORCH
+from chainrule.nn.structure import chainrule_code
+from chainrule.spelling import suggest
+
+PEERS: dict[str, Peer] = {"pytorch": PYTORCH, "keras": KERAS, "jax": JAX}
+"""The libraries that networks can be written in, by the name that is asked for."""
+STYLES = ("chainrule", *PEERS)
+"""What code can be written for."""
+
+
+def to_code(network: Layer, style: str = "chainrule", input_shape: Shape | None = None) -> str:
+    """Python code that makes the network: for chainrule one expression, for a peer a program that makes `network`.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> net = Sequential(Dense(16, "relu"), Dense(10), input_shape=(784,))
+    >>> print(to_code(net))
+    cr.Sequential(
+        cr.Dense(16, "relu"),
+        cr.Dense(10),
+        input_shape=(784,),
+    )
+    >>> print(to_code(net, "pytorch"))
+    import torch
+    <BLANKLINE>
+    # takes (batch, 784)
+    network = torch.nn.Sequential(
+        torch.nn.Linear(784, 16),
+        torch.nn.ReLU(),
+        torch.nn.Linear(16, 10),
+    )
+
+    chainrule's needs `import chainrule as cr`; a layer that is used twice gets a name where it is made,
+    `(shared1 := cr.Dense(16))`, so that it stays one layer. "pytorch" and "keras" give a Sequential of modules or layers; "jax" a
+    function `network(parameters, x)`, for use: nothing is dropped out, and BatchNorm goes by its running statistics.
+    A peer's network starts with weights of its own; `to_peer` brings ours. PyTorch's convolutions have the channels before the
+    axes of space, so that the network takes or gives (batch, channels, height, width) where a comment says so; Keras, JAX and we
+    have them last.
+    Two things differ in training: which random numbers are drawn, and in Keras the running variance, which it follows with a bias.
+    Where several numbers of a window are equally large, PyTorch gives the gradient of MaxPool to one of them, we to all.
+    `input_shape` is the shape of one example, where the network does not know it itself.
+
+    Raises: OptionError for an unknown style, for a layer that the peer lacks (it says which peers have it), and where no shape is known.
+    """
+    if style == "chainrule":
+        return chainrule_code(network)
+    peer = _peer(style)
+    steps, parts = _translated(network, peer, built_for(network, input_shape))
+    return peer.text(steps, parts)
+
+
+def to_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None) -> dict[str, Array]:
+    """The parameters of a network as the arrays of a peer, by the peer's names, for the network that `to_code` writes.
+
+    values: parameters and states by our names: `run.parameters()`, with BatchNorm `run.parameters() | run.states()`.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> net = Sequential(Dense(3, "relu"), Dense(1), input_shape=(2,))
+    >>> shapes = {"dense1.W": (2, 3), "dense1.b": (3,), "dense2.W": (3, 1), "dense2.b": (1,)}
+    >>> found = to_peer(net, {name: np.zeros(shape) for name, shape in shapes.items()}, "pytorch")
+    >>> {name: array.shape for name, array in found.items()}
+    {'0.weight': (3, 2), '0.bias': (3,), '2.weight': (1, 3), '2.bias': (1,)}
+
+    "pytorch": for `network.load_state_dict({name: torch.from_numpy(array) for name, array in found.items()})`.
+    Dense: our W (in, out) is transposed, (out, in); behind a Flatten of channels-first pictures its columns are in that order. Conv2D:
+    our W (rows, columns, channels, filters) becomes (filters, channels, rows, columns), Conv1D's (kernel, channels, filters) becomes
+    (filters, channels, kernel); transposed ones have (channels, filters, ...) there. RNN, LSTM, GRU: W and U transposed, gates in the
+    same order (i, f, g, o; r, u, g); the second bias is 0, but for a GRU's (0, 0, d). Norms and embeddings as they are;
+    num_batches_tracked is 0.
+    "keras": for `network.set_weights(list(found.values()))`. Axes as ours, but filters before channels in transposed convolutions; a
+    GRU's gates in the order u, r, g, its biases as the two rows of one array (2, 3·units).
+    "jax": as ours.
+
+    Raises: OptionError for values that are missing or unknown, ShapeError for those of another shape, and as `to_code` does.
+    """
+    built = built_for(network, input_shape)
+    _require_values(values, built)
+    return _there(network, values, _peer(peer), built)
+
+
+def from_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None) -> dict[str, Array]:
+    """What `to_peer` made, back: parameters (and running statistics) by our names, for `cr.fit(..., initial=...)`.
+
+    values: the peer's arrays by its names. For PyTorch `{name: tensor.numpy() for name, tensor in network.state_dict().items()}`;
+    for Keras `{v.path.partition("/")[2]: v.numpy() for v in network.weights}`, which leaves out the network's own name. Axes and gates as
+    in `to_peer`; the two biases of PyTorch's recurrent layers are added up.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> net = Sequential(Dense(1), input_shape=(2,))
+    >>> from_peer(net, {"0.weight": np.array([[1.0, 2.0]]), "0.bias": np.array([3.0])}, "pytorch")
+    {'dense1.W': array([[1.],
+           [2.]]), 'dense1.b': array([3.])}
+
+    Raises: OptionError for names that are missing or unknown, ShapeError for arrays of another shape, and as `to_code` does.
+    """
+    chosen, built = _peer(peer), built_for(network, input_shape)
+    arrays = {name: np.asarray(array) for name, array in values.items()}
+    blank = {name: np.zeros(shape) for name, shape in _shapes(built).items()}
+    _require_names(arrays, _there(network, blank, chosen, built), f"{chosen.title}'s")
+    found: dict[str, Array] = {}
+    for number, part, item in _held(_translated(network, chosen, built)[1]):
+        labels = item.there(blank)
+        found |= item.back({label: arrays[chosen.key(number, part, label)] for label in labels})
+    return found
+
+
+def _there(network: Layer, values: Mapping[str, Array], peer: Peer, built: Built) -> dict[str, Array]:
+    own = {name: np.asarray(array) for name, array in values.items()}
+    return {
+        peer.key(number, part, label): array
+        for number, part, item in _held(_translated(network, peer, built)[1])
+        for label, array in item.there(own).items()
+    }
+
+
+def _held(parts: list[Part]) -> Iterator[tuple[int, Part, Arrays]]:
+    for number, part in enumerate(parts):
+        for item in part.arrays:
+            yield number, part, item
+
+
+# ---- what is refused
+
+
+def _peer(style: object) -> Peer:
+    if isinstance(style, str) and style in PEERS:
+        return PEERS[style]
+    raise OptionError(
+        f"code or arrays for {style!r}",
+        expected=f"one of {', '.join(STYLES)}; arrays for one of {', '.join(PEERS)}",
+        remedy=suggest(str(style), STYLES, 'write for example "pytorch"'),
+    )
+
+
+def _translated(network: Layer, peer: Peer, built: Built) -> tuple[list[Step], list[Part]]:
+    steps = chain(network, built)
+    try:
+        return steps, peer.parts(steps)
+    except LackingError as lack:
+        raise _lacking(lack, peer) from None
+
+
+def _lacking(lack: LackingError, peer: Peer) -> OptionError:
+    """Which layer it is, and who has it."""
+    having = [name for name, other in PEERS.items() if other is not peer and _has(other, lack.step)]
+    others = " or ".join(f'"{name}"' for name in having)
+    return OptionError(
+        f"layer {lack.step.name}, {type(lack.step.layer).__name__}, in {peer.title}: {lack.reason}",
+        expected=f"what {peer.title} can be told: {', '.join(kind.__name__ for kind in peer.kinds)}, each used once",
+        remedy=f"write it for {others}, which have it" if others else "leave it in chainrule: no other library here has it",
+    )
+
+
+def _has(peer: Peer, step: Step) -> bool:
+    try:
+        peer.parts([step])
+    except LackingError:
+        return False
+    return True
+
+
+def _shapes(built: Built) -> dict[str, Shape]:
+    return {name: item.node.shape for name, item in (*built.parameters.items(), *built.states.items())}
+
+
+def _require_values(values: Mapping[str, Array], built: Built) -> None:
+    wanted = {name: np.zeros(shape) for name, shape in _shapes(built).items()}
+    _require_names({name: np.asarray(array) for name, array in values.items()}, wanted, "the network's")
+
+
+def _require_names(values: Mapping[str, Array], wanted: Mapping[str, Array], whose: str) -> None:
+    odd = [f"no {name}" for name in wanted if name not in values] + [f"{name}" for name in values if name not in wanted]
+    if odd:
+        raise OptionError(
+            f"arrays of a network: {', '.join(odd)}",
+            expected=f"{whose} own: {', '.join(wanted) or 'none'}",
+            remedy="give all of them, run.parameters() | run.states(), or the whole state_dict",
+        )
+    for name, array in wanted.items():
+        if values[name].shape != array.shape:
+            raise ShapeError(
+                f"{name} of shape {values[name].shape}",
+                expected=f"{array.shape}",
+                remedy="take the arrays of a network of the same sizes",
+            )

@@ -1,0 +1,152 @@
+"""The networks that are written in the words of other libraries: the tests run them, and record_peers.py records them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.nn import (
+    GRU,
+    LSTM,
+    RNN,
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
+    ConvTranspose1D,
+    ConvTranspose2D,
+    Dense,
+    Dropout,
+    EachStep,
+    Embedding,
+    Flatten,
+    GaussianNoise,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    GroupNorm,
+    LayerNorm,
+    MaxPool,
+    OneHot,
+    Reshape,
+    Sequential,
+    UpSample,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network; the peers that have all of it beside JAX, which has every one; how many ids there are, where it reads ids."""
+
+    network: Sequential
+    peers: tuple[str, ...] = ("pytorch", "keras")
+    ids: int = 0
+
+    def x(self) -> np.ndarray:
+        """Two examples, channels last."""
+        random = np.random.default_rng(5)
+        shape = (2, *self.network.input_shape)
+        return random.integers(0, self.ids, shape).astype(float) if self.ids else random.normal(size=shape).round(2)
+
+
+def _net(*layers, shape):
+    return Sequential(*layers, input_shape=shape)
+
+
+PYTORCH, KERAS, NONE = ("pytorch",), ("keras",), ()
+FUNCTIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu", "softmax")
+PICTURE = (6, 5, 4)
+
+CASES = {
+    "dense": Case(_net(Dense(4, "relu"), Dropout(0.5), GaussianNoise(0.5), Dense(3, bias=False), shape=(5,))),
+    "functions": Case(_net(*(Dense(3, name) for name in FUNCTIONS), *map(Activation, FUNCTIONS), shape=(2,))),
+    "a step": Case(_net(Dense(3, "step"), Activation("linear"), Dense(2), shape=(2,)), NONE),
+    "lenet": Case(
+        _net(
+            Conv2D(3, 3, "tanh"), AveragePool(2), Conv2D(4, (2, 3), "relu"), MaxPool((2, 1)), Flatten(), Dropout(0.1),
+            Dense(5, "tanh"), Dense(2, "softmax"), shape=(12, 10, 2),
+        )
+    ),
+    "from a row to a picture": Case(
+        _net(Dense(12), Reshape((2, 2, 3)), UpSample(2), Conv2D(2, 3, "softmax", padding="same"), shape=(3,))
+    ),
+    "from a row to one channel": Case(_net(Reshape((4, 3, 1)), Activation("tanh"), Conv2D(2, 2), Flatten(), Dense(2), shape=(12,))),
+    "picture, norm, dense": Case(_net(Conv2D(2, 2), Flatten(), LayerNorm(), Dense(2), shape=(3, 4, 1))),
+    "convolutions": Case(
+        _net(
+            Conv2D(4, 3, padding="same", stride=(2, 1)), Conv2D(6, (2, 3), "gelu", dilation=(1, 2), padding="same"),
+            Conv2D(2, 2, "elu", groups=2, bias=False), shape=PICTURE,
+        )
+    ),
+    "larger pictures": Case(
+        _net(
+            ConvTranspose2D(3, (3, 2), "leaky_relu", stride=2, padding="same"), ConvTranspose2D(2, 2, bias=False),
+            ConvTranspose2D(2, 4, "softmax", stride=(1, 2), padding="same"), ConvTranspose2D(2, (1, 2), stride=3, padding="same"),
+            shape=(3, 2, 4),
+        )
+    ),
+    "a longer row": Case(_net(ConvTranspose1D(3, 3, "tanh", stride=2), ConvTranspose1D(2, 2, padding="same"), shape=(4, 2))),
+    "larger by far steps": Case(
+        _net(ConvTranspose2D(3, 2, stride=(3, 2)), ConvTranspose2D(2, 2, dilation=2, padding="same"), shape=(3, 2, 4)), PYTORCH
+    ),
+    "larger in groups": Case(
+        _net(ConvTranspose2D(4, 3, stride=2, groups=2, padding="same"), shape=(3, 2, 4)), NONE
+    ),
+    "rings and mirrors": Case(
+        _net(
+            Conv2D(3, (3, 2), padding="periodic"), MaxPool(3, 1, padding="reflect"), AveragePool(2, 2, padding="periodic"),
+            Conv2D(2, 3, stride=2, padding="reflect"), shape=PICTURE,
+        ),
+        PYTORCH,
+    ),
+    "stride and dilation": Case(_net(Conv2D(2, 2, stride=2, dilation=2, padding="same"), shape=PICTURE), PYTORCH),
+    "pools": Case(_net(MaxPool(2, 1), AveragePool((2, 1), (1, 2)), MaxPool((2, 3), padding="same"), shape=PICTURE)),
+    "averages over the edge": Case(_net(AveragePool(3, 2, padding="same"), shape=(5, 7, 2))),
+    "averages over one edge": Case(_net(AveragePool(2, padding="same"), shape=(5, 7, 2)), KERAS),
+    "one number to a channel": Case(_net(Conv2D(3, 2, "leaky_relu"), GlobalAveragePool(), Dense(2), shape=PICTURE)),
+    "the largest of a channel": Case(_net(Activation("tanh"), GlobalMaxPool(), shape=PICTURE)),
+    "from a row to a row": Case(_net(Reshape((3, 4)), Flatten(), Reshape((6, 2)), Reshape((3, 2, 2)), shape=(12,))),
+    "in a line": Case(
+        _net(
+            Conv1D(4, 3, "relu"), UpSample((2,)), MaxPool(3, 2), AveragePool((2,)), Conv1D(2, 2, padding="same"),
+            GlobalMaxPool(), shape=(12, 2),
+        )
+    ),
+    "groups": Case(_net(GroupNorm(2, epsilon=0.01), Conv2D(4, 1), GroupNorm(4), shape=PICTURE)),
+    "batch norm": Case(_net(Dense(3), BatchNorm(0.25, 0.01), Activation("relu"), Dense(2), shape=(4,))),
+    "batch norm of pictures": Case(_net(BatchNorm(), Conv2D(3, 2, bias=False), BatchNorm(), Flatten(), Dense(2), shape=PICTURE)),
+    "layer norm": Case(_net(Dense(4), LayerNorm(epsilon=0.1), shape=(3,))),
+    "rnn": Case(_net(RNN(3, answer="every"), RNN(2), shape=(4, 2))),
+    "rnn with other functions": Case(_net(RNN(3, activation="relu", answer="every"), RNN(2, activation="relu"), shape=(4, 2))),
+    "rnn with a sigmoid": Case(_net(RNN(3, activation="sigmoid", answer="every"), RNN(2, activation="linear"), shape=(4, 2)), KERAS),
+    "rnn with leaks": Case(_net(RNN(3, activation="leaky_relu", answer="every"), RNN(2, activation="gelu"), shape=(4, 2)), NONE),
+    "lstm": Case(_net(LSTM(3, answer="every"), LSTM(2), Dense(2), shape=(4, 2))),
+    "gru": Case(_net(GRU(3, answer="every"), GRU(2), Dense(2), shape=(4, 2))),
+    "backwards": Case(_net(GRU(3, reverse=True), shape=(4, 2))),
+    "backwards in order": Case(_net(LSTM(3, reverse=True, answer="every"), RNN(2, reverse=True), shape=(4, 2)), PYTORCH),
+    "both directions": Case(
+        _net(Bidirectional(LSTM(2, answer="every")), Bidirectional(RNN(2, answer="every")), Bidirectional(GRU(2)), shape=(4, 3))
+    ),
+    "tokens": Case(
+        _net(Embedding(3, 6), LSTM(2, answer="every"), EachStep(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")), shape=(4,)),
+        ids=6,
+    ),
+    "padded tokens": Case(_net(Embedding(3, 6, padding=2), Conv1D(2, 2), GRU(2), shape=(5,)), PYTORCH, ids=6),
+    "one-hot": Case(_net(OneHot(5, padding=0), RNN(2), shape=(4,)), NONE, ids=5),
+    "named/inside": Case(_net(Dense(3, "tanh", name="block/first"), Dense(1, name="out"), shape=(2,))),
+}  # fmt: skip
+
+TWICE = Dense(3, "tanh")
+CASES["one layer twice"] = Case(_net(TWICE, Activation("sigmoid"), TWICE, shape=(3,)), NONE)
+
+
+def channels_first(code: str) -> tuple[bool, bool]:
+    """Whether the code says that the network takes, and that it gives, channels before the axes of space."""
+    said = next((line for line in code.splitlines() if line.startswith("# takes")), "")
+    takes, _, gives = said.partition(";")
+    return "channels first" in takes, "channels first" in gives
+
+
+def laid_out(x: np.ndarray, *, first: bool) -> np.ndarray:
+    """An array with its channels before the axes of space, or as it is."""
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if first and x.ndim > 2 else x
