@@ -1,4 +1,4 @@
-"""The networks that are written in the words of other libraries: the tests run them, and record_peers.py records them."""
+"""The networks that are written in the words of other libraries: the tests run them, and benchmarks/record_peers.py records them."""
 
 from dataclasses import dataclass
 

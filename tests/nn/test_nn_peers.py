@@ -1,4 +1,4 @@
-"""Networks in the words of PyTorch, Keras (both recorded by record_peers.py) and JAX (executed here): code, arrays, outputs."""
+"""Networks in the words of PyTorch, Keras (both recorded by benchmarks/record_peers.py) and JAX (executed here): code, arrays, outputs."""
 
 import json
 import re

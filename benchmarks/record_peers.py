@@ -1,21 +1,25 @@
-"""Records what PyTorch and Keras make of the networks of peer_cases.py, into recorded_peers.json: needs PyTorch, Keras 3 and JAX.
+"""Records what PyTorch and Keras make of the networks of tests/nn/peer_cases.py, in tests/nn/recorded_peers.json.
 
-Run as `python tests/nn/record_peers.py` after a change of the code that is written for them; what has changed shows in the diff.
-Each network keeps the weights that the peer gave it, moved a little so that none is 0 or 1 (running statistics and biases are at
-first), and rounded. Recorded are its code, its arrays, its output and the derivative of the output's weighed sum by the input.
+Needs PyTorch, Keras 3 and JAX. Run as `python benchmarks/record_peers.py` after a change of the code that is written for them; what
+has changed shows in the diff. Each network keeps the weights that the peer gave it, moved a little so that none is 0 or 1 (running
+statistics and biases are at first), and rounded. Recorded are its code, its arrays, its output and the derivative of the output's
+weighed sum by the input.
 PyTorch runs in float64. Keras runs on JAX, in float32: there its functions make float32 of float64.
 """
 
 import json
 import os
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "nn"))
 os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import peer_cases
 import torch
 from peer_cases import CASES, Case, channels_first, laid_out
 
@@ -98,7 +102,7 @@ def main() -> None:
             print(peer, name)
     made_by = {"PyTorch": torch.__version__, "Keras": keras.__version__, "JAX": jax.__version__}
     lines = ",\n".join(json.dumps(row) for row in rows)
-    path = Path(__file__).with_name("recorded_peers.json")
+    path = Path(peer_cases.__file__).with_name("recorded_peers.json")
     path.write_text(f'{{"made by": {json.dumps(made_by)},\n"rows": [\n{lines}\n]}}\n')
 
 
