@@ -61,15 +61,15 @@ class Fact:
     def measured(self) -> str:
         """The value with its error to its first digit, and its unit."""
         shown = f"{self.value:.5g}" if not self.error else _with_error(self.value, self.error)
-        return f"{shown} {self.unit}".rstrip()
+        return f"{_signed(shown)} {self.unit}".rstrip()
 
     @property
     def expected(self) -> str:
         """What it is held against, in words; empty where nothing is known."""
         parts = [
-            *([] if self.known is None else [f"known {self.known:.6g}"]),
-            *([] if self.least is None else [f"at least {self.least:g}"]),
-            *([] if self.most is None else [f"at most {self.most:g}"]),
+            *([] if self.known is None else [f"known {_signed(f'{self.known:.6g}')}"]),
+            *([] if self.least is None else [f"at least {_signed(f'{self.least:g}')}"]),
+            *([] if self.most is None else [f"at most {_signed(f'{self.most:g}')}"]),
         ]
         return " and ".join(parts) + (f" ({self.source})" if parts and self.source else "")
 
@@ -89,3 +89,8 @@ class Fact:
 def _with_error(value: float, error: float) -> str:
     decimals = max(0, -floor(log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def _signed(number: str) -> str:
+    """The number with the sign that a reader expects before it, as in the verdicts."""
+    return f"−{number[1:]}" if number.startswith("-") else number
