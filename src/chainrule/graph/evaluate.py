@@ -25,23 +25,11 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) 
     """
     roots = list(nodes)
     known: dict[Node, Array] = dict(values or {})
-    needed = _needed(roots, known)
+    order = [node for node in topological_order(roots, known) if node not in known]
     with np.errstate(all="ignore"):
-        for node in topological_order(roots):
-            if node in needed:
-                if node.op in {INPUT, PARAMETER}:
-                    raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
-                known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
+        for node in order:
+            if node.op in {INPUT, PARAMETER}:
+                raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
+            known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
     return [known[node] for node in roots]
 
-
-def _needed(roots: list[Node], known: Mapping[Node, Array]) -> set[Node]:
-    """What the roots ask for, seen from behind, as far as the nodes whose values are known."""
-    needed: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in needed and node not in known:
-            needed.add(node)
-            stack.extend(node.inputs)
-    return needed
