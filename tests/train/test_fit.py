@@ -140,3 +140,9 @@ def test_one_wrong_line_one_clear_message(digits, name, tmp_path, monkeypatch):
     assert "expected:" in str(caught.value)
     assert "to mend it:" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_fewer_examples_than_a_usual_batch_are_one_batch():
+    assert cr.fit("2-4-2 tanh softmax", "xor", epochs=1).settings.batch_size == 4
+    with pytest.raises(cr.errors.DataError, match="a batch of 5 from 4"):
+        cr.fit("2-4-2 tanh softmax", "xor", epochs=1, batch_size=5)

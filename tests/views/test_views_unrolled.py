@@ -59,6 +59,24 @@ def test_a_layer_that_reads_backwards_hands_its_memory_back():
     ET.fromstring(drawing.svg())
 
 
+def test_what_stands_between_input_memory_and_output_is_looked_through():
+    data = cr.data.story(32, sentences=2, encoding="ids")
+    both = cr.Bidirectional(cr.GRU(3, answer="every"))
+    run = cr.fit(cr.Sequential(cr.Embedding(4, vocabulary=33), both, cr.LSTM(2), cr.Dense(6, "softmax")), data, epochs=1)
+    drawing = draw_unrolled(run, run.data.train[0])
+    last = drawing.total
+    for layer in ("gru1", "gru2"):
+        assert arrows(drawing, f"{layer}.W") == {(("input", t), (layer, t)) for t in range(1, last + 1)}
+    assert arrows(drawing, "lstm1.W") == {((layer, t), ("lstm1", t)) for layer in ("gru1", "gru2") for t in range(1, last + 1)}
+    assert arrows(drawing, "dense1.W") == {(("lstm1", last), ("output", last))}
+
+
+def test_both_ends_of_a_layer_that_reads_both_ways_make_one_output():
+    drawing = draw_unrolled(run := run_of(cr.Bidirectional(cr.RNN(2))), run.data.train[0])
+    assert arrows(drawing, "dense1.W") == {(("rnn1", 4), ("output", 4)), (("rnn2", 1), ("output", 4))}
+    assert len(drawing.values["output", 4]) == 2
+
+
 def test_a_network_without_memory_is_refused():
     run = cr.fit(cr.Dense(2, "softmax"), cr.data.moons(40), epochs=1)
     with pytest.raises(OptionError, match="draw_network"):

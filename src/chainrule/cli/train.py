@@ -14,7 +14,7 @@ from chainrule.data import BUILT_IN, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
-from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named
+from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named, usual_batch_size
 from chainrule.views.progress import Plan
 
 USUAL = Settings()
@@ -225,7 +225,7 @@ def _settings(request: Request, data: Dataset) -> Settings:
     return Settings(
         optimizer,
         USUAL.epochs if epochs is None else epochs,
-        min(USUAL.batch_size, len(data.train)) if size is None else size,
+        usual_batch_size(len(data.train)) if size is None else size,
         request.seed,
         request.replicas,
         dtype or USUAL.dtype,

@@ -32,4 +32,3 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) 
                 raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
             known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
     return [known[node] for node in roots]
-

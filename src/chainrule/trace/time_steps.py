@@ -66,7 +66,9 @@ def _moved(source: Node, axis: int, start: int, stop: int) -> Node | None:
         if row and block and start * row % block == 0 and stop * row % block == 0:
             rows = _taken(before, 0, start * row // block, stop * row // block)
             return reshape(rows, shape=(stop - start, *source.shape[1:]))
-    if source.op is concatenate and axis == source.attributes["axis"]:
+    if source.op is concatenate and axis != source.attributes["axis"]:
+        return concatenate(*(_taken(piece, axis, start, stop) for piece in source.inputs), axis=source.attributes["axis"])
+    if source.op is concatenate:
         low = 0
         for piece in source.inputs:
             if low <= start and stop <= low + piece.shape[axis]:

@@ -24,17 +24,16 @@ from chainrule.train.optimizers import (
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Run
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
-from chainrule.train.settings import Settings, optimizer_named
+from chainrule.train.settings import Settings, optimizer_named, usual_batch_size
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Cost, Task
 from chainrule.train.trainer import Callback, Moment, Trainer
 
 __all__ = [
-    "LBFGS", "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder",
-    "ConstantRate", "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "evaluation_of", "History", "Ledger", "Model",
-    "Moment", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "Schedule", "Scores",
-    "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "batch_sizes", "decide", "fit", "minimise",
-    "open_run", "optimizer_named", "resume", "with_error", "write_durably",
-    "Answers",
-    "answers_along", "class_probabilities",
+    "AdaGrad", "Adam", "AdamW", "Answers", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
+    "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Ledger", "Model", "Moment",
+    "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "SGD", "Schedule",
+    "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "answers_along", "batch_sizes",
+    "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named", "resume",
+    "usual_batch_size", "with_error", "write_durably",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run
-from chainrule.train.settings import Settings, optimizer_named, restore
+from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
@@ -33,7 +33,7 @@ def fit(
     loss: object = None,
     optimizer: Optimizer | str = "sgd",
     epochs: int = 5,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     seed: int = 0,
     replicas: int = 1,
     dtype: str | None = None,
@@ -51,19 +51,19 @@ def fit(
 
     net: a layer, or a text such as "784-16-16-10 sigmoid". data: a Dataset, the name of a built-in one or of a file, a pair of arrays
     (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one that goes with the
-    last layer. An epoch goes over all examples once, in batches of `batch_size`; the last, shorter batch is a batch. replicas: that
-    many networks with seeds seed, seed + 1, ... are trained; each equals the single run with its seed, bit for bit. After every
-    `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype: float32 unless told otherwise, and
-    float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the run's own folder is made; None
-    writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew for each
-    epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`.
-    engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine
-    may use, None for as many as there are processors; no result depends on it.
+    last layer. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are fewer); the last,
+    shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained; each equals the single run with
+    its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype:
+    float32 unless told otherwise, and float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the
+    run's own folder is made; None writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew for
+    each epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`.
+    engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the
+    engine may use, None for as many as there are processors; no result depends on it.
 
     Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
 
     >>> import chainrule as cr
-    >>> run = cr.fit("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200, batch_size=4)
+    >>> run = cr.fit("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200)
     >>> run.classify([[0.0, 1.0], [1.0, 1.0]])
     ['1', '0']
     """
@@ -71,6 +71,8 @@ def fit(
     if not isinstance(data, Dataset):
         load_ahead(engine)
     dataset = _as_dataset(data)
+    if batch_size is None:
+        batch_size = usual_batch_size(len(dataset.train))
     if isinstance(chosen, LBFGS):
         epochs, batch_size = chosen.iterations, len(dataset.train)
         if dtype == "float32":

@@ -140,3 +140,12 @@ def optimizer_named(name: str, learning_rate: float | None = None) -> Optimizer:
         return usual
     kept = {item.name: getattr(usual, item.name) for item in fields(usual) if item.name not in {"learning_rate", "slots"}}
     return type(usual)(learning_rate=learning_rate, **kept)
+
+
+def usual_batch_size(count: int) -> int:
+    """How many of `count` training examples a batch has unless it is said: 32, or all where there are fewer.
+
+    >>> usual_batch_size(60_000), usual_batch_size(4)
+    (32, 4)
+    """
+    return min(Settings.batch_size, count)

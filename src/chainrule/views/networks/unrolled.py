@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule.data import Example
 from chainrule.errors import OptionError
-from chainrule.graph import Array
+from chainrule.graph import Array, topological_order
+from chainrule.ops import scan
 from chainrule.trace import Quantity, ThroughTime
 from chainrule.train import Model, Run
 from chainrule.views.colours import SERIES
@@ -197,6 +198,11 @@ class UnrolledDrawing(SvgPicture):
         return DASHES[self.weights.index(weight) // len(SERIES) % len(DASHES)]
 
 
+def has_memory(model: Model) -> bool:
+    """Whether there is a loop over time in the network."""
+    return any(node.op is scan for node in topological_order([model.task.cost(1).built.output]))
+
+
 def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> UnrolledDrawing:
     """The network of a run or a model once per time step, with the values of an example; `.fold()` is the folded drawing alone.
 
@@ -211,55 +217,71 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
     Raises: OptionError for a network without a recurrent layer.
     """
     model = model_of(subject)
-    steps = model.through_time(example.x[None], np.asarray(example.y)[None])
-    if not steps.layers:
+    if not has_memory(model):
         raise OptionError(
             "an unrolled drawing of a network without memory", expected="a recurrent layer", remedy="use draw_network"
         )
-    links = tuple(dict.fromkeys(_links(steps)))
+    steps = model.through_time(example.x[None], np.asarray(example.y)[None])
     values: dict[Spot, Array] = {
         (layer, t + 1): row for layer in steps.layers for t, row in enumerate(steps.values(f"{layer}.h")[0])
     }
     total = max(step for _, step in values)
     rows = np.asarray(example.x, dtype=np.float64).reshape(len(example.x), -1)
     values |= {(INPUT, t + 1): row for t, row in enumerate(rows)}
-    values |= _answers(model.quantities(example.x[None], {"output"})["output"][0], links)
+    answers, links = _answers(steps, model.quantities(example.x[None], {"output"})["output"][0])
+    values |= answers
+    links = tuple(dict.fromkeys([*_links(steps), *links]))
     shown = tuple(range(1, total + 1)) if total <= most else (*range(1, most), total)
     return UnrolledDrawing((INPUT, *steps.layers, OUTPUT), shown, total, links, values)
 
 
 def _links(steps: ThroughTime) -> list[Link]:
-    """The arrows: which step's state goes into which, and from which states and by which weight the output is made."""
+    """The arrows from the input and from states to the states that are made from them, by which weight."""
+    sources = _sources(steps)
     found: list[Link] = []
-    trace, last = steps.trace, len(next(iter(_states(steps).values())))
-    weights = {quantity.name for quantity in trace.parameters if quantity.name.endswith((".W", ".U"))}
-    for quantity in trace.quantities:
-        if (head := steps.place_of(quantity)) is None:
+    for quantity in steps.trace.quantities:
+        if (place := steps.place_of(quantity)) is None:
             continue
-        layer, step = head[0].rpartition(".")[0], head[1]
-        for source in quantity.inputs:
-            if source.name in {"x", "input.a"}:
-                found.append(Link((INPUT, step), (layer, step), f"{layer}.W"))
-            elif (tail := steps.place_of(source)) and tail[0].rpartition(".")[2] in {"h", "c"}:
-                before = tail[0].rpartition(".")[0]
-                if (before, tail[1]) != (layer, step):
-                    found.append(Link((before, tail[1]), (layer, step), f"{layer}.{'U' if before == layer else 'W'}"))
-    # Behind the last layer with a memory: one output, or one for each step that is read.
-    read = [q for q in trace.quantities if steps.place_of(q) is None and any(steps.place_of(source) for source in q.inputs)]
-    dense = next((name for name in weights if name.rpartition(".")[0] not in steps.layers), "the output")
-    tails = dict.fromkeys(tail for q in read for source in q.inputs if (tail := steps.place_of(source)))
-    found += [Link((name.rpartition(".")[0], step), (OUTPUT, step), dense) for name, step in tails]
-    return [link for link in found if link.head[1] <= last]
+        layer, step = place[0].rpartition(".")[0], place[1]
+        tails = {spot for source in quantity.inputs for spot in sources[source]}
+        for row, turn in sorted(tails - {(layer, step)}):
+            # Whatever is made of the input before, a step reads its own row.
+            tail = (row, step if row == INPUT else turn)
+            found.append(Link(tail, (layer, step), f"{layer}.{'U' if row == layer else 'W'}"))
+    return found
 
 
-def _answers(output: Array, links: tuple[Link, ...]) -> dict[Spot, Array]:
-    """The output at the step that gives it, or its rows at the steps of each; one that mixes several steps belongs to none."""
-    steps = sorted({link.head[1] for link in links if link.head[0] == OUTPUT})
-    if len(steps) == 1:
-        return {(OUTPUT, steps[0]): output.reshape(-1)}
-    rows = output.reshape(len(steps), -1) if output.shape[:1] == (len(steps),) else ()
-    return {(OUTPUT, step): row for step, row in zip(steps, rows, strict=False)}
+def _sources(steps: ThroughTime) -> dict[Quantity, set[Spot]]:
+    """The states that each quantity is made from with no other state between; a state itself is its own."""
+    found: dict[Quantity, set[Spot]] = {}
+    for quantity in steps.trace.quantities:
+        place = steps.place_of(quantity)
+        name, _, kind = ("", "", "") if place is None else place[0].rpartition(".")
+        if place is not None:
+            found[quantity] = {(name, place[1])} if kind in {"h", "c"} else set()
+        elif quantity.is_leaf:
+            found[quantity] = {(INPUT, 0)} if quantity.name == "x" else set()
+        else:
+            found[quantity] = {spot for source in quantity.inputs for spot in found[source]}
+    return found
 
 
-def _states(steps: ThroughTime) -> dict[str, dict[int, Quantity]]:
-    return {name: steps.at_steps(name) for name in steps.names if name.endswith(".h")}
+def _answers(steps: ThroughTime, output: Array) -> tuple[dict[Spot, Array], list[Link]]:
+    """The output beside the last step, or its rows beside the steps that give them; and the arrows to it."""
+    sources = _sources(steps)
+    tails = sorted(spot for quantity in steps.trace.quantities if quantity.name == "C" for spot in sources[quantity] if spot[1])
+    turns, last = sorted({turn for _, turn in tails}), max(turn for _, turn in tails)
+    # Rows of their own have steps that are read alike; the two ends of a layer that reads both ways are not.
+    alike = len(tails) == len(turns) * len({layer for layer, _ in tails})
+    alone = not alike or len(turns) == 1 or output.shape[:1] != (len(turns),)
+    rows = {last: output.reshape(-1)} if alone else dict(zip(turns, output.reshape(len(turns), -1), strict=True))
+    weight = _read_out(steps)
+    links = [Link((layer, turn), (OUTPUT, last if alone else turn), weight) for layer, turn in tails]
+    return {(OUTPUT, turn): row for turn, row in rows.items()}, links
+
+
+def _read_out(steps: ThroughTime) -> str:
+    """The weight behind the last layer with a memory."""
+    weights = [quantity for quantity in steps.trace.parameters if quantity.name.endswith(".W")]
+    behind = max(quantity.number for quantity in weights if quantity.name.rpartition(".")[0] in steps.layers)
+    return next((quantity.name for quantity in weights if quantity.number > behind), "the output")

@@ -46,10 +46,11 @@ class LossAgainstMetric(Picture):
     @property
     def reading(self) -> str:
         """How good a stand-in the loss is."""
+        ranks = self.rank_correlation
+        told = f"rank correlation {ranks:+.2f}; −1 would be always" if np.isfinite(ranks) else "here one of them never changed"
         return (
             "Each mark is one network after one epoch, darker early and brighter late: where the marks fall from upper left "
-            f"to lower right, a lower loss meant a better {shown(self.metric)} (rank correlation {self.rank_correlation:+.2f}; "
-            "−1 would be always)."
+            f"to lower right, a lower loss meant a better {shown(self.metric)} ({told})."
         )
 
     def draw(self, ax: Axes) -> None:

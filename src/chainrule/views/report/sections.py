@@ -17,7 +17,7 @@ from chainrule.train import LBFGS, Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
-from chainrule.views.networks import draw_network
+from chainrule.views.networks import draw_network, draw_unrolled, has_memory
 from chainrule.views.page import isolated
 from chainrule.views.pictures.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
@@ -135,12 +135,16 @@ def curves(subject: Subject) -> Section | None:
 
 def network(subject: Subject) -> Section | None:
     """The network with one example in it."""
-    layers = [name for name in subject.model.quantity_names if name.endswith(".z")]
+    model, example = subject.model, subject.examples[0]
+    layers = [name for name in model.quantity_names if name.endswith(".z")]
     if not 0 < len(layers) <= MOST_LAYERS:
         return None
-    drawn = [draw_network(subject.model, subject.examples[0])]
-    words = f"Example 0 of the {subject.part} part goes through the network: each circle is a neuron, each line a weight."
-    return Section("network", "The network", words, [figures(drawn)])
+    given = f"Example 0 of the {subject.part} part goes through the network:"
+    if has_memory(model):
+        words = f"{given} each column is the same network at another time step."
+        return Section("network", "The network", words, [figures([draw_unrolled(model, example)])])
+    words = f"{given} each circle is a neuron, each line a weight."
+    return Section("network", "The network", words, [figures([draw_network(model, example)])])
 
 
 def results(subject: Subject) -> Section | None:
