@@ -13,8 +13,8 @@ from chainrule.examples.hopfield_memory import capacity_of, drawings
 from chainrule.nn import RestrictedBoltzmann
 from chainrule.train import SGD, Cosine
 from chainrule.views import pictures
-from chainrule.views.pictures.energies import exact_machines
-from chainrule.views.pictures.memories import CAPACITY, retrieval_theory
+from chainrule.views.pictures.applications.energies import exact_machines
+from chainrule.views.pictures.applications.memories import CAPACITY, retrieval_theory
 
 
 @pytest.fixture(scope="module")

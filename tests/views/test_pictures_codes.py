@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule import pictures
 from chainrule.data import Dataset, Examples, landscape, pixels, reconstruction
 from chainrule.errors import OptionError
-from chainrule.views.pictures.codes import as_images
+from chainrule.views.pictures.applications.codes import as_images
 from chainrule.views.pictures.mosaics import mosaic
 
 IMAGES = np.random.default_rng(0).random((60, 16))

@@ -5,8 +5,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import OptionError
-from chainrule.views.pictures.capacity import error_against_neurons
-from chainrule.views.pictures.fits import fit_1d, hidden_contributions
+from chainrule.views.pictures.functions.capacity import error_against_neurons
+from chainrule.views.pictures.functions.fits import fit_1d, hidden_contributions
 
 CURVE = cr.data.CURVES["sin3x"]
 

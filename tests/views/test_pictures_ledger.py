@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.views.pictures.ledger import ledger_picture
+from chainrule.views.pictures.learning.ledger import ledger_picture
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from scipy.signal import correlate2d
 import chainrule as cr
 from chainrule.errors import OptionError, ShapeError
 from chainrule.views import pictures
-from chainrule.views.pictures.maps import feature_maps, kernels
+from chainrule.views.pictures.features.maps import feature_maps, kernels
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import OptionError
-from chainrule.views.pictures.mistakes import largest_residuals, least_sure, surest_right, worst_mistakes
-from chainrule.views.pictures.results import confusion_picture, regression_fit, reliability
-from chainrule.views.pictures.samples import class_shares, data_examples
+from chainrule.views.pictures.results.mistakes import largest_residuals, least_sure, surest_right, worst_mistakes
+from chainrule.views.pictures.results.results import confusion_picture, regression_fit, reliability
+from chainrule.views.pictures.results.samples import class_shares, data_examples
 
 HOSTILE = ("<script>alert(1)</script>", "$x^2$", "long" * 100, "\u202eevil\x1b[31m")
 

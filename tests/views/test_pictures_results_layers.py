@@ -8,11 +8,11 @@ from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
 from chainrule.errors import OptionError
-from chainrule.views.pictures.biography import neuron_biography
-from chainrule.views.pictures.detectors import confidence_on_noise, detector_test
-from chainrule.views.pictures.probes import linear_probes
-from chainrule.views.pictures.removal import effects, layer_ablation
-from chainrule.views.pictures.representations import layer_projections, principal_axes
+from chainrule.views.pictures.features.biography import neuron_biography
+from chainrule.views.pictures.features.detectors import confidence_on_noise, detector_test
+from chainrule.views.pictures.features.probes import linear_probes
+from chainrule.views.pictures.features.removal import effects, layer_ablation
+from chainrule.views.pictures.features.representations import layer_projections, principal_axes
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_layer_ablation_goes_through_all_neurons(digits):
 def test_pieces_change_nothing(digits, monkeypatch):
     model, test = digits.model(), digits.data.test
     whole = layer_ablation(model, test.x, test.y, "dense1.a")
-    monkeypatch.setattr("chainrule.views.pictures.removal._PIECE", 77)
+    monkeypatch.setattr("chainrule.views.pictures.features.removal._PIECE", 77)
     pieces = layer_ablation(model, test.x, test.y, "dense1.a")
     assert np.array_equal(whole.lost, pieces.lost)
     assert np.allclose(whole.cost_rises, pieces.cost_rises, rtol=1e-9)

@@ -7,8 +7,8 @@ import chainrule as cr
 from chainrule.data import Dataset, Examples
 from chainrule.errors import OptionError, ShapeError
 from chainrule.train import Run
-from chainrule.views.pictures.edges import edge_likeness
-from chainrule.views.pictures.weights import edge_detector, edge_weights, neuron_images
+from chainrule.views.pictures.features.edges import edge_likeness
+from chainrule.views.pictures.features.weights import edge_detector, edge_weights, neuron_images
 
 HOSTILE = "<script>$x$\u202e" + "long" * 50
 

@@ -19,7 +19,7 @@ from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network, draw_unrolled, has_memory
 from chainrule.views.page import isolated
-from chainrule.views.pictures.health import layers_with_health
+from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.report.layout import Section, facts_table, figures

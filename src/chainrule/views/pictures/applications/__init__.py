@@ -1,0 +1,1 @@
+"""Pictures of networks at work: memory, language, codes, energies, physics."""

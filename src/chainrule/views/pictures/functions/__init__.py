@@ -1,0 +1,1 @@
+"""Pictures of what neurons and networks compute: activations, surfaces, fits, losses."""

@@ -1,0 +1,1 @@
+"""Pictures of how good predictions are, and the data that they are made for."""
