@@ -7,14 +7,14 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.views.pictures.functions.activations import activation_curve, activation_gallery, softmax_steps
-from chainrule.views.pictures.learning.comparison import activation_comparison
-from chainrule.views.pictures.learning.descent import cost_curve_starts, gradient_field
 from chainrule.views.pictures.functions.linear import collapsed, decision_line, two_linear_layers
 from chainrule.views.pictures.functions.losses import probability_triangle
 from chainrule.views.pictures.functions.neurons import firing_share, sharpness
-from chainrule.views.pictures.picture import new_figure, style
-from chainrule.views.pictures.learning.speed import time_per_example
 from chainrule.views.pictures.functions.surfaces import neuron_steps, neuron_surface
+from chainrule.views.pictures.learning.comparison import activation_comparison
+from chainrule.views.pictures.learning.descent import cost_curve_starts, gradient_field
+from chainrule.views.pictures.learning.speed import time_per_example
+from chainrule.views.pictures.picture import new_figure, style
 
 
 def σ(z):

@@ -350,7 +350,7 @@ def test_every_axis_is_labelled(digits, moons):
 
 
 def test_both_forms_of_the_ridge_are_equal():
-    from chainrule.views.pictures import probes
+    from chainrule.views.pictures.features import probes
 
     a, wanted = np.random.default_rng(1).normal(size=(12, 30)), np.random.default_rng(2).normal(size=(12, 3))
     other = np.linalg.solve(a.T @ a / 12 + 0.1 * np.eye(30), a.T @ wanted)

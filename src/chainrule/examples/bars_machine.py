@@ -17,8 +17,8 @@ from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
 from chainrule.train import SGD, Cosine
 from chainrule.views import pictures
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.applications.energies import LikelihoodCurves, StateProbabilities, exact_machines, visible_states
+from chainrule.views.pictures.learning.curves import standard_error
 
 EPOCHS, POINTS = 20_000, 13
 WAYS: Mapping[str, Mapping[str, Any]] = {"CD-1": {}, "CD-10": {"steps": 10}, "persistent": {"chains": 100}}

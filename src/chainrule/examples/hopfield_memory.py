@@ -15,8 +15,8 @@ from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
 from chainrule.train import SGD, Run
 from chainrule.views import pictures
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.applications.memories import CAPACITY, OverlapAgainstLoad, retrieval_theory
+from chainrule.views.pictures.learning.curves import standard_error
 
 SIDE = 20
 NEURONS, SETS = (250, 500, 1000), 12

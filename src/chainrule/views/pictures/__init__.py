@@ -1,16 +1,5 @@
 """Pictures: what the lectures draw, of the user's own networks, data and runs; each a set of numbers that can be drawn."""
 
-from chainrule.views.pictures.functions.activations import (
-    ActivationCurve,
-    ActivationGallery,
-    SoftmaxSteps,
-    activation_curve,
-    activation_gallery,
-    softmax_steps,
-)
-from chainrule.views.pictures.features.biography import NeuronBiography, neuron_biography
-from chainrule.views.pictures.experiments.by_size import BySize, by_size
-from chainrule.views.pictures.functions.capacity import ErrorAgainstNeurons, error_against_neurons
 from chainrule.views.pictures.applications.codes import (
     CodeGrid,
     ImageRows,
@@ -22,16 +11,7 @@ from chainrule.views.pictures.applications.codes import (
     latent_map,
     reconstructions,
 )
-from chainrule.views.pictures.learning.comparison import ActivationComparison, activation_comparison
 from chainrule.views.pictures.applications.context import ContextCurve, context_curve
-from chainrule.views.pictures.experiments.contrasts import AgainstParameters, Contrasts, Sweep
-from chainrule.views.pictures.learning.curves import LearningCurves, RunComparison, compare_runs, learning_curves
-from chainrule.views.pictures.learning.depth import GradientSizes, gradient_sizes
-from chainrule.views.pictures.learning.descent import CostCurveStarts, GradientField, cost_curve_starts, gradient_field
-from chainrule.views.pictures.features.detectors import DetectorTest, NoiseConfidence, confidence_on_noise, detector_test
-from chainrule.views.pictures.learning.directions import BatchAngles, Hebb, batch_angles, hebb
-from chainrule.views.pictures.features.edges import EdgeLikeness, edge_likeness
-from chainrule.views.pictures.learning.effects import StepEffect, step_effect
 from chainrule.views.pictures.applications.energies import (
     Dreams,
     LikelihoodCurves,
@@ -40,10 +20,6 @@ from chainrule.views.pictures.applications.energies import (
     likelihood_curves,
     state_probabilities,
 )
-from chainrule.views.pictures.functions.fits import Contributions, Fit, fit_1d, hidden_contributions
-from chainrule.views.pictures.learning.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
-from chainrule.views.pictures.learning.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
-from chainrule.views.pictures.learning.landscape import CostOverWeight, DifferenceQuotients, cost_over_weight, difference_quotients
 from chainrule.views.pictures.applications.language import (
     EmbeddingMap,
     NextTokens,
@@ -56,10 +32,6 @@ from chainrule.views.pictures.applications.language import (
     word_weights,
 )
 from chainrule.views.pictures.applications.learned_picture import LearnedPicture, learned_picture, psnr
-from chainrule.views.pictures.learning.ledger import LedgerPicture, ledger_picture
-from chainrule.views.pictures.functions.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
-from chainrule.views.pictures.functions.losses import ProbabilityTriangle, probability_triangle
-from chainrule.views.pictures.features.maps import FeatureMaps, Kernels, feature_maps, kernels
 from chainrule.views.pictures.applications.measured import LawAndBand, PullHistogram
 from chainrule.views.pictures.applications.memories import (
     OverlapAgainstLoad,
@@ -67,7 +39,6 @@ from chainrule.views.pictures.applications.memories import (
     overlap_against_load,
     recollection,
 )
-from chainrule.views.pictures.experiments.memorization import AgainstUpdates, LearningMap, curve_over, learning_map
 from chainrule.views.pictures.applications.memory import (
     GradientDecay,
     GradientsThroughTime,
@@ -79,17 +50,7 @@ from chainrule.views.pictures.applications.memory import (
     memory_over_time,
     step_shares,
 )
-from chainrule.views.pictures.results.mistakes import (
-    JudgedSheet,
-    ResidualSheet,
-    largest_residuals,
-    least_sure,
-    surest_right,
-    worst_mistakes,
-)
 from chainrule.views.pictures.applications.motion import EquationSolved, ErrorsInTime, HiddenPath
-from chainrule.views.pictures.functions.neurons import FiringShare, Sharpness, firing_share, sharpness
-from chainrule.views.pictures.learning.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
 from chainrule.views.pictures.applications.phases import (
     ConfusionCurve,
     CumulantCrossing,
@@ -98,9 +59,55 @@ from chainrule.views.pictures.applications.phases import (
     PhaseCurves,
     SizeExtrapolation,
 )
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.applications.spans import (
+    AccuracyAgainstGap,
+    AnswersOverTime,
+    accuracy_against_gap,
+    answers_over_time,
+)
+from chainrule.views.pictures.experiments.by_size import BySize, by_size
+from chainrule.views.pictures.experiments.contrasts import AgainstParameters, Contrasts, Sweep
+from chainrule.views.pictures.experiments.memorization import AgainstUpdates, LearningMap, curve_over, learning_map
 from chainrule.views.pictures.experiments.power_laws import LossesAgainstWidth, PowerLawPicture
+from chainrule.views.pictures.experiments.suspects import FoundAmongFirst, SuspectSheet, found_among_first
+from chainrule.views.pictures.features.biography import NeuronBiography, neuron_biography
+from chainrule.views.pictures.features.detectors import DetectorTest, NoiseConfidence, confidence_on_noise, detector_test
+from chainrule.views.pictures.features.edges import EdgeLikeness, edge_likeness
+from chainrule.views.pictures.features.maps import FeatureMaps, Kernels, feature_maps, kernels
 from chainrule.views.pictures.features.probes import LinearProbes, linear_probes
+from chainrule.views.pictures.features.removal import LayerAblation, layer_ablation
+from chainrule.views.pictures.features.representations import LayerProjections, layer_projections
+from chainrule.views.pictures.features.weights import EdgeResponse, NeuronImages, edge_detector, edge_weights, neuron_images
+from chainrule.views.pictures.functions.activations import (
+    ActivationCurve,
+    ActivationGallery,
+    SoftmaxSteps,
+    activation_curve,
+    activation_gallery,
+    softmax_steps,
+)
+from chainrule.views.pictures.functions.capacity import ErrorAgainstNeurons, error_against_neurons
+from chainrule.views.pictures.functions.fits import Contributions, Fit, fit_1d, hidden_contributions
+from chainrule.views.pictures.functions.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
+from chainrule.views.pictures.functions.losses import ProbabilityTriangle, probability_triangle
+from chainrule.views.pictures.functions.neurons import FiringShare, Sharpness, firing_share, sharpness
+from chainrule.views.pictures.functions.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
+from chainrule.views.pictures.learning.comparison import ActivationComparison, activation_comparison
+from chainrule.views.pictures.learning.curves import LearningCurves, RunComparison, compare_runs, learning_curves
+from chainrule.views.pictures.learning.depth import GradientSizes, gradient_sizes
+from chainrule.views.pictures.learning.descent import CostCurveStarts, GradientField, cost_curve_starts, gradient_field
+from chainrule.views.pictures.learning.directions import BatchAngles, Hebb, batch_angles, hebb
+from chainrule.views.pictures.learning.effects import StepEffect, step_effect
+from chainrule.views.pictures.learning.gradients import AveragedWishes, GradientEntries, averaged_wishes, gradient_entries
+from chainrule.views.pictures.learning.health import DeadAndSaturated, WeightHistograms, dead_and_saturated, weight_histograms
+from chainrule.views.pictures.learning.landscape import (
+    CostOverWeight,
+    DifferenceQuotients,
+    cost_over_weight,
+    difference_quotients,
+)
+from chainrule.views.pictures.learning.ledger import LedgerPicture, ledger_picture
+from chainrule.views.pictures.learning.nudging import Nudges, OutputNudges, Wishes, nudges, output_nudges, wishes
 from chainrule.views.pictures.learning.proxies import (
     BatchStatistics,
     LossAgainstMetric,
@@ -108,9 +115,18 @@ from chainrule.views.pictures.learning.proxies import (
     loss_against_metric,
     updates_per_epoch,
 )
+from chainrule.views.pictures.learning.speed import TimePerExample, time_per_example
+from chainrule.views.pictures.learning.terrain import CostSurface, PathOfRun, cost_surface, path_of_run
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
-from chainrule.views.pictures.features.removal import LayerAblation, layer_ablation
-from chainrule.views.pictures.features.representations import LayerProjections, layer_projections
+from chainrule.views.pictures.results.mistakes import (
+    JudgedSheet,
+    ResidualSheet,
+    largest_residuals,
+    least_sure,
+    surest_right,
+    worst_mistakes,
+)
 from chainrule.views.pictures.results.results import (
     ConfusionPicture,
     RegressionFit,
@@ -120,12 +136,6 @@ from chainrule.views.pictures.results.results import (
     reliability,
 )
 from chainrule.views.pictures.results.samples import ClassShares, ExampleSheet, class_shares, data_examples
-from chainrule.views.pictures.applications.spans import AccuracyAgainstGap, AnswersOverTime, accuracy_against_gap, answers_over_time
-from chainrule.views.pictures.learning.speed import TimePerExample, time_per_example
-from chainrule.views.pictures.functions.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
-from chainrule.views.pictures.experiments.suspects import FoundAmongFirst, SuspectSheet, found_among_first
-from chainrule.views.pictures.learning.terrain import CostSurface, PathOfRun, cost_surface, path_of_run
-from chainrule.views.pictures.features.weights import EdgeResponse, NeuronImages, edge_detector, edge_weights, neuron_images
 
 __all__ = [
     "Picture", "Ranked",

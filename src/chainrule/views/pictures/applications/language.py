@@ -13,8 +13,8 @@ from chainrule.graph import Array
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SEQUENTIAL, SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.features.representations import principal_axes
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from chainrule.graph import Array
 from chainrule.trace import ThroughTime
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import entry_name
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import decimal, logarithmic
 from chainrule.views.pictures.subplots import FAINT, INK, figures, subplots
 

@@ -14,9 +14,9 @@ from chainrule.graph import PARAMETER, Array, Node, topological_order
 from chainrule.ops import matmul
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SERIES
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.learning.places import cost_at, output_names
 from chainrule.views.pictures.features.removal import Effect, effect_words, effects
+from chainrule.views.pictures.learning.places import cost_at, output_names
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_image, draw_images, draw_table, feature_cells, image_shape, panels
 from chainrule.views.pictures.subject import feature_names, require_quantity
 from chainrule.views.plain import counted, number, printable

@@ -13,8 +13,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
 

@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.views.colours import SERIES
+from chainrule.views.pictures.features.weights import edge_weights, neuron_images
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source
-from chainrule.views.pictures.features.weights import edge_weights, neuron_images
 from chainrule.views.plain import number, printable
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from chainrule.graph import Array
 from chainrule.spelling import suggest
 from chainrule.views.colours import DIVERGING
 from chainrule.views.networks.numbers import example_row
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.features.representations import layer_names
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import draw_image, grid_for, image_shape, panels, without_ticks
 from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import number, printable

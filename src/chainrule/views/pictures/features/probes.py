@@ -12,8 +12,8 @@ from chainrule.graph import Array
 from chainrule.nn import Accuracy, accuracy
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.features.representations import INPUT, layer_names, layer_rows
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate
 from chainrule.train import Model, decide
 from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import CostAt, cost_at
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, number, printable
 
 if TYPE_CHECKING:

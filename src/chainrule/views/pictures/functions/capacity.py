@@ -12,8 +12,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
 from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.functions.fits import require_curve
+from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
 

@@ -13,8 +13,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import LBFGS, History, Run, batch_sizes
 from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import shown
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import counted, printable
 

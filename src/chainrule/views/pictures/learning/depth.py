@@ -12,8 +12,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import examples, shown
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import spaced
 

@@ -12,8 +12,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat, unit_names
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import printable, spaced
 
 if TYPE_CHECKING:

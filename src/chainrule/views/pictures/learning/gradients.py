@@ -12,8 +12,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import printable, spaced

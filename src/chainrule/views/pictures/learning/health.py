@@ -13,8 +13,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Op, topological_order
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import INK, Picture
 from chainrule.views.pictures.learning.places import shown
+from chainrule.views.pictures.picture import INK, Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.plain import spaced
 

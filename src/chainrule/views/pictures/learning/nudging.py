@@ -11,7 +11,6 @@ from chainrule.grad import vjp
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
-from chainrule.views.pictures.picture import INK, Picture
 from chainrule.views.pictures.learning.places import (
     CostAt,
     DensePlace,
@@ -24,6 +23,7 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
+from chainrule.views.pictures.picture import INK, Picture
 from chainrule.views.pictures.ranked import Ranked
 
 if TYPE_CHECKING:

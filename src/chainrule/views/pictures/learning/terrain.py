@@ -13,8 +13,8 @@ from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import SEQUENTIAL
 from chainrule.views.pictures.learning.landscape import centred, require_span
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.learning.places import examples, flat, unflat
+from chainrule.views.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

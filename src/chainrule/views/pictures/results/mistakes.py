@@ -10,8 +10,8 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
-from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
 from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
 from chainrule.views.plain import counted, number, spaced
 

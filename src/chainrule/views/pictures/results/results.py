@@ -13,8 +13,8 @@ from chainrule.nn import Accuracy, ConfusionMatrix, r_squared
 from chainrule.train import Evaluation, Run
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.confused import MOST_CLASSES, frequent_confusions
-from chainrule.views.pictures.results.judged import examples_of, judged, outputs_of
 from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.results.judged import examples_of, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, panels
 from chainrule.views.plain import counted, number, printable, spaced
 
