@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import numpy as np
 
@@ -23,12 +23,23 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) 
     >>> evaluate([x * x + 1.0], {x: np.float64(3.0)})
     [np.float64(10.0)]
     """
+    bound = dict(values or {})
+    return evaluator(nodes, bound)(bound)
+
+
+def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mapping[Node, Array]], list[Array]]:
+    """`evaluate` for several values of the same bound nodes: what there is to compute, and in which order, is found once."""
     roots = list(nodes)
-    known: dict[Node, Array] = dict(values or {})
-    order = [node for node in topological_order(roots, known) if node not in known]
-    with np.errstate(all="ignore"):
-        for node in order:
-            if node.op in {INPUT, PARAMETER}:
-                raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
-            known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
-    return [known[node] for node in roots]
+    order = [node for node in topological_order(roots, bound) if node not in bound]
+    for node in order:
+        if node.op in {INPUT, PARAMETER}:
+            raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
+
+    def run(values: Mapping[Node, Array]) -> list[Array]:
+        known = dict(values)
+        with np.errstate(all="ignore"):
+            for node in order:
+                known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
+        return [known[node] for node in roots]
+
+    return run

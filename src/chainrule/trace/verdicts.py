@@ -9,15 +9,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from chainrule.errors import OptionError
-from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
+from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, evaluator, topological_order
 from chainrule.ops import stop_gradient
 from chainrule.trace.differences import AGREEMENT, Slope, relative, slope
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import Index, Trace, require_index
 
 State: TypeAlias = Literal["agrees", "kink", "differs"]
-SMALL = 400
-"""Networks with up to this many parameters have every entry checked."""
+SMALL, SMALL_WORK = 400, 10_000
+"""Networks with up to so many parameters, and so many of them times quantities, have every entry checked."""
 LARGEST, SAMPLED = 5, 5
 """Of each parameter of a larger network: so many of the largest entries, and so many drawn at random."""
 
@@ -79,12 +79,13 @@ def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple
     signs = np.random.default_rng([seed, quantity.number, place])
 
     def verdict(way: Array, at: Array, passed: Array, agreed: State) -> RuleCheck:
-        held = _held([quantity.definition], dict(zip(quantity.stand_ins, _with(values, place, at), strict=True)))
+        given = dict(zip(quantity.stand_ins, _with(values, place, at), strict=True))
+        given |= _held([quantity.definition], given)
+        run = evaluator([quantity.definition], given)
 
         def move(step: float) -> float:
-            moved = _with(values, place, at + step * way)
-            bound = {**dict(zip(quantity.stand_ins, moved, strict=True)), **held}
-            return float(np.sum(arriving * evaluate([quantity.definition], bound)[0]))
+            moved = {**given, quantity.stand_ins[place]: at + step * way}
+            return float(np.sum(arriving * run(moved)[0]))
 
         derivative, found = float(np.sum(passed * way)), slope(move)
         # Products of random signs add up like this; it tells a sum that cancels from one that is small.
@@ -155,10 +156,12 @@ def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]]) -> tuple[E
 def entries_of(trace: Trace, seed: int = 0) -> list[tuple[str, Index]]:
     """The entries that are checked unless others are asked for.
 
-    All of a small network; of a larger one, of each parameter, the largest derivatives and a sample drawn with the seed.
+    All of a small network; of a larger one, or of one with many time steps, of each parameter the largest derivatives and a sample
+    drawn with the seed.
     """
     total = sum(quantity.node.type.size for quantity in trace.parameters)
-    return [(q.name, index) for q in trace.parameters for index in _chosen(trace, q, seed, everything=total <= SMALL)]
+    everything = total <= SMALL and total * len(trace.quantities) <= SMALL_WORK
+    return [(q.name, index) for q in trace.parameters for index in _chosen(trace, q, seed, everything=everything)]
 
 
 def _chosen(trace: Trace, quantity: Quantity, seed: int, *, everything: bool) -> list[Index]:
@@ -193,6 +196,7 @@ class _Mover:
             if not moved.isdisjoint(node.inputs) and node.op is not stop_gradient:
                 moved.add(node)
         self.fixed = {node: trace.number(node) for node in order if node not in moved}
+        self.run = evaluator([self.cost], {*self.fixed, quantity.node})
 
     def check(self, index: Index) -> EntryCheck:
         """The verdict on one entry."""
@@ -203,7 +207,7 @@ class _Mover:
             def move(step: float) -> float:
                 moved = np.array(self.value)
                 moved[index] = here + step * unit
-                return float(evaluate([self.cost], {**self.fixed, self.quantity.node: moved})[0])
+                return float(self.run({**self.fixed, self.quantity.node: moved})[0])
 
             return slope(move)
 
