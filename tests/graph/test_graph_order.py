@@ -79,7 +79,7 @@ def test_inputs_and_parameters_in_order() -> None:
 
 
 def test_a_chain_20_000_deep_is_built_printed_read_run_differentiated_checked_and_rewritten() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     x = input_node("x")
     y: Node = x
     for _ in range(10_000):
@@ -109,7 +109,7 @@ def test_a_chain_20_000_deep_is_built_printed_read_run_differentiated_checked_an
     assert evaluate(both.outputs.values(), both.bind({"x": 0.5})) == [value, derivative]
     assert formula(y).count("sin") < 10
     assert formula(y, depth=20_000).count("sin(") == 10_000
-    assert time.perf_counter() - begin < 30
+    assert time.process_time() - begin < 30
 
 
 def test_two_leaves_of_one_name_are_refused() -> None:
