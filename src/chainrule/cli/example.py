@@ -46,6 +46,8 @@ def example(context: click.Context, name: str | None, seed: int, engine: str, ou
     screen.print(outcome.verdict)
     screen.print()
     screen.print(_facts(outcome))
+    if outcome.doubt:
+        screen.print(f"\n{outcome.doubt}")
     write_page(chosen, outcome, path)
     screen.print(f"\n{time.perf_counter() - started:.0f} s; pictures: {path}", soft_wrap=True)
     context.exit(0 if outcome.holds else 1)

@@ -45,8 +45,21 @@ class Outcome:
         """Whether every fact that something is known of agrees with it."""
         return all(fact.agrees is not False for fact in self.facts)
 
+    @property
+    def doubt(self) -> str:
+        """What to make of facts that do not agree; empty where all do."""
+        judged = [fact for fact in self.facts if fact.agrees is not None]
+        missed = sum(not fact.agrees for fact in judged)
+        if not missed:
+            return ""
+        return (
+            f"{missed} of {len(judged)} numbers do not agree with what is known. Of right numbers, too, one in twenty lies beyond two "
+            "standard errors: another seed tells chance from a mistake."
+        )
+
     def __str__(self) -> str:
-        return "\n".join([self.verdict, "", *(f"  {fact}" for fact in self.facts)])
+        doubt = ["", self.doubt] if self.doubt else []
+        return "\n".join([self.verdict, "", *(f"  {fact}" for fact in self.facts), *doubt])
 
 
 Runs: TypeAlias = Mapping[str, Run]

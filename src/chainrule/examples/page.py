@@ -30,7 +30,7 @@ def example_sections(example: Example, outcome: Outcome) -> list[Section]:
     """The parts of the page."""
     return [
         Section("question", "What is asked", example.question, []),
-        Section("facts", "What was found", "", [facts_html(outcome.facts)]),
+        Section("facts", "What was found", outcome.doubt, [facts_html(outcome.facts)]),
         *([Section("pictures", "What is seen", "", [figures(outcome.pictures)])] if outcome.pictures else []),
         *([code_section(outcome.trainings)] if outcome.trainings else []),
     ]
