@@ -53,6 +53,12 @@ class Buffer:
         return self if self.whole is None else self.whole.memory
 
     @property
+    def shift(self) -> tuple[int, int]:
+        """From which entry of `memory` on it stands, and how many entries further at each turn."""
+        start, turn = (0, 0) if self.whole is None else self.whole.shift
+        return start + self.start, turn + self.turn
+
+    @property
     def nbytes(self) -> int:
         """How many bytes its numbers take."""
         return self.type.nbytes
@@ -67,8 +73,9 @@ class Place:
     row: Affine | None = None
 
     def text(self, names: Sequence[str]) -> str:
-        """As label[i·16 + j]."""
-        inside = affine_text(self.at, names)
+        """As label[i·16 + j]; entries are counted in the whole buffer, with t for the turn of a loop over time."""
+        start, turn = self.buffer.shift
+        inside = affine_text((self.at[0] + start, turn, *self.at[1:]), ("t", *names))
         if self.row is not None:
             inside = f"order[{affine_text(self.row, names)}], {inside}"
         return f"{self.buffer.label}[{inside}]"
@@ -259,7 +266,7 @@ class Kernel:
 
 def affine_text(at: Affine, names: Sequence[str]) -> str:
     """A number that depends on the loops, as i·16 + j + 3."""
-    terms = [f"{name}·{c}" if c != 1 else name for name, c in zip(names, at[1:], strict=False) if c]
+    terms = [f"{name}·{c}".replace("-", "−") if c != 1 else name for name, c in zip(names, at[1:], strict=False) if c]
     if at[0] or not terms:
         terms.append(str(at[0]))
     return " + ".join(terms)
@@ -267,7 +274,7 @@ def affine_text(at: Affine, names: Sequence[str]) -> str:
 
 def _kernel_lines(kernel: Kernel) -> Iterator[str]:
     if isinstance(kernel.core, Turns):
-        yield f"{kernel.label}: {kernel.core.count} turns"
+        yield f"{kernel.label}: for t < {kernel.core.count}, one turn after the other"
         for inner in kernel.core.kernels:
             yield from (f"  {line}" for line in _kernel_lines(inner))
         return

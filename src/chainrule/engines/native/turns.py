@@ -28,12 +28,18 @@ class Passage:
 
     def home(self, node: Node) -> Buffer:
         """Where what is taken from the loop stands."""
-        name: str = node.attributes["take"]
+        name = self._state_or(node.attributes["take"])
         if name in self.states:
             # Forwards, row t is what turn t finds and row t + 1 what it leaves; backwards it is the other way round.
             shifted = bool(node.attributes.get("before")) == self.reverse
             return part(self.states[name], node.type, shifted * self.types[name].size)
         return self.taken.setdefault(name, Buffer(f"{self.label}.{name}", node.type))
+
+    def _state_or(self, name: str) -> str:
+        """The state that an output is the next value of under another name, so that it is kept once; else the output's own name."""
+        outputs = self.body.graph.outputs
+        same = (state for state in self.states if outputs[state] is outputs[name])
+        return name if name in self.states else next(same, name)
 
     def _moving(self, whole: Buffer, kind: Type, first_row: int) -> Buffer:
         return part(whole, kind, first_row * kind.size, -kind.size if self.reverse else kind.size)
