@@ -77,7 +77,22 @@ def test_both_ends_of_a_layer_that_reads_both_ways_make_one_output():
     assert len(drawing.values["output", 4]) == 2
 
 
+def test_a_flat_row_is_shown_at_the_step_that_reads_it():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(8, 12)), np.arange(8) % 2
+    rows = cr.Sequential(cr.Reshape((4, 3)), cr.RNN(2), cr.Dense(2, "softmax"))
+    drawing = draw_unrolled(run := cr.fit(rows, (x, y), epochs=1), run.data.train[0])
+    shown = np.stack([drawing.values["input", t] for t in range(1, 5)])
+    assert np.array_equal(shown, run.data.train[0].x.reshape(4, 3))
+    # What a layer has mixed before, no step reads as it stands.
+    mixed = cr.Sequential(cr.Dense(20), cr.Reshape((4, 5)), cr.RNN(2), cr.Dense(2, "softmax"))
+    drawing = draw_unrolled(run := cr.fit(mixed, (x, y), epochs=1), run.data.train[0])
+    assert not [spot for spot in drawing.values if spot[0] == "input"]
+    assert run.model().has_memory
+
+
 def test_a_network_without_memory_is_refused():
     run = cr.fit(cr.Dense(2, "softmax"), cr.data.moons(40), epochs=1)
+    assert not run.model().has_memory
     with pytest.raises(OptionError, match="draw_network"):
         draw_unrolled(run, run.data.train[0])

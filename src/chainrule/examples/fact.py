@@ -68,8 +68,8 @@ class Fact:
         """What it is held against, in words; empty where nothing is known."""
         parts = [
             *([] if self.known is None else [f"known {_signed(f'{self.known:.6g}')}"]),
-            *([] if self.least is None else [f"at least {_signed(f'{self.least:g}')}"]),
-            *([] if self.most is None else [f"at most {_signed(f'{self.most:g}')}"]),
+            *([] if self.least is None else [f"at least {_signed(f'{self.least:.4g}')}"]),
+            *([] if self.most is None else [f"at most {_signed(f'{self.most:.4g}')}"]),
         ]
         return " and ".join(parts) + (f" ({self.source})" if parts and self.source else "")
 

@@ -14,6 +14,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Parameter, State
+from chainrule.ops import scan
 from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
@@ -69,6 +70,11 @@ class Model:
     @cached_property
     def _cost_of_one(self) -> Cost:
         return self.task.cost(1)
+
+    @cached_property
+    def has_memory(self) -> bool:
+        """Whether there is a loop over time in the network: a recurrent layer."""
+        return any(node.op is scan for node in topological_order([self._cost_of_one.built.output]))
 
     @cached_property
     def quantity_names(self) -> tuple[str, ...]:

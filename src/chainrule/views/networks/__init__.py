@@ -3,7 +3,7 @@
 from chainrule.views.networks.card import LayerCard, layer_card
 from chainrule.views.networks.drawing import NetworkDrawing, draw_network
 from chainrule.views.networks.growing import STAGES, GrowingPicture, growing_picture
-from chainrule.views.networks.unrolled import UnrolledDrawing, draw_unrolled, has_memory
+from chainrule.views.networks.unrolled import UnrolledDrawing, draw_unrolled
 
 __all__ = [
     "STAGES",
@@ -14,6 +14,5 @@ __all__ = [
     "draw_network",
     "draw_unrolled",
     "growing_picture",
-    "has_memory",
     "layer_card",
 ]

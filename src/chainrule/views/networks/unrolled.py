@@ -9,8 +9,7 @@ import numpy as np
 
 from chainrule.data import Example
 from chainrule.errors import OptionError
-from chainrule.graph import Array, topological_order
-from chainrule.ops import scan
+from chainrule.graph import Array
 from chainrule.trace import Quantity, ThroughTime
 from chainrule.train import Model, Run
 from chainrule.views.colours import SERIES
@@ -22,6 +21,8 @@ from chainrule.views.svg import drawing, element, text, title
 
 Spot = tuple[str, int]
 """A row's name and a time step, from 1; step 0 is the folded drawing."""
+Sources = dict[Quantity, set[Spot]]
+"""The states that a quantity is made from."""
 ACROSS, DOWN, RADIUS, LEFT, TOP = 104.0, 96.0, 21.0, 116.0, 66.0
 DASHES = (None, "7 4", "2 3", "9 3 2 3")
 INPUT, OUTPUT = "input", "output"
@@ -198,11 +199,6 @@ class UnrolledDrawing(SvgPicture):
         return DASHES[self.weights.index(weight) // len(SERIES) % len(DASHES)]
 
 
-def has_memory(model: Model) -> bool:
-    """Whether there is a loop over time in the network."""
-    return any(node.op is scan for node in topological_order([model.task.cost(1).built.output]))
-
-
 def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> UnrolledDrawing:
     """The network of a run or a model once per time step, with the values of an example; `.fold()` is the folded drawing alone.
 
@@ -217,7 +213,7 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
     Raises: OptionError for a network without a recurrent layer.
     """
     model = model_of(subject)
-    if not has_memory(model):
+    if not model.has_memory:
         raise OptionError(
             "an unrolled drawing of a network without memory", expected="a recurrent layer", remedy="use draw_network"
         )
@@ -226,18 +222,23 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
         (layer, t + 1): row for layer in steps.layers for t, row in enumerate(steps.values(f"{layer}.h")[0])
     }
     total = max(step for _, step in values)
-    rows = np.asarray(example.x, dtype=np.float64).reshape(len(example.x), -1)
-    values |= {(INPUT, t + 1): row for t, row in enumerate(rows)}
-    answers, links = _answers(steps, model.quantities(example.x[None], {"output"})["output"][0])
-    values |= answers
-    links = tuple(dict.fromkeys([*_links(steps), *links]))
+    sources = _sources(steps)
+    answers, links = _answers(steps, sources, model.quantities(example.x[None], {"output"})["output"][0])
+    values |= _inputs(np.asarray(example.x, dtype=np.float64), total, len(model.parameters[f"{steps.layers[0]}.W"])) | answers
+    links = tuple(dict.fromkeys([*_links(steps, sources), *links]))
     shown = tuple(range(1, total + 1)) if total <= most else (*range(1, most), total)
     return UnrolledDrawing((INPUT, *steps.layers, OUTPUT), shown, total, links, values)
 
 
-def _links(steps: ThroughTime) -> list[Link]:
+def _inputs(x: Array, total: int, features: int) -> dict[Spot, Array]:
+    """What each step reads, where that can be seen from the sizes: a row of x, or, of numbers in one row, as many as there are features."""
+    if len(x) != total and x.shape != (total * features,):
+        return {}
+    return {(INPUT, t + 1): row for t, row in enumerate(x.reshape(total, -1))}
+
+
+def _links(steps: ThroughTime, sources: Sources) -> list[Link]:
     """The arrows from the input and from states to the states that are made from them, by which weight."""
-    sources = _sources(steps)
     found: list[Link] = []
     for quantity in steps.trace.quantities:
         if (place := steps.place_of(quantity)) is None:
@@ -251,9 +252,9 @@ def _links(steps: ThroughTime) -> list[Link]:
     return found
 
 
-def _sources(steps: ThroughTime) -> dict[Quantity, set[Spot]]:
+def _sources(steps: ThroughTime) -> Sources:
     """The states that each quantity is made from with no other state between; a state itself is its own."""
-    found: dict[Quantity, set[Spot]] = {}
+    found: Sources = {}
     for quantity in steps.trace.quantities:
         place = steps.place_of(quantity)
         name, _, kind = ("", "", "") if place is None else place[0].rpartition(".")
@@ -266,9 +267,8 @@ def _sources(steps: ThroughTime) -> dict[Quantity, set[Spot]]:
     return found
 
 
-def _answers(steps: ThroughTime, output: Array) -> tuple[dict[Spot, Array], list[Link]]:
+def _answers(steps: ThroughTime, sources: Sources, output: Array) -> tuple[dict[Spot, Array], list[Link]]:
     """The output beside the last step, or its rows beside the steps that give them; and the arrows to it."""
-    sources = _sources(steps)
     tails = sorted(spot for quantity in steps.trace.quantities if quantity.name == "C" for spot in sources[quantity] if spot[1])
     turns, last = sorted({turn for _, turn in tails}), max(turn for _, turn in tails)
     # Rows of their own have steps that are read alike; the two ends of a layer that reads both ways are not.

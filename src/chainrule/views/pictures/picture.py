@@ -111,6 +111,18 @@ class Picture(ABC):
         return self.svg()
 
 
+@dataclass(frozen=True, eq=False)
+class HeadedPicture(Picture):
+    """A picture whose title is chosen where it is made."""
+
+    heading: str
+
+    @property
+    def title(self) -> str:
+        """What is seen, as it was named."""
+        return self.heading
+
+
 def _for_pages(text: str) -> str:
     """Only the drawing, with names that nobody refers to left out (a page may hold many), and ink that follows the page's colours."""
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)

@@ -17,7 +17,7 @@ from chainrule.train import LBFGS, Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
-from chainrule.views.networks import draw_network, draw_unrolled, has_memory
+from chainrule.views.networks import draw_network, draw_unrolled
 from chainrule.views.page import isolated
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
@@ -140,7 +140,7 @@ def network(subject: Subject) -> Section | None:
     if not 0 < len(layers) <= MOST_LAYERS:
         return None
     given = f"Example 0 of the {subject.part} part goes through the network:"
-    if has_memory(model):
+    if model.has_memory:
         words = f"{given} each column is the same network at another time step."
         return Section("network", "The network", words, [figures([draw_unrolled(model, example)])])
     words = f"{given} each circle is a neuron, each line a weight."

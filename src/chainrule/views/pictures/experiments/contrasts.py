@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.views.colours import DASHES, SEQUENTIAL, SERIES
 from chainrule.views.pictures.learning.curves import standard_error
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.scales import decimal, logarithmic
 from chainrule.views.pictures.sheets import MARKERS
 from chainrule.views.pictures.subplots import subplots
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Contrasts(Picture):
+class Contrasts(HeadedPicture):
     """Scores of several trainings, by `names`, each (n,), and the contrasts between them: `differences` (n,) with half widths `reach`.
 
     `contrasts` says what is subtracted from what; the unit of all is that of `score`. The differences' axis is logarithmic beyond
@@ -28,7 +28,6 @@ class Contrasts(Picture):
     """
 
     size: ClassVar[tuple[float, float]] = (9.6, 3.9)
-    heading: str
     score: str
     names: tuple[str, ...]
     scores: tuple[Array, ...]
@@ -36,11 +35,6 @@ class Contrasts(Picture):
     differences: tuple[Array, ...]
     reach: Array
     linear: float = 1.0
-
-    @property
-    def title(self) -> str:
-        """What is compared."""
-        return self.heading
 
     @property
     def reading(self) -> str:
@@ -96,14 +90,13 @@ def _dots_and_bars(ax: Axes, rows: list[tuple[str, Array, float]]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep(Picture):
+class Sweep(HeadedPicture):
     """A score over two options: `means` and `errors` (rows, columns), and a `sign` for each place: how it compares with `beside`.
 
     rows, columns: the options' values, with their names in `row_name` and `column_name`.
     """
 
     size: ClassVar[tuple[float, float]] = (7.0, 4.0)
-    heading: str
     score: str
     row_name: str
     column_name: str
@@ -113,11 +106,6 @@ class Sweep(Picture):
     errors: Array
     signs: Array
     beside: str
-
-    @property
-    def title(self) -> str:
-        """What is swept."""
-        return self.heading
 
     @property
     def reading(self) -> str:

@@ -14,7 +14,7 @@ from chainrule.graph import Array
 from chainrule.train import Answers
 from chainrule.views.colours import SEQUENTIAL
 from chainrule.views.pictures.learning.curves import Curve
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.pictures.subplots import subplots
 
@@ -26,19 +26,13 @@ _ROWS = 400
 
 
 @dataclass(frozen=True, eq=False)
-class AgainstUpdates(Picture):
+class AgainstUpdates(HeadedPicture):
     """A score against the number of updates, from 1 on; each curve's values are (m, trainings). `chance`: the score of guessing."""
 
     size: ClassVar[tuple[float, float]] = (6.4, 4.0)
-    heading: str
     score: str
     curves: tuple[Curve, ...]
     chance: float | None = None
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return self.heading
 
     @property
     def reading(self) -> str:

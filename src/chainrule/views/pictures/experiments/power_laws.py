@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.graph import Array
 from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.pictures.subplots import subplots
 
@@ -20,7 +20,7 @@ _FAINT = "#8a8a8a"
 
 
 @dataclass(frozen=True, eq=False)
-class PowerLawPicture(Picture):
+class PowerLawPicture(HeadedPicture):
     """Points `y` (n,) ± `errors` (n,) at `x` (n,), each the mean of `measurements` (n, m), and the law factor·x^exponent.
 
     x_name, y_name: what the axes show, with the unit. `law`: the law with its exponent and
@@ -28,7 +28,6 @@ class PowerLawPicture(Picture):
     """
 
     size: ClassVar[tuple[float, float]] = (6.4, 4.2)
-    heading: str
     x: Array
     y: Array
     errors: Array
@@ -40,11 +39,6 @@ class PowerLawPicture(Picture):
     y_name: str
     each: str = "data set"
     points: str = "mean ± standard error"
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return self.heading
 
     @property
     def reading(self) -> str:

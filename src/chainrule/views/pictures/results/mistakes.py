@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
 from chainrule.views.plain import counted, number, spaced
@@ -22,14 +22,13 @@ _WIDEST = 6
 
 
 @dataclass(frozen=True)
-class JudgedSheet(Picture):
+class JudgedSheet(HeadedPicture):
     """Chosen examples (k, ...) with their `indices` in the part, `labels`, `predicted`, `losses`: (k,).
 
     `chance` and `chance_of_truth` (k,) are the probabilities of the predicted and of the true class, NaN where the network gives none.
     """
 
     size: ClassVar[tuple[float, float]] = (7.4, 3.9)
-    heading: str
     how: str
     inputs: Array
     indices: Array
@@ -40,11 +39,6 @@ class JudgedSheet(Picture):
     losses: Array
     classes: tuple[str, ...]
     features: tuple[str, ...] | None
-
-    @property
-    def title(self) -> str:
-        """Which examples these are."""
-        return self.heading
 
     @property
     def reading(self) -> str:
