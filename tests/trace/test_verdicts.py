@@ -134,7 +134,9 @@ def test_a_jump_has_no_slope_and_its_height() -> None:
 def test_a_kink_has_two_slopes() -> None:
     found = slope(abs)
     assert found.has_kink
-    assert (found.left, found.right) == (-1.0, 1.0)
+    assert found.bend == pytest.approx(2.0)
+    assert found.holds(0.3)
+    assert not found.holds(1.1)
     assert relative(1.0, 1.0) == 0.0
 
 

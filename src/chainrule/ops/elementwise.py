@@ -221,8 +221,8 @@ def cast(x: Array, *, dtype: str) -> Array:
     """The same numbers as another dtype; towards zero when cut to whole numbers."""
     if dtype not in DTYPES:
         raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="name such a dtype")
-    # A complex number is the trace of a complex-step derivative, which must pass where a derivative would.
-    return x if np.iscomplexobj(x) and dtype in FLOATS else np.real(x).astype(dtype)
+    # A complex number is the trace of a complex-step derivative, which must pass where a derivative would; so must more digits.
+    return x if dtype in FLOATS and (np.iscomplexobj(x) or x.dtype == np.longdouble) else np.real(x).astype(dtype)
 
 
 @cast.vjp

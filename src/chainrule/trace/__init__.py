@@ -1,5 +1,6 @@
 """Floor 4: traces, a graph with all its numbers forward and backward, and what checks derivatives."""
 
+from chainrule.trace.differences import State
 from chainrule.trace.explanation import LEVELS, BackwardStep, Explanation, ForwardStep, Level, explain_graph
 from chainrule.trace.gradient_check import GradientCheck, ParameterCheck, check_gradient
 from chainrule.trace.mistakes import Mistake
@@ -12,6 +13,6 @@ from chainrule.trace.wording import NOTATIONS, Notation, Wording
 __all__ = [
     "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck",
     "Index", "Level", "Mistake", "Notation", "ParameterCheck", "Path",
-    "Push", "Quantity", "RuleCheck", "Stored", "Term", "ThroughTime", "Trace", "Wording",
+    "Push", "Quantity", "RuleCheck", "State", "Stored", "Term", "ThroughTime", "Trace", "Wording",
     "check_entries", "check_gradient", "check_rules", "entries_of", "explain_graph", "step_by_step",
 ]  # fmt: skip

@@ -4,78 +4,122 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.graph import Array
 
-STEPS = 0.32 * 0.25 ** np.arange(11)
-"""Step sizes tried, from 0.32 down to 3·10⁻⁷: large ones for slopes that are nearly lost in rounding, small ones for sharp bends."""
+State: TypeAlias = Literal["agrees", "kink", "differs", "unclear"]
+"""agrees: to AGREEMENT; kink: there is no slope; differs: by more than what is unsure; unclear: too much is unsure to tell."""
+EXTENDED: type[np.floating[Any]] = np.longdouble
+"""The longest floating-point numbers of this machine: 64 bits of mantissa or more on most, the 53 of float64 on some."""
+RATIO = 0.27
+"""One step over the one before it: no power of two, for with such a ratio the rounding errors of several steps may be one and the same."""
+STEPS = 0.32 * RATIO ** np.arange(15)
+"""Step sizes tried, from 0.32 down to 3·10⁻⁹: large ones for slopes that are nearly lost in rounding, small ones for sharp bends."""
 AGREEMENT = 1e-6
 """The relative difference up to which a derivative and a finite difference agree."""
-_ROUNDING = float(np.finfo(np.float64).eps)
+_WITNESSES = 3
+"""A slope counts where at least so many smaller steps show how much is lost in rounding."""
+_SURE = 4
+"""A kink is one where the slopes from left and right differ by more than so many times what is unsure about that."""
 
 
 @dataclass(frozen=True)
 class Slope:
-    """The slope of a function of one number at 0: its central difference, how far off that may be, and the one-sided slopes.
+    """The slope of a function of one number at 0 by central differences, and how far off that may be at most.
 
-    `height`: the size of the function's value there; `jump`: by how much it jumps, 0 where it does not.
+    `bend`: the slope from the right less the slope from the left where there is a kink, else 0; `jump`: by how much the function
+    jumps, 0 where it does not. `flat`: the smallest steps change nothing, not even the last digit.
     """
 
     value: float
     uncertainty: float
-    left: float
-    right: float
-    height: float = 0.0
+    bend: float = 0.0
     jump: float = 0.0
-
-    def tells(self, derivative: float) -> bool:
-        """Whether the derivative is as close to the difference as this can tell.
-
-        Rounding leaves slopes that are tiny beside the function's value unsure.
-        """
-        unsure = 10 * self.uncertainty
-        return abs(derivative - self.value) <= unsure <= 1e-3 * abs(self.value) + 1e-11 * max(self.height, 0.1)
+    flat: bool = False
 
     @property
     def has_kink(self) -> bool:
-        """Whether the function jumps, or its slopes from left and right differ by more than smooth functions' do at these steps."""
-        if self.jump:
-            return True
-        size = max(abs(self.left), abs(self.right))
-        return abs(self.left - self.right) > 1e-3 * size + 1e3 * self.uncertainty
+        """Whether the function has no slope there: it bends, or jumps."""
+        return bool(self.jump or self.bend)
+
+    def state(self, derivative: float, scale: float = 0.0) -> State:
+        """What the difference tells about a derivative; both count as 0 where they are small beside `scale`.
+
+        A difference never contradicts by less than its own uncertainty, and never confirms where that is larger than AGREEMENT.
+        """
+        if not np.isfinite(derivative):
+            return "differs" if np.isfinite(self.uncertainty) else "unclear"
+        gap, near = abs(derivative - self.value), AGREEMENT * max(abs(derivative), abs(self.value), scale)
+        if (gap <= near and self.uncertainty <= near) or (self.flat and derivative == 0):
+            return "agrees"
+        return "differs" if gap > near + self.uncertainty else "unclear"
+
+    def holds(self, derivative: float, scale: float = 0.0) -> bool:
+        """Whether the derivative lies between the slopes from left and right."""
+        room = self.uncertainty + AGREEMENT * max(abs(derivative), abs(self.value), scale)
+        return bool(self.jump) or abs(derivative - self.value) <= abs(self.bend) / 2 + room
 
 
-def slope(function: Callable[[float], float]) -> Slope:
-    """The slope at 0 by central differences at several steps, each pair extrapolated to step 0; the steadiest pair counts.
+def slope(function: Callable[[Any], Any], precision: type[np.floating[Any]] = np.float64) -> Slope:
+    """The slope at 0 by central differences at several steps, each pair extrapolated to step 0; the surest counts.
 
-    The error of a central difference falls with the square of the step, so that two steps in the ratio 4 give (16·D(h/4) − D(h))/15,
-    exact to the fourth power (L. F. Richardson, 1911). Rounding grows as the step shrinks; where both are least is found, not assumed.
+    The error of a central difference falls with the square of the step, so that two steps tell what is left at step 0, exact to the
+    fourth power (L. F. Richardson, 1911). Rounding grows as the step shrinks. How much of it there is is not assumed but seen: at
+    smaller steps the slopes scatter by the noise of the function over the step. `function` gives numbers of the type `precision`.
 
     >>> round(slope(lambda t: (1 + t) ** 3).value, 9)
     3.0
     """
+    rounding = float(np.finfo(precision).eps)
+    # Steps of less than 10⁻⁷ are of use only where numbers have more digits than float64.
+    steps = STEPS[: 12 if rounding > 1e-18 else None].astype(precision)
     with np.errstate(all="ignore"):
-        middle = function(0.0)
-        right, left = (np.array([function(sign * step) for step in STEPS]) for sign in (1, -1))
-        central = (right - left) / (2 * STEPS)
-        better = (16 * central[1:] - central[:-1]) / 15
-        spread = np.abs(np.diff(better))
-        rounding = _ROUNDING * max(abs(middle), 1e-300) / STEPS[1:-1]
-    spread = np.where(np.isfinite(spread), spread + rounding, np.inf)
-    best = int(np.argmin(spread))
-    if not np.isfinite(spread[best]):
-        return Slope(float(central[-1]), float("inf"), float("nan"), float("nan"))
-    # One-sided slopes at a small step, where a smooth function's differ by its curvature times the step only.
-    near = 7
-    behind, ahead = float((middle - left[near]) / STEPS[near]), float((right[near] - middle) / STEPS[near])
-    return Slope(float(better[best + 1]), float(spread[best]), behind, ahead, abs(middle), _jump(central, middle))
+        middle = function(precision(0))
+        right, left = (np.array([function(sign * step) for step in steps]) for sign in (1, -1))
+        moves = np.concatenate([right, left]) != middle
+        if not np.any(moves):
+            return Slope(0.0, 0.0, flat=True)
+        central, bends = (right - left) / (2 * steps), (right - 2 * middle + left) / steps
+        better = (central[1:] - RATIO**2 * central[:-1]) / (1 - RATIO**2)
+        noise = max(rounding * abs(float(middle)), _grain(np.concatenate([right, left, [middle]])), 1e-300)
+        unsure = _uncertainties(better, steps, noise)
+        # What is proportional to the step is curvature; what is left at step 0 is a kink.
+        kinks = (bends[1:] - RATIO * bends[:-1]) / (1 - RATIO)
+    best = int(np.argmin(unsure))
+    if not np.isfinite(unsure[best]):
+        return Slope(float(central[-1]), float("inf"))
+    bend = float(kinks[best])
+    is_kink = abs(bend) > _SURE * (abs(float(kinks[best] - kinks[best - 1])) + float(unsure[best]))
+    is_flat = not np.any(moves.reshape(2, -1)[:, -_WITNESSES - 1 :])
+    jump = _jump(central, steps, float(middle))
+    return Slope(float(better[best]), float(unsure[best]), bend if is_kink else 0.0, jump, is_flat)
 
 
-def _jump(central: Array, middle: float) -> float:
+def _grain(values: Array) -> float:
+    """The smallest distance between two values, where some are equal: there the function moves in grains of its rounding."""
+    distinct = np.unique(values[np.isfinite(values)])
+    return float(np.min(np.diff(distinct))) if 1 < len(distinct) < len(values) else 0.0
+
+
+def _uncertainties(better: Array, steps: Array, noise: float) -> Array:
+    """How far off each extrapolated slope may be: by what is left of the step, and by the function's noise over the step.
+
+    The first is less than the change from the slope before it; the second is the noise that slopes at smaller steps show.
+    """
+    unsure = np.full(len(better), np.inf)
+    for place in range(1, len(better) - _WITNESSES):
+        heights = np.abs(better[place + 1 :] - better[place]) * steps[place + 2 :]
+        seen = 2 * max(float(np.max(heights)), noise) / float(steps[place + 1])
+        unsure[place] = abs(float(better[place] - better[place - 1])) + seen
+    return np.where(np.isfinite(unsure), unsure, np.inf)
+
+
+def _jump(central: Array, steps: Array, middle: float) -> float:
     """The height of a jump at 0: there central differences grow as the step shrinks, by the ratio of the steps."""
-    heights = 2 * np.abs(central[-3:]) * STEPS[-3:]
+    heights = 2 * np.abs(central[-3:] * steps[-3:])
     is_constant = bool(np.all(np.abs(heights - heights[-1]) <= 0.1 * heights[-1]))
     return float(heights[-1]) if is_constant and heights[-1] > 1e-9 * max(abs(middle), 1.0) else 0.0
 

@@ -102,7 +102,7 @@ class Explanation(Shown):
 
         Those asked for; else all of a small network, and of a larger one the largest derivatives and a sample.
         """
-        return check_entries(self.trace, entries_of(self.trace, self.seed) if self.wanted is None else self.wanted)
+        return check_entries(self.trace, entries_of(self.trace, self.seed) if self.wanted is None else self.wanted, self.seed)
 
     @cached_property
     def main_entries(self) -> tuple[EntryCheck, ...]:
@@ -114,8 +114,16 @@ class Explanation(Shown):
         return tuple(largest.values()) if self.wanted is None else self.entries
 
     @property
+    def shown_entries(self) -> tuple[EntryCheck, ...]:
+        """The main entries, and every other one that differs."""
+        return tuple(check for check in self.entries if check in self.main_entries or check.state == "differs")
+
+    @property
     def agrees(self) -> bool:
-        """Whether every rule and every entry agrees with its finite difference (or lies at a kink, where there is no slope)."""
+        """Whether no rule and no entry differs from its finite difference.
+
+        Where there is no slope (at a kink), or rounding leaves too little to tell, nothing differs.
+        """
         return all(check.state != "differs" for check in (*self.rules, *self.entries))
 
     def check(self, entries: Sequence[tuple[str, Index]]) -> tuple[EntryCheck, ...]:

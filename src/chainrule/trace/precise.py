@@ -1,4 +1,4 @@
-"""A graph in float64: explanations and checks compute with as many digits as there are."""
+"""A graph in float64, and values with more digits still: explanations and checks compute with as many digits as there are."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ def in_float64(graph: Graph) -> Graph:
         inputs = tuple(wider[source] for source in node.inputs)
         wider[node] = Node(node.op, inputs, attributes, node.name, scope=node.scope)
     return Graph({name: wider[node] for name, node in graph.outputs.items()})
+
+
+def lengthened(value: Array) -> Array:
+    """The value as the longest floating-point numbers of this machine; one that holds none is left as it is.
+
+    >>> lengthened(np.array([1.0, 2.0])).dtype == np.longdouble, lengthened(np.array([1, 2])).dtype
+    (True, dtype('int64'))
+    """
+    array = np.asarray(value)
+    return array.astype(np.longdouble) if array.dtype.kind == "f" else array
 
 
 def _wider(value: Any) -> Any:

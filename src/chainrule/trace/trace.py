@@ -15,7 +15,7 @@ from chainrule.grad import vjp
 from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, topological_order
 from chainrule.graph.text import labels
 from chainrule.spelling import suggest
-from chainrule.trace.precise import in_float64
+from chainrule.trace.precise import in_float64, lengthened
 from chainrule.trace.quantities import Quantity, quantities_of
 
 Index = tuple[int, ...]
@@ -109,6 +109,21 @@ class Trace:
             plan = Plan(Graph(wanted), bound)
             plan.run()
         return plan.values
+
+    @cached_property
+    def extended(self) -> Mapping[Node, Array]:
+        """All values and derivatives once more, with as many digits as this machine has: what float64 has rounded off shows.
+
+        Leaves have the values that they have in float64.
+        """
+        wanted = (*self.graph.nodes, *self._adjoints.values())
+        leaves = {node: lengthened(self._numbers[node]) for node in self.graph.leaves.values()}
+        return dict(zip(wanted, evaluate(wanted, leaves), strict=True))
+
+    def extended_arriving(self, quantity: Quantity) -> Array | None:
+        """∂C/∂(the quantity), computed with as many digits as this machine has."""
+        adjoint = self._adjoints.get(quantity.node)
+        return None if adjoint is None else self.extended[adjoint]
 
     @cached_property
     def _adjoints(self) -> dict[Node, Node]:

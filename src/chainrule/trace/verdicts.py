@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, evaluator, topological_order
 from chainrule.ops import stop_gradient
-from chainrule.trace.differences import AGREEMENT, Slope, relative, slope
+from chainrule.trace.differences import EXTENDED, Slope, State, relative, slope
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import Index, Trace, require_index
 
-State: TypeAlias = Literal["agrees", "kink", "differs"]
 SMALL, SMALL_WORK = 400, 10_000
 """Networks with up to so many parameters, and so many of them times quantities, have every entry checked."""
 LARGEST, SAMPLED = 5, 5
@@ -27,7 +27,7 @@ class RuleCheck:
     """What a quantity passes back to one of its inputs, held against a finite difference of the quantity's own formula.
 
     The check is local: it takes what arrives as given, so that a wrong rule shows at its quantity and nowhere else. It goes along one
-    random direction of signs, which moves every entry at once: `derivative` and `difference` are slopes along it.
+    direction, which moves every entry at once: `derivative` and `difference` are slopes along it, the second with its `uncertainty`.
     """
 
     quantity: Quantity
@@ -36,6 +36,7 @@ class RuleCheck:
     difference: float
     error: float
     state: State
+    uncertainty: float = 0.0
 
     @property
     def input(self) -> Quantity:
@@ -57,58 +58,82 @@ class EntryCheck:
     difference: float
     error: float
     state: State
+    uncertainty: float = 0.0
 
 
 def check_rules(trace: Trace, seed: int = 0) -> tuple[RuleCheck, ...]:
     """A verdict for each input of each quantity that passes a derivative back, in the order of the backward pass."""
     found: list[RuleCheck] = []
     for quantity in reversed(trace.quantities):
-        arriving = trace.arriving(quantity)
-        for place, rule in enumerate(quantity.rules):
-            if rule is not None and arriving is not None:
-                passed = trace.passed_back(quantity, rule, arriving)
-                found.append(_check_rule(trace, quantity, place, (arriving, passed), seed))
+        if trace.arriving(quantity) is not None:
+            places = [place for place, rule in enumerate(quantity.rules) if rule is not None]
+            found += [_RuleJudge(trace, quantity, place, seed).check() for place in places]
     return tuple(found)
 
 
-def _check_rule(trace: Trace, quantity: Quantity, place: int, derivatives: tuple[Array, Array], seed: int) -> RuleCheck:
-    """The verdict on what is passed back: `derivatives` are what arrives at the quantity and what its rule makes of it."""
-    arriving, passed = derivatives
-    values = [trace.value_of(source) for source in quantity.inputs]
-    here = values[place]
-    signs = np.random.default_rng([seed, quantity.number, place])
+class _RuleJudge:
+    """Compares what one rule passes back with the slope of the quantity's own formula, at the values of a trace."""
 
-    def verdict(way: Array, at: Array, passed: Array, agreed: State) -> RuleCheck:
-        given = dict(zip(quantity.stand_ins, _with(values, place, at), strict=True))
-        given |= _held([quantity.definition], given)
-        run = evaluator([quantity.definition], given)
+    def __init__(self, trace: Trace, quantity: Quantity, place: int, seed: int) -> None:
+        arriving, rule = trace.arriving(quantity), quantity.rules[place]
+        assert arriving is not None and rule is not None  # noqa: S101  (those are not asked about)
+        self.quantity, self.place, self.rule, self.arriving = quantity, place, rule, arriving
+        self.values = {leaf: trace.value_of(source) for leaf, source in zip(quantity.stand_ins, quantity.inputs, strict=True)}
+        self.leaf = quantity.stand_ins[place]
+        self.random = np.random.default_rng([seed, quantity.number, place])
 
-        def move(step: float) -> float:
-            moved = {**given, quantity.stand_ins[place]: at + step * way}
-            return float(np.sum(arriving * run(moved)[0]))
+    def check(self) -> RuleCheck:
+        """The verdict: first in float64; where that does not confirm, with more digits, then a little beside the place."""
+        here = self.values[self.leaf]
+        ways = self._directions(here)
+        found: list[RuleCheck] = []
+        for precision in (np.float64, EXTENDED):
+            for way in ways:
+                found.append(self._along(way, here, precision))
+                if found[-1].state == "agrees":
+                    return found[-1]
+        # Beside a kink, where two entries are no longer equal and none is exactly 0, a right rule is right.
+        beside = here + 0.01 * ways[0] * self.random.uniform(0.5, 1.0, here.shape)
+        there = self._along(ways[0], beside, EXTENDED)
+        if there.state == "agrees":
+            return replace(there, state="kink")
+        return found[2] if there.state == "differs" else replace(found[2], state="unclear")
 
-        derivative, found = float(np.sum(passed * way)), slope(move)
-        # Products of random signs add up like this; it tells a sum that cancels from one that is small.
-        error = relative(derivative, found.value, float(np.sqrt(np.sum((passed * way) ** 2))))
-        state = agreed if _agrees(derivative, found, error) else "differs"
-        return RuleCheck(quantity, place, derivative, found.value, error, state)
+    def _along(self, way: Array, at: Array, precision: type[np.floating[Any]]) -> RuleCheck:
+        """The verdict along a direction, computed in a precision."""
+        values = {leaf: _as(precision, value) for leaf, value in (self.values | {self.leaf: at}).items()}
+        arriving, moving, start = _as(precision, self.arriving), _as(precision, way), values[self.leaf]
+        definition = self.quantity.definition
+        values |= _held([definition], values)
+        run = evaluator([definition], values)
 
-    first = verdict((ways := _directions(here, signs))[0], here, passed, "agrees")
-    if first.state == "agrees":
-        return first
-    second = verdict(ways[1], here, passed, "agrees")
-    if second.state == "agrees":
-        return second
-    # Beside a kink, where two entries are no longer equal and none is exactly 0, a right rule is right.
-    beside = here + 0.01 * ways[0] * signs.uniform(0.5, 1.0, here.shape)
-    rule = quantity.rules[place]
-    there = {**dict(zip(quantity.stand_ins, _with(values, place, beside), strict=True)), quantity.arriving: arriving}
-    third = verdict(ways[0], beside, evaluate([rule], there)[0], "kink") if rule is not None else first
-    return third if third.state == "kink" else first
+        def move(step: Any) -> Any:
+            return np.sum(arriving * run({**values, self.leaf: start + step * moving})[0])
+
+        (passed,) = evaluate([self.rule], {**values, self.quantity.arriving: arriving})
+        derivative, found = float(np.sum(passed * moving)), slope(move, precision)
+        error = relative(derivative, found.value)
+        return RuleCheck(
+            self.quantity, self.place, derivative, found.value, error, found.state(derivative), found.uncertainty
+        )
+
+    def _directions(self, here: Array) -> tuple[Array, Array]:
+        """Two directions along which every entry moves by 1 at most, each the way in which its own derivative raises the cost.
+
+        So nothing cancels; an entry without a derivative moves either way. In the first direction no entry moves by so little beside the
+        others that its part is lost in rounding; in the second each moves in proportion to its size, so that a small one is not pushed over
+        to the other side of 0.
+        """
+        (passed,) = evaluate([self.rule], {**self.values, self.quantity.arriving: self.arriving})
+        signs = np.where(passed == 0, self.random.choice([-1.0, 1.0], here.shape), np.sign(passed))
+        signs = np.where(np.isfinite(signs), signs, 1.0) * self.random.uniform(0.5, 1.0, here.shape)
+        usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
+        sizes = np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
+        return signs * np.maximum(sizes, 0.01 * usual), signs * sizes
 
 
-def _with(values: list[Array], place: int, value: Array) -> list[Array]:
-    return [value if i == place else other for i, other in enumerate(values)]
+def _as(precision: type[np.floating[Any]], value: Array) -> Array:
+    return value.astype(precision) if value.dtype.kind == "f" else value
 
 
 def _held(roots: Sequence[Node], values: Mapping[Node, Array]) -> dict[Node, Array]:
@@ -117,32 +142,7 @@ def _held(roots: Sequence[Node], values: Mapping[Node, Array]) -> dict[Node, Arr
     return dict(zip(nodes, evaluate(nodes, values), strict=True))
 
 
-def _directions(here: Array, generator: np.random.Generator) -> tuple[Array, Array]:
-    """Two directions of random signs along which every entry moves by 1 at most.
-
-    In the first one no entry moves by so little beside the others that its part is lost in rounding; in the second each moves in
-    proportion to its size, so that a small one is not pushed over to the other side of 0.
-    """
-    signs = generator.choice([-1.0, 1.0], here.shape)
-    usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
-    sizes = np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
-    return signs * np.maximum(sizes, 0.01 * usual), signs * sizes
-
-
-def _is_at_kink(derivative: float, found: Slope) -> bool:
-    if found.jump:
-        return True
-    low, high = sorted((found.left, found.right))
-    room = 1e-3 * max(abs(low), abs(high))
-    return found.has_kink and low - room <= derivative <= high + room
-
-
-def _agrees(derivative: float, found: Slope, error: float) -> bool:
-    """Equal to AGREEMENT, or as close as the finite difference can tell."""
-    return error <= AGREEMENT or found.tells(derivative)
-
-
-def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]]) -> tuple[EntryCheck, ...]:
+def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]], seed: int = 0) -> tuple[EntryCheck, ...]:
     """A verdict on ∂C/∂entry for each (name, index), from end to end: the whole cost is computed again at moved values."""
     movers: dict[str, _Mover] = {}
     found: list[EntryCheck] = []
@@ -150,7 +150,16 @@ def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]]) -> tuple[E
         if name not in movers:
             movers[name] = _Mover(trace, trace.quantity(name))
         found.append(movers[name].check(index))
+    if any(check.state == "differs" for check in found):
+        kinks = [check.quantity for check in check_rules(trace, seed) if check.state == "kink"]
+        behind = {name: _lead_to(kinks, mover.quantity.node) for name, mover in movers.items()}
+        # Where the way to the cost leads over a kink the derivative is made of conventions, which need not be a slope from any side.
+        found = [replace(check, state="kink") if check.state == "differs" and behind[check.name] else check for check in found]
     return tuple(found)
+
+
+def _lead_to(quantities: Sequence[Quantity], leaf: Node) -> bool:
+    return any(leaf in topological_order([quantity.node]) for quantity in quantities)
 
 
 def entries_of(trace: Trace, seed: int = 0) -> list[tuple[str, Index]]:
@@ -185,7 +194,7 @@ class _Mover:
             raise OptionError(
                 f"a finite difference by {quantity.name}", expected="a parameter or an input of floats", remedy="name a leaf"
             )
-        self.quantity, self.cost = quantity, trace.cost
+        self.trace, self.quantity, self.cost = trace, quantity, trace.cost
         self.value = trace.value_of(quantity)
         derivative = trace.arriving(quantity)
         self.derivative = np.zeros(quantity.node.shape) if derivative is None else derivative
@@ -195,31 +204,51 @@ class _Mover:
         for node in order:
             if not moved.isdisjoint(node.inputs) and node.op is not stop_gradient:
                 moved.add(node)
-        self.fixed = {node: trace.number(node) for node in order if node not in moved}
-        self.run = evaluator([self.cost], {*self.fixed, quantity.node})
+        self.still = [node for node in order if node not in moved]
+        self.run = evaluator([self.cost], {*self.still, quantity.node})
 
     def check(self, index: Index) -> EntryCheck:
-        """The verdict on one entry."""
+        """The verdict on one entry: first in float64; where that does not confirm, with as many digits as there are."""
         require_index(self.quantity, index)
-        here = float(self.value[index])
+        first = self._moved(index, float(self.derivative[index]), self._still, np.float64)
+        if first.state == "agrees":
+            return first
+        derivative = self.trace.extended_arriving(self.quantity)
+        longer = 0.0 if derivative is None else float(derivative[index])
+        return replace(self._moved(index, longer, self._still_extended, EXTENDED), derivative=first.derivative)
+
+    @cached_property
+    def _still(self) -> Mapping[Node, Array]:
+        """What does not move, with its values."""
+        return {node: self.trace.number(node) for node in self.still}
+
+    @cached_property
+    def _still_extended(self) -> Mapping[Node, Array]:
+        return {node: self.trace.extended[node] for node in self.still}
+
+    def _moved(
+        self, index: Index, derivative: float, still: Mapping[Node, Array], precision: type[np.floating[Any]]
+    ) -> EntryCheck:
+        """The verdict on a derivative by one entry, computed in a precision."""
+        value = _as(precision, self.value)
 
         def slope_in(unit: float) -> Slope:
-            def move(step: float) -> float:
-                moved = np.array(self.value)
-                moved[index] = here + step * unit
-                return float(self.run({**self.fixed, self.quantity.node: moved})[0])
+            def move(step: Any) -> Any:
+                moved = np.array(value)
+                moved[index] += step * precision(unit)
+                return self.run({**still, self.quantity.node: moved})[0]
 
-            return slope(move)
+            return slope(move, precision)
 
         # Weights are of the size 1; where that is too far (a logarithm's argument), in units of the weight itself.
+        here = float(self.value[index])
         size = max(abs(here), 1.0)
         found = slope_in(size)
         if not np.isfinite(found.uncertainty) and here:
             size = abs(here)
             found = slope_in(size)
-        derivative = float(self.derivative[index])
         error = relative(derivative, found.value / size, self.scale)
-        state: State = "agrees" if _agrees(derivative * size, found, error) else "differs"
-        if state == "differs" and _is_at_kink(derivative * size, found):
+        state = found.state(derivative * size, self.scale * size)
+        if state == "differs" and found.has_kink and found.holds(derivative * size, self.scale * size):
             state = "kink"
-        return EntryCheck(self.quantity.name, index, derivative, found.value / size, error, state)
+        return EntryCheck(self.quantity.name, index, derivative, found.value / size, error, state, found.uncertainty / size)

@@ -33,13 +33,13 @@ def spaced(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def counted(number: int, word: str) -> str:
-    """A number with its word, in the plural where there are several.
+def counted(number: int, word: str, plural: str = "") -> str:
+    """A number with its word, in the plural where there are several: with an s, unless another is given.
 
-    >>> counted(1, "epoch"), counted(1875, "step")
-    ('1 epoch', '1 875 steps')
+    >>> counted(1, "epoch"), counted(1875, "step"), counted(2, "entry", "entries")
+    ('1 epoch', '1 875 steps', '2 entries')
     """
-    return f"{spaced(number)} {word}{'' if number == 1 else 's'}"
+    return f"{spaced(number)} {word if number == 1 else plural or f'{word}s'}"
 
 
 def duration(seconds: float) -> str:

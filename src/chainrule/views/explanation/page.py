@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from chainrule import display
 from chainrule.graph import Array
-from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Quantity, RuleCheck
+from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Quantity, RuleCheck, State
 from chainrule.views.colours import signed_colour
-from chainrule.views.explanation.text import signed, verdict
+from chainrule.views.explanation.text import entries_summary, signed, verdict
 from chainrule.views.page import CSS, isolated, mathml
 from chainrule.views.plain import counted, printable
 from chainrule.views.svg import clean
 
+CLASSES: Mapping[State, str] = {"agrees": "right", "kink": "faint", "unclear": "faint", "differs": "wrong"}
+"""How a verdict looks: its class in the style sheet."""
 MOST_CELLS = 24
 """A strip shows so many entries of an array; longer ones show evenly spaced ones and say so."""
 
@@ -96,17 +98,16 @@ def _backward_row(explanation: Explanation, step: BackwardStep) -> str:
 
 
 def _check_rows(explanation: Explanation) -> Iterator[str]:
-    for check in explanation.main_entries:
+    for check in explanation.shown_entries:
         quantity = explanation.trace.quantity(check.name)
         latex = f"{explanation.wording.derivative(quantity, 'latex', check.index)} = {signed(check.derivative, 6)}"
         plain = f"{explanation.wording.derivative(quantity, index=check.index)} = {signed(check.derivative, 6)}"
         yield f"<tr><td>{_math(explanation, latex, plain)}</td><td>{_verdict(check)}</td></tr>"
-    agreeing = sum(check.state == "agrees" for check in explanation.entries)
-    yield f'<tr><td colspan="2" class="faint">{agreeing} of {len(explanation.entries)} entries agree</td></tr>'
+    yield f'<tr><td colspan="2" class="faint">{clean(entries_summary(explanation))}</td></tr>'
 
 
 def _verdict(check: RuleCheck | EntryCheck) -> str:
-    return f'<span class="{"wrong" if check.state == "differs" else "right"}">{clean(verdict(check))}</span>'
+    return f'<span class="{CLASSES[check.state]}">{clean(verdict(check))}</span>'
 
 
 # ---- parts

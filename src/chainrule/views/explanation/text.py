@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 from chainrule import display
-from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Push, Quantity, RuleCheck, Trace
+from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Push, Quantity, RuleCheck, State, Trace
 from chainrule.views.plain import bar, counted, printable
 
-RIGHT, KINK, WRONG = "✓", "~", "✗"
-"""The verdicts' marks: agrees; at a kink, where there is no slope; differs."""
+RIGHT, KINK, WRONG, UNCLEAR = "✓", "~", "✗", "?"
+"""The verdicts' marks: agrees; at a kink, where there is no slope; differs; rounding leaves too little to tell."""
+MARKS: Mapping[State, str] = {"agrees": RIGHT, "kink": KINK, "differs": WRONG, "unclear": UNCLEAR}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SECOND = "     "
 """What continuing lines begin with."""
@@ -30,6 +32,11 @@ def verdict(check: RuleCheck | EntryCheck) -> str:
         return f"{RIGHT} finite difference agrees to {_error(check.error)}"
     if check.state == "kink":
         return f"{KINK} at a kink: no finite difference there, the rule is a convention"
+    if check.state == "unclear":
+        if not math.isfinite(check.uncertainty):
+            return f"{UNCLEAR} cannot be told: there is no finite number beside it"
+        difference = f"{signed(check.difference)} ± {signed(check.uncertainty, 1)}"
+        return f"{UNCLEAR} cannot be told: the finite difference is {difference}"
     return f"{WRONG} finite difference gives {signed(check.difference)}: off by {_error(check.error)}"
 
 
@@ -156,7 +163,7 @@ def _wish(explanation: Explanation, step: BackwardStep) -> str:
         return f"{symbol}: moving it a little changes nothing"
     way = "fall ↓" if step.total > 0 else "rise ↑"
     through = explanation.wording.symbol(step.path.user, index=step.path.index)
-    mark = {"agrees": RIGHT, "kink": KINK, "differs": WRONG}[step.check.state]
+    mark = MARKS[step.check.state]
     others = f" and {counted(step.paths - 1, 'other')}" if step.paths > 1 else ""
     return f"{symbol} should {way} (strength {signed(abs(step.total), 3)}), for it pushes {through}{others}  {mark}"
 
@@ -221,14 +228,10 @@ def node_text(explanation: Explanation, name: str) -> str:
 def checks_text(explanation: Explanation) -> str:
     """What the checks found: how many entries agree, and each that does not."""
     lines = ["CHECKS: the whole cost computed again with one entry moved"]
-    for check in explanation.entries if explanation.wanted is not None else explanation.main_entries:
+    for check in explanation.shown_entries:
         symbol = explanation.wording.derivative(explanation.trace.quantity(check.name), index=check.index)
         lines.append(f"{SECOND}{symbol} = {signed(check.derivative, 6)}   {verdict(check)}")
-    counts = {state: sum(check.state == state for check in explanation.entries) for state in ("agrees", "kink", "differs")}
-    worst = max((check.error for check in explanation.entries if check.state == "agrees"), default=0.0)
-    summary = f"{SECOND}{counts['agrees']} of {len(explanation.entries)} entries agree, the worst to {_error(worst)}"
-    summary += f"; {counts['kink']} at a kink" if counts["kink"] else ""
-    lines.append(summary + (f"; {counts['differs']} differ" if counts["differs"] else ""))
+    lines.append(f"{SECOND}{entries_summary(explanation)}")
     wrong = [check for check in explanation.rules if check.state == "differs"]
     lines += [
         f"{SECOND}{WRONG} the rule of {explanation.wording.symbol(check.quantity)} for {explanation.wording.symbol(check.input)} is wrong: "
@@ -236,3 +239,15 @@ def checks_text(explanation: Explanation) -> str:
         for check in wrong
     ]
     return "\n".join(lines)
+
+
+def entries_summary(explanation: Explanation) -> str:
+    """How many entries agree, and how many do not for which reason."""
+    entries = explanation.entries
+    agreeing = [check.error for check in entries if check.state == "agrees"]
+    worst = f", the worst to {_error(max(agreeing))}" if agreeing else ""
+    parts = [f"{len(agreeing)} of {counted(len(entries), 'entry', 'entries')} agree{worst}"]
+    for state, words in (("kink", "at a kink"), ("unclear", "cannot be told"), ("differs", "differ")):
+        count = sum(check.state == state for check in entries)
+        parts += [f"{count} {words}"] * bool(count)
+    return "; ".join(parts)
