@@ -100,6 +100,7 @@ def test_a_chain_20_000_deep_is_built_printed_read_run_differentiated_checked_an
     both, trace = run_passes(Graph({"y": y, "slope": slope}), ops.PASSES)
     assert len(both.nodes) < 65_000
     assert [step.name for step in trace] == [
+        "decompose",
         "simplify algebra",
         "sums of pieces",
         "fold constants",

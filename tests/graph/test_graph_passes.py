@@ -235,8 +235,9 @@ x: float64[2] = input()
 %4: float64[2] = add(x, %3)
 return y=%4"""
     )
-    assert [(step.nodes_before, step.nodes_after) for step in trace] == [(14, 13), (13, 13), (13, 13), (13, 8), (8, 6)]
-    assert trace[2].changes
+    sizes = [(14, 14), (14, 13), (13, 13), (13, 13), (13, 8), (8, 6)]
+    assert [(step.nodes_before, step.nodes_after) for step in trace] == sizes
+    assert trace[3].changes
 
 
 def test_a_rule_of_ones_own_is_asked_at_each_node_with_inputs_rewritten() -> None:

@@ -190,6 +190,17 @@ def scan_case(label: str, take: str, *, before: bool = False, reverse: bool = Fa
 
 REPEATED = np.array([[1, 0], [1, 1]])
 
+
+def cross_entropy(z: Any, labels: Any) -> Any:
+    """−log softmax(z)_label."""
+    return -jnp.take_along_axis(jax.nn.log_softmax(z), labels[..., None], -1)[..., 0]
+
+
+def binary_cross_entropy(z: Any, y: Any) -> Any:
+    """Minus the log likelihood of y under σ(z)."""
+    return -(y * jax.nn.log_sigmoid(z) + (1 - y) * jax.nn.log_sigmoid(-z))
+
+
 CASES: Sequence[Case] = [
     *binary("add", jnp.add, exact=True),
     *binary("subtract", jnp.subtract, exact=True),
@@ -305,6 +316,25 @@ CASES: Sequence[Case] = [
         (np.array([2, 0, -1, 3]),),
         exact=True,
     ),
+    unary("square", jnp.square, exact=True),
+    Case("softmax", lambda z: ops.softmax(z, axis=1), lambda z: jax.nn.softmax(z, 1), (4 * X,)),
+    Case("softmax", lambda z: ops.softmax(z, axis=0), lambda z: jax.nn.softmax(z, 0), (T3,), label="axis 0"),
+    Case("softmax_cross_entropy", ops.softmax_cross_entropy, cross_entropy, (4 * X, np.array([2, 0]))),
+    Case(
+        "softmax_cross_entropy",
+        ops.softmax_cross_entropy,
+        cross_entropy,
+        (T3, np.array([[2, 0, 1], [3, 3, 0]])),
+        label="rows of rows",
+    ),
+    Case(
+        "softmax_error",
+        ops.softmax_error,
+        lambda z, labels: jax.nn.softmax(z) - jax.nn.one_hot(labels, z.shape[-1], dtype=z.dtype),
+        (4 * X, np.array([2, 0])),
+    ),
+    Case("sigmoid_error", ops.sigmoid_error, lambda z, y: jax.nn.sigmoid(z) - y, (3 * X, grid(0.1, 0.9, 2, 3))),
+    Case("sigmoid_cross_entropy", ops.sigmoid_cross_entropy, binary_cross_entropy, (3 * X, grid(0.1, 0.9, 2, 3))),
     Case(
         "random_bits",
         lambda key: ops.random_bits(key, shape=(5, 2)),

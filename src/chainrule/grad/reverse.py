@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chainrule.errors import GraphError, ShapeError
-from chainrule.graph import Node, constant, input_node, scope_root, topological_order
-from chainrule.ops import multiply, sum  # noqa: A004
+from chainrule.graph import CONSTANT, Node, constant, input_node, scope_root, topological_order
+from chainrule.ops import (
+    absolute,
+    add,
+    broadcast_to,
+    cast,
+    concatenate,
+    divide,
+    flip,
+    greater,
+    logical_not,
+    multiply,
+    negative,
+    pad,
+    reduce_sum,
+    relu,
+    reshape,
+    select,
+    sigmoid,
+    slice_axes,
+    softplus,
+    subtract,
+    sum,  # noqa: A004
+    tanh,
+    transpose,
+)
+
+MOVES = frozenset({broadcast_to, reduce_sum, reshape, transpose, slice_axes, flip, pad, concatenate})
+"""Ops that move numbers or add them up: their rules move a derivative, and where it can be other than 0, alike."""
+TAME = frozenset({add, subtract, negative, cast, absolute, relu, sigmoid, softplus, tanh})
+"""Ops whose slope is finite wherever they are: they pass back 0 where 0 arrives."""
 
 
 def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
@@ -36,21 +65,81 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
     """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
     order = topological_order(outputs)
     wanted = _reaching(order, wrt)
-    adjoint: dict[Node, Node] = {}
+    arrived = _Arrived()
     for y, g in zip(outputs, cotangents, strict=True):
         if g.type != y.type:
             raise ShapeError(f"a cotangent {g.type!r} for {y!r}", expected=f"{y.type!r}", remedy="give it the output's type")
-        adjoint[y] = adjoint[y] + g if y in adjoint else g
+        arrived.add(y, g, None)
     for node in reversed(order):
         # Every user of the node stands behind it in the order, so all paths have arrived and their sum is complete.
-        if node in adjoint and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
+        if node in arrived.sums and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
             with scope_root(f"grad/{node.scope}" if node.scope else "grad"):
-                for source, g in zip(
-                    node.inputs, node.op.vjp_rule(adjoint[node], node, *node.inputs, **node.attributes), strict=True
-                ):
-                    if g is not None and source in wanted:
-                        adjoint[source] = adjoint[source] + g if source in adjoint else g
-    return [adjoint.get(x) for x in wrt]
+                for source, g, chosen in _passed_back(node, arrived):
+                    if source in wanted:
+                        arrived.add(source, g, chosen)
+    return [arrived.sums.get(x) for x in wrt]
+
+
+class _Arrived:
+    """What has arrived at each node, added up; and where it can be other than 0 at all, if a choice lies behind it."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Node, Node] = {}
+        self.chosen: dict[Node, Node | None] = {}
+
+    def add(self, node: Node, g: Node, chosen: Node | None) -> None:
+        if node in self.sums:
+            self.sums[node] = self.sums[node] + g
+            if self.chosen[node] is not chosen:
+                self.chosen[node] = None
+        else:
+            self.sums[node], self.chosen[node] = g, chosen
+
+
+def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, Node | None]]:
+    """What the node passes back to each input, and where that can be other than 0: where the value was chosen, if it was."""
+    g, chosen = arrived.sums[node], arrived.chosen[node]
+    found = _by_rule(node, g)
+    moved = _by_rule(node, cast(chosen, dtype=g.dtype)) if chosen is not None and node.op in MOVES else found
+    for place, (source, passed) in enumerate(zip(node.inputs, found, strict=True)):
+        if passed is None:
+            continue
+        if node.op is select:
+            yield source, passed, _chosen_from(node.inputs[0], place)
+        elif chosen is None:
+            yield source, passed, None
+        elif node.op in MOVES:
+            where = moved[place]
+            yield source, passed, None if where is None else greater(where, 0.0)
+        elif source.shape != node.shape:
+            yield source, passed, None
+        elif node.op in TAME or _is_by_a_number(node, place):
+            yield source, passed, chosen
+        else:
+            # 0 times a slope that is infinite would be NaN: what was not chosen leaves no trace in the derivative either.
+            yield source, select(chosen, passed, 0.0), chosen
+
+
+def _by_rule(node: Node, g: Node) -> tuple[Node | None, ...]:
+    rule = node.op.vjp_rule
+    return () if rule is None else rule(g, node, *node.inputs, **node.attributes)
+
+
+def _chosen_from(condition: Node, place: int) -> Node:
+    """Where a choice takes its second or its third value."""
+    while condition.op is logical_not:
+        condition, place = condition.inputs[0], 3 - place
+    return condition if place == 1 else logical_not(condition)
+
+
+def _is_by_a_number(node: Node, place: int) -> bool:
+    """Whether the node is its input at `place` times a number, or over one."""
+    if node.op is not multiply and (node.op is not divide or place == 1):
+        return False
+    other = node.inputs[1 - place]
+    while other.op in MOVES:
+        other = other.inputs[0]
+    return other.op is CONSTANT
 
 
 def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:

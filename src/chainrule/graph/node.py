@@ -46,6 +46,8 @@ class Op:
     def __init__(self, name: str, meaning: Callable[..., Array], type_rule: Callable[..., Type], notation: Notation) -> None:
         self.name, self.meaning, self.type_rule, self.notation = name, meaning, type_rule, notation
         self.vjp_rule: Vjp | None = None
+        self.decomposition: Callable[..., Node] | None = None
+        self.inner: tuple[Op, Callable[..., Node]] | None = None
         self.convention = ""
         self.prepare: Callable[..., tuple[Node, ...]] = as_nodes
         self.__doc__ = meaning.__doc__
@@ -55,6 +57,20 @@ class Op:
         """Declares the derivative: `rule(g, out, *inputs, **attributes)` gives, for each input, g·∂out/∂input or None."""
         self.vjp_rule = rule
         return rule
+
+    def decompose(self, parts: Callable[..., Node]) -> Callable[..., Node]:
+        """Declares what the op is made of: `parts(*inputs, **attributes)` gives the same from other ops, for engines to run."""
+        self.decomposition = parts
+        return parts
+
+    def through(self, inner: Op) -> Callable[[Callable[..., Node]], Callable[..., Node]]:
+        """Declares that the op is `outer(inner(x), *others)` by meaning, though it computes it straight from x: for readers."""
+
+        def declare(outer: Callable[..., Node]) -> Callable[..., Node]:
+            self.inner = inner, outer
+            return outer
+
+        return declare
 
     def __call__(self, *operands: Operand, **attributes: Any) -> Node:
         """The node of this op on these operands."""

@@ -20,6 +20,8 @@ _CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "}
 """What may stand in a row without parentheses, read from the left: sums, products, matrix products."""
 _OPENS = re.compile(r"[(\[{⌊]|\\lfloor|\\begin")
 _CLOSES = re.compile(r"[)\]}⌋]|\\rfloor|\\end")
+_OPERATOR_BEFORE = re.compile(r"([+−·/-]|\\cdot) *$")
+_OPERATOR_BEHIND = re.compile(r" *([+−·/-]|\\cdot)")
 _HOSTILE = {
     "\\": r"\backslash{}",
     "_": r"\_",
@@ -138,8 +140,8 @@ def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
         written += literal
         if field and field.isdigit():
             after = parts[place + 1][0] if place + 1 < len(parts) else ""
-            enclosed = _enclosed(before)
-            closed = closed and enclosed
+            closed = closed and _enclosed(before)
+            enclosed = _enclosed(before) and not _OPERATOR_BEFORE.search(before) and not _OPERATOR_BEHIND.match(after)
             piece = inputs[int(field)]
             leads = not before and place == 0 and chain >= 0 and piece.chain == chain
             loose = not enclosed and not leads and piece.binds >= max(notation.binds, 1)
@@ -147,8 +149,13 @@ def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
             before += "x"
         elif field:
             written += str(node.attributes[field])
-    # A template that encloses its inputs, such as a fraction, needs parentheses under a power only.
-    return Piece(written, min(notation.binds, 1) if closed else notation.binds, chain)
+    # A template that encloses all of itself, such as a fraction, needs parentheses under a power only.
+    return Piece(written, min(notation.binds, 1) if closed and not _has_infix(before) else notation.binds, chain)
+
+
+def _has_infix(written: str) -> bool:
+    """Whether a sign stands outside all brackets, as in f(x) − g(y)."""
+    return any(not _enclosed(written[: found.start()]) for found in re.finditer(r"^[−-]| [+−-] ", written))
 
 
 def _chain(template: str) -> int:

@@ -40,9 +40,7 @@ def leaky_relu(z: Node, slope: float = 0.01) -> Node:
 
 def elu(z: Node) -> Node:
     """Z where z > 0, exp(z) − 1 elsewhere. Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, ICLR (2016)."""
-    # Large z must not reach exp: its infinity, though not chosen, would turn the gradient 0·∞ into NaN.
-    below = ops.select(ops.greater(z, 0.0), 0.0, z)
-    return ops.select(ops.greater(z, 0.0), z, ops.expm1(below))
+    return ops.select(ops.greater(z, 0.0), z, ops.expm1(z))
 
 
 def silu(z: Node) -> Node:
@@ -56,20 +54,16 @@ def gelu(z: Node) -> Node:
 
 
 def softmax(z: Node, axis: int = -1, temperature: float = 1.0) -> Node:
-    """exp(z_j)/Σ_k exp(z_k) in three steps: shift by the largest, exponential, division.
+    """exp(z_j)/Σ_k exp(z_k) along an axis; see `ops.softmax`.
 
-    The shift changes nothing but keeps the exponential from overflowing; its derivative is 0 and therefore left out. A high
-    `temperature` makes the result even, a low one makes the largest win: z is divided by it first.
+    A high `temperature` makes the result even, a low one makes the largest win: z is divided by it first.
 
     Raises: OptionError for a temperature that is not a number above 0.
     """
     if not 0 < temperature < math.inf:
         raise OptionError(f"softmax temperature {temperature}", expected="a number above 0", remedy="write 1.0 for none")
-    axis = normal_axis("softmax", axis, z.type.ndim)
     z = z if temperature == 1.0 else z * (1.0 / temperature)
-    largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
-    exponential = ops.exp(z - largest)
-    return exponential / ops.sum(exponential, axis, keepdims=True)
+    return ops.softmax(z, axis=normal_axis("softmax", axis, z.type.ndim))
 
 
 def log_softmax(z: Node, axis: int = -1) -> Node:
@@ -80,10 +74,12 @@ def log_softmax(z: Node, axis: int = -1) -> Node:
 
 
 def softmax_input(a: Node) -> Node | None:
-    """The logits z if a was computed as softmax(z) over the last axis, recognised by its structure; else None.
+    """The logits z if a was computed as softmax(z) over the last axis; else None.
 
-    Written out by hand without the shift, exp(z)/Σ exp(z), it is recognised too.
+    Written out by hand, exp(z)/Σ exp(z) with or without a shift, it is recognised by its structure.
     """
+    if a.op is ops.softmax:
+        return a.inputs[0] if a.attributes["axis"] == a.type.ndim - 1 else None
     if a.op is not ops.divide or a.inputs[0].op is not ops.exp:
         return None
     exponential, total = a.inputs

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from chainrule import ops
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, constant, scope
-from chainrule.nn.activations import log_softmax, sigmoid_input, softmax_input
+from chainrule.nn.activations import sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
 from chainrule.nn.checks import is_number
 from chainrule.spelling import suggest
@@ -113,8 +113,7 @@ class SquaredError(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
         _same_shape(self.name, output, target)
-        difference = output - target
-        squares = _per_example(difference * difference, mean=self.mean)
+        squares = _per_example(ops.square(output - target), mean=self.mean)
         return squares * 0.5 if self.half else squares
 
 
@@ -129,10 +128,9 @@ class EuclideanDistance(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
         _same_shape(self.name, output, target)
-        difference = output - target
-        squares = _per_example(difference * difference)
+        squares = _per_example(ops.square(output - target))
         here = ops.equal(squares, 0.0)
-        return ops.select(here, 0.0, ops.sqrt(ops.select(here, 1.0, squares)))
+        return ops.select(here, 0.0, ops.sqrt(squares))
 
 
 @dataclass(frozen=True)
@@ -210,7 +208,7 @@ class ChiSquared(_Addable):
             )
         count = output.shape[1]
         pull = (output - ops.slice_axis(target, 1, 0, count)) / ops.slice_axis(target, 1, count, 2 * count)
-        return _per_example(pull * pull)
+        return _per_example(ops.square(pull))
 
 
 def _label_shapes(name: str, output: Node, target: Node) -> None:
@@ -222,16 +220,11 @@ def _label_shapes(name: str, output: Node, target: Node) -> None:
         )
 
 
-def _picked(rows: Node, labels: Node) -> Node:
-    """In each row the entry at the label."""
-    return ops.sum(rows * ops.one_hot(labels, classes=rows.shape[1], dtype=rows.dtype), 1)
-
-
 @dataclass(frozen=True)
 class CrossEntropy(_Addable):
     """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
 
-    Computed from z either way, as log Σ exp(z_k) − z_label, so that no probability is rounded to 0; ∂/∂z = p − t.
+    Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = softmax(z) − y, see `ops.softmax_cross_entropy`.
 
     >>> CrossEntropy(from_logits=True).name
     'cross_entropy_from_logits'
@@ -258,7 +251,7 @@ class CrossEntropy(_Addable):
             logits = output
         else:
             logits = _require(softmax_input(output), self.name, output, "softmax")
-        return ops.negative(_picked(log_softmax(logits), target))
+        return ops.softmax_cross_entropy(logits, target)
 
 
 def _require(logits: Node | None, name: str, output: Node, function: str) -> Node:
@@ -275,7 +268,7 @@ def _require(logits: Node | None, name: str, output: Node, function: str) -> Nod
 class BinaryCrossEntropy(_Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
-    Computed from z either way, as log(1 + exp(z)) − y·z; ∂/∂z = p − y.
+    Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = σ(z) − y, see `ops.sigmoid_cross_entropy`.
     """
 
     from_logits: bool = False
@@ -300,7 +293,7 @@ class BinaryCrossEntropy(_Addable):
             logits = output
         else:
             logits = _require(sigmoid_input(output), self.name, output, "sigmoid")
-        return _per_example(ops.softplus(logits) - target * logits)
+        return _per_example(ops.sigmoid_cross_entropy(logits, target))
 
 
 def _margin(name: str, output: Node, target: Node) -> Node:
@@ -379,7 +372,7 @@ class L2(_Addable):
 
     def __call__(self, weight: Node) -> Node:
         """The penalty of one parameter, a scalar."""
-        return ops.sum(weight * weight) * self.factor
+        return ops.sum(ops.square(weight)) * self.factor
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,15 @@
 """Floor 2: the primitives, one stanza each, and short names for common compounds of them."""
 
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
+from chainrule.ops.compounds import (
+    decompose,
+    sigmoid_cross_entropy,
+    sigmoid_error,
+    softmax,
+    softmax_cross_entropy,
+    softmax_error,
+    square,
+)
 from chainrule.ops.elementwise import (
     absolute,
     add,
@@ -50,12 +59,13 @@ from chainrule.ops.unrolling import loop_key, unroll
 from chainrule.ops.windows import overlap_add, window_positions, windows
 
 __all__ = [
-    "PASSES", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "divide", "epoch_order", "equal",
-    "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key", "less", "less_equal",
-    "log", "log1p", "loop_key", "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits",
-    "random_fold", "recurrence", "scan", "split_values", "Recurrence", "unroll",
-    "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "scatter_add", "select", "sigmoid", "sign",
-    "simplify_algebra", "sin", "slice_axes", "slice_axis", "softplus", "sqrt", "stop_gradient", "stream", "subtract", "sum",
-    "swap_last", "tanh", "threefry2x32", "transpose", "uniform", "window_positions", "windows",
+    "PASSES", "Recurrence", "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "cos", "decompose", "divide",
+    "epoch_order", "equal", "erf", "exp", "expm1", "flip", "floor", "gather", "greater", "greater_equal", "heaviside", "key",
+    "less", "less_equal", "log", "log1p", "logical_and", "logical_not", "logical_or", "loop_key", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "multiply", "negative", "normal", "not_equal", "one_hot", "overlap_add", "pad",
+    "position_of_max", "power", "random_bits", "random_fold", "recurrence", "reduce_max", "reduce_min", "reduce_sum", "relu",
+    "reshape", "scan", "scatter_add", "select", "sigmoid", "sigmoid_cross_entropy", "sigmoid_error", "sign",
+    "simplify_algebra", "sin", "slice_axes", "slice_axis", "softmax", "softmax_cross_entropy", "softmax_error", "softplus",
+    "split_values", "sqrt", "square", "stop_gradient", "stream", "subtract", "sum", "swap_last", "tanh", "threefry2x32",
+    "transpose", "uniform", "unroll", "window_positions", "windows",
 ]  # fmt: skip

@@ -195,7 +195,7 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
 
 @op(_select_type, "({1} if {0} else {2})", r"\begin{{cases}}{1} & {0}\\ {2} & \text{{else}}\end{{cases}}")
 def select(condition: Array, x: Array, y: Array) -> Array:
-    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace."""
+    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither."""
     return np.where(condition, x, y)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, dead_code, fold_constants, rewrite_nodes, share_common
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
+from chainrule.ops.compounds import decompose
 from chainrule.ops.elementwise import add, cast, divide, multiply, negative, power, subtract
 from chainrule.ops.shapes import concatenate, pad, reshape, transpose
 
@@ -105,5 +106,5 @@ def _is_all(node: Node, number: float) -> bool:
     return node.op is CONSTANT and node.type.size > 0 and bool(np.all(node.attributes["value"] == number))
 
 
-PASSES: tuple[Pass, ...] = (simplify_algebra, sums_of_pieces, fold_constants, share_common, dead_code)
+PASSES: tuple[Pass, ...] = (decompose, simplify_algebra, sums_of_pieces, fold_constants, share_common, dead_code)
 """What every engine does to a graph before it runs it, in this order."""

@@ -16,10 +16,10 @@ EXTENDED: type[np.floating[Any]] = np.longdouble
 """The longest floating-point numbers of this machine: 64 bits of mantissa or more on most, the 53 of float64 on some."""
 RATIO = 0.27
 """One step over the one before it: no power of two, for with such a ratio the rounding errors of several steps may be one and the same."""
-STEPS = 0.32 * RATIO ** np.arange(15)
-"""Step sizes tried, from 0.32 down to 3·10⁻⁹: large ones for slopes that are nearly lost in rounding, small ones for sharp bends."""
 AGREEMENT = 1e-6
 """The relative difference up to which a derivative and a finite difference agree."""
+NOTHING = 1e-12
+"""What is smaller beside the rest is 0 up to rounding."""
 _WITNESSES = 3
 """A slope counts where at least so many smaller steps show how much is lost in rounding."""
 _SURE = 4
@@ -45,17 +45,22 @@ class Slope:
         """Whether the function has no slope there: it bends, or jumps."""
         return bool(self.jump or self.bend)
 
-    def state(self, derivative: float, scale: float = 0.0) -> State:
-        """What the difference tells about a derivative; both count as 0 where they are small beside `scale`.
+    def state(self, derivative: float, scale: float = 0.0, rounding: float = 0.0, whole: float = 0.0) -> State:
+        """What the difference tells about a derivative that is itself unsure by `rounding`.
 
-        A difference never contradicts by less than its own uncertainty, and never confirms where that is larger than AGREEMENT.
+        A difference never contradicts by less than what is unsure, and never confirms where that is more than AGREEMENT: of the larger of
+        both, or of `scale` where both are small beside it. What is less than NOTHING of `whole` counts as 0.
         """
         if not np.isfinite(derivative):
             return "differs" if np.isfinite(self.uncertainty) else "unclear"
-        gap, near = abs(derivative - self.value), AGREEMENT * max(abs(derivative), abs(self.value), scale)
-        if (gap <= near and self.uncertainty <= near) or (self.flat and derivative == 0):
+        unsure = self.uncertainty + rounding
+        largest = max(abs(derivative), abs(self.value))
+        gap, near = abs(derivative - self.value), AGREEMENT * max(largest, scale)
+        if (gap <= near and unsure <= near) or (self.flat and derivative == 0):
             return "agrees"
-        return "differs" if gap > near + self.uncertainty else "unclear"
+        if gap > near + unsure:
+            return "differs"
+        return "agrees" if largest + unsure <= NOTHING * whole else "unclear"
 
     def holds(self, derivative: float, scale: float = 0.0) -> bool:
         """Whether the derivative lies between the slopes from left and right."""
@@ -63,25 +68,25 @@ class Slope:
         return bool(self.jump) or abs(derivative - self.value) <= abs(self.bend) / 2 + room
 
 
-def slope(function: Callable[[Any], Any], precision: type[np.floating[Any]] = np.float64) -> Slope:
+def slope(function: Callable[[Any], Any], precision: type[np.floating[Any]] = np.float64, levels: int = 12) -> Slope:
     """The slope at 0 by central differences at several steps, each pair extrapolated to step 0; the surest counts.
 
     The error of a central difference falls with the square of the step, so that two steps tell what is left at step 0, exact to the
     fourth power (L. F. Richardson, 1911). Rounding grows as the step shrinks. How much of it there is is not assumed but seen: at
-    smaller steps the slopes scatter by the noise of the function over the step. `function` gives numbers of the type `precision`.
+    smaller steps the slopes scatter by the noise of the function over the step. `function` gives numbers of the type `precision`, and is
+    taken to go through numbers of the size 1 at least. `levels` steps are tried, the smallest of 12 being 2·10⁻⁷, of 24 3·10⁻¹⁴.
 
     >>> round(slope(lambda t: (1 + t) ** 3).value, 9)
     3.0
     """
     rounding = float(np.finfo(precision).eps)
-    # Steps of less than 10⁻⁷ are of use only where numbers have more digits than float64.
-    steps = STEPS[: 12 if rounding > 1e-18 else None].astype(precision)
+    steps = (0.32 * RATIO ** np.arange(levels)).astype(precision)
     with np.errstate(all="ignore"):
         middle = function(precision(0))
         right, left = (np.array([function(sign * step) for step in steps]) for sign in (1, -1))
         moves = np.concatenate([right, left]) != middle
         if not np.any(moves):
-            return Slope(0.0, 0.0, flat=True)
+            return Slope(0.0, rounding * max(abs(float(middle)), 1.0) / float(steps[0]), flat=True)
         central, bends = (right - left) / (2 * steps), (right - 2 * middle + left) / steps
         better = (central[1:] - RATIO**2 * central[:-1]) / (1 - RATIO**2)
         noise = max(rounding * abs(float(middle)), _grain(np.concatenate([right, left, [middle]])), 1e-300)

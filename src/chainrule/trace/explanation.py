@@ -41,7 +41,8 @@ class BackwardStep:
     """What one quantity passes back to one input: the rule, and one path through it with numbers and its check.
 
     `incoming` is ∂C/∂(the quantity), `local` ∂(quantity)/∂(input), both for the entries of `path`, whose `product` is what this path adds
-    to the input's derivative.
+    to the input's derivative. Of the loss
+    as a function of an activation that it is computed past, `aside` is true: nothing is passed on from there.
     """
 
     quantity: Quantity
@@ -54,6 +55,7 @@ class BackwardStep:
     check: RuleCheck
     paths: int
     total: float
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,12 @@ class Explanation(Shown):
         rule, local = self.wording.rule(user, check.place), self.wording.local(user, check.place)
         symbol = self.wording.derivative(source, index=index)
         total = sum(path.product for path in paths)
-        return BackwardStep(user, source, rule, local, symbol, index, largest, check, len(paths), total)
+        aside = source in self.trace.past
+        return BackwardStep(user, source, rule, local, symbol, index, largest, check, len(paths), total, aside)
 
     def focus(self, quantity: Quantity) -> Index:
         """The entry that is written out: the one with the largest derivative, else the one with the largest value."""
-        arriving = self.trace.arriving(quantity)
+        arriving = self.trace.derivative_by(quantity)
         tells = self.trace.value_of(quantity) if arriving is None or not np.any(arriving) else arriving
         with np.errstate(invalid="ignore"):
             flat = int(np.argmax(np.nan_to_num(np.abs(np.asarray(tells, dtype=np.float64)), nan=np.inf)))

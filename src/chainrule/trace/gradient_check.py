@@ -22,6 +22,7 @@ from chainrule.trace.mistakes import NOT_FINITE, Mistake
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import BackwardPass
 from chainrule.trace.precise import in_float64
+from chainrule.trace.written_out import written_out
 
 Arrays: TypeAlias = Mapping[str, Array]
 
@@ -99,7 +100,7 @@ def check_gradient(
     Raises: GraphError for missing or unknown names; ShapeError, DtypeError for arrays that do not fit; OptionError for a cost that
     cannot be told, and for values at which the true gradient is not finite.
     """
-    graph = in_float64(graph)
+    graph = written_out(in_float64(graph))
     output = _cost(graph, cost)
     bound = {node.name: array for node, array in graph.bind({name: _widened(value) for name, value in values.items()}).items()}
     backward = BackwardPass(output, {graph.leaves[name]: array for name, array in bound.items()})

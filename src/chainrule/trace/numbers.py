@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from chainrule.ops import (
     reduce_sum,
     reshape,
     slice_axes,
+    softmax,
+    softmax_cross_entropy,
     transpose,
     windows,
 )
@@ -88,6 +91,13 @@ class _Writer:
         if node.op is reduce_sum:
             spots = _summed(node, index)
             return self.sum([self._term(node.inputs[0], spot, depth) for spot in spots])
+        if node.op is softmax:
+            return self.softmax(node.inputs[0], index, node.attributes["axis"], depth)
+        if node.op is softmax_cross_entropy:
+            z, labels = node.inputs
+            place = (*index, int(np.asarray(self.known[labels])[index]))
+            inner = self.softmax(z, place, len(index), depth).text
+            return Piece(f"−log({inner})" if self.style == "text" else rf"-\log({inner})", _SUM)
         if node.op in {reduce_max, reduce_min, argmax, one_hot, gather, concatenate} or not self._is_pointwise(node):
             return self.value(node, index)
         return compose(node, [self.entry(source, index, depth - 1) for source in node.inputs], self.style)
@@ -113,6 +123,20 @@ class _Writer:
             words = f"({left} more: {rest})" if self.style == "text" else rf"\left(\text{{{left} more: }}{rest}\right)"
             written = f"{written} + {words}"
         return Piece(written, _SUM, 0)
+
+    def softmax(self, z: Node, index: tuple[int, ...], axis: int, depth: int) -> Piece:
+        """exp(z_j)/Σ_k exp(z_k) with numbers, as in a book: the shift that keeps it from overflowing changes no value."""
+        spots = [(*index[:axis], place, *index[axis + 1 :]) for place in range(z.shape[axis])]
+        with np.errstate(over="ignore"):
+            sizes = [float(np.exp(np.asarray(self.known[z])[spot])) for spot in spots]
+        terms = [(size, partial(self.exponential, z, spot, depth)) for size, spot in zip(sizes, spots, strict=True)]
+        above, below = self.exponential(z, index, depth).text, self.sum(terms).text
+        return Piece(f"{above} / ({below})" if self.style == "text" else rf"\frac{{{above}}}{{{below}}}", _PRODUCT, 1)
+
+    def exponential(self, z: Node, index: tuple[int, ...], depth: int) -> Piece:
+        """exp of an entry."""
+        inner = self.entry(z, index, depth - 1).text
+        return Piece(f"exp({inner})" if self.style == "text" else f"e^{{{inner}}}")
 
     def extreme(self, node: Node, index: tuple[int, ...], depth: int) -> Piece:
         """The largest or smallest of several entries; of many, those next to it."""

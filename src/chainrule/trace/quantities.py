@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 from chainrule.grad import jvp, vjp
-from chainrule.graph import CONSTANT, Graph, Node, input_node, run_passes, scope_root, topological_order
+from chainrule.graph import CONSTANT, Graph, Node, Step, input_node, rewrite_nodes, run_passes, scope_root, topological_order
 from chainrule.graph.text import labels
-from chainrule.ops import simplify_algebra
+from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,69 @@ class Quantity:
 
 
 def simplified(node: Node) -> Node:
-    """The node without products by 1 and the like: what a person would write."""
-    return run_passes(Graph({"only": node}), (simplify_algebra,))[0].outputs["only"]
+    """The node without products by 1, or by ½ and 2, and the like: what a person would write."""
+    return run_passes(Graph({"only": node}), (simplify_algebra, _gather_factors, simplify_algebra))[0].outputs["only"]
+
+
+def _gather_factors(graph: Graph) -> tuple[Graph, Step]:
+    """(x·c)·d is x·(c·d) for numbers c and d one of which is a power of two, so that no product is rounded in another way."""
+
+    def rule(node: Node) -> Node | None:
+        if node.op is not multiply or (outer := _number(node.inputs[1])) is None:
+            return None
+        inner = node.inputs[0]
+        while inner.op in _SPREADS:
+            inner = inner.inputs[0]
+        if inner.op is not multiply or inner.name or (factor := _number(inner.inputs[1])) is None:
+            return None
+        if 0.5 not in {abs(math.frexp(factor)[0]), abs(math.frexp(outer)[0])}:
+            return None
+        made = multiply(inner.inputs[0], factor * outer)
+        return made if made.shape == node.shape else _spread_again(made, node.inputs[0], inner)
+
+    return rewrite_nodes("gather factors", graph, rule)
+
+
+_SPREADS = (broadcast_to, reshape)
+
+
+def _number(node: Node) -> float | None:
+    """The number that a constant, spread or not, is everywhere; None for anything else."""
+    while node.op in _SPREADS:
+        node = node.inputs[0]
+    return float(node.attributes["value"]) if node.op is CONSTANT and node.shape == () else None
+
+
+def _spread_again(made: Node, spread: Node, inner: Node) -> Node:
+    """What was done to `inner` to get `spread` is done to `made`."""
+    if spread is inner:
+        return made
+    return spread.with_inputs((_spread_again(made, spread.inputs[0], inner),))
+
+
+def quantity_through(user: Quantity, activation: Quantity) -> Quantity | None:
+    """The quantity with `activation` as an input, where it is computed past it from what the activation is computed from.
+
+    A loss that goes with softmax is computed from z, as exactly as can be; by meaning it is −log softmax(z)_label, and readers want
+    to see it as a function of softmax(z). None where nothing of the kind is declared.
+    """
+    past = [
+        node
+        for node in topological_order([user.definition])
+        if node.op.inner is not None and node.op.inner[0] is activation.node.op and node.inputs[0] in user.stand_ins
+    ]
+    sources = dict(zip(user.stand_ins, user.inputs, strict=True))
+    if len(past) != 1 or sources[past[0].inputs[0]].node is not activation.node.inputs[0] or past[0].op.inner is None:
+        return None
+    (node,) = past
+    leaf = input_node("through", activation.node.shape, activation.node.dtype)
+    rebuilt: dict[Node, Node] = {node: past[0].op.inner[1](leaf, *node.inputs[1:], **node.attributes)}
+    for part in topological_order([user.definition], rebuilt):
+        if part not in rebuilt:
+            rebuilt[part] = part.with_inputs(tuple(rebuilt[source] for source in part.inputs))
+    others = [stand_in for stand_in in user.stand_ins if stand_in is not node.inputs[0]]
+    inputs = (activation, *(sources[stand_in] for stand_in in others))
+    return Quantity(user.node, user.name, user.number, inputs, rebuilt[user.definition], (leaf, *others))
 
 
 def quantities_of(graph: Graph, *, every: bool = False) -> tuple[Quantity, ...]:

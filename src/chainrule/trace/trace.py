@@ -16,7 +16,7 @@ from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, t
 from chainrule.graph.text import labels
 from chainrule.spelling import suggest
 from chainrule.trace.precise import in_float64, lengthened
-from chainrule.trace.quantities import Quantity, quantities_of
+from chainrule.trace.quantities import Quantity, quantities_of, quantity_through
 
 Index = tuple[int, ...]
 
@@ -120,6 +120,12 @@ class Trace:
         leaves = {node: lengthened(self._numbers[node]) for node in self.graph.leaves.values()}
         return dict(zip(wanted, evaluate(wanted, leaves), strict=True))
 
+    @cached_property
+    def largest_derivative(self) -> float:
+        """The largest |∂C/∂entry| of all parameters and inputs."""
+        arrays = [found for quantity in self.quantities if quantity.is_leaf and (found := self.arriving(quantity)) is not None]
+        return max((float(np.max(np.abs(array), initial=0.0)) for array in arrays), default=0.0)
+
     def extended_arriving(self, quantity: Quantity) -> Array | None:
         """∂C/∂(the quantity), computed with as many digits as this machine has."""
         adjoint = self._adjoints.get(quantity.node)
@@ -147,8 +153,40 @@ class Trace:
         return self._numbers[self.quantity(name).node]
 
     def derivative(self, name: str) -> Array | None:
-        """∂C/∂(the quantity), of its shape; None where C does not depend on it."""
-        return self.arriving(self.quantity(name))
+        """∂C/∂(the quantity), of its shape; None where C does not depend on it.
+
+        Of an activation that the loss is computed past (see `past`) it is that of the loss as a function of the activation.
+        """
+        return self.derivative_by(self.quantity(name))
+
+    def derivative_by(self, quantity: Quantity) -> Array | None:
+        """As `derivative`, for a quantity."""
+        past = self.past.get(quantity)
+        arriving = None if past is None else self.arriving(past)
+        if past is None or past.rules[0] is None or arriving is None:
+            return self.arriving(quantity)
+        return self.passed_back(past, past.rules[0], arriving)
+
+    @cached_property
+    def past(self) -> Mapping[Quantity, Quantity]:
+        """Activations that the cost is computed past, each with the loss as a function of it: C = −log a, though it runs from z."""
+        return {activation: user for activation, user in self.passed.items() if self._is_finite_past(user)}
+
+    @cached_property
+    def passed(self) -> Mapping[Quantity, Quantity]:
+        """As `past`, also where an activation was rounded to 0 or 1, so that the loss as a function of it is lost."""
+        reached = [quantity for quantity in self.quantities if quantity.node in self._adjoints]
+        found: dict[Quantity, Quantity] = {}
+        for activation in self.quantities:
+            if activation.node not in self._adjoints and not activation.is_leaf:
+                made = [made for user in reached if (made := quantity_through(user, activation)) is not None]
+                found |= {activation: made[0]} if made else {}
+        return found
+
+    def _is_finite_past(self, past: Quantity) -> bool:
+        """Whether the loss as a function of the activation can be computed: not where that was rounded to 0 or 1."""
+        rule, arriving = past.rules[0], self.arriving(past)
+        return rule is not None and arriving is not None and bool(np.all(np.isfinite(self.passed_back(past, rule, arriving))))
 
     def value_of(self, quantity: Quantity) -> Array:
         """The value of a quantity."""
@@ -200,7 +238,7 @@ class Trace:
         quantity = self.quantity(name)
         require_index(quantity, index)
         found: list[Path] = []
-        for user, place in self.users[quantity]:
+        for user, place in [(self.past[quantity], 0)] if quantity in self.past else self.users[quantity]:
             push, arriving = user.pushes[place], self.arriving(user)
             if push is None or arriving is None:
                 continue

@@ -22,6 +22,12 @@ LARGEST, SAMPLED = 5, 5
 """Of each parameter of a larger network: so many of the largest entries, and so many drawn at random."""
 
 
+PRECISIONS: tuple[tuple[type[np.floating[Any]], int], ...] = ((np.float64, 12), (EXTENDED, 15), (EXTENDED, 24))
+"""In what a verdict is tried in turn, until one confirms: a type of numbers, and a number of step sizes."""
+_MARGIN = 8 * float(np.finfo(EXTENDED).eps) / float(np.finfo(np.float64).eps)
+"""What rounding does in longer numbers, at most, beside what it was seen to do in float64."""
+
+
 @dataclass(frozen=True)
 class RuleCheck:
     """What a quantity passes back to one of its inputs, held against a finite difference of the quantity's own formula.
@@ -68,6 +74,7 @@ def check_rules(trace: Trace, seed: int = 0) -> tuple[RuleCheck, ...]:
         if trace.arriving(quantity) is not None:
             places = [place for place, rule in enumerate(quantity.rules) if rule is not None]
             found += [_RuleJudge(trace, quantity, place, seed).check() for place in places]
+            found += [_RuleJudge(trace, past, 0, seed).check() for past in trace.past.values() if past.node is quantity.node]
     return tuple(found)
 
 
@@ -76,33 +83,37 @@ class _RuleJudge:
 
     def __init__(self, trace: Trace, quantity: Quantity, place: int, seed: int) -> None:
         arriving, rule = trace.arriving(quantity), quantity.rules[place]
-        assert arriving is not None and rule is not None  # noqa: S101  (those are not asked about)
+        if arriving is None or rule is None:
+            raise OptionError(
+                f"input {place} of {quantity.name}", expected="one that a derivative is passed to", remedy="ask for another"
+            )
         self.quantity, self.place, self.rule, self.arriving = quantity, place, rule, arriving
         self.values = {leaf: trace.value_of(source) for leaf, source in zip(quantity.stand_ins, quantity.inputs, strict=True)}
         self.leaf = quantity.stand_ins[place]
         self.random = np.random.default_rng([seed, quantity.number, place])
 
     def check(self) -> RuleCheck:
-        """The verdict: first in float64; where that does not confirm, with more digits, then a little beside the place."""
+        """The verdict: first in float64; where that does not confirm, with more digits and steps, then a little beside the place."""
         here = self.values[self.leaf]
         ways = self._directions(here)
-        found: list[RuleCheck] = []
-        for precision in (np.float64, EXTENDED):
-            for way in ways:
-                found.append(self._along(way, here, precision))
-                if found[-1].state == "agrees":
-                    return found[-1]
+        for precision, levels in PRECISIONS:
+            found = [self._along(way, here, precision, levels) for way in ways[:1]]
+            found += [] if found[0].state == "agrees" else [self._along(way, here, precision, levels) for way in ways[1:]]
+            agreeing = [check for check in found if check.state == "agrees"]
+            if agreeing:
+                return agreeing[0]
         # Beside a kink, where two entries are no longer equal and none is exactly 0, a right rule is right.
         beside = here + 0.01 * ways[0] * self.random.uniform(0.5, 1.0, here.shape)
-        there = self._along(ways[0], beside, EXTENDED)
+        there = self._along(ways[0], beside, *PRECISIONS[1])
         if there.state == "agrees":
             return replace(there, state="kink")
-        return found[2] if there.state == "differs" else replace(found[2], state="unclear")
+        return found[0] if there.state == "differs" else replace(found[0], state="unclear")
 
-    def _along(self, way: Array, at: Array, precision: type[np.floating[Any]]) -> RuleCheck:
-        """The verdict along a direction, computed in a precision."""
+    def _along(self, way: Array, at: Array, precision: type[np.floating[Any]], levels: int) -> RuleCheck:
+        """The verdict along a direction, computed in a precision; what arrives is taken in units of its largest entry."""
+        unit = float(np.max(np.abs(self.arriving), initial=0.0)) or 1.0
         values = {leaf: _as(precision, value) for leaf, value in (self.values | {self.leaf: at}).items()}
-        arriving, moving, start = _as(precision, self.arriving), _as(precision, way), values[self.leaf]
+        arriving, moving, start = _as(precision, self.arriving / unit), _as(precision, way), values[self.leaf]
         definition = self.quantity.definition
         values |= _held([definition], values)
         run = evaluator([definition], values)
@@ -110,26 +121,32 @@ class _RuleJudge:
         def move(step: Any) -> Any:
             return np.sum(arriving * run({**values, self.leaf: start + step * moving})[0])
 
-        (passed,) = evaluate([self.rule], {**values, self.quantity.arriving: arriving})
-        derivative, found = float(np.sum(passed * moving)), slope(move, precision)
-        error = relative(derivative, found.value)
-        return RuleCheck(
-            self.quantity, self.place, derivative, found.value, error, found.state(derivative), found.uncertainty
-        )
+        def passed(numbers: Mapping[Node, Array], arriving: Array) -> Array:
+            return evaluate([self.rule], {**numbers, self.quantity.arriving: arriving})[0]
 
-    def _directions(self, here: Array) -> tuple[Array, Array]:
-        """Two directions along which every entry moves by 1 at most, each the way in which its own derivative raises the cost.
+        along = passed(values, arriving) * moving
+        derivative, found = float(np.sum(along)), slope(move, precision, levels)
+        rounding = 0.0
+        if precision is EXTENDED:
+            coarse = passed(self.values | {self.leaf: at}, self.arriving / unit) * way
+            rounding = _MARGIN * float(np.sum(np.abs(along - coarse)))
+        state = found.state(derivative, rounding=rounding, whole=1.0)
+        error, unsure = relative(derivative, found.value), unit * (found.uncertainty + rounding)
+        return RuleCheck(self.quantity, self.place, unit * derivative, unit * found.value, error, state, unsure)
+
+    def _directions(self, here: Array) -> tuple[Array, Array, Array]:
+        """Three directions along which every entry moves by 1 at most, each the way in which its own derivative raises the cost.
 
         So nothing cancels; an entry without a derivative moves either way. In the first direction no entry moves by so little beside the
         others that its part is lost in rounding; in the second each moves in proportion to its size, so that a small one is not pushed over
-        to the other side of 0.
+        to the other side of 0; in the third each moves by about 1, for where all of them are tiny.
         """
         (passed,) = evaluate([self.rule], {**self.values, self.quantity.arriving: self.arriving})
         signs = np.where(passed == 0, self.random.choice([-1.0, 1.0], here.shape), np.sign(passed))
         signs = np.where(np.isfinite(signs), signs, 1.0) * self.random.uniform(0.5, 1.0, here.shape)
         usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
         sizes = np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
-        return signs * np.maximum(sizes, 0.01 * usual), signs * sizes
+        return signs * np.maximum(sizes, 0.01 * usual), signs * sizes, signs
 
 
 def _as(precision: type[np.floating[Any]], value: Array) -> Array:
@@ -199,6 +216,7 @@ class _Mover:
         derivative = trace.arriving(quantity)
         self.derivative = np.zeros(quantity.node.shape) if derivative is None else derivative
         self.scale = 1e-3 * float(np.max(np.abs(self.derivative), initial=0.0))
+        self.whole = trace.largest_derivative
         order = topological_order([trace.cost])
         moved: set[Node] = {quantity.node}
         for node in order:
@@ -210,12 +228,14 @@ class _Mover:
     def check(self, index: Index) -> EntryCheck:
         """The verdict on one entry: first in float64; where that does not confirm, with as many digits as there are."""
         require_index(self.quantity, index)
-        first = self._moved(index, float(self.derivative[index]), self._still, np.float64)
-        if first.state == "agrees":
-            return first
-        derivative = self.trace.extended_arriving(self.quantity)
-        longer = 0.0 if derivative is None else float(derivative[index])
-        return replace(self._moved(index, longer, self._still_extended, EXTENDED), derivative=first.derivative)
+        derivative = float(self.derivative[index])
+        found = self._moved(index, derivative, *PRECISIONS[0])
+        for precision, levels in PRECISIONS[1:]:
+            if found.state != "agrees":
+                longer = self.trace.extended_arriving(self.quantity)
+                precise = 0.0 if longer is None else float(longer[index])
+                found = self._moved(index, precise, precision, levels, _MARGIN * abs(precise - derivative))
+        return replace(found, derivative=derivative)
 
     @cached_property
     def _still(self) -> Mapping[Node, Array]:
@@ -227,10 +247,11 @@ class _Mover:
         return {node: self.trace.extended[node] for node in self.still}
 
     def _moved(
-        self, index: Index, derivative: float, still: Mapping[Node, Array], precision: type[np.floating[Any]]
+        self, index: Index, derivative: float, precision: type[np.floating[Any]], levels: int, rounding: float = 0.0
     ) -> EntryCheck:
-        """The verdict on a derivative by one entry, computed in a precision."""
+        """The verdict on a derivative by one entry that is unsure by `rounding`, computed in a precision."""
         value = _as(precision, self.value)
+        still = self._still if precision is np.float64 else self._still_extended
 
         def slope_in(unit: float) -> Slope:
             def move(step: Any) -> Any:
@@ -238,7 +259,7 @@ class _Mover:
                 moved[index] += step * precision(unit)
                 return self.run({**still, self.quantity.node: moved})[0]
 
-            return slope(move, precision)
+            return slope(move, precision, levels)
 
         # Weights are of the size 1; where that is too far (a logarithm's argument), in units of the weight itself.
         here = float(self.value[index])
@@ -248,7 +269,9 @@ class _Mover:
             size = abs(here)
             found = slope_in(size)
         error = relative(derivative, found.value / size, self.scale)
-        state = found.state(derivative * size, self.scale * size)
+        state = found.state(derivative * size, self.scale * size, rounding * size, self.whole * size)
         if state == "differs" and found.has_kink and found.holds(derivative * size, self.scale * size):
             state = "kink"
-        return EntryCheck(self.quantity.name, index, derivative, found.value / size, error, state, found.uncertainty / size)
+        return EntryCheck(
+            self.quantity.name, index, derivative, found.value / size, error, state, found.uncertainty / size + rounding
+        )

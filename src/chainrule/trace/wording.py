@@ -10,7 +10,19 @@ from typing import Literal, TypeAlias, get_args
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
 from chainrule.graph.notation import Piece, Style, name_text
-from chainrule.ops import broadcast_to, cast, select
+from chainrule.ops import (
+    add,
+    broadcast_to,
+    cast,
+    matmul,
+    reduce_sum,
+    reshape,
+    select,
+    sigmoid_cross_entropy,
+    sigmoid_error,
+    softmax_cross_entropy,
+    square,
+)
 from chainrule.ops.elementwise import ELEMENTWISE
 from chainrule.trace.code import code_name, expression
 from chainrule.trace.numbers import short_numbers
@@ -21,7 +33,9 @@ Notation: TypeAlias = Literal["names", "layers", "delta", "code"]
 NOTATIONS: tuple[str, ...] = get_args(Notation)
 """names: dense1.a = f(dense1.z); layers: a⁽¹⁾ = f(a⁽⁰⁾ W⁽¹⁾ + b⁽¹⁾); delta: as layers, with δ⁽¹⁾ for ∂C/∂z⁽¹⁾; code: Python."""
 
-_POINTWISE = frozenset({*ELEMENTWISE, select, cast})
+_POINTWISE = frozenset({*ELEMENTWISE, select, cast, square, sigmoid_error, sigmoid_cross_entropy})
+_GATHERING = frozenset({reduce_sum, reshape, softmax_cross_entropy})
+"""Ops that lead each entry of an input to one entry of the result."""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PRODUCT = 2
 
@@ -127,6 +141,41 @@ class Wording:
         ones = broadcast_to(constant(1.0, user.node.dtype), shape=user.node.shape)
         return self._write(user, simplified(_with_leaf(rule, user.arriving, ones)), style)
 
+    def factor(self, user: Quantity, source: Quantity, at: tuple[Index, Index], style: Style = "text") -> str:
+        """What ∂(user's entry)/∂(source's entry) is, as a student knows it: w, a, σ′(z), 2·(a − y); empty where it is no short formula."""
+        places = [place for place, given in enumerate(user.inputs) if given is source]
+        if len(places) != 1 or self.notation == "code":
+            return ""
+        leaf = user.stand_ins[places[0]]
+        if _is_a_function_of_one(user):
+            return self._slope_of(user, source, at[1], style)
+        product = _product_with(user.definition, leaf)
+        if product is not None:
+            is_left = product.inputs[0] is leaf
+            other = dict(zip(user.stand_ins, user.inputs, strict=True)).get(product.inputs[1 if is_left else 0])
+            (*_, row, column), (*batch, _, _) = at[0], at[0]
+            spot = (at[1][-1], column) if is_left else (*batch, row, at[1][-2])
+            return "" if other is None else self.symbol(other, style, spot[-other.node.type.ndim :])
+        return self._own_entry(user, places[0], style)
+
+    def _slope_of(self, user: Quantity, source: Quantity, index: Index, style: Style) -> str:
+        """f′(z) and the formula of it, for a = f(z)."""
+        name = user.definition.op.notation.text if style == "text" else user.definition.op.notation.latex.format("{0}")
+        prime = name.replace("({0})", "′({0})" if style == "text" else "'({0})").replace(
+            "{0}", self.symbol(source, style, index)
+        )
+        slope = self.local(user, 0, style)
+        return f"{prime} = {slope}" if "′(" in prime or "'(" in prime else slope
+
+    def _own_entry(self, user: Quantity, place: int, style: Style) -> str:
+        """The local derivative as a formula, where each entry of the input moves one entry of the quantity alone."""
+        rule = user.rules[place]
+        nodes = [node for node in topological_order([user.definition]) if not node.is_leaf]
+        if rule is None or not all(_is_elementwise(node) or node.op in _GATHERING for node in nodes):
+            return ""
+        ones = broadcast_to(constant(1.0, user.node.dtype), shape=user.node.shape)
+        return self._write(user, simplified(_with_leaf(rule, user.arriving, ones)), style)
+
     def numbers(self, quantity: Quantity, index: Index = (), style: Style = "text") -> str:
         """The formula of one entry with numbers in the place of symbols; long sums are cut to their largest terms."""
         values = {leaf: self.trace.value_of(q) for leaf, q in zip(quantity.stand_ins, quantity.inputs, strict=True)}
@@ -160,6 +209,22 @@ def _is_pointwise(user: Quantity) -> bool:
 def _is_elementwise(node: Node) -> bool:
     from_scalars = node.op is broadcast_to and node.inputs[0].op is CONSTANT
     return from_scalars or node.op in _POINTWISE
+
+
+def _is_a_function_of_one(user: Quantity) -> bool:
+    """Whether the quantity is f(z), entry by entry, f being one op."""
+    definition = user.definition
+    return len(user.inputs) == 1 and definition.op in _POINTWISE and definition.inputs == user.stand_ins
+
+
+def _product_with(definition: Node, leaf: Node) -> Node | None:
+    """The matrix product of the leaf in a sum of it and others, x·W + b; or None."""
+    if definition.op is matmul and leaf in definition.inputs and definition.inputs[0] is not definition.inputs[1]:
+        return definition
+    if definition.op is not add:
+        return None
+    found = [product for part in definition.inputs if (product := _product_with(part, leaf)) is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _with_leaf(node: Node, leaf: Node, value: Node) -> Node:

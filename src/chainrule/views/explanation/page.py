@@ -11,7 +11,7 @@ from chainrule import display
 from chainrule.graph import Array
 from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Quantity, RuleCheck, State
 from chainrule.views.colours import signed_colour
-from chainrule.views.explanation.text import entries_summary, signed, verdict
+from chainrule.views.explanation.text import entries_summary, passed_by, signed, verdict
 from chainrule.views.page import CSS, isolated, mathml
 from chainrule.views.plain import counted, printable
 from chainrule.views.svg import clean
@@ -86,11 +86,12 @@ def _backward_row(explanation: Explanation, step: BackwardStep) -> str:
     )
     plain = f"{signed(path.local)} · {signed(path.arriving)} = {signed(path.product)}"
     more = f'<div class="faint">the largest of {step.paths} paths; sum {signed(step.total)}</div>' if step.paths > 1 else ""
-    derivative = explanation.trace.arriving(step.input)
+    derivative = explanation.trace.derivative_by(step.input)
     strip = _strip(step.input, derivative) if derivative is not None else ""
+    aside = f'<div class="faint">{clean(passed_by(explanation, step))}</div>' if step.aside else ""
     cells = (
         str(step.quantity.number),
-        f"{rule}<div>{strip}</div>",
+        f"{rule}<div>{strip}</div>{aside}",
         f"{_math(explanation, symbols, plain)}{more}",
         _verdict(step.check),
     )

@@ -87,9 +87,11 @@ def _forward_lines(explanation: Explanation, step: ForwardStep) -> Iterator[str]
     number = f"{step.quantity.number:>3}  "
     if explanation.level == "mathematics":
         yield f"{number}{step.symbol} = {step.formula}   {_shape(step.quantity)}"
-        yield f"{SECOND}{step.entry} = {step.numbers} = {signed(step.value)}"
+        value = signed(step.value)
+        yield f"{SECOND}{step.entry} = {step.numbers} = {value}" if step.numbers != value else f"{SECOND}{step.entry} = {value}"
         return
-    yield f"{number}{step.entry} = {signed(step.value)}{_range(explanation.trace, step.quantity)}"
+    formula = f"{step.symbol} = {step.formula}; " if explanation.level == "numbers" else ""
+    yield f"{number}{formula}{step.entry} = {signed(step.value)}{_range(explanation.trace, step.quantity)}"
     yield f"{SECOND}{_pushed(explanation, step)}"
 
 
@@ -154,7 +156,17 @@ def _backward_lines(explanation: Explanation, step: BackwardStep) -> Iterator[st
     numbers = f"{signed(path.local)} · {signed(path.arriving)} = {signed(path.product)}"
     more = f"; the largest of {step.paths} paths, their sum is {signed(step.total)}" if step.paths > 1 else ""
     yield f"{SECOND}{step.symbol}: local {local} · incoming {incoming} = {numbers}{more}"
+    if step.aside:
+        yield f"{SECOND}{passed_by(explanation, step)}"
     yield f"{SECOND}{verdict(step.check)}"
+
+
+def passed_by(explanation: Explanation, step: BackwardStep) -> str:
+    """What is to be said of an activation that the loss is computed past."""
+    return (
+        f"seen from {explanation.wording.symbol(step.input)}; the pass goes straight to "
+        f"{explanation.wording.symbol(step.input.inputs[0])}, by the product of both factors, which is not rounded on the way"
+    )
 
 
 def _wish(explanation: Explanation, step: BackwardStep) -> str:
@@ -180,7 +192,9 @@ def factor_lines(explanation: Explanation, check: EntryCheck) -> Iterator[str]:
     symbols: list[tuple[str, float]] = []
     before, place = quantity, check.index
     for path in chain:
-        symbols.append((wording.local_symbol(path.user, before, at=(path.index, place)), path.local))
+        factor = wording.factor(path.user, before, (path.index, place))
+        symbol = wording.local_symbol(path.user, before, at=(path.index, place))
+        symbols.append((f"{symbol} = {factor}" if factor else symbol, path.local))
         before, place = path.user, path.index
     if before.node is not trace.cost:
         symbols.append((wording.derivative(before, index=place), chain[-1].arriving))
@@ -206,9 +220,10 @@ def node_text(explanation: Explanation, name: str) -> str:
     lines += [line for step in explanation.forward if step.quantity is quantity for line in _forward_lines(explanation, step)]
     if quantity.is_leaf:
         lines.append(f"{SECOND}given; {wording.symbol(quantity, index=index)} = {signed(float(value[index]))}")
-    derivative = trace.arriving(quantity)
+    derivative = trace.derivative_by(quantity)
     if derivative is None:
-        return "\n".join([*lines, f"{SECOND}C does not depend on it"])
+        lost = "C is computed past it, and as a function of it cannot be: it was rounded to 0 or 1"
+        return "\n".join([*lines, SECOND + (lost if quantity in trace.passed else "C does not depend on it")])
     symbol = wording.derivative(quantity, index=index)
     paths = trace.paths(quantity.name, index)
     lines.append(f"{SECOND}{symbol} = {signed(float(derivative[index]), 6)}, the sum over {counted(len(paths), 'path')}:")

@@ -1,0 +1,53 @@
+"""A graph with softmax, the losses that go with it and squares written out in the steps in which people derive them, and err."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chainrule import ops
+from chainrule.graph import Graph, Node, Op, rewrite_nodes
+from chainrule.nn import log_softmax
+
+
+def written_out(graph: Graph) -> Graph:
+    """The same graph, where a mistake in one step of a softmax, a loss or a square can be planted.
+
+    >>> from chainrule.graph import input_node
+    >>> [node.op.name for node in written_out(Graph({"y": ops.square(input_node("x"))})).nodes]
+    ['input', 'multiply']
+    """
+
+    def rule(node: Node) -> Node | None:
+        steps = _STEPS.get(node.op)
+        if steps is None:
+            return None
+        made = steps(*node.inputs, **node.attributes)
+        return made.named(node.name) if node.name else made
+
+    return rewrite_nodes("write out", graph, rule)[0]
+
+
+def _softmax(z: Node, *, axis: int) -> Node:
+    exponential = ops.exp(z - ops.stop_gradient(ops.max(z, axis, keepdims=True)))
+    return exponential / ops.sum(exponential, axis, keepdims=True)
+
+
+def _softmax_loss(z: Node, labels: Node) -> Node:
+    picked = log_softmax(z) * ops.one_hot(labels, classes=z.shape[-1], dtype=z.dtype)
+    return ops.negative(ops.sum(picked, z.type.ndim - 1))
+
+
+def _sigmoid_loss(z: Node, y: Node) -> Node:
+    return ops.softplus(z) - y * z
+
+
+def _square(x: Node) -> Node:
+    return x * x
+
+
+_STEPS: dict[Op, Callable[..., Node]] = {
+    ops.softmax: _softmax,
+    ops.softmax_cross_entropy: _softmax_loss,
+    ops.sigmoid_cross_entropy: _sigmoid_loss,
+    ops.square: _square,
+}
