@@ -149,7 +149,8 @@ def test_a_folded_training_step_is_small_and_without_tangles(step):
     picture = draw_graph(step)
     folded = [box.scope for box in picture.folded.boxes if box.kind == "folded"]
     assert folded == ["dense1", "dense2", "dense3", "loss", "grad", "update", "metric"]
-    assert picture.layout.crossings <= 1
+    # dense3 and y both lead to loss, grad and metric, and all three dense layers to grad and update.
+    assert picture.layout.crossings <= 2
     assert len(picture.folded.boxes) < 15
 
 

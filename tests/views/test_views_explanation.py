@@ -43,7 +43,7 @@ def test_forward_and_backward_are_in_topological_order(explanation: Explanation)
 def test_the_numbers_of_a_backward_step_multiply(explanation: Explanation) -> None:
     for step in explanation.backward:
         assert step.path.product == step.path.local * step.path.arriving
-        derivative = explanation.trace.arriving(step.input)
+        derivative = explanation.trace.derivative_by(step.input)
         assert derivative is not None
         np.testing.assert_allclose(step.total, derivative[step.index], rtol=1e-10)
 

@@ -76,32 +76,32 @@ def test_softmax_and_cross_entropy_are_three_reductions_that_keep_what_the_next_
             core = reduce_max(t0)
           v0 = core
           %1[i] := v0
-        %6, %7: for i < 4
+        %5, %6: for i < 4
           reduce for j < 5
             t0 = z[i·5 + j]
             t1 = %1[i]
             t2 = subtract(t0, t1)
             t3 = exp(t2)
-            %6[i·5 + j] := t3
+            %5[i·5 + j] := t3
             core = reduce_sum(t3)
           v0 = core
-          %7[i] := v0
-        %13: for i < 4
+          %6[i] := v0
+        %12: for i < 4
           reduce for j < 5
             t0 = j
             t1 = y[i]
             t2 = one_hot(t1, t0)
-            t3 = %6[i·5 + j]
-            t4 = %7[i]
+            t3 = %5[i·5 + j]
+            t4 = %6[i]
             t5 = divide(t3, t4)
             t6 = log(t5)
             t7 = multiply(t2, t6)
             core = reduce_sum(t7)
           v0 = core
-          %13[i] := v0
-        %17: once
+          %12[i] := v0
+        %16: once
           reduce for i < 4
-            t0 = %13[i]
+            t0 = %12[i]
             t1 = negative(t0)
             core = reduce_sum(t1)
           v0 = core

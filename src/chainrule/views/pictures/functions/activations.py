@@ -12,9 +12,10 @@ import numpy as np
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.grad import grad
-from chainrule.graph import Array, evaluate, input_node
+from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named
+from chainrule.ops import decompose
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Span
@@ -204,7 +205,7 @@ def softmax_steps(z: Sequence[float] | Array, temperature: float = 1.0) -> Softm
             f"logits of shape {logits.shape}", expected="two finite numbers or more", remedy="write [2.0, 1.0, 0.0]"
         )
     leaf = input_node("z", (1, len(logits)))
-    quotient = softmax(leaf, temperature=temperature)
+    quotient = decompose(Graph({"a": softmax(leaf, temperature=temperature)}))[0].outputs["a"]
     exponential = quotient.inputs[0]
     shifted = exponential.inputs[0]
     rows = evaluate([shifted, exponential, quotient], {leaf: logits[None]})
