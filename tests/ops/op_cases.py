@@ -317,6 +317,8 @@ CASES: Sequence[Case] = [
         exact=True,
     ),
     unary("square", jnp.square, exact=True),
+    unary("arctan", jnp.arctan),
+    unary("arctan", jnp.arctan, 50 * X, label="steep"),
     Case("softmax", lambda z: ops.softmax(z, axis=1), lambda z: jax.nn.softmax(z, 1), (4 * X,)),
     Case("softmax", lambda z: ops.softmax(z, axis=0), lambda z: jax.nn.softmax(z, 0), (T3,), label="axis 0"),
     Case("softmax_cross_entropy", ops.softmax_cross_entropy, cross_entropy, (4 * X, np.array([2, 0]))),

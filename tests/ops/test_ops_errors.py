@@ -63,6 +63,7 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("one_hot", lambda: ops.one_hot(X, classes=3, dtype="float64"), DtypeError, ("one_hot was given indices", "int64", "cast")),
     ("one_hot", lambda: ops.one_hot(PLACES, classes=-1, dtype="float64"), ShapeError, ("(4, -1)", "0 or more", "sizes")),
     ("square", lambda: ops.square(input_node("b", (2,), "bool")), DtypeError, ("square was given bool[2]", "float64", "cast")),
+    ("arctan", lambda: ops.arctan(input_node("n", (2,), "int64")), DtypeError, ("arctan was given int64[2]", "float64", "cast")),
     ("softmax", lambda: ops.softmax(X, axis=2), ShapeError, ("softmax was given axis 2", "0 ... 1", "count axes")),
     ("softmax_cross_entropy", lambda: ops.softmax_cross_entropy(X, X), ShapeError, ("labels float64", "(..., classes)", "label")),
     ("softmax_error", lambda: ops.softmax_error(X, X), ShapeError, ("softmax_error was given", "(..., classes)", "one label")),

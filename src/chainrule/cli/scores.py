@@ -17,7 +17,7 @@ from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, Signature
 from chainrule.nn import table
-from chainrule.train import LBFGS, Evaluation, Run, Settings, Task
+from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
 from chainrule.views.confusion import ConfusionView
 from chainrule.views.plain import duration, printable
 from chainrule.views.terminal import NetworkView, data_text, facts, score_facts, training_facts
@@ -124,7 +124,7 @@ def _tell_ending(screen: Console, run: Run) -> None:
         screen.print(Text(f"The search ended: {run.stopped}."))
     if epochs:
         rate = f", {duration(seconds / epochs)} an epoch" if epochs > 1 else ""
-        word = "iterations" if isinstance(run.settings.optimizer, LBFGS) else "epochs"
+        word = "iterations" if isinstance(run.settings.optimizer, FullBatch) else "epochs"
         screen.print(
             Text(f"Trained {epochs:.4g} {word} in {duration(seconds)}{rate.replace('epoch', word.removesuffix('s'))}.")
         )

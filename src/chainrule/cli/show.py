@@ -24,7 +24,7 @@ from chainrule.errors import MissingFileError, OptionError
 from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
 from chainrule.nn.peers import STYLES
-from chainrule.ops import PASSES
+from chainrule.ops import SIMPLIFICATIONS
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
 from chainrule.train.history import read_history
 from chainrule.views.drawing import draw_graph, open_enough
@@ -218,7 +218,7 @@ def _environment(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
 
 
 def _show_graph(screen: Console, graph: Graph, *, raw: bool, trace: bool, svg: str | None) -> None:
-    simpler, steps = run_passes(graph, PASSES)
+    simpler, steps = run_passes(graph, SIMPLIFICATIONS)
     if trace:
         for step in steps:
             screen.print(code_text(printable_lines(step)), soft_wrap=True)

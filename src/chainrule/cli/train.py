@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -14,7 +14,17 @@ from chainrule.data import BUILT_IN, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
-from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named, usual_batch_size
+from chainrule.train import (
+    OPTIMIZERS,
+    EarlyStopping,
+    FullBatch,
+    Optimizer,
+    Settings,
+    Task,
+    fit,
+    optimizer_named,
+    usual_batch_size,
+)
 from chainrule.views.progress import Plan
 
 USUAL = Settings()
@@ -104,7 +114,8 @@ class Request:
 @click.option(
     "--epochs",
     type=int,
-    help=f"How many times to go over all training examples; with lbfgs the most iterations.  [default: {USUAL.epochs}]",
+    help="How many times to go over all training examples; with lbfgs and levenberg_marquardt the most iterations.  "
+    f"[default: {USUAL.epochs}]",
 )
 @click.option(
     "--batch-size",
@@ -116,7 +127,8 @@ class Request:
     default="sgd",
     show_default=True,
     metavar="NAME",
-    help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}, or lbfgs, which takes all examples at once.",
+    help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}; or lbfgs or levenberg_marquardt, which take all "
+    "examples at once.",
 )
 @click.option(
     "--learning-rate", type=float, metavar="R", help="The size η of the updates.  [default: the optimizer's usual one]"
@@ -139,7 +151,9 @@ class Request:
     help="How many networks to train at once, with seeds SEED, SEED + 1, ...; results then come as mean ± standard error.",
 )
 @click.option(
-    "--dtype", metavar="TYPE", help="The precision of the numbers: float32 or float64.  [default: float32; lbfgs: float64]"
+    "--dtype",
+    metavar="TYPE",
+    help="The precision of the numbers: float32 or float64.  [default: float32; with lbfgs and levenberg_marquardt float64]",
 )
 @click.option(
     "--engine",
@@ -220,7 +234,7 @@ def _settings(request: Request, data: Dataset) -> Settings:
             remedy="add --validation 0.1",
         )
     size, epochs, dtype = request.batch_size, request.epochs, request.dtype
-    if isinstance(optimizer, LBFGS):
+    if isinstance(optimizer, FullBatch):
         size, epochs, dtype = len(data.train), optimizer.iterations, dtype or "float64"
     return Settings(
         optimizer,
@@ -238,16 +252,16 @@ def _settings(request: Request, data: Dataset) -> Settings:
 
 def _optimizer(request: Request) -> Optimizer:
     optimizer = optimizer_named(request.optimizer, request.learning_rate)
-    if not isinstance(optimizer, LBFGS):
+    if not isinstance(optimizer, FullBatch):
         return optimizer
     for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):
         if value is not None:
             raise OptionError(
-                f"{name} {value} with lbfgs",
-                expected="nothing: L-BFGS takes all examples at once, and searches for the size of each step",
+                f"{name} {value} with {request.optimizer}",
+                expected=f"nothing: {optimizer.title} takes all examples at once, and searches for the size of each step",
                 remedy=f"leave {name} out",
             )
-    return optimizer if request.epochs is None else replace(optimizer, iterations=request.epochs)
+    return optimizer if request.epochs is None else replace(cast("Any", optimizer), iterations=request.epochs)
 
 
 def _with_penalties(task: Task, request: Request) -> object:
@@ -260,7 +274,10 @@ def _with_penalties(task: Task, request: Request) -> object:
 
 
 def _title(settings: Settings) -> str:
-    return "L-BFGS: the search goes on until the gradient is 0; Ctrl-C ends it" if isinstance(settings.optimizer, LBFGS) else ""
+    method = settings.optimizer
+    return (
+        f"{method.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if isinstance(method, FullBatch) else ""
+    )
 
 
 def _ask_for_network(name: str, data: Dataset) -> str:

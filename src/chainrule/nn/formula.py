@@ -44,7 +44,7 @@ def _over_features(reduction: Callable[..., Node]) -> Callable[[Node], Node]:
 
 FUNCTIONS: dict[str, Callable[[Node], Node]] = {
     **ACTIVATIONS,
-    "σ": ops.sigmoid, "abs": ops.absolute, "cos": ops.cos, "erf": ops.erf, "exp": ops.exp, "expm1": ops.expm1,
+    "σ": ops.sigmoid, "abs": ops.absolute, "arctan": ops.arctan, "cos": ops.cos, "erf": ops.erf, "exp": ops.exp, "expm1": ops.expm1,
     "floor": ops.floor, "log": ops.log, "log1p": ops.log1p, "sign": ops.sign, "sin": ops.sin, "sqrt": ops.sqrt,
     "sum": _over_features(ops.sum), "mean": _over_features(ops.mean),
     "max": _over_features(ops.max), "min": _over_features(ops.min),

@@ -5,6 +5,8 @@ Each says what it is made of, its decomposition; an engine that has no row for i
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chainrule.errors import ShapeError
@@ -25,6 +27,8 @@ from chainrule.ops.elementwise import (
     relu,
     select,
     sigmoid,
+    sign,
+    sqrt,
     subtract,
 )
 from chainrule.ops.indexing import one_hot
@@ -48,6 +52,34 @@ def square_vjp(g: Node, out: Node, x: Node) -> Gradients:
 def square_parts(x: Node) -> Node:
     """A product."""
     return multiply(x, x)
+
+
+@elementwise("arctan({0})", r"\arctan({0})")
+def arctan(x: Array) -> Array:
+    """The angle in radians, between −π/2 and π/2, whose tangent is x."""
+    return np.arctan(x)
+
+
+@arctan.vjp
+def arctan_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """1/(1 + x²)."""
+    return (g / (square(x) + 1.0),)
+
+
+@arctan.decompose
+def arctan_parts(x: Node) -> Node:
+    """4·arctan of the tangent of a quarter of the angle, by its series; of 1/|x| where |x| > 1."""
+    size = absolute(x)
+    is_steep = greater(size, 1.0)
+    tangent = select(is_steep, divide(1.0, size), size)
+    for _ in range(2):
+        tangent = tangent / (1.0 + sqrt(1.0 + tangent * tangent))
+    rest = tangent * tangent
+    series = rest * (-1.0 / 23.0) + 1.0 / 21.0
+    for power in range(19, 0, -2):
+        series = series * rest + (1.0 if power % 4 == 1 else -1.0) / power
+    angle = series * tangent * 4.0
+    return sign(x) * select(is_steep, math.pi / 2 - angle, angle)
 
 
 # ---- softmax
@@ -124,7 +156,8 @@ def softmax_error(z: Array, labels: Array) -> Array:
     exponential = np.exp(z - np.max(z, axis=-1, keepdims=True))
     is_label = _is_label(z, labels)
     others = np.sum(np.where(is_label, 0, exponential), axis=-1, keepdims=True)
-    return np.where(is_label, -others, exponential) / np.sum(exponential, axis=-1, keepdims=True)
+    at_label: Array = np.where(is_label, -others, exponential)
+    return at_label / np.sum(exponential, axis=-1, keepdims=True)
 
 
 @softmax_error.vjp
@@ -239,7 +272,7 @@ def sigmoid_cross_entropy_of(a: Node, y: Node) -> Node:
     return negative(y * log(a) + (1.0 - y) * log(1.0 - a))
 
 
-for _op in (square, sigmoid_error, sigmoid_cross_entropy):
+for _op in (square, arctan, sigmoid_error, sigmoid_cross_entropy):
     _op.prepare = broadcast_operands
 
 
@@ -258,5 +291,5 @@ def decompose(graph: Graph) -> tuple[Graph, Step]:
 
 
 __all__ = [
-    "decompose", "sigmoid_cross_entropy", "sigmoid_error", "softmax", "softmax_cross_entropy", "softmax_error", "square",
+    "arctan", "decompose", "sigmoid_cross_entropy", "sigmoid_error", "softmax", "softmax_cross_entropy", "softmax_error", "square",
 ]  # fmt: skip

@@ -106,5 +106,7 @@ def _is_all(node: Node, number: float) -> bool:
     return node.op is CONSTANT and node.type.size > 0 and bool(np.all(node.attributes["value"] == number))
 
 
-PASSES: tuple[Pass, ...] = (decompose, simplify_algebra, sums_of_pieces, fold_constants, share_common, dead_code)
-"""What every engine does to a graph before it runs it, in this order."""
+SIMPLIFICATIONS: tuple[Pass, ...] = (simplify_algebra, sums_of_pieces, fold_constants, share_common, dead_code)
+"""What makes a graph shorter, in this order."""
+PASSES: tuple[Pass, ...] = (decompose, *SIMPLIFICATIONS)
+"""What every engine does to a graph before it runs it."""

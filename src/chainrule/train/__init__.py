@@ -5,9 +5,11 @@ from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
+from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.ledger import Ledger, Share
+from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.model import Model
 from chainrule.train.optimizers import (
     OPTIMIZERS,
@@ -31,9 +33,9 @@ from chainrule.train.trainer import Callback, Moment, Trainer
 
 __all__ = [
     "AdaGrad", "Adam", "AdamW", "Answers", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
-    "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Ledger", "Model", "Moment",
-    "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "SGD", "Schedule",
-    "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "answers_along", "batch_sizes",
-    "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named", "resume",
-    "usual_batch_size", "with_error", "write_durably",
+    "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS", "Ledger",
+    "LevenbergMarquardt", "Model", "Moment", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
+    "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer",
+    "WarmUp", "answers_along", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit", "minimise",
+    "open_run", "optimizer_named", "resume", "usual_batch_size", "with_error", "write_durably",
 ]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from chainrule.errors import OptionError
 from chainrule.train.course import Course, Parent
+from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
-from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import Optimizer
 from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings, optimizer_named
@@ -33,11 +33,11 @@ class Changes:
 
     def _optimizer(self, old: Optimizer) -> Optimizer:
         chosen = optimizer_named(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer or old
-        if isinstance(chosen, LBFGS):
+        if isinstance(chosen, FullBatch):
             raise OptionError(
-                "a branch by L-BFGS, which begins its search anew from wherever it stands",
+                f"a branch by {chosen.title}, which begins its search anew from wherever it stands",
                 expected="an optimizer that goes step by step",
-                remedy="write fit(..., optimizer=LBFGS(), initial=run.at(step).parameters())",
+                remedy=f"write fit(..., optimizer={type(chosen).__name__}(), initial=run.at(step).parameters())",
             )
         if self.learning_rate is None:
             return chosen

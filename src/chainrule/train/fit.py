@@ -15,8 +15,8 @@ from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
+from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import read_history
-from chainrule.train.lbfgs import LBFGS
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run
@@ -54,7 +54,8 @@ def fit(
     last layer. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are fewer); the last,
     shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained; each equals the single run with
     its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype:
-    float32 unless told otherwise, and float64 for LBFGS, which takes the full batch and its own number of iterations. folder: where the
+    float32 unless told otherwise, and float64 for LBFGS and LevenbergMarquardt, which take the full batch and their own number of
+    iterations, each an epoch. folder: where the
     run's own folder is made; None writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew for
     each epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`.
     engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the
@@ -73,11 +74,13 @@ def fit(
     dataset = _as_dataset(data)
     if batch_size is None:
         batch_size = usual_batch_size(len(dataset.train))
-    if isinstance(chosen, LBFGS):
+    if isinstance(chosen, FullBatch):
         epochs, batch_size = chosen.iterations, len(dataset.train)
         if dtype == "float32":
-            raise OptionError("L-BFGS in float32", expected="float64, which its search needs", remedy="leave dtype out")
-    dtype = dtype or ("float64" if isinstance(chosen, LBFGS) else "float32")
+            raise OptionError(
+                f"{chosen.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
+            )
+    dtype = dtype or ("float64" if isinstance(chosen, FullBatch) else "float32")
     settings = Settings(
         chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
         "shuffled" if callable(order) else order, threads,

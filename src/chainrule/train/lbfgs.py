@@ -6,15 +6,15 @@ Source: J. Nocedal, S. J. Wright, Numerical Optimization (2006), algorithms 7.4,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import NonFiniteError, OptionError
-from chainrule.graph import Array, Node
-from chainrule.train.optimizers import Slots, Update
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, Problem, Progress, largest, require_finite
 
 Objective: TypeAlias = "Callable[[Array], tuple[float, Array]]"
 """From a vector (n,) to the cost and its gradient (n,)."""
@@ -23,26 +23,33 @@ SUFFICIENT, CURVATURE = 1e-4, 0.9
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(FullBatch):
     """Second-order descent on the full batch in float64: each iteration is one epoch and one step.
 
-    `memory`: the pairs of steps and gradient changes remembered; `iterations`: the most it takes; `tolerance`: the largest gradient
-    entry at which it is done. A run that is gone on with starts from its last point with an empty memory.
+    `memory`: the pairs of steps and gradient changes remembered; `iterations`: the most it takes; `tolerance`: it is done where no gradient
+    entry, in units of its variable, is larger than this times the cost. It is also done where the cost has stopped falling, or is 0 beside
+    what it was at first. A run that is gone on with starts from its last point with an empty memory.
     """
 
     memory: int = 20
     iterations: int = 1000
     tolerance: float = 1e-9
-    learning_rate: float = 1.0
-    slots: tuple[str, ...] = ("gradient",)
-
-    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
-        """The parameter stays and its gradient is kept: the search, not the graph, decides on the step."""
-        return w, {"gradient": g}
+    title: ClassVar[str] = "L-BFGS"
 
     def __post_init__(self) -> None:
         if self.memory < 1 or self.iterations < 0 or not self.tolerance >= 0:
             raise OptionError(f"{self!r}", expected="memory >= 1, iterations >= 0, tolerance >= 0", remedy="write LBFGS()")
+
+    def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
+        """See `FullBatch.descend`."""
+        units = problem.units
+
+        def objective(scaled: Array) -> tuple[float, Array]:
+            cost, gradient = problem.cost_and_gradient(scaled * units)
+            return cost, gradient * units
+
+        for found in _descend(objective, start / units, self):
+            yield replace(found, point=found.point * units)
 
 
 @dataclass(frozen=True)
@@ -71,37 +78,77 @@ def minimise(
     >>> minimise(rosenbrock, np.array([-1.2, 1.0])).point.round(9)
     array([1., 1.])
     """
-    settings = settings or LBFGS()
-    point = np.array(start, dtype=np.float64)
-    cost, gradient = objective(point)
-    if not np.isfinite(cost):
-        raise NonFiniteError(f"cost {cost} at the start", expected="a finite cost", remedy="begin with smaller weights")
+    costs: list[float] = []
+    for found in _descend(objective, np.array(start, dtype=np.float64), settings or LBFGS()):
+        costs.append(found.cost)
+        reason = found.reason or ("" if go_on(len(costs) - 1, found.cost) else INTERRUPTED)
+        if reason:
+            return Minimum(found.point, found.cost, found.slope, tuple(costs), reason)
+    raise AssertionError("a descent ends with a reason")
+
+
+def _descend(objective: Objective, point: Array, settings: LBFGS) -> Iterator[Progress]:
+    """The start, then the point after each iteration, the last one with the reason to end there."""
+    with np.errstate(all="ignore"):
+        cost, gradient = objective(point)
+    require_finite(cost)
     pairs: deque[tuple[Array, Array]] = deque(maxlen=settings.memory)
-    costs = [cost]
-    reason = "iterations used up"
-    for iteration in range(settings.iterations):
-        if not go_on(iteration, cost):
-            reason = "interrupted"
-            break
-        if np.abs(gradient).max(initial=0.0) <= settings.tolerance:
+    first, stalled, iteration = abs(cost), 0, 0
+    least = np.inf
+    while True:
+        slope = largest(gradient)
+        least = min(least, slope)
+        reason = ""
+        if slope <= settings.tolerance * abs(cost):
             reason = "gradient small enough"
-            break
-        direction = _direction(gradient, pairs)
-        length = 1.0 if pairs else min(1.0, 1.0 / max(float(np.abs(gradient).sum()), 1e-300))
-        found = _search(objective, point, cost, gradient, direction, length)
-        if found is None and pairs:
-            pairs.clear()  # the remembered curvature misleads: once more, straight downhill
-            continue
+        elif 0 <= cost < _NOTHING * first:
+            reason = "converged: the cost is 0 up to rounding"
+        elif stalled >= _STALLED:
+            reason = "converged: the cost falls no further"
+        elif iteration == settings.iterations:
+            reason = USED_UP
+        yield Progress(point, cost, slope, reason)
+        if reason:
+            return
+        with np.errstate(all="ignore"):
+            found = _step(objective, point, cost, gradient, pairs)
         if found is None:
-            reason = "no lower cost to be found in double precision"
-            break
+            yield Progress(point, cost, slope, _why_no_lower(cost, slope))
+            return
         next_point, next_cost, next_gradient = found
         step, change = next_point - point, next_gradient - gradient
         if step @ change > 1e-10 * float(change @ change):
             pairs.append((step, change))
+        # Near the minimum costs agree to rounding while the gradient may go on falling.
+        is_still = cost - next_cost <= _FALL * abs(cost) and largest(next_gradient) > 0.9 * least
+        stalled = stalled + 1 if is_still else 0
         point, cost, gradient = next_point, next_cost, next_gradient
-        costs.append(cost)
-    return Minimum(point, cost, float(np.abs(gradient).max(initial=0.0)), tuple(costs), reason)
+        iteration += 1
+
+
+_NOTHING = 1e-30
+"""A cost that is so small a part of the first one is 0."""
+_FALL, _STALLED = 1e-14, 5
+"""A cost that falls by less than this part of itself, so many times one after the other, has stopped falling."""
+
+
+def _why_no_lower(cost: float, slope: float) -> str:
+    """What it means that no step lowers the cost: rounding where the gradient is small beside the cost, else a failed search."""
+    if slope <= 1e-6 * max(abs(cost), 1e-300):
+        return "converged: no lower cost in double precision"
+    return f"no lower cost to be found in double precision, though the gradient is {slope:.2g}"
+
+
+def _step(
+    objective: Objective, point: Array, cost: float, gradient: Array, pairs: deque[tuple[Array, Array]]
+) -> tuple[Array, float, Array] | None:
+    """The next point with its cost and gradient; where the remembered curvature misleads, straight downhill."""
+    while True:
+        length = 1.0 if pairs else min(1.0, 1.0 / max(float(np.abs(gradient).sum()), 1e-300))
+        found = _search(objective, point, cost, gradient, _direction(gradient, pairs), length)
+        if found is not None or not pairs:
+            return found
+        pairs.clear()
 
 
 def _direction(gradient: Array, pairs: deque[tuple[Array, Array]]) -> Array:

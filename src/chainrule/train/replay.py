@@ -10,8 +10,8 @@ import numpy as np
 from chainrule.errors import FileFormatError, MissingFileError, OptionError, ReplayError
 from chainrule.graph import Array
 from chainrule.train.folder import Snapshot
+from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch
-from chainrule.train.lbfgs import LBFGS
 from chainrule.train.trainer import Trainer
 
 PIECE_ROWS = 1 << 18
@@ -103,7 +103,7 @@ class Replay:
     def _piece(self, step: int) -> None:
         """Does the steps to the next evaluation, as many as have room in a piece, and checks them."""
         twin, first = self._twin, self._twin.step
-        if isinstance(self.origin.settings.optimizer, LBFGS):
+        if isinstance(self.origin.settings.optimizer, FullBatch):
             self._descend(step)
             return
         place = bisect_right(self._marks, first)

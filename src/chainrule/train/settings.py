@@ -11,7 +11,9 @@ from chainrule.errors import FileFormatError, OptionError, OptionTypeError
 from chainrule.nn import LOSSES, Objective
 from chainrule.nn.losses import L1, L2
 from chainrule.spelling import suggest
+from chainrule.train.full_batch import FullBatch
 from chainrule.train.lbfgs import LBFGS
+from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.optimizers import OPTIMIZERS, SGD, ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import OrderName
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
@@ -84,7 +86,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *{cast("type[Any]", type(item)) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
-        ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
+        ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, LevenbergMarquardt, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
         RandomSplit, StratifiedSplit, GroupSplit, TimeSplit,
     )
 }  # fmt: skip
@@ -130,13 +132,13 @@ def restore(value: Any) -> Any:
 
 def optimizer_named(name: str, learning_rate: float | None = None) -> Optimizer:
     """The optimizer of this name with its usual settings, or with another learning rate."""
-    known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS()}
+    known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS(), "levenberg_marquardt": LevenbergMarquardt()}
     if name not in known:
         raise OptionError(
             f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these")
         )
     usual: Any = known[name]
-    if learning_rate is None or isinstance(usual, LBFGS):
+    if learning_rate is None or isinstance(usual, FullBatch):
         return usual
     kept = {item.name: getattr(usual, item.name) for item in fields(usual) if item.name not in {"learning_rate", "slots"}}
     return type(usual)(learning_rate=learning_rate, **kept)

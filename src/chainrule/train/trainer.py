@@ -20,11 +20,12 @@ from chainrule.graph import Array, Graph
 from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
 from chainrule.train.folder import RunFolder, Snapshot
+from chainrule.train.full_batch import USED_UP, FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
-from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.nonfinite import all_finite, first_nonfinite, row_of
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
+from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
 from chainrule.train.stopping import Watch
 from chainrule.train.task import Task
@@ -171,42 +172,35 @@ class Trainer:
         drawn = [seeded({"seed": key} if takes_seed else {}) for key in keys]
         return {"seed": np.stack(keys), **{name: np.stack([values[name] for values in drawn]) for name in nodes}}
 
-    def _descend(self, method: LBFGS, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
-        """Minimises each replica's cost over the full batch; the loop's one step gives cost and gradient."""
-        started = time.perf_counter()
-        names = list(self.task.parameters)
+    def _descend(self, method: FullBatch, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
+        """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
         program = self.engine.compile_loop(self.loop, self._tables, 1)
-        order, sizes = np.arange(self.count)[None], self.sizes
-        scalars = {"step": np.zeros(1), "learning_rate": np.ones(1), "batch": np.zeros(1)}
-        costs: list[Array] = []
-
-        def go_on(iteration: int, cost: float) -> bool:
-            elapsed = self.seconds + time.perf_counter() - started
-            moment = Moment("steps", iteration, self.steps, iteration, cost, {}, elapsed)
-            stop = [callback(moment) is True for callback in callbacks]
-            return not (interrupt.requested or any(stop))
-
-        for replica in range(self.settings.replicas):
-            state = {name: array[replica : replica + 1] for name, array in self.state.items()}
-
-            def cost_and_gradient(point: Array, state: dict[str, Array] = state) -> tuple[float, Array]:
-                _write_flat(point, [state[name] for name in names])
-                records = program.run(state, order, sizes, scalars).records
-                return float(records["loss"][0, 0]), np.concatenate([state[f"{name}.gradient"].ravel() for name in names])
-
-            start = np.concatenate([state[name].ravel() for name in names])
-            found = minimise(cost_and_gradient, start, method, go_on)
-            _write_flat(found.point, [state[name] for name in names])
-            costs.append(np.array(found.costs[1:]))
-            self.stopped = found.reason
-        taken: int = max(len(row) for row in costs)
-        # A replica that was done earlier stays where it is: its last cost is repeated.
-        padded = [np.concatenate([row, np.full(taken - len(row), row[-1] if len(row) else np.nan)]) for row in costs]
-        if taken:
-            self._note(self.step, {"loss": np.array(padded)})
-        self.seconds += time.perf_counter() - started
-        self.step += taken
+        searches = [_Search(method, problem) for problem in self._problems(program)]
+        while not self.stopped and self.step < self.steps:
+            started = time.perf_counter()
+            costs = [search.advance() for search in searches]
+            self.seconds += time.perf_counter() - started
+            if all(search.reason and not search.moved for search in searches):
+                break
+            self._note(self.step, {"loss": np.array(costs)[:, None]})
+            self.step += 1
+            if self.step % max(self.settings.evaluate_every, 1) == 0 and self.settings.evaluate_every:
+                self._evaluate()
+            self._save_now_and_then()
+            self._tell(callbacks, "steps")
+            self.stopped = "interrupted" if interrupt.requested else self.stopped
+        reasons = [search.reason for search in searches]
+        self.stopped = self.stopped or next((reason for reason in reasons if reason), USED_UP)
         self.settings = replace(self.settings, epochs=self.step)
+        if self.step and not (self.history.epochs and self.history.epochs[-1].step == self.step):
+            self._evaluate()
+
+    def _problems(self, program: LoopProgram) -> list[TrainingProblem]:
+        """Each replica's training as a function of a vector."""
+        state = [
+            {name: array[place : place + 1] for name, array in self.state.items()} for place in range(self.settings.replicas)
+        ]
+        return [TrainingProblem(self.task, self.engine, program, self._tables, arrays) for arrays in state]
 
     # ---- moving forward
 
@@ -214,10 +208,8 @@ class Trainer:
         """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case."""
         self.stopped = "early stopping" if self.watch and self.watch.stopped.all() else ""
         with deferred_interrupts() as interrupt:
-            if isinstance(self.settings.optimizer, LBFGS) and self.step < self.steps:
+            if isinstance(self.settings.optimizer, FullBatch) and self.step < self.steps:
                 self._descend(self.settings.optimizer, interrupt, callbacks)
-                if self.step:
-                    self._evaluate()
             self._pause = self._next_pause()
             if self.step < self.steps and not self.stopped:
                 _ = self.program  # compiled before the clock starts
@@ -477,9 +469,19 @@ class Trainer:
             self.watch.load(snapshot.extra["watch"], {name.removeprefix("best/"): array.copy() for name, array in best.items()})
 
 
-def _write_flat(point: Array, arrays: list[Array]) -> None:
-    """Deals the entries of a vector out to arrays, in order."""
-    start = 0
-    for array in arrays:
-        array[...] = point[start : start + array.size].reshape(array.shape)
-        start += array.size
+class _Search:
+    """A full-batch method at work on one replica."""
+
+    def __init__(self, method: FullBatch, problem: TrainingProblem) -> None:
+        self.problem = problem
+        self.iterations = method.descend(problem, problem.start)
+        self.last = next(self.iterations)
+        self.reason, self.moved = self.last.reason, False
+
+    def advance(self) -> float:
+        """One iteration, unless it is done; the cost there. What was tried last need not be where it is: the point is written again."""
+        found = self.last if self.reason else next(self.iterations)
+        self.moved = found is not self.last and not (found.reason and np.array_equal(found.point, self.last.point))
+        self.last, self.reason = found, found.reason
+        self.problem.write(found.point)
+        return found.cost

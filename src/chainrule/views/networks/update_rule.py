@@ -12,6 +12,8 @@ from chainrule.train import (
     AdamW,
     ClipNorm,
     ClipValue,
+    FullBatch,
+    LevenbergMarquardt,
     Optimizer,
     PerceptronRule,
     RMSprop,
@@ -27,7 +29,7 @@ def update_rule(settings: Settings, step: int, steps: int) -> tuple[str, ...]:
     ('v ← μ·v − η·g, where g = ∂C/∂w', 'w ← w + v', 'μ = 0.9', 'η = 0.1')
     """
     lines = _formulas(settings.optimizer)
-    if isinstance(settings.optimizer, LBFGS):
+    if isinstance(settings.optimizer, FullBatch):
         return lines
     place = min(step, max(steps - 1, 0))
     rate = float(settings.schedule(np.array([float(place)]), steps)[0])
@@ -54,6 +56,11 @@ def _formulas(optimizer: Optimizer) -> tuple[str, ...]:
             return (*_moments(optimizer), last, f"{_constants(optimizer)}, λ = {precise(decay)}")
         case PerceptronRule():
             return ("w ← w + η·(t − a)·x, b ← b + η·(t − a), averaged over the batch",)
+        case LevenbergMarquardt():
+            return (
+                "w ← w − (JᵀJ + μ·D²)⁻¹·Jᵀ·r, where C = Σ r², J = ∂r/∂w",
+                "μ grows until C falls, and shrinks where it fell as promised",
+            )
         case LBFGS(memory=memory):
             return (
                 "w ← w + α·d, the step α found by a line search on all examples",

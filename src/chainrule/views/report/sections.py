@@ -13,7 +13,7 @@ from chainrule.data import Examples
 from chainrule.grad import grad
 from chainrule.graph import Graph
 from chainrule.nn import table
-from chainrule.train import LBFGS, Model, Run
+from chainrule.train import FullBatch, Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
@@ -72,7 +72,7 @@ class Subject:
     @cached_property
     def start(self) -> Model | None:
         """The network before its first step, where that can be computed again."""
-        replayable = not isinstance(self.run.settings.optimizer, LBFGS)
+        replayable = not isinstance(self.run.settings.optimizer, FullBatch)
         return self.run.models([0], self.replica)[0][1] if replayable else None
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.train import LBFGS, History, Run, batch_sizes
+from chainrule.train import FullBatch, History, Run, batch_sizes
 from chainrule.views.colours import DASHES, SERIES
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.pictures.picture import Picture
@@ -143,7 +143,7 @@ def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
         tuple(Curve(shown(term), *history.curve("training", term)) for term in terms),
         *_steps(run, name),
         run.trainer.steps_per_epoch,
-        isinstance(run.settings.optimizer, LBFGS),
+        isinstance(run.settings.optimizer, FullBatch),
     )
 
 

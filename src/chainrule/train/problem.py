@@ -1,0 +1,127 @@
+"""A training as a function of one vector: what methods that look at all examples at once are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from chainrule.engines import Engine, LoopProgram
+from chainrule.errors import OptionError
+from chainrule.grad import jvp
+from chainrule.graph import Array, Graph, input_node
+from chainrule.train.clock import SCALARS, Clock
+from chainrule.train.squares import residuals_of
+from chainrule.train.task import Task
+
+LARGEST_JACOBIAN = 10**8
+"""Least squares keep a matrix of (residuals, parameters): so many numbers at most."""
+_USUAL = (0.01, 100.0)
+"""Parameters whose sizes lie between these need no units of their own."""
+
+
+class TrainingProblem:
+    """The cost of one replica over all examples, as a function of all its parameters, one behind the other.
+
+    `state` holds the replica's arrays, each (1, ...), into which points are written; see `full_batch.Problem`.
+    """
+
+    def __init__(
+        self, task: Task, engine: Engine, program: LoopProgram, tables: Mapping[str, Array], state: dict[str, Array]
+    ) -> None:
+        self.task, self.engine, self.program, self.tables, self.state = task, engine, program, tables, state
+        self.count = len(next(iter(tables.values())))
+        self.arrays = [state[name] for name in task.parameters]
+        self.start: Array = np.concatenate([array.ravel() for array in self.arrays])
+        self.units: Array = np.concatenate([np.full(array.size, _usual_size(array)) for array in self.arrays])
+
+    def cost_and_gradient(self, point: Array) -> tuple[float, Array]:
+        """The cost, and its gradient (n,)."""
+        self.write(point)
+        scalars = {name: np.ones(1) if name == "learning_rate" else np.zeros(1) for name in SCALARS}
+        order, sizes = np.arange(self.count)[None], np.array([self.count])
+        records = self.program.run(self.state, order, sizes, scalars).records
+        return float(records["loss"][0, 0]), np.concatenate(
+            [self.state[f"{name}.gradient"].ravel() for name in self.task.parameters]
+        )
+
+    def residuals(self, point: Array) -> Array:
+        """Numbers (m,) the sum of whose squares is the cost."""
+        return self._flat(self._run(self._residuals, point), "r")
+
+    def jacobian(self, point: Array) -> Array:
+        """∂residuals/∂point, (m, n): one column to each entry, along which everything is differentiated once."""
+        columns: list[Array] = []
+        tangents = {
+            f"tangent.{name}": np.zeros(array.shape[1:]) for name, array in zip(self.task.parameters, self.arrays, strict=True)
+        }
+        for tangent in tangents.values():
+            flat = tangent.reshape(-1)
+            for place in range(flat.size):
+                flat[place] = 1.0
+                columns.append(self._flat(self._run(self._slopes, point, tangents), "j"))
+                flat[place] = 0.0
+        return np.stack(columns, axis=1)
+
+    def write(self, point: Array) -> None:
+        """Makes the replica's parameters those of the point."""
+        start = 0
+        for array in self.arrays:
+            array[...] = point[start : start + array.size].reshape(array.shape)
+            start += array.size
+
+    # ---- least squares
+
+    @cached_property
+    def _graphs(self) -> tuple[Graph, Graph]:
+        """The residuals, and their derivatives along a tangent of every parameter."""
+        cost = self.task.cost(self.count, Clock())
+        wrt = [item.node for item in cost.built.parameters.values()]
+        tangents = [input_node(f"tangent.{node.name}", node.shape, node.dtype) for node in wrt]
+        found = residuals_of(cost.total)
+        size = sum(node.type.size for node in found)
+        if size * len(self.start) > LARGEST_JACOBIAN:
+            raise OptionError(
+                f"Levenberg-Marquardt with {size} residuals and {len(self.start)} parameters",
+                expected=f"at most {LARGEST_JACOBIAN} pairs of them, which it keeps the derivatives of",
+                remedy="take optimizer=LBFGS(), or a smaller network",
+            )
+        slopes = {f"j{place}": jvp(node, wrt, tangents) for place, node in enumerate(found)}
+        return (
+            Graph({f"r{place}": node for place, node in enumerate(found)}),
+            Graph({name: node for name, node in slopes.items() if node is not None}),
+        )
+
+    @cached_property
+    def _residuals(self) -> tuple[Callable[[dict[str, Array]], Mapping[str, Array]], Graph]:
+        graph = self._graphs[0]
+        return self.engine.compile(graph), graph
+
+    @cached_property
+    def _slopes(self) -> tuple[Callable[[dict[str, Array]], Mapping[str, Array]], Graph]:
+        graph = self._graphs[1]
+        return self.engine.compile(graph), graph
+
+    def _run(
+        self,
+        compiled: tuple[Callable[[dict[str, Array]], Mapping[str, Array]], Graph],
+        point: Array,
+        tangents: Mapping[str, Array] | None = None,
+    ) -> Mapping[str, Array]:
+        program, graph = compiled
+        self.write(point)
+        scalars = {name: np.zeros(()) for name in SCALARS}
+        values = {**scalars, **{name: array[0] for name, array in self.state.items()}, **self.tables, **(tangents or {})}
+        return program({name: values[name] for name in graph.leaves})
+
+    def _flat(self, found: Mapping[str, Array], letter: str) -> Array:
+        """The entries one behind the other; what depends on no parameter has the derivative 0."""
+        shapes = [node.shape for node in self._graphs[0].outputs.values()]
+        parts = [found.get(f"{letter}{place}", np.zeros(shape)).ravel() for place, shape in enumerate(shapes)]
+        return np.concatenate(parts).astype(np.float64)
+
+
+def _usual_size(array: Array) -> float:
+    size = float(np.sqrt(np.mean(array**2))) if array.size else 1.0
+    return size if size and not _USUAL[0] <= size <= _USUAL[1] else 1.0
