@@ -191,6 +191,12 @@ def scan_case(label: str, take: str, *, before: bool = False, reverse: bool = Fa
 REPEATED = np.array([[1, 0], [1, 1]])
 
 
+def leading(z: Any, labels: Any) -> Any:
+    """z_label − max of the others."""
+    hot = jax.nn.one_hot(labels, z.shape[-1], dtype=bool)
+    return jnp.sum(jnp.where(hot, z, 0), -1) - jnp.max(jnp.where(hot, -jnp.inf, z), -1)
+
+
 def cross_entropy(z: Any, labels: Any) -> Any:
     """−log softmax(z)_label."""
     return -jnp.take_along_axis(jax.nn.log_softmax(z), labels[..., None], -1)[..., 0]
@@ -319,6 +325,18 @@ CASES: Sequence[Case] = [
     unary("square", jnp.square, exact=True),
     unary("arctan", jnp.arctan),
     unary("arctan", jnp.arctan, 50 * X, label="steep"),
+    Case("huber", lambda x: ops.huber(x, delta=0.5), lambda x: jnp.where(abs(x) < 0.5, x * x / 2, 0.5 * (abs(x) - 0.25)), (X,)),
+    Case("norm", ops.norm, lambda x: jnp.sqrt(jnp.sum(x * x, -1)), (T3,), complex_step=False),
+    Case("margin", ops.margin, leading, (SPREAD[0], np.array([2, 0, 1]))),
+    Case(
+        "runner_up",
+        ops.runner_up,
+        lambda z, labels: (
+            jax.grad(lambda v: -jnp.sum(leading(v, labels)))(z) + jax.nn.one_hot(labels, z.shape[-1], dtype=z.dtype)
+        ),
+        (SPREAD[0], np.array([2, 0, 1])),
+        smooth=False,
+    ),
     Case("softmax", lambda z: ops.softmax(z, axis=1), lambda z: jax.nn.softmax(z, 1), (4 * X,)),
     Case("softmax", lambda z: ops.softmax(z, axis=0), lambda z: jax.nn.softmax(z, 0), (T3,), label="axis 0"),
     Case("softmax_cross_entropy", ops.softmax_cross_entropy, cross_entropy, (4 * X, np.array([2, 0]))),

@@ -18,8 +18,8 @@ Style: TypeAlias = Literal["text", "latex"]
 
 _CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "})
 """What may stand in a row without parentheses, read from the left: sums, products, matrix products."""
-_OPENS = re.compile(r"[(\[{⌊]|\\lfloor|\\begin")
-_CLOSES = re.compile(r"[)\]}⌋]|\\rfloor|\\end")
+_OPENS = re.compile(r"[(\[{⌊]|\\lfloor|\\lVert|\\begin")
+_CLOSES = re.compile(r"[)\]}⌋]|\\rfloor|\\rVert|\\end")
 _OPERATOR_BEFORE = re.compile(r"([+−·/-]|\\cdot) *$")
 _OPERATOR_BEHIND = re.compile(r" *([+−·/-]|\\cdot)")
 _HOSTILE = {
@@ -168,7 +168,7 @@ def _chain(template: str) -> int:
 
 def _enclosed(before: str) -> bool:
     """Whether a bracket is open behind this much of a template."""
-    return len(_OPENS.findall(before)) > len(_CLOSES.findall(before)) or before.count("|") % 2 == 1
+    return len(_OPENS.findall(before)) > len(_CLOSES.findall(before)) or any(before.count(bar) % 2 for bar in "|‖")
 
 
 def _has_outside(text: str, mark: str) -> bool:

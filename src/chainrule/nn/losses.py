@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from chainrule import ops
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Node, constant, scope
+from chainrule.graph import Node, scope
 from chainrule.nn.activations import sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
 from chainrule.nn.checks import is_number
@@ -128,9 +128,7 @@ class EuclideanDistance(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
         _same_shape(self.name, output, target)
-        squares = _per_example(ops.square(output - target))
-        here = ops.equal(squares, 0.0)
-        return ops.select(here, 0.0, ops.sqrt(squares))
+        return ops.norm(ops.reshape(output - target, shape=(output.shape[0], output.type.size // output.shape[0])))
 
 
 @dataclass(frozen=True)
@@ -177,10 +175,7 @@ class Huber(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
         _same_shape(self.name, output, target)
-        size = ops.absolute(output - target)
-        inside = ops.minimum(size, self.delta)
-        # With c = min(|d|, delta) both branches are c·(|d| − ½c).
-        return _per_example(inside * (size - inside * 0.5), mean=True)
+        return _per_example(ops.huber(output - target, delta=float(self.delta)), mean=True)
 
 
 @dataclass(frozen=True)
@@ -301,9 +296,7 @@ def _margin(name: str, output: Node, target: Node) -> Node:
     if output.shape == (output.shape[0], 1) and target.shape == output.shape:
         return ops.reshape(output * (target * 2.0 - 1.0), shape=output.shape[:1])
     _label_shapes(name, output, target)
-    right = ops.one_hot(target, classes=output.shape[1], dtype=output.dtype)
-    others = ops.select(ops.greater(right, 0.0), constant(-1e30, output.dtype), output)
-    return ops.sum(right * output, 1) - ops.max(others, 1)
+    return ops.margin(output, target)
 
 
 @dataclass(frozen=True)

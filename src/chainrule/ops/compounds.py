@@ -16,12 +16,18 @@ from chainrule.ops.declare import Gradients, elementwise, op, require_axis, requ
 from chainrule.ops.elementwise import (
     absolute,
     broadcast_operands,
+    cast,
     divide,
+    equal,
     exp,
     expm1,
     greater,
+    less,
     log,
     log1p,
+    logical_and,
+    maximum,
+    minimum,
     multiply,
     negative,
     relu,
@@ -155,9 +161,8 @@ def softmax_error(z: Array, labels: Array) -> Array:
     """
     exponential = np.exp(z - np.max(z, axis=-1, keepdims=True))
     is_label = _is_label(z, labels)
-    others = np.sum(np.where(is_label, 0, exponential), axis=-1, keepdims=True)
-    at_label: Array = np.where(is_label, -others, exponential)
-    return at_label / np.sum(exponential, axis=-1, keepdims=True)
+    others: Array = np.sum(np.where(is_label, 0, exponential), axis=-1, keepdims=True)
+    return np.where(is_label, -others, exponential) / np.sum(exponential, axis=-1, keepdims=True)
 
 
 @softmax_error.vjp
@@ -272,6 +277,125 @@ def sigmoid_cross_entropy_of(a: Node, y: Node) -> Node:
     return negative(y * log(a) + (1.0 - y) * log(1.0 - a))
 
 
+# ---- the losses of numbers and of margins
+
+
+def _huber_type(x: Type, *, delta: float) -> Type:
+    require_kind("huber", x, "float")
+    if not 0 < delta < math.inf:
+        raise ShapeError(f"huber with delta={delta!r}", expected="a finite number above 0", remedy="write delta=1.0")
+    return x
+
+
+@op(_huber_type, "huber", r"\operatorname{{huber}}")
+def huber(x: Array, *, delta: float) -> Array:
+    """½·x² where |x| ≤ delta, delta·(|x| − ½·delta) beyond. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
+    size = np.where(np.real(x) < 0, -x, x)
+    inside = np.where(np.real(size) < delta, size, delta)
+    return inside * (size - 0.5 * inside)
+
+
+@huber.vjp
+def huber_vjp(g: Node, out: Node, x: Node, *, delta: float) -> Gradients:
+    """x, cut off at −delta and delta."""
+    return (g * maximum(minimum(x, delta), -delta),)
+
+
+@huber.decompose
+def huber_parts(x: Node, *, delta: float) -> Node:
+    """With c = min(|x|, delta) both branches are c·(|x| − ½·c)."""
+    size = absolute(x)
+    inside = minimum(size, delta)
+    return inside * (size - inside * 0.5)
+
+
+def _norm_type(x: Type) -> Type:
+    require_kind("norm", x, "float")
+    if not x.ndim:
+        raise ShapeError(f"norm of {x!r}", expected="an array with an axis", remedy="take the absolute value")
+    return x.with_shape(x.shape[:-1])
+
+
+@op(_norm_type, "‖{0}‖", r"\left\lVert {0} \right\rVert", convention="of a row of zeros the derivative is 0")
+def norm(x: Array) -> Array:
+    """√Σ_j x_j², the length of each row along the last axis; no square overflows or is lost."""
+    largest = np.max(np.abs(x), axis=-1, initial=0.0)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0).astype(largest.dtype)
+    return unit * np.sqrt(np.sum(np.square(x / unit[..., None]), axis=-1))
+
+
+@norm.vjp
+def norm_vjp(g: Node, out: Node, x: Node) -> Gradients:
+    """x/‖x‖; 0 for a row of zeros."""
+    length = _spread(reshape(select(greater(out, 0.0), out, 1.0), shape=(*out.shape, 1)), x)
+    return (_spread(reshape(g, shape=(*g.shape, 1)), x) * (x / length),)
+
+
+@norm.decompose
+def norm_parts(x: Node) -> Node:
+    """In units of the largest entry, squared, added up, rooted."""
+    axis = x.type.ndim - 1
+    largest = max(absolute(x), axis)
+    is_usual = logical_and(greater(largest, 0.0), less(largest, math.inf))
+    unit = select(is_usual, largest, 1.0)
+    scaled = x / _spread(reshape(unit, shape=(*unit.shape, 1)), x)
+    return unit * sqrt(reduce_sum(scaled * scaled, axes=(axis,)))
+
+
+def _margin_type(z: Type, labels: Type) -> Type:
+    return _labelled("margin", z, labels).with_shape(z.shape[:-1])
+
+
+def _runner_up_type(z: Type, labels: Type) -> Type:
+    return _labelled("runner_up", z, labels)
+
+
+@op(_runner_up_type, "runner_up({0}, {1})", r"\operatorname{{runner\_up}}({0}, {1})", convention="no gradient")
+def runner_up(z: Array, labels: Array) -> Array:
+    """1 at the largest entry of each row that is not the label's, 0 elsewhere; equals share it."""
+    others = np.where(_is_label(z, labels), -np.inf, np.real(z))
+    chosen = others == np.max(others, axis=-1, keepdims=True)
+    return (chosen / np.sum(chosen, axis=-1, keepdims=True)).astype(np.real(z).dtype)
+
+
+@runner_up.decompose
+def runner_up_parts(z: Node, labels: Node) -> Node:
+    """The same, step by step."""
+    axis, (others, _) = z.type.ndim - 1, _without_label(z, labels)
+    chosen = cast(equal(others, _spread(max(others, axis, keepdims=True), z)), dtype=z.dtype)
+    return chosen / _spread(sum(chosen, axis, keepdims=True), z)
+
+
+def _without_label(z: Node, labels: Node) -> tuple[Node, Node]:
+    """z with −∞ at the label, and with 0 at all but the label."""
+    is_label = greater(one_hot(labels, classes=z.shape[-1], dtype=z.dtype), 0.0)
+    return select(is_label, -math.inf, z), select(is_label, z, 0.0)
+
+
+@op(_margin_type, "margin({0}, {1})", r"\operatorname{{margin}}({0}, {1})", convention="equals share the runner-up's part")
+def margin(z: Array, labels: Array) -> Array:
+    """z_label − max of the others: by how much the right class leads.
+
+    Source: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
+    """
+    is_label = _is_label(z, labels)
+    return np.sum(np.where(is_label, z, 0), axis=-1) - np.max(np.where(is_label, -np.inf, z), axis=-1)
+
+
+@margin.vjp
+def margin_vjp(g: Node, out: Node, z: Node, labels: Node) -> Gradients:
+    """1 at the label, −1 at the runner-up."""
+    leading = one_hot(labels, classes=z.shape[-1], dtype=z.dtype) - runner_up(z, labels)
+    return _spread(reshape(g, shape=(*g.shape, 1)), z) * leading, None
+
+
+@margin.decompose
+def margin_parts(z: Node, labels: Node) -> Node:
+    """The same, step by step."""
+    axis, (others, own) = z.type.ndim - 1, _without_label(z, labels)
+    return reduce_sum(own, axes=(axis,)) - max(others, axis)
+
+
 for _op in (square, arctan, sigmoid_error, sigmoid_cross_entropy):
     _op.prepare = broadcast_operands
 
@@ -291,5 +415,6 @@ def decompose(graph: Graph) -> tuple[Graph, Step]:
 
 
 __all__ = [
-    "arctan", "decompose", "sigmoid_cross_entropy", "sigmoid_error", "softmax", "softmax_cross_entropy", "softmax_error", "square",
+    "arctan", "decompose", "huber", "margin", "norm", "runner_up", "sigmoid_cross_entropy", "sigmoid_error", "softmax",
+    "softmax_cross_entropy", "softmax_error", "square",
 ]  # fmt: skip

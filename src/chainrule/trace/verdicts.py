@@ -96,6 +96,7 @@ class _RuleJudge:
         """The verdict: first in float64; where that does not confirm, with more digits and steps, then a little beside the place."""
         here = self.values[self.leaf]
         ways = self._directions(here)
+        found: list[RuleCheck] = []
         for precision, levels in PRECISIONS:
             found = [self._along(way, here, precision, levels) for way in ways[:1]]
             found += [] if found[0].state == "agrees" else [self._along(way, here, precision, levels) for way in ways[1:]]

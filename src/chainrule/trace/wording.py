@@ -12,8 +12,10 @@ from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topolo
 from chainrule.graph.notation import Piece, Style, name_text
 from chainrule.ops import (
     add,
+    arctan,
     broadcast_to,
     cast,
+    huber,
     matmul,
     reduce_sum,
     reshape,
@@ -33,7 +35,7 @@ Notation: TypeAlias = Literal["names", "layers", "delta", "code"]
 NOTATIONS: tuple[str, ...] = get_args(Notation)
 """names: dense1.a = f(dense1.z); layers: a⁽¹⁾ = f(a⁽⁰⁾ W⁽¹⁾ + b⁽¹⁾); delta: as layers, with δ⁽¹⁾ for ∂C/∂z⁽¹⁾; code: Python."""
 
-_POINTWISE = frozenset({*ELEMENTWISE, select, cast, square, sigmoid_error, sigmoid_cross_entropy})
+_POINTWISE = frozenset({*ELEMENTWISE, select, cast, square, arctan, huber, sigmoid_error, sigmoid_cross_entropy})
 _GATHERING = frozenset({reduce_sum, reshape, softmax_cross_entropy})
 """Ops that lead each entry of an input to one entry of the result."""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

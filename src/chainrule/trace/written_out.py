@@ -45,9 +45,31 @@ def _square(x: Node) -> Node:
     return x * x
 
 
+def _margin(z: Node, labels: Node) -> Node:
+    right = ops.one_hot(labels, classes=z.shape[-1], dtype=z.dtype)
+    others = ops.select(ops.greater(right, 0.0), -1e30, z)
+    axis = z.type.ndim - 1
+    return ops.sum(right * z, axis) - ops.max(others, axis)
+
+
+def _norm(x: Node) -> Node:
+    squares = ops.sum(x * x, x.type.ndim - 1)
+    here = ops.equal(squares, 0.0)
+    return ops.select(here, 0.0, ops.sqrt(ops.select(here, 1.0, squares)))
+
+
+def _huber(x: Node, *, delta: float) -> Node:
+    size = ops.absolute(x)
+    inside = ops.minimum(size, delta)
+    return inside * (size - inside * 0.5)
+
+
 _STEPS: dict[Op, Callable[..., Node]] = {
     ops.softmax: _softmax,
     ops.softmax_cross_entropy: _softmax_loss,
     ops.sigmoid_cross_entropy: _sigmoid_loss,
     ops.square: _square,
+    ops.margin: _margin,
+    ops.norm: _norm,
+    ops.huber: _huber,
 }
