@@ -250,4 +250,4 @@ def _loop(net: Sequential, loss: str | None, optimizer: str, batch_size: int) ->
     y = np.zeros(1, dtype=np.int64) if classes else np.zeros((1, outputs))
     names = tuple(map(str, range(classes))) if classes else None
     data = Dataset("example", Examples(np.zeros((1, *shape)), y), classes=names)
-    return Task(net, data.signature, loss).training_loop(optimizer_named(optimizer), {batch_size})
+    return Task(net, data.signature, loss, batch_size=batch_size).training_loop(optimizer_named(optimizer), {batch_size})

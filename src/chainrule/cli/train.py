@@ -180,7 +180,7 @@ def train(**options: Any) -> None:
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)
-    task = Task(network(text), data.signature, request.loss, settings.dtype)
+    task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
     loss = _with_penalties(task, request)
     screen = console()
     if not (request.json or request.quiet):

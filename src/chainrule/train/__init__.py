@@ -2,7 +2,8 @@
 
 from chainrule.train.answers import Answers, answers_along
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
-from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, class_probabilities, decide
+from chainrule.train.batches import batch_sizes
+from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.history import Epoch, History

@@ -82,7 +82,7 @@ def fit(
         chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
-    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
+    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
@@ -122,7 +122,7 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
         settings = Settings.from_json(config["settings"])
         network_used = as_layer(net) if net is not None else _saved_network(config["network"])
         signature = Signature.from_json(config["data"])
-        task = Task(network_used, signature, restore(config["objective"]), settings.dtype)
+        task = Task(network_used, signature, restore(config["objective"]), settings.dtype, settings.batch_size)
         course = Course.from_json(config.get("course"), settings.epochs)
     except (KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ChainruleError):

@@ -49,7 +49,7 @@ class Predictor:
             function = self._function(rows.dtype)
         sizes = self._sizes.get(len(rows))
         if sizes is None:
-            sizes = self._sizes[len(rows)] = row_blocks(len(rows))
+            sizes = self._sizes[len(rows)] = self._programs.blocks(len(rows))
         found = function(rows, sizes)
         return found[0] if single else found
 
@@ -70,14 +70,18 @@ class Programs:
         """The loop for inputs of this dtype."""
         if dtype not in self._programs:
             nothing = {"x": np.zeros((0, *self.task.data.input_shape), dtype)}
-            loop = self.task.prediction_loop(set(SIZES), dtype)
+            loop = self.task.prediction_loop(set(SIZES) if self.task.size == 1 else {self.task.size}, dtype)
             self._programs[dtype] = self.engine.compile_loop(loop, nothing, self.replicas)
         return self._programs[dtype]
+
+    def blocks(self, count: int) -> Array:
+        """The batches that `count` rows are cut into. Raises: DataError where the network is made for batches of its own size."""
+        return row_blocks(count) if self.task.size == 1 else self.task.pieces(count, self.task.size)
 
     def predict(self, x: Array, state: Mapping[str, Array]) -> Array:
         """The outputs of all replicas: (replicas, n, k)."""
         order = np.tile(np.arange(len(x)), (self.replicas, 1))
-        return self.program(x.dtype.name).over({"x": x}).run(state, order, row_blocks(len(x)), {}).stacked["output"]
+        return self.program(x.dtype.name).over({"x": x}).run(state, order, self.blocks(len(x)), {}).stacked["output"]
 
 
 def row_blocks(count: int) -> Array:

@@ -221,7 +221,7 @@ def learning(subject: Subject) -> Section:
 
 def graph(subject: Subject) -> Section | None:
     """The graph that runs, forward and backward."""
-    cost = subject.model.task.cost(1)
+    cost = subject.model.task.described
     if len(cost.built.parameters) > 2 * MOST_LAYERS:
         return None
     whole = Graph({"C": cost.total})

@@ -120,7 +120,7 @@ def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
 
 def dense_layers(model: Model) -> tuple[str, ...]:
     """The names of the network's Dense layers, in the order of their first use."""
-    uses = model.task.cost(1).built.uses
+    uses = model.task.described.built.uses
     return tuple(dict.fromkeys(use.name for use in uses if isinstance(use.layer, Dense)))
 
 
