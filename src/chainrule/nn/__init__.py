@@ -61,7 +61,7 @@ from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_json
-from chainrule.nn.table import Row, Table, range_badge, table
+from chainrule.nn.table import Row, Table, range_badge, table, table_of
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 __all__ = [
@@ -76,5 +76,5 @@ __all__ = [
     "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
     "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
     "mean_absolute_error", "mean_squared_error", "network", "objective", "place", "predicted_labels", "r_squared",
-    "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code", "to_json", "to_peer", "to_text", "top_k",
+    "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "table_of", "to_code", "to_json", "to_peer", "to_text", "top_k",
 ]  # fmt: skip

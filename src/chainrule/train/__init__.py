@@ -1,8 +1,8 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
 from chainrule.train.answers import Answers, answers_along
-from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.batches import batch_sizes
+from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably

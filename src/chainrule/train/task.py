@@ -398,9 +398,7 @@ class Task:
                 right = ops.equal(ops.position_of_max(output), y)
             return ops.sum(ops.cast(right, dtype="int64"))
 
-    def initial_state(
-        self, optimizer: Optimizer, given: Mapping[str, Array] | None = None
-    ) -> dict[str, Node]:
+    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
         """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
         key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
         states = self.states if self.batch_size is None else self.carried(self.batch_size)

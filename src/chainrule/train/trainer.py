@@ -17,8 +17,8 @@ from chainrule.data import Dataset
 from chainrule.engines import Engine, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
-from chainrule.train.course import Course
 from chainrule.train.batches import batch_sizes
+from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.history import Epoch, History
