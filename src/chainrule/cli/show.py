@@ -17,6 +17,7 @@ from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
 from chainrule.cli.saved import read_saved, saved_engine, saved_environment
+from chainrule.cli.scores import scaling_facts
 from chainrule.data import Dataset, Examples, Signature
 from chainrule.engines import STAGES as ENGINE_STAGES
 from chainrule.engines import Loop, engine_named
@@ -156,6 +157,7 @@ def _show_run(screen: Console, folder: RunFolder) -> None:
         ("Data", data_text(data)),
         ("", _source(saved.load, data)),
         ("Loss", saved.objective.formula),
+        *scaling_facts(data),
         ("Training", f"epoch {found.epochs}, batches of {counted(settings.batch_size, 'example')}, {_seeds(settings)}"),
         ("Optimizer", f"{optimizer_text(settings.optimizer)}; {settings.dtype}, {settings.engine} engine"),
     ]

@@ -14,7 +14,18 @@ from chainrule.data import BUILT_IN, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
-from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named, usual_batch_size
+from chainrule.train import (
+    LBFGS,
+    OPTIMIZERS,
+    EarlyStopping,
+    Optimizer,
+    Settings,
+    Task,
+    fit,
+    optimizer_named,
+    suited,
+    usual_batch_size,
+)
 from chainrule.views.progress import Plan
 
 USUAL = Settings()
@@ -180,6 +191,7 @@ def train(**options: Any) -> None:
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)
+    data = suited(network(text), data, request.loss, settings.batch_size)
     task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
     loss = _with_penalties(task, request)
     screen = console()

@@ -50,6 +50,17 @@ class Signature:
         """Whether classes or numbers are to be predicted."""
         return "regression" if self.classes is None else "classification"
 
+    @property
+    def scaling_words(self) -> str:
+        """In which units a network sees inputs and targets, and why; "" where it sees the data as they are and nothing was decided.
+
+        >>> from chainrule.data import ising
+        >>> ising(6, size=4, temperatures=[1.0, 3.0]).signature.scaling_words
+        'inputs (x − 0.5)·2'
+        """
+        found = (("inputs", self.scaling), ("targets", self.target_scaling))
+        return "; ".join(f"{what} {item.words}" for what, item in found if item and (item.reason or not item.is_none))
+
     def to_json(self) -> dict[str, Any]:
         """A description in plain JSON values."""
         return {

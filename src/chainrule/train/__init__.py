@@ -7,6 +7,7 @@ from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, d
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.history import Epoch, History
+from chainrule.train.inputs import as_inputs
 from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.ledger import Ledger, Share
 from chainrule.train.model import Model
@@ -24,6 +25,7 @@ from chainrule.train.optimizers import (
 )
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Run
+from chainrule.train.scales import suited
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size
 from chainrule.train.stopping import EarlyStopping
@@ -34,7 +36,7 @@ __all__ = [
     "AdaGrad", "Adam", "AdamW", "Answers", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
     "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "History", "LBFGS", "Ledger", "Model", "Moment",
     "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "SGD", "Schedule",
-    "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "answers_along", "batch_sizes",
+    "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "answers_along", "as_inputs", "batch_sizes",
     "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named", "resume",
-    "usual_batch_size", "with_error", "write_durably",
+    "suited",     "usual_batch_size", "with_error", "write_durably",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
 from chainrule.nn import Network, Sequential, build_network
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
+from chainrule.train.inputs import as_inputs
 from chainrule.train.model import Model
 from chainrule.train.optimizers import SGD
 from chainrule.train.task import Task
@@ -63,7 +64,7 @@ def as_examples(data: Signature, which: Any) -> Examples:
 def _leaves(model: Model, examples: Examples, graph: Graph) -> dict[str, Array]:
     """A value for each leaf of the graph, which may do without targets or a state."""
     data = model.task.data
-    given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
+    given = {"x": as_inputs(data, examples.x), "y": examples.y.astype(data.target_dtype)}
     return {name: value for name, value in {**given, **model.values}.items() if name in graph.leaves}
 
 

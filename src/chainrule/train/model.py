@@ -17,6 +17,7 @@ from chainrule.nn import Ablated, Built, Parameter, State
 from chainrule.ops import scan
 from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.evaluation import decide
+from chainrule.train.inputs import as_inputs
 from chainrule.train.task import Cost, Task
 
 Arrays: TypeAlias = dict[str, Array]
@@ -222,8 +223,7 @@ class Model:
         True
         """
         graph = self.unrolled(len(x))
-        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
-        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y))}
+        given = self._taken(x, y)
         leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
         return ThroughTime(Trace(graph, leaves), len(x))
 
@@ -243,11 +243,20 @@ class Model:
         """
         graph = Graph({"C": self.task.cost(len(x)).total})
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
-        dtypes = {name: "float64" if node.type.is_float else node.dtype for name, node in graph.leaves.items()}
-        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y)) if name in dtypes}
+        wide = {name for name, node in graph.leaves.items() if node.type.is_float}
+        given = {name: v.astype(np.float64) if name in wide else v for name, v in self._taken(x, y).items()}
         return check_gradient(mine, graph, {name: v for name, v in {**self.values, **given}.items() if name in graph.leaves})
 
     # ---- running graphs
+
+    def _taken(self, x: Array, y: Array) -> Arrays:
+        """Inputs and targets as the data hold them."""
+        return {name: self._one_taken(name, value) for name, value in (("x", x), ("y", y))}
+
+    def _one_taken(self, name: str, value: Array) -> Array:
+        if name == "x":
+            return as_inputs(self.task.data, value)
+        return np.asarray(value, dtype=self.task.data.target_dtype if name == "y" else "float64")
 
     def _pieces(self, rows: Array) -> list[Array]:
         return _cut(rows, self.task.pieces(len(rows), PIECE))
@@ -270,8 +279,7 @@ class Model:
             engine = "native" if numbers > LARGE else self.engine
             self._programs[key] = engine_named(engine).compile(made), frozenset(made.leaves)
         program, leaves = self._programs[key]
-        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
-        given = {name: np.asarray(value, dtype=dtypes.get(name, "float64")) for name, value in values.items()}
+        given = {name: self._one_taken(name, value) for name, value in values.items()}
         # A graph takes what it depends on: the gradient of a penalty takes no examples.
         return program({name: value for name, value in {**self.values, **given}.items() if name in leaves})
 

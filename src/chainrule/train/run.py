@@ -22,10 +22,11 @@ from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import Reading, explain
 from chainrule.train.history import History
+from chainrule.train.inputs import as_inputs
 from chainrule.train.ledger import Ledger, make_ledger
 from chainrule.train.model import Model
 from chainrule.train.optimizers import Optimizer
-from chainrule.train.prediction import Predictor, Programs, as_inputs
+from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
 from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
@@ -328,6 +329,8 @@ class Run:
                 f"{epochs:g} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
         lines.append(self.task.formula)
+        if self.signature.scaling_words:
+            lines.append(self.signature.scaling_words)
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")

@@ -162,12 +162,11 @@ class Task:
         own = [f"1/B·Σ_batch({term.formula})" for term in self.trained.built.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
         scaling = self.data.target_scaling if self.objective.losses else None
-        if scaling is None or (np.all(scaling.offset == 0) and np.all(scaling.factor == 1)):
+        if scaling is None or scaling.is_none:
             return formula
         if scaling.offset.size > 1 or scaling.factor.size > 1:
             return f"{formula}, y the targets scaled to what the network sees"
-        offset, factor = (float(part.reshape(-1)[0]) for part in (scaling.offset, scaling.factor))
-        return f"{formula}, y = (target − {offset:.4g})·{factor:.4g}"
+        return f"{formula}, y = {scaling.formula('target')}"
 
     @property
     def compares(self) -> bool:
@@ -256,12 +255,12 @@ class Task:
         penalties = {f"penalty.{name}": node for name, node in cost.terms.items() if name not in cost.rows}
         return Graph({"output": self._unscaled(cost.built.output), **sums, **penalties})
 
-    def prediction_loop(self, sizes: set[int], dtype: str) -> Loop:
-        """The loop that only predicts, for inputs of the given dtype."""
+    def prediction_loop(self, sizes: set[int]) -> Loop:
+        """The loop that only predicts."""
         graphs: dict[int, Graph] = {}
         for size in sorted(sizes):
-            x = input_node("x", (size, *self.data.input_shape), dtype)
-            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x))
+            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
+            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
             graphs[size] = Graph({"output": self._unscaled(built.output)})
         return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
 
@@ -285,10 +284,12 @@ class Task:
             shape = self.data.input_shape
             scaled = self._scaled(x)
             if clock is None:
-                built = build_network(self.network, shape, dtype=self.dtype, x=scaled)
+                built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x)
             else:
                 key, fresh = clock.key, clock.fresh
-                built = build_network(self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled)
+                built = build_network(
+                    self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled, data=x
+                )
             if self._said is None or self._said.losses:
                 self._check_output(built.output)
             elif not built.terms:
@@ -301,16 +302,17 @@ class Task:
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            scaled = _apply(self.data.scaling, ops.cast(x, dtype=self.dtype))
+            scaled = _scaled_first(self.data.scaling, x, self.dtype)
             # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
             return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
         scaling = self.data.target_scaling
-        if scaling is None:
+        if scaling is None or scaling.is_none:
             return output
         with scope("output"):
-            return output * constant(1.0 / scaling.factor, self.dtype) + constant(scaling.offset, self.dtype)
+            # The offset may be so large that float32 would lose what is added to it.
+            return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
 
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
@@ -332,8 +334,7 @@ class Task:
         """The target in each form that a loss may want."""
         with scope("target"):
             if self.data.classes is None:
-                y = ops.cast(y, dtype=self.dtype)
-                values = _apply(self.data.target_scaling, y) if self.data.target_scaling else y
+                values = _scaled_first(self.data.target_scaling or Scaling.none(), y, self.dtype)
                 return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
@@ -344,8 +345,8 @@ class Task:
         """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
         count, scaling = y.shape[1] // 2, self.data.target_scaling
         if count == 0 or scaling is None:
-            return y
-        errors = ops.slice_axis(_apply(Scaling(0.0, scaling.factor), y), 1, count, 2 * count)
+            return values
+        errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
         return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
@@ -430,10 +431,18 @@ def _given(name: str, value: Any, node: Node) -> Array:
     return array
 
 
-def _apply(scaling: Scaling, x: Node) -> Node:
+def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
+    """Scaled numbers of the network's dtype: a large offset is taken away from float64, which then loses nothing that matters.
+
+    Bytes are exact in float32, and scaled there.
+    """
+    if scaling.is_none:
+        return ops.cast(x, dtype=dtype)
+    x = ops.cast(x, dtype="float64" if x.type.is_float else dtype)
     if np.any(scaling.offset):
         x = x - constant(scaling.offset, x.dtype)
-    return x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
+    x = x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
+    return ops.cast(x, dtype=dtype)
 
 
 def _sum(nodes: list[Node]) -> Node:

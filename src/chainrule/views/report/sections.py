@@ -108,6 +108,7 @@ def configuration(subject: Subject) -> Section:
         if signature.classes is not None
         else counted(signature.target_size, "number"),
         "cost": run.task.formula,
+        "scaling": signature.scaling_words or "none",
         "optimizer": repr(settings.optimizer),
         "training": f"{counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, {counted(run.trainer.step, 'step')}",
         "seed": f"{settings.seed}, {counted(settings.replicas, 'replica')}",
