@@ -138,7 +138,7 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
     if folder is None:
         return network_code(net, style or "chainrule")
     saved = read_saved(folder)
-    return run_code(saved) if style is None else network_code(saved.network, style, saved.data.input_shape)
+    return run_code(saved) if style is None else network_code(saved.network, style, saved.data)
 
 
 # ---- runs

@@ -55,7 +55,7 @@ from chainrule.nn.metrics import (
 )
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
-from chainrule.nn.peers import from_peer, to_code, to_peer
+from chainrule.nn.peers import Export, Scale, from_peer, to_code, to_peer
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.ranges import Range, output_range
 from chainrule.nn.reading import Reading, read_input
@@ -70,11 +70,11 @@ __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant",
     "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "Embedding",
-    "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
+    "EuclideanDistance", "Export", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Range",
-    "Reading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError", "State", "Table",
+    "Reading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Scale", "Sequential", "SquaredError", "State", "Table",
     "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
     "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
     "mean_absolute_error", "mean_squared_error", "network", "objective", "output_range", "place", "predicted_labels",

@@ -13,7 +13,7 @@ from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
-from chainrule.nn import Ablated, Built, Parameter, State
+from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
 from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.evaluation import decide
@@ -57,6 +57,11 @@ class Model:
             object.__setattr__(self, "task", replace(self.task, dtype="float64"))
         object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.task.parameters))
         object.__setattr__(self, "states", _checked("state", self.states, self.task.states))
+
+    @property
+    def export(self) -> Export:
+        """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
+        return self.task.export
 
     @property
     def values(self) -> Arrays:

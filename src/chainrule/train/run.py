@@ -14,6 +14,7 @@ from chainrule import display
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
+from chainrule.nn import Export
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder
@@ -48,6 +49,11 @@ class Run:
     def task(self) -> Task:
         """Network, data and objective."""
         return self.trainer.task
+
+    @property
+    def export(self) -> Export:
+        """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
+        return self.task.export
 
     @property
     def data(self) -> Dataset:

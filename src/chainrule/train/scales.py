@@ -38,7 +38,7 @@ def suited(network: Layer, data: Dataset, loss: object = None, batch_size: int |
     task = Task(network, plain.signature, loss, "float64", batch_size)
     if undecided:
         built = task.described.built
-        inputs = input_scaling(read_input(built, built.input), data) if data.scaling.usual else data.scaling
+        inputs = input_scaling(read_input(built, built.input), data.train.x) if data.scaling.usual else data.scaling
         targets = target_scaling(task, data)
         data = data.scaled_by(inputs, targets)
     for term in task.objective.losses if data.classes is None else ():
@@ -49,11 +49,10 @@ def suited(network: Layer, data: Dataset, loss: object = None, batch_size: int |
 # ---- inputs
 
 
-def input_scaling(reading: Reading, data: Dataset) -> Scaling:
-    """The scaling of inputs that a network reads so, learned from the training part."""
+def input_scaling(reading: Reading, x: Array) -> Scaling:
+    """The scaling of inputs that a network reads so, learned from the inputs x (n, ...) of the training part."""
     if reading.positions.all():
         return Scaling.none().described("as they are: the network takes them for positions", usual=True)
-    x = data.train.x
     kept = f", but for {int(reading.positions.sum())} that it takes for positions" if reading.positions.any() else ""
     if x.dtype == np.uint8:
         factor = np.where(reading.positions, 1.0, 1 / 255) if kept else 1 / 255

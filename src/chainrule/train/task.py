@@ -15,7 +15,19 @@ from chainrule.engines import Loop
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.grad import require_gradients, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
-from chainrule.nn import Built, Layer, Objective, Parameter, State, build_network, objective, sigmoid_input, softmax_input
+from chainrule.nn import (
+    Built,
+    Export,
+    Layer,
+    Objective,
+    Parameter,
+    Scale,
+    State,
+    build_network,
+    objective,
+    sigmoid_input,
+    softmax_input,
+)
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
@@ -167,6 +179,11 @@ class Task:
         if scaling.offset.size > 1 or scaling.factor.size > 1:
             return f"{formula}, y the targets scaled to what the network sees"
         return f"{formula}, y = {scaling.formula('target')}"
+
+    @property
+    def export(self) -> Export:
+        """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
+        return exported(self.network, self.data)
 
     @property
     def compares(self) -> bool:
@@ -443,6 +460,13 @@ def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
         x = x - constant(scaling.offset, x.dtype)
     x = x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
     return ops.cast(x, dtype=dtype)
+
+
+def exported(network: Layer, data: Signature) -> Export:
+    """A network that learned from such data, with their scalings."""
+    given, target = data.scaling, data.target_scaling
+    after = None if target is None else Scale(target.offset, target.factor, undo=True)
+    return Export(network, data.input_shape, Scale(given.offset, given.factor), after)
 
 
 def _sum(nodes: list[Node]) -> Node:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import LAYERS
 from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
 
 
 def _parts(steps: Sequence[Step]) -> list[Part]:
-    found = [Part(call("keras.Input", steps[0].input))] if steps else []
+    # Inputs that are scaled come in the data's own units, which may need more digits than float32 has.
+    wide = "float64" if steps and isinstance(steps[0].layer, Scale) else None
+    found = [Part(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
     for step in steps:
         found += row_of(LAYERS, step)(step)
     return found
