@@ -110,7 +110,13 @@ class Dataset:
             self.features,
             self.columns,
             self.text,
+            self._input_range,
         )
+
+    @cached_property
+    def _input_range(self) -> tuple[float, float] | None:
+        x = self.train.x
+        return (float(x.min()), float(x.max())) if x.size else None
 
     @cached_property
     def hash(self) -> str:

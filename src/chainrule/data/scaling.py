@@ -137,8 +137,8 @@ class Scaling:
             raise _not_a_scaling(content)
         mapping = cast("Mapping[str, Any]", content)
         try:
-            words = {"usual": bool(mapping.get("usual", False)), "reason": str(mapping.get("reason", ""))}
-            return cls(mapping["offset"], mapping["factor"], **words)
+            usual, reason = bool(mapping.get("usual", False)), str(mapping.get("reason", ""))
+            return cls(mapping["offset"], mapping["factor"], usual=usual, reason=reason)
         except (KeyError, TypeError, ValueError) as trouble:
             raise _not_a_scaling(mapping) from trouble
 

@@ -234,8 +234,9 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 @dataclass(frozen=True)
 class Built:
-    """A network's graph for one batch size: its input leaf, output node, parameters, states, layers, and the layers' own losses.
+    """A network's graph for one batch size: its input, output node, parameters, states, layers, and the layers' own losses.
 
+    data: the leaf that the input was computed from by scaling, where it was; else the input.
     padded: nodes (batch, time, features) of the data as they are, and the number that all features of a step have where it is none.
     """
 
@@ -245,6 +246,7 @@ class Built:
     states: Mapping[str, State]
     uses: tuple[LayerUse, ...]
     terms: Mapping[str, Term]
+    data: Node
     padded: tuple[tuple[Node, float], ...] = ()
 
     @property
@@ -315,4 +317,4 @@ def build_network(
         MappingProxyType(build.states),
         MappingProxyType(build.terms),
     )
-    return Built(x, output, parameters, states, tuple(build.uses), terms, tuple(build.padded))
+    return Built(x, output, parameters, states, tuple(build.uses), terms, x if data is None else data, tuple(build.padded))

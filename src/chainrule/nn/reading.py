@@ -30,8 +30,8 @@ class Reading:
     padding: tuple[tuple[Array, float], ...] = ()
 
 
-def read_input(built: Built, x: Node) -> Reading:
-    """How a network that is built on the leaf x (batch, ...) of its data reads an example, seen from its graph.
+def read_input(built: Built) -> Reading:
+    """How a network reads an example of its data, seen from its graph.
 
     Numbers are of one kind if they differ only in where they stand along axes before the last one: of the input, or of the shape that
     the network brings it into before it computes, if that has more axes.
@@ -39,9 +39,10 @@ def read_input(built: Built, x: Node) -> Reading:
     >>> from chainrule.nn import Conv2D, Reshape, Sequential, build_network
     >>> network = Sequential(Reshape((2, 2, 1)), Conv2D(3, 1))
     >>> built = build_network(network, (4,))
-    >>> read_input(built, built.input).groups
+    >>> read_input(built).groups
     array([0, 0, 0, 0])
     """
+    x = built.data
     shape = x.shape[1:]
     places = np.broadcast_to(np.arange(prod(shape)).reshape(1, *shape), x.shape)
     known = _followed(built, x, places)

@@ -132,7 +132,7 @@ def _signature_of(network: Sequential | Network, example: Any) -> Signature:
         x.dtype.name,
         y.shape[1:],
         y.dtype.name,
-        input_scaling(read_input(built, built.input), x) if x.dtype == np.uint8 else Scaling.none(),
+        input_scaling(read_input(built), x) if x.dtype == np.uint8 else Scaling.none(),
         None if labels else Scaling.none(),
         tuple(str(label) for label in range(count)) if labels else None,
         None,

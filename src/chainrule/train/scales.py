@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.data import Dataset, Scaling
-from chainrule.errors import ChainruleError, DataError
+from chainrule.errors import DataError
 from chainrule.graph import Array, evaluate, input_node, scope_root
 from chainrule.nn import Layer, Loss, Range, Reading, output_range, read_input, softmax_input
 from chainrule.train.task import Task
@@ -38,7 +38,7 @@ def suited(network: Layer, data: Dataset, loss: object = None, batch_size: int |
     task = Task(network, plain.signature, loss, "float64", batch_size)
     if undecided:
         built = task.described.built
-        inputs = input_scaling(read_input(built, built.input), data.train.x) if data.scaling.usual else data.scaling
+        inputs = input_scaling(read_input(built), data.train.x) if data.scaling.usual else data.scaling
         targets = target_scaling(task, data)
         data = data.scaled_by(inputs, targets)
     for term in task.objective.losses if data.classes is None else ():
@@ -131,9 +131,16 @@ def target_scaling(task: Task, data: Dataset) -> Scaling | None:
         return Scaling.none().described(f"as they are: {bound_to_units[0].name} compares them in their own units", usual=True)
     reach = output_range(task.output)
     if reach.is_unbounded:
-        # Learned from the same numbers; kept, so that nothing changes where nothing has to.
-        return usual.described("standardised", usual=True)
+        return _standard(task, data.train.y).described("standardised", usual=True)
     return _within(reach, task, data)
+
+
+def _standard(task: Task, y: Array) -> Scaling:
+    """Targets standardised one by one; where their errors stand beside them, all alike."""
+    count = task.output.shape[-1]
+    if count in (1, y.shape[1]):
+        return Scaling.standardise(y[:, :count])
+    return Scaling(float(y[:, :count].mean()), float(1 / y[:, :count].std()))
 
 
 def goes_by_differences(loss: Loss, task: Task) -> bool:
@@ -144,17 +151,23 @@ def goes_by_differences(loss: Loss, task: Task) -> bool:
         target = input_node("target", (outputs.shape[0], *data.target_shape), "float64")
         try:
             rows = loss(output, target)
-        except ChainruleError:
-            # It wants an output of its own kind, such as the sigmoid's, or labels.
+        except Exception:
+            # It wants an output of its own kind, such as the sigmoid's, or labels. What is really wrong with it was said before.
             return False
-    random = np.random.default_rng(0)
-    a, y = (random.uniform(1.0, 2.0, node.shape) for node in (output, target))
     shifts = np.zeros(target.shape)
     # Behind measured numbers stand their errors, which have no zero of their own.
     shifts[..., : outputs.shape[-1]] = 1.0
+
+    def values(span: tuple[float, float]) -> list[Array]:
+        random = np.random.default_rng(0)
+        a, y = (random.uniform(*span, node.shape) for node in (output, target))
+        return [evaluate([rows], {output: a + by, target: y + by * shifts})[0] for by in (0.0, 0.75, 10.0)]
+
     with np.errstate(all="ignore"):
-        first, *others = (evaluate([rows], {output: a + by, target: y + by * shifts})[0] for by in (0.0, 0.75, 10.0))
-    return bool(np.isfinite(first).all()) and all(np.allclose(other, first, rtol=1e-9, atol=1e-9) for other in others)
+        # In several places: a loss may be the same everywhere in one of them, or not be defined there.
+        found = [values(span) for span in ((0.1, 0.9), (1.0, 2.0), (-2.0, 2.0))]
+    known = [row for row in found if np.isfinite(row[0]).all()]
+    return bool(known) and all(np.allclose(other, row[0], rtol=1e-9, atol=1e-9) for row in known for other in row[1:])
 
 
 def _within(reach: Range, task: Task, data: Dataset) -> Scaling:
