@@ -191,7 +191,7 @@ def train(**options: Any) -> None:
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)
-    data = suited(network(text), data, request.loss, settings.batch_size)
+    data = suited(network(text), data, request.loss, settings.batch_size, settings.dtype)
     task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
     loss = _with_penalties(task, request)
     screen = console()

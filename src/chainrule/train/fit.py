@@ -84,7 +84,7 @@ def fit(
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
     layer = network(net) if isinstance(net, str) else as_layer(net)
-    dataset = suited(layer, dataset, loss, batch_size)
+    dataset = suited(layer, dataset, loss, batch_size, dtype)
     task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:

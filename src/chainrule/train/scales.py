@@ -18,7 +18,9 @@ MARGIN = 0.1
 """The share of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
 
 
-def suited(network: Layer, data: Dataset, loss: object = None, batch_size: int | None = None) -> Dataset:
+def suited(
+    network: Layer, data: Dataset, loss: object = None, batch_size: int | None = None, dtype: str = "float32"
+) -> Dataset:
     """The data with scalings that suit a network and its loss, each with its reason; those that were asked for stay as they are.
 
     Inputs: what the network takes for positions stays as it is, other numbers are standardised by channel or feature, padded steps left
@@ -35,7 +37,7 @@ def suited(network: Layer, data: Dataset, loss: object = None, batch_size: int |
     """
     undecided = data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual)
     plain = data.scaled_by(Scaling.none(), None)
-    task = Task(network, plain.signature, loss, "float64", batch_size)
+    task = Task(network, plain.signature, loss, dtype, batch_size)
     if undecided:
         built = task.described.built
         inputs = input_scaling(read_input(built), data.train.x) if data.scaling.usual else data.scaling
@@ -147,8 +149,8 @@ def goes_by_differences(loss: Loss, task: Task) -> bool:
     """Whether a loss is the same when outputs and targets are shifted by one amount: tried, whatever it is made of."""
     outputs, data = task.output, task.data
     with scope_root(""):
-        output = input_node("output", outputs.shape, "float64")
-        target = input_node("target", (outputs.shape[0], *data.target_shape), "float64")
+        output = input_node("output", outputs.shape, task.dtype)
+        target = input_node("target", (outputs.shape[0], *data.target_shape), task.dtype)
         try:
             rows = loss(output, target)
         except Exception:
@@ -161,13 +163,15 @@ def goes_by_differences(loss: Loss, task: Task) -> bool:
     def values(span: tuple[float, float]) -> list[Array]:
         random = np.random.default_rng(0)
         a, y = (random.uniform(*span, node.shape) for node in (output, target))
-        return [evaluate([rows], {output: a + by, target: y + by * shifts})[0] for by in (0.0, 0.75, 10.0)]
+        pairs = [(a + by, y + by * shifts) for by in (0.0, 0.75, 10.0)]
+        return [evaluate([rows], {output: a.astype(task.dtype), target: y.astype(task.dtype)})[0] for a, y in pairs]
 
     with np.errstate(all="ignore"):
         # In several places: a loss may be the same everywhere in one of them, or not be defined there.
         found = [values(span) for span in ((0.1, 0.9), (1.0, 2.0), (-2.0, 2.0))]
     known = [row for row in found if np.isfinite(row[0]).all()]
-    return bool(known) and all(np.allclose(other, row[0], rtol=1e-9, atol=1e-9) for row in known for other in row[1:])
+    near = 1e-9 if task.dtype == "float64" else 1e-3
+    return bool(known) and all(np.allclose(other, row[0], rtol=near, atol=near) for row in known for other in row[1:])
 
 
 def _within(reach: Range, task: Task, data: Dataset) -> Scaling:
