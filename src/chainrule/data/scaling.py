@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -118,13 +119,15 @@ class Scaling:
         return self.formula("x")
 
     def formula(self, x: str) -> str:
-        """The map of one number, to four digits; for the first of several features.
+        """The map of one number, to four digits of what it tells apart; for the first of several features.
 
         >>> Scaling(0.5, 2.0).formula("x"), Scaling(-3.0, 1.0).formula("y"), Scaling(0.0, 0.1).formula("y")
         ('(x − 0.5)·2', 'y + 3', 'y·0.1')
+        >>> Scaling(2460000.5, 24.0).formula("t")
+        '(t − 2460000.5)·24'
         """
         offset, factor = (float(part.reshape(-1)[0]) for part in (self.offset, self.factor))
-        size = f"{abs(offset):.4g}"
+        size = to_digits(abs(offset), 1 / abs(factor))
         shifted = f"{x} {'−' if offset > 0 else '+'} {size}" if offset else x
         if factor == 1:
             return shifted
@@ -213,6 +216,17 @@ def choose_scaling(choice: Scaling | ScalingChoice | None, x: ArrayLike) -> Scal
             remedy="write scaling='standardise'",
         )
     return Scaling.none()
+
+
+def to_digits(value: float, unit: float) -> str:
+    """The number to four digits, and to more where it is many times as large as the unit in which it matters.
+
+    >>> to_digits(1.23456, 1.0), to_digits(2460000.512345, 0.5)
+    ('1.235', '2460000.512')
+    """
+    ratio = abs(value) / unit if unit > 0 else 1.0
+    digits = max(4, 3 + math.ceil(math.log10(ratio))) if 1 < ratio < math.inf else 4
+    return f"{value:.{min(digits, 15)}g}"
 
 
 def _others(x: Floats) -> tuple[int, ...]:

@@ -94,9 +94,9 @@ def _require_no_bytes(signature: Signature, x: Array) -> None:
 
 
 def _are_black_and_white(signature: Signature, x: Array) -> bool:
-    """Whether these are floats of which 1 is the largest, for a network to which 255 is 1: an image in another unit."""
+    """Whether these are floats or truth values, of which 1 is the largest, for a network to which 255 is 1: an image in another unit."""
     scaled = np.max(np.abs(signature.scaling.factor)) * 255 <= 1.5
-    return x.dtype.kind == "f" and scaled and bool(x.size) and float(x.max()) == 1.0
+    return x.dtype.kind in "fb" and scaled and bool(x.size) and float(x.max()) == 1.0
 
 
 def _first(signature: Signature, x: Array, wrong: Array) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.data import Dataset, Scaling
+from chainrule.data import Dataset, Scaling, to_digits
 from chainrule.errors import DataError
 from chainrule.graph import Array, evaluate, input_node, scope_root
 from chainrule.nn import Layer, Loss, Range, Reading, output_range, read_input, softmax_input
@@ -16,6 +16,8 @@ from chainrule.train.task import Task
 Floats = Array
 MARGIN = 0.1
 """The share of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
+FAR = 100.0
+"""From how many standard deviations on a bound says nothing about the targets any more."""
 
 
 def suited(
@@ -118,8 +120,9 @@ def target_scaling(task: Task, data: Dataset) -> Scaling | None:
 
     A loss that is not the same when outputs and targets are shifted together, such as a cross-entropy, compares numbers that mean
     something in their own units: nothing is scaled. Outputs that can be any number: standardised. Outputs with bounds: targets within
-    are never shifted, for then the bound means something; they stay as they are, divided by their size where there is one bound only.
-    Targets that lie outside are mapped into the range. So every target of the training part can be reached.
+    are not shifted, for then the bound means something; they stay as they are, divided by their size where there is one bound only.
+    Targets that lie outside are mapped into the range, and so are those that are further from the one bound than a hundred of their
+    standard deviations. So every target of the training part can be reached.
 
     Raises: DataError where a softmax, whose outputs are shares of a whole, is to reach other numbers than from 0 to 1.
     """
@@ -205,19 +208,32 @@ def _one_map(low: float, high: float, y: Floats) -> tuple[float, float, str]:
     if np.isinf(low) and np.isinf(high):
         found = Scaling.standardise(y[:, None])
         return float(found.offset[0]), float(found.factor[0]), "standardised"
-    if low <= least and largest <= high:
+    where = f"targets from {to_digits(least, spread)} to {to_digits(largest, spread)}"
+    if low <= least and largest <= high and not _is_far(low, high, y):
         size = float(np.sqrt(np.mean(y * y)))
         if np.isfinite(high - low) or not size or not low <= least / size <= largest / size <= high:
             return 0.0, 1.0, f"as they are: outputs reach {reached}, and so do they"
         return 0.0, 1.0 / size, f"divided by {size:.4g}, not shifted: outputs reach {reached}"
-    outside = f"outputs reach {reached}, and targets from {least:.4g} to {largest:.4g} lie outside"
     if np.isfinite(high - low):
         inner, width = low + MARGIN * (high - low), (1 - 2 * MARGIN) * (high - low)
         factor = width / (largest - least) if largest > least else 1.0
-        return least - inner / factor, factor, f"mapped to {inner:.4g} … {inner + width:.4g}: {outside}"
+        words = f"mapped to {inner:.4g} … {inner + width:.4g}: outputs reach {reached}, and {where} lie outside"
+        return least - inner / factor, factor, words
     factor = 1.0 / spread if spread else 1.0
-    end, bound = (least, low) if np.isfinite(low) else (largest, high)
-    return end - bound / factor, factor, f"shifted by {bound / factor - end:+.4g} and divided by {1 / factor:.4g}: {outside}"
+    room = 3.0 / factor if _is_far(low, high, y) else 0.0
+    offset = least - room - low / factor if np.isfinite(low) else largest + room - high / factor
+    lie = "are far from it" if room else "lie outside"
+    shift = f"{'+' if offset < 0 else '−'}{to_digits(abs(offset), spread)}"
+    words = f"shifted by {shift} and divided by {1 / factor:.4g}: outputs reach {reached}, and {where} {lie}"
+    return offset, factor, words
+
+
+def _is_far(low: float, high: float, y: Floats) -> bool:
+    """Whether the one bound is so far from all targets that, in units of it, they would hardly differ."""
+    if np.isinf(low) == np.isinf(high):
+        return False
+    distance = float(y.min()) - low if np.isfinite(low) else high - float(y.max())
+    return distance > FAR * float(y.std()) > 0
 
 
 def _interval(low: float, high: float) -> str:
