@@ -56,7 +56,7 @@ def materials(n: int = 300, noise: float = 0.03, seed: int = 0) -> Dataset:
         "materials",
         train,
         test=test,
-        scaling=Scaling.standardise(train.x),
+        scaling=Scaling.auto(train.x),
         target_scaling=Scaling.auto(train.y),
         features=_COLUMNS,
         source=f"generated: lower Hashin-Shtrikman bound of the bulk modulus, noise {noise:g}, seed {seed}",

@@ -122,7 +122,7 @@ class Scaling:
         """The map of one number, to four digits of what it tells apart; for the first of several features.
 
         >>> Scaling(0.5, 2.0).formula("x"), Scaling(-3.0, 1.0).formula("y"), Scaling(0.0, 0.1).formula("y")
-        ('(x − 0.5)·2', 'y + 3', 'y·0.1')
+        ('(x − 0.5)·2', 'y + 3', 'y/10')
         >>> Scaling(2460000.5, 24.0).formula("t")
         '(t − 2460000.5)·24'
         """
@@ -131,7 +131,9 @@ class Scaling:
         shifted = f"{x} {'−' if offset > 0 else '+'} {size}" if offset else x
         if factor == 1:
             return shifted
-        return f"({shifted})·{factor:.4g}" if offset else f"{x}·{factor:.4g}"
+        whole = round(1 / factor)
+        by = f"/{whole}" if abs(factor) < 1 and abs(whole * factor - 1) < 1e-12 else f"·{factor:.4g}"
+        return f"({shifted}){by}" if offset else f"{x}{by}"
 
     @classmethod
     def from_json(cls, content: object) -> Scaling:
@@ -206,9 +208,12 @@ def choose_scaling(choice: Scaling | ScalingChoice | None, x: ArrayLike) -> Scal
     """
     if isinstance(choice, Scaling):
         return choice
-    makers = {"auto": Scaling.auto, "standardise": Scaling.standardise, "minmax": Scaling.minmax}
-    if isinstance(choice, str) and choice in makers:
-        return makers[choice](x)
+    if choice == "auto":
+        return Scaling.auto(x)
+    if choice == "standardise":
+        return Scaling.standardise(x).described("standardised, as asked")
+    if choice == "minmax":
+        return Scaling.minmax(x).described("mapped to 0 … 1, as asked")
     if choice not in (None, "none"):
         raise OptionError(
             f"scaling={choice!r}",
