@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.data import Dataset, Scaling, to_digits
 from chainrule.errors import DataError
 from chainrule.graph import Array, evaluate, input_node, scope_root
-from chainrule.nn import Layer, Loss, Range, Reading, output_range, read_input, softmax_input
+from chainrule.nn import Layer, Loss, Range, Reading, objective, output_range, read_input, softmax_input
 from chainrule.train.task import Task
 
 Floats = Array
@@ -37,15 +37,14 @@ def suited(
     >>> suited(cr.network("1-4-1 tanh softplus"), data).target_scaling.reason
     'divided by 1.802, not shifted: outputs reach from 0 up'
     """
-    undecided = data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual)
-    plain = data.scaled_by(Scaling.none(), None)
-    task = Task(network, plain.signature, loss, dtype, batch_size)
-    if undecided:
+    if data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual):
+        task = Task(network, data.scaled_by(Scaling.none(), None).signature, loss, dtype, batch_size)
         built = task.described.built
         inputs = input_scaling(read_input(built), data.train.x) if data.scaling.usual else data.scaling
         targets = target_scaling(task, data)
         data = data.scaled_by(inputs, targets)
-    for term in task.objective.losses if data.classes is None else ():
+    # The usual loss of numbers takes any of them.
+    for term in () if data.classes is not None or loss is None else objective(loss).losses:
         require_domain(term, data)
     return data
 

@@ -136,7 +136,7 @@ class Task:
     def _require_size(self, count: int) -> None:
         if self.size > 1 and count % self.size:
             raise DataError(
-                f"{count} examples for a network that cannot be built for a single one, only for batches of {self.size}",
+                f"{count} example{'s' * (count != 1)} for a network that cannot be built for a single one, only for batches of {self.size}",
                 expected=f"{self.size} examples at once, or a multiple of it",
                 remedy=f"give all {self.size} examples together, and data without other parts: split=None",
             )
