@@ -111,7 +111,7 @@ def test_ids_that_there_are_not_are_refused(layer, wrong, engine):
 
 def test_scaled_ids_are_refused_and_the_remedy_is_said():
     x = np.random.default_rng(0).integers(10, size=(20, 4))
-    data = cr.data.from_arrays(x, x[:, 0].astype(float))
+    data = cr.data.from_arrays(x, x[:, 0].astype(float), scaling="standardise")
     with pytest.raises(PositionError, match=r'scaling="none"'):
         cr.fit(Sequential(Embedding(2, 10), cr.Flatten(), Dense(1)), data, epochs=1, batch_size=4)
 

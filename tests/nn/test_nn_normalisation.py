@@ -149,6 +149,6 @@ def test_views_show_running_statistics_where_they_are_needed():
     drawn = draw_network(run.model(), example)
     np.testing.assert_allclose(drawn.outcome.output, run.predict(example.x[None])[0], rtol=1e-12)
     assert "batch_norm1.variance" in str(run.explain(0))
-    assert run.task._built.parameter_count == 27 + 6 + 98
+    assert run.task.described.built.parameter_count == 27 + 6 + 98
     mine = run.model().gradient(run.data.train.x, run.data.train.y)
     assert run.model().check_gradient(mine, run.data.train.x, run.data.train.y).ok

@@ -28,6 +28,7 @@ from chainrule.nn import (
     GaussianNoise,
     OneHot,
     RestrictedBoltzmann,
+    Scale,
     Sequential,
     build_network,
     from_peer,
@@ -148,9 +149,10 @@ def test_every_layer_of_a_peers_table_is_judged():
         networks = [case.network for case in CASES.values() if peer == "jax" or peer in case.peers]
         return {type(use.layer) for network in networks for use in build_network(network, network.input_shape).uses}
 
-    assert set(IN_JAX) <= kinds("jax")
-    assert set(IN_PYTORCH) <= kinds("pytorch")
-    assert set(IN_KERAS) <= kinds("keras")
+    # Scalings belong to runs; what they do is judged with these, in train/test_scales.py.
+    assert set(IN_JAX) - {Scale} <= kinds("jax")
+    assert set(IN_PYTORCH) - {Scale} <= kinds("pytorch")
+    assert set(IN_KERAS) - {Scale} <= kinds("keras")
 
 
 # ---- the code by itself
@@ -171,6 +173,31 @@ def test_dense_layers_in_three_libraries():
         '    x = x @ parameters["dense2.W"] + parameters["dense2.b"]',
         "    return x",
     ]
+
+
+def test_the_code_of_a_run_scales_as_the_run_does():
+    network = cr.Sequential(cr.Conv2D(2, 3), cr.GlobalAveragePool(), cr.Dense(1))
+    images = np.arange(5 * 4 * 4 * 2.0).reshape(5, 4, 4, 2)
+    data = cr.data.Dataset(
+        "two channels", cr.data.Examples(images, np.ones((5, 1))), scaling=cr.data.Scaling([1.5, -2.0], 0.25),
+        target_scaling=cr.data.Scaling(1e6, 4.0),
+    )  # fmt: skip
+    run = cr.fit(network, data, epochs=0, engine="reference")
+    there = to_code(run, "pytorch")
+    assert "    Scaled([[[1.5]], [[-2.0]]], 0.25),\n    torch.nn.Conv2d(2, 2, 3" in there  # the channels stand first there
+    assert there.endswith("    torch.nn.Linear(2, 1),\n    Unscaled(1000000.0, 4.0),\n)")
+    assert "class Scaled(torch.nn.Module):" in there
+    there = to_code(run, "keras")
+    assert 'keras.layers.Rescaling(scale=0.25, offset=[-0.375, 0.5], dtype="float64"),' in there
+    assert there.endswith('    keras.layers.Rescaling(scale=0.25, offset=1000000.0, dtype="float64"),\n])')
+    assert "x = scaled(x, [1.5, -2.0], 0.25)\n" in to_code(run, "jax")
+    assert to_code(run) == to_code(network) == to_code(run.model())
+    arrays = to_peer(run, run.parameters(), "pytorch")
+    assert list(arrays) == ["1.weight", "1.bias", "4.weight", "4.bias"]
+    back = from_peer(run, arrays, "pytorch")
+    assert all(np.array_equal(back[name], array) for name, array in run.parameters().items())
+    plain = cr.fit(network, data.scaled_by(cr.data.Scaling.none(), None), epochs=0, engine="reference")
+    assert to_code(plain, "pytorch") == to_code(network, "pytorch", (4, 4, 2))
 
 
 def test_a_shape_may_be_given():

@@ -8,15 +8,19 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, cast
 
 from chainrule.cli.saved import Saved
+from chainrule.data import Signature
 from chainrule.errors import OptionError
-from chainrule.graph import Shape
 from chainrule.nn import Layer, Objective, to_code
+from chainrule.train.task import exported
 
 
-def network_code(network: Layer | None, style: str = "chainrule", input_shape: Shape | None = None) -> str:
-    """Python code for a network, a program of its own. Raises: OptionError where the library of this style lacks a layer."""
+def network_code(network: Layer | None, style: str = "chainrule", data: Signature | None = None) -> str:
+    """Python code for a network, a program of its own; for another library with the scalings of the data that it learned from.
+
+    Raises: OptionError where the library of this style lacks a layer.
+    """
     if style != "chainrule" and network is not None:
-        return to_code(network, style, input_shape)
+        return to_code(network if data is None else exported(network, data), style)
     if style != "chainrule":
         raise OptionError(
             f"code for {style} of a network made of Python code, which the run's folder does not hold",

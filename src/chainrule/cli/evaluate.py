@@ -10,12 +10,12 @@ import numpy as np
 from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.scores import evaluation_row, last_part, show_scores
-from chainrule.data import BUILT_IN, Examples, RandomSplit, Signature, load, read_table
+from chainrule.data import BUILT_IN, Examples, Signature, load, read_table
 from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
 from chainrule.spelling import listed
-from chainrule.train import Evaluation, Evaluator, Run, evaluation_of, open_run
+from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of, open_run
 
 
 @click.command(
@@ -57,13 +57,13 @@ def _examples(run: Run, name: str, part: str | None) -> tuple[Examples, str]:
     if name not in BUILT_IN and Path(name).suffix.lower() != ".npz":
         return _table_examples(run, name), Path(name).stem
     whole = name not in BUILT_IN and {"x", "y"} <= read_arrays(name).keys()
-    data = load(name, split=RandomSplit(test=0)) if whole else load(name)
+    data = load(name, split=None) if whole else load(name)
     chosen = part or last_part(data.signature)
     parts = dict(data.parts())
     if chosen not in parts:
         raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy="choose one of these")
     _require_same_kind(run.signature, data.signature)
-    x = parts[chosen].x.astype(run.signature.input_dtype, copy=False)
+    x = as_inputs(run.signature, parts[chosen].x)
     return Examples(x, _as_known(run.signature, data.signature, parts[chosen].y)), Path(
         name
     ).stem if whole else f"{Path(name).stem} {chosen}"

@@ -53,7 +53,7 @@ def parsed_options(texts: tuple[str, ...]) -> dict[str, Any]:
                 expected="a name and a value, each name once",
                 remedy="write for example --option n=200 --option noise=0.1",
             )
-        if key in {"split", "name_or_path", "target", "missing"}:
+        if key in {"split", "name_or_path", "target", "missing"} and text != "split=none":
             raise OptionError(f"--option {text}", expected="what has no option of its own", remedy=_elsewhere(key))
         found[key] = value.split(",") if key in _LISTS else _value(value)
     return found

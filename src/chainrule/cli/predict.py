@@ -134,12 +134,23 @@ def _predicted(run: Run, x: Array, replica: int) -> Prediction:
         count = outputs.shape[1]
         named = columns is not None and count == 1 and run.task.compares
         heads = (columns.target.name,) if columns and named else tuple(f"output{place + 1}" for place in range(count))
-        return Prediction(outputs, heads, None, (), None)
+        return Prediction(_rounded(run, outputs), heads, None, (), None)
     decided: list[int] = decide(outputs, run.task.threshold).tolist()
     labels = tuple(classes[label] for label in decided)
     if run.task.probabilities == "none":
         return Prediction(outputs, ("class",), classes, labels, None)
     return Prediction(outputs, ("class", "probability"), classes, labels, run.probabilities(x, replica))
+
+
+def _rounded(run: Run, outputs: Array) -> Array:
+    """Outputs to the digits that the network's own numbers have: scaled ones come back in float64, which has more."""
+    scaling = run.signature.target_scaling
+    if scaling is None or scaling.is_none or run.settings.dtype == "float64":
+        return outputs
+    steps = np.broadcast_to(np.finfo(np.float32).eps / np.abs(scaling.factor), outputs.shape[1:])
+    digits: list[int] = (np.ceil(-np.log10(steps)).astype(int) + 1).tolist()
+    columns = [np.round(outputs[:, place], many) for place, many in enumerate(digits)]
+    return np.stack(columns, axis=1)
 
 
 def _csv(prediction: Prediction) -> str:

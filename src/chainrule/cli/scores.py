@@ -42,8 +42,14 @@ def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> 
     screen.print()
     pairs = [("Data", data_text(data.signature)), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
+    pairs += scaling_facts(task.data)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
     screen.print()
+
+
+def scaling_facts(data: Signature) -> list[tuple[str, str]]:
+    """In which units the network sees the data, where these are others than the data's own."""
+    return [("Scaling", printable(data.scaling_words, most=300))] if data.scaling_words else []
 
 
 def conclude(screen: Console, run: Run, speech: Speech) -> None:
@@ -100,6 +106,7 @@ def result_row(run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "network": network_text(run.task.network),
         "parameters": sum(item.node.type.size for item in run.task.parameters.values()),
         "formula": run.task.formula,
+        "scaling": run.signature.scaling_words,
         "epochs": run.trainer.step / run.trainer.steps_per_epoch,
         "steps": run.trainer.step,
         "seconds": round(run.trainer.seconds, 6),

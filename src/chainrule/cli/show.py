@@ -17,6 +17,7 @@ from chainrule.cli.locate import run_folder
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
 from chainrule.cli.saved import read_saved, saved_engine, saved_environment
+from chainrule.cli.scores import scaling_facts
 from chainrule.data import Dataset, Examples, Signature
 from chainrule.engines import STAGES as ENGINE_STAGES
 from chainrule.engines import Loop, engine_named
@@ -137,7 +138,7 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
     if folder is None:
         return network_code(net, style or "chainrule")
     saved = read_saved(folder)
-    return run_code(saved) if style is None else network_code(saved.network, style, saved.data.input_shape)
+    return run_code(saved) if style is None else network_code(saved.network, style, saved.data)
 
 
 # ---- runs
@@ -156,6 +157,7 @@ def _show_run(screen: Console, folder: RunFolder) -> None:
         ("Data", data_text(data)),
         ("", _source(saved.load, data)),
         ("Loss", saved.objective.formula),
+        *scaling_facts(data),
         ("Training", f"epoch {found.epochs}, batches of {counted(settings.batch_size, 'example')}, {_seeds(settings)}"),
         ("Optimizer", f"{optimizer_text(settings.optimizer)}; {settings.dtype}, {settings.engine} engine"),
     ]
@@ -250,4 +252,4 @@ def _loop(net: Sequential, loss: str | None, optimizer: str, batch_size: int) ->
     y = np.zeros(1, dtype=np.int64) if classes else np.zeros((1, outputs))
     names = tuple(map(str, range(classes))) if classes else None
     data = Dataset("example", Examples(np.zeros((1, *shape)), y), classes=names)
-    return Task(net, data.signature, loss).training_loop(optimizer_named(optimizer), {batch_size})
+    return Task(net, data.signature, loss, batch_size=batch_size).training_loop(optimizer_named(optimizer), {batch_size})

@@ -23,6 +23,7 @@ from chainrule.train import (
     Task,
     fit,
     optimizer_named,
+    suited,
     usual_batch_size,
 )
 from chainrule.views.progress import Plan
@@ -194,7 +195,8 @@ def train(**options: Any) -> None:
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)
-    task = Task(network(text), data.signature, request.loss, settings.dtype)
+    data = suited(network(text), data, request.loss, settings.batch_size, settings.dtype)
+    task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
     loss = _with_penalties(task, request)
     screen = console()
     if not (request.json or request.quiet):

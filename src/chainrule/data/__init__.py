@@ -27,7 +27,7 @@ from chainrule.data.oscillators import coupled_motion, oscillators
 from chainrule.data.pixels import landscape, picture, pixels, places
 from chainrule.data.reconstructed import reconstruction
 from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wrong_labels
-from chainrule.data.scaling import Scaling
+from chainrule.data.scaling import Scaling, to_digits
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
@@ -41,6 +41,7 @@ __all__ = [
     "Examples",
     "Dataset",
     "Scaling",
+    "to_digits",
     "Signature",
     "Column",
     "Columns",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.data.columns import Columns
@@ -25,9 +24,9 @@ class Options(TypedDict, total=False):
 
     name: str
     task: Task | None
-    split: Split | None
+    split: Split | Literal["none"] | None
     scaling: Scaling | ScalingChoice | None
-    target_scaling: Scaling | ScalingChoice
+    target_scaling: Scaling | ScalingChoice | None
     source: str
     licence: str
 
@@ -62,11 +61,13 @@ def from_arrays(
 
     - `name`, `source`, `licence`: texts that are kept with the data;
     - `task`: "regression" to fit whole numbers, "classification" for whole numbers stored as floats;
-    - `split`: a RandomSplit, StratifiedSplit, GroupSplit or TimeSplit; by default a fifth of the examples, in each class if
-      there are classes, is the test part. It cannot be given beside `test` or `validation`;
-    - `scaling` of the inputs: "standardise", "minmax", "none" or a Scaling; by default Scaling(0, 1/255) for uint8 (images),
-      else "standardise";
-    - `target_scaling` of the numbers to fit: likewise, by default "standardise".
+    - `split`: a RandomSplit, StratifiedSplit, GroupSplit or TimeSplit, or None: all examples are for training. Where nothing is said
+      a fifth of the examples, in each class if there are classes, is the test part. No split can be given beside `test` or `validation`;
+    - `scaling` of the inputs: "standardise", "minmax", a Scaling, or "none" or None; where nothing is said, "auto": uint8 (images) is
+      divided by 255, other numbers are standardised, by channel or feature, the last axis; a training leaves those alone that its
+      network takes for positions;
+    - `target_scaling` of the numbers to fit: likewise; "auto" is decided when a network is trained, by what its outputs can reach and
+      what its loss compares, and said by `print(run)`. None and "none" always mean none.
 
     Raises DataError, DtypeError, ShapeError or OptionError with the place of the mistake.
 
@@ -84,7 +85,7 @@ def from_arrays(
     meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
     if not apart:
         return assemble(whole, choose_split(options, whole.y).parts(whole.y), meaning, options)
-    if options.get("split") is not None:
+    if options.get("split") not in (None, "none"):
         raise OptionError(
             f"split={options.get('split')!r} is given beside test or validation examples",
             expected="either a split or parts that stand apart already",
@@ -123,8 +124,12 @@ def check_options(options: Options, own: Sequence[str] = ()) -> None:
 
 
 def choose_split(options: Options, y: Array) -> Split:
-    """The split that the options ask for; by default a stratified one for labels and a random one for numbers."""
-    return options.get("split") or (StratifiedSplit() if y.ndim == 1 else RandomSplit())
+    """The split that the options ask for; where they say nothing a stratified one for labels and a random one for numbers.
+
+    None asks for none: all examples are for training.
+    """
+    chosen = options.get("split", StratifiedSplit() if y.ndim == 1 else RandomSplit())
+    return RandomSplit(test=0) if chosen is None or isinstance(chosen, str) else chosen
 
 
 def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
@@ -150,15 +155,14 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         columns=meaning.columns,
     )
     # Only now is it known that all numbers are finite and of one shape, so that a scaling can be learned.
-    default = Scaling(0, 1 / 255) if train.x.dtype == np.uint8 else "standardise"
-    choice = options.get("target_scaling", "standardise")
+    choice = options.get("target_scaling", "auto")
     return Dataset(
         unscaled.name,
         train,
         validation,
         test,
-        scaling=choose_scaling(options.get("scaling") or default, train.x),
-        target_scaling=None if meaning.classes is not None or choice == "none" else choose_scaling(choice, train.y),
+        scaling=choose_scaling(options.get("scaling", "auto"), train.x),
+        target_scaling=None if meaning.classes is not None or choice in (None, "none") else choose_scaling(choice, train.y),
         classes=meaning.classes,
         features=meaning.features,
         columns=meaning.columns,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -109,7 +110,13 @@ class Dataset:
             self.features,
             self.columns,
             self.text,
+            self._input_range,
         )
+
+    @cached_property
+    def _input_range(self) -> tuple[float, float] | None:
+        x = self.train.x
+        return (float(x.min()), float(x.max())) if x.size else None
 
     @cached_property
     def hash(self) -> str:
@@ -121,6 +128,22 @@ class Dataset:
                 digest.update(f"{part} {name} {array.dtype.kind}{array.dtype.itemsize} {array.shape}\n".encode())
                 digest.update(little_endian.data if little_endian.size else b"")
         return digest.hexdigest()
+
+    def scaled_by(self, scaling: Scaling, target_scaling: Scaling | None) -> Dataset:
+        """The same data with other scalings; itself, where they are its own.
+
+        >>> Dataset("two", Examples([[1.0], [3.0]], [0, 1]), classes=("a", "b")).scaled_by(Scaling(1.0, 0.5), None).scaling
+        Scaling(1.0, 0.5)
+        """
+        if scaling is self.scaling and target_scaling is self.target_scaling:
+            return self
+        made = copy(self)
+        # What was computed of the examples, their hash above all, stays; what is known of the scalings is made anew.
+        made.__dict__.pop("signature", None)
+        object.__setattr__(made, "scaling", scaling)
+        object.__setattr__(made, "target_scaling", target_scaling)
+        made._check_scalings()
+        return made
 
     def _check_parts_agree(self) -> None:
         for part, examples in self.parts():

@@ -69,7 +69,7 @@ def ising(
         Examples(spins[~test], targets[~test]),
         test=Examples(spins[test], targets[test]) if test.any() else None,
         scaling=Scaling(0.5, 2.0),
-        target_scaling=Scaling.standardise(targets[~test]) if target == "temperature" and len(grid) > 1 else None,
+        target_scaling=Scaling.auto(targets[~test]) if target == "temperature" and len(grid) > 1 else None,
         classes=("ordered", "disordered") if target == "phase" else None,
         source=f"generated: 2-D Ising model, {size} × {size}, {len(grid)} temperatures from {grid.min():g} to {grid.max():g}, "
         f"{steps} sweeps with cluster turns, seed {seed}",

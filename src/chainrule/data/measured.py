@@ -23,8 +23,8 @@ def with_errors(
 
     >>> from chainrule.data.arrays import from_arrays
     >>> data = from_arrays([[1.0], [2.0], [3.0]], [[2.1], [3.9], [6.2]], split=None)
-    >>> with_errors(data, [0.1, 0.2]).train.y.shape
-    (2, 2)
+    >>> with_errors(data, [0.1, 0.2, 0.2]).train.y.shape
+    (3, 2)
 
     Raises: DataError for classes, errors that are no errors, or parts that there are not; ShapeError for other shapes.
     """
@@ -72,4 +72,4 @@ def _one_for_all(dataset: Dataset) -> Scaling | None:
     scaling = dataset.target_scaling
     if scaling is None or scaling.fits((2 * dataset.target_size,)):
         return scaling
-    return Scaling(float(dataset.train.y.mean()), float(1 / dataset.train.y.std()))
+    return Scaling(float(dataset.train.y.mean()), float(1 / dataset.train.y.std()), usual=scaling.usual)

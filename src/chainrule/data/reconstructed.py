@@ -50,7 +50,7 @@ def reconstruction(
     note = f"inputs of {', '.join(parts)} spoilt: share {share:g} set to 0, noise {noise:g}, seed {seed}"
     return dataclasses.replace(
         dataset, name=f"{dataset.name} to itself", train=made["training"], validation=made.get("validation"),
-        test=made.get("test"), scaling=Scaling.none() if spoils else dataset.scaling, target_scaling=None, classes=None,
+        test=made.get("test"), scaling=Scaling.none() if spoils else dataset.scaling.described(), target_scaling=None, classes=None,
         columns=None, notes=(*dataset.notes, *([note] if spoils else [])),
         origin=changed_origin(dataset.origin, "reconstruction", **options),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -12,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 
 Floats = NDArray[np.float64]
-ScalingChoice = Literal["standardise", "minmax", "none"]
+ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 
 @dataclass(frozen=True, eq=False, init=False)
 class Scaling:
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 
+    `usual`: nobody asked for it, so that a training may take another map, which suits its network and its loss better. `reason`: what
+    was decided and why, in a few words. Two scalings are equal if their numbers are.
     Raises DataError for a factor that is zero (it could not be undone), and for an offset or factor that is not finite.
 
     >>> Scaling(0, 1 / 255).apply(np.array([0, 51, 255], np.uint8))
@@ -27,13 +30,17 @@ class Scaling:
 
     offset: Floats
     factor: Floats
+    usual: bool
+    reason: str
 
-    def __init__(self, offset: ArrayLike, factor: ArrayLike) -> None:
+    def __init__(self, offset: ArrayLike, factor: ArrayLike, *, usual: bool = False, reason: str = "") -> None:
         for name, values in (("offset", offset), ("factor", factor)):
             array = np.array(values, dtype=np.float64)  # a copy: the caller may go on writing into theirs
             _check_finite(name, array)
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+        object.__setattr__(self, "usual", usual)
+        object.__setattr__(self, "reason", reason)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scaling):
@@ -53,21 +60,23 @@ class Scaling:
 
     @classmethod
     def standardise(cls, x: ArrayLike) -> Scaling:
-        """Mean 0 and standard deviation 1 for each feature over the first axis of `x`, which is to be the training part.
+        """Mean 0 and standard deviation 1 for each feature of `x` (n, ..., features), which is to be the training part.
 
-        The deviation divides by n. A feature that is constant gets factor 1, so it becomes 0.
+        A feature is a place on the last axis: the channel of an image (n, height, width, channels) has one scaling at all its pixels,
+        a feature of a sequence (n, time, features) one at all times. The deviation divides by the number of values. A feature that is
+        constant gets factor 1, so it becomes 0.
 
         >>> Scaling.standardise([[1.0, 5.0], [3.0, 5.0]]).apply([[1.0, 5.0], [3.0, 5.0]])
         array([[-1.,  0.],
                [ 1.,  0.]])
         """
         low, spread, constant, unit = _unit_range(x)
-        deviation = np.where(constant, 1.0, spread * unit.std(axis=0))
-        return cls(low + spread * unit.mean(axis=0), _reciprocal(deviation))
+        deviation = np.where(constant, 1.0, spread * unit.std(axis=_others(unit)))
+        return cls(low + spread * unit.mean(axis=_others(unit)), _reciprocal(deviation))
 
     @classmethod
     def minmax(cls, x: ArrayLike) -> Scaling:
-        """Least value 0 and largest value 1 for each feature over the first axis of `x`; factor 1 where it is constant.
+        """Least value 0 and largest value 1 for each feature of `x` (n, ..., features); factor 1 where it is constant.
 
         >>> Scaling.minmax([[2.0], [4.0], [6.0]]).apply([[3.0]])
         array([[0.25]])
@@ -76,13 +85,65 @@ class Scaling:
         return cls(low, _reciprocal(np.where(constant, 1.0, spread)))
 
     @classmethod
+    def auto(cls, x: ArrayLike) -> Scaling:
+        """The usual scaling of inputs or targets: bytes are divided by 255, other numbers standardised.
+
+        >>> Scaling.auto(np.array([[1.0], [3.0]])).usual, Scaling.auto(np.zeros((2, 4), np.uint8))
+        (True, Scaling(0.0, 0.00392156862745098))
+        """
+        array = np.asarray(x)
+        return (cls(0, 1 / 255) if array.dtype == np.uint8 else cls.standardise(array)).described(usual=True)
+
+    def described(self, reason: str = "", *, usual: bool = False) -> Scaling:
+        """The same map with other words, and whether a training may choose another one."""
+        return Scaling(self.offset, self.factor, usual=usual, reason=reason)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it changes nothing."""
+        return not self.offset.any() and bool(np.all(self.factor == 1))
+
+    @property
+    def words(self) -> str:
+        """What it does: the reason that is kept with it, or else the map.
+
+        >>> Scaling(0.5, 2.0).words, Scaling.none().words, Scaling([1.0, 2.0], 1.0).words
+        ('(x − 0.5)·2', 'as they are', 'scaled one by one')
+        """
+        if self.reason:
+            return self.reason
+        if self.is_none:
+            return "as they are"
+        if self.offset.size > 1 or self.factor.size > 1:
+            return "scaled one by one"
+        return self.formula("x")
+
+    def formula(self, x: str) -> str:
+        """The map of one number, to four digits of what it tells apart; for the first of several features.
+
+        >>> Scaling(0.5, 2.0).formula("x"), Scaling(-3.0, 1.0).formula("y"), Scaling(0.0, 0.1).formula("y")
+        ('(x − 0.5)·2', 'y + 3', 'y/10')
+        >>> Scaling(2460000.5, 24.0).formula("t")
+        '(t − 2460000.5)·24'
+        """
+        offset, factor = (float(part.reshape(-1)[0]) for part in (self.offset, self.factor))
+        size = to_digits(abs(offset), 1 / abs(factor))
+        shifted = f"{x} {'−' if offset > 0 else '+'} {size}" if offset else x
+        if factor == 1:
+            return shifted
+        whole = round(1 / factor)
+        by = f"/{whole}" if abs(factor) < 1 and abs(whole * factor - 1) < 1e-12 else f"·{factor:.4g}"
+        return f"({shifted}){by}" if offset else f"{x}{by}"
+
+    @classmethod
     def from_json(cls, content: object) -> Scaling:
         """The scaling that `to_json` described; FileFormatError for anything else."""
         if not isinstance(content, Mapping):
             raise _not_a_scaling(content)
         mapping = cast("Mapping[str, Any]", content)
         try:
-            return cls(mapping["offset"], mapping["factor"])
+            usual, reason = bool(mapping.get("usual", False)), str(mapping.get("reason", ""))
+            return cls(mapping["offset"], mapping["factor"], usual=usual, reason=reason)
         except (KeyError, TypeError, ValueError) as trouble:
             raise _not_a_scaling(mapping) from trouble
 
@@ -92,7 +153,8 @@ class Scaling:
         >>> Scaling(0, 0.5).to_json()
         {'offset': 0.0, 'factor': 0.5}
         """
-        return {"offset": self.offset.tolist(), "factor": self.factor.tolist()}
+        words = {**({"usual": True} if self.usual else {}), **({"reason": self.reason} if self.reason else {})}
+        return {"offset": self.offset.tolist(), "factor": self.factor.tolist(), **words}
 
     def apply(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """(x − offset) · factor for one example or any number of them: float32 if x is, else float64.
@@ -138,24 +200,43 @@ class Scaling:
             )
 
 
-def choose_scaling(choice: Scaling | ScalingChoice, x: ArrayLike) -> Scaling:
-    """The scaling that a name stands for, learned from `x` (the training part); OptionError for an unknown name.
+def choose_scaling(choice: Scaling | ScalingChoice | None, x: ArrayLike) -> Scaling:
+    """The scaling that a name stands for, learned from `x` (the training part); None is none. OptionError for an unknown name.
 
     >>> choose_scaling("minmax", [[0.0], [4.0]])
     Scaling([0.0], [0.25])
     """
     if isinstance(choice, Scaling):
         return choice
-    makers = {"standardise": Scaling.standardise, "minmax": Scaling.minmax}
-    if choice in makers:
-        return makers[choice](x)
-    if choice != "none":
+    if choice == "auto":
+        return Scaling.auto(x)
+    if choice == "standardise":
+        return Scaling.standardise(x).described("standardised, as asked")
+    if choice == "minmax":
+        return Scaling.minmax(x).described("mapped to 0 … 1, as asked")
+    if choice not in (None, "none"):
         raise OptionError(
             f"scaling={choice!r}",
-            expected="'standardise', 'minmax', 'none' or a Scaling",
+            expected="'auto', 'standardise', 'minmax', 'none', None or a Scaling",
             remedy="write scaling='standardise'",
         )
     return Scaling.none()
+
+
+def to_digits(value: float, unit: float) -> str:
+    """The number to four digits, and to more where it is many times as large as the unit in which it matters.
+
+    >>> to_digits(1.23456, 1.0), to_digits(2460000.512345, 0.5)
+    ('1.235', '2460000.512')
+    """
+    ratio = abs(value) / unit if unit > 0 else 1.0
+    digits = max(4, 3 + math.ceil(math.log10(ratio))) if 1 < ratio < math.inf else 4
+    return f"{value:.{min(digits, 15)}g}"
+
+
+def _others(x: Floats) -> tuple[int, ...]:
+    """The axes that a feature's values lie along: all but the last one."""
+    return tuple(range(max(1, x.ndim - 1)))
 
 
 def _unit_range(x: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
@@ -168,8 +249,8 @@ def _unit_range(x: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_], Floats
     if array.ndim == 0 or not len(array):
         raise DataError(f"x has shape {array.shape}", expected="at least one example", remedy="give the training part")
     with np.errstate(over="ignore", invalid="ignore"):
-        low: Floats = array.min(axis=0)
-        spread: Floats = array.max(axis=0) - low
+        low: Floats = array.min(axis=_others(array))
+        spread: Floats = array.max(axis=_others(array)) - low
         constant = spread == 0
         return low, spread, constant, (array - low) / np.where(constant, 1.0, spread)
 

@@ -19,6 +19,7 @@ Shape = tuple[int, ...]
 class Signature:
     """Names, shapes and dtypes of one example, scalings learned on the training part, classes, columns, vocabulary; no examples.
 
+    `input_range`: the least and the largest number in the inputs of the training part, None where nothing is known of them.
     `parts` maps "training", "validation", "test", as far as they exist, to their numbers of examples; `hash` is the data's.
 
     >>> from chainrule.data import xor
@@ -39,6 +40,7 @@ class Signature:
     features: tuple[str, ...] | None
     columns: Columns | None
     text: TextInput | None = None
+    input_range: tuple[float, float] | None = None
 
     @property
     def target_size(self) -> int:
@@ -50,13 +52,29 @@ class Signature:
         """Whether classes or numbers are to be predicted."""
         return "regression" if self.classes is None else "classification"
 
+    @property
+    def scaling_words(self) -> str:
+        """In which units a network sees inputs and targets, and why; "" where it sees the data as they are and nothing was decided.
+
+        >>> from chainrule.data import ising
+        >>> ising(6, size=4, temperatures=[1.0, 3.0]).signature.scaling_words
+        'inputs (x − 0.5)·2'
+        """
+        found = (("inputs", self.scaling), ("targets", self.target_scaling))
+        return "; ".join(f"{what} {item.words}" for what, item in found if item and (item.reason or not item.is_none))
+
     def to_json(self) -> dict[str, Any]:
         """A description in plain JSON values."""
         return {
             "name": self.name,
             "hash": self.hash,
             "parts": dict(self.parts),
-            "input": {"shape": list(self.input_shape), "dtype": self.input_dtype, "scaling": self.scaling.to_json()},
+            "input": {
+                "shape": list(self.input_shape),
+                "dtype": self.input_dtype,
+                "scaling": self.scaling.to_json(),
+                "range": list(self.input_range) if self.input_range else None,
+            },
             "target": {
                 "shape": list(self.target_shape),
                 "dtype": self.target_dtype,
@@ -89,6 +107,7 @@ class Signature:
                 Columns.from_json(saved["columns"]) if saved["columns"] else None,
                 # Runs of the first versions know of no text.
                 TextInput.from_json(saved["text"]) if saved.get("text") else None,
+                _pair(given.get("range")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, FileFormatError):
@@ -96,3 +115,11 @@ class Signature:
             raise FileFormatError(
                 f"a data signature that cannot be read: {error!r}", expected="what to_json wrote", remedy="restore the file"
             ) from error
+
+
+def _pair(content: Any) -> tuple[float, float] | None:
+    """Two numbers, which runs of the first versions do not know."""
+    if content is None:
+        return None
+    low, high = content
+    return float(low), float(high)

@@ -294,11 +294,11 @@ def _too_few(count: int, purpose: str) -> DataError:
     return DataError(
         f"{count} examples are too few for {purpose}",
         expected="at least one example, or one group or time, in each part that is asked for",
-        remedy="give more examples, or keep all for training: split=RandomSplit(test=0)",
+        remedy="give more examples, or keep all for training: split=None",
     )
 
 
-def split_column(split: Split | None) -> str | None:
+def split_column(split: Split | str | None) -> str | None:
     """The name of the table's column that a split goes by, or None if it needs none.
 
     >>> split_column(GroupSplit("patient")), split_column(RandomSplit())

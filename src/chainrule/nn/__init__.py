@@ -55,26 +55,29 @@ from chainrule.nn.metrics import (
 )
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
-from chainrule.nn.peers import from_peer, to_code, to_peer
+from chainrule.nn.peers import Export, Scale, from_peer, to_code, to_peer
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.ranges import Range, output_range
+from chainrule.nn.reading import Reading, read_input
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_json
-from chainrule.nn.table import Row, Table, range_badge, table
+from chainrule.nn.table import Row, Table, range_badge, table, table_of
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
-    "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant", "Conv1D",
-    "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "Embedding",
-    "EuclideanDistance", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
+    "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant",
+    "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "Embedding",
+    "EuclideanDistance", "Export", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
-    "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Recall",
-    "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Sequential", "SquaredError", "State", "Table", "Uniform",
-    "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
+    "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Range",
+    "Reading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Scale", "Sequential", "SquaredError", "State", "Table",
+    "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
     "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
-    "mean_absolute_error", "mean_squared_error", "network", "objective", "place", "predicted_labels", "r_squared",
-    "range_badge", "sigmoid_input", "softmax", "softmax_input", "table", "to_code", "to_json", "to_peer", "to_text", "top_k",
+    "mean_absolute_error", "mean_squared_error", "network", "objective", "output_range", "place", "predicted_labels",
+    "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "table", "table_of", "to_code",
+    "to_json", "to_peer", "to_text", "top_k",
 ]  # fmt: skip

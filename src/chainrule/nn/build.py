@@ -15,7 +15,7 @@ from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_no
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
-from chainrule.ops import broadcast_to, random_fold, select, stream
+from chainrule.ops import broadcast_to, cast, flip, random_fold, reshape, select, slice_axes, stream, transpose
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Build:
     """A graph in the making. Training or inference is chosen here, once; there is no mode to switch later.
 
     key: what random numbers are drawn by. fresh: whether the step begins an epoch, and with it the states by row; a bool scalar.
+    given: what the network is applied to; data: the leaf that it was computed from, which holds the numbers in the data's own units.
     """
 
     dtype: str = "float64"
@@ -35,6 +36,9 @@ class Build:
     uses: list[LayerUse] = field(default_factory=list[LayerUse])
     names: dict[int, str] = field(default_factory=dict[int, str])
     kept: list[object] = field(default_factory=list[object])
+    given: Node | None = None
+    data: Node | None = None
+    padded: list[tuple[Node, float]] = field(default_factory=list[tuple[Node, float]])
 
     def name_of(self, layer: object, kind: str) -> str:
         """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
@@ -163,6 +167,25 @@ class Place:
             )
         self.build.terms[full] = Term(rows, formula)
 
+    def held(self, padding: float) -> Node:
+        """What the layer was given as the data hold it, before it was scaled, where it is an input of the network that was moved at most.
+
+        `padding` says which number stands for a step that is none there: how data are scaled must not depend on such steps. What was
+        computed is given back as it is.
+        """
+        moves: list[Node] = []
+        node = self.given
+        while node is not self.build.given and node.op in MOVES:
+            moves.append(node)
+            node = node.inputs[0]
+        if node is not self.build.given or self.build.data is None:
+            return self.given
+        node = self.build.data
+        for move in reversed(moves):
+            node = move.op(node, **move.attributes)
+        self.build.padded.append((node, padding))
+        return node if node.type.is_float else cast(node, dtype="float64")
+
     def label(self, node: Node, suffix: str) -> Node:
         """The node, named `name.suffix`; a leaf, or what the layer was given, keeps the name that it has."""
         # A leaf under a second name would be a second leaf, which nobody binds a value to.
@@ -189,6 +212,10 @@ class Place:
         return random_fold(self.build.key, np.asarray(stream(f"{self.name}#{earlier + 1}" if earlier else self.name)))
 
 
+MOVES = frozenset({reshape, transpose, slice_axes, flip})
+"""What only puts numbers elsewhere."""
+
+
 @contextmanager
 def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
@@ -207,7 +234,11 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 @dataclass(frozen=True)
 class Built:
-    """A network's graph for one batch size: its input leaf, output node, parameters, states, layers, and the layers' own losses."""
+    """A network's graph for one batch size: its input, output node, parameters, states, layers, and the layers' own losses.
+
+    data: the leaf that the input was computed from by scaling, where it was; else the input.
+    padded: nodes (batch, time, features) of the data as they are, and the number that all features of a step have where it is none.
+    """
 
     input: Node
     output: Node
@@ -215,6 +246,8 @@ class Built:
     states: Mapping[str, State]
     uses: tuple[LayerUse, ...]
     terms: Mapping[str, Term]
+    data: Node
+    padded: tuple[tuple[Node, float], ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -258,8 +291,11 @@ def build_network(
     key: Node | None = None,
     fresh: Node | None = None,
     x: Node | None = None,
+    data: Node | None = None,
 ) -> Built:
     """The network applied to a batch: x, or an input leaf "x" of shape (batch, *input_shape).
+
+    data: the leaf that x was computed from by scaling, where it was.
 
     >>> from chainrule.nn import Dense, Sequential
     >>> built = build_network(Sequential(Dense(16, "relu"), Dense(10)), (784,))
@@ -268,6 +304,7 @@ def build_network(
     """
     x = input_node("x", (batch, *input_shape), dtype) if x is None else x
     with building(dtype, training=training, key=key, fresh=fresh) as build:
+        build.given, build.data = x, data
         output = network(x)
     if output.type.ndim < 1 or output.shape[0] != x.shape[0]:
         raise ShapeError(
@@ -280,4 +317,4 @@ def build_network(
         MappingProxyType(build.states),
         MappingProxyType(build.terms),
     )
-    return Built(x, output, parameters, states, tuple(build.uses), terms)
+    return Built(x, output, parameters, states, tuple(build.uses), terms, x if data is None else data, tuple(build.padded))

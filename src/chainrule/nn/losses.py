@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from chainrule import ops
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
@@ -20,7 +20,10 @@ TargetKind: TypeAlias = Literal["values", "measured", "labels", "margin"]
 
 
 class Loss(Protocol):
-    """One term of the objective that compares outputs with targets."""
+    """One term of the objective that compares outputs with targets.
+
+    A loss may moreover have a `domain`, (least, largest): from where to where its targets may lie.
+    """
 
     @property
     def name(self) -> str:
@@ -268,6 +271,7 @@ class BinaryCrossEntropy(_Addable):
 
     from_logits: bool = False
     target: TargetKind = "values"
+    domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
     def name(self) -> str:
@@ -309,6 +313,7 @@ class Hinge(_Addable):
     name: str = "hinge"
     formula: str = "max(0, 1 − m)"
     target: TargetKind = "margin"
+    domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
@@ -325,6 +330,7 @@ class PerceptronLoss(_Addable):
     name: str = "perceptron"
     formula: str = "max(0, −m)"
     target: TargetKind = "margin"
+    domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""

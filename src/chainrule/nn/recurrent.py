@@ -81,7 +81,7 @@ class _Recurrent(ABC):
             loop = ops.recurrence(
                 partial(self._step, here),
                 {state: self._first(here, state, x) for state in self.states},
-                {"x": weighed, **self._present(x)},
+                {"x": weighed, **self._present(here, x.dtype)},
                 constants,
                 reverse=self.reverse,
             )
@@ -97,11 +97,11 @@ class _Recurrent(ABC):
             return here.row_state(state, (self.units,))
         return ops.broadcast_to(constant(0.0, x.dtype), shape=(x.shape[0], self.units))
 
-    def _present(self, x: Node) -> dict[str, Node]:
+    def _present(self, here: Place, dtype: str) -> dict[str, Node]:
         """Which steps are no padding, (time, batch, 1); nothing where there is no padding."""
         if self.padding is None:
             return {}
-        differs = ops.cast(ops.not_equal(x, self.padding), dtype=x.dtype)
+        differs = ops.cast(ops.not_equal(here.held(self.padding), self.padding), dtype=dtype)
         return {"present": ops.transpose(ops.greater(ops.max(differs, axis=2, keepdims=True), 0.5), axes=(1, 0, 2))}
 
     def _step(self, here: Place, x: Node, **leaves: Node) -> dict[str, Node]:
@@ -126,9 +126,9 @@ class RNN(_Recurrent):
 
     Shapes: x (batch, time, features), W (features, units), U (units, units), b (units,); result (batch, units) at the last time step, or
     with answer="every" (batch, time, units). reverse: time runs backwards; the last step is then the first in time. padding: steps whose
-    features all are this number change nothing, so that sequences may have unequal lengths. carry: the state that a batch leaves behind
-    is where the next one begins, without a gradient between them (truncated back-propagation through time); it needs
-    batches in which row r continues row r of the batch before. U begins with a spectral radius near 1.
+    features all are this number, in the data's own units, change nothing, so that sequences may have unequal lengths. carry: the state
+    that a batch leaves behind is where the next one begins, without a gradient between them (truncated back-propagation through time);
+    it needs batches in which row r continues row r of the batch before. U begins with a spectral radius near 1.
 
     Source: J. L. Elman, Cognitive Science 14, 179 (1990); D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986).
 

@@ -83,7 +83,11 @@ def table(network: Layer, input_shape: Shape | None = None) -> Table:
             expected="the shape of one example",
             remedy="write table(network, (784,)), or Sequential(..., input_shape=(784,))",
         )
-    built = build_network(network, require_shape("input_shape", shape))
+    return table_of(build_network(network, require_shape("input_shape", shape)))
+
+
+def table_of(built: Built) -> Table:
+    """The table of a network that is built already, for a batch of any size."""
     counted = [(item.node.type.size, item.node.type.ndim > 1) for item in built.parameters.values()]
     weights = sum(size for size, is_weight in counted if is_weight)
     return Table(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights)

@@ -1,12 +1,14 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
 from chainrule.train.answers import Answers, answers_along
+from chainrule.train.batches import batch_sizes
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
-from chainrule.train.evaluation import Evaluator, Scores, batch_sizes, class_probabilities, decide
+from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot, write_durably
 from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
+from chainrule.train.inputs import as_inputs
 from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.ledger import Ledger, Share
 from chainrule.train.levenberg import LevenbergMarquardt
@@ -25,6 +27,7 @@ from chainrule.train.optimizers import (
 )
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Run
+from chainrule.train.scales import suited
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size
 from chainrule.train.stopping import EarlyStopping
@@ -36,6 +39,6 @@ __all__ = [
     "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS", "Ledger",
     "LevenbergMarquardt", "Model", "Moment", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
     "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer",
-    "WarmUp", "answers_along", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit", "minimise",
-    "open_run", "optimizer_named", "resume", "usual_batch_size", "with_error", "write_durably",
+    "WarmUp", "answers_along", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
+    "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "with_error", "write_durably",
 ]  # fmt: skip

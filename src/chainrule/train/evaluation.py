@@ -30,23 +30,13 @@ class Scores:
     outputs: Array
 
 
-def batch_sizes(count: int, batch: int) -> Array:
-    """The sizes of the batches that `count` examples are cut into; the last, shorter one is a batch. Shape (batches,), int64.
-
-    >>> batch_sizes(100, 32)
-    array([32, 32, 32,  4])
-    """
-    full, rest = divmod(count, batch)
-    return np.array([batch] * full + [rest] * (rest > 0), dtype=np.int64)
-
-
 class Evaluator:
     """Evaluates a task's network on one set of examples, again and again."""
 
     def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int) -> None:
         self.task, self.replicas, self.count = task, replicas, len(examples)
         self.examples = examples
-        self.sizes = batch_sizes(self.count, min(BATCH, self.count))
+        self.sizes = task.pieces(self.count, BATCH)
         tables = {"x": examples.x, "y": examples.y}
         self.program: LoopProgram = engine.compile_loop(task.evaluation_loop(set(self.sizes.tolist())), tables, replicas)
         self.order = np.tile(np.arange(self.count), (replicas, 1))

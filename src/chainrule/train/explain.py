@@ -14,10 +14,12 @@ from chainrule.data import Example, Examples, Scaling, Signature
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
-from chainrule.nn import Network, Sequential, build_network
+from chainrule.nn import Network, Sequential, build_network, read_input
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
+from chainrule.train.inputs import as_inputs
 from chainrule.train.model import Model
 from chainrule.train.optimizers import SGD
+from chainrule.train.scales import input_scaling
 from chainrule.train.task import Task
 
 
@@ -63,7 +65,7 @@ def as_examples(data: Signature, which: Any) -> Examples:
 def _leaves(model: Model, examples: Examples, graph: Graph) -> dict[str, Array]:
     """A value for each leaf of the graph, which may do without targets or a state."""
     data = model.task.data
-    given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
+    given = {"x": as_inputs(data, examples.x), "y": examples.y.astype(data.target_dtype)}
     return {name: value for name, value in {**given, **model.values}.items() if name in graph.leaves}
 
 
@@ -114,7 +116,8 @@ def _signature_of(network: Sequential | Network, example: Any) -> Signature:
         raise OptionTypeError(
             f"an explanation of {type(example).__name__}", expected="an example of a data set", remedy="write data.test[7]"
         )
-    outputs = int(np.prod(build_network(network, x.shape[1:]).output.shape[1:]))
+    built = build_network(network, x.shape[1:])
+    outputs = int(np.prod(built.output.shape[1:]))
     labels = y.ndim == 1
     count = max(outputs, 2)
     if labels and y.max(initial=0) >= count:
@@ -129,7 +132,7 @@ def _signature_of(network: Sequential | Network, example: Any) -> Signature:
         x.dtype.name,
         y.shape[1:],
         y.dtype.name,
-        Scaling(0.0, 1 / 255) if x.dtype == np.uint8 else Scaling.none(),
+        input_scaling(read_input(built), x) if x.dtype == np.uint8 else Scaling.none(),
         None if labels else Scaling.none(),
         tuple(str(label) for label in range(count)) if labels else None,
         None,

@@ -20,6 +20,7 @@ from chainrule.train.history import read_history
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run
+from chainrule.train.scales import suited
 from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
@@ -85,7 +86,9 @@ def fit(
         chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
-    task = Task(network(net) if isinstance(net, str) else as_layer(net), dataset.signature, loss, dtype)
+    layer = network(net) if isinstance(net, str) else as_layer(net)
+    dataset = suited(layer, dataset, loss, batch_size, dtype)
+    task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
@@ -125,7 +128,7 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
         settings = Settings.from_json(config["settings"])
         network_used = as_layer(net) if net is not None else _saved_network(config["network"])
         signature = Signature.from_json(config["data"])
-        task = Task(network_used, signature, restore(config["objective"]), settings.dtype)
+        task = Task(network_used, signature, restore(config["objective"]), settings.dtype, settings.batch_size)
         course = Course.from_json(config.get("course"), settings.epochs)
     except (KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ChainruleError):
@@ -133,7 +136,7 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
         raise FileFormatError(
             f"{run_folder.path / 'config.json'} cannot be read: {error!r}", expected="what fit wrote", remedy="restore the file"
         ) from error
-    trainer = Trainer(task, settings, lambda: _same_data(config["data"], data), folder=run_folder)
+    trainer = Trainer(task, settings, lambda: _same_data(config["data"], data, signature), folder=run_folder)
     snapshot = run_folder.newest_snapshot()
     history, lines = read_history(run_folder.history_lines(), settings.replicas, snapshot.step, settings.dtype)
     if lines != [line.rstrip("\n") for line in run_folder.history_lines()]:
@@ -173,7 +176,7 @@ def _saved_network(structure: Any) -> Layer:
     return from_json(structure)
 
 
-def _same_data(saved: Mapping[str, Any], given: Any) -> Dataset:
+def _same_data(saved: Mapping[str, Any], given: Any, signature: Signature) -> Dataset:
     if given is None and saved["load"] is None:
         raise DataError(
             f"the run's data {saved['name']!r} were arrays, which the folder does not hold",
@@ -187,4 +190,5 @@ def _same_data(saved: Mapping[str, Any], given: Any) -> Dataset:
             expected="the same data, bit for bit",
             remedy="restore the file, or train anew on the changed data",
         )
-    return dataset
+    # What was decided when the training began, and learned from these data then, is kept with the run.
+    return dataset.scaled_by(signature.scaling, signature.target_scaling)

@@ -13,10 +13,11 @@ from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
-from chainrule.nn import Ablated, Built, Parameter, State
+from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
 from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
-from chainrule.train.evaluation import batch_sizes, decide
+from chainrule.train.evaluation import decide
+from chainrule.train.inputs import as_inputs
 from chainrule.train.task import Cost, Task
 
 Arrays: TypeAlias = dict[str, Array]
@@ -58,6 +59,11 @@ class Model:
         object.__setattr__(self, "states", _checked("state", self.states, self.task.states))
 
     @property
+    def export(self) -> Export:
+        """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
+        return self.task.export
+
+    @property
     def values(self) -> Arrays:
         """Parameters and states together: all that the network's graph takes beside the examples."""
         return {**self.parameters, **self.states}
@@ -65,21 +71,17 @@ class Model:
     @property
     def terms(self) -> tuple[str, ...]:
         """The names of the objective's terms: losses, then penalties."""
-        return tuple(self._cost_of_one.terms)
-
-    @cached_property
-    def _cost_of_one(self) -> Cost:
-        return self.task.cost(1)
+        return tuple(self.task.described.terms)
 
     @cached_property
     def has_memory(self) -> bool:
         """Whether there is a loop over time in the network: a recurrent layer."""
-        return any(node.op is scan for node in topological_order([self._cost_of_one.built.output]))
+        return any(node.op is scan for node in topological_order([self.task.described.built.output]))
 
     @cached_property
     def quantity_names(self) -> tuple[str, ...]:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
-        return tuple(_quantities(self._cost_of_one.built))
+        return tuple(_quantities(self.task.described.built))
 
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
         """The same network with other values for some parameters, by name, and with other states if they are given."""
@@ -110,7 +112,7 @@ class Model:
     def isolated(self, quantity: str, neuron: int) -> Model:
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
         self.ablated(quantity, neuron)  # says what is wrong with the names
-        nodes = topological_order([self._cost_of_one.built.output])
+        nodes = topological_order([self.task.described.built.output])
         count = next(node.type.size for node in nodes if node.name == quantity)
         others = [other for other in range(count) if other != neuron]
         return self.ablated(quantity, others) if others else self
@@ -129,7 +131,7 @@ class Model:
             return Graph({name: node for name, node in found.items() if names is None or name in names})
 
         kind = f"quantities {'' if names is None else sorted(names)}"
-        return _joined([self._run(kind, len(rows), graph, {"x": rows}) for rows in _pieces(x)])
+        return _joined([self._run(kind, len(rows), graph, {"x": rows}) for rows in self._pieces(x)])
 
     def quantities_from(self, quantity: str, values: Array) -> Arrays:
         """What follows from values (n, ...) of a quantity inside the network, whatever the input: by name, with "output".
@@ -148,14 +150,14 @@ class Model:
         def graph(size: int) -> Graph:
             return _graph_from(self.task.cost(size).built, quantity)
 
-        shape = graph(1).leaves[quantity].shape[1:]
+        shape = graph(self.task.size).leaves[quantity].shape[1:]
         if values.ndim == 0 or values.shape[1:] != shape:
             raise ShapeError(
                 f"values of shape {values.shape} for {quantity}",
                 expected=f"(n, {', '.join(map(str, shape))}): a row of its numbers for each example",
                 remedy="give one value for each neuron",
             )
-        return _joined([self._run(f"from {quantity}", len(rows), graph, {quantity: rows}) for rows in _pieces(values)])
+        return _joined([self._run(f"from {quantity}", len(rows), graph, {quantity: rows}) for rows in self._pieces(values)])
 
     def decide(self, x: Array) -> Array:
         """The label that each row of outputs stands for: (n,), int64."""
@@ -171,7 +173,7 @@ class Model:
                 total = total + row
             return Graph({"costs": total})
 
-        pairs = zip(_pieces(x), _pieces(y), strict=True)
+        pairs = zip(self._pieces(x), self._pieces(y), strict=True)
         return np.concatenate([self._run("costs", len(a), graph, {"x": a, "y": b})["costs"] for a, b in pairs])
 
     def cost(self, x: Array, y: Array) -> float:
@@ -200,15 +202,15 @@ class Model:
         found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
         return {name: np.stack([row[name] for row in found]) for name in self.parameters}
 
-    def unrolled(self, size: int = 1) -> Graph:
-        """The graph of the cost "C" and the "output" for a batch of this size, each recurrent layer as its time steps.
+    def unrolled(self, size: int | None = None) -> Graph:
+        """The graph of the cost "C" and the "output" for a batch of this size (None: one), each recurrent layer as its time steps.
 
         >>> import chainrule as cr
         >>> run = cr.fit(cr.Sequential(cr.RNN(3), cr.Dense(2, "softmax")), cr.data.recall(8, gap=1), epochs=1, batch_size=8)
         >>> [node.name for node in run.model().unrolled().nodes if node.name.startswith("rnn1.h")]
         ['rnn1.h.t1', 'rnn1.h.t2', 'rnn1.h.t3']
         """
-        cost = self.task.cost(size)
+        cost = self.task.described if size is None else self.task.cost(size)
         return step_by_step(Graph({"C": cost.total, "output": cost.built.output}))
 
     def through_time(self, x: Array, y: Array) -> ThroughTime:
@@ -226,8 +228,7 @@ class Model:
         True
         """
         graph = self.unrolled(len(x))
-        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
-        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y))}
+        given = self._taken(x, y)
         leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
         return ThroughTime(Trace(graph, leaves), len(x))
 
@@ -247,16 +248,28 @@ class Model:
         """
         graph = Graph({"C": self.task.cost(len(x)).total})
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
-        dtypes = {name: "float64" if node.type.is_float else node.dtype for name, node in graph.leaves.items()}
-        given = {name: np.asarray(value, dtype=dtypes[name]) for name, value in (("x", x), ("y", y)) if name in dtypes}
+        wide = {name for name, node in graph.leaves.items() if node.type.is_float}
+        given = {name: v.astype(np.float64) if name in wide else v for name, v in self._taken(x, y).items()}
         return check_gradient(mine, graph, {name: v for name, v in {**self.values, **given}.items() if name in graph.leaves})
 
     # ---- running graphs
 
+    def _taken(self, x: Array, y: Array) -> Arrays:
+        """Inputs and targets as the data hold them."""
+        return {name: self._one_taken(name, value) for name, value in (("x", x), ("y", y))}
+
+    def _one_taken(self, name: str, value: Array) -> Array:
+        if name == "x":
+            return as_inputs(self.task.data, value)
+        return np.asarray(value, dtype=self.task.data.target_dtype if name == "y" else "float64")
+
+    def _pieces(self, rows: Array) -> list[Array]:
+        return _cut(rows, self.task.pieces(len(rows), PIECE))
+
     def _mean(self, kind: str, x: Array, y: Array, nodes: Callable[[Cost], dict[str, Node]]) -> Arrays:
         """What is a mean over examples, over all pieces; each counts by its size."""
         total: Arrays = {}
-        for rows, targets in zip(_pieces(x), _pieces(y), strict=True):
+        for rows, targets in zip(self._pieces(x), self._pieces(y), strict=True):
             values = {"x": rows, "y": targets}
             found = self._run(kind, len(rows), lambda size: Graph(nodes(self.task.cost(size))), values)
             for name, value in found.items():
@@ -271,8 +284,7 @@ class Model:
             engine = "native" if numbers > LARGE else self.engine
             self._programs[key] = engine_named(engine).compile(made), frozenset(made.leaves)
         program, leaves = self._programs[key]
-        dtypes = {"x": self.task.data.input_dtype, "y": self.task.data.target_dtype}
-        given = {name: np.asarray(value, dtype=dtypes.get(name, "float64")) for name, value in values.items()}
+        given = {name: self._one_taken(name, value) for name, value in values.items()}
         # A graph takes what it depends on: the gradient of a penalty takes no examples.
         return program({name: value for name, value in {**self.values, **given}.items() if name in leaves})
 
@@ -328,6 +340,5 @@ def _is_quantity(node: Node) -> bool:
     return bool(node.name) and not node.is_leaf and node.type.ndim >= 1 and node.type.is_float
 
 
-def _pieces(rows: Array) -> list[Array]:
-    ends = np.cumsum(batch_sizes(len(rows), PIECE))
-    return [rows[end - size : end] for end, size in zip(ends, batch_sizes(len(rows), PIECE), strict=True)]
+def _cut(rows: Array, sizes: Array) -> list[Array]:
+    return [rows[end - size : end] for end, size in zip(np.cumsum(sizes), sizes, strict=True)]

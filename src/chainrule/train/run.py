@@ -14,6 +14,7 @@ from chainrule import display
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
+from chainrule.nn import Export
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder
@@ -22,10 +23,11 @@ from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import Reading, explain
 from chainrule.train.history import History
+from chainrule.train.inputs import as_inputs
 from chainrule.train.ledger import Ledger, make_ledger
 from chainrule.train.model import Model
 from chainrule.train.optimizers import Optimizer
-from chainrule.train.prediction import Predictor, Programs, as_inputs
+from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
 from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
@@ -47,6 +49,11 @@ class Run:
     def task(self) -> Task:
         """Network, data and objective."""
         return self.trainer.task
+
+    @property
+    def export(self) -> Export:
+        """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
+        return self.task.export
 
     @property
     def data(self) -> Dataset:
@@ -328,6 +335,8 @@ class Run:
                 f"{epochs:g} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
         lines.append(self.task.formula)
+        if self.signature.scaling_words:
+            lines.append(self.signature.scaling_words)
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")

@@ -12,10 +12,23 @@ import numpy as np
 from chainrule import ops
 from chainrule.data import Scaling, Signature
 from chainrule.engines import Loop
-from chainrule.errors import LossError, OptionError, ShapeError
+from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.grad import require_gradients, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
-from chainrule.nn import Built, Layer, Objective, Parameter, State, build_network, objective, sigmoid_input, softmax_input
+from chainrule.nn import (
+    Built,
+    Export,
+    Layer,
+    Objective,
+    Parameter,
+    Scale,
+    State,
+    build_network,
+    objective,
+    sigmoid_input,
+    softmax_input,
+)
+from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
 
@@ -38,6 +51,7 @@ class Cost:
 class Task:
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
+    batch_size: how many examples training takes in a step; None where nothing trains.
     Raises: ShapeError, LossError, OptionError when network, data and objective do not fit.
     """
 
@@ -45,29 +59,91 @@ class Task:
     data: Signature
     loss: object = None
     dtype: str = "float32"
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         # Built once here so that every misfit is found before anything runs.
-        self.cost(1)
+        _ = self.described
 
     @cached_property
+    def size(self) -> int:
+        """The number of examples that the network is described for: one, or a training batch where it cannot be built for one.
+
+        A network whose graph knows its batch, such as one over all nodes of a single graph, is used in batches of this size only.
+        """
+        try:
+            self._cost(1)
+        except Exception:
+            if self.batch_size is not None and self._can_be_built(self.batch_size):
+                return self.batch_size
+            self._refuse_part_of_a_whole()
+            raise
+        return 1
+
+    def _refuse_part_of_a_whole(self) -> None:
+        """Says so where the network could be built for all training examples at once, and for fewer cannot."""
+        whole = self.data.parts.get("training", 1)
+        if self.batch_size is not None and self._can_be_built(whole):
+            raise OptionError(
+                f"batches of {self.batch_size} for a network that can be built for all {whole} training examples at once only",
+                expected=f"batch_size={whole}",
+                remedy=f"write batch_size={whole}, and keep all examples in one part: split=None",
+            )
+
+    def _can_be_built(self, size: int) -> bool:
+        # A network may be any code, so that what it raises may be anything; the caller says what that was.
+        try:
+            self._cost(size)
+        except Exception:
+            return False
+        return True
+
+    @cached_property
+    def described(self) -> Cost:
+        """The one build that everything which only describes goes by: in use, for `size` examples."""
+        return self._cost(self.size)
+
+    @cached_property
+    def trained(self) -> Cost:
+        """The objective as training has it, for a batch of the size that training uses; where nothing trains as in use."""
+        return self.described if self.batch_size is None else self._cost(self.batch_size, Clock())
+
+    @property
     def output(self) -> Node:
-        """The output node for one example."""
-        return self._built.output
+        """The output node of the build that describes."""
+        return self.described.built.output
 
-    @cached_property
+    @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The network's parameters by name."""
-        return self._built.parameters
+        return self.described.built.parameters
 
-    @cached_property
+    @property
     def states(self) -> Mapping[str, State]:
         """The states that the network reads in use, by name: what its layers carry along without training it."""
-        return self._built.states
+        return self.described.built.states
+
+    def pieces(self, count: int, most: int) -> Array:
+        """The sizes of the batches, at most `most`, in which `count` examples are evaluated; the last, shorter one is a batch.
+
+        Raises: DataError where the network is made for batches of its own size, and these examples do not fill them.
+        """
+        if self.size == 1:
+            return batch_sizes(count, max(1, min(most, count)))
+        self._require_size(count)
+        return batch_sizes(count, self.size)
+
+    def _require_size(self, count: int) -> None:
+        if self.size > 1 and count % self.size:
+            raise DataError(
+                f"{count} example{'s' * (count != 1)} for a network that cannot be built for a single one, only for batches of {self.size}",
+                expected=f"{self.size} examples at once, or a multiple of it",
+                remedy=f"give all {self.size} examples together, and data without other parts: split=None",
+            )
 
     def carried(self, size: int) -> Mapping[str, State]:
         """All states that training in batches of this size carries from step to step, by name, those by row among them."""
-        found = self._forward(size, Clock())[0].states
+        found = self.trained.built.states if size == self.batch_size else self._forward(size, Clock())[0].states
         for name, state in found.items():
             known = self.states.get(name)
             if known is not None and not state.by_row and known.node.type != state.node.type:
@@ -78,30 +154,36 @@ class Task:
                 )
         return found
 
-    @cached_property
-    def _built(self) -> Built:
-        return self._forward(1)[0]
-
-    @cached_property
+    @property
     def objective(self) -> Objective:
         """What is minimised."""
-        chosen = _usual_loss(self.data, self.output) if self.loss is None else self.loss
-        return objective(chosen)
+        return self._said or self._objective_of(self.output)
+
+    @cached_property
+    def _said(self) -> Objective | None:
+        """The objective that was asked for, if one was."""
+        return None if self.loss is None else objective(self.loss)
+
+    def _objective_of(self, output: Node) -> Objective:
+        return self._said or objective(_usual_loss(self.data, output))
 
     @property
     def formula(self) -> str:
         """The objective with its factors, and how targets are scaled in it where they are."""
         # As in training: what layers bring along where nothing is drawn by chance may be another loss.
-        trained, _ = self._forward(1, Clock())
-        own = [f"1/B·Σ_batch({term.formula})" for term in trained.terms.values()]
+        own = [f"1/B·Σ_batch({term.formula})" for term in self.trained.built.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
         scaling = self.data.target_scaling if self.objective.losses else None
-        if scaling is None or (np.all(scaling.offset == 0) and np.all(scaling.factor == 1)):
+        if scaling is None or scaling.is_none:
             return formula
         if scaling.offset.size > 1 or scaling.factor.size > 1:
             return f"{formula}, y the targets scaled to what the network sees"
-        offset, factor = (float(part.reshape(-1)[0]) for part in (scaling.offset, scaling.factor))
-        return f"{formula}, y = (target − {offset:.4g})·{factor:.4g}"
+        return f"{formula}, y = {scaling.formula('target')}"
+
+    @property
+    def export(self) -> Export:
+        """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
+        return exported(self.network, self.data)
 
     @property
     def compares(self) -> bool:
@@ -136,6 +218,8 @@ class Task:
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
+        for size in sizes:
+            self._require_size(size)
         self._require_one_size(sizes)
         graphs = {size: self.training_step(size, optimizer, clip) for size in sorted(sizes)}
         outputs = next(iter(graphs.values())).outputs
@@ -188,12 +272,12 @@ class Task:
         penalties = {f"penalty.{name}": node for name, node in cost.terms.items() if name not in cost.rows}
         return Graph({"output": self._unscaled(cost.built.output), **sums, **penalties})
 
-    def prediction_loop(self, sizes: set[int], dtype: str) -> Loop:
-        """The loop that only predicts, for inputs of the given dtype."""
+    def prediction_loop(self, sizes: set[int]) -> Loop:
+        """The loop that only predicts."""
         graphs: dict[int, Graph] = {}
         for size in sorted(sizes):
-            x = input_node("x", (size, *self.data.input_shape), dtype)
-            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x))
+            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
+            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
             graphs[size] = Graph({"output": self._unscaled(built.output)})
         return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
 
@@ -201,6 +285,10 @@ class Task:
 
     def cost(self, size: int, clock: Clock | None = None) -> Cost:
         """The objective for a batch of this size, from the input leaves "x" and "y" on; with a clock as training has it."""
+        self._require_size(size)
+        return self._cost(size, clock)
+
+    def _cost(self, size: int, clock: Clock | None = None) -> Cost:
         built, y = self._forward(size, clock)
         terms, rows = self._objective_terms(built, y)
         return Cost(built, y, terms, rows, _sum(list(terms.values())).named("C"))
@@ -213,11 +301,13 @@ class Task:
             shape = self.data.input_shape
             scaled = self._scaled(x)
             if clock is None:
-                built = build_network(self.network, shape, dtype=self.dtype, x=scaled)
+                built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x)
             else:
                 key, fresh = clock.key, clock.fresh
-                built = build_network(self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled)
-            if self.loss is None or self.objective.losses:
+                built = build_network(
+                    self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled, data=x
+                )
+            if self._said is None or self._said.losses:
                 self._check_output(built.output)
             elif not built.terms:
                 raise LossError(
@@ -229,20 +319,21 @@ class Task:
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            scaled = _apply(self.data.scaling, ops.cast(x, dtype=self.dtype))
+            scaled = _scaled_first(self.data.scaling, x, self.dtype)
             # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
             return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
         scaling = self.data.target_scaling
-        if scaling is None:
+        if scaling is None or scaling.is_none:
             return output
         with scope("output"):
-            return output * constant(1.0 / scaling.factor, self.dtype) + constant(scaling.offset, self.dtype)
+            # The offset may be so large that float32 would lose what is added to it.
+            return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
 
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
-        measured = any(loss.target == "measured" for loss in (() if self.loss is None else self.objective.losses))
+        measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
         wanted = self.data.target_size // 2 if measured else self.data.target_size
         found = output.shape[1:]
         one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
@@ -260,8 +351,7 @@ class Task:
         """The target in each form that a loss may want."""
         with scope("target"):
             if self.data.classes is None:
-                y = ops.cast(y, dtype=self.dtype)
-                values = _apply(self.data.target_scaling, y) if self.data.target_scaling else y
+                values = _scaled_first(self.data.target_scaling or Scaling.none(), y, self.dtype)
                 return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
@@ -272,18 +362,19 @@ class Task:
         """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
         count, scaling = y.shape[1] // 2, self.data.target_scaling
         if count == 0 or scaling is None:
-            return y
-        errors = ops.slice_axis(_apply(Scaling(0.0, scaling.factor), y), 1, count, 2 * count)
+            return values
+        errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
         return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""
-        rows = self.objective.per_example(built.output, self._targets(built.output, y)) if self.objective.losses else {}
+        chosen = self._objective_of(built.output)
+        rows = chosen.per_example(built.output, self._targets(built.output, y)) if chosen.losses else {}
         rows |= {name: term.rows for name, term in built.terms.items()}
         rows = {name: node.named("loss" if len(rows) == 1 else f"loss.{name}") for name, node in rows.items()}
         with scope("loss"):
             means = {name: ops.mean(node) for name, node in rows.items()}
-        return {**means, **self.objective.penalty_terms(built.parameters)}, rows
+        return {**means, **chosen.penalty_terms(built.parameters)}, rows
 
     def gradients(self, cost: Cost, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
         """For each parameter of `wrt` what the optimizer takes for its gradient, before clipping."""
@@ -325,12 +416,11 @@ class Task:
                 right = ops.equal(ops.position_of_max(output), y)
             return ops.sum(ops.cast(right, dtype="int64"))
 
-    def initial_state(
-        self, optimizer: Optimizer, given: Mapping[str, Array] | None = None, batch_size: int = 1
-    ) -> dict[str, Node]:
+    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
         """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
         key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
-        carried = {**self.parameters, **self.carried(batch_size)}
+        states = self.states if self.batch_size is None else self.carried(self.batch_size)
+        carried = {**self.parameters, **states}
         unknown = sorted(set(given or {}) - set(carried))
         if unknown:
             raise OptionError(
@@ -358,10 +448,25 @@ def _given(name: str, value: Any, node: Node) -> Array:
     return array
 
 
-def _apply(scaling: Scaling, x: Node) -> Node:
+def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
+    """Scaled numbers of the network's dtype: a large offset is taken away from float64, which then loses nothing that matters.
+
+    Bytes are exact in float32, and scaled there.
+    """
+    if scaling.is_none:
+        return ops.cast(x, dtype=dtype)
+    x = ops.cast(x, dtype="float64" if x.type.is_float else dtype)
     if np.any(scaling.offset):
         x = x - constant(scaling.offset, x.dtype)
-    return x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
+    x = x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
+    return ops.cast(x, dtype=dtype)
+
+
+def exported(network: Layer, data: Signature) -> Export:
+    """A network that learned from such data, with their scalings."""
+    given, target = data.scaling, data.target_scaling
+    after = None if target is None else Scale(target.offset, target.factor, undo=True)
+    return Export(network, data.input_shape, Scale(given.offset, given.factor), after)
 
 
 def _sum(nodes: list[Node]) -> Node:

@@ -17,8 +17,9 @@ from chainrule.data import Dataset
 from chainrule.engines import Engine, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
+from chainrule.train.batches import batch_sizes
 from chainrule.train.course import Course
-from chainrule.train.evaluation import Evaluator, Scores, batch_sizes
+from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.full_batch import USED_UP, FullBatch
 from chainrule.train.history import Epoch, History
@@ -68,7 +69,10 @@ class Trainer:
         order: Order | None = None,
         initial: Mapping[str, Array] | None = None,
     ) -> None:
-        self.task, self.settings, self.folder = task, settings, folder
+        # What describes a training goes by its batches: a branch may have others than the training it came from.
+        same = task.batch_size == settings.batch_size
+        self.task = task if same else replace(task, batch_size=settings.batch_size)
+        self.settings, self.folder = settings, folder
         self._load_data = data
         self.engine: Engine = engine_named(settings.engine, settings.threads)
         self.count = task.data.parts["training"]
@@ -80,9 +84,9 @@ class Trainer:
             )
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
-        self.loop = task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
+        self.loop = self.task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
         self._check_order()
-        self.states: tuple[str, ...] = tuple(task.carried(settings.batch_size))
+        self.states: tuple[str, ...] = tuple(self.task.carried(settings.batch_size))
         self.state: dict[str, Array] = self._initial_state(initial)
         self.course = Course(((0, settings.epochs),))
         self.step: int = 0
@@ -164,7 +168,7 @@ class Trainer:
         return self._rows(step, step + 1).copy()
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
-        nodes = self.task.initial_state(self.settings.optimizer, given, self.settings.batch_size)
+        nodes = self.task.initial_state(self.settings.optimizer, given)
         # First values always come from the reference engine, so that they are the same bits whatever engine trains.
         seeded = engine_named("reference").compile(Graph(nodes))
         keys = [ops.key(seed) for seed in self.seeds]

@@ -10,6 +10,7 @@ from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.jax_helpers import HELPERS
 from chainrule.nn.peers.parts import Moved, Part, Peer, Step, require_plain, row_of
 from chainrule.nn.peers.windows import Transposed, Windows, require_zeros, spread, windows
@@ -47,6 +48,12 @@ def _given(text: str) -> str:
 def _activated(activation: str, z: str) -> Iterator[str]:
     if activation != "linear" or z != "x":
         yield _given(ACTIVATIONS[activation].format(z))
+
+
+def _scale(step: Step) -> Iterator[str]:
+    scale = cast("Scale", step.layer)
+    given = ", ".join(str(numbers(values)) for values in (scale.offset, scale.factor))
+    yield _given(f"{'unscaled' if scale.undo else 'scaled'}(x, {given})")
 
 
 def _dense(step: Step) -> Iterator[str]:
@@ -215,6 +222,7 @@ def _function(activation: str) -> str:
 
 
 LAYERS: dict[type, Lines] = {
+    Scale: _scale,
     Dense: _dense,
     Activation: _activation,
     Dropout: _idle,
@@ -258,8 +266,9 @@ def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
     used |= {"over_time"} if used & {"rnn", "lstm", "gru"} else set()
     helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
     shown = ", ".join(map(str, ("batch", *steps[0].input))) if steps else "batch, ..."
+    wide = "import numpy as np\n" if used & {"scaled", "unscaled"} else ""
     return (
-        f"import jax\nimport jax.numpy as jnp\n\n\n{helpers}def network(parameters, x):\n"
+        f"import jax\nimport jax.numpy as jnp\n{wide}\n\n{helpers}def network(parameters, x):\n"
         f'    """What the network makes of x ({shown}); parameters are arrays by name."""\n{body}    return x'
     )
 

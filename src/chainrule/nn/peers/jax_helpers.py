@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 HELPERS = {
+    "scaled": """def scaled(x, offset, factor):
+    # In float64 where x is an array of numbers: of a large offset, float32 would lose what stands behind it.
+    x = x if isinstance(x, jax.core.Tracer) else np.asarray(x, dtype=np.float64)
+    return jnp.asarray((x - np.asarray(offset)) * np.asarray(factor))
+""",
+    "unscaled": """def unscaled(x, offset, factor):
+    x = x if isinstance(x, jax.core.Tracer) else np.asarray(x, dtype=np.float64)
+    return x / np.asarray(factor) + np.asarray(offset)
+""",
     "normalised": """def normalised(x, axes, epsilon):
     mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
     return (x - mean) / jnp.sqrt(variance + epsilon)

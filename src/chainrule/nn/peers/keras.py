@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import LAYERS
 from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
 
 
 def _parts(steps: Sequence[Step]) -> list[Part]:
-    found = [Part(call("keras.Input", steps[0].input))] if steps else []
+    wide = "float64" if _is_scaled(steps) else None
+    found = [Part(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
     for step in steps:
         found += row_of(LAYERS, step)(step)
     return found
 
 
-def _text(_: Sequence[Step], parts: Sequence[Part]) -> str:
+def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
     lines = "".join(f"    {part.code},\n" for part in parts)
-    return f"import keras\n\nnetwork = keras.Sequential([\n{lines}])"
+    wide = "# network(x) takes x in float64; network.predict(x) makes float32 of it first\n" if _is_scaled(steps) else ""
+    return f"import keras\n\n{wide}network = keras.Sequential([\n{lines}])"
+
+
+def _is_scaled(steps: Sequence[Step]) -> bool:
+    """Whether inputs come in the data's own units, which may need more digits than float32 has."""
+    return bool(steps) and isinstance(steps[0].layer, Scale)
 
 
 KERAS = Peer("Keras", tuple(LAYERS), _parts, _text, lambda _, part, label: f"{part.name}/{label}")

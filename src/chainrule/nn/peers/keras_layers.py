@@ -10,6 +10,7 @@ from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.parts import (
     Arrays,
     GatedBias,
@@ -58,6 +59,16 @@ def called(name: str) -> str:
 def _weights(step: Step, *, bias: bool) -> tuple[Arrays, ...]:
     kernel, added = Moved(f"{step.name}.W", "kernel"), Moved(f"{step.name}.b", "bias")
     return (kernel, added) if bias else (kernel,)
+
+
+def _scale(step: Step) -> Iterator[Part]:
+    scale = cast("Scale", step.layer)
+    if scale.undo:
+        given = {"scale": numbers(1.0 / scale.factor), "offset": numbers(scale.offset)}
+    else:
+        given = {"scale": numbers(scale.factor), "offset": numbers(-scale.offset * scale.factor)}
+    # In float64: of a large offset, float32 would lose what stands behind it.
+    yield Part(_layer("Rescaling", **given, dtype="float64"))
 
 
 def _dense(step: Step) -> Iterator[Part]:
@@ -262,6 +273,7 @@ def _loop_arrays(layer: Recurrent, name: str, place: str) -> tuple[Arrays, ...]:
 # ---- the table
 
 LAYERS: dict[type, Parts] = {
+    Scale: _scale,
     Dense: _dense,
     Activation: _activation,
     Dropout: _dropout,

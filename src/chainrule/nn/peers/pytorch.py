@@ -15,6 +15,28 @@ from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
 from chainrule.nn.peers.pytorch_layers import LAYERS, Order
 
 HELPERS = {
+    "Scaled": '''class Scaled(torch.nn.Module):
+    """(x - offset) * factor, in float64: of a large offset, float32 would lose what stands behind it."""
+
+    def __init__(self, offset, factor):
+        super().__init__()
+        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float64), persistent=False)
+        self.register_buffer("factor", torch.tensor(factor, dtype=torch.float64), persistent=False)
+
+    def forward(self, x):
+        return ((x.to(torch.float64) - self.offset) * self.factor).to(torch.get_default_dtype())
+''',
+    "Unscaled": '''class Unscaled(torch.nn.Module):
+    """x / factor + offset, in float64: the units of the targets."""
+
+    def __init__(self, offset, factor):
+        super().__init__()
+        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float64), persistent=False)
+        self.register_buffer("factor", torch.tensor(factor, dtype=torch.float64), persistent=False)
+
+    def forward(self, x):
+        return x.to(torch.float64) / self.factor + self.offset
+''',
     "Permute": '''class Permute(torch.nn.Module):
     """Axes in another order."""
 

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
+import numpy as np
+
+from chainrule.graph import Array
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.parts import (
     Arrays,
     Extra,
@@ -33,6 +37,19 @@ from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 Order: TypeAlias = Literal["first", "last", "any"]
 """Where the channels of an example stand."""
+
+
+def _scale(step: Step) -> Iterator[Part]:
+    scale = cast("Scale", step.layer)
+    given = (numbers(_as_there(step, values)) for values in (scale.offset, scale.factor))
+    yield Part(call("Unscaled" if scale.undo else "Scaled", *given))
+
+
+def _as_there(step: Step, values: Array) -> Array:
+    """Numbers that are broadcast against an example, with the channels where PyTorch has them."""
+    if not step.channels_first or not values.ndim:
+        return values
+    return np.moveaxis(values.reshape((1,) * (len(step.input) - values.ndim) + values.shape), -1, 0)
 
 
 def _dense(step: Step) -> Iterator[Part]:
@@ -165,6 +182,7 @@ class Row:
 
 
 LAYERS: dict[type, Row] = {
+    Scale: Row(_scale),
     Dense: Row(_dense, "last"),
     Activation: Row(_activation),
     Dropout: Row(_dropout),

@@ -10,7 +10,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.nn.build import Built
 from chainrule.nn.parts import Layer
-from chainrule.nn.peers.chain import built_for, chain
+from chainrule.nn.peers.export import Export, Exportable, export_of
 from chainrule.nn.peers.jax import JAX
 from chainrule.nn.peers.keras import KERAS
 from chainrule.nn.peers.parts import Arrays, LackingError, Part, Peer, Step
@@ -24,8 +24,11 @@ STYLES = ("chainrule", *PEERS)
 """What code can be written for."""
 
 
-def to_code(network: Layer, style: str = "chainrule", input_shape: Shape | None = None) -> str:
+def to_code(network: Layer | Exportable | Export, style: str = "chainrule", input_shape: Shape | None = None) -> str:
     """Python code that makes the network: for chainrule one expression, for a peer a program that makes `network`.
+
+    Of a run, a peer's program computes what `run.predict` does: it takes inputs in the data's own units, scales them in float64 as the
+    run does, and gives outputs in the units of the targets.
 
     >>> from chainrule.nn import Dense, Sequential
     >>> net = Sequential(Dense(16, "relu"), Dense(10), input_shape=(784,))
@@ -57,16 +60,20 @@ def to_code(network: Layer, style: str = "chainrule", input_shape: Shape | None 
 
     Raises: OptionError for an unknown style, for a layer that the peer lacks (it says which peers have it), and where no shape is known.
     """
+    export = export_of(network, input_shape)
     if style == "chainrule":
-        return chainrule_code(network)
+        return chainrule_code(export.network)
     peer = _peer(style)
-    steps, parts = _translated(network, peer, built_for(network, input_shape))
+    steps, parts = _translated(export, peer, export.built())
     return peer.text(steps, parts)
 
 
-def to_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None) -> dict[str, Array]:
+def to_peer(
+    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None
+) -> dict[str, Array]:
     """The parameters of a network as the arrays of a peer, by the peer's names, for the network that `to_code` writes.
 
+    network: the same that `to_code` was given; of a run, the scalings stand in its code.
     values: parameters and states by our names: `run.parameters()`, with BatchNorm `run.parameters() | run.states()`.
 
     >>> from chainrule.nn import Dense, Sequential
@@ -88,12 +95,15 @@ def to_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shape:
 
     Raises: OptionError for values that are missing or unknown, ShapeError for those of another shape, and as `to_code` does.
     """
-    built = built_for(network, input_shape)
+    export = export_of(network, input_shape)
+    built = export.built()
     _require_values(values, built)
-    return _there(network, values, _peer(peer), built)
+    return _there(export, values, _peer(peer), built)
 
 
-def from_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None) -> dict[str, Array]:
+def from_peer(
+    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None
+) -> dict[str, Array]:
     """What `to_peer` made, back: parameters (and running statistics) by our names, for `cr.fit(..., initial=...)`.
 
     values: the peer's arrays by its names. For PyTorch `{name: tensor.numpy() for name, tensor in network.state_dict().items()}`;
@@ -108,22 +118,23 @@ def from_peer(network: Layer, values: Mapping[str, Array], peer: str, input_shap
 
     Raises: OptionError for names that are missing or unknown, ShapeError for arrays of another shape, and as `to_code` does.
     """
-    chosen, built = _peer(peer), built_for(network, input_shape)
+    chosen, export = _peer(peer), export_of(network, input_shape)
+    built = export.built()
     arrays = {name: np.asarray(array) for name, array in values.items()}
     blank = {name: np.zeros(shape) for name, shape in _shapes(built).items()}
-    _require_names(arrays, _there(network, blank, chosen, built), f"{chosen.title}'s")
+    _require_names(arrays, _there(export, blank, chosen, built), f"{chosen.title}'s")
     found: dict[str, Array] = {}
-    for number, part, item in _held(_translated(network, chosen, built)[1]):
+    for number, part, item in _held(_translated(export, chosen, built)[1]):
         labels = item.there(blank)
         found |= item.back({label: arrays[chosen.key(number, part, label)] for label in labels})
     return found
 
 
-def _there(network: Layer, values: Mapping[str, Array], peer: Peer, built: Built) -> dict[str, Array]:
+def _there(export: Export, values: Mapping[str, Array], peer: Peer, built: Built) -> dict[str, Array]:
     own = {name: np.asarray(array) for name, array in values.items()}
     return {
         peer.key(number, part, label): array
-        for number, part, item in _held(_translated(network, peer, built)[1])
+        for number, part, item in _held(_translated(export, peer, built)[1])
         for label, array in item.there(own).items()
     }
 
@@ -147,8 +158,8 @@ def _peer(style: object) -> Peer:
     )
 
 
-def _translated(network: Layer, peer: Peer, built: Built) -> tuple[list[Step], list[Part]]:
-    steps = chain(network, built)
+def _translated(export: Export, peer: Peer, built: Built) -> tuple[list[Step], list[Part]]:
+    steps = export.steps(built)
     try:
         return steps, peer.parts(steps)
     except LackingError as lack:

@@ -149,7 +149,7 @@ def draw_network(
             )
         return _architecture(network(subject) if isinstance(subject, str) else subject, most, choose_by, input_shape)
     model = model_of(subject)
-    built = model.task.cost(1).built
+    built = model.task.described.built
     columns = read_columns(built)
     row, truth = (None, None) if example is None else example_row(model, example)
     outcome = None if row is None else outcome_of(model, row, truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +11,7 @@ import numpy as np
 from chainrule.data import Examples, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.nn import Table, table
+from chainrule.nn import Table, table_of
 from chainrule.train import Evaluation, Run
 from chainrule.views.networks.marks import precise
 from chainrule.views.networks.numbers import Outcome, outcome_of
@@ -103,7 +104,7 @@ def growing_picture(run: Run, stage: int = len(STAGES)) -> GrowingPicture:
     unseen = next((part for part in ("test", "validation") if part in parts), None)
     seen = run.evaluate("training")
     judged = run.evaluate(unseen) if unseen else None
-    layers = table(run.task.network, signature.input_shape)
+    layers = table_of(run.task.described.built)
     lines = (
         _input_lines(signature), _layer_lines(layers), _output_lines(run), _activation_lines(layers),
         _metric_lines(seen), _loss_lines(run, seen), _data_lines(signature), _performance_lines(judged),
@@ -147,6 +148,8 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _output_lines(run: Run) -> tuple[str, ...]:
     examples: Examples = run.data.test or run.data.train
+    if run.task.size > 1:
+        return (counted(math.prod(run.task.output.shape[1:]), "number"), f"for {run.task.size} examples at once")
     found = outcome_of(run.model(), examples.x[0], examples[0].y)
     part = "test" if run.data.test else "training"
     kind = (

@@ -12,7 +12,7 @@ from chainrule.data import Example
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, evaluate, topological_order
 from chainrule.nn import ACTIVATIONS, Built
-from chainrule.train import Model, decide
+from chainrule.train import Model, as_inputs, decide
 from chainrule.views.networks.structure import Column
 
 Choice: TypeAlias = Literal["even", "largest"]
@@ -175,14 +175,14 @@ def example_row(model: Model, example: Example | Array) -> tuple[Array, int | Ar
     Raises: ShapeError for an input of another shape.
     """
     given, truth = (example.x, example.y) if isinstance(example, Example) else (example, None)
-    row = np.asarray(given, dtype=model.task.data.input_dtype)
+    row = np.asarray(given)
     if row.shape != model.task.data.input_shape:
         raise ShapeError(
             f"an example of shape {row.shape}",
             expected=f"one example of shape {model.task.data.input_shape}",
             remedy="give one example, such as data.test[0]",
         )
-    return row, truth
+    return as_inputs(model.task.data, row[None])[0], truth
 
 
 def shown_weights(items: Sequence[Neurons], target: int) -> dict[int, Array]:

@@ -9,7 +9,7 @@ from chainrule.train import Run
 from chainrule.train.folder import write_durably
 from chainrule.views.pictures.picture import require_matplotlib
 from chainrule.views.report.layout import page
-from chainrule.views.report.sections import SECTIONS, Subject
+from chainrule.views.report.sections import OF_WHOLE_BATCHES, SECTIONS, Subject
 
 
 def report_page(run: Run, *, replica: int = 0) -> str:
@@ -20,7 +20,8 @@ def report_page(run: Run, *, replica: int = 0) -> str:
     require_matplotlib()
     run.parameters(replica)  # says at once if there is no such replica
     subject = Subject(run, replica)
-    sections = [section for make in SECTIONS if (section := make(subject)) is not None]
+    makers = SECTIONS if run.task.size == 1 else OF_WHOLE_BATCHES
+    sections = [section for make in makers if (section := make(subject)) is not None]
     verdict = str(run.evaluate(subject.part))
     title = f"{run.folder.name if run.folder else run.signature.name}"
     return page(title, verdict, sections)

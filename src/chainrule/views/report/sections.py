@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.grad import grad
 from chainrule.graph import Graph
-from chainrule.nn import table
+from chainrule.nn import table_of
 from chainrule.train import FullBatch, Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
@@ -93,7 +93,7 @@ def configuration(subject: Subject) -> Section:
     """What was trained, on what, and how."""
     run, settings = subject.run, subject.run.settings
     signature = run.signature
-    layers = table(run.task.network, signature.input_shape)
+    layers = table_of(run.task.described.built)
     rows = "".join(
         f"<tr><td>{isolated(printable(row.name, most=40))}</td><td>{isolated(printable(row.description))}</td>"
         f'<td class="number">{row.input}</td>'
@@ -108,6 +108,7 @@ def configuration(subject: Subject) -> Section:
         if signature.classes is not None
         else counted(signature.target_size, "number"),
         "cost": run.task.formula,
+        "scaling": signature.scaling_words or "none",
         "optimizer": repr(settings.optimizer),
         "training": f"{counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, {counted(run.trainer.step, 'step')}",
         "seed": f"{settings.seed}, {counted(settings.replicas, 'replica')}",
@@ -221,7 +222,7 @@ def learning(subject: Subject) -> Section:
 
 def graph(subject: Subject) -> Section | None:
     """The graph that runs, forward and backward."""
-    cost = subject.model.task.cost(1)
+    cost = subject.model.task.described
     if len(cost.built.parameters) > 2 * MOST_LAYERS:
         return None
     whole = Graph({"C": cost.total})
@@ -256,3 +257,5 @@ SECTIONS: tuple[Maker, ...] = (
     configuration, curves, network, results, functions, representation, learning, graph, explanations,
 )  # fmt: skip
 """The sections in their order."""
+OF_WHOLE_BATCHES: tuple[Maker, ...] = (configuration, curves, results, graph)
+"""Those for a network that is used in batches of its own size only: without single examples, and without points of a plane."""

@@ -186,7 +186,7 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = _weights(model, examples, quantity, neuron)
     bias = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
-    output = model.task.cost(1).built.output.name
+    output = model.task.described.built.output.name
     held = [] if quantity in {output, "output"} else [(neuron, 0.0), (neuron, float(answers.mean()))]
     return NeuronBiography(
         quantity,

@@ -96,7 +96,7 @@ def neuron_images(source: Source, layer: str = "dense1", shape: Shape | None = N
     (3, 1, 2)
     """
     model = model_of(source)
-    columns = read_columns(model.task.cost(1).built)
+    columns = read_columns(model.task.described.built)
     found = [column for column in columns if column.weights is not None and column.name == layer]
     if not found:
         known = list(dict.fromkeys(column.name for column in columns if column.weights is not None))

@@ -167,7 +167,7 @@ def fit_1d(
     empty = np.zeros(0)
     return Fit(
         name=feature_names(signature)[0],
-        sizes=(1, *(use.output.shape[-1] for use in model.task.cost(1).built.uses)),
+        sizes=(1, *(use.output.shape[-1] for use in model.task.described.built.uses)),
         x=x,
         predicted=predicted(model, x),
         true=None if known is None else known(x),
@@ -240,7 +240,7 @@ def require_curve(model: Model) -> Signature:
 
 
 def _dense_layers(model: Model) -> tuple[LayerUse, ...]:
-    uses = model.task.cost(1).built.uses
+    uses = model.task.described.built.uses
     dense = len(uses) >= 2 and all(isinstance(use.layer, Dense) for use in uses)
     if not dense or _activation(uses[len(uses) - 1]) != "linear":
         raise OptionError(

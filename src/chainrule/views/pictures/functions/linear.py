@@ -187,7 +187,7 @@ def _weights_and_bias(model: Model, layer: str) -> tuple[Array, Array]:
 
 
 def _linear_layers(model: Model) -> list[str]:
-    uses = model.task.cost(1).built.uses
+    uses = model.task.described.built.uses
     straight = all(isinstance(use.layer, Dense) and use.layer.activation == "linear" for use in uses[:-1])
     if not straight or not uses or not isinstance(uses[-1].layer, Dense):
         raise OptionError(

@@ -12,7 +12,7 @@ from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.grad import grad
 from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
 from chainrule.nn import Dense
-from chainrule.train import Cost, Model
+from chainrule.train import Cost, Model, as_inputs
 from chainrule.views.plain import printable
 
 LONGEST_NAME = 24
@@ -98,7 +98,7 @@ def cost_at(model: Model, x: Array, y: Array) -> CostAt:
 def examples(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
     """Inputs (n, ...) and targets (n, ...) in the data's dtypes; a single example may come without the first axis."""
     data = model.task.data
-    x, y = np.asarray(x, dtype=data.input_dtype), np.asarray(y, dtype=data.target_dtype)
+    x, y = np.asarray(x), np.asarray(y, dtype=data.target_dtype)
     x = x[None] if x.shape == data.input_shape else x
     y = y[None] if y.shape == data.target_shape else y
     if x.shape[1:] != data.input_shape or y.shape != (len(x), *data.target_shape) or not len(x):
@@ -107,7 +107,7 @@ def examples(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
             expected=f"(n, {', '.join(map(str, data.input_shape))}) and {('n', *data.target_shape)}, n at least 1",
             remedy="give rows as the data hold them, one target to each",
         )
-    return x, y
+    return as_inputs(data, x), y
 
 
 def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
@@ -120,7 +120,7 @@ def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
 
 def dense_layers(model: Model) -> tuple[str, ...]:
     """The names of the network's Dense layers, in the order of their first use."""
-    uses = model.task.cost(1).built.uses
+    uses = model.task.described.built.uses
     return tuple(dict.fromkeys(use.name for use in uses if isinstance(use.layer, Dense)))
 
 

@@ -1,0 +1,108 @@
+"""Inputs: what a trained network is given, turned into an array of the kind that it was trained on, or refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.data import Signature
+from chainrule.errors import DataError, ShapeError
+from chainrule.graph import Array
+
+
+def as_inputs(signature: Signature, x: Any) -> Array:
+    """Inputs (n, ...) as an array of the data's dtype and shape; texts are read as the data's were.
+
+    A network that learned from bytes takes whole numbers from 0 to 255, of any dtype: floats between 0 and 1 are images in another unit.
+    Raises: DataError for what are no numbers, for NaN and infinity, and for numbers in another unit; ShapeError for another shape.
+
+    >>> from chainrule.data import mnist, moons
+    >>> as_inputs(moons(8).signature, [[1, 2]])
+    array([[1., 2.]])
+    >>> as_inputs(mnist().signature, mnist().test.x[:1] / 255)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.DataError: x is 0.329412 at example 0, number 202, and the network learned from bytes
+      expected: whole numbers from 0 to 255, as in the data 'mnist'
+      to mend it: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
+    """
+    dtype, shape = np.dtype(signature.input_dtype), signature.input_shape
+    array = np.asarray(x)
+    if array.dtype.kind == "U" and signature.text is not None:
+        array = signature.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
+        )
+    if array.shape[1:] != shape or not array.ndim:
+        raise ShapeError(
+            f"inputs of shape {array.shape}",
+            expected=f"(n, {', '.join(map(str, shape))})",
+            remedy="for a single example write x[None]" if array.shape == shape else "reshape the array",
+        )
+    if array.dtype == dtype and array.flags.c_contiguous and is_finite(array):
+        return array
+    _require_finite(signature, array)
+    if dtype.kind != "f":
+        _require_bytes(signature, array)
+    elif array.dtype == np.uint8:
+        _require_no_bytes(signature, array)
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(array, dtype=dtype)
+    _require_finite(signature, found)
+    return found
+
+
+def is_finite(x: Array) -> bool:
+    """Whether there is neither NaN nor infinity; in well below a microsecond for one example."""
+    return x.dtype.kind != "f" or b"\0" not in np.isfinite(x).tobytes()
+
+
+def _require_finite(signature: Signature, x: Array) -> None:
+    if not is_finite(x):
+        raise DataError(
+            f"x is {_first(signature, x, ~np.isfinite(x))}",
+            expected="finite numbers",
+            remedy="fill in or leave out such examples first",
+        )
+
+
+def _require_bytes(signature: Signature, x: Array) -> None:
+    wrong = (x < 0) | (x > 255) | (x != np.floor(x)) if x.dtype.kind == "f" else (x < 0) | (x > 255)
+    if not wrong.any() and _are_black_and_white(signature, x):
+        wrong = x == 1
+    if wrong.any():
+        raise DataError(
+            f"x is {_first(signature, x, wrong)}, and the network learned from bytes",
+            expected=f"whole numbers from 0 to 255, as in the data {signature.name!r}",
+            remedy="give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)",
+        )
+
+
+def _require_no_bytes(signature: Signature, x: Array) -> None:
+    """Bytes are refused by a network that learned from numbers no larger than 1: images in another unit."""
+    low, high = signature.input_range or (-math.inf, math.inf)
+    wrong = x > 1
+    if low >= -1 and high <= 1 and wrong.any():
+        raise DataError(
+            f"x holds bytes, {_first(signature, x, wrong)}, and the network learned from numbers from {low:.4g} to {high:.4g}",
+            expected=f"numbers in the unit of the data {signature.name!r}",
+            remedy="write x / 255 where the training had images so, or x.astype(float) for numbers that are meant as they are",
+        )
+
+
+def _are_black_and_white(signature: Signature, x: Array) -> bool:
+    """Whether these are floats or truth values, of which 1 is the largest, for a network to which 255 is 1: an image in another unit."""
+    scaled = np.max(np.abs(signature.scaling.factor)) * 255 <= 1.5
+    return x.dtype.kind in "fb" and scaled and bool(x.size) and float(x.max()) == 1.0
+
+
+def _first(signature: Signature, x: Array, wrong: Array) -> str:
+    """The first wrong number, and where it stands."""
+    example, *rest = (int(place) for place in np.argwhere(wrong)[0])
+    value = f"{float(x[wrong][0]):.6g} at example {example}"
+    if signature.features and len(rest) == 1:
+        return f"{value}, feature {signature.features[rest[0]]!r}"
+    return value + (f", number {', '.join(map(str, rest))}" if rest else "")
