@@ -1,7 +1,7 @@
 """Floor 4: traces, a graph with all its numbers forward and backward, and what checks derivatives."""
 
 from chainrule.trace.explanation import LEVELS, BackwardStep, Explanation, ForwardStep, Level, explain_graph
-from chainrule.trace.gradient_check import GradientCheck, ParameterCheck, check_gradient
+from chainrule.trace.gradient_check import GradientCheck, OtherMode, ParameterCheck, check_gradient
 from chainrule.trace.mistakes import Mistake
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.time_steps import ThroughTime, step_by_step

@@ -1,0 +1,190 @@
+"""Mistakes on the way through weights and through what is not weighed: W in place of Wᵀ, a factor or a branch that is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from chainrule.graph import CONSTANT, Array, Node, evaluate
+from chainrule.ops import broadcast_to, divide, matmul, multiply, reduce_sum, reshape
+from chainrule.trace.mistakes.kinds import Planting, backward_mistake
+from chainrule.trace.network_structure import Structure, without_step
+from chainrule.trace.planted import Planted, data_side, weights_of
+
+
+def data_passed(structure: Structure, product: Node, matrix: Array) -> Planted:
+    """The product's data side gets its derivative through this matrix, (what comes out, what goes in)."""
+    side = data_side(product)
+    backward = structure.backward
+
+    def rule(g: Array) -> Iterator[tuple[Node, Array | None]]:
+        passed = backward.pull(product, g)
+        passed[side] = g @ matrix if side == 0 else matrix @ g
+        return zip(product.inputs, passed, strict=True)
+
+    return Planted(rules={product: rule})
+
+
+def weighed(structure: Structure) -> Iterator[tuple[Node, Node, str]]:
+    """The products whose data a derivative goes on through, with their weights and their layer."""
+    for product in structure.products:
+        weights = weights_of(product.inputs[1 - data_side(product)])
+        if weights is not None and product.inputs[data_side(product)] in structure.backward.reaching:
+            yield product, weights, structure.layers[weights.name]
+
+
+@backward_mistake(
+    "weights not transposed",
+    "Forward z = x·W, so backward ∂C/∂x = δ·Wᵀ: the same weights, the other way round. Here δ·W was taken, which the shapes allow "
+    "because W is square.",
+    "write δ @ W.T",
+)
+def untransposed(structure: Structure) -> Iterable[Planting]:
+    """W in place of Wᵀ."""
+    for product, weights, layer in weighed(structure):
+        matrix = structure.backward.values[product.inputs[1 - data_side(product)]]
+        blocks = matrix.shape[-1] // matrix.shape[-2] if matrix.shape[-2] and matrix.shape[-1] % matrix.shape[-2] == 0 else 0
+        data = (product.inputs[data_side(product)],)
+        if blocks == 1 and not np.array_equal(matrix, np.swapaxes(matrix, -1, -2)):
+            yield Planting(f"{weights.name} backwards", layer, data_passed(structure, product, matrix), data)
+        elif blocks > 1 and matrix.ndim == 2 and data_side(product) == 0:
+            # The weights of several gates side by side: each of them square.
+            turned = np.concatenate([block.T for block in np.split(matrix, blocks, axis=1)], axis=1)
+            yield Planting(f"{weights.name} backwards", layer, data_passed(structure, product, turned.T), data, "in each gate")
+
+
+@backward_mistake(
+    "weights updated before use",
+    "The derivative of a layer goes back through the weights that it was computed forward with. Here the weights had been changed to "
+    "W − η·∂C/∂W before δ·Wᵀ was formed.",
+    "compute all gradients first, then update all weights",
+)
+def updated(structure: Structure) -> Iterable[Planting]:
+    """W − η·∂C/∂W, the gradient being the student's own."""
+    for product, weights, layer in weighed(structure):
+
+        def changed(
+            rate: float, mine: Mapping[str, Array], product: Node = product, weights: Node = weights
+        ) -> Planted:
+            value = structure.backward.values[weights] - rate * mine[weights.name]
+            (matrix,) = evaluate([product.inputs[1 - data_side(product)]], {weights: value})
+            return data_passed(structure, product, np.swapaxes(matrix, -1, -2))
+
+        data = (product.inputs[data_side(product)],)
+        yield Planting(f"{weights.name} backwards", layer, Planted(), data, rate=changed, touched=frozenset({product}))
+
+
+@backward_mistake(
+    "factor of the forward pass forgotten",
+    "Where the forward pass multiplies by a constant c (1/√d in attention, the 1/n of a mean), the derivative is multiplied by the same c "
+    "on the way back. Here it was left out.",
+    "multiply by the constant on the way back too",
+)
+def forgotten_constant(structure: Structure) -> Iterable[Planting]:
+    """A constant factor inside the network left out on the way back."""
+    for node, moving, value in _scaled(structure):
+        place = without_step(node.name) or f"factor {value:.4g} in {structure.layer_at(node)}"
+        planted = Planted(scalings={node: 1 / value})
+        yield Planting(place, structure.layer_at(node), planted, (moving,), f"the factor {value:.4g}")
+
+
+@backward_mistake(
+    "factor of the forward pass applied twice",
+    "Where the forward pass multiplies by a constant c (1/√d in attention, the 1/n of a mean), the derivative is multiplied by c once on "
+    "the way back. Here it was multiplied twice.",
+    "multiply by the constant once",
+)
+def doubled_constant(structure: Structure) -> Iterable[Planting]:
+    """A constant factor inside the network applied twice on the way back."""
+    for node, moving, value in _scaled(structure):
+        place = without_step(node.name) or f"factor {value:.4g} in {structure.layer_at(node)}"
+        yield Planting(place, structure.layer_at(node), Planted(scalings={node: value}), (moving,), f"the factor {value:.4g}")
+
+
+def _scaled(structure: Structure) -> Iterator[tuple[Node, Node, float]]:
+    """Where something inside the network is multiplied or divided by one number: the node, what moves, the number."""
+    inside = structure.inside_layers
+    for node in structure.data_nodes:
+        if node.op not in {multiply, divide} or node not in inside or node in structure.interior:
+            continue
+        for place, other in ((0, 1), (1, 0)) if node.op is multiply else ((0, 1),):
+            value = constant_number(node.inputs[other])
+            if value is not None and node.inputs[place] in structure.backward.reaching and abs(value) not in {0.0, 1.0}:
+                yield node, node.inputs[place], value if node.op is multiply else 1 / value
+
+
+def constant_number(node: Node) -> float | None:
+    """The number that a node is, repeated as it may be; None for others."""
+    while node.op in {broadcast_to, reshape}:
+        node = node.inputs[0]
+    return float(node.attributes["value"].flat[0]) if node.op is CONSTANT and node.type.size == 1 else None
+
+
+@backward_mistake(
+    "a branch forgotten",
+    "What is used in several places gets the sum of what all of them pass back. Here one of them is missing: a residual connection, a gate, "
+    "a head of attention, or the way back in time.",
+    "add up the derivatives of all places where the quantity is used",
+    vague=True,
+)
+def forgotten_branch(structure: Structure) -> Iterable[Planting]:
+    """One of several ways on which a derivative comes back is cut."""
+    backward = structure.backward
+    inside = structure.inside_layers
+    for node in structure.data_nodes:
+        users = [pair for pair in backward.users[node] if pair[0] in structure.in_data and pair[0] not in structure.interior]
+        if len(users) < 2 or not node.inputs or node not in inside:
+            continue
+        for number, (user, place) in enumerate(users):
+            to = without_step(user.name) or f"{user.op.name} {number + 1} in {structure.layer_at(user)}"
+            start = without_step(node.name) or f"{node.op.name} in {structure.layer_at(node)}"
+            planted = Planted(cuts=frozenset({(user, place)}))
+            yield Planting(f"from {to} to {start}", structure.layer_at(node), planted, (node,), f"from {to} to {start}")
+
+
+@backward_mistake(
+    "one product's derivative taken for the other's",
+    "For s = q·kᵀ the derivatives are ∂C/∂q = δ·k and ∂C/∂k = δᵀ·q. Here δ was not transposed, which the shapes allow because as many are "
+    "asked as are answered.",
+    "check the shapes with two different lengths, and transpose δ for the right factor",
+)
+def product_untransposed(structure: Structure) -> Iterable[Planting]:
+    """Δ in place of δᵀ in a product of two quantities of the network."""
+    backward = structure.backward
+    for node in structure.data_nodes:
+        square = node.op is matmul and node not in structure.products and node.shape[-1:] == node.shape[-2:-1]
+        if square and all(source in backward.reaching for source in node.inputs):
+            layer = structure.layer_at(node)
+            for side in (0, 1):
+
+                def rule(g: Array, node: Node = node, side: int = side) -> Iterator[tuple[Node, Array | None]]:
+                    passed, turned = backward.pull(node, g), backward.pull(node, np.swapaxes(g, -1, -2))
+                    passed[side] = turned[side]
+                    return zip(node.inputs, passed, strict=True)
+
+                what = f"{'left' if side == 0 else 'right'} factor"
+                yield Planting(f"product in {layer}", layer, Planted(rules={node: rule}), (node.inputs[side],), what)
+
+
+@backward_mistake(
+    "sum over a broadcast forgotten",
+    "What is repeated along an axis gets the sum over that axis. Here the mean over the copies was taken.",
+    "write .sum(axis=...), not .mean(axis=...), for what was broadcast",
+    vague=True,
+)
+def averaged_broadcast(structure: Structure) -> Iterable[Planting]:
+    """The mean over the copies of something inside the network."""
+    for node in structure.data_nodes:
+        if node.op is broadcast_to and node in structure.inside_layers and weights_of(node) is None:
+            copies = node.type.size // max(1, node.inputs[0].type.size)
+            if copies > 1 and node.inputs[0].op is not CONSTANT:
+                layer = structure.layer_at(node)
+                planted = Planted(scalings={node: 1 / copies})
+                yield Planting(f"broadcast in {layer}", layer, planted, (node.inputs[0],), f"over {copies} copies")
+
+
+__all__ = [
+    "averaged_broadcast", "constant_number", "data_passed", "doubled_constant", "forgotten_branch", "forgotten_constant",
+    "product_untransposed", "reduce_sum", "untransposed", "updated", "weighed",
+]  # fmt: skip
