@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from textwrap import fill
 
 import numpy as np
@@ -35,7 +36,22 @@ def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
             layers = search.structure.layers
             met = tuple(dict.fromkeys(layers[name] for name in search.mine if name in fit.arrays or kind is numbers.common_factor))
             found.append((Mistake(kind.name, met, kind.explanation, kind.remedy, fit.evidence, _arrays(search, list(fit.arrays))),))
-    return tuple(dict.fromkeys(found))
+    return _told_once(found)
+
+
+def _told_once(found: list[tuple[Mistake, ...]]) -> tuple[tuple[Mistake, ...], ...]:
+    """Explanations that differ only in where more closely, told as one: after the last 4 steps, or after every 4 steps."""
+    alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[tuple[Mistake, ...]]] = {}
+    for explanation in found:
+        alike.setdefault(tuple((mistake.name, mistake.layers) for mistake in explanation), []).append(explanation)
+    joined: list[tuple[Mistake, ...]] = []
+    for explanations in alike.values():
+        mistakes = list(explanations[0])
+        for place, mistake in enumerate(mistakes):
+            places = list(dict.fromkeys(explanation[place].at for explanation in explanations))
+            mistakes[place] = replace(mistake, at=" or ".join(places[:_MOST_NAMES]))
+        joined.append(tuple(mistakes))
+    return tuple(joined)
 
 
 def _below_one(search: Search) -> bool:
@@ -52,7 +68,8 @@ def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
     arrays = [name for name, reading in solution.arrays.items() if kind in reading.kinds]
     layers = search.structure.layers
     options = [option for option in solution.options if option.kind is kind]
-    met = {option.layer for option in options} | {layers[name] for name in arrays}
+    # What was wrong before the network began is in no layer.
+    met = {option.layer for option in options} | {layers[name] for name in arrays if kind.where != "whole"}
     order = list(dict.fromkeys(layers.values()))
     ordered = tuple(sorted(met, key=lambda layer: order.index(layer) if layer in order else len(order)))
     evidence = _evidence(search, solution, kind, arrays, ordered)

@@ -166,6 +166,8 @@ class Search:
         for end in range(len(self.options) + 1):
             standing = tuple(name for name in self.mine if last[name] == end)
             if standing or end == len(self.options):
+                # The smallest array is the quickest to say no.
+                standing = tuple(sorted(standing, key=lambda name: self.mine[name].size))
                 found.append(_Stretch(tuple(range(begin, end)), standing))
                 begin = end
         return tuple(found)
@@ -317,6 +319,8 @@ class Search:
         yield ()
         open_to_all = len(state.kinds) < count
         usable = [n for n in stretch.options if open_to_all or self.options[n].kind in state.kinds]
+        # Two mistakes at once, one of them vague, explain too much.
+        usable = [n for n in usable if count == 1 or not self.options[n].kind.vague]
         for number in usable:
             yield (number,)
         by_kind: dict[tuple[Kind, str], list[int]] = {}

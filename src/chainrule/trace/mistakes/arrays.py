@@ -139,7 +139,7 @@ def first_example(array: ArrayView) -> Iterator[tuple[str, Array]]:
 )
 def without_last(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """All rows of δ but the last, divided by B or by B − 1."""
-    yield from _without(array, "but last", slice(0, -1))
+    yield from _without(array, "last", slice(-1, None))
 
 
 @array_mistake(
@@ -149,14 +149,15 @@ def without_last(array: ArrayView) -> Iterator[tuple[str, Array]]:
 )
 def without_first(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """All rows of δ but the first, divided by B or by B − 1."""
-    yield from _without(array, "but first", slice(1, None))
+    yield from _without(array, "first", slice(0, 1))
 
 
 def _without(array: ArrayView, what: str, keep: slice) -> Iterator[tuple[str, Array]]:
-    found = _of_examples(array, what, keep)
+    alone = _of_examples(array, what, keep)
     batch = array.structure.batch
     # Of two examples, without one is the other alone, which has a name.
-    if found is not None and batch > 2:
+    if alone is not None and batch > 2:
+        found = array.gradient - alone
         yield "", found
         yield "divided by B − 1", found * (batch / (batch - 1))
 

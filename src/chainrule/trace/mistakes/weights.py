@@ -132,15 +132,29 @@ def forgotten_branch(structure: Structure) -> Iterable[Planting]:
     """One of several ways on which a derivative comes back is cut."""
     backward = structure.backward
     inside = structure.inside_layers
+    # An activation is one step, whatever it is made of.
+    ends = {region.a for region in structure.activations}
+    steps = structure.in_data - structure.interior | ends
     for node in structure.data_nodes:
-        users = [pair for pair in backward.users[node] if pair[0] in structure.in_data and pair[0] not in structure.interior]
+        users = [pair for pair in backward.users[node] if pair[0] in steps]
         if len(users) < 2 or not node.inputs or node not in inside:
             continue
-        for number, (user, place) in enumerate(users):
-            to = without_step(user.name) or f"{user.op.name} {number + 1} in {structure.layer_at(user)}"
+        for user, place in users:
             start = without_step(node.name) or f"{node.op.name} in {structure.layer_at(node)}"
-            planted = Planted(cuts=frozenset({(user, place)}))
-            yield Planting(f"from {to} to {start}", structure.layer_at(node), planted, (node,), f"from {to} to {start}")
+            way = f"what comes back to {start} from {_named_behind(structure, user)}"
+            yield Planting(way, structure.layer_at(node), Planted(cuts=frozenset({(user, place)})), (node,), way)
+
+
+def _named_behind(structure: Structure, node: Node) -> str:
+    """The next quantity with a name that a node leads to, and by which op."""
+    current = node
+    while not current.name:
+        users = [user for user, _ in structure.backward.users[current] if user in structure.in_data]
+        if not users:
+            return f"the {node.op.name} in {structure.layer_at(node)}"
+        current = users[0]
+    by = "" if current is node else f" through a {node.op.name}"
+    return f"{without_step(current.name)}{by}"
 
 
 @backward_mistake(
