@@ -58,6 +58,8 @@ class ParameterCheck:
     def line(self, width: int) -> str:
         """The verdict as one line of text, the name padded to a width."""
         head = f"{short(self.name).ljust(width)}  {self.verdict}"
+        if self.verdict == "right" and not np.any(self.gradient):
+            return f"{head}, but all of {entries(self.mine.size)} are 0"
         if self.verdict == "right":
             return f"{head}, all of {entries(self.mine.size)}, to a relative difference of {self.difference:.0e}"
         yours, true = float(self.mine[self.where]), float(self.gradient[self.where])

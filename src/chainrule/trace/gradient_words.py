@@ -90,6 +90,7 @@ def _closer(search: Search, solution: Solution, kind: Kind, arrays: list[str]) -
         for detail in dict.fromkeys(details.values()):
             names = [name for name in arrays if details.get(name) == detail]
             said.append(detail if len(set(details.values())) == 1 else f"{detail} in {_listed(names)}")
+    if kind.where in {"array", "factor"}:
         said += [_arrays(search, arrays)] if _arrays(search, arrays) else []
     return "; ".join(dict.fromkeys(said))
 

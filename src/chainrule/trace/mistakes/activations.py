@@ -93,7 +93,8 @@ def slope_elsewhere(structure: Structure) -> Iterable[Planting]:
                 same = region.z.shape == beside.z.shape
                 factor = structure.slope(region, structure.backward.values[beside.z]) if same else None
                 if factor is not None:
-                    yield from _plantings(structure, region, factor, f"with the z of {other}")
+                    z = without_step(beside.z.name) or f"the z of {other}"
+                    yield from _plantings(structure, region, factor, f"taken at {z}")
 
 
 _SLOPES = {

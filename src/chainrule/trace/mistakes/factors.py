@@ -11,7 +11,7 @@ from chainrule.trace.mistakes.kinds import Sizes, factor_mistake
     "missing 1/B",
     "The cost is the mean over the B examples of the batch, so its gradient is too: ∂C/∂W = 1/B·xᵀ·δ. Here the sum over the examples "
     "was not divided by B.",
-    "divide once by the batch size, best in the first δ at the output; all layers before it then have the factor",
+    "divide by the batch size once: in the first δ at the output, which all layers before it then have, or in each ∂C/∂W and ∂C/∂b alike",
 )
 def missing_batch(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """B, and B² where it is missing in each layer anew."""

@@ -108,7 +108,7 @@ def _fitted(given: Given, shape: str) -> tuple[float, dict[str, Array]] | None:
 def _extra(given: Given, has_penalty: bool) -> Iterable[Found]:
     # Arrays that the cost has no penalty on may have none: biases are usually left out.
     behind = {name for root in given.structure.penalties for name in given.structure.parameters_behind(root)}
-    if bool(behind) and not behind.isdisjoint(given.wrong) is not has_penalty:
+    if behind.isdisjoint(given.wrong) is has_penalty:
         return
     for shape, formula in (("weights", "W"), ("sign", "sign(W)")):
         found = _fitted(given, shape)

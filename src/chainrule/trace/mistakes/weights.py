@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from chainrule.graph import CONSTANT, Array, Node, evaluate
-from chainrule.ops import broadcast_to, divide, matmul, multiply, reduce_sum, reshape
+from chainrule.ops import broadcast_to, divide, matmul, multiply, reshape, select
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import Structure, without_step
 from chainrule.trace.planted import Planted, data_side, weights_of
@@ -104,14 +104,18 @@ def doubled_constant(structure: Structure) -> Iterable[Planting]:
 
 def _scaled(structure: Structure) -> Iterator[tuple[Node, Node, float]]:
     """Where something inside the network is multiplied or divided by one number: the node, what moves, the number."""
-    inside = structure.inside_layers
     for node in structure.data_nodes:
-        if node.op not in {multiply, divide} or node not in inside or node in structure.interior:
-            continue
-        for place, other in ((0, 1), (1, 0)) if node.op is multiply else ((0, 1),):
-            value = constant_number(node.inputs[other])
-            if value is not None and node.inputs[place] in structure.backward.reaching and abs(value) not in {0.0, 1.0}:
-                yield node, node.inputs[place], value if node.op is multiply else 1 / value
+        if node in structure.inside_layers and node not in structure.interior:
+            yield from ((node, moving, value) for moving, value in _constant_factor(node, structure))
+
+
+def _constant_factor(node: Node, structure: Structure) -> Iterator[tuple[Node, float]]:
+    """What a node is a multiple of, and the number."""
+    places = {multiply: ((0, 1), (1, 0)), divide: ((0, 1),)}.get(node.op, ())
+    for place, other in places:
+        value = constant_number(node.inputs[other])
+        if value is not None and node.inputs[place] in structure.backward.reaching and abs(value) not in {0.0, 1.0}:
+            yield node.inputs[place], value if node.op is multiply else 1 / value
 
 
 def constant_number(node: Node) -> float | None:
@@ -119,6 +123,25 @@ def constant_number(node: Node) -> float | None:
     while node.op in {broadcast_to, reshape}:
         node = node.inputs[0]
     return float(node.attributes["value"].flat[0]) if node.op is CONSTANT and node.type.size == 1 else None
+
+
+@backward_mistake(
+    "dropout mask forgotten",
+    "What was dropped on the way forward gets no derivative on the way back: δ is multiplied by the same mask, and by the same 1/(1 − p). "
+    "Here everything got one.",
+    "keep the mask of the forward pass, and multiply by it on the way back",
+)
+def forgotten_mask(structure: Structure) -> Iterable[Planting]:
+    """The derivative passes a dropout whole, with and without its factor."""
+    for node in structure.data_nodes:
+        if node.op is not select or node.inputs[0] in structure.backward.reaching or constant_number(node.inputs[2]) != 0:
+            continue
+        inner, scaled = node.inputs[1], list(_constant_factor(node.inputs[1], structure))
+        layer = node.scope or structure.layer_at(node)
+        yield Planting(f"mask of {layer}", layer, Planted(rules={node: lambda g, inner=inner: [(inner, g)]}), (inner,))
+        for source, _ in scaled:
+            rule = Planted(rules={node: lambda g, source=source: [(source, g)]})
+            yield Planting(f"mask of {layer}", layer, rule, (source,), "and its factor, too")
 
 
 @backward_mistake(
@@ -197,8 +220,3 @@ def averaged_broadcast(structure: Structure) -> Iterable[Planting]:
                 planted = Planted(scalings={node: 1 / copies})
                 yield Planting(f"broadcast in {layer}", layer, planted, (node.inputs[0],), f"over {copies} copies")
 
-
-__all__ = [
-    "averaged_broadcast", "constant_number", "data_passed", "doubled_constant", "forgotten_branch", "forgotten_constant",
-    "product_untransposed", "reduce_sum", "untransposed", "updated", "weighed",
-]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from chainrule.graph import Array, Node
-from chainrule.ops import reduce_max, reduce_sum, reshape
+from chainrule.ops import reduce_max
 from chainrule.trace.mistakes.kinds import ArrayView, Planting, array_mistake, backward_mistake
 from chainrule.trace.mistakes.weights import data_passed, weighed
 from chainrule.trace.network_structure import Structure
@@ -178,8 +178,3 @@ def _first_of(largest: Array, axes: tuple[int, ...]) -> Array:
     np.put_along_axis(first, np.argmax(flat, axis=-1)[..., None], 1.0, axis=-1)
     return np.moveaxis(first.reshape(moved.shape), range(largest.ndim - len(axes), largest.ndim), axes)
 
-
-__all__ = [
-    "exchanged_kernel", "is_kernel", "pool_all", "pool_even", "pool_first", "pool_last", "pool_smallest", "pool_ties", "reduce_sum",
-    "reshape", "turned_kernel", "unturned",
-]  # fmt: skip
