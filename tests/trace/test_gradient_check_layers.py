@@ -91,7 +91,7 @@ PLANTED = [
     ("conv1d", "missing σ′", ("conv1",), ""),
     ("conv1d", "kernel gradient turned round", ("conv1",), "conv1.W"),
     ("conv1d", "mean over the positions", ("conv1",), ""),
-    ("conv1d", "bias averaged over the batch", ("conv1",), ""),
+    ("conv1d", "bias averaged over the batch", ("conv1",), "conv1.b"),
     ("conv2d", "missing σ′", ("conv1",), ""),
     ("conv2d", "activation in place of its derivative", ("conv1",), ""),
     ("conv2d", "kernel not turned on the way back", ("conv2",), "conv2.W"),
@@ -395,7 +395,10 @@ def test_there_are_many_mistakes_each_with_words_of_its_own() -> None:
     assert len(CATALOGUE) >= 40
     assert len({kind.name for kind in CATALOGUE}) == len(CATALOGUE)
     assert len({kind.explanation for kind in CATALOGUE}) == len(CATALOGUE)
-    assert all(kind.explanation.endswith((".", ").")) and kind.remedy and not kind.remedy.endswith(".") for kind in CATALOGUE)
+    for kind in CATALOGUE:
+        assert kind.explanation.rstrip(")").endswith("."), kind.name
+        assert kind.remedy, kind.name
+        assert not kind.remedy.endswith("."), kind.name
 
 
 def test_an_explanation_needs_more_digits_than_chance_gives() -> None:

@@ -23,7 +23,7 @@ def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
 
     One kind of mistake is tried first; then what was wrong before the backward pass began, and what has a number in it; then two kinds.
     """
-    found = [_mistakes(search, solution) for solution in search.solutions(1)]
+    found = [_mistakes(search, solution) for solution in _possible(search, search.solutions(1))]
     if not found:
         found = [_mistakes(search, solution) for solution in search.others()]
     with_numbers = [] if found else list(search.numbers())
@@ -37,6 +37,16 @@ def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
             met = tuple(dict.fromkeys(layers[name] for name in search.mine if name in fit.arrays or kind is numbers.common_factor))
             found.append((Mistake(kind.name, met, kind.explanation, kind.remedy, fit.evidence, _arrays(search, list(fit.arrays))),))
     return _told_once(found)
+
+
+def _possible(search: Search, solutions: Sequence[Solution]) -> Sequence[Solution]:
+    """Without factors that come with δ in layers whose δ is right, if there is another explanation."""
+
+    def fits(solution: Solution) -> bool:
+        arrays = {kind: [name for name, r in solution.arrays.items() if kind in r.kinds] for kind in solution.kinds if kind.in_delta}
+        return not any(_right_beside(search, names) for names in arrays.values())
+
+    return [solution for solution in solutions if fits(solution)] or solutions
 
 
 def _told_once(found: list[tuple[Mistake, ...]]) -> tuple[tuple[Mistake, ...], ...]:
@@ -72,8 +82,13 @@ def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
     met = {option.layer for option in options} | {layers[name] for name in arrays if kind.where != "whole"}
     order = list(dict.fromkeys(layers.values()))
     ordered = tuple(sorted(met, key=lambda layer: order.index(layer) if layer in order else len(order)))
-    evidence = _evidence(search, solution, kind, arrays, ordered)
-    return Mistake(kind.name, ordered, kind.explanation, kind.remedy, evidence, _closer(search, solution, kind, arrays))
+    evidence, closer = _evidence(search, solution, kind, arrays, ordered), _closer(search, solution, kind, arrays)
+    if kind.in_delta and _right_beside(search, arrays):
+        # The usual reason would be in δ, and δ is right.
+        values = sorted({solution.arrays[name].factor for name in arrays})
+        explanation = f"{_listed(arrays)}: {', '.join(f'{value:.6g}' for value in values)} times what it should be, though δ is right."
+        return Mistake(kind.name, ordered, explanation, f"look for the factor where {_listed(arrays)} is made from δ", evidence, closer)
+    return Mistake(kind.name, ordered, kind.explanation, kind.remedy, evidence, closer)
 
 
 def _closer(search: Search, solution: Solution, kind: Kind, arrays: list[str]) -> str:

@@ -88,7 +88,9 @@ def rounding_of(nodes: Sequence[Node], values: Mapping[Node, Array], unit: float
     return [np.sqrt(array / SAMPLES) for array in total]
 
 
-def _run(order: Sequence[Node], values: Mapping[Node, Array], unit: float, inputs_too: bool, random: np.random.Generator) -> dict[Node, Array]:
+def _run(
+    order: Sequence[Node], values: Mapping[Node, Array], unit: float, inputs_too: bool, random: np.random.Generator
+) -> dict[Node, Array]:
     known: dict[Node, Array] = {}
     for node in order:
         given = node in values
@@ -96,7 +98,13 @@ def _run(order: Sequence[Node], values: Mapping[Node, Array], unit: float, input
         value = np.asarray(values[node] if given else node.op.meaning(*inputs, **node.attributes))
         rounds = inputs_too if node.is_leaf else node.op not in _EXACT
         if unit and rounds and value.dtype.kind == "f":
-            size = np.abs(value) if node.is_leaf else _size(node, value, inputs)
+            size = _lost(value, unit) if node.is_leaf else _size(node, value, inputs)
             value = value + unit * size * random.uniform(-1.0, 1.0, value.shape)
         known[node] = value
     return known
+
+
+def _lost(value: Array, unit: float) -> Array:
+    """The sizes of those entries that a coarser precision does not hold: whole numbers and the like stay as they are."""
+    coarser = next((dtype for dtype in (np.float32, np.float16) if float(np.finfo(dtype).eps) == unit), np.float64)
+    return np.where(value.astype(coarser) == value, 0.0, np.abs(value))

@@ -39,6 +39,7 @@ def batch_too_often(sizes: Sizes) -> Iterable[tuple[float, int]]:
     "The gradient is twice what it should be. (a − y)² has the derivative 2·(a − y), ½·(a − y)² has a − y: look at which of them the "
     "cost is; or the gradient was added up twice.",
     "differentiate the cost as it is printed, with its factor, and set gradients to zero before adding to them",
+    in_delta=True,
 )
 def double(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """2, and its powers."""
@@ -50,6 +51,7 @@ def double(sizes: Sizes) -> Iterable[tuple[float, int]]:
     "factor ½",
     "The gradient is half of what it should be. (a − y)² has the derivative 2·(a − y); only ½·(a − y)² has a − y.",
     "differentiate the cost as it is printed, with its factor",
+    in_delta=True,
 )
 def half(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """½, and its powers."""
@@ -62,6 +64,7 @@ def half(sizes: Sizes) -> Iterable[tuple[float, int]]:
     "The gradient points the other way. For squared errors δ begins with a − y, for softmax with cross-entropy with p − t: what the "
     "network says minus what is right. The minus of gradient descent belongs to the update, W − η·∂C/∂W.",
     "turn the difference round, and return ∂C/∂W without the minus of the update",
+    in_delta=True,
 )
 def sign(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """−1."""
@@ -85,6 +88,7 @@ def twice(sizes: Sizes) -> Iterable[tuple[float, int]]:
     "mean over the outputs",
     "The cost sums over the k outputs of an example, C = Σ_j(...); here the derivative was divided by k as if it took their mean.",
     "leave out the 1/k: np.mean over a whole array divides by B·k, divide by B alone",
+    in_delta=True,
 )
 def mean_of_outputs(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """1/k, where the cost does not take the mean."""
@@ -96,6 +100,7 @@ def mean_of_outputs(sizes: Sizes) -> Iterable[tuple[float, int]]:
     "sum over the outputs",
     "The cost takes the mean over the k outputs of an example, C = 1/k·Σ_j(...); here the derivative was not divided by k.",
     "multiply the δ at the output by 1/k",
+    in_delta=True,
 )
 def sum_of_outputs(sizes: Sizes) -> Iterable[tuple[float, int]]:
     """K, where the cost takes the mean."""

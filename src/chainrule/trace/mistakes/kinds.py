@@ -24,7 +24,8 @@ Where: TypeAlias = Literal["backward", "array", "factor", "penalty", "whole", "n
 class Kind:
     """A kind of mistake: its name, an explanation with the right formula, what to do, and how it is made.
 
-    `vague`: it is named only where no other kind of mistake gives the same numbers.
+    `vague`: it is named only where no other kind of mistake gives the same numbers. `in_delta`: it is made in δ at the output; a layer
+    whose δ is right cannot have it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Kind:
     where: Where
     make: Callable[..., Iterable[object]]
     vague: bool = False
+    in_delta: bool = False
 
     def __repr__(self) -> str:
         return f"<mistake: {self.name}>"
@@ -64,9 +66,11 @@ CATALOGUE: list[Kind] = []
 """Every kind, in the order in which explanations that fit equally well are listed."""
 
 
-def _declared(where: Where, name: str, explanation: str, remedy: str, vague: bool) -> Callable[[Callable[..., Iterable[object]]], Kind]:
+def _declared(
+    where: Where, name: str, explanation: str, remedy: str, vague: bool = False, in_delta: bool = False
+) -> Callable[[Callable[..., Iterable[object]]], Kind]:
     def declare(make: Callable[..., Iterable[object]]) -> Kind:
-        kind = Kind(name, explanation, remedy, where, make, vague)
+        kind = Kind(name, explanation, remedy, where, make, vague, in_delta)
         CATALOGUE.append(kind)
         return kind
 
@@ -179,10 +183,10 @@ class Sizes:
 
 
 def factor_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
+    name: str, explanation: str, remedy: str, *, in_delta: bool = False
 ) -> Callable[[Callable[[Sizes], Iterable[tuple[float, int]]]], Kind]:
     """Declares a factor on the data's part of an array: its values, each with how often it was applied beyond once."""
-    return _declared("factor", name, explanation, remedy, vague)
+    return _declared("factor", name, explanation, remedy, in_delta=in_delta)
 
 
 def penalty_mistake(
