@@ -23,8 +23,8 @@ Kinds = frozenset[Kind]
 _NOTHING: Kinds = frozenset()
 _PROBES = 24
 """Entries that every factor is tried on before any is tried on a whole array."""
-_MOST_PAIRS = 400
-"""Pairs of mistakes between the same two layers that are tried at most."""
+_MOST_PAIRED = 40_000
+"""Nodes that are gone back through at most for all pairs of mistakes between the same two layers."""
 _MOST_STATES = 200
 """Explanations of the layers gone through so far that are carried on at most."""
 _MARGIN = 3.0
@@ -243,8 +243,9 @@ class Search:
     def _variants(self, name: str, chosen: Choice, rate: float) -> Iterator[tuple[Kind | None, str, Array]]:
         """The data's part of an array as it is, and with each mistake that changes it alone."""
 
-        def beside(what: str, planted: Planted) -> Array:
-            return self.walk(chosen, rate, (what, planted)).gradient(name)
+        def beside(what: str, planted: Planted) -> Array | None:
+            # Another whole walk, for each mistake of the backward pass: too long for two mistakes at once.
+            return None if chosen else self.walk(chosen, rate, (what, planted)).gradient(name)
 
         view = ArrayView(self.structure, name, self.walk(chosen, rate), beside)
         yield None, "", view.gradient
@@ -332,7 +333,7 @@ class Search:
                 yield from combinations(same, size)
         if count == 2:
             pairs = [pair for pair in combinations(usable, 2) if self._may_pair(*pair)]
-            yield from pairs if len(pairs) <= _MOST_PAIRS else ()
+            yield from pairs if len(pairs) * len(self.structure.order) <= _MOST_PAIRED else ()
 
     def _may_pair(self, one: int, other: int) -> bool:
         a, b = self.options[one], self.options[other]

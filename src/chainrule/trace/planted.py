@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.graph import PARAMETER, Array, Node, evaluate, evaluator, input_node, topological_order
+from chainrule.graph import PARAMETER, Array, Node, evaluate, input_node, topological_order
 from chainrule.ops import broadcast_to, cast, matmul, reshape, transpose
 
 VIEWS = frozenset({transpose, reshape, cast})
@@ -72,7 +72,7 @@ class BackwardPass:
         self.values = dict(zip(self.order, evaluate(self.order, values), strict=True))
         self.parameters = {node.name: node for node in _by_first_use(self.order)}
         self.reaching = descendants(self.order, self.parameters.values())
-        self._rules: dict[Node, tuple[Node, tuple[int, ...], Callable[[Mapping[Node, Array]], list[Array]]]] = {}
+        self._rules: dict[Node, _Pull] = {}
 
     def at(self, changed: Mapping[Node, Array]) -> BackwardPass:
         """The same pass with other values for some nodes, inner ones too: what is computed from them follows."""
@@ -106,7 +106,12 @@ class BackwardPass:
             for node in reversed(self.order):
                 if node not in arrived:
                     continue
-                g = arriving[node] = (arrived[node] + planted.additions.get(node, 0.0)) * planted.scalings.get(node, 1.0)
+                g = arrived[node]
+                if node in planted.additions:
+                    g = g + planted.additions[node]
+                if node in planted.scalings:
+                    g = g * planted.scalings[node]
+                arriving[node] = g
                 if node in blocked:
                     continue
                 for source, value in self._passed(node, g, planted):
@@ -117,31 +122,51 @@ class BackwardPass:
     def _passed(self, node: Node, g: Array, planted: Planted) -> Passed:
         if node in planted.rules:
             return planted.rules[node](g)
-        passed = enumerate(zip(node.inputs, self.pull(node, g), strict=True))
-        return [pair for place, pair in passed if (node, place) not in planted.cuts]
+        passed = zip(node.inputs, self.pull(node, g), strict=True)
+        if not planted.cuts:
+            return passed
+        return [pair for place, pair in enumerate(passed) if (node, place) not in planted.cuts]
 
     def pull(self, node: Node, g: Array, instead: Mapping[Node, Array] | None = None) -> list[Array | None]:
         """What the node's rule passes to each input; `instead` gives other values for some of its inputs."""
-        passed: list[Array | None] = [None] * len(node.inputs)
         if node.op.vjp_rule is None or not node.inputs:
-            return passed
+            return [None] * len(node.inputs)
         if node not in self._rules:
-            leaf = input_node("arriving", node.shape, node.dtype)
-            rules = node.op.vjp_rule(leaf, node, *node.inputs, **node.attributes)
-            wanted = tuple(
-                place
-                for place, (source, rule) in enumerate(zip(node.inputs, rules, strict=True))
-                if rule is not None and source in self.reaching
-            )
-            run = evaluator([rule for place in wanted if (rule := rules[place]) is not None], {*node.inputs, node, leaf})
-            self._rules[node] = leaf, wanted, run
-        leaf, wanted, run = self._rules[node]
-        bound = {source: self.values[source] for source in node.inputs}
-        bound |= dict(instead or {})
-        bound[node], bound[leaf] = self.values[node], g
-        for place, value in zip(wanted, run(bound), strict=True):
-            passed[place] = value
-        return passed
+            self._rules[node] = _Pull(node, self.reaching)
+        values = self.values
+        inputs = [values[source] for source in node.inputs]
+        if instead:
+            inputs = [instead.get(source, value) for source, value in zip(node.inputs, inputs, strict=True)]
+        return self._rules[node].run([*inputs, values[node], g])
+
+
+class _Pull:
+    """A node's rule for its inputs, ready to be run again and again: a list of steps over numbered values, and where results stand.
+
+    The values are those of the inputs, of the node, and what arrives at it, in this order; each step adds one.
+    """
+
+    def __init__(self, node: Node, reaching: Container[Node]) -> None:
+        leaf = input_node("arriving", node.shape, node.dtype)
+        assert node.op.vjp_rule is not None
+        rules = node.op.vjp_rule(leaf, node, *node.inputs, **node.attributes)
+        wanted = [rule if source in reaching else None for source, rule in zip(node.inputs, rules, strict=True)]
+        known = {bound: place for place, bound in enumerate((*node.inputs, node, leaf))}
+        count = len(node.inputs) + 2
+        self.steps: list[tuple[Callable[..., Array], tuple[int, ...]]] = []
+        for step in topological_order([rule for rule in wanted if rule is not None], known):
+            if step not in known:
+                meaning = partial(step.op.meaning, **step.attributes) if step.attributes else step.op.meaning
+                self.steps.append((meaning, tuple(known[source] for source in step.inputs)))
+                known[step] = count
+                count += 1
+        self.places = tuple(None if rule is None else known[rule] for rule in wanted)
+
+    def run(self, values: list[Array]) -> list[Array | None]:
+        """What is passed to each input; the list of values grows."""
+        for meaning, places in self.steps:
+            values.append(meaning(*[values[place] for place in places]))
+        return [None if place is None else values[place] for place in self.places]
 
 
 @dataclass(frozen=True)

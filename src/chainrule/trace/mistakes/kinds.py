@@ -113,13 +113,13 @@ def backward_mistake(
 class ArrayView:
     """One parameter's derivative in a walk back, and all that a mistake in it alone can be made of.
 
-    `beside` gives the derivative of the same walk with something more planted, known by a name.
+    `beside` gives the derivative of the same walk with something more planted, known by a name; None where that is not tried.
     """
 
     structure: Structure
     name: str
     walk: Walk
-    beside: Callable[[str, Planted], Array]
+    beside: Callable[[str, Planted], Array | None]
 
     @property
     def backward(self) -> BackwardPass:
