@@ -11,13 +11,12 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.engines import ReferenceEngine
 from chainrule.grad import grad
-from chainrule.graph import Array, Graph, Node, constant, input_node
+from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.nn import L1, L2, Layer, build_network, objective
-from chainrule.trace.gradient_check import _backward as backward_of  # pyright: ignore[reportPrivateUsage]
+from chainrule.trace.gradient_check import _backward as backward_of
 from chainrule.trace.mistake_search import Search
-from chainrule.trace.mistakes.kinds import ArrayView, Kind
+from chainrule.trace.mistakes.kinds import Kind
 from chainrule.trace.network_structure import Structure
-from chainrule.trace.planted import Planted
 from chainrule.trace.tolerance import Tolerance
 
 Generator = np.random.Generator
@@ -38,7 +37,11 @@ def _dense(random: Generator, depth: int) -> list[Layer]:
 
 def _hidden(random: Generator) -> tuple[list[Layer], tuple[int, ...], bool]:
     """Layers before the last one, the shape of an example, and whether the examples are ids."""
-    kind = str(random.choice(["dense", "dense", "dense", "conv1d", "conv2d", "rnn", "rnn", "norm", "layer_norm", "embedding", "residual"]))
+    kind = str(
+        random.choice(
+            ["dense", "dense", "dense", "conv1d", "conv2d", "rnn", "rnn", "norm", "layer_norm", "embedding", "residual"]
+        )
+    )
     if kind == "conv1d":
         layers = [cr.Conv1D(_width(random), 2, _activation(random), stride=int(random.integers(1, 3))), cr.Flatten()]
         return layers, (int(random.integers(4, 8)), 2), False
@@ -83,7 +86,18 @@ class RandomNetwork:
             terms = objective(loss) + (L2(0.03) if random.integers(2) else L1(0.02))
         training = bool(random.integers(2)) and batch > 1
         network = cr.Sequential(*hidden, cr.Dense(outputs, last))
-        return network, shape, ids, outputs, terms, batch, training, float(random.choice([0, 5])), float(random.choice([1, 0.01, 30])), bool(random.integers(4) == 0)
+        return (
+            network,
+            shape,
+            ids,
+            outputs,
+            terms,
+            batch,
+            training,
+            float(random.choice([0, 5])),
+            float(random.choice([1, 0.01, 30])),
+            bool(random.integers(4) == 0),
+        )
 
     @property
     def batch(self) -> int:
@@ -135,7 +149,9 @@ class RandomNetwork:
             found[name] = value if value.dtype.kind == "i" else value.astype(np.float32).astype(np.float64)
         return found
 
-    def gradient(self, dtype: str = "float64", rows: Array | None = None, values: dict[str, Array] | None = None) -> dict[str, Array]:
+    def gradient(
+        self, dtype: str = "float64", rows: Array | None = None, values: dict[str, Array] | None = None
+    ) -> dict[str, Array]:
         """The true gradient, computed in a precision, of all examples or of some, in their order."""
         kept = np.arange(self.batch) if rows is None else rows
         graph = self.graph(dtype, len(kept))
@@ -175,30 +191,34 @@ def _possible(search: Search) -> list[tuple[Kind, str, object]]:
         if not option.has_rate:
             rows.append((option.kind, option.layer, lambda number=number: _walked(search, frozenset({number}))))
     for name in search.mine:
-        view = ArrayView(search.structure, name, search.structure.plain_walk, lambda _, extra: _beside(search, name, extra))
         seen: set[Kind] = set()
-        for kind, _, array in search._variants(name, frozenset(), 0.0):  # pyright: ignore[reportPrivateUsage]
+        for kind, _, array in search._variants(name, frozenset(), 0.0):
             if kind is not None and kind not in seen:
                 seen.add(kind)
-                added = search._added(name)  # pyright: ignore[reportPrivateUsage]
-                rows.append((kind, search.structure.layers[name], lambda name=name, array=array, added=added: {name: array + added}))
-        del view
-        for alpha, beta, reading in search._mixtures[name][1]:  # pyright: ignore[reportPrivateUsage]
+                added = search._added(name)
+                rows.append(
+                    (kind, search.structure.layers[name], lambda name=name, array=array, added=added: {name: array + added})
+                )
+        for alpha, beta, reading in search._mixtures[name][1]:
             penalty = search.penalties.get(name)
             value = alpha * search.walk(frozenset(), 0.0).gradient(name) + (0 if penalty is None else beta * penalty.value)
-            for kind in reading.kinds:
-                rows.append((kind, search.structure.layers[name], lambda name=name, value=value: {name: value}))
+            if not reading.repeats and not any(kind.in_delta for kind in reading.kinds):
+                layer = search.structure.layers[name]
+                rows += [(kind, layer, lambda name=name, value=value: {name: value}) for kind in reading.kinds]
+    for factor, kinds in search._common:
+        layer = next(iter(search.structure.layers.values()))
+        rows += [(kind, layer, lambda factor=factor: _scaled(search, factor)) for kind in kinds if kind.in_delta]
     return rows
 
 
-def _beside(search: Search, name: str, extra: Planted) -> Array:
-    backward = search.structure.backward
-    return backward.walk(extra, {backward.cost: np.ones(())}, search.structure.penalties).gradient(name)
+def _scaled(search: Search, factor: float) -> dict[str, Array]:
+    walk = search.walk(frozenset(), 0.0)
+    return {name: factor * walk.gradient(name) + search._added(name) for name in search.mine}
 
 
 def _walked(search: Search, chosen: frozenset[int]) -> dict[str, Array]:
     walk = search.walk(chosen, 0.0)
-    return {name: walk.gradient(name) + search._added(name) for name in search.mine}  # pyright: ignore[reportPrivateUsage]
+    return {name: walk.gradient(name) + search._added(name) for name in search.mine}
 
 
 def corrupted(network: RandomNetwork, seed: int) -> tuple[str, dict[str, Array]]:
@@ -207,7 +227,9 @@ def corrupted(network: RandomNetwork, seed: int) -> tuple[str, dict[str, Array]]
     right = network.gradient()
     mine = {name: np.array(array) for name, array in right.items()}
     names = [name for name, array in right.items() if np.any(array)]
-    how = str(random.choice(["entries", "scaled entries", "swapped entries", "noise", "noise everywhere", "scaled array", "row"]))
+    how = str(
+        random.choice(["entries", "scaled entries", "swapped entries", "noise", "noise everywhere", "scaled array", "row"])
+    )
     if not names:
         return "nothing", mine
     name = names[int(random.integers(len(names)))]
@@ -223,12 +245,12 @@ def corrupted(network: RandomNetwork, seed: int) -> tuple[str, dict[str, Array]]
     elif how == "noise":
         flat += 10.0 ** random.uniform(-5, 0) * size * random.normal(size=flat.size)
     elif how == "noise everywhere":
-        mine = {n: a + 10.0 ** random.uniform(-5, 0) * random.normal(size=a.shape) * float(np.max(np.abs(a), initial=0)) for n, a in mine.items()}
+        mine = {
+            n: a + 10.0 ** random.uniform(-5, 0) * random.normal(size=a.shape) * float(np.max(np.abs(a), initial=0))
+            for n, a in mine.items()
+        }
     elif how == "scaled array":
         mine[name] *= random.uniform(0.1, 3)
     elif mine[name].ndim > 1:
         mine[name][int(random.integers(len(mine[name])))] *= random.normal()
     return how, mine
-
-
-__all__ = ["RandomNetwork", "constant", "corrupted", "planted"]

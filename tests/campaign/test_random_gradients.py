@@ -11,6 +11,7 @@ from random_gradients import RandomNetwork, corrupted, planted
 from chainrule.graph import Array
 from chainrule.trace import check_gradient
 
+_FACTORS = {"a factor in some arrays", "a common factor", "another strength of the penalty"}
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "20"))
 
 
@@ -27,8 +28,8 @@ def test_a_planted_mistake_is_named(seed: int) -> None:
     found = check_gradient(mine, network.graph(), network.values)
     assert found.ok is False
     named = {(mistake.name, where) for mistake in found.diagnosis for where in mistake.layers}
-    # A factor of one array alone does not come with δ; in a bias 1/B is called by what was done.
-    also = {"bias averaged over the batch"} if kind.name == "1/B too often" or kind.in_delta else set[str]()
+    # In a bias 1/B is called by what was done.
+    also = {"bias averaged over the batch"} if kind.name == "1/B too often" else set[str]()
     assert any((name, layer) in named for name in {kind.name, *also}), f"{kind.name} in {layer} of {network.seed}:\n{found}"
 
 
@@ -37,8 +38,8 @@ def test_a_random_change_is_no_mistake(seed: int) -> None:
     network = RandomNetwork(seed)
     how, mine = corrupted(network, seed)
     found = check_gradient(mine, network.graph(), network.values)
-    # An array times a number is what it is said to be.
-    said = {mistake.name for mistake in found.diagnosis} - ({"a factor in some arrays", "a common factor"} if how == "scaled array" else set())
+    # An array times a number is what it is said to be; one that is a penalty's alone has then another strength.
+    said = {mistake.name for mistake in found.diagnosis} - (_FACTORS if how == "scaled array" else set[str]())
     assert not said, f"{how} in {network.seed}:\n{found}"
 
 

@@ -60,7 +60,11 @@ def rnn(v: Values, mistake: str = "") -> Values:
         if mistake == "only the first use counted":
             dW, dU, db = x[:, t].T @ dz, h[t].T @ dz, dz.sum(axis=0)
         elif not (mistake == "a time step left out" and t == 2):
-            dW += x[:, t - (mistake == "input of the wrong time step")].T @ dz if t or mistake != "input of the wrong time step" else 0
+            dW += (
+                x[:, t - (mistake == "input of the wrong time step")].T @ dz
+                if t or mistake != "input of the wrong time step"
+                else 0
+            )
             dU += h[t + (mistake == "state of the wrong time step")].T @ dz
             db += dz.sum(axis=0)
         dh = dz @ (U if mistake == "weights not transposed" else U.T)
@@ -112,7 +116,8 @@ def lstm(v: Values, mistake: str = "") -> Values:
         i, f, o, g = gates[t]
         tanh_c = np.tanh(c[t + 1])
         dc = dc + dh * o * (1 if mistake == "missing σ′ at the cell" else 1 - tanh_c**2)
-        di, df, do, dg = dc * g, dc * c[t], dh * tanh_c, dc * i
+        found_c = c[t + (mistake == "memory of the wrong time step in a gate's derivative")]
+        di, df, do, dg = dc * g, dc * found_c, dh * tanh_c, dc * i
         zi, zf, zo, zg = di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)
         if mistake == "tanh′ for σ′ at f":
             zf = df * (1 - f**2)
@@ -311,7 +316,7 @@ TIME, WIDTH, KEY, EXAMPLES = 4, 3, 5, 6
 def attention_graph() -> tuple[Graph, Values]:
     """A head of attention with a residual connection, and a dense layer on the mean over time."""
     x, y = input_node("x", (EXAMPLES, TIME, WIDTH)), input_node("y", (EXAMPLES, 2))
-    Q, K, V, O, c = (
+    Q, K, V, out_weights, c = (
         parameter(name, shape)
         for name, shape in (("Q", (WIDTH, KEY)), ("K", (WIDTH, KEY)), ("V", (WIDTH, WIDTH)), ("O", (WIDTH, 2)), ("c", (2,)))
     )
@@ -322,7 +327,7 @@ def attention_graph() -> tuple[Graph, Values]:
     q, k, u = weigh(x, Q), weigh(x, K), weigh(x, V)
     scores = (q @ ops.transpose(k, axes=(0, 2, 1))) * (1 / np.sqrt(KEY))
     mixed = cr.nn.softmax(scores) @ u + u
-    out = ops.mean(mixed, 1) @ O + c
+    out = ops.mean(mixed, 1) @ out_weights + c
     error = out - y
     cost = ops.mean(ops.sum(error * error, 1)) * 0.5
     random = np.random.default_rng(5)

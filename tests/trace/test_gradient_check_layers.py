@@ -84,6 +84,7 @@ PLANTED = [
     ("lstm", "gates in another order", ("lstm1",), "gates 2 and 4"),
     ("lstm", "a branch forgotten", ("lstm1",), "what comes back to lstm1.c from lstm1.c"),
     ("lstm", "mean over the uses", ("lstm1",), ""),
+    ("lstm", "memory of the wrong time step in a gate's derivative", ("lstm1",), "the gate on lstm1.c"),
     ("gru", "missing σ′ at g", ("gru1",), "gru1.g"),
     ("gru", "tanh′ for σ′ at u", ("gru1",), "gru1.u; 1 − a², that of tanh"),
     ("gru", "a branch forgotten", ("gru1",), "what comes back to gru1.h"),
@@ -229,7 +230,8 @@ def test_a_right_bias_says_that_delta_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "words"), [(1 / 12, "1/12, and 12 is the number of inputs of dense1"), (1 / 49, "1/B too often"), (1 / 255, "1/255")]
+    ("factor", "words"),
+    [(1 / 12, "1/12, and 12 is the number of inputs of dense1"), (1 / 49, "1/B too often"), (1 / 255, "1/255")],
 )
 def test_a_factor_is_said_where_it_comes_from(factor: float, words: str) -> None:
     trained, x, y = digits()
@@ -322,7 +324,12 @@ def test_the_mask_of_a_dropout_is_given_to_who_computes_by_hand() -> None:
         kept = v["dropout1.kept"] / 0.5
         delta = hand.output_delta(v, (a * kept) @ v["dense2.W"] + v["dense2.b"])
         back = delta @ v["dense2.W"].T * (kept if masked else 1) * (1 - a * a)
-        return {"dense2.W": (a * kept).T @ delta, "dense2.b": delta.sum(0), "dense1.W": v["input.a"].T @ back, "dense1.b": back.sum(0)}
+        return {
+            "dense2.W": (a * kept).T @ delta,
+            "dense2.b": delta.sum(0),
+            "dense1.W": v["input.a"].T @ back,
+            "dense1.b": back.sum(0),
+        }
 
     x, y = ROWS[:7, 0], TARGETS[:7]
     assert trained.check_gradient(mine, x, y, training=True).ok
@@ -340,14 +347,18 @@ def test_zero_but_for_rounding_is_right() -> None:
         return {**hand.batch_norm(v), "dense1.b": np.full(5, 1e-17)}
 
     assert model("batch_norm").check_gradient(noisy, x[:7], y[:7], training=True).ok
-    wrong = model("batch_norm").check_gradient(lambda v: {**noisy(v), "dense1.b": np.full(5, 1e-9)}, x[:7], y[:7], training=True)
+    wrong = model("batch_norm").check_gradient(
+        lambda v: {**noisy(v), "dense1.b": np.full(5, 1e-9)}, x[:7], y[:7], training=True
+    )
     assert not wrong["dense1.b"].agrees.any()
 
 
 def test_a_dead_network_tells_nothing() -> None:
     data = cr.data.from_arrays(ROWS[:, 0], TARGETS)
     trained = cr.fit("3-4-2 relu relu", data, loss="mean_squared_error", epochs=0).model()
-    dead = trained.with_parameters({name: np.full_like(w, -100) for name, w in trained.parameters.items() if name.endswith("b")})
+    dead = trained.with_parameters(
+        {name: np.full_like(w, -100) for name, w in trained.parameters.items() if name.endswith("b")}
+    )
     found = dead.check_gradient({name: np.zeros_like(w) for name, w in dead.parameters.items()}, ROWS[:7, 0], TARGETS[:7])
     assert found.ok
     assert not found.tells

@@ -10,7 +10,7 @@ from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check
 from chainrule.trace.wording import NOTATIONS, Notation, Wording
 
 __all__ = [
-    "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck",
+    "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck", "OtherMode",
     "Index", "Level", "Mistake", "Notation", "ParameterCheck", "Path",
     "Push", "Quantity", "RuleCheck", "Stored", "Term", "ThroughTime", "Trace", "Wording",
     "check_entries", "check_gradient", "check_rules", "entries_of", "explain_graph", "step_by_step",

@@ -19,7 +19,7 @@ from chainrule.spelling import suggest
 from chainrule.trace.gradient_judge import Judge, ParameterCheck, compared, entries, judged, short
 from chainrule.trace.gradient_words import diagnosed, explained, unexplained, untold
 from chainrule.trace.mistake_search import Search
-from chainrule.trace.mistakes import NOT_FINITE, Mistake
+from chainrule.trace.mistakes import Mistake, not_finite
 from chainrule.trace.mistakes.whole import gradient_of
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import BackwardPass
@@ -142,7 +142,9 @@ def check_gradient(
     structure = Structure(backward, twin, twin_is_training=other_mode is None or other_mode.is_training)
     arrays, unit = _arrays(given, right, structure)
     unit = unit if tolerance is None else _UNIT
-    near = Tolerance(tolerance if tolerance is not None else max(1e-7, 16 * unit), unit, right, partial(_rounding, backward, right, unit))
+    near = Tolerance(
+        tolerance if tolerance is not None else max(1e-7, 16 * unit), unit, right, partial(_rounding, backward, right, unit)
+    )
     rows = tuple(compared(name, structure.layers[name], arrays[name], right[name], near) for name in right)
     silent = {name: not np.any(right[name]) for name in right if near.is_zero(name)}
     judge, note = judged(backward, right), untold(structure, silent)
@@ -152,7 +154,9 @@ def check_gradient(
         return GradientCheck(rows, judge, ((_not_finite(rows),),), silent=tuple(silent), note=note)
     search = Search(structure, arrays, right, near)
     explanations = diagnosed(search)
-    return GradientCheck(rows, judge, explanations, "" if explanations else unexplained(rows, tuple(silent)), tuple(silent), note)
+    return GradientCheck(
+        rows, judge, explanations, "" if explanations else unexplained(rows, tuple(silent)), tuple(silent), note
+    )
 
 
 def _backward(output: Node, bound: Arrays) -> BackwardPass:
@@ -277,4 +281,4 @@ def _not_finite(rows: tuple[ParameterCheck, ...]) -> Mistake:
         listed = ", ".join(f"{place}" for place in places[:3]) + (", ..." if len(places) > 3 else "")
         shown.append(f"{row.name}: {entries(len(places))} of {row.mine.size}, at {listed}")
     layers = tuple(dict.fromkeys(row.layer for row in wild))
-    return Mistake(NOT_FINITE.name, layers, NOT_FINITE.explanation, NOT_FINITE.remedy, "; ".join(shown))
+    return Mistake(not_finite.name, layers, not_finite.explanation, not_finite.remedy, "; ".join(shown))

@@ -25,7 +25,8 @@ class ParameterCheck:
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of
     both (a thousandth of the array's largest entry is added to that, so that what should be 0 is no division by 0; an entry that is 0 but
-    for rounding counts as large as the terms that cancel in it), and `where` its index, or that of the entry that is most wrong. `agrees` says for each entry whether it agrees. `cosine` and `ratio` compare direction and size of the whole arrays.
+    for rounding counts as large as the terms that cancel in it), and `where` its index, or that of the entry that is most wrong. `agrees`
+    says for each entry whether it agrees. `cosine` and `ratio` compare direction and size of the whole arrays.
     """
 
     name: str
@@ -98,7 +99,7 @@ def compared(name: str, layer: str, mine: Array, right: Array, tolerance: Tolera
     if not tolerance.near(shown, right):
         agreeing = finite & (gaps <= tolerance.limit(name, shown, right))
         # What is 0 but for rounding is measured by the sizes of what cancels in it.
-        sizes = np.maximum(sizes, tolerance.rounding[name] / tolerance.unit)
+        sizes = np.maximum(sizes, tolerance.terms(name))
     differences = np.divide(gaps, sizes, out=np.zeros_like(gaps), where=sizes > 0)
     differences[~finite] = np.inf
     wrong = differences if np.all(agreeing) else np.where(agreeing, -1.0, differences)

@@ -34,8 +34,12 @@ def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
         # Two factors at once below 1 may as well be a learning rate.
         if plain or not found or (kind is numbers.common_factor and _below_one(search)):
             layers = search.structure.layers
-            met = tuple(dict.fromkeys(layers[name] for name in search.mine if name in fit.arrays or kind is numbers.common_factor))
-            found.append((Mistake(kind.name, met, kind.explanation, kind.remedy, fit.evidence, _arrays(search, list(fit.arrays))),))
+            met = tuple(
+                dict.fromkeys(layers[name] for name in search.mine if name in fit.arrays or kind is numbers.common_factor)
+            )
+            found.append(
+                (Mistake(kind.name, met, kind.explanation, kind.remedy, fit.evidence, _arrays(search, list(fit.arrays))),)
+            )
     return _told_once(found)
 
 
@@ -43,7 +47,9 @@ def _possible(search: Search, solutions: Sequence[Solution]) -> Sequence[Solutio
     """Without factors that come with δ in layers whose δ is right, if there is another explanation."""
 
     def fits(solution: Solution) -> bool:
-        arrays = {kind: [name for name, r in solution.arrays.items() if kind in r.kinds] for kind in solution.kinds if kind.in_delta}
+        arrays = {
+            kind: [name for name, r in solution.arrays.items() if kind in r.kinds] for kind in solution.kinds if kind.in_delta
+        }
         return not any(_right_beside(search, names) for names in arrays.values())
 
     return [solution for solution in solutions if fits(solution)] or solutions
@@ -86,8 +92,12 @@ def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
     if kind.in_delta and _right_beside(search, arrays):
         # The usual reason would be in δ, and δ is right.
         values = sorted({solution.arrays[name].factor for name in arrays})
-        explanation = f"{_listed(arrays)}: {', '.join(f'{value:.6g}' for value in values)} times what it should be, though δ is right."
-        return Mistake(kind.name, ordered, explanation, f"look for the factor where {_listed(arrays)} is made from δ", evidence, closer)
+        explanation = (
+            f"{_listed(arrays)}: {', '.join(f'{value:.6g}' for value in values)} times what it should be, though δ is right."
+        )
+        return Mistake(
+            kind.name, ordered, explanation, f"look for the factor where {_listed(arrays)} is made from δ", evidence, closer
+        )
     return Mistake(kind.name, ordered, kind.explanation, kind.remedy, evidence, closer)
 
 
@@ -141,8 +151,12 @@ def _right_beside(search: Search, arrays: list[str]) -> list[str]:
     met = {layers[name] for name in fine}
     if not fine or met != {layers[name] for name in arrays}:
         return []
-    return [f"{_listed(fine)} {'is' if len(fine) == 1 else 'are'} right, so δ is right there, and the mistake is behind it, where {_listed(arrays)} "
-            f"{'is' if len(arrays) == 1 else 'are'} made from δ"]  # fmt: skip
+    made = f"where {_listed(arrays)} {_are(arrays)} made from δ"
+    return [f"{_listed(fine)} {_are(fine)} right, so δ is right there, and the mistake is behind it, {made}"]
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _tells_delta(search: Search, name: str, wrong: set[str]) -> bool:
@@ -162,7 +176,8 @@ def _factors(search: Search, solution: Solution, kind: Kind, arrays: list[str], 
     behind = (
         f"; it begins in {layers[-1]} and all layers before have it, so it may sit in the δ of {layers[-1]} alone" * is_carried
     )
-    grows = "; the factor grows from layer to layer, so it is applied anew in each" * (solution.repeats > 0)
+    several = {solution.arrays[name].repeats for name in arrays}
+    grows = "; the factor grows from layer to layer, so it is applied anew in each" * (len(several) > 1)
     return f"{shown}{size}{grows or behind}"
 
 
@@ -192,7 +207,8 @@ def explained(explanations: Sequence[Sequence[Mistake]]) -> str:
     numbered = "\n".join(f"\n({number}) {text}" for number, text in enumerate(texts[:_MOST_EXPLANATIONS], 1))
     more = len(texts) - _MOST_EXPLANATIONS
     rest = f" ({more} more are in .explanations.)" if more > 0 else ""
-    return f"{numbered}\n\n{fill(f'These {len(texts)} explanations cannot be told apart here: they give the same numbers.{rest} {_advice(explanations)}', WIDTH)}"
+    alike = f"These {len(texts)} explanations cannot be told apart here: they give the same numbers."
+    return f"{numbered}\n\n{fill(f'{alike}{rest} {_advice(explanations)}', WIDTH)}"
 
 
 def _advice(explanations: Sequence[Sequence[Mistake]]) -> str:
@@ -200,9 +216,7 @@ def _advice(explanations: Sequence[Sequence[Mistake]]) -> str:
     names = {mistake.name for found in explanations for mistake in found}
     if any("step" in name or "time" in name or "use counted" in name for name in names):
         return "Check again with a longer sequence, or a cost that looks at several time steps."
-    return (
-        "Check again with a batch of 7 examples, and with layers of different sizes (no square W, not as many outputs as examples)."
-    )
+    return "Check again with a batch of 7 examples, and with layers of different sizes (no square W, not as many outputs as examples)."
 
 
 def unexplained(rows: Sequence[ParameterCheck], silent: Sequence[str] = ()) -> str:
@@ -235,7 +249,7 @@ def _where(rows: Sequence[ParameterCheck], order: Sequence[str], bad: Sequence[s
         names = ", ".join(row.name for row in own if row.verdict != "right")
         return [
             *lines,
-            f"{', '.join(fine)} {'is' if len(fine) == 1 else 'are'} right, so δ of {last} is right too: look at how {names} is made from it.",
+            f"{', '.join(fine)} {_are(fine)} right, so δ of {last} is right too: look at how {names} is made from it.",
         ]
     if behind:
         return [
@@ -263,11 +277,19 @@ def untold(structure: Structure, silent: Mapping[str, bool]) -> str:
     if not silent:
         return ""
     off = _dead(structure)
-    exact, rounded = [name for name, is_exact in silent.items() if is_exact], [name for name, is_exact in silent.items() if not is_exact]
+    exact, rounded = (
+        [name for name, is_exact in silent.items() if is_exact],
+        [name for name, is_exact in silent.items() if not is_exact],
+    )
     lines: list[str] = []
     if exact:
-        why = f"no unit of {', '.join(off)} lets a derivative through at any of these examples, it is dead" if off else "the cost does not change with it"
-        lines.append(f"Nothing can be told about {_listed(exact)}: the true gradient is 0 in every entry ({why}). Try other weights or other examples.")
+        why = (
+            f"no unit of {', '.join(off)} lets a derivative through at any of these examples, it is dead"
+            if off
+            else "the cost does not change with it"
+        )
+        nothing = f"Nothing can be told about {_listed(exact)}: the true gradient is 0 in every entry ({why})."
+        lines.append(f"{nothing} Try other weights or other examples.")
     if rounded:
         lines.append(
             f"The true gradient by {_listed(rounded)} is 0 but for rounding: the cost does not change with it, as with a bias before a "

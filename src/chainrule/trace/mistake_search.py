@@ -10,7 +10,7 @@ from math import log10
 
 import numpy as np
 
-from chainrule.graph import Array, Node
+from chainrule.graph import Array
 from chainrule.trace.mistakes import CATALOGUE, factors, penalties
 from chainrule.trace.mistakes.kinds import ArrayView, Found, Given, Kind, Other, Planting, Sizes
 from chainrule.trace.network_structure import Structure
@@ -125,12 +125,10 @@ class Search:
     mine: Mapping[str, Array]
     right: Mapping[str, Array]
     tolerance: Tolerance
-    _walks: dict[tuple[Choice, float], Walk] = field(default_factory=dict[tuple[Choice, float], Walk])
-    _beside: dict[tuple[str, Choice, float], Walk] = field(default_factory=dict[tuple[str, Choice, float], Walk])
+    _walks: dict[tuple[str, Choice, float], Walk] = field(default_factory=dict[tuple[str, Choice, float], Walk])
     _readings: dict[tuple[str, Choice, float, int], tuple[Reading, ...]] = field(
         default_factory=dict[tuple[str, Choice, float, int], tuple[Reading, ...]]
     )
-    _tried: dict[Kinds, int] = field(default_factory=dict[Kinds, int])
 
     # ---- what can go wrong in this network
 
@@ -140,12 +138,14 @@ class Search:
         grouped: dict[tuple[Kind, str, str, str], list[Planting]] = {}
         for kind in CATALOGUE:
             if kind.where == "backward":
-                for planting in kind.make(self.structure):
-                    assert isinstance(planting, Planting)
+                plantings: Iterable[Planting] = kind.make(self.structure)
+                for planting in plantings:
                     touched = planting.planted.touched | planting.touched
                     if touched & self.structure.plain_walk.arriving.keys():
                         grouped.setdefault((kind, planting.place, planting.layer, planting.detail), []).append(planting)
-        found = [self._option(*key, plantings) for key, plantings in grouped.items() if not _is_known(plantings, key[0], grouped)]
+        found = [
+            self._option(*key, plantings) for key, plantings in grouped.items() if not _is_known(plantings, key[0], grouped)
+        ]
         return tuple(sorted(found, key=lambda option: -option.position))
 
     def _option(self, kind: Kind, place: str, layer: str, detail: str, plantings: list[Planting]) -> Option:
@@ -159,7 +159,8 @@ class Search:
     def stretches(self) -> tuple[_Stretch, ...]:
         """The places, cut wherever parameters' derivatives stand."""
         last = {
-            name: max((n + 1 for n, option in enumerate(self.options) if name in option.behind), default=0) for name in self.mine
+            name: max((n + 1 for n, option in enumerate(self.options) if name in option.behind), default=0)
+            for name in self.mine
         }
         found: list[_Stretch] = []
         begin = 0
@@ -212,19 +213,18 @@ class Search:
 
     # ---- walks and readings, each computed once
 
-    def walk(self, chosen: Choice, rate: float, beside: tuple[str, Planted] | None = None) -> Walk:
-        """The backward pass of the data's part with these mistakes in it."""
-        if beside is None and not chosen:
+    def walk(self, chosen: Choice, rate: float, beside: tuple[str, Planted] = ("", Planted())) -> Walk:
+        """The backward pass of the data's part with these mistakes in it, and perhaps with something more, known by a name."""
+        what, extra = beside
+        if not chosen and not what:
             return self.structure.plain_walk
-        known = self._beside if beside else self._walks
-        key: object = (beside[0], chosen, rate) if beside else (chosen, rate)
-        if key not in known:
-            planted = Planted() if beside is None else beside[1]
+        if (what, chosen, rate) not in self._walks:
+            planted = extra
             for number in sorted(chosen):
                 planted |= self.options[number].planted(rate, self.mine)
             backward = self.structure.backward
-            known[key] = backward.walk(planted, {backward.cost: np.ones(())}, self.structure.penalties)  # type: ignore[index]
-        return known[key]  # type: ignore[index]
+            self._walks[what, chosen, rate] = backward.walk(planted, {backward.cost: np.ones(())}, self.structure.penalties)
+        return self._walks[what, chosen, rate]
 
     def readings(self, name: str, chosen: Choice, rate: float, level: int) -> tuple[Reading, ...]:
         """The ways to read an array after these mistakes, with at most so many kinds of mistakes in the array itself."""
@@ -237,7 +237,9 @@ class Search:
             if level:
                 candidates = self._variants(name, chosen, key[2])
             mixed = self._mixtures[name]
-            self._readings[key] = tuple(self._fitting(name, candidates, mixed, None if penalty is None else penalty.value, level))
+            self._readings[key] = tuple(
+                self._fitting(name, candidates, mixed, None if penalty is None else penalty.value, level)
+            )
         return self._readings[key]
 
     def _variants(self, name: str, chosen: Choice, rate: float) -> Iterator[tuple[Kind | None, str, Array]]:
@@ -251,9 +253,9 @@ class Search:
         yield None, "", view.gradient
         for kind in CATALOGUE:
             if kind.where == "array":
-                for made in kind.make(view):
-                    detail, array = made  # type: ignore[misc]
-                    yield kind, str(detail), np.asarray(array)
+                made: Iterable[tuple[str, Array]] = kind.make(view)
+                for detail, array in made:
+                    yield kind, detail, np.asarray(array)
 
     def _fitting(
         self,
@@ -276,7 +278,10 @@ class Search:
             # A quick look first: twice what the largest entries may differ by.
             sizes = np.max(np.abs(probed), axis=1, keepdims=True) + np.max(np.abs(mine), initial=0.0)
             allowed = 2 * self.tolerance.limit(name, mine, data).reshape(-1)[spots] * np.maximum(1.0, np.abs(alphas))
-            near = np.all(np.abs(probed - mine.reshape(-1)[spots]) <= 2 * self.tolerance.relative * sizes + allowed + rounding[spots], axis=1)
+            near = np.all(
+                np.abs(probed - mine.reshape(-1)[spots]) <= 2 * self.tolerance.relative * sizes + allowed + rounding[spots],
+                axis=1,
+            )
             for place in np.flatnonzero(near):
                 alpha, beta, reading = mixed[int(place)]
                 kinds = reading.kinds | (frozenset({kind}) if kind is not None else _NOTHING)
@@ -299,7 +304,7 @@ class Search:
             if not states:
                 return ()
         found = [solution for state in states if len(state.kinds) == count for solution in self._solved(state, count)]
-        return _plainest([solution for solution in found if self.is_told(solution)])
+        return _plainest([solution for solution in found if self.is_told(solution) and _is_applied_anew(solution)])
 
     def _through(self, stretch: _Stretch, states: Iterable[_State], count: int) -> list[_State]:
         found: dict[_State, None] = {}
@@ -310,7 +315,9 @@ class Search:
                 if len(kinds) > count:
                     continue
                 for rate in self._rates(stretch, chosen, state.rate, kinds, count):
-                    found |= dict.fromkeys(_State(chosen, rate, every) for every in self._standing(stretch, chosen, rate, kinds, count))
+                    found |= dict.fromkeys(
+                        _State(chosen, rate, every) for every in self._standing(stretch, chosen, rate, kinds, count)
+                    )
                     if len(found) > _MOST_STATES:
                         return list(found)
         return list(found)
@@ -425,8 +432,8 @@ class Search:
     def others(self) -> Iterator[Solution]:
         """Explanations by a mistake made before the backward pass began, alone or with one common factor."""
         for kind in CATALOGUE:
-            for other in kind.make(self.structure) if kind.where == "whole" else ():
-                assert isinstance(other, Other)
+            others: Iterable[Other] = kind.make(self.structure) if kind.where == "whole" else ()
+            for other in others:
                 with np.errstate(all="ignore"):
                     gradient = other.gradient()
                 for factor, also in self._common:
@@ -440,15 +447,21 @@ class Search:
     def _common(self) -> tuple[tuple[float, Kinds], ...]:
         """The factors of one kind that every array may have."""
         rows = [{(row[0], row[2].kinds) for row in self._mixtures[name][1] if row[1] in {0.0, 1.0}} for name in self.mine]
-        shared = set[tuple[float, Kinds]].intersection(*rows) if rows else set()
+        shared = set[tuple[float, Kinds]](rows[0]).intersection(*rows) if rows else set[tuple[float, Kinds]]()
         return tuple(sorted(shared, key=lambda row: len(row[1])))
 
     def numbers(self) -> Iterator[tuple[Kind, Found]]:
         """Explanations with a number in them that the arrays tell."""
-        given = Given(self.structure, self.mine, self.right, self.wrong, lambda name, array: self.tolerance.agree(name, self.mine[name], array))
+        given = Given(
+            self.structure,
+            self.mine,
+            self.right,
+            self.wrong,
+            lambda name, array: self.tolerance.agree(name, self.mine[name], array),
+        )
         for kind in CATALOGUE:
-            for found in kind.make(given) if kind.where == "number" else ():
-                assert isinstance(found, Found)
+            every: Iterable[Found] = kind.make(given) if kind.where == "number" else ()
+            for found in every:
                 read = {name: Reading(frozenset({kind})) for name in self.wrong}
                 solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, Reading(_NOTHING)), **read})
                 if self.is_told(solution, found.numbers):
@@ -477,8 +490,9 @@ def _mixed(sizes: Sizes, penalty: _Penalty | None) -> list[tuple[float, float, R
     betas: dict[float, Kinds] = {usual: _NOTHING}
     if penalty.is_there:
         for kind in CATALOGUE:
-            for beta in kind.make(sizes) if kind.where == "penalty" else ():
-                betas.setdefault(float(beta), frozenset({kind}))  # type: ignore[arg-type]
+            made: Iterable[float] = kind.make(sizes) if kind.where == "penalty" else ()
+            for beta in made:
+                betas.setdefault(beta, frozenset({kind}))
     else:
         betas[1.0] = frozenset({penalties.penalty_on_bias})
     found: list[tuple[float, float, Reading]] = []
@@ -498,9 +512,8 @@ def _factors(sizes: Sizes) -> list[Reading]:
     """The factors that an array may have: one mistake, made as often as there are layers, or two, made once each."""
     single: list[Reading] = []
     for kind in CATALOGUE:
-        for made in kind.make(sizes) if kind.where == "factor" else ():
-            value, repeats = made  # type: ignore[misc]
-            single.append(Reading(frozenset({kind}), repeats, float(value)))  # type: ignore[arg-type]
+        made: Iterable[tuple[float, int]] = kind.make(sizes) if kind.where == "factor" else ()
+        single += [Reading(frozenset({kind}), repeats, value) for value, repeats in made]
     once = [reading for reading in single if reading.repeats == 0]
     both = [Reading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
     found = {(reading.factor, reading.kinds): reading for reading in (*single, *both) if not np.isclose(reading.factor, 1.0)}
@@ -527,6 +540,12 @@ def _fitted(base: Array, change: Array, target: Array, free: bool) -> float | No
     return float(product_ / factor) if factor else None
 
 
+def _is_applied_anew(solution: Solution) -> bool:
+    """Whether a factor that is there several times may be applied in each layer: squared at most, or growing from layer to layer."""
+    repeats = {reading.repeats for reading in solution.arrays.values() if reading.kinds}
+    return max(repeats, default=0) < 2 or len(repeats) == max(repeats) + 1 - min(repeats) > 1
+
+
 def _plainest(found: list[Solution]) -> tuple[Solution, ...]:
     """Of each set of kinds the solutions with the fewest places, of all those with the fewest repeats; vague ones last."""
     if not found:
@@ -542,11 +561,11 @@ def _plainest(found: list[Solution]) -> tuple[Solution, ...]:
     known = {solution.kinds for solution in kept}
     said: dict[object, Solution] = {}
     for solution in kept:
-        again = factors.batch_too_often in solution.kinds and (solution.kinds - {factors.batch_too_often}) | {factors.bias_mean} in known
+        again = (
+            factors.batch_too_often in solution.kinds
+            and (solution.kinds - {factors.batch_too_often}) | {factors.bias_mean} in known
+        )
         key = solution.kinds, solution.options, tuple((name, r.kinds, r.detail) for name, r in solution.arrays.items())
         if not again:
             said.setdefault(key, solution)
     return tuple(sorted(said.values(), key=lambda solution: sorted(map(CATALOGUE.index, solution.kinds))))
-
-
-__all__ = ["Node", "Option", "Reading", "Search", "Solution"]

@@ -6,12 +6,24 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.grad import vjp
-from chainrule.graph import CONSTANT, INPUT, PARAMETER, Array, Node, constant, evaluate, evaluator, input_node, topological_order
+from chainrule.graph import (
+    CONSTANT,
+    INPUT,
+    PARAMETER,
+    Array,
+    Node,
+    constant,
+    evaluate,
+    evaluator,
+    input_node,
+    topological_order,
+)
 from chainrule.nn import softmax_input
 from chainrule.ops.elementwise import ELEMENTWISE
 from chainrule.trace.planted import VIEWS, BackwardPass, Planted, Walk, data_side, descendants, weights_of
@@ -269,7 +281,7 @@ class Structure:
         way, position = self.backward.way_to_cost, self.backward.position
         for name, node in self.backward.parameters.items():
             uses = sorted(self._uses(node), key=lambda use: (-way[use], position[use]))
-            if len(uses) > 1 and all(way[a] > way[b] for a, b in zip(uses, uses[1:], strict=False)):
+            if len(uses) > 1 and all(way[a] > way[b] for a, b in pairwise(uses)):
                 found[name] = tuple(uses)
         return found
 
@@ -453,7 +465,11 @@ class Structure:
     def scaled_again(self) -> dict[Node, Array]:
         """Where inputs come out of their scaling, and what a second scaling makes of them."""
         chains = [(last, first) for last, (first, inside) in self._scaled.items() if inside]
-        return {last: evaluate([last], {first: self.backward.values[last]})[0] for last, first in chains if last.shape == first.shape}
+        return {
+            last: evaluate([last], {first: self.backward.values[last]})[0]
+            for last, first in chains
+            if last.shape == first.shape
+        }
 
     @cached_property
     def target_factors(self) -> tuple[tuple[float, str], ...]:

@@ -129,8 +129,6 @@ class BackwardPass:
 
     def pull(self, node: Node, g: Array, instead: Mapping[Node, Array] | None = None) -> list[Array | None]:
         """What the node's rule passes to each input; `instead` gives other values for some of its inputs."""
-        if node.op.vjp_rule is None or not node.inputs:
-            return [None] * len(node.inputs)
         if node not in self._rules:
             self._rules[node] = _Pull(node, self.reaching)
         values = self.values
@@ -148,8 +146,8 @@ class _Pull:
 
     def __init__(self, node: Node, reaching: Container[Node]) -> None:
         leaf = input_node("arriving", node.shape, node.dtype)
-        assert node.op.vjp_rule is not None
-        rules = node.op.vjp_rule(leaf, node, *node.inputs, **node.attributes)
+        rule = node.op.vjp_rule
+        rules = [None] * len(node.inputs) if rule is None else rule(leaf, node, *node.inputs, **node.attributes)
         wanted = [rule if source in reaching else None for source, rule in zip(node.inputs, rules, strict=True)]
         known = {bound: place for place, bound in enumerate((*node.inputs, node, leaf))}
         count = len(node.inputs) + 2

@@ -9,10 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.trace.rounding import ROUNDING
 
-ROUNDING = 64.0
-"""So many times the rounding that was measured is allowed: two ways to compute one sum differ by √2 of it, one entry in 10⁹ by six times
-that, and another formula for the same gradient rounds a few times as much."""
 FLOOR = 1e-3
 """An entry counts at least as so large a part of the array's largest one."""
 
@@ -25,8 +23,8 @@ _DOUBLE = float(np.finfo(np.float64).eps)
 class Tolerance:
     """How near two arrays must be, entry by entry.
 
-    `relative`: the relative difference allowed; `unit`: the precision that the arrays were computed with; `measured` gives by name how
-    much rounding to that precision moves each entry of the true gradient.
+    `relative`: the relative difference allowed; `unit`: the precision that the arrays were computed with; `measured` gives by name by how
+    much each entry of the true gradient may differ when it is rounded to that precision.
     """
 
     relative: float
@@ -36,7 +34,7 @@ class Tolerance:
 
     @cached_property
     def rounding(self) -> Mapping[str, Array]:
-        """By how much rounding moves each entry of the true gradient."""
+        """By how much each entry of the true gradient may differ by rounding."""
         return self.measured()
 
     @cached_property
@@ -56,7 +54,7 @@ class Tolerance:
         """The difference allowed in each entry. A gradient that a mistake made larger is rounded as much more."""
         largest = float(np.max(np.abs(other), initial=0.0))
         growth = max(1.0, largest / self._largest[name]) if self._largest[name] else 1.0
-        return self._relative(mine, other) + ROUNDING * growth * self.rounding[name]
+        return self._relative(mine, other) + growth * self.rounding[name]
 
     def agree(self, name: str, mine: Array, other: Array) -> bool:
         """Whether all entries agree."""
@@ -71,4 +69,8 @@ class Tolerance:
             return True
         if self._largest[name] > _SMALL * max(self._largest.values()):
             return False
-        return bool(np.all(np.abs(right) <= ROUNDING * self.rounding[name] * (_DOUBLE / self.unit)))
+        return bool(np.all(np.abs(right) <= self.rounding[name] * (_DOUBLE / self.unit)))
+
+    def terms(self, name: str) -> Array:
+        """How large the terms are whose sum each entry of the true gradient is, as far as rounding tells."""
+        return self.rounding[name] / (ROUNDING * self.unit)

@@ -16,8 +16,8 @@ from chainrule.graph import Array, Graph, Node, evaluate, input_node, rewrite_no
 from chainrule.nn import Ablated, Built, Parameter, State
 from chainrule.ops import scan
 from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
-from chainrule.train.clock import Clock
 from chainrule.train.checked import checked_examples
+from chainrule.train.clock import Clock
 from chainrule.train.evaluation import batch_sizes, decide
 from chainrule.train.task import Cost, Task
 
@@ -261,27 +261,29 @@ class Model:
         bytes or other whole numbers, and what `chainrule.check_gradient` raises.
         """
         given = checked_examples(self.task.data, x, y)
-        modes = {mode: self._cost_in(given, training=mode) for mode in (training, not training)}
-        chosen, other = modes[training], modes[not training]
-        if chosen is None:
-            chosen = Graph({"C": self.task.cost(len(given["x"]), Clock() if training else None).total}), {}
-        graph, values = chosen
+        graph, values = self._cost_in(given, training=training)
         seen = self._seen(graph, values)
-        made = (lambda leaves: mine({**leaves, **seen})) if callable(mine) else mine
-        differs = other is not None and set(other[0].leaves) != set(graph.leaves)
-        return check_gradient(made, graph, values, other_mode=OtherMode(*other, not training) if other and differs else None)
 
-    def _cost_in(self, given: Arrays, *, training: bool) -> tuple[Graph, Arrays] | None:
-        """The graph of C as it is in training or at inference, and values for its leaves; None where it cannot be built."""
-        try:
-            graph = Graph({"C": self.task.cost(len(given["x"]), Clock() if training else None).total})
-        except ShapeError:
-            return None
+        def made(leaves: Arrays) -> Mapping[str, object]:
+            return mine({**leaves, **seen}) if callable(mine) else mine
+
+        other = self._other_mode(given, graph, is_training=not training)
+        return check_gradient(made if callable(mine) else mine, graph, values, other_mode=other)
+
+    def _cost_in(self, given: Arrays, *, training: bool) -> tuple[Graph, Arrays]:
+        """The graph of C as it is in training or at inference, and values for its leaves."""
+        graph = Graph({"C": self.task.cost(len(given["x"]), Clock() if training else None).total})
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
         clock = {"seed": np.zeros(2, np.uint32), "step": np.zeros(()), "batch": np.zeros(())}
-        values = {name: value for name, value in {**clock, **self.values, **given}.items() if name in graph.leaves}
-        wide = {name: value.astype(np.float64) if graph.leaves[name].type.is_float else value for name, value in values.items()}
-        return graph, wide
+        return graph, {name: value for name, value in {**clock, **self.values, **given}.items() if name in graph.leaves}
+
+    def _other_mode(self, given: Arrays, graph: Graph, *, is_training: bool) -> OtherMode | None:
+        """The network in its other mode, if it has one that can be built for so many examples and looks at other things."""
+        try:
+            other, values = self._cost_in(given, training=is_training)
+        except ShapeError:
+            return None
+        return OtherMode(other, values, is_training) if set(other.leaves) != set(graph.leaves) else None
 
     def _seen(self, graph: Graph, values: Arrays) -> Arrays:
         """What the network makes of the examples before it computes: scaled inputs, scaled targets, the masks of dropouts."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.graph import Array, Node
+from chainrule.graph import Array, Node, Op
 from chainrule.ops import cast, greater, log, relu, select, sigmoid, slice_axes, softplus, tanh
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import ActivationRegion, SoftmaxRegion, Structure, without_step
@@ -97,13 +98,14 @@ def slope_elsewhere(structure: Structure) -> Iterable[Planting]:
                     yield from _plantings(structure, region, factor, f"taken at {z}")
 
 
-_SLOPES = {
+Slope: TypeAlias = Callable[[Array, Array], Array]
+_SLOPES: Mapping[Op, tuple[str, Slope]] = {
     sigmoid: ("a·(1 − a), that of the sigmoid", lambda z, a: a * (1 - a)),
     tanh: ("1 − a², that of tanh", lambda z, a: 1 - a * a),
     relu: ("z > 0, that of ReLU", lambda z, a: (z > 0) * 1.0),
     softplus: ("σ(z), that of softplus", lambda z, a: 1 / (1 + np.exp(-z))),
 }
-_AT_Z = {
+_AT_Z: Mapping[Op, tuple[str, Slope]] = {
     sigmoid: ("σ(z)·(1 − σ(z)), that of the sigmoid", lambda z, a: np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2),
     tanh: ("1 − tanh²(z), that of tanh", lambda z, a: 1 - np.tanh(z) ** 2),
 }

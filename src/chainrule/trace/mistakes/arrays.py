@@ -82,7 +82,9 @@ def wrong_axis(array: ArrayView) -> Iterator[tuple[str, Array]]:
     def change(part: Part) -> Array | None:
         source, g = part.use.inputs[part.place], part.arriving
         fits = part.use.op is broadcast_to and g.ndim == 2 and g.shape[0] == g.shape[1] == source.type.size
-        return array.walk.to_parameter(g.sum(axis=1).reshape(source.shape), part.views) if fits and source.type.size > 1 else None
+        return (
+            array.walk.to_parameter(g.sum(axis=1).reshape(source.shape), part.views) if fits and source.type.size > 1 else None
+        )
 
     found = array.with_parts(change)
     if found is not None:
@@ -163,14 +165,6 @@ def _without(array: ArrayView, what: str, keep: slice) -> Iterator[tuple[str, Ar
 
 
 # ---- what the layer was given
-
-
-def _matmul_with(array: ArrayView, value_of: Node, value: Array) -> Array | None:
-    def change(part: Part) -> Array | None:
-        fits = part.use.op is matmul and part.use.inputs[1 - part.place] is value_of
-        return array.pulled(part, data=value) if fits else None
-
-    return array.with_parts(change)
 
 
 @array_mistake(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import fill
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Kind:
     explanation: str
     remedy: str
     where: Where
-    make: Callable[..., Iterable[object]]
+    make: Callable[..., Iterable[Any]]
     vague: bool = False
     in_delta: bool = False
 
@@ -68,8 +68,8 @@ CATALOGUE: list[Kind] = []
 
 def _declared(
     where: Where, name: str, explanation: str, remedy: str, vague: bool = False, in_delta: bool = False
-) -> Callable[[Callable[..., Iterable[object]]], Kind]:
-    def declare(make: Callable[..., Iterable[object]]) -> Kind:
+) -> Callable[[Callable[..., Iterable[Any]]], Kind]:
+    def declare(make: Callable[..., Iterable[Any]]) -> Kind:
         kind = Kind(name, explanation, remedy, where, make, vague, in_delta)
         CATALOGUE.append(kind)
         return kind

@@ -8,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.graph import Array, Node
+from chainrule.ops import add, multiply
 from chainrule.trace.mistakes.kinds import ArrayView, Planting, array_mistake, backward_mistake
-from chainrule.trace.network_structure import Structure, step_in
+from chainrule.trace.network_structure import Structure, step_in, without_step
 from chainrule.trace.planted import Part, Planted, Rule
 
 Edges: TypeAlias = "tuple[tuple[tuple[Node, int], ...], ...]"
@@ -154,6 +155,52 @@ def reversed_time(array: ArrayView) -> Iterator[tuple[str, Array]]:
             yield "", _paired(array, inputs[::-1])
 
 
+@backward_mistake(
+    "memory of the wrong time step in a gate's derivative",
+    "Where a gate weighs the memory, c_t = f·c_(t−1) + i·g, the gate's derivative is weighed by the memory as the step found it: "
+    "∂C/∂f = ∂C/∂c_t ⊙ c_(t−1). Here the memory that the step left, c_t, was taken.",
+    "keep c_0, c_1, ... in a list, and take c[t − 1] for the gate that keeps",
+)
+def wrong_memory(structure: Structure) -> Iterable[Planting]:
+    """c_t in place of c_(t−1) in the derivative of what it is multiplied with."""
+    seen: set[Node] = set()
+    for name in structure.recurrent:
+        uses = [edge for step in structure.memory_edges(name) for edge in step if edge[0].op is multiply]
+        for use, place in [*uses, *_first_turn(structure, uses)]:
+            left = _left_behind(structure, use)
+            if left is not None and use not in seen and left.shape == use.inputs[place].shape:
+                seen.add(use)
+                yield _weighed_by(structure, structure.layers[name], use, place, left)
+
+
+def _weighed_by(structure: Structure, layer: str, use: Node, place: int, left: Node) -> Planting:
+    backward = structure.backward
+    gate = use.inputs[1 - place]
+
+    def rule(g: Array) -> list[tuple[Node, Array | None]]:
+        passed = backward.pull(use, g)
+        passed[1 - place] = backward.pull(use, g, {use.inputs[place]: backward.values[left]})[1 - place]
+        return list(zip(use.inputs, passed, strict=True))
+
+    at = without_step(left.name) or f"memory of {layer}"
+    return Planting(f"gate on {at}", structure.layer_at(gate), Planted(rules={use: rule}), (gate,), f"the gate on {at}")
+
+
+def _left_behind(structure: Structure, use: Node) -> Node | None:
+    """The memory that a step leaves, from the product in which it weighs what it found: their sum."""
+    return next((user for user, _ in structure.backward.users[use] if user.op is add and user.shape == use.shape), None)
+
+
+def _first_turn(structure: Structure, uses: list[tuple[Node, int]]) -> Iterator[tuple[Node, int]]:
+    """The same product in the first turn, which finds a memory that is no parameter's: zeros."""
+    for use, place in uses:
+        state, left = use.inputs[place], _left_behind(structure, use)
+        if left is not None and state.op is add:
+            first = state.inputs[left.inputs.index(use)]
+            if first.op is multiply and first.inputs[place] not in structure.backward.reaching:
+                yield first, place
+
+
 # ---- the way back in time
 
 
@@ -161,14 +208,17 @@ def reversed_time(array: ArrayView) -> Iterator[tuple[str, Array]]:
     "back-propagation through time cut off",
     "The derivative goes back through all T steps: δ of a step comes from the cost and from the step behind it. Here the way back was cut "
     "off (truncated), so that earlier steps are left out of the gradient.",
-    "go back to the first step; where it is cut on purpose, the gradient is that of another cost, and is to be checked with shorter sequences",
+    "go back to the first step; where it is cut on purpose, check the gradient with sequences that are shorter than the cut",
 )
 def truncated(structure: Structure) -> Iterable[Planting]:
     """The way back cut before the last k steps, or after every k steps."""
     for name in structure.recurrent:
         edges = structure.memory_edges(name)
         layer, total = structure.layers[name], len(edges) + 1
-        if any(structure.layers[other] == layer and other != name for other in structure.recurrent[: structure.recurrent.index(name)]):
+        if any(
+            structure.layers[other] == layer and other != name
+            for other in structure.recurrent[: structure.recurrent.index(name)]
+        ):
             continue
         chosen: dict[frozenset[int], str] = {}
         for k in range(1, min(total, _MOST_CUTS)):

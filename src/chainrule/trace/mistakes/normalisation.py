@@ -74,7 +74,12 @@ def _planting(found: Normalisation, *uses: tuple[Node, int]) -> Planting:
 
 def _cut_mean(structure: Structure, found: Normalisation) -> list[tuple[Node, int]]:
     """Every place where μ is used: it may stand in the variance by itself, mean(x²) − μ²."""
-    return [pair for node in _aliases(structure, found.mean) for pair in structure.backward.users[node] if pair[0].op not in _THROUGH]
+    return [
+        pair
+        for node in _aliases(structure, found.mean)
+        for pair in structure.backward.users[node]
+        if pair[0].op not in _THROUGH
+    ]
 
 
 def _aliases(structure: Structure, node: Node) -> list[Node]:

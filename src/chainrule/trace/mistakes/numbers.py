@@ -58,7 +58,9 @@ def common_factor(given: Given) -> Iterable[Found]:
     """One number for all arrays."""
     factor = _factor(given, tuple(given.right))
     if factor is not None and set(given.wrong) >= {name for name, array in given.right.items() if np.any(array)}:
-        yield Found(_called(given.structure, factor, "the true gradient"), {name: factor * given.right[name] for name in given.wrong})
+        yield Found(
+            _called(given.structure, factor, "the true gradient"), {name: factor * given.right[name] for name in given.wrong}
+        )
 
 
 @number_mistake(
@@ -78,7 +80,9 @@ def some_factors(given: Given) -> Iterable[Found]:
     each = {name: _factor(given, (name,)) for name in given.wrong}
     made = {name: found * given.right[name] for name, found in each.items() if found is not None}
     if len(made) == len(given.wrong) and all(np.count_nonzero(given.right[name]) > 1 for name in made):
-        said = "; ".join(f"{_called(given.structure, found, 'true')} in {name}" for name, found in each.items() if found is not None)
+        said = "; ".join(
+            f"{_called(given.structure, found, 'true')} in {name}" for name, found in each.items() if found is not None
+        )
         yield Found(said, made, len(made))
 
 

@@ -120,7 +120,7 @@ def _extra(given: Given, has_penalty: bool) -> Iterable[Found]:
     "penalty that the cost does not have",
     "The gradient holds the derivative of a penalty on the weights, 2·λ·W for λ·Σ w² or λ·sign(W) for λ·Σ |w|, but the cost has no such "
     "term. What is added to the gradient without being in the cost is weight decay: a matter of the update, not of ∂C/∂W.",
-    'leave it out of the gradient, or put it into the cost too: loss=CrossEntropy() + L2(λ)',
+    "leave it out of the gradient, or put it into the cost too: loss=CrossEntropy() + L2(λ)",
 )
 def extra_penalty(given: Given) -> Iterable[Found]:
     """C·W or c·sign(W) too much, in a cost without penalty on these arrays."""

@@ -64,9 +64,7 @@ def updated(structure: Structure) -> Iterable[Planting]:
     """W − η·∂C/∂W, the gradient being the student's own."""
     for product, weights, layer in weighed(structure):
 
-        def changed(
-            rate: float, mine: Mapping[str, Array], product: Node = product, weights: Node = weights
-        ) -> Planted:
+        def changed(rate: float, mine: Mapping[str, Array], product: Node = product, weights: Node = weights) -> Planted:
             value = structure.backward.values[weights] - rate * mine[weights.name]
             (matrix,) = evaluate([product.inputs[1 - data_side(product)]], {weights: value})
             return data_passed(structure, product, np.swapaxes(matrix, -1, -2))
@@ -146,8 +144,8 @@ def forgotten_mask(structure: Structure) -> Iterable[Planting]:
 
 @backward_mistake(
     "a branch forgotten",
-    "What is used in several places gets the sum of what all of them pass back. Here one of them is missing: a residual connection, a gate, "
-    "a head of attention, or the way back in time.",
+    "What is used in several places gets the sum of what all of them pass back. Here one of them is missing: a residual connection, a "
+    "gate, a head of attention, or the way back in time.",
     "add up the derivatives of all places where the quantity is used",
     vague=True,
 )
@@ -219,4 +217,3 @@ def averaged_broadcast(structure: Structure) -> Iterable[Planting]:
                 layer = structure.layer_at(node)
                 planted = Planted(scalings={node: 1 / copies})
                 yield Planting(f"broadcast in {layer}", layer, planted, (node.inputs[0],), f"over {copies} copies")
-

@@ -62,7 +62,11 @@ def turned_kernel(array: ArrayView) -> Iterator[tuple[str, Array]]:
 )
 def exchanged_kernel(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """Rows and columns exchanged."""
-    if array.gradient.ndim == 4 and array.gradient.shape[0] == array.gradient.shape[1] and is_kernel(array.structure, array.name):
+    if (
+        array.gradient.ndim == 4
+        and array.gradient.shape[0] == array.gradient.shape[1]
+        and is_kernel(array.structure, array.name)
+    ):
         yield "", np.swapaxes(array.gradient, 0, 1)
 
 
@@ -161,7 +165,7 @@ def pool_smallest(structure: Structure) -> Iterable[Planting]:
 @backward_mistake(
     "tied entries of a pool treated otherwise",
     "Where several entries of a window are equally large (zeros after ReLU often are), this library gives each an equal part of the "
-    "derivative. Yours gives it all to one of them, or to each. The derivative does not exist there: this is a convention, no wrong formula.",
+    "derivative. Yours gives it all to one of them, or to each. There is no derivative there: this is a convention, no wrong formula.",
     "try values without ties, for example inputs of random numbers, or count the ties",
 )
 def pool_ties(structure: Structure) -> Iterable[Planting]:
@@ -177,4 +181,3 @@ def _first_of(largest: Array, axes: tuple[int, ...]) -> Array:
     first = np.zeros_like(flat, dtype=np.float64)
     np.put_along_axis(first, np.argmax(flat, axis=-1)[..., None], 1.0, axis=-1)
     return np.moveaxis(first.reshape(moved.shape), range(largest.ndim - len(axes), largest.ndim), axes)
-
