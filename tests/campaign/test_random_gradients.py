@@ -43,7 +43,7 @@ def test_a_random_change_is_no_mistake(seed: int) -> None:
     assert not said, f"{how} in {network.seed}:\n{found}"
 
 
-@pytest.mark.parametrize("seed", range(SIZE))
+@pytest.mark.parametrize("seed", range(max(8, SIZE // 4)))
 def test_a_right_gradient_is_right_however_it_is_computed(seed: int) -> None:
     network = RandomNetwork(seed + 10**5)
     random = np.random.default_rng(seed)

@@ -446,7 +446,14 @@ class Search:
     @cached_property
     def _common(self) -> tuple[tuple[float, Kinds], ...]:
         """The factors of one kind that every array may have."""
-        rows = [{(row[0], row[2].kinds) for row in self._mixtures[name][1] if row[1] in {0.0, 1.0}} for name in self.mine]
+        rows = [
+            {
+                (alpha, reading.kinds)
+                for alpha, beta, reading in self._mixtures[name][1]
+                if beta in {0.0, 1.0} and not reading.repeats
+            }
+            for name in self.mine
+        ]
         shared = set[tuple[float, Kinds]](rows[0]).intersection(*rows) if rows else set[tuple[float, Kinds]]()
         return tuple(sorted(shared, key=lambda row: len(row[1])))
 

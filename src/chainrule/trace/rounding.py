@@ -80,17 +80,15 @@ def rounding_of(nodes: Sequence[Node], values: Mapping[Node, Array], unit: float
     with np.errstate(all="ignore"):
         exact = _run(order, values, 0.0, False, random)
         trials = [_run(order, values, unit, inputs_too, random) for _ in range(SAMPLES)]
-        return [
-            _allowed(np.abs(np.stack([np.asarray(trial[node]) for trial in trials]) - exact[node]), exact[node], unit)
-            for node in nodes
-        ]
+    largest = max((float(np.max(np.abs(exact[node]), initial=0.0)) for node in nodes), default=0.0)
+    moved = (np.stack([np.asarray(trial[node]) for trial in trials]) - exact[node] for node in nodes)
+    return [_allowed(moves, largest, unit) for moves in moved]
 
 
-def _allowed(moved: Array, exact: Array, unit: float) -> Array:
-    """What may differ, from how far each trial moved."""
-    typical = np.sqrt(np.mean(moved * moved, axis=0))
-    jumps = typical > np.sqrt(unit) * float(np.max(np.abs(exact), initial=0.0))
-    return np.where(jumps, JUMPS, ROUNDING) * typical
+def _allowed(moves: Array, largest: float, unit: float) -> Array:
+    """What may differ, from how far each trial moved: by more than rounding does to the largest entry of all, it is a jump."""
+    typical = np.sqrt(np.mean(moves * moves, axis=0))
+    return np.where(typical > np.sqrt(unit) * largest, JUMPS, ROUNDING) * typical
 
 
 def _run(
