@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import test_gradient_check
@@ -202,3 +204,6 @@ def test_the_table_has_a_row_for_each() -> None:
     rows = table().splitlines()
     assert len(rows) == len(CATALOGUE) + 2
     assert all(kind.name in row for kind, row in zip(CATALOGUE, rows[2:], strict=True))
+    page = (Path(__file__).parents[2] / "docs" / "gradient_check.md").read_text(encoding="utf-8")
+    assert table() in page
+    assert f"The {len(CATALOGUE)} kinds" in page
