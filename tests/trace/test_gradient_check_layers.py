@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import cache
 
@@ -397,6 +398,24 @@ def test_one_example_needs_no_axis_of_the_batch() -> None:
     assert trained.check_gradient(layers, x[:7].astype(float), y[:7].astype(float)).ok
     _, rows, targets, _ = NETWORKS["conv2d"]
     assert model("conv2d").check_gradient(hand.conv2d, rows[0], targets[0]).ok
+
+
+def test_numbers_are_a_column_as_they_are_to_fit() -> None:
+    x, y = ROWS[:, 0], ROWS[:, 0].sum(axis=1)
+    trained = cr.fit("3-4-1 tanh", (x, y), epochs=0).model()
+    true = trained.gradient(x[:5], y[:5, None])
+    assert trained.check_gradient(true, x[:5], y[:5]).ok
+    assert trained.check_gradient(trained.gradient(x[:1], y[:1, None]), x[0], y[0]).ok
+
+
+def test_a_check_takes_no_longer_than_a_breath() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 256, size=(200, 784)).astype(np.uint8), np.arange(200) % 10
+    trained = cr.fit("784-30-10 sigmoid softmax", cr.data.from_arrays(x, y), epochs=0).model()
+    mine = {name: g + 1e-3 * random.normal(size=g.shape) for name, g in trained.gradient(x[:32], y[:32]).items()}
+    begin = time.process_time()
+    assert not trained.check_gradient(mine, x[:32], y[:32]).diagnosis
+    assert time.process_time() - begin < 3
 
 
 # ---- the catalogue

@@ -24,6 +24,9 @@ def checked_examples(data: Signature, x: object, y: object) -> dict[str, Array]:
 
 def _rows(what: str, value: object, shape: Shape) -> Array:
     rows: Array = np.asarray(value)
+    if shape == (1,) and rows.ndim < 2:
+        # A column of numbers may be given as numbers, as to fit.
+        return rows.reshape(-1, 1)
     if rows.shape == shape:
         return rows[None]
     if rows.shape[1:] != shape or not rows.ndim or not len(rows):
