@@ -207,6 +207,11 @@ def _absolute(_: Node, given: tuple[Range, ...]) -> Range:
     return _size(given[0])
 
 
+def _square(_: Node, given: tuple[Range, ...]) -> Range:
+    size = _size(given[0])
+    return _between(size.low**2, size.high**2)
+
+
 def _power(_: Node, given: tuple[Range, ...]) -> Range:
     x, exponent = given
     value = float(exponent.low.flat[0])
@@ -265,7 +270,7 @@ RULES: dict[Op, Rule] = {
     **dict.fromkeys(
         (
             ops.add, ops.maximum, ops.minimum, ops.exp, ops.expm1, ops.log, ops.log1p, ops.sqrt, ops.tanh, ops.sigmoid, ops.softplus,
-            ops.relu, ops.erf, ops.sign, ops.floor,
+            ops.relu, ops.erf, ops.sign, ops.floor, ops.arctan,
         ),
         _rising,
     ),
@@ -273,12 +278,13 @@ RULES: dict[Op, Rule] = {
     **dict.fromkeys(
         (
             ops.equal, ops.not_equal, ops.less, ops.less_equal, ops.greater, ops.greater_equal, ops.logical_and, ops.logical_or,
-            ops.logical_not, ops.one_hot,
+            ops.logical_not, ops.one_hot, ops.softmax, ops.runner_up,
         ),
         _always(0.0, 1.0),
     ),
     **dict.fromkeys((ops.sin, ops.cos), _always(-1.0, 1.0)),
     ops.subtract: _subtract, ops.negative: _negative, ops.multiply: _multiply, ops.divide: _divide, ops.absolute: _absolute,
+    **dict.fromkeys((ops.norm, ops.huber, ops.softmax_cross_entropy), _always(0.0, math.inf)), ops.square: _square,
     ops.power: _power, ops.select: _select, ops.gather: _gather, ops.pad: _pad, ops.scan: _scan,
 }  # fmt: skip
 """What is known of each op; of others nothing is, and their numbers can be anything."""
@@ -372,7 +378,7 @@ ENTRYWISE: frozenset[Op] = frozenset(
         ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.power, ops.maximum, ops.minimum, ops.equal, ops.not_equal,
         ops.less, ops.less_equal, ops.greater, ops.greater_equal, ops.logical_and, ops.logical_or, ops.logical_not, ops.select,
         ops.cast, ops.stop_gradient, ops.exp, ops.expm1, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
-        ops.softplus, ops.relu, ops.erf, ops.absolute, ops.sign, ops.floor,
+        ops.softplus, ops.relu, ops.erf, ops.absolute, ops.sign, ops.floor, ops.square, ops.arctan,
     }
 )  # fmt: skip
 """Ops that work entry by entry, on numbers of one shape."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from chainrule.graph import Array, Node, Shape, evaluate
-from chainrule.trace.array_mistakes import Tolerance
+from chainrule.graph import Array, Node, Shape, evaluator
 from chainrule.trace.differences import AGREEMENT, relative, slope
-from chainrule.trace.planted import BackwardPass
+from chainrule.trace.planted import BackwardPass, descendants
+from chainrule.trace.tolerance import FLOOR, Tolerance
 
 Verdict: TypeAlias = Literal["right", "wrong", "not finite"]
 _JUDGED = 12
@@ -24,8 +24,9 @@ class ParameterCheck:
     """One parameter's array beside the true gradient.
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of
-    both (a thousandth of the array's largest entry is added to that, so that what should be 0 is no division by 0), and `where` its
-    index. `agrees` says for each entry whether it agrees. `cosine` and `ratio` compare direction and size of the whole arrays.
+    both (a thousandth of the array's largest entry is added to that, so that what should be 0 is no division by 0; an entry that is 0 but
+    for rounding counts as large as the terms that cancel in it), and `where` its index, or that of the entry that is most wrong. `agrees`
+    says for each entry whether it agrees. `cosine` and `ratio` compare direction and size of the whole arrays.
     """
 
     name: str
@@ -58,6 +59,8 @@ class ParameterCheck:
     def line(self, width: int) -> str:
         """The verdict as one line of text, the name padded to a width."""
         head = f"{short(self.name).ljust(width)}  {self.verdict}"
+        if self.verdict == "right" and not np.any(self.gradient):
+            return f"{head}, but all of {entries(self.mine.size)} are 0"
         if self.verdict == "right":
             return f"{head}, all of {entries(self.mine.size)}, to a relative difference of {self.difference:.0e}"
         yours, true = float(self.mine[self.where]), float(self.gradient[self.where])
@@ -87,33 +90,40 @@ class Judge:
         )
 
 
-def compared(name: str, layer: str, mine: Array, right: Array, near: Tolerance) -> ParameterCheck:
+def compared(name: str, layer: str, mine: Array, right: Array, tolerance: Tolerance) -> ParameterCheck:
     """The array beside the true one; entries that are not finite never agree."""
     finite = np.isfinite(mine)
-    differences = np.where(finite, near.differences(np.where(finite, mine, 0.0), right), np.inf)
-    flat = int(np.argmax(differences)) if mine.size else 0
-    where = tuple(map(int, np.unravel_index(flat, mine.shape))) if mine.size else ()
-    agreeing = differences <= near.relative
+    shown = np.where(finite, mine, 0.0)
+    gaps, agreeing = np.abs(shown - right), finite
+    sizes = np.maximum(np.abs(shown), np.abs(right)) + FLOOR * float(np.max(np.abs(right), initial=0.0))
+    if not tolerance.near(shown, right):
+        agreeing = finite & (gaps <= tolerance.limit(name, shown, right))
+        # What is 0 but for rounding is measured by the sizes of what cancels in it.
+        sizes = np.maximum(sizes, tolerance.terms(name))
+    differences = np.divide(gaps, sizes, out=np.zeros_like(gaps), where=sizes > 0)
+    differences[~finite] = np.inf
+    wrong = differences if np.all(agreeing) else np.where(agreeing, -1.0, differences)
+    where = tuple(map(int, np.unravel_index(int(np.argmax(wrong)), mine.shape))) if mine.size else ()
     verdict: Verdict = "right" if np.all(agreeing) else "wrong"
     largest = float(np.max(differences, initial=0.0))
     return ParameterCheck(name, layer, mine, right, largest, where, agreeing, verdict if np.all(finite) else "not finite")
 
 
-def judged(output: Node, backward: BackwardPass, right: Mapping[str, Array]) -> Judge:
+def judged(backward: BackwardPass, right: Mapping[str, Array]) -> Judge:
     """The true gradient beside finite differences of the cost, at the largest entry of each array and at random ones."""
-    leaves = {node: value for node, value in backward.values.items() if node.is_leaf and node.name}
     random = np.random.default_rng(0)
     worst, spots = 0.0, _spots(right, random)
+    moving: dict[str, Callable[[Array], float]] = {}
     for name, index in spots:
-        leaf = backward.parameters.get(name)
-        if leaf is None:
-            continue
-        size = max(1.0, abs(float(leaves[leaf][index])))
+        if name not in moving:
+            moving[name] = _cost_of(backward, backward.parameters[name])
+        value = backward.values[backward.parameters[name]]
+        size = max(1.0, abs(float(value[index])))
 
-        def moved(step: float, leaf: Node = leaf, index: Shape = index, size: float = size) -> float:
-            changed = leaves[leaf].copy()
+        def moved(step: float, name: str = name, index: Shape = index, size: float = size, value: Array = value) -> float:
+            changed = np.array(value)
             changed[index] += step * size
-            return float(evaluate([output], {**leaves, leaf: changed})[0])
+            return moving[name](changed)
 
         found = slope(moved)
         largest = float(np.max(np.abs(right[name])))
@@ -121,6 +131,14 @@ def judged(output: Node, backward: BackwardPass, right: Mapping[str, Array]) -> 
         excused = abs(float(right[name][index]) - found.value / size) <= 10 * found.uncertainty
         worst = max(worst, min(error, AGREEMENT) if excused else error)
     return Judge(len(spots), worst)
+
+
+def _cost_of(backward: BackwardPass, leaf: Node) -> Callable[[Array], float]:
+    """The cost as a function of one parameter; what does not depend on it keeps its value."""
+    moving = descendants(backward.order, [leaf])
+    fixed = {node: value for node, value in backward.values.items() if node not in moving}
+    run = evaluator([backward.cost], {**fixed, leaf: leaf})
+    return lambda value: float(run({**fixed, leaf: value})[0])
 
 
 def _spots(right: Mapping[str, Array], random: np.random.Generator) -> list[tuple[str, Shape]]:

@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
+from math import log10
 
 import numpy as np
 
 from chainrule.graph import Array
-from chainrule.trace import mistakes
-from chainrule.trace.array_mistakes import Factor, Penalty, Reading, Tolerance, factors, mixtures, readings, variants
-from chainrule.trace.mistake_sites import Site, sites_of, updated_weights
-from chainrule.trace.mistakes import Kind
+from chainrule.trace.mistakes import CATALOGUE, factors, penalties
+from chainrule.trace.mistakes.kinds import ArrayView, Found, Given, Kind, Other, Planting, Sizes
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import Planted, Walk
+from chainrule.trace.tolerance import Tolerance
 
-Choice = frozenset[tuple[int, Kind]]
-"""The mistakes made at sites, by the sites' numbers."""
+Choice = frozenset[int]
+"""Mistakes made at places, by their numbers."""
+Kinds = frozenset[Kind]
+_NOTHING: Kinds = frozenset()
+_PROBES = 24
+"""Entries that every factor is tried on before any is tried on a whole array."""
+_MOST_PAIRED = 40_000
+"""Nodes that are gone back through at most for all pairs of mistakes between the same two layers."""
+_MOST_STATES = 200
+"""Explanations of the layers gone through so far that are carried on at most."""
+_MARGIN = 3.0
+"""The digits that must agree beyond what trying many explanations makes agree by chance: one in a thousand gradients."""
+_MOST_DIGITS = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """A kind of mistake at one place of the backward pass, with all nodes where it is made."""
+
+    kind: Kind
+    place: str
+    layer: str
+    detail: str
+    plantings: tuple[Planting, ...]
+    behind: frozenset[str]
+    position: int
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether there is a number in it that must be found."""
+        return any(planting.rate is not None for planting in self.plantings)
+
+    def planted(self, rate: float, mine: Mapping[str, Array]) -> Planted:
+        """The changed rules."""
+        total = Planted()
+        for planting in self.plantings:
+            total |= planting.planted if planting.rate is None else planting.rate(rate, mine)
+        return total
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read an array: the mistakes in it, how often beyond once, the factor on the data's part, and words on how it was made."""
+
+    kinds: Kinds
+    repeats: int = 0
+    factor: float = 1.0
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Mistakes that explain every array: those made at sites, and how each parameter's array is read.
+    """Mistakes that explain every array: those made at places, and how each parameter's array is read.
 
-    `rate` is the learning rate that weights were updated with too early; 0 where they were not.
+    `rate` is the learning rate that weights were updated with too early; 0 where they were not. `said` is what a mistake that changes
+    everything, or that has a number in it, has to say.
     """
 
-    kinds: frozenset[Kind]
-    sites: Choice
+    kinds: Kinds
+    options: tuple[Option, ...]
     rate: float
     arrays: Mapping[str, Reading]
+    said: str = ""
 
     @property
     def places(self) -> int:
-        """At how many sites and in how many arrays a mistake was made."""
-        return len(self.sites) + sum(bool(reading.kinds) for reading in self.arrays.values())
+        """At how many places and in how many arrays a mistake was made."""
+        return len(self.options) + sum(bool(reading.kinds) for reading in self.arrays.values())
 
     @property
     def repeats(self) -> int:
@@ -44,168 +92,439 @@ class Solution:
         return sum(reading.repeats for reading in self.arrays.values())
 
 
+@dataclass(frozen=True)
+class _State:
+    """What was decided for the layers gone through so far."""
+
+    chosen: Choice = frozenset()
+    rate: float | None = None
+    kinds: Kinds = _NOTHING
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Places between two layers: the mistakes that can be made there, and the parameters whose derivatives then stand."""
+
+    options: tuple[int, ...]
+    standing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Penalty:
+    """The penalty's part of an array: what it is, and whether the cost has it (else it is what a careless student adds)."""
+
+    value: Array
+    is_there: bool
+
+
 @dataclass
 class Search:
-    """A search in one gradient; `mine` are the student's arrays, all of the parameters' shapes."""
+    """A search in one gradient; `mine` are the student's arrays, all of the parameters' shapes, `right` the true ones."""
 
     structure: Structure
     mine: Mapping[str, Array]
+    right: Mapping[str, Array]
     tolerance: Tolerance
-    _walks: dict[tuple[Choice, float], Walk] = field(default_factory=dict[tuple[Choice, float], Walk])
-    _readings: dict[tuple[str, Choice, float], tuple[Reading, ...]] = field(
-        default_factory=dict[tuple[str, Choice, float], tuple[Reading, ...]]
+    _walks: dict[tuple[str, Choice, float], Walk] = field(default_factory=dict[tuple[str, Choice, float], Walk])
+    _readings: dict[tuple[str, Choice, float, int], tuple[Reading, ...]] = field(
+        default_factory=dict[tuple[str, Choice, float, int], tuple[Reading, ...]]
     )
 
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """The places in the backward pass, from the cost backwards."""
-        return sites_of(self.structure)
+    # ---- what can go wrong in this network
 
     @cached_property
-    def penalties(self) -> Mapping[str, Penalty]:
+    def options(self) -> tuple[Option, ...]:
+        """What can be planted in the backward pass, from the cost backwards."""
+        grouped: dict[tuple[Kind, str, str, str], list[Planting]] = {}
+        for kind in CATALOGUE:
+            if kind.where == "backward":
+                plantings: Iterable[Planting] = kind.make(self.structure)
+                for planting in plantings:
+                    touched = planting.planted.touched | planting.touched
+                    if touched & self.structure.plain_walk.arriving.keys():
+                        grouped.setdefault((kind, planting.place, planting.layer, planting.detail), []).append(planting)
+        found = [
+            self._option(*key, plantings) for key, plantings in grouped.items() if not _is_known(plantings, key[0], grouped)
+        ]
+        return tuple(sorted(found, key=lambda option: -option.position))
+
+    def _option(self, kind: Kind, place: str, layer: str, detail: str, plantings: list[Planting]) -> Option:
+        backward = self.structure.backward
+        reached = [node for planting in plantings for node in planting.reached]
+        touched = [node for planting in plantings for node in planting.planted.touched | planting.touched]
+        behind = self.structure.parameters_behind(*reached)
+        return Option(kind, place, layer, detail, tuple(plantings), behind, max(backward.position[node] for node in touched))
+
+    @cached_property
+    def stretches(self) -> tuple[_Stretch, ...]:
+        """The places, cut wherever parameters' derivatives stand."""
+        last = {
+            name: max((n + 1 for n, option in enumerate(self.options) if name in option.behind), default=0)
+            for name in self.mine
+        }
+        found: list[_Stretch] = []
+        begin = 0
+        for end in range(len(self.options) + 1):
+            standing = tuple(name for name in self.mine if last[name] == end)
+            if standing or end == len(self.options):
+                # The smallest array is the quickest to say no.
+                standing = tuple(sorted(standing, key=lambda name: self.mine[name].size))
+                found.append(_Stretch(tuple(range(begin, end)), standing))
+                begin = end
+        return tuple(found)
+
+    @cached_property
+    def penalties(self) -> Mapping[str, _Penalty]:
         """The penalty's part of each array, or what it would be on biases that the cost leaves out."""
         backward, roots = self.structure.backward, self.structure.penalties
         if not roots:
             return {}
         first = backward.walk(Planted(), {backward.cost: np.ones(())}, roots)
         walk = backward.walk(Planted(), {root: first.arriving[root] for root in roots})
-        found = {name: Penalty(walk.gradient(name), True) for name in self.mine if np.any(walk.gradient(name))}
+        found = {name: _Penalty(walk.gradient(name), True) for name in self.mine if np.any(walk.gradient(name))}
         strengths = [_strength(penalty.value, backward.values[backward.parameters[name]]) for name, penalty in found.items()]
         if strengths and strengths[0] is not None and np.allclose([s or 0.0 for s in strengths], strengths[0]):
             free = {name: backward.values[backward.parameters[name]] for name in self.mine.keys() - found.keys()}
-            found |= {name: Penalty(strengths[0] * value, False) for name, value in free.items() if np.any(value)}
-        return found
-
-    @cached_property
-    def factors(self) -> Mapping[str, tuple[Factor, ...]]:
-        """The named factors of each array."""
-        walk = self.walk(frozenset(), 0.0)
-        depth = len(set(self.structure.layers.values()))
-        found: dict[str, tuple[Factor, ...]] = {}
-        for name in self.mine:
-            parts = walk.parts(name)
-            summed = bool(parts) and all(part.use.op.name == "broadcast_to" for part in parts)
-            found[name] = factors(self.structure, len(parts), summed, depth)
-        return found
-
-    # ---- walks and readings, each computed once
-
-    def walk(self, chosen: Choice, rate: float) -> Walk:
-        """The backward pass of the data's part with these mistakes in it."""
-        if (chosen, rate) not in self._walks:
-            planted = Planted()
-            for number, kind in chosen:
-                site = self.sites[number]
-                updated = kind is mistakes.UPDATED
-                planted |= updated_weights(self.structure, site, rate, self.mine) if updated else site.options[kind]
-            backward = self.structure.backward
-            with np.errstate(all="ignore"):
-                self._walks[chosen, rate] = backward.walk(planted, {backward.cost: np.ones(())}, self.structure.penalties)
-        return self._walks[chosen, rate]
-
-    def readings(self, name: str, chosen: Choice, rate: float) -> tuple[Reading, ...]:
-        """The ways to read an array after these mistakes."""
-        chosen = frozenset((number, kind) for number, kind in chosen if name in self.sites[number].behind)
-        key = name, chosen, rate if any(kind is mistakes.UPDATED for _, kind in chosen) else 0.0
-        if key not in self._readings:
-            penalty = self.penalties.get(name)
-            mixed = mixtures(self.factors[name], penalty, self.structure.batch)
-            added = None if penalty is None else penalty.value
-            found = variants(self.structure, self.walk(*key[1:]), name)
-            self._readings[key] = readings(self.mine[name], found, mixed, added, self.tolerance)
-        return self._readings[key]
-
-    def reading(self, name: str, chosen: Choice, rate: float, kinds: frozenset[Kind]) -> Reading | None:
-        """The plainest reading with mistakes of these kinds only."""
-        fitting = [reading for reading in self.readings(name, chosen, rate) if reading.kinds <= kinds]
-        return min(fitting, key=lambda reading: (len(reading.kinds), reading.repeats), default=None)
-
-    # ---- the search
-
-    @cached_property
-    def known(self) -> tuple[Kind, ...]:
-        """All kinds that may play a part in this network."""
-        found = {kind for site in self.sites for kind in site.kinds}
-        found |= {mistakes.UPDATED} if any(site.products for site in self.sites) else set()
-        for name in self.mine:
-            mixed = mixtures(self.factors[name], self.penalties.get(name), self.structure.batch)
-            found |= {kind for _, _, reading in mixed for kind in reading.kinds}
-            found |= {kind for kind, _ in variants(self.structure, self.walk(frozenset(), 0.0), name) if kind is not None}
-        return tuple(sorted(found, key=mistakes.CATALOGUE.index))
-
-    def solutions(self) -> tuple[Solution, ...]:
-        """The plainest explanations: of one kind of mistake, else of two; several where they cannot be told apart."""
-        for count in (1, 2):
-            found = [solution for kinds in combinations(self.known, count) for solution in self.plainest(frozenset(kinds))]
-            if found:
-                return _without_restatements(found)
-        return ()
-
-    def plainest(self, kinds: frozenset[Kind]) -> tuple[Solution, ...]:
-        """The solutions with these kinds of mistakes that need the fewest places."""
-        found = {
-            (solution.sites, *solution.arrays.items()): solution for solution in self._descend(kinds, 0, frozenset(), None)
-        }
-        fewest = min((solution.places for solution in found.values()), default=0)
-        return tuple(solution for solution in found.values() if solution.places == fewest)
-
-    @cached_property
-    def _decided(self) -> tuple[tuple[str, ...], ...]:
-        """For each number of sites decided the parameters whose derivative then stands."""
-        last = {name: max((n + 1 for n, site in enumerate(self.sites) if name in site.behind), default=0) for name in self.mine}
-        return tuple(tuple(name for name in self.mine if last[name] == n) for n in range(len(self.sites) + 1))
-
-    def _descend(self, kinds: frozenset[Kind], number: int, chosen: Choice, rate: float | None) -> Iterator[Solution]:
-        """All ways to go on from the sites decided so far, as long as the arrays that stand are explained."""
-        standing = self._decided[number]
-        early = {n for n, kind in chosen if kind is mistakes.UPDATED}
-        moved = [name for name in standing if any(name in self.sites[n].behind for n in early)]
-        if rate is None and moved:
-            for found in self._rates(moved, chosen, kinds):
-                yield from self._descend(kinds, number, chosen, found)
-            return
-        if any(self.reading(name, chosen, rate or 0.0, kinds) is None for name in standing):
-            return
-        if number == len(self.sites):
-            if rate is not None or not early:
-                yield self._solution(kinds, chosen, rate or 0.0)
-            return
-        site = self.sites[number]
-        options = site.kinds | (frozenset({mistakes.UPDATED}) if site.products else frozenset[Kind]())
-        yield from self._descend(kinds, number + 1, chosen, rate)
-        for kind in kinds & options:
-            yield from self._descend(kinds, number + 1, chosen | {(number, kind)}, rate)
-
-    def _solution(self, kinds: frozenset[Kind], chosen: Choice, rate: float) -> Solution:
-        arrays = {name: self.reading(name, chosen, rate, kinds) for name in self.mine}
-        return Solution(kinds, chosen, rate, {name: reading for name, reading in arrays.items() if reading is not None})
-
-    def _rates(self, names: list[str], chosen: Choice, kinds: frozenset[Kind]) -> list[float]:
-        """The learning rates that fit these arrays: their derivatives are straight lines in it, so least squares is exact."""
-        before, after = self.walk(chosen, 0.0), self.walk(chosen, 1.0)
-        free = bool(kinds & mistakes.FACTORS)
-        found: list[float] = []
-        for name in names:
-            base, moved = (walk.gradient(name).reshape(-1) for walk in (before, after))
-            rate = _fitted(base, moved - base, (self.mine[name] - self._added(name)).reshape(-1), free)
-            if rate is not None and not any(np.isclose(rate, other, rtol=1e-6) for other in found):
-                found.append(rate)
+            found |= {name: _Penalty(strengths[0] * value, False) for name, value in free.items() if np.any(value)}
         return found
 
     def _added(self, name: str) -> Array | float:
         penalty = self.penalties.get(name)
         return penalty.value if penalty is not None and penalty.is_there else 0.0
 
-    # ---- what else can be said
+    @cached_property
+    def _sizes(self) -> Mapping[str, Sizes]:
+        depth = len(set(self.structure.layers.values()))
+        found: dict[str, Sizes] = {}
+        for name in self.mine:
+            parts = self.structure.plain_walk.parts(name)
+            is_bias = bool(parts) and all(part.use.op.name == "broadcast_to" for part in parts)
+            found[name] = Sizes(self.structure, name, len(parts), is_bias, depth)
+        return found
 
-    def common_factor(self) -> float | None:
-        """The one number that the whole right gradient was multiplied by, if there is one."""
-        total = {name: self.walk(frozenset(), 0.0).gradient(name) + self._added(name) for name in self.mine}
-        right, mine = (np.concatenate([rows[name].reshape(-1) for name in self.mine]) for rows in (total, self.mine))
-        if not np.any(right) or not np.any(mine):
-            return None
-        factor = float(right @ mine / (right @ right))
-        return factor if all(self.tolerance.agree(self.mine[name], factor * total[name]) for name in self.mine) else None
+    @cached_property
+    def _mixtures(self) -> Mapping[str, dict[int, tuple[tuple[float, float, Reading], ...]]]:
+        """For each array the (α, β) of α·data + β·penalty that have a name, of no, one and two kinds of mistakes."""
+        found: dict[str, dict[int, tuple[tuple[float, float, Reading], ...]]] = {}
+        for name in self.mine:
+            every = _mixed(self._sizes[name], self.penalties.get(name))
+            found[name] = {level: tuple(row for row in every if len(row[2].kinds) <= level) for level in (0, 1, 2)}
+        return found
+
+    # ---- walks and readings, each computed once
+
+    def walk(self, chosen: Choice, rate: float, beside: tuple[str, Planted] = ("", Planted())) -> Walk:
+        """The backward pass of the data's part with these mistakes in it, and perhaps with something more, known by a name."""
+        what, extra = beside
+        if not chosen and not what:
+            return self.structure.plain_walk
+        if (what, chosen, rate) not in self._walks:
+            planted = extra
+            for number in sorted(chosen):
+                planted |= self.options[number].planted(rate, self.mine)
+            backward = self.structure.backward
+            self._walks[what, chosen, rate] = backward.walk(planted, {backward.cost: np.ones(())}, self.structure.penalties)
+        return self._walks[what, chosen, rate]
+
+    def readings(self, name: str, chosen: Choice, rate: float, level: int) -> tuple[Reading, ...]:
+        """The ways to read an array after these mistakes, with at most so many kinds of mistakes in the array itself."""
+        chosen = frozenset(number for number in chosen if name in self.options[number].behind)
+        key = name, chosen, rate if any(self.options[number].has_rate for number in chosen) else 0.0, level
+        if key not in self._readings:
+            walk = self.walk(chosen, key[2])
+            penalty = self.penalties.get(name)
+            candidates: Iterable[tuple[Kind | None, str, Array]] = [(None, "", walk.gradient(name))]
+            if level:
+                candidates = self._variants(name, chosen, key[2])
+            mixed = self._mixtures[name]
+            self._readings[key] = tuple(
+                self._fitting(name, candidates, mixed, None if penalty is None else penalty.value, level)
+            )
+        return self._readings[key]
+
+    def _variants(self, name: str, chosen: Choice, rate: float) -> Iterator[tuple[Kind | None, str, Array]]:
+        """The data's part of an array as it is, and with each mistake that changes it alone."""
+
+        def beside(what: str, planted: Planted) -> Array | None:
+            # Another whole walk, for each mistake of the backward pass: too long for two mistakes at once.
+            return None if chosen else self.walk(chosen, rate, (what, planted)).gradient(name)
+
+        view = ArrayView(self.structure, name, self.walk(chosen, rate), beside)
+        yield None, "", view.gradient
+        for kind in CATALOGUE:
+            if kind.where == "array":
+                made: Iterable[tuple[str, Array]] = kind.make(view)
+                for detail, array in made:
+                    yield kind, detail, np.asarray(array)
+
+    def _fitting(
+        self,
+        name: str,
+        candidates: Iterable[tuple[Kind | None, str, Array]],
+        mixtures: Mapping[int, tuple[tuple[float, float, Reading], ...]],
+        penalty: Array | None,
+        level: int,
+    ) -> Iterator[Reading]:
+        mine = self.mine[name]
+        added = np.zeros_like(mine) if penalty is None else penalty
+        rounding = self.tolerance.rounding[name].reshape(-1)
+        for kind, detail, data in candidates:
+            if not np.all(np.isfinite(data)):
+                continue
+            mixed = mixtures[level - (kind is not None)]
+            alphas, betas = (np.array([row[place] for row in mixed])[:, None] for place in (0, 1))
+            spots = np.argsort(-(np.abs(mine) + np.abs(data)).reshape(-1), kind="stable")[:_PROBES]
+            probed = alphas * data.reshape(-1)[spots] + betas * added.reshape(-1)[spots]
+            # A quick look first: twice what the largest entries may differ by.
+            sizes = np.max(np.abs(probed), axis=1, keepdims=True) + np.max(np.abs(mine), initial=0.0)
+            allowed = 2 * self.tolerance.limit(name, mine, data).reshape(-1)[spots] * np.maximum(1.0, np.abs(alphas))
+            near = np.all(
+                np.abs(probed - mine.reshape(-1)[spots]) <= 2 * self.tolerance.relative * sizes + allowed + rounding[spots],
+                axis=1,
+            )
+            for place in np.flatnonzero(near):
+                alpha, beta, reading = mixed[int(place)]
+                kinds = reading.kinds | (frozenset({kind}) if kind is not None else _NOTHING)
+                if self.tolerance.agree(name, mine, alpha * data + beta * added):
+                    yield replace(reading, kinds=kinds, detail=detail)
+
+    def reading(self, name: str, chosen: Choice, rate: float, kinds: Kinds, level: int) -> tuple[Reading, ...]:
+        """The plainest readings with mistakes of these kinds only: several where they differ in how a mistake was made."""
+        fitting = [reading for reading in self.readings(name, chosen, rate, level) if reading.kinds <= kinds]
+        least = min(((len(reading.kinds), reading.repeats) for reading in fitting), default=None)
+        return tuple(dict.fromkeys(r for r in fitting if (len(r.kinds), r.repeats) == least))
+
+    # ---- the search
+
+    def solutions(self, count: int) -> tuple[Solution, ...]:
+        """The plainest explanations by so many kinds of mistakes; several where they cannot be told apart."""
+        states = [_State()]
+        for stretch in self.stretches:
+            states = self._through(stretch, states, count)
+            if not states:
+                return ()
+        found = [solution for state in states if len(state.kinds) == count for solution in self._solved(state, count)]
+        return _plainest([solution for solution in found if self.is_told(solution) and _is_applied_anew(solution)])
+
+    def _through(self, stretch: _Stretch, states: Iterable[_State], count: int) -> list[_State]:
+        found: dict[_State, None] = {}
+        for state in states:
+            for added in self._choices(stretch, state, count):
+                chosen = state.chosen | frozenset(added)
+                kinds = state.kinds | {self.options[number].kind for number in added}
+                if len(kinds) > count:
+                    continue
+                for rate in self._rates(stretch, chosen, state.rate, kinds, count):
+                    found |= dict.fromkeys(
+                        _State(chosen, rate, every) for every in self._standing(stretch, chosen, rate, kinds, count)
+                    )
+                    if len(found) > _MOST_STATES:
+                        return list(found)
+        return list(found)
+
+    def _choices(self, stretch: _Stretch, state: _State, count: int) -> Iterator[tuple[int, ...]]:
+        """The mistakes that may have been made in a stretch: none, one, one kind in several places, two kinds."""
+        yield ()
+        open_to_all = len(state.kinds) < count
+        usable = [n for n in stretch.options if open_to_all or self.options[n].kind in state.kinds]
+        # Two mistakes at once, one of them vague, explain too much.
+        usable = [n for n in usable if count == 1 or not self.options[n].kind.vague]
+        for number in usable:
+            yield (number,)
+        by_kind: dict[tuple[Kind, str], list[int]] = {}
+        for number in usable:
+            by_kind.setdefault((self.options[number].kind, self.options[number].detail), []).append(number)
+        for same in by_kind.values():
+            sizes = range(2, len(same) + 1) if len(same) <= 4 else [len(same)]
+            for size in sizes:
+                yield from combinations(same, size)
+        if count == 2:
+            pairs = [pair for pair in combinations(usable, 2) if self._may_pair(*pair)]
+            yield from pairs if len(pairs) * len(self.structure.order) <= _MOST_PAIRED else ()
+
+    def _may_pair(self, one: int, other: int) -> bool:
+        a, b = self.options[one], self.options[other]
+        return a.kind is not b.kind and a.place != b.place and not a.kind.vague and not b.kind.vague
+
+    def _standing(self, stretch: _Stretch, chosen: Choice, rate: float | None, kinds: Kinds, count: int) -> list[Kinds]:
+        """The sets of kinds, these and as few more as need be, that explain the arrays that now stand."""
+        possible = [kinds]
+        for name in stretch.standing:
+            level = count - len({self.options[n].kind for n in chosen if name in self.options[n].behind})
+            found = self.readings(name, chosen, rate or 0.0, level)
+            joined = dict.fromkeys(every | reading.kinds for every in possible for reading in found)
+            possible = [every for every in joined if len(every) <= count and not any(less < every for less in joined)]
+            if not possible:
+                return []
+        return possible
+
+    def _rates(self, stretch: _Stretch, chosen: Choice, rate: float | None, kinds: Kinds, count: int) -> list[float | None]:
+        """The learning rates that fit the arrays that now stand: their derivatives are straight lines in it, so least squares is exact."""
+        early = [number for number in chosen if self.options[number].has_rate]
+        names = [name for name in stretch.standing if any(name in self.options[number].behind for number in early)]
+        if rate is not None or not names:
+            return [rate]
+        before, after = self.walk(chosen, 0.0), self.walk(chosen, 1.0)
+        free = count > len(kinds) or any(kind.where == "factor" for kind in kinds)
+        found: list[float | None] = []
+        for name in names:
+            base, moved = (walk.gradient(name).reshape(-1) for walk in (before, after))
+            target = (self.mine[name] - self._added(name)).reshape(-1)
+            for fitted in [_fitted(base, moved - base, target, factor) for factor in ((False, True) if free else (False,))]:
+                known = fitted is None or any(np.isclose(fitted, other or 0.0, rtol=1e-6) for other in found)
+                if not known:
+                    found.append(fitted)
+        return found
+
+    def _solved(self, state: _State, count: int) -> Iterator[Solution]:
+        if state.rate is None and any(self.options[number].has_rate for number in state.chosen):
+            return
+        rate = state.rate or 0.0
+        every = {name: self.reading(name, state.chosen, rate, state.kinds, count) for name in self.mine}
+        if not all(every.values()):
+            return
+        options = tuple(self.options[number] for number in sorted(state.chosen))
+        # A step left out is the same step in all arrays of a layer: where several fit, they are read alike.
+        details = [[reading.detail for reading in readings if reading.kinds] for readings in every.values()]
+        shared = list(dict.fromkeys(detail for found in details for detail in found))
+        for detail in shared or [""]:
+            arrays = {name: next((r for r in readings if r.detail == detail), readings[0]) for name, readings in every.items()}
+            yield Solution(state.kinds, options, rate, arrays)
+
+    # ---- what is no chance
+
+    @cached_property
+    def _digits(self) -> Mapping[str, float]:
+        """For each array how many digits an explanation must get right: by how far it is wrong, over what may differ."""
+        found: dict[str, float] = {}
+        for name, mine in self.mine.items():
+            gaps, limit = np.abs(mine - self.right[name]), self.tolerance.limit(name, mine, self.right[name])
+            wrong = gaps > limit
+            shares = np.full(int(np.sum(wrong)), 1e-300) if not np.any(limit) else np.maximum(limit[wrong], 1e-300)
+            found[name] = float(np.sum(np.minimum(np.log10(gaps[wrong] / shares), _MOST_DIGITS)))
+        return found
+
+    @cached_property
+    def _hypotheses(self) -> float:
+        """How many explanations of one array are tried, as a power of ten."""
+        each = max((len(self._mixtures[name][1]) + len(CATALOGUE) for name in self.mine), default=1)
+        return log10(max(1, each + len(self.options)))
+
+    def is_told(self, solution: Solution, numbers: int = 0) -> bool:
+        """Whether the numbers agree in more digits than chance would make them, for each kind of mistake by itself."""
+        needed = _MARGIN + self._hypotheses * len(solution.kinds)
+        for kind in solution.kinds:
+            behind = {name for option in solution.options if option.kind is kind for name in option.behind}
+            names = behind | {name for name, reading in solution.arrays.items() if kind in reading.kinds}
+            # A number that was fitted has used up the digits of an entry.
+            spare = numbers + (kind.name == "weights updated before use")
+            if sum(self._digits[name] for name in names) < needed + spare * _MOST_DIGITS:
+                return False
+        return True
+
+    # ---- mistakes in everything, and numbers that must be found
+
+    @cached_property
+    def wrong(self) -> tuple[str, ...]:
+        """The arrays that are wrong."""
+        return tuple(name for name in self.mine if not self.tolerance.agree(name, self.mine[name], self.right[name]))
+
+    def others(self) -> Iterator[Solution]:
+        """Explanations by a mistake made before the backward pass began, alone or with one common factor."""
+        for kind in CATALOGUE:
+            others: Iterable[Other] = kind.make(self.structure) if kind.where == "whole" else ()
+            for other in others:
+                with np.errstate(all="ignore"):
+                    gradient = other.gradient()
+                for factor, also in self._common:
+                    if all(self.tolerance.agree(name, self.mine[name], factor * gradient[name]) for name in self.mine):
+                        kinds = frozenset({kind}) | also
+                        arrays = {name: Reading(kinds, 0, factor) for name in self.wrong}
+                        yield Solution(kinds, (), 0.0, {**dict.fromkeys(self.mine, Reading(_NOTHING)), **arrays}, other.detail)
+                        break
+
+    @cached_property
+    def _common(self) -> tuple[tuple[float, Kinds], ...]:
+        """The factors of one kind that every array may have."""
+        rows = [
+            {
+                (alpha, reading.kinds)
+                for alpha, beta, reading in self._mixtures[name][1]
+                if beta in {0.0, 1.0} and not reading.repeats
+            }
+            for name in self.mine
+        ]
+        shared = set[tuple[float, Kinds]](rows[0]).intersection(*rows) if rows else set[tuple[float, Kinds]]()
+        return tuple(sorted(shared, key=lambda row: len(row[1])))
+
+    def numbers(self) -> Iterator[tuple[Kind, Found]]:
+        """Explanations with a number in them that the arrays tell."""
+        given = Given(
+            self.structure,
+            self.mine,
+            self.right,
+            self.wrong,
+            lambda name, array: self.tolerance.agree(name, self.mine[name], array),
+        )
+        for kind in CATALOGUE:
+            every: Iterable[Found] = kind.make(given) if kind.where == "number" else ()
+            for found in every:
+                read = {name: Reading(frozenset({kind})) for name in self.wrong}
+                solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, Reading(_NOTHING)), **read})
+                if self.is_told(solution, found.numbers):
+                    yield kind, found
+
+
+def _is_known(plantings: list[Planting], kind: Kind, grouped: Mapping[tuple[Kind, str, str, str], list[Planting]]) -> bool:
+    """Whether a kind that is declared before makes the very same change there: 1 is no σ′, and also ReLU's where z > 0 everywhere."""
+    mine = [planting.factor for planting in plantings]
+    for (other, place, _, _), others in grouped.items():
+        if other is kind:
+            return False
+        if place == plantings[0].place and len(others) == len(plantings):
+            pairs = zip(mine, (planting.factor for planting in others), strict=True)
+            if all(a is not None and b is not None and np.allclose(a, b, rtol=1e-9, atol=0) for a, b in pairs):
+                return True
+    return False
+
+
+def _mixed(sizes: Sizes, penalty: _Penalty | None) -> list[tuple[float, float, Reading]]:
+    """All (α, β) of α·data + β·penalty that have a name."""
+    possible = _factors(sizes)
+    if penalty is None:
+        return [(reading.factor, 0.0, reading) for reading in possible]
+    usual = 1.0 if penalty.is_there else 0.0
+    betas: dict[float, Kinds] = {usual: _NOTHING}
+    if penalty.is_there:
+        for kind in CATALOGUE:
+            made: Iterable[float] = kind.make(sizes) if kind.where == "penalty" else ()
+            for beta in made:
+                betas.setdefault(beta, frozenset({kind}))
+    else:
+        betas[1.0] = frozenset({penalties.penalty_on_bias})
+    found: list[tuple[float, float, Reading]] = []
+    for reading, (beta, kinds) in product(possible, betas.items()):
+        joined = replace(reading, kinds=reading.kinds | kinds)
+        if len(joined.kinds) > 2:
+            continue
+        # A factor of the data's term leaves the penalty alone, one of the finished gradient takes it along.
+        if factors.twice not in reading.kinds or not penalty.is_there:
+            found.append((reading.factor, beta, joined))
+        if penalty.is_there and beta and reading.factor != 1.0 and factors.double not in reading.kinds:
+            found.append((reading.factor, reading.factor * beta, joined))
+    return found
+
+
+def _factors(sizes: Sizes) -> list[Reading]:
+    """The factors that an array may have: one mistake, made as often as there are layers, or two, made once each."""
+    single: list[Reading] = []
+    for kind in CATALOGUE:
+        made: Iterable[tuple[float, int]] = kind.make(sizes) if kind.where == "factor" else ()
+        single += [Reading(frozenset({kind}), repeats, value) for value, repeats in made]
+    once = [reading for reading in single if reading.repeats == 0]
+    both = [Reading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
+    found = {(reading.factor, reading.kinds): reading for reading in (*single, *both) if not np.isclose(reading.factor, 1.0)}
+    return [Reading(_NOTHING), *found.values()]
 
 
 def _strength(penalty: Array, weights: Array) -> float | None:
@@ -224,18 +543,36 @@ def _fitted(base: Array, change: Array, target: Array, free: bool) -> float | No
         return None
     if not free:
         return float(change @ (target - base) / (change @ change))
-    (factor, product), *_ = np.linalg.lstsq(np.stack([base, change], axis=1), target, rcond=None)
-    return float(product / factor) if factor else None
+    (factor, product_), *_ = np.linalg.lstsq(np.stack([base, change], axis=1), target, rcond=None)
+    return float(product_ / factor) if factor else None
 
 
-def _without_restatements(found: list[Solution]) -> tuple[Solution, ...]:
-    """The solutions with the fewest repeats; 1/B too often in biases alone is the mean over the batch under a vaguer name."""
-    fewest = min(solution.repeats for solution in found)
-    kept = [solution for solution in found if solution.repeats == fewest]
+def _is_applied_anew(solution: Solution) -> bool:
+    """Whether a factor that is there several times may be applied in each layer: squared at most, or growing from layer to layer."""
+    repeats = {reading.repeats for reading in solution.arrays.values() if reading.kinds}
+    return max(repeats, default=0) < 2 or len(repeats) == max(repeats) + 1 - min(repeats) > 1
+
+
+def _plainest(found: list[Solution]) -> tuple[Solution, ...]:
+    """Of each set of kinds the solutions with the fewest places, of all those with the fewest repeats; vague ones last."""
+    if not found:
+        return ()
+    exact = [solution for solution in found if not any(kind.vague for kind in solution.kinds)] or found
+    fewest = min(solution.repeats for solution in exact)
+    kept = [solution for solution in exact if solution.repeats == fewest]
+    places: dict[Kinds, int] = {}
+    for solution in kept:
+        places[solution.kinds] = min(places.get(solution.kinds, solution.places), solution.places)
+    kept = [solution for solution in kept if solution.places == places[solution.kinds]]
+    # 1/B too often in biases alone is the mean over the batch under a vaguer name.
     known = {solution.kinds for solution in kept}
-    return tuple(
-        solution
-        for solution in kept
-        if mistakes.BATCH_TOO_OFTEN not in solution.kinds
-        or (solution.kinds - {mistakes.BATCH_TOO_OFTEN}) | {mistakes.BIAS_MEAN} not in known
-    )
+    said: dict[object, Solution] = {}
+    for solution in kept:
+        again = (
+            factors.batch_too_often in solution.kinds
+            and (solution.kinds - {factors.batch_too_often}) | {factors.bias_mean} in known
+        )
+        key = solution.kinds, solution.options, tuple((name, r.kinds, r.detail) for name, r in solution.arrays.items())
+        if not again:
+            said.setdefault(key, solution)
+    return tuple(sorted(said.values(), key=lambda solution: sorted(map(CATALOGUE.index, solution.kinds))))

@@ -12,10 +12,12 @@ import numpy as np
 from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, ShapeError
 from chainrule.grad import grad
-from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
+from chainrule.graph import Array, Graph, Node, evaluate, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
-from chainrule.trace import GradientCheck, ThroughTime, Trace, check_gradient, step_by_step
+from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
+from chainrule.train.checked import checked_examples
+from chainrule.train.clock import Clock
 from chainrule.train.evaluation import decide
 from chainrule.train.inputs import as_inputs
 from chainrule.train.task import Cost, Task
@@ -233,11 +235,19 @@ class Model:
         return ThroughTime(Trace(graph, leaves), len(x))
 
     def check_gradient(
-        self, mine: Mapping[str, object] | Callable[[Arrays], Mapping[str, object]], x: Array, y: Array
+        self,
+        mine: Mapping[str, object] | Callable[[Arrays], Mapping[str, object]],
+        x: Array,
+        y: Array,
+        *,
+        training: bool = False,
     ) -> GradientCheck:
         """A gradient of C on these examples that was written by hand, beside the true one: see `chainrule.check_gradient`.
 
-        `mine` holds arrays by parameter, or makes them of the parameters' values and of "x" and "y".
+        `mine` holds arrays by parameter, or makes them of the parameters' values and of "x" and "y", the examples as they are in the data;
+        "input.a" are the inputs as the network sees them, scaled, and "target" the targets as the cost sees them. `x` and `y` are rows, or
+        one example without the axis of the batch. With `training` the network is the one that is trained: BatchNorm uses the mean and
+        variance of these examples, and Dropout drops what its mask says, which is there by the mask's name, "dropout1.kept".
 
         >>> import chainrule as cr
         >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
@@ -245,12 +255,50 @@ class Model:
         >>> summed = {name: 7 * g for name, g in run.model().gradient(x, y).items()}
         >>> [mistake.name for mistake in run.model().check_gradient(summed, x, y).diagnosis]
         ['missing 1/B']
+        >>> run.model().check_gradient(run.model().gradient(x[:1], y[:1]), x[0], y[0]).ok
+        True
+
+        Raises: ShapeError for examples of another shape than the data's; DtypeError for fractions given to a network that was trained on
+        bytes or other whole numbers, and what `chainrule.check_gradient` raises.
         """
-        graph = Graph({"C": self.task.cost(len(x)).total})
+        given = checked_examples(self.task.data, x, y)
+        graph, values = self._cost_in(given, training=training)
+        seen = self._seen(graph, values)
+
+        def made(leaves: Arrays) -> Mapping[str, object]:
+            return mine({**leaves, **seen}) if callable(mine) else mine
+
+        other = self._other_mode(given, graph, is_training=not training)
+        return check_gradient(made if callable(mine) else mine, graph, values, other_mode=other)
+
+    def _cost_in(self, given: Arrays, *, training: bool) -> tuple[Graph, Arrays]:
+        """The graph of C as it is in training or at inference, and values for its leaves."""
+        graph = Graph({"C": self.task.cost(len(given["x"]), Clock() if training else None).total})
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
         wide = {name for name, node in graph.leaves.items() if node.type.is_float}
-        given = {name: v.astype(np.float64) if name in wide else v for name, v in self._taken(x, y).items()}
-        return check_gradient(mine, graph, {name: v for name, v in {**self.values, **given}.items() if name in graph.leaves})
+        given = {name: value.astype(np.float64) if name in wide else value for name, value in given.items()}
+        clock = {"seed": np.zeros(2, np.uint32), "step": np.zeros(()), "batch": np.zeros(())}
+        return graph, {name: value for name, value in {**clock, **self.values, **given}.items() if name in graph.leaves}
+
+    def _other_mode(self, given: Arrays, graph: Graph, *, is_training: bool) -> OtherMode | None:
+        """The network in its other mode, if it has one that can be built for so many examples and looks at other things."""
+        try:
+            other, values = self._cost_in(given, training=is_training)
+        except ShapeError:
+            return None
+        return OtherMode(other, values, is_training) if set(other.leaves) != set(graph.leaves) else None
+
+    def _seen(self, graph: Graph, values: Arrays) -> Arrays:
+        """What the network makes of the examples before it computes: scaled inputs, scaled targets, the masks of dropouts."""
+        scaling = self.task.data.target_scaling
+        found = {"input.a": values["x"], "target": values["y"]} if {"x", "y"} <= set(values) else {}
+        if scaling is not None and "y" in values:
+            found["target"] = scaling.apply(values["y"])
+        named = {node.name: node for node in graph.nodes if node.name == "input.a" or node.name.endswith(".kept")}
+        if named:
+            leaves = {node: np.asarray(values[name]) for name, node in graph.leaves.items()}
+            found |= dict(zip(named, evaluate(named.values(), leaves), strict=True))
+        return found
 
     # ---- running graphs
 
