@@ -9,7 +9,8 @@ from textwrap import fill
 import numpy as np
 
 from chainrule.trace.gradient_judge import ParameterCheck
-from chainrule.trace.mistake_search import Search, Solution
+from chainrule.trace.mistake_search import Search
+from chainrule.trace.mistake_solutions import Solution
 from chainrule.trace.mistakes import CATALOGUE, WIDTH, Kind, Mistake, factors, numbers, weights
 from chainrule.trace.network_structure import Structure
 

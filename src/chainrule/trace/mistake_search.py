@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from math import log10
 
 import numpy as np
 
 from chainrule.graph import Array
-from chainrule.trace.mistakes import CATALOGUE, factors, penalties
+from chainrule.trace.mistake_readings import NOTHING, Kinds, Penalty, Reading, mixtures
+from chainrule.trace.mistake_solutions import Option, Solution, is_applied_anew, is_known, plainest
+from chainrule.trace.mistakes import CATALOGUE
 from chainrule.trace.mistakes.kinds import ArrayView, Found, Given, Kind, Other, Planting, Sizes
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import Planted, Walk
@@ -19,8 +21,6 @@ from chainrule.trace.tolerance import Tolerance
 
 Choice = frozenset[int]
 """Mistakes made at places, by their numbers."""
-Kinds = frozenset[Kind]
-_NOTHING: Kinds = frozenset()
 _PROBES = 24
 """Entries that every factor is tried on before any is tried on a whole array."""
 _MOST_PAIRED = 40_000
@@ -32,73 +32,13 @@ _MARGIN = 3.0
 _MOST_DIGITS = 8.0
 
 
-@dataclass(frozen=True, eq=False)
-class Option:
-    """A kind of mistake at one place of the backward pass, with all nodes where it is made."""
-
-    kind: Kind
-    place: str
-    layer: str
-    detail: str
-    plantings: tuple[Planting, ...]
-    behind: frozenset[str]
-    position: int
-
-    @property
-    def has_rate(self) -> bool:
-        """Whether there is a number in it that must be found."""
-        return any(planting.rate is not None for planting in self.plantings)
-
-    def planted(self, rate: float, mine: Mapping[str, Array]) -> Planted:
-        """The changed rules."""
-        total = Planted()
-        for planting in self.plantings:
-            total |= planting.planted if planting.rate is None else planting.rate(rate, mine)
-        return total
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read an array: the mistakes in it, how often beyond once, the factor on the data's part, and words on how it was made."""
-
-    kinds: Kinds
-    repeats: int = 0
-    factor: float = 1.0
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """Mistakes that explain every array: those made at places, and how each parameter's array is read.
-
-    `rate` is the learning rate that weights were updated with too early; 0 where they were not. `said` is what a mistake that changes
-    everything, or that has a number in it, has to say.
-    """
-
-    kinds: Kinds
-    options: tuple[Option, ...]
-    rate: float
-    arrays: Mapping[str, Reading]
-    said: str = ""
-
-    @property
-    def places(self) -> int:
-        """At how many places and in how many arrays a mistake was made."""
-        return len(self.options) + sum(bool(reading.kinds) for reading in self.arrays.values())
-
-    @property
-    def repeats(self) -> int:
-        """How often mistakes were made more than once in one place."""
-        return sum(reading.repeats for reading in self.arrays.values())
-
-
 @dataclass(frozen=True)
 class _State:
     """What was decided for the layers gone through so far."""
 
     chosen: Choice = frozenset()
     rate: float | None = None
-    kinds: Kinds = _NOTHING
+    kinds: Kinds = NOTHING
 
 
 @dataclass(frozen=True)
@@ -107,14 +47,6 @@ class _Stretch:
 
     options: tuple[int, ...]
     standing: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Penalty:
-    """The penalty's part of an array: what it is, and whether the cost has it (else it is what a careless student adds)."""
-
-    value: Array
-    is_there: bool
 
 
 @dataclass
@@ -144,7 +76,7 @@ class Search:
                     if touched & self.structure.plain_walk.arriving.keys():
                         grouped.setdefault((kind, planting.place, planting.layer, planting.detail), []).append(planting)
         found = [
-            self._option(*key, plantings) for key, plantings in grouped.items() if not _is_known(plantings, key[0], grouped)
+            self._option(*key, plantings) for key, plantings in grouped.items() if not is_known(plantings, key[0], grouped)
         ]
         return tuple(sorted(found, key=lambda option: -option.position))
 
@@ -174,18 +106,18 @@ class Search:
         return tuple(found)
 
     @cached_property
-    def penalties(self) -> Mapping[str, _Penalty]:
+    def penalties(self) -> Mapping[str, Penalty]:
         """The penalty's part of each array, or what it would be on biases that the cost leaves out."""
         backward, roots = self.structure.backward, self.structure.penalties
         if not roots:
             return {}
         first = backward.walk(Planted(), {backward.cost: np.ones(())}, roots)
         walk = backward.walk(Planted(), {root: first.arriving[root] for root in roots})
-        found = {name: _Penalty(walk.gradient(name), True) for name in self.mine if np.any(walk.gradient(name))}
+        found = {name: Penalty(walk.gradient(name), True) for name in self.mine if np.any(walk.gradient(name))}
         strengths = [_strength(penalty.value, backward.values[backward.parameters[name]]) for name, penalty in found.items()]
         if strengths and strengths[0] is not None and np.allclose([s or 0.0 for s in strengths], strengths[0]):
             free = {name: backward.values[backward.parameters[name]] for name in self.mine.keys() - found.keys()}
-            found |= {name: _Penalty(strengths[0] * value, False) for name, value in free.items() if np.any(value)}
+            found |= {name: Penalty(strengths[0] * value, False) for name, value in free.items() if np.any(value)}
         return found
 
     def _added(self, name: str) -> Array | float:
@@ -207,7 +139,7 @@ class Search:
         """For each array the (α, β) of α·data + β·penalty that have a name, of no, one and two kinds of mistakes."""
         found: dict[str, dict[int, tuple[tuple[float, float, Reading], ...]]] = {}
         for name in self.mine:
-            every = _mixed(self._sizes[name], self.penalties.get(name))
+            every = mixtures(self._sizes[name], self.penalties.get(name))
             found[name] = {level: tuple(row for row in every if len(row[2].kinds) <= level) for level in (0, 1, 2)}
         return found
 
@@ -284,7 +216,7 @@ class Search:
             )
             for place in np.flatnonzero(near):
                 alpha, beta, reading = mixed[int(place)]
-                kinds = reading.kinds | (frozenset({kind}) if kind is not None else _NOTHING)
+                kinds = reading.kinds | (frozenset({kind}) if kind is not None else NOTHING)
                 if self.tolerance.agree(name, mine, alpha * data + beta * added):
                     yield replace(reading, kinds=kinds, detail=detail)
 
@@ -304,7 +236,7 @@ class Search:
             if not states:
                 return ()
         found = [solution for state in states if len(state.kinds) == count for solution in self._solved(state, count)]
-        return _plainest([solution for solution in found if self.is_told(solution) and _is_applied_anew(solution)])
+        return plainest([solution for solution in found if self.is_told(solution) and is_applied_anew(solution)])
 
     def _through(self, stretch: _Stretch, states: Iterable[_State], count: int) -> list[_State]:
         found: dict[_State, None] = {}
@@ -440,7 +372,7 @@ class Search:
                     if all(self.tolerance.agree(name, self.mine[name], factor * gradient[name]) for name in self.mine):
                         kinds = frozenset({kind}) | also
                         arrays = {name: Reading(kinds, 0, factor) for name in self.wrong}
-                        yield Solution(kinds, (), 0.0, {**dict.fromkeys(self.mine, Reading(_NOTHING)), **arrays}, other.detail)
+                        yield Solution(kinds, (), 0.0, {**dict.fromkeys(self.mine, Reading(NOTHING)), **arrays}, other.detail)
                         break
 
     @cached_property
@@ -470,61 +402,9 @@ class Search:
             every: Iterable[Found] = kind.make(given) if kind.where == "number" else ()
             for found in every:
                 read = {name: Reading(frozenset({kind})) for name in self.wrong}
-                solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, Reading(_NOTHING)), **read})
+                solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, Reading(NOTHING)), **read})
                 if self.is_told(solution, found.numbers):
                     yield kind, found
-
-
-def _is_known(plantings: list[Planting], kind: Kind, grouped: Mapping[tuple[Kind, str, str, str], list[Planting]]) -> bool:
-    """Whether a kind that is declared before makes the very same change there: 1 is no σ′, and also ReLU's where z > 0 everywhere."""
-    mine = [planting.factor for planting in plantings]
-    for (other, place, _, _), others in grouped.items():
-        if other is kind:
-            return False
-        if place == plantings[0].place and len(others) == len(plantings):
-            pairs = zip(mine, (planting.factor for planting in others), strict=True)
-            if all(a is not None and b is not None and np.allclose(a, b, rtol=1e-9, atol=0) for a, b in pairs):
-                return True
-    return False
-
-
-def _mixed(sizes: Sizes, penalty: _Penalty | None) -> list[tuple[float, float, Reading]]:
-    """All (α, β) of α·data + β·penalty that have a name."""
-    possible = _factors(sizes)
-    if penalty is None:
-        return [(reading.factor, 0.0, reading) for reading in possible]
-    usual = 1.0 if penalty.is_there else 0.0
-    betas: dict[float, Kinds] = {usual: _NOTHING}
-    if penalty.is_there:
-        for kind in CATALOGUE:
-            made: Iterable[float] = kind.make(sizes) if kind.where == "penalty" else ()
-            for beta in made:
-                betas.setdefault(beta, frozenset({kind}))
-    else:
-        betas[1.0] = frozenset({penalties.penalty_on_bias})
-    found: list[tuple[float, float, Reading]] = []
-    for reading, (beta, kinds) in product(possible, betas.items()):
-        joined = replace(reading, kinds=reading.kinds | kinds)
-        if len(joined.kinds) > 2:
-            continue
-        # A factor of the data's term leaves the penalty alone, one of the finished gradient takes it along.
-        if factors.twice not in reading.kinds or not penalty.is_there:
-            found.append((reading.factor, beta, joined))
-        if penalty.is_there and beta and reading.factor != 1.0 and factors.double not in reading.kinds:
-            found.append((reading.factor, reading.factor * beta, joined))
-    return found
-
-
-def _factors(sizes: Sizes) -> list[Reading]:
-    """The factors that an array may have: one mistake, made as often as there are layers, or two, made once each."""
-    single: list[Reading] = []
-    for kind in CATALOGUE:
-        made: Iterable[tuple[float, int]] = kind.make(sizes) if kind.where == "factor" else ()
-        single += [Reading(frozenset({kind}), repeats, value) for value, repeats in made]
-    once = [reading for reading in single if reading.repeats == 0]
-    both = [Reading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
-    found = {(reading.factor, reading.kinds): reading for reading in (*single, *both) if not np.isclose(reading.factor, 1.0)}
-    return [Reading(_NOTHING), *found.values()]
 
 
 def _strength(penalty: Array, weights: Array) -> float | None:
@@ -545,34 +425,3 @@ def _fitted(base: Array, change: Array, target: Array, free: bool) -> float | No
         return float(change @ (target - base) / (change @ change))
     (factor, product_), *_ = np.linalg.lstsq(np.stack([base, change], axis=1), target, rcond=None)
     return float(product_ / factor) if factor else None
-
-
-def _is_applied_anew(solution: Solution) -> bool:
-    """Whether a factor that is there several times may be applied in each layer: squared at most, or growing from layer to layer."""
-    repeats = {reading.repeats for reading in solution.arrays.values() if reading.kinds}
-    return max(repeats, default=0) < 2 or len(repeats) == max(repeats) + 1 - min(repeats) > 1
-
-
-def _plainest(found: list[Solution]) -> tuple[Solution, ...]:
-    """Of each set of kinds the solutions with the fewest places, of all those with the fewest repeats; vague ones last."""
-    if not found:
-        return ()
-    exact = [solution for solution in found if not any(kind.vague for kind in solution.kinds)] or found
-    fewest = min(solution.repeats for solution in exact)
-    kept = [solution for solution in exact if solution.repeats == fewest]
-    places: dict[Kinds, int] = {}
-    for solution in kept:
-        places[solution.kinds] = min(places.get(solution.kinds, solution.places), solution.places)
-    kept = [solution for solution in kept if solution.places == places[solution.kinds]]
-    # 1/B too often in biases alone is the mean over the batch under a vaguer name.
-    known = {solution.kinds for solution in kept}
-    said: dict[object, Solution] = {}
-    for solution in kept:
-        again = (
-            factors.batch_too_often in solution.kinds
-            and (solution.kinds - {factors.batch_too_often}) | {factors.bias_mean} in known
-        )
-        key = solution.kinds, solution.options, tuple((name, r.kinds, r.detail) for name, r in solution.arrays.items())
-        if not again:
-            said.setdefault(key, solution)
-    return tuple(sorted(said.values(), key=lambda solution: sorted(map(CATALOGUE.index, solution.kinds))))
