@@ -335,7 +335,7 @@ def test_name_clash():
 
 @pytest.mark.parametrize("name", ["my layer", "1st", "a\nb", "@x"])
 def test_names_that_no_text_can_hold(name):
-    with pytest.raises(OptionError, match="a layer is called"):
+    with pytest.raises(OptionError, match="in Flatten"):
         build_network(Sequential(Flatten(name=name)), (2,))
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Natural, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
 from chainrule.nn.build import Layer
 
 
 @dataclass(frozen=True)
+@checked
 class Ablated:
     """A network whose named quantity has some of its neurons held at `value`; what follows is computed from the held values.
 
@@ -29,7 +31,7 @@ class Ablated:
 
     network: Layer
     quantity: str
-    neurons: tuple[int, ...]
+    neurons: tuple[Natural, ...]
     value: float = 0.0
 
     def __call__(self, x: Node) -> Node:

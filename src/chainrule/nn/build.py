@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
+from chainrule.checks import Count, Extents, checked
 from chainrule.errors import GraphError, OptionError, ShapeError
 from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
@@ -190,6 +192,7 @@ class Place:
 
 
 @contextmanager
+@checked
 def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
     build = _current.get()
@@ -228,6 +231,7 @@ class Built:
 
 
 @contextmanager
+@checked
 def building(
     dtype: str = "float64", *, training: bool = False, key: Node | None = None, fresh: Node | None = None
 ) -> Generator[Build]:
@@ -248,12 +252,13 @@ def building(
         _current.reset(token)
 
 
+@checked
 def build_network(
     network: Layer,
-    input_shape: Shape,
+    input_shape: Extents,
     *,
-    batch: int = 1,
-    dtype: str = "float64",
+    batch: Count = 1,
+    dtype: Literal["float32", "float64"] = "float64",
     training: bool = False,
     key: Node | None = None,
     fresh: Node | None = None,

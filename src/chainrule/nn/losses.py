@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from chainrule import ops
+from chainrule.checks import NonNegative, Positive, checked
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, constant, scope
 from chainrule.nn.activations import log_softmax, sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
-from chainrule.nn.checks import is_number
 from chainrule.spelling import suggest
 
 TargetKind: TypeAlias = Literal["values", "measured", "labels", "margin"]
@@ -89,6 +89,7 @@ def _refuse_squashed(name: str, output: Node) -> None:
 
 
 @dataclass(frozen=True)
+@checked
 class SquaredError(_Addable):
     """Σ_j (a_j − y_j)², or the mean over j, with or without ½: four losses, four names.
 
@@ -98,7 +99,8 @@ class SquaredError(_Addable):
 
     mean: bool = True
     half: bool = False
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def name(self) -> str:
@@ -119,12 +121,13 @@ class SquaredError(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class EuclideanDistance(_Addable):
     """√Σ_j (a_j − y_j)²: how far the prediction is from the target; where it is 0 its derivative is taken as 0."""
 
-    name: str = "euclidean_distance"
-    formula: str = "√Σ_j (a_j − y_j)²"
-    target: TargetKind = "values"
+    name: ClassVar[str] = "euclidean_distance"
+    formula: ClassVar[str] = "√Σ_j (a_j − y_j)²"
+    target: ClassVar[TargetKind] = "values"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
@@ -136,11 +139,13 @@ class EuclideanDistance(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class AbsoluteError(_Addable):
     """Σ_j |a_j − y_j|, or the mean over j; at 0 its derivative is taken as 0."""
 
     mean: bool = True
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def name(self) -> str:
@@ -159,16 +164,14 @@ class AbsoluteError(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class Huber(_Addable):
     """½·d² for |d| ≤ delta, delta·(|d| − ½·delta) beyond, mean over j. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
 
-    delta: float = 1.0
-    name: str = "huber"
-    target: TargetKind = "values"
+    delta: Positive = 1.0
 
-    def __post_init__(self) -> None:
-        if not is_number(self.delta) or self.delta <= 0:
-            raise OptionError(f"Huber delta {self.delta}", expected="a number above 0", remedy="write for example Huber(1.0)")
+    name: ClassVar[str] = "huber"
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def formula(self) -> str:
@@ -186,6 +189,7 @@ class Huber(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class ChiSquared(_Addable):
     """Σ_j ((a_j − y_j)/σ_j)²: each number counts by its own standard error σ, which stands beside it in the target.
 
@@ -196,9 +200,9 @@ class ChiSquared(_Addable):
     'Σ_j ((a_j − y_j)/σ_j)²'
     """
 
-    name: str = "chi_squared"
-    formula: str = "Σ_j ((a_j − y_j)/σ_j)²"
-    target: TargetKind = "measured"
+    name: ClassVar[str] = "chi_squared"
+    formula: ClassVar[str] = "Σ_j ((a_j − y_j)/σ_j)²"
+    target: ClassVar[TargetKind] = "measured"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, k), target (batch, 2k): k numbers, then their errors."""
@@ -228,6 +232,7 @@ def _picked(rows: Node, labels: Node) -> Node:
 
 
 @dataclass(frozen=True)
+@checked
 class CrossEntropy(_Addable):
     """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
 
@@ -238,7 +243,8 @@ class CrossEntropy(_Addable):
     """
 
     from_logits: bool = False
-    target: TargetKind = "labels"
+
+    target: ClassVar[TargetKind] = "labels"
 
     @property
     def name(self) -> str:
@@ -272,6 +278,7 @@ def _require(logits: Node | None, name: str, output: Node, function: str) -> Nod
 
 
 @dataclass(frozen=True)
+@checked
 class BinaryCrossEntropy(_Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
@@ -279,7 +286,8 @@ class BinaryCrossEntropy(_Addable):
     """
 
     from_logits: bool = False
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def name(self) -> str:
@@ -314,15 +322,16 @@ def _margin(name: str, output: Node, target: Node) -> Node:
 
 
 @dataclass(frozen=True)
+@checked
 class Hinge(_Addable):
     """max(0, 1 − m), the margin m being ±z for one output, z_label − max of the others for several.
 
     Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
     """
 
-    name: str = "hinge"
-    formula: str = "max(0, 1 − m)"
-    target: TargetKind = "margin"
+    name: ClassVar[str] = "hinge"
+    formula: ClassVar[str] = "max(0, 1 − m)"
+    target: ClassVar[TargetKind] = "margin"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
@@ -330,15 +339,16 @@ class Hinge(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class PerceptronLoss(_Addable):
     """max(0, −m), m the margin as for `Hinge`: nothing to learn from what is right.
 
     Source: F. Rosenblatt, Psychological Review 65, 386 (1958).
     """
 
-    name: str = "perceptron"
-    formula: str = "max(0, −m)"
-    target: TargetKind = "margin"
+    name: ClassVar[str] = "perceptron"
+    formula: ClassVar[str] = "max(0, −m)"
+    target: ClassVar[TargetKind] = "margin"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
@@ -348,13 +358,6 @@ class PerceptronLoss(_Addable):
 # ---- penalties
 
 
-def _require_factor(kind: str, factor: object) -> None:
-    if not is_number(factor) or factor < 0:
-        raise OptionError(
-            f"{kind} factor {factor!r}", expected="a number of 0 or more", remedy=f"write for example {kind}(1e-4)"
-        )
-
-
 def _number(value: float) -> str:
     """The number as short as it can be written without being another one: the printed factor is the one that is computed."""
     short = f"{value:g}"
@@ -362,15 +365,14 @@ def _number(value: float) -> str:
 
 
 @dataclass(frozen=True)
+@checked
 class L2(_Addable):
     """factor·Σ w² over all weights (biases left out, unless `biases`)."""
 
-    factor: float
+    factor: NonNegative
     biases: bool = False
-    name: str = "l2"
 
-    def __post_init__(self) -> None:
-        _require_factor("L2", self.factor)
+    name: ClassVar[str] = "l2"
 
     @property
     def formula(self) -> str:
@@ -383,15 +385,14 @@ class L2(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class L1(_Addable):
     """factor·Σ |w| over all weights (biases left out, unless `biases`)."""
 
-    factor: float
+    factor: NonNegative
     biases: bool = False
-    name: str = "l1"
 
-    def __post_init__(self) -> None:
-        _require_factor("L1", self.factor)
+    name: ClassVar[str] = "l1"
 
     @property
     def formula(self) -> str:
@@ -413,6 +414,7 @@ def _require_term(term: object) -> None:
 
 
 @dataclass(frozen=True)
+@checked
 class Objective:
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 

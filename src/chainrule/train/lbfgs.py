@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import NonFiniteError, OptionError
+from chainrule.checks import Count, Natural, NonNegative, checked
+from chainrule.errors import NonFiniteError
 from chainrule.graph import Array, Node
 from chainrule.train.optimizers import Slots, Update
 
@@ -23,6 +24,7 @@ SUFFICIENT, CURVATURE = 1e-4, 0.9
 
 
 @dataclass(frozen=True)
+@checked
 class LBFGS:
     """Second-order descent on the full batch in float64: each iteration is one epoch and one step.
 
@@ -30,19 +32,16 @@ class LBFGS:
     entry at which it is done. A run that is gone on with starts from its last point with an empty memory.
     """
 
-    memory: int = 20
-    iterations: int = 1000
-    tolerance: float = 1e-9
-    learning_rate: float = 1.0
-    slots: tuple[str, ...] = ("gradient",)
+    memory: Count = 20
+    iterations: Natural = 1000
+    tolerance: NonNegative = 1e-9
+
+    learning_rate: ClassVar[float] = 1.0
+    slots: ClassVar[tuple[str, ...]] = ("gradient",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """The parameter stays and its gradient is kept: the search, not the graph, decides on the step."""
         return w, {"gradient": g}
-
-    def __post_init__(self) -> None:
-        if self.memory < 1 or self.iterations < 0 or not self.tolerance >= 0:
-            raise OptionError(f"{self!r}", expected="memory >= 1, iterations >= 0, tolerance >= 0", remedy="write LBFGS()")
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 from chainrule import ops
+from chainrule.checks import Fraction, NonNegative, Positive, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Node
-from chainrule.train.schedules import Schedule, as_schedule
+from chainrule.train.schedules import Schedule
 
 Slots: TypeAlias = Mapping[str, Node]
 Update: TypeAlias = "tuple[Node, dict[str, Node]]"
@@ -34,17 +34,12 @@ class Optimizer(Protocol):
         ...
 
 
-def _require_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise OptionError(f"{name}={value}", expected="0 <= value < 1", remedy="try 0.9")
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise OptionError(f"{name}={value}", expected="a finite number above 0", remedy="leave it out to take the usual one")
+Rate: TypeAlias = Positive | Schedule
+"""A learning rate: one number, or one for each step."""
 
 
 @dataclass(frozen=True)
+@checked
 class SGD:
     """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
 
@@ -54,13 +49,11 @@ class SGD:
     ('velocity',)
     """
 
-    learning_rate: float | Schedule = 0.1
-    momentum: float = 0.0
+    learning_rate: Rate = 0.1
+    momentum: Fraction = 0.0
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("momentum", self.momentum)
         if self.nesterov and not self.momentum:
             raise OptionError(
                 "nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)"
@@ -81,16 +74,14 @@ class SGD:
 
 
 @dataclass(frozen=True)
+@checked
 class AdaGrad:
     """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
 
-    learning_rate: float | Schedule = 0.01
-    epsilon: float = 1e-10
-    slots: tuple[str, ...] = ("squares",)
+    learning_rate: Rate = 0.01
+    epsilon: Positive = 1e-10
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_positive("epsilon", self.epsilon)
+    slots: ClassVar[tuple[str, ...]] = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step that shrinks where gradients have been large."""
@@ -99,18 +90,15 @@ class AdaGrad:
 
 
 @dataclass(frozen=True)
+@checked
 class RMSprop:
     """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
 
-    learning_rate: float | Schedule = 0.001
-    decay: float = 0.9
-    epsilon: float = 1e-8
-    slots: tuple[str, ...] = ("squares",)
+    learning_rate: Rate = 0.001
+    decay: Fraction = 0.9
+    epsilon: Positive = 1e-8
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("decay", self.decay)
-        _require_positive("epsilon", self.epsilon)
+    slots: ClassVar[tuple[str, ...]] = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step divided by the root of a running mean square."""
@@ -119,6 +107,7 @@ class RMSprop:
 
 
 @dataclass(frozen=True)
+@checked
 class Adam:
     """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
 
@@ -126,18 +115,13 @@ class Adam:
     added to √v before the correction (scikit-learn, Keras); PyTorch and optax take algorithm 1.
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Positive = 1e-8
     epsilon_hat: bool = False
-    slots: tuple[str, ...] = ("mean", "square")
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("beta1", self.beta1)
-        _require_fraction("beta2", self.beta2)
-        _require_positive("epsilon", self.epsilon)
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step of about η in each direction, whatever the gradient's size."""
@@ -152,23 +136,20 @@ class Adam:
 
 
 @dataclass(frozen=True)
+@checked
 class AdamW:
     """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
     As in the paper the decay acts on every parameter.
     """
 
-    learning_rate: float | Schedule = 0.001
-    decay: float = 0.01
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    slots: tuple[str, ...] = ("mean", "square")
+    learning_rate: Rate = 0.001
+    decay: NonNegative = 0.01
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Positive = 1e-8
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        if not 0 <= self.decay < math.inf:
-            raise OptionError(f"decay={self.decay}", expected="0 or more", remedy="try 0.01")
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
@@ -178,6 +159,7 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+@checked
 class PerceptronRule:
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
@@ -185,11 +167,9 @@ class PerceptronRule:
     changing when all examples are right, which on separable data happens after finitely many steps (A. B. J. Novikoff, 1962).
     """
 
-    learning_rate: float | Schedule = 1.0
-    slots: tuple[str, ...] = ()
+    learning_rate: Rate = 1.0
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
+    slots: ClassVar[tuple[str, ...]] = ()
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """As SGD: the rule differs in what it takes for the gradient."""
@@ -197,16 +177,14 @@ class PerceptronRule:
 
 
 @dataclass(frozen=True)
+@checked
 class ClipNorm:
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
     Source: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1.
     """
 
-    norm: float
-
-    def __post_init__(self) -> None:
-        _require_positive("norm", self.norm)
+    norm: Positive
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, scaled by min(1, norm/size)."""
@@ -219,13 +197,11 @@ class ClipNorm:
 
 
 @dataclass(frozen=True)
+@checked
 class ClipValue:
     """Each entry of each gradient is kept between −limit and limit."""
 
-    limit: float
-
-    def __post_init__(self) -> None:
-        _require_positive("limit", self.limit)
+    limit: Positive
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, entries cut at the limits."""

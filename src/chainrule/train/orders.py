@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import Count, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 
@@ -19,6 +20,7 @@ OrderName: TypeAlias = Literal["shuffled", "consecutive"]
 
 
 @dataclass(frozen=True)
+@checked
 class ConsecutiveOrder:
     """Row r of a batch goes on where row r of the batch before stopped: the examples are cut into `rows` runs of equal length.
 
@@ -31,7 +33,7 @@ class ConsecutiveOrder:
            [2, 5]])
     """
 
-    rows: int
+    rows: Count
 
     def __call__(self, seed: int, epoch: int, count: int) -> Array:
         """The same order for each seed and epoch: (count,), int64. OptionError where runs of equal length cannot be cut."""
