@@ -51,7 +51,9 @@ class Range:
         >>> Range(least=0, below=1).words("a finite number")
         'a finite number of 0 or more and below 1'
         """
-        low = f" of {self.least} or more" if self.least is not None else f" above {self.above}" if self.above is not None else ""
+        low = (
+            f" of {self.least} or more" if self.least is not None else f" above {self.above}" if self.above is not None else ""
+        )
         high = f" up to {self.most}" if self.most is not None else f" below {self.below}" if self.below is not None else ""
         # What merely fits into the machine is said only to who exceeds it.
         high = "" if max(self.most or 0, self.below or 0) >= LARGE else high
@@ -128,7 +130,11 @@ def scalar(value: object) -> object:
 
 def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
     """A whole number; True and False are none."""
-    found, words, remedy = scalar(value), limits.words("a whole number"), f"write for example {{name}}={limits.example(whole=True)}"
+    found, words, remedy = (
+        scalar(value),
+        limits.words("a whole number"),
+        f"write for example {{name}}={limits.example(whole=True)}",
+    )
     if isinstance(found, bool) or not isinstance(found, int):
         raise MisfitError(words, remedy, right_kind=isinstance(found, float))
     largest = limits.most or limits.below or LARGEST
@@ -207,7 +213,9 @@ def _inside(each: Reader, item: Any) -> Any:
     try:
         return each(item)
     except MisfitError as misfit:
-        raise MisfitError(f"in its brackets {misfit.expected}, not {shown(item)}", misfit.remedy, right_kind=misfit.right_kind) from None
+        raise MisfitError(
+            f"in its brackets {misfit.expected}, not {shown(item)}", misfit.remedy, right_kind=misfit.right_kind
+        ) from None
 
 
 def _fixed(parts: Sequence[Reader]) -> Reader:
@@ -239,7 +247,9 @@ def _object(kind: type) -> Reader:
     def read(value: Any) -> Any:
         if isinstance(value, kind):
             return value
-        raise MisfitError(f"an object of the class {kind.__name__}", object_for_class(value) or f"write {{name}}={kind.__name__}(...)")
+        raise MisfitError(
+            f"an object of the class {kind.__name__}", object_for_class(value) or f"write {{name}}={kind.__name__}(...)"
+        )
 
     return read
 
@@ -271,17 +281,17 @@ def _of_protocol(protocol: type) -> Reader:
 
     def read(value: Any) -> Any:
         missing = isinstance(value, type) or not all(hasattr(value, name) for name in wanted)
-        if missing or (given and not _takes(value, len(given))):
+        if missing or (given and not takes(value, count=len(given))):
             raise MisfitError(expected, object_for_class(value))
         return value
 
     return read
 
 
-def _takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with so many arguments; where that cannot be known, it is believed."""
+def takes(function: Callable[..., Any], names: Iterable[str] = (), count: int = 0) -> bool:
+    """Whether a function can be called with so many arguments, and those of these names; where that cannot be known, it is believed."""
     try:
-        signature(function).bind(*[None] * count)
+        signature(function).bind(*[None] * count, **dict.fromkeys(names))
     except TypeError:
         return False
     except ValueError:
@@ -322,7 +332,8 @@ def _none(value: Any) -> None:
         raise MisfitError("None")
 
 
-def _anything(value: Any) -> Any:
+def anything(value: Any) -> Any:
+    """The reader that takes everything."""
     return value
 
 
@@ -350,7 +361,7 @@ def reader_of(hint: Any) -> Reader:
         return _PLAIN[hint]
     kind = origin or hint
     if not isinstance(kind, type):
-        return _anything
+        return anything
     if issubclass(kind, np.ndarray):
         return _array
     if issubclass(kind, Mapping):
@@ -364,7 +375,7 @@ def reader_of(hint: Any) -> Reader:
 
 
 _PLAIN: dict[Any, Reader] = {
-    bool: read_truth, int: read_whole, float: read_number, str: read_text, type(None): _none, Any: _anything, object: _anything,
+    bool: read_truth, int: read_whole, float: read_number, str: read_text, type(None): _none, Any: anything, object: anything,
 }  # fmt: skip
 
 
@@ -460,7 +471,10 @@ def read(owner: str, name: str, reader: Reader, value: Any) -> Any:
 @cache
 def readers_of(target: Callable[..., Any]) -> Mapping[str, Reader]:
     """A reader for each annotated parameter of a function, or field of a dataclass, by name."""
-    hints = get_type_hints(target, include_extras=True)
+    try:
+        hints = get_type_hints(target, include_extras=True)
+    except NameError:  # a function of the user's, whose annotations name what stands inside another function
+        return {}
     if isinstance(target, type):
         return {part.name: reader_of(hints[part.name]) for part in fields(cast("Any", target)) if part.init}
     return {name: reader_of(hint) for name, hint in hints.items() if name != "return"}
@@ -553,6 +567,6 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 
 __all__ = [
-    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Portion", "Positive", "Range", "Rule", "Seed",
-    "Sizes", "checked", "object_for_class", "read", "reader_of", "scalar", "shown",
+    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Portion", "Positive", "Range", "Rule",
+    "Seed", "Sizes", "anything", "checked", "object_for_class", "read", "reader_of", "readers_of", "scalar", "shown", "takes",
 ]  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import Node, constant, input_node, scope_root, topological_order
 from chainrule.ops import multiply, sum  # noqa: A004
 
 
+@checked
 def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     """The derivative of the scalar y by each node of `wrt`, as nodes; None says that y does not depend on it (differentiably).
 
@@ -32,6 +34,7 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     return vjp([y], wrt, [constant(1.0, y.dtype)])
 
 
+@checked
 def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
     """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
     order = topological_order(outputs)
@@ -43,14 +46,46 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
         adjoint[y] = adjoint[y] + g if y in adjoint else g
     for node in reversed(order):
         # Every user of the node stands behind it in the order, so all paths have arrived and their sum is complete.
-        if node in adjoint and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
+        if node in adjoint and _passes_on(node) and wanted.intersection(node.inputs):
             with scope_root(f"grad/{node.scope}" if node.scope else "grad"):
-                for source, g in zip(
-                    node.inputs, node.op.vjp_rule(adjoint[node], node, *node.inputs, **node.attributes), strict=True
-                ):
+                for source, g in zip(node.inputs, _parts(node, adjoint[node]), strict=True):
                     if g is not None and source in wanted:
                         adjoint[source] = adjoint[source] + g if source in adjoint else g
     return [adjoint.get(x) for x in wrt]
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether a node hands gradients on to its inputs; one that has to and has no rule for it is an error."""
+    if not node.op.differentiable or not node.type.is_float:
+        return False
+    if node.op.vjp_rule is None and any(source.type.is_float for source in node.inputs):
+        raise GraphError(
+            f"the derivative of {node.op.name} was asked for",
+            expected="an op with a rule for its derivative",
+            remedy=f"declare it: @{node.op.name}.vjp; or say that there is none: differentiable=False where the op is declared",
+        )
+    return node.op.vjp_rule is not None
+
+
+def _parts(node: Node, g: Node) -> tuple[Node | None, ...]:
+    """What the node's rule hands on to each of its inputs, held to the types that these have."""
+    rule = node.op.vjp_rule
+    found = () if rule is None else rule(g, node, *node.inputs, **node.attributes)
+    if not isinstance(found, tuple | list) or len(found) != len(node.inputs):
+        raise _broken(
+            node, f"gives {shown(found)}", f"a tuple with one gradient, or None, for each of its {len(node.inputs)} inputs"
+        )
+    for source, part in zip(node.inputs, found, strict=True):
+        if part is not None and (not isinstance(part, Node) or part.type != source.type):
+            kind = part.type if isinstance(part, Node) else part
+            raise _broken(node, f"gives {shown(kind)} for an input {source.type!r}", "a gradient of the input's own type")
+    return tuple(found)
+
+
+def _broken(node: Node, happened: str, expected: str) -> GraphError:
+    return GraphError(
+        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"mend the function below @{node.op.name}.vjp"
+    )
 
 
 def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
@@ -62,6 +97,7 @@ def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
     return reaching
 
 
+@checked
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
 
@@ -83,6 +119,7 @@ def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     return turned
 
 
+@checked
 def hvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node | None]:
     """The Hessian-vector products Σ_x' ∂²y/∂x∂x'·t_x' of a scalar y: the gradient of (gradient · tangent)."""
     products = [sum(multiply(g, t)) for g, t in zip(grad(y, wrt), _same_types(wrt, tangents), strict=True) if g is not None]

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from chainrule.checks import Count, Extents, checked
-from chainrule.errors import GraphError, OptionError, ShapeError
+from chainrule.checks import Count, Extents, checked, shown
+from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
@@ -208,6 +208,18 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
         yield Place(build, name, kind, layer, given, first)
 
 
+def applied(layer: Layer, x: Node) -> Node:
+    """What a layer makes of x: one node, whoever wrote the layer."""
+    found: object = layer(x)
+    if isinstance(found, Node):
+        return found
+    raise OptionTypeError(
+        f"the layer {shown(layer)} gave {shown(found)}",
+        expected="one node",
+        remedy="return what chainrule.ops make of its input; several outputs stand side by side: cr.ops.concatenate(a, b, axis=-1)",
+    )
+
+
 @dataclass(frozen=True)
 class Built:
     """A network's graph for one batch size: its input leaf, output node, parameters, states, layers, and the layers' own losses."""
@@ -273,7 +285,7 @@ def build_network(
     """
     x = input_node("x", (batch, *input_shape), dtype) if x is None else x
     with building(dtype, training=training, key=key, fresh=fresh) as build:
-        output = network(x)
+        output = applied(network, x)
     if output.type.ndim < 1 or output.shape[0] != x.shape[0]:
         raise ShapeError(
             f"the network turns {x.type!r} into {output.type!r}",

@@ -171,6 +171,11 @@ def _read(formula: Formula) -> tuple[str, Tree]:
     body = head["body"] if head else text
     tree = _tree(text, body)
     names = dict.fromkeys(name for part in _parts(formula, tree) if (name := _free_name(part)))
+    for name in names:
+        if name in FUNCTIONS or name in formula.functions:
+            raise _error(
+                text, f"names the function {name!r} without calling it", "a function with brackets", f"write {name}(x)"
+            )
     free = [name for name in names if name not in formula.parameters and not (head is None and name in CONSTANTS)]
     variable = _headed(text, head["variable"]) if head else _only(formula, free)
     if variable in formula.parameters:

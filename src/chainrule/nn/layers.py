@@ -10,12 +10,13 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import cast
 
 from chainrule import ops
-from chainrule.checks import Count, Extents, Fraction, checked
+from chainrule.checks import Count, Extents, Fraction, checked, shown, takes
 from chainrule.display import Explained
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
+from chainrule.graph.node import NAME, NAME_RULE
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, ActivationName
-from chainrule.nn.build import Initialiser, Layer, place
+from chainrule.nn.build import Initialiser, Layer, applied, place
 from chainrule.nn.checks import LayerName, another_beginning, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.spelling import suggest
@@ -187,15 +188,7 @@ class Function:
     def __call__(self, x: Node) -> Node:
         """What the function makes of x."""
         with place(self, _called(self.function), x) as here:
-            return here.gives(_require_node(here.name, self.function(x)))
-
-
-def _require_node(name: str, out: object) -> Node:
-    if isinstance(out, Node):
-        return out
-    raise OptionTypeError(
-        f"the function of layer {name} gave {out!r}", expected="a node", remedy="return what chainrule.ops make of its input"
-    )
+            return here.gives(applied(self.function, x))
 
 
 def _called(function: object) -> str:
@@ -242,7 +235,7 @@ class Sequential(Explained):
                 remedy=another_beginning(x.shape[1:], self.input_shape),
             )
         for layer in self.layers:
-            x = layer(x)
+            x = applied(layer, x)
         return x
 
     def __repr__(self) -> str:
@@ -268,6 +261,17 @@ class Network(Explained):
     def __post_init__(self) -> None:
         if not self.inputs:
             raise OptionError("a network without inputs", expected="one input or more", remedy='write inputs={"x": (2,)}')
+        for name in self.inputs:
+            if not NAME.fullmatch(name):
+                raise OptionError(
+                    f"an input called {name!r}", expected=NAME_RULE, remedy='write for example inputs={"left": (2,)}'
+                )
+        if not takes(self.wiring, self.inputs):
+            raise OptionError(
+                f"the wiring {shown(self.wiring)} does not take the inputs {', '.join(self.inputs)}",
+                expected="a function with one argument of each input's name",
+                remedy=f"write for example Network(lambda {', '.join(self.inputs)}: ..., inputs=...)",
+            )
 
     def __call__(self, x: Node) -> Node:
         """The node that the wiring makes of x (batch, sum of the inputs' sizes)."""
@@ -285,7 +289,7 @@ class Network(Explained):
             part = ops.slice_axis(x, 1, start, start + size)
             parts[name] = ops.reshape(part, shape=(x.shape[0], *shape)).named(name)
             start += size
-        return self.wiring(**parts)
+        return applied(lambda _: self.wiring(**parts), x)
 
     @property
     def input_shape(self) -> Shape:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
+import numpy as np
+
 from chainrule import ops
-from chainrule.checks import NonNegative, Positive, checked
+from chainrule.checks import NonNegative, Positive, checked, shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Node, constant, scope
+from chainrule.graph import CONSTANT, Node, constant, scope
 from chainrule.nn.activations import log_softmax, sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
 from chainrule.spelling import suggest
@@ -217,6 +219,18 @@ class ChiSquared(_Addable):
         return _per_example(pull * pull)
 
 
+def _require_classes(name: str, classes: int, target: Node) -> None:
+    """Labels that are known already are looked at; those of data are when the data set is made."""
+    labels = target.attributes["value"] if target.op is CONSTANT else np.empty(0)
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.size:
+        raise LossError(
+            f"{name} was given the label {outside[0]} for {classes} classes",
+            expected=f"labels from 0 to {classes - 1}",
+            remedy="correct the label; labels count from 0",
+        )
+
+
 def _label_shapes(name: str, output: Node, target: Node) -> None:
     if output.type.ndim != 2 or output.shape[1] < 2 or target.shape != output.shape[:1] or target.type.is_float:
         raise ShapeError(
@@ -224,6 +238,7 @@ def _label_shapes(name: str, output: Node, target: Node) -> None:
             expected="outputs (batch, classes) with two classes or more, and whole-number labels (batch,)",
             remedy="end the network with one unit to a class; give labels 0 ... classes − 1",
         )
+    _require_classes(name, output.shape[1], target)
 
 
 def _picked(rows: Node, labels: Node) -> Node:
@@ -405,10 +420,11 @@ class L1(_Addable):
 
 
 def _require_term(term: object) -> None:
-    if isinstance(term, type) or not callable(term) or not all(hasattr(term, field) for field in ("name", "formula")):
+    fields = ("name", "formula") if isinstance(term, L1 | L2) else ("name", "formula", "target")
+    if isinstance(term, type) or not callable(term) or not all(isinstance(getattr(term, field, None), str) for field in fields):
         raise OptionTypeError(
-            f"{term!r} was given as a loss",
-            expected="a loss by its name, a loss object, or a sum of them",
+            f"{shown(term)} was given as a loss",
+            expected="a loss by its name, a loss object (with name, formula and target), or a sum of them",
             remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
         )
 
@@ -457,12 +473,35 @@ class Objective:
     def per_example(self, output: Node, targets: Mapping[str, Node]) -> dict[str, Node]:
         """For each loss by name its numbers (batch,); `targets` holds one node to a target kind."""
         with scope("loss"):
-            return {loss.name: loss(output, targets[loss.target]) for loss in self.losses}
+            return {loss.name: _rows(loss, output, _target(loss, targets)) for loss in self.losses}
 
     def penalty_terms(self, parameters: Mapping[str, Parameter]) -> dict[str, Node]:
         """For each penalty by name its scalar."""
         with scope("loss"):
             return {penalty.name: _penalty(penalty, parameters) for penalty in self.penalties}
+
+
+def _target(loss: Loss, targets: Mapping[str, Node]) -> Node:
+    if loss.target in targets:
+        return targets[loss.target]
+    raise LossError(
+        f"{shown(loss)} compares with {shown(loss.target)}",
+        expected=f"one of {', '.join(targets)}: what there is for these data and outputs",
+        remedy="choose another loss, or another target in your own",
+    )
+
+
+def _rows(loss: Loss, output: Node, target: Node) -> Node:
+    """What a loss gives, if it is one number to an example."""
+    found: object = loss(output, target)
+    if isinstance(found, Node) and found.shape == output.shape[:1] and found.dtype == output.dtype:
+        return found
+    given = repr(found.type) if isinstance(found, Node) else shown(found)
+    raise LossError(
+        f"the loss {shown(loss)} gave {given} for outputs {output.type!r}",
+        expected=f"one number to an example: {output.dtype}[{output.shape[0]}]; the mean over the batch is taken afterwards",
+        remedy="reduce all axes but the first, for example with cr.ops.sum(entries, 1)",
+    )
 
 
 def _penalty(penalty: L1 | L2, parameters: Mapping[str, Parameter]) -> Node:

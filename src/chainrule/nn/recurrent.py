@@ -13,7 +13,7 @@ from chainrule.checks import Count, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
 from chainrule.nn.activations import ActivationName
-from chainrule.nn.build import Place, place
+from chainrule.nn.build import Place, applied, place
 from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
 from chainrule.nn.layers import activation_named, as_layer
@@ -307,7 +307,7 @@ class EachStep:
         with place(self, "each_step", x) as here:
             each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
         for layer in self.layers:
-            each = layer(each)
+            each = applied(layer, each)
         with scope(here.name):
             return here.gives(here.label(ops.reshape(each, shape=(batch, turns, *each.shape[1:])), "a"))
 

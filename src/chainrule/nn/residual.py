@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chainrule.checks import checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Layer, place
+from chainrule.nn.build import Layer, applied, place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.layers import as_layer
 
@@ -39,7 +39,7 @@ class Residual:
         """x and what the layers make of it, added."""
         changed = x
         for layer in self.layers:
-            changed = layer(changed)
+            changed = applied(layer, changed)
         with place(self, "residual", x) as here:
             if changed.shape != x.shape:
                 raise ShapeError(

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from chainrule.checks import Count, checked
 from chainrule.errors import GraphError, ShapeError
-from chainrule.graph import Array, Body, Graph, Node, Type, evaluate, input_node
+from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
 from chainrule.ops.declare import op
 from chainrule.ops.shapes import reshape, slice_axis
 
@@ -58,11 +59,11 @@ def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False
     states, sequences, constants = split_values(body, arrays)
     leaves = body.graph.leaves
     graph, wanted = body.graph, [*body.states, take]
+    turn_of = evaluator([graph.outputs[name] for name in wanted], leaves.values())
     found: list[Array] = [np.empty(0)] * turns
     for turn in reversed(range(turns)) if reverse else range(turns):
         here = {**states, **{name: array[turn] for name, array in sequences.items()}, **constants}
-        bound = {node: here[name] for name, node in leaves.items()}
-        *following, taken = evaluate([graph.outputs[name] for name in wanted], bound)
+        *following, taken = turn_of({node: here[name] for name, node in leaves.items()})
         found[turn] = states[take] if before else taken
         states = dict(zip(body.states, following, strict=True))
     return np.stack(found)
@@ -102,13 +103,14 @@ class Recurrence:
         return reshape(slice_axis(every, 0, turn, turn + 1), shape=every.shape[1:])
 
 
+@checked
 def recurrence(
     step: Callable[..., Mapping[str, Node]],
     states: Mapping[str, Node],
     sequences: Mapping[str, Node] | None = None,
     constants: Mapping[str, Node] | None = None,
     *,
-    turns: int | None = None,
+    turns: Count | None = None,
     reverse: bool = False,
 ) -> Recurrence:
     """A loop over the first axis of `sequences`, from the states' first values on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
@@ -9,7 +10,7 @@ from typing import ClassVar, Protocol, TypeAlias
 from chainrule import ops
 from chainrule.checks import Fraction, NonNegative, Positive, checked
 from chainrule.errors import OptionError
-from chainrule.graph import Node
+from chainrule.graph import Node, constant
 from chainrule.train.schedules import Schedule
 
 Slots: TypeAlias = Mapping[str, Node]
@@ -181,19 +182,29 @@ class PerceptronRule:
 class ClipNorm:
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
-    Source: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1.
+    Squares that would leave the range of the dtype are taken in units of a power of two, so that the norm of any finite gradients is right.
+
+    Sources: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1; for the sums in several units J. L. Blue, ACM TOMS 4, 15 (1978).
     """
 
     norm: Positive
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, scaled by min(1, norm/size)."""
-        size = ops.sum(gradients[0] * gradients[0])
-        for g in gradients[1:]:
-            size = size + ops.sum(g * g)
-        # The largest of both below the fraction: a norm of 0 is never divided by.
-        factor = self.norm / ops.maximum(ops.sqrt(size), self.norm)
-        return [g * factor for g in gradients]
+        units = _UNITS[gradients[0].dtype]
+        plain, large, small = (_squares(gradients, unit) for unit in (1.0, units.large, units.small))
+        is_large, is_small = ops.greater(plain, units.highest), ops.less(plain, units.lowest)
+
+        def chosen(*numbers: float | Node) -> Node:
+            usual, if_large, if_small = (
+                number if isinstance(number, Node) else constant(number, plain.dtype) for number in numbers
+            )
+            return ops.select(is_large, if_large, ops.select(is_small, if_small, usual))
+
+        scales = (1.0, units.large, units.small)
+        unit, limit = chosen(*scales), chosen(*(_within(self.norm * scale, units) for scale in scales))
+        size = ops.sqrt(chosen(plain, large, small))
+        return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
 @dataclass(frozen=True)
@@ -206,6 +217,37 @@ class ClipValue:
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, entries cut at the limits."""
         return [ops.maximum(ops.minimum(g, self.limit), -self.limit) for g in gradients]
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Powers of two to take large and small numbers in before they are squared, and the sums of squares between which neither is needed."""
+
+    large: float
+    small: float
+    lowest: float
+    highest: float
+    greatest: float
+
+
+_UNITS = {
+    "float32": _Units(2.0**-80, 2.0**80, 2.0**-90, 2.0**100, 2.0**127),
+    "float64": _Units(2.0**-600, 2.0**600, 2.0**-900, 2.0**900, 2.0**1023),
+}
+
+
+def _within(number: float, units: _Units) -> float:
+    """Infinity for what the dtype does not hold."""
+    return number if number < units.greatest else math.inf
+
+
+def _squares(gradients: Sequence[Node], unit: float) -> Node:
+    total: Node | None = None
+    for g in gradients:
+        scaled = g if unit == 1.0 else g * unit
+        squares = ops.sum(scaled * scaled)
+        total = squares if total is None else total + squares
+    return total if total is not None else constant(0.0)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -78,6 +78,7 @@ class WarmUp:
         return np.where(steps < self.steps, rising, 1.0) * late
 
 
-def as_schedule(rate: float | Schedule) -> Schedule:
+@checked
+def as_schedule(rate: Positive | Schedule) -> Schedule:
     """A plain number as a constant rate."""
     return ConstantRate(float(rate)) if isinstance(rate, int | float) else rate

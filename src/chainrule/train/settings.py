@@ -13,7 +13,7 @@ from chainrule.nn import LOSSES, Objective
 from chainrule.nn.losses import L1, L2
 from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
-from chainrule.train.optimizers import OPTIMIZERS, SGD, ClipNorm, ClipValue, Optimizer
+from chainrule.train.optimizers import OPTIMIZERS, SGD, Adam, ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import OrderName
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
 from chainrule.train.stopping import EarlyStopping
@@ -39,6 +39,7 @@ class Settings:
     """How many threads the engine may use, None for as many as there are processors; no result depends on it."""
 
     def __post_init__(self) -> None:
+        _ = self.schedule
         if self.early_stopping and self.evaluate_every != 1:
             raise OptionError(
                 f"early stopping with evaluate_every={self.evaluate_every}",
@@ -129,6 +130,16 @@ def optimizer_named(name: str, learning_rate: Positive | None = None) -> Optimiz
         return usual
     kept = {item.name: getattr(usual, item.name) for item in fields(usual) if item.name != "learning_rate"}
     return type(usual)(learning_rate=learning_rate, **kept)
+
+
+def usual_optimizer(task: Literal["classification", "regression"]) -> Optimizer:
+    """The optimizer where none is named: SGD(0.1) for classes, Adam(0.01) for numbers.
+
+    The gradient of a cross-entropy by its logits is at most 1. That of squares is as large as the error, so that SGD is stable only below a
+    rate that falls with the square of the inputs, the width and the depth: 0.1 is too large for a curve over (−π, π) with five neurons.
+    Adam's step is about its rate in each parameter, whatever the size of the gradient.
+    """
+    return SGD() if task == "classification" else Adam(0.01)
 
 
 @checked

@@ -70,7 +70,9 @@ def to_code(network: Layer, style: Style = "chainrule", input_shape: Extents | N
 
 
 @checked
-def to_peer(network: Layer, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None) -> dict[str, Array]:
+def to_peer(
+    network: Layer, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None
+) -> dict[str, Array]:
     """The parameters of a network as the arrays of a peer, by the peer's names, for the network that `to_code` writes.
 
     values: parameters and states by our names: `run.parameters()`, with BatchNorm `run.parameters() | run.states()`.
@@ -100,7 +102,9 @@ def to_peer(network: Layer, values: Mapping[str, Array], peer: PeerName, input_s
 
 
 @checked
-def from_peer(network: Layer, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None) -> dict[str, Array]:
+def from_peer(
+    network: Layer, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None
+) -> dict[str, Array]:
     """What `to_peer` made, back: parameters (and running statistics) by our names, for `cr.fit(..., initial=...)`.
 
     values: the peer's arrays by its names. For PyTorch `{name: tensor.numpy() for name, tensor in network.state_dict().items()}`;
