@@ -43,8 +43,8 @@ class Door:
         return list(inspect.signature(self.function).parameters)
 
 
-def _made(number: int) -> Any:
-    return cr.constant(float(number))
+def _made(*given: Any, **named: Any) -> Any:
+    return 3.5
 
 
 def _callable(*given: Any) -> Any:
@@ -150,7 +150,7 @@ def split_used(split: Any) -> Any:
 
 def nodes_used(made: Any) -> Any:
     """What nodes are worth, where they can be computed."""
-    nodes = [made] if isinstance(made, cr.Node) else [node for node in made if node is not None]
+    nodes = [made] if isinstance(made, cr.Node) else [node for node in made or () if node is not None]
     graph = Graph({f"n{number}": node for number, node in enumerate(nodes)})
     text = str(graph)
     if "body" not in text:
@@ -236,7 +236,17 @@ def _training() -> Iterator[Door]:
         yield door(name, getattr(cr, name), loss_used)
     for name in ("L1", "L2"):
         yield door(name, getattr(cr, name), penalty_used, factor=0.1)
-    for name in ("Zeros", "Normal", "Uniform", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal", "LeCunUniform"):
+    for name in (
+        "Zeros",
+        "Normal",
+        "Uniform",
+        "GlorotNormal",
+        "GlorotUniform",
+        "HeNormal",
+        "HeUniform",
+        "LeCunNormal",
+        "LeCunUniform",
+    ):
         yield door(name, getattr(cr.nn, name), initialiser_used)
     yield door("Constant", cr.nn.Constant, initialiser_used, value=0.5)
     yield door("Objective", cr.nn.Objective, lambda made: made.formula, terms=(cr.SquaredError(),))
@@ -263,11 +273,19 @@ def _networks() -> Iterator[Door]:
     yield door("log_softmax", cr.nn.log_softmax, nodes_used, z=x)
     yield door("softmax_input", cr.nn.softmax_input, a=x)
     yield door("sigmoid_input", cr.nn.sigmoid_input, a=x)
-    yield door("describe_function", cr.nn.describe_function, str, function="x * sigmoid(x)")
+    yield door("describe_function", cr.nn.describe_function, str, function="tanh")
     yield door("bit_states", cr.nn.bit_states, units=3)
     yield door("hebb_weights", cr.nn.hebb_weights, patterns=np.array([[1.0, -1.0, 1.0]]))
-    yield door("hopfield_recall", cr.nn.hopfield_recall, weights=np.array([[0.0, 1.0], [1.0, 0.0]]), states=np.array([[1.0, -1.0]]))
-    yield door("hopfield_energy", cr.nn.hopfield_energy, nodes_used, s=cr.constant([[1.0, -1.0]]), W=cr.constant([[0.0, 1.0], [1.0, 0.0]]))
+    yield door(
+        "hopfield_recall", cr.nn.hopfield_recall, weights=np.array([[0.0, 1.0], [1.0, 0.0]]), states=np.array([[1.0, -1.0]])
+    )
+    yield door(
+        "hopfield_energy",
+        cr.nn.hopfield_energy,
+        nodes_used,
+        s=cr.constant([[1.0, -1.0]]),
+        W=cr.constant([[0.0, 1.0], [1.0, 0.0]]),
+    )
     yield door("BoltzmannMachine", cr.nn.BoltzmannMachine, W=np.zeros((3, 2)), b=np.zeros(3), c=np.zeros(2))
     yield door("Ablated", cr.nn.Ablated, layer_used((2,)), network=net, quantity="dense1.a", neurons=(1,), value=0.5)
     yield door("Accuracy", cr.nn.Accuracy, str, correct=3, total=4)
@@ -293,17 +311,23 @@ def _data() -> Iterator[Door]:
     yield door("from_arrays of numbers", data.from_arrays, repr, x=X, y=Y, split=data.RandomSplit(), scaling="minmax",
                target_scaling="none", name="own", source="us", licence="free", task="regression")  # fmt: skip
     yield door("load", data.load, repr, name_or_path="xor")
-    yield door("with_errors", data.with_errors, repr, data=data.from_arrays(X, Y), sigma=0.1)
-    yield door("with_random_labels", data.with_random_labels, repr, data=moons)
-    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), data=moons, share=0.25)
-    yield door("reconstruction", data.reconstruction, repr, data=moons)
-    yield door("pixels", data.pixels, repr, picture=picture)
-    yield door("chunks", data.chunks, repr, x=np.zeros((2, 6, 3)), y=np.zeros((2, 6, 1)), length=3)
+    yield door(
+        "with_errors",
+        data.with_errors,
+        repr,
+        dataset=data.from_arrays(X, Y, split=data.RandomSplit(test=0)),
+        training=np.full(12, 0.1),
+    )
+    yield door("with_random_labels", data.with_random_labels, repr, dataset=moons)
+    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, share=0.25)
+    yield door("reconstruction", data.reconstruction, repr, dataset=moons)
+    yield door("pixels", data.pixels, repr, image=picture)
+    yield door("chunks", data.chunks, repr, x=np.zeros((2, 6, 3)), y=np.zeros((2, 6)), length=3, test=0.0)
     yield door("duplicates", data.duplicates, x=X, others=X)
-    yield door("near_duplicates", data.near_duplicates, data=moons)
+    yield door("near_duplicates", data.near_duplicates, dataset=moons)
     yield door("characters", data.characters, text="abc")
     yield door("words", data.words, text="a b c")
-    yield door("Vocabulary", data.Vocabulary, tokens=("a", "b"))
+    yield door("Vocabulary", data.Vocabulary, tokens=("", "<unknown>", "a"))
     yield door("block_mean", data.block_mean, values=np.arange(200.0), block=20)
     for name in ("RandomSplit", "StratifiedSplit"):
         yield door(name, getattr(data, name), split_used)
@@ -348,8 +372,20 @@ def _ops() -> Iterator[Door]:
         yield Door(name, getattr(ops, name), {"values": (x,), **attributes}, nodes_used, spread="values")
     yield Door("gather", ops.gather, {"values": (x, cr.constant([1, 0])), "axis": 1}, nodes_used, spread="values")
     yield Door("one_hot", ops.one_hot, {"values": (whole,), "classes": 3, "dtype": "float64"}, nodes_used, spread="values")
-    yield Door("scatter_add", ops.scatter_add, {"values": (x, cr.constant([1]), cr.constant(np.ones((2, 1)))), "axis": 1}, nodes_used, spread="values")
-    yield Door("overlap_add", ops.overlap_add, {"values": (cr.constant(np.ones((2, 2, 2))),), "axes": (1,), "extents": (3,), "strides": (1,), "dilations": (1,)}, nodes_used, spread="values")
+    yield Door(
+        "scatter_add",
+        ops.scatter_add,
+        {"values": (x, cr.constant([1]), cr.constant(np.ones((2, 1)))), "axis": 1},
+        nodes_used,
+        spread="values",
+    )
+    yield Door(
+        "overlap_add",
+        ops.overlap_add,
+        {"values": (cr.constant(np.ones((2, 2, 2))),), "axes": (1,), "extents": (3,), "strides": (1,), "dilations": (1,)},
+        nodes_used,
+        spread="values",
+    )
     key = cr.constant(ops.key(0))
     yield Door("random_bits", ops.random_bits, {"values": (key,), "shape": (3,)}, nodes_used, spread="values")
     yield Door("random_fold", ops.random_fold, {"values": (key, cr.constant(ops.stream("a")))}, nodes_used, spread="values")
@@ -359,7 +395,9 @@ def _ops() -> Iterator[Door]:
     yield door("stream", ops.stream, name="order")
     yield door("epoch_order", ops.epoch_order, seed=0, epoch=1, count=5)
     yield door("window_positions", ops.window_positions, extent=8, taps=3)
-    yield door("recurrence", ops.recurrence, step=lambda h, x: {"h": h + x}, states={"h": cr.constant(np.zeros(3))}, sequences={"x": x})
+    yield door(
+        "recurrence", ops.recurrence, step=lambda h, x: {"h": h + x}, states={"h": cr.constant(np.zeros(3))}, sequences={"x": x}
+    )
 
 
 def _graphs() -> Iterator[Door]:
@@ -377,7 +415,6 @@ def _graphs() -> Iterator[Door]:
     yield door("hvp", cr.hvp, nodes_used, y=squares, wrt=[leaf], tangents=[x])
     yield door("Trace", cr.Trace, graph=Graph({"C": squares}), values={"leaf": given})
     yield door("explain_graph", cr.explain_graph, str, graph=Graph({"C": squares}), values={"leaf": given})
-    yield door("scope", cr.graph.scope, lambda made: made.__enter__(), **{})
     yield door("formula", cr.graph.formula, node=squares)
     yield door("Type", cr.graph.Type, repr, dtype="float64", shape=(2, 3))
     yield door("engine_named", cr.engines.engine_named, name="reference")
@@ -396,14 +433,15 @@ def _runs() -> Iterator[Door]:
     yield door("run.predict numbers", line.predict, x=X)
     yield door("run.write", reader.write, start="abc ", tokens=3)
     yield door("run.chances", reader.chances, text="abc")
-    yield door("run.predictor()", run.predictor(), x=test.x)
     targets = {"x": test.x[:4], "y": test.y[:4]}
     for method in ("cost", "costs", "term_values", "gradient", "example_gradients"):
         yield door(f"model.{method}", getattr(model, method), **targets)
     yield door("model.quantities", model.quantities, x=test.x[:4])
     yield door("model.quantities_from", model.quantities_from, quantity="dense1.a", values=np.zeros((2, 3)))
     yield door("model.decide", model.decide, x=test.x[:4])
-    yield door("model.ablated", model.ablated, lambda made: made.quantities(test.x[:2]), quantity="dense1.a", neurons=1, value=0.0)
+    yield door(
+        "model.ablated", model.ablated, lambda made: made.quantities(test.x[:2]), quantity="dense1.a", neurons=1, value=0.0
+    )
     yield door("model.isolated", model.isolated, lambda made: made.quantities(test.x[:2]), quantity="dense1.a", neuron=1)
     yield door("model.with_parameters", model.with_parameters, changed={"dense1.b": np.zeros(3)})
     yield door("model.unrolled", model.unrolled, str, size=2)
@@ -418,6 +456,10 @@ DOORS: dict[str, Door] = {
     for found in rows()
 }  # fmt: skip
 """The table, by name."""
+
+
+NAN_IS_A_NUMBER = frozenset({"constant", "evaluate", *(found.name for found in _ops())})
+"""What computes with NaN as NumPy does: a graph may hold one, and shows it."""
 
 
 def finite(result: Any) -> bool:
@@ -444,4 +486,4 @@ def outcome(found: Door, changed: Mapping[str, Any]) -> str:
         return ""
     except Exception as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    return "" if finite(result) else "NaN in silence"
+    return "" if found.name in NAN_IS_A_NUMBER or finite(result) else "NaN in silence"

@@ -17,6 +17,7 @@ from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.spelling import suggest
@@ -157,7 +158,8 @@ def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
         finite = False
     if not finite or not limits.holds(found):
         raise MisfitError(words, remedy, right_kind=True)
-    return found
+    # A whole number stays one, so that it prints as it was written, as long as an array holds it.
+    return float(found) if abs(found) > LARGEST else found
 
 
 def read_truth(value: object) -> bool:
@@ -196,7 +198,7 @@ def _several(whole: Any, each: Reader) -> Reader:
     """Tuples stay tuples; anything that can be gone through is taken, but for texts, which are no lists of letters."""
 
     def read(value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.ndim:
+        if isinstance(value, np.ndarray):
             value = value.tolist()
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, whole):
             raise MisfitError("a list or tuple", "put it in brackets")
@@ -299,10 +301,17 @@ def takes(function: Callable[..., Any], names: Iterable[str] = (), count: int = 
     return True
 
 
-def _function(value: Any) -> Any:
-    if callable(value) and not isinstance(value, type):
-        return value
-    raise MisfitError("a function", object_for_class(value) or "write the function's name, without calling it")
+def _function(arguments: tuple[Any, ...]) -> Reader:
+    """A function; where the annotation says which arguments it is called with, one that takes as many."""
+    given = cast("list[Any]", arguments[0]) if arguments and isinstance(arguments[0], list) else None
+    words = "a function" if given is None else f"a function of {len(given)} argument{'s' * (len(given) != 1)}"
+
+    def read(value: Any) -> Any:
+        if callable(value) and not isinstance(value, type) and (given is None or takes(value, count=len(given))):
+            return value
+        raise MisfitError(words, object_for_class(value) or "write the function's name, without calling it")
+
+    return read
 
 
 def _array(value: Any) -> Any:
@@ -311,14 +320,14 @@ def _array(value: Any) -> Any:
         found = np.asarray(value)
     except (ValueError, TypeError):
         raise MisfitError("an array of numbers, in rows of equal length") from None
-    if found.dtype.kind not in "biufc":
+    if found.dtype.kind not in "biuf":
         raise MisfitError("an array of numbers")
     return found
 
 
 def _array_like(value: Any) -> Any:
     """What NumPy makes an array of; what may stand in it is for the function to say."""
-    if isinstance(value, type) or callable(value):
+    if value is None or isinstance(value, type | bytes) or callable(value):
         raise MisfitError("an array", object_for_class(value))
     try:
         np.asarray(value)
@@ -367,7 +376,7 @@ def reader_of(hint: Any) -> Reader:
     if issubclass(kind, Mapping):
         return _mapping(*(reader_of(part) for part in arguments)) if len(arguments) == 2 else _object(kind)
     if kind is Callable or (kind.__module__ == "collections.abc" and kind.__name__ == "Callable"):
-        return _function
+        return _function(arguments)
     if kind.__module__ == "collections.abc" and issubclass(kind, Iterable) and arguments:
         lists = (*tuple_like, kind)
         return _several(lists if issubclass(kind, Sequence) else (Iterable,), reader_of(arguments[0]))
@@ -420,6 +429,17 @@ class Rule:
 
 Sizes: TypeAlias = Count | Annotated[tuple[Count, ...], Rule(bool, "one size or more", "write for example {name}=2")]
 """One size for all axes, or one to each."""
+
+
+Numbers: TypeAlias = Annotated[
+    NDArray[Any], Rule(lambda array: bool(np.isfinite(array).all()), "an array of finite numbers", "correct what is not finite")
+]
+"""An array, or lists, of numbers none of which is NaN or infinite."""
+WholeNumbers: TypeAlias = Annotated[
+    NDArray[Any],
+    Rule(lambda array: array.dtype.kind in "iu" and bool(np.all(array >= 0)), "an array of whole numbers of 0 or more"),
+]
+"""An array, or lists, of whole numbers of 0 or more."""
 
 
 def _ruled(read: Reader, rule: Rule) -> Reader:
@@ -567,6 +587,7 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 
 __all__ = [
-    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Portion", "Positive", "Range", "Rule",
-    "Seed", "Sizes", "anything", "checked", "object_for_class", "read", "reader_of", "readers_of", "scalar", "shown", "takes",
+    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
+    "Rule", "Seed", "Sizes", "WholeNumbers", "anything", "checked", "object_for_class", "read", "read_number", "read_text",
+    "read_whole", "reader_of", "readers_of", "scalar", "shown", "takes",
 ]  # fmt: skip

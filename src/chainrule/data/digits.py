@@ -6,6 +6,7 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from chainrule.checks import checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -19,6 +20,7 @@ _TRAIN_COUNT = 60_000
 
 @functools.cache
 @remembered("mnist")
+@checked
 def mnist(validation: int = 0) -> Dataset:
     """Pictures of digits as uint8 of shape (784,), 28 rows of 28 pixels one after the other, with their labels 0 to 9.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.checks import Numbers, checked
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 
 Floats = NDArray[np.float64]
@@ -16,6 +17,7 @@ ScalingChoice = Literal["standardise", "minmax", "none"]
 
 
 @dataclass(frozen=True, eq=False, init=False)
+@checked
 class Scaling:
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 
@@ -28,7 +30,7 @@ class Scaling:
     offset: Floats
     factor: Floats
 
-    def __init__(self, offset: ArrayLike, factor: ArrayLike) -> None:
+    def __init__(self, offset: Numbers, factor: Numbers) -> None:
         for name, values in (("offset", offset), ("factor", factor)):
             array = np.array(values, dtype=np.float64)  # a copy: the caller may go on writing into theirs
             _check_finite(name, array)

@@ -37,6 +37,7 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
 @checked
 def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
     """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
+    _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
     wanted = _reaching(order, wrt)
     adjoint: dict[Node, Node] = {}
@@ -52,6 +53,13 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
                     if g is not None and source in wanted:
                         adjoint[source] = adjoint[source] + g if source in adjoint else g
     return [adjoint.get(x) for x in wrt]
+
+
+def _require_pairs(first: str, ones: Sequence[Node], second: str, others: Sequence[Node]) -> None:
+    if len(ones) != len(others):
+        raise ShapeError(
+            f"{len(ones)} {first} and {len(others)} {second}", expected="as many of both", remedy="give one for each"
+        )
 
 
 def _passes_on(node: Node) -> bool:
@@ -145,6 +153,7 @@ def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:
 
 
 def _same_types(wrt: Sequence[Node], tangents: Sequence[Node]) -> Sequence[Node]:
+    _require_pairs("nodes to go along", wrt, "tangents", tangents)
     for x, t in zip(wrt, tangents, strict=True):
         if x.type != t.type:
             raise ShapeError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.checks import anything, checked, read, readers_of, scalar, shown
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph.types import FLOATS, Array, Type
+from chainrule.graph.types import FLOATS, Array, Type, require_dtype
 from chainrule.spelling import suggest
 
 Operand: TypeAlias = "Node | float | Array"
@@ -344,7 +344,7 @@ def constant_beside(operand: float | Array, dtype: str | None) -> Node:
 def _fits(operand: float, dtype: str) -> bool:
     try:
         return bool(np.all(np.array(operand, dtype=dtype) == operand))
-    except (OverflowError, ValueError):  # out of range; an infinity or NaN
+    except (OverflowError, TypeError, ValueError):  # out of range; an infinity or NaN; no number
         return False
 
 
@@ -418,6 +418,10 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     >>> constant([1, 2, 3], "float32").type
     float32[3]
     """
+    if not isinstance(name, str):
+        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="choose such a name")
+    if dtype is not None:
+        require_dtype(dtype)
     try:
         # A copy, frozen: the caller may go on writing into their own array.
         array = np.array(value, dtype=dtype, order="C")

@@ -11,7 +11,7 @@ from chainrule import ops
 from chainrule.checks import Natural, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
-from chainrule.nn.build import Layer
+from chainrule.nn.build import Layer, applied
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Ablated:
 
         Raises: OptionError for a quantity that is not there or is the output itself, and for a neuron that it does not have.
         """
-        output = self.network(x)
+        output = applied(self.network, x)
         if output.name == self.quantity:
             raise OptionError(
                 f"ablation of {self.quantity}, the network's output",

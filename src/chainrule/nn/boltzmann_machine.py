@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, Numbers, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 
@@ -43,9 +43,9 @@ class BoltzmannMachine:
     (True, array([-2.0794]))
     """
 
-    W: Array
-    b: Array
-    c: Array
+    W: Numbers
+    b: Numbers
+    c: Numbers
 
     def __post_init__(self) -> None:
         for name in ("W", "b", "c"):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import Count, Natural, NonNegative, checked
+from chainrule.checks import Count, Natural, NonNegative, WholeNumbers, checked
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
@@ -172,7 +172,7 @@ class ConfusionMatrix:
     accuracy 3/4 = 0.750 ± 0.217
     """
 
-    counts: NDArray[np.int64]
+    counts: WholeNumbers
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from math import prod
 from chainrule.checks import Extents, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
-from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.activations import ACTIVATIONS, ActivationName
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
@@ -120,7 +120,7 @@ def _range(layer: object) -> str:
 
 
 @checked
-def range_badge(activation: str) -> str:
+def range_badge(activation: ActivationName) -> str:
     """The interval that an activation's values lie in.
 
     >>> range_badge("sigmoid"), range_badge("relu"), range_badge("linear")

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from chainrule.checks import Count, checked
-from chainrule.errors import GraphError, ShapeError
+from chainrule.checks import Count, checked, shown, takes
+from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
 from chainrule.ops.declare import op
 from chainrule.ops.shapes import reshape, slice_axis
@@ -127,7 +127,20 @@ def recurrence(
     given = turns if turns is not None else next((node.shape[0] for node in sequences.values()), 0)
     leaves = {name: input_node(name, node.shape, node.dtype) for name, node in (*states.items(), *constants.items())}
     leaves |= {name: input_node(name, node.shape[1:], node.dtype) for name, node in sequences.items()}
-    outputs = dict(step(**leaves))
+    if not takes(step, leaves):
+        raise OptionError(
+            f"the step {shown(step)} does not take {', '.join(leaves) or 'nothing'}",
+            expected="a function of each state, sequence and constant by its name",
+            remedy=f"write for example: lambda {', '.join(leaves)}: ...",
+        )
+    given_out: object = step(**leaves)
+    if not isinstance(given_out, Mapping) or not all(isinstance(node, Node) for node in given_out.values()):
+        raise OptionTypeError(
+            f"the step {shown(step)} gave {shown(given_out)}",
+            expected="nodes by name, the next states among them",
+            remedy="write {...}",
+        )
+    outputs: dict[str, Node] = dict(given_out)
     named = {node.name: node for node in Graph(outputs).nodes if node.name and not node.is_leaf}
     body = Body(Graph({**named, **outputs}), tuple(states), tuple(sequences), tuple(constants))
     return Recurrence(body, (*states.values(), *sequences.values(), *constants.values()), given, reverse)
