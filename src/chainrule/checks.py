@@ -484,7 +484,7 @@ def read(owner: str, name: str, reader: Reader, value: Any) -> Any:
         return reader(value)
     except MisfitError as misfit:
         kind = OptionError if misfit.right_kind else OptionTypeError
-        remedy = misfit.remedy.replace("{name}", name) or object_for_class(value) or f"see help({owner})"
+        remedy = object_for_class(value) or misfit.remedy.replace("{name}", name) or f"see help({owner})"
         raise kind(f"{name}={shown(value)} in {owner}", expected=misfit.expected, remedy=remedy) from None
 
 

@@ -132,7 +132,7 @@ def test_layers_come_back_from_files_and_code():
     [
         (lambda: Embedding(0, 5), "units=0"),
         (lambda: Embedding(2, 0), "vocabulary=0"),
-        (lambda: Embedding(2, 2**24 + 1), "up to 16777216"),
+        (lambda: Embedding(2, 2**24 + 1), "from 1 to 16777216"),
         (lambda: Embedding(2, 5, 5), "padding=5"),
         (lambda: OneHot(5, padding=-1), "padding=-1"),
         (lambda: OneHot(5, padding=True), "padding=True"),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from chainrule.checks import checked
 from chainrule.data.examples import Array
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
+from chainrule.files import writing
 from chainrule.spelling import listed
 
 Ids = NDArray[np.int64]
@@ -174,7 +175,8 @@ class Vocabulary:
 
     def save(self, path: str | Path) -> None:
         """Writes the vocabulary as a JSON file."""
-        Path(path).write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        with writing(path) as place:
+            place.write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Vocabulary:

@@ -50,6 +50,10 @@ def _first_ndim(*inputs: Node, **attributes: Any) -> int:
     return inputs[0].type.ndim if inputs else 0
 
 
+def _is_ours(meaning: Callable[..., Array]) -> bool:
+    return meaning.__module__.startswith("chainrule.")
+
+
 class Op:
     """A primitive: its meaning in NumPy, type rule, notation and derivative, under one name.
 
@@ -80,6 +84,10 @@ class Op:
         self.arity = None if spread else sum(part.kind is Parameter.POSITIONAL_OR_KEYWORD for part in parts)
         self.keywords = {part.name: part.default for part in parts if part.kind is Parameter.KEYWORD_ONLY}
         self.__doc__ = meaning.__doc__
+        known = REGISTRY.get(name)
+        if known is not None and _is_ours(known.meaning) and not _is_ours(meaning):
+            # Engines know ops by their names: another meaning would not be what they compute.
+            raise GraphError(f"a second op called {name}", expected="a name of its own", remedy=f"write for example my_{name}")
         REGISTRY[name] = self
 
     def vjp(self, rule: Vjp) -> Vjp:

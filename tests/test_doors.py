@@ -1,0 +1,139 @@
+"""Whatever is put in the place of an argument means something or is refused by an error of ours: never a raw one, never NaN in silence."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.doors import DOORS, VALUES, Door, outcome
+
+import chainrule as cr
+
+WHOLE = "CAMPAIGN_SIZE" in os.environ
+"""The long door tries all values, the usual one a few at each place, others for each argument."""
+AT_EACH_PLACE = 6
+EXPENSIVE = {"fit", "fit numbers", "run.branch", "run.explain", "run.at", "run.write"}
+"""Doors behind which something is trained or explained: two values at each place are enough."""
+
+MADE_BY_THE_LIBRARY = {
+    # what functions give, and users read
+    "Built", "FunctionReport", "LayerUse", "Parameter", "Place", "Recall", "Row", "State", "Table", "Cost", "Epoch", "Evaluation",
+    "Evaluator", "History", "Ledger", "Moment", "RunFolder", "Scores", "Share", "Snapshot", "Trainer", "Run", "Model", "Explanation",
+    "Answers", "Signature", "Column", "Columns", "TextInput", "Parts", "NearDuplicate", "WrongLabels", "Example", "Curve", "CountModel",
+    "WordChain", "Recurrence", "Notation", "Op", "Node", "Body", "Change", "Step", "ActivationFunction",
+    # protocols and names of types
+    "Initialiser", "Layer", "Loss", "Optimizer", "Schedule", "Callback", "Order", "OrderName", "Split", "Options", "Array", "Shape",
+    "Pass", "INPUT", "PARAMETER", "CONSTANT",
+    # parts that functions of the table are made of, and what needs a file or an hour
+    "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes", "run_passes", "scope",
+    "scope_root", "share_common", "topological_order", "building", "place", "answers_along", "batch_sizes", "class_probabilities", "decide",
+    "evaluation_of", "minimise", "usual_batch_size", "usual_optimizer", "with_error", "write_durably", "loop_key", "split_values", "unroll",
+    "simplify_algebra", "scan", "threefry2x32", "check_gradient", "resume", "open_run", "read_csv", "read_npz", "read_idx", "from_dataframe",
+    "from_table", "read_table", "as_table", "mnist", "ising", "ising_temperatures", "materials_table", "composite_bulk_modulus",
+    "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary", "told", "mask", "lengths",
+    "to_device", "Table",
+}  # fmt: skip
+
+
+def public() -> Iterator[str]:
+    for room in (cr, cr.nn, cr.data, cr.ops, cr.train, cr.graph):
+        for name in room.__all__:
+            if callable(getattr(room, name)):
+                yield name
+
+
+def test_every_public_name_has_a_door_or_needs_none():
+    behind = {found.function for found in DOORS.values()}
+    missing = {name for name in public() if name not in MADE_BY_THE_LIBRARY and name not in DOORS}
+    assert not {name for name in missing if not any(_same(name, function) for function in behind)}
+
+
+def _same(name: str, function: Any) -> bool:
+    return any(getattr(room, name, None) is function for room in (cr, cr.nn, cr.data, cr.ops, cr.train, cr.graph))
+
+
+def tried(found: Door, argument: str) -> list[Any]:
+    if WHOLE:
+        return list(VALUES)
+    count = 2 if found.name in EXPENSIVE else AT_EACH_PLACE
+    seed = [ord(letter) for letter in f"{found.name} {argument}"]
+    chosen = np.random.default_rng(seed).choice(len(VALUES), count, replace=False)
+    return [VALUES[place] for place in chosen]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_right_call_is_taken_and_any_other_is_taken_or_refused(name):
+    found = DOORS[name]
+    found.call()
+    for argument in found.parameters():
+        for value in tried(found, argument):
+            # Of several values that are handed over one behind the other the first is changed.
+            given = (value, *found.arguments[argument][1:]) if argument == found.spread else value
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                happened = outcome(found, {argument: given})
+            assert not happened, f"{name}({argument}={value!r}): {happened}"
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(3, np.int64(3)), (3, np.uint8(3)), (3, np.array(3))])
+def test_numpys_whole_numbers_are_pythons(wanted, given):
+    dense = cr.Dense(given)
+    assert (dense, hash(dense), repr(dense)) == (cr.Dense(wanted), hash(cr.Dense(wanted)), repr(cr.Dense(wanted)))
+    assert type(dense.units) is int
+    settings = cr.train.Settings(batch_size=given, epochs=given, seed=given, replicas=given)
+    assert settings == cr.train.Settings(batch_size=wanted, epochs=wanted, seed=wanted, replicas=wanted)
+    assert cr.nn.from_json(cr.nn.to_json(cr.Sequential(dense))) == cr.Sequential(cr.Dense(wanted))
+
+
+@pytest.mark.parametrize("given", [np.float32(0.25), np.float64(0.25), np.array(0.25)])
+def test_numpys_floats_are_pythons(given):
+    assert cr.SGD(given) == cr.SGD(0.25)
+    assert repr(cr.Adam(given, epsilon_hat=np.bool_(True))) == repr(cr.Adam(0.25, epsilon_hat=True))
+    assert repr(cr.Dropout(given)) == "Dropout(0.25)"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cr.fit("2-2", "moons", optimizer=cr.Adam), ["optimizer=Adam in fit", "write Adam(...)"]),
+        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "learning_rate, slots, update"]),
+        (lambda: cr.fit("2-2", "moons", clip=1.0), ["clip=1.0 in fit", "ClipNorm"]),
+        (lambda: cr.fit("2-2", "moons", early_stopping=cr.EarlyStopping), ["write EarlyStopping(...)"]),
+        (lambda: cr.fit("2-2", "moons", callbacks=3), ["callbacks=3", "a function of 1 argument"]),
+        (lambda: cr.Dense(3, weights=cr.nn.Normal), ["weights=Normal in Dense", "write Normal(...)"]),
+        (lambda: cr.Sequential(cr.Dense), ["Dense", "write Dense"]),
+        (lambda: cr.SGD("0.1"), ["learning_rate='0.1' in SGD", "a finite number above 0", "learning_rate=0.1"]),
+        (lambda: cr.SGD(cr.Cosine), ["write Cosine(...)"]),
+        (lambda: cr.AdamW(beta2=2), ["beta2=2 in AdamW", "0 or more and below 1"]),
+        (lambda: cr.AdamW(epsilon=0), ["epsilon=0 in AdamW", "above 0"]),
+        (lambda: cr.Cosine(0.1, -1), ["final=-1 in Cosine"]),
+        (lambda: cr.StepDecay(0.1, 5, float("inf")), ["factor=inf in StepDecay"]),
+        (lambda: cr.RNN(3, answer="evry"), ["answer='evry' in RNN", "did you mean 'every'?"]),
+        (lambda: cr.data.from_arrays(np.ones((9, 1)), np.ones(9), split=cr.data.RandomSplit), ["write RandomSplit(...)"]),
+        (lambda: cr.data.moons(noise="much"), ["noise='much' in moons", "a finite number of 0 or more"]),
+        (lambda: cr.Formula("relu"), ["names the function 'relu' without calling it", "write relu(x)"]),
+        (lambda: cr.Formula("f(z) = tanh + z"), ["names the function 'tanh'"]),
+    ],
+)  # fmt: skip
+def test_messages_say_what_to_write(call, words):
+    with pytest.raises(cr.errors.ChainruleError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [cr.Adam, cr.AdaGrad, cr.RMSprop, cr.AdamW, cr.PerceptronRule, cr.LBFGS])
+def test_what_a_kind_has_is_no_argument_of_its_objects(kind):
+    with pytest.raises(TypeError, match="slots"):
+        kind(slots=("mean",))
+
+
+def test_one_callback_needs_no_brackets():
+    seen = []
+    cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", callbacks=lambda moment: seen.append(moment.kind))
+    assert seen[-1] == "end"
+    cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", callbacks=[seen.append])
+    assert seen[-1].kind == "end"
