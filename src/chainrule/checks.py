@@ -52,6 +52,8 @@ class Range:
         >>> Range(least=0, below=1).words("a finite number")
         'a finite number of 0 or more and below 1'
         """
+        if self.least is not None and self.most is not None and self.most < LARGE:
+            return f"{what} from {self.least} to {self.most}"
         low = (
             f" of {self.least} or more" if self.least is not None else f" above {self.above}" if self.above is not None else ""
         )
@@ -124,9 +126,12 @@ def scalar(value: object) -> object:
     >>> scalar(np.int64(3)), scalar(np.array(0.5)), scalar("text")
     (3, 0.5, 'text')
     """
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf"):
-        return cast("Any", value).item()
-    return value
+    array = cast("Any", value)
+    if isinstance(array, np.generic) or (
+        isinstance(array, np.ndarray) and array.ndim == 0 and cast("Any", array).dtype.kind in "biuf"
+    ):
+        return cast("object", cast("Any", array).item())
+    return cast("object", array)
 
 
 def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
@@ -165,7 +170,7 @@ def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
 def read_truth(value: object) -> bool:
     """True or False."""
     if isinstance(value, bool | np.bool_):
-        return bool(value)
+        return bool(cast("Any", value))
     raise MisfitError("True or False", "write {name}=True or {name}=False")
 
 
@@ -368,19 +373,25 @@ def reader_of(hint: Any) -> Reader:
         return _fixed([reader_of(part) for part in arguments])
     if hint in _PLAIN:
         return _PLAIN[hint]
-    kind = origin or hint
+    kind: Any = origin or hint
     if not isinstance(kind, type):
         return anything
+    return _of_class(cast("object", kind), arguments)
+
+
+def _of_class(kind: Any, arguments: tuple[Any, ...]) -> Reader:
+    """The reader for a class, an abstract one of a certain content, or a protocol."""
+    home, name = str(kind.__module__), str(kind.__name__)
     if issubclass(kind, np.ndarray):
         return _array
-    if issubclass(kind, Mapping):
-        return _mapping(*(reader_of(part) for part in arguments)) if len(arguments) == 2 else _object(kind)
-    if kind is Callable or (kind.__module__ == "collections.abc" and kind.__name__ == "Callable"):
+    if home == "collections.abc" and name == "Callable":
         return _function(arguments)
-    if kind.__module__ == "collections.abc" and issubclass(kind, Iterable) and arguments:
-        lists = (*tuple_like, kind)
-        return _several(lists if issubclass(kind, Sequence) else (Iterable,), reader_of(arguments[0]))
-    return _of_protocol(kind) if getattr(kind, "_is_protocol", False) else _object(kind)
+    if home == "collections.abc" and issubclass(kind, Mapping) and len(arguments) == 2:
+        return _mapping(*(reader_of(part) for part in arguments))
+    if home == "collections.abc" and arguments and issubclass(cast("type", kind), Iterable):
+        several: Any = Iterable if name == "Iterable" else tuple_like
+        return _several(several, reader_of(arguments[0]))
+    return _of_protocol(cast("type", kind)) if getattr(kind, "_is_protocol", False) else _object(cast("type", kind))
 
 
 _PLAIN: dict[Any, Reader] = {
@@ -525,12 +536,12 @@ def checked(target: F) -> F:
     elif "__post_init__" in vars(target) or not hasattr(target, "__post_init__"):
         own.__post_init__ = _checked_fields(vars(target).get("__post_init__"))
     # What is inherited from a checked class reads the fields of its heirs too.
-    return target
+    return cast("F", target)
 
 
 def _checked_fields(then: Callable[[Any], None] | None) -> Callable[[Any], None]:
     def hold(self: Any) -> None:
-        kind = type(self)
+        kind = cast("Any", type(self))
         for name, reader in readers_of(kind).items():
             value = getattr(self, name)
             found = read(kind.__name__, name, reader, value)

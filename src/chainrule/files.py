@@ -26,10 +26,13 @@ def writing(path: object, *endings: str) -> Generator[Path]:
     """
     if not isinstance(path, str | os.PathLike):
         raise OptionTypeError(f"path={shown(path)}", expected="the name of a file", remedy='write for example "picture.svg"')
-    place = Path(cast("str | os.PathLike[str]", path))
+    name = cast("str | os.PathLike[str]", path)
+    place = Path(name)
     if endings and place.suffix not in endings:
         listed = " or ".join(endings)
-        raise OptionError(f"a file {str(path)!r}", expected=f"a name that ends with {listed}", remedy=f"end the name with {endings[0]}")
+        raise OptionError(
+            f"a file {str(place)!r}", expected=f"a name that ends with {listed}", remedy=f"end the name with {endings[0]}"
+        )
     if not place.parent.is_dir():
         raise MissingFileError(
             f"there is no folder {place.parent} for {place.name}",

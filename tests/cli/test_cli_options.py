@@ -11,7 +11,15 @@ from chainrule.cli.application import application
 from chainrule.data import BUILT_IN
 
 VALUES = ("0,1", "a", "", "-1", "0", "3", "1.5", "nan", "inf", "1e400", "true", "None", "9" * 30, "[1]", "a=b", "0.1,x")
-SMALL = {"n": "12", "size": "12", "steps": "2", "text": "a text of a few letters, again and again", "sentences": "2", "most": "4", "of": "moons"}
+SMALL = {
+    "n": "12",
+    "size": "12",
+    "steps": "2",
+    "text": "a text of a few letters, again and again",
+    "sentences": "2",
+    "most": "4",
+    "of": "moons",
+}
 """Values that keep the sets small where another option is tried."""
 SLOW = {"mnist", "ising"}
 """Sets that take long to be made: only what their makers refuse is asked of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -14,7 +14,19 @@ from chainrule.data import BUILT_IN, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
-from chainrule.train import LBFGS, OPTIMIZERS, EarlyStopping, Optimizer, Settings, Task, fit, optimizer_named, usual_batch_size
+from chainrule.train import (
+    LBFGS,
+    OPTIMIZERS,
+    EarlyStopping,
+    Optimizer,
+    Settings,
+    Task,
+    fit,
+    optimizer_named,
+    usual_batch_size,
+    usual_optimizer,
+    with_rate,
+)
 from chainrule.views.progress import Plan
 
 USUAL = Settings()
@@ -40,7 +52,7 @@ class Request:
     validation: str | None
     epochs: int | None
     batch_size: int | None
-    optimizer: str
+    optimizer: str | None
     learning_rate: float | None
     loss: str | None
     l1: float | None
@@ -113,10 +125,9 @@ class Request:
 )
 @click.option(
     "--optimizer",
-    default="sgd",
-    show_default=True,
     metavar="NAME",
-    help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}, or lbfgs, which takes all examples at once.",
+    help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}, or lbfgs, which takes all examples at once.  "
+    "[default: sgd for classes; adam with the rate 0.01 for numbers]",
 )
 @click.option(
     "--learning-rate", type=float, metavar="R", help="The size η of the updates.  [default: the optimizer's usual one]"
@@ -211,7 +222,7 @@ def train(**options: Any) -> None:
 def _settings(request: Request, data: Dataset) -> Settings:
     """The settings, with a batch size that the data have room for where none was asked for."""
     engine_named(request.engine)  # an unknown one is refused before anything is announced
-    optimizer = _optimizer(request)
+    optimizer = _optimizer(request, data)
     stopping = EarlyStopping(request.early_stopping) if request.early_stopping is not None else None
     if stopping and data.validation is None:
         raise OptionError(
@@ -228,7 +239,7 @@ def _settings(request: Request, data: Dataset) -> Settings:
         usual_batch_size(len(data.train)) if size is None else size,
         request.seed,
         request.replicas,
-        dtype or USUAL.dtype,
+        cast("Any", dtype or USUAL.dtype),
         request.engine,
         request.evaluate_every,
         stopping,
@@ -236,8 +247,9 @@ def _settings(request: Request, data: Dataset) -> Settings:
     )
 
 
-def _optimizer(request: Request) -> Optimizer:
-    optimizer = optimizer_named(request.optimizer, request.learning_rate)
+def _optimizer(request: Request, data: Dataset) -> Optimizer:
+    named = None if request.optimizer is None else optimizer_named(request.optimizer)
+    optimizer = with_rate(named or usual_optimizer(data.task), request.learning_rate)
     if not isinstance(optimizer, LBFGS):
         return optimizer
     for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):

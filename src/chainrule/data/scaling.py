@@ -30,7 +30,7 @@ class Scaling:
     offset: Floats
     factor: Floats
 
-    def __init__(self, offset: Numbers, factor: Numbers) -> None:
+    def __init__(self, offset: float | Numbers, factor: float | Numbers) -> None:
         for name, values in (("offset", offset), ("factor", factor)):
             array = np.array(values, dtype=np.float64)  # a copy: the caller may go on writing into theirs
             _check_finite(name, array)

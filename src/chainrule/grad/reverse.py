@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
@@ -78,16 +79,19 @@ def _passes_on(node: Node) -> bool:
 def _parts(node: Node, g: Node) -> tuple[Node | None, ...]:
     """What the node's rule hands on to each of its inputs, held to the types that these have."""
     rule = node.op.vjp_rule
-    found = () if rule is None else rule(g, node, *node.inputs, **node.attributes)
-    if not isinstance(found, tuple | list) or len(found) != len(node.inputs):
+    found: Any = () if rule is None else rule(g, node, *node.inputs, **node.attributes)
+    if not isinstance(found, tuple) or len(cast("tuple[Any, ...]", found)) != len(node.inputs):
         raise _broken(
-            node, f"gives {shown(found)}", f"a tuple with one gradient, or None, for each of its {len(node.inputs)} inputs"
+            node,
+            f"gives {shown(cast('object', found))}",
+            f"a tuple with one gradient, or None, for each of its {len(node.inputs)} inputs",
         )
-    for source, part in zip(node.inputs, found, strict=True):
+    parts = cast("tuple[Any, ...]", found)
+    for source, part in zip(node.inputs, parts, strict=True):
         if part is not None and (not isinstance(part, Node) or part.type != source.type):
             kind = part.type if isinstance(part, Node) else part
             raise _broken(node, f"gives {shown(kind)} for an input {source.type!r}", "a gradient of the input's own type")
-    return tuple(found)
+    return parts
 
 
 def _broken(node: Node, happened: str, expected: str) -> GraphError:

@@ -33,9 +33,9 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) ->
 
 def _fitting(value: Any, node: Node) -> Array:
     label = node.name or node.op.name
-    if node.type.is_float and isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "c":
-        conform(value.real.astype(node.dtype), node.type, label)
-        return value
+    if node.type.is_float and np.iscomplexobj(value):
+        conform(np.real(value).astype(node.dtype), node.type, label)
+        return np.asarray(value)
     return conform(value, node.type, label)
 
 

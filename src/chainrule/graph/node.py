@@ -312,17 +312,18 @@ def normal_axis(name: str, axis: int, ndim: int) -> int:
     )
 
 
-def as_declared(found: Array, node: Node) -> Array:
+def as_declared(found: Any, node: Node) -> Array:
     """What a meaning gave, if it has the shape that the op's type rule promised: a GraphError names an op that breaks its word."""
     if getattr(found, "shape", None) == node.shape:
         return found
-    if not isinstance(found, np.ndarray | np.generic | float | int) or np.shape(found) != node.shape:
-        raise GraphError(
-            f"the meaning of {node.op.name} gave {shown(found) if not isinstance(found, np.ndarray) else f'shape {found.shape}'}",
-            expected=f"an array of shape {node.shape}, as its type rule says",
-            remedy=f"mend the function {node.op.name} or its type rule",
-        )
-    return np.asarray(found)
+    plain = not isinstance(found, np.ndarray)
+    if plain and isinstance(found, float | int) and node.shape == ():
+        return np.asarray(found)
+    raise GraphError(
+        f"the meaning of {node.op.name} gave {shown(cast('object', found)) if plain else f'shape {np.shape(cast("Any", found))}'}",
+        expected=f"an array of shape {node.shape}, as its type rule says",
+        remedy=f"mend the function {node.op.name} or its type rule",
+    )
 
 
 def as_nodes(*operands: Operand) -> tuple[Node, ...]:
@@ -426,7 +427,7 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     >>> constant([1, 2, 3], "float32").type
     float32[3]
     """
-    if not isinstance(name, str):
+    if not isinstance(cast("object", name), str):
         raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="choose such a name")
     if dtype is not None:
         require_dtype(dtype)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -210,7 +210,7 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 def applied(layer: Layer, x: Node) -> Node:
     """What a layer makes of x: one node, whoever wrote the layer."""
-    found: object = layer(x)
+    found = cast("object", layer(x))
     if isinstance(found, Node):
         return found
     raise OptionTypeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -493,7 +493,7 @@ def _target(loss: Loss, targets: Mapping[str, Node]) -> Node:
 
 def _rows(loss: Loss, output: Node, target: Node) -> Node:
     """What a loss gives, if it is one number to an example."""
-    found: object = loss(output, target)
+    found = cast("object", loss(output, target))
     if isinstance(found, Node) and found.shape == output.shape[:1] and found.dtype == output.dtype:
         return found
     given = repr(found.type) if isinstance(found, Node) else shown(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -133,14 +133,14 @@ def recurrence(
             expected="a function of each state, sequence and constant by its name",
             remedy=f"write for example: lambda {', '.join(leaves)}: ...",
         )
-    given_out: object = step(**leaves)
-    if not isinstance(given_out, Mapping) or not all(isinstance(node, Node) for node in given_out.values()):
+    given_out = cast("Any", step(**leaves))
+    if not isinstance(given_out, Mapping) or not all(isinstance(node, Node) for node in cast("Any", given_out).values()):
         raise OptionTypeError(
-            f"the step {shown(step)} gave {shown(given_out)}",
+            f"the step {shown(step)} gave {shown(cast('object', given_out))}",
             expected="nodes by name, the next states among them",
             remedy="write {...}",
         )
-    outputs: dict[str, Node] = dict(given_out)
+    outputs: dict[str, Node] = dict(cast("Mapping[str, Node]", given_out))
     named = {node.name: node for node in Graph(outputs).nodes if node.name and not node.is_leaf}
     body = Body(Graph({**named, **outputs}), tuple(states), tuple(sequences), tuple(constants))
     return Recurrence(body, (*states.values(), *sequences.values(), *constants.values()), given, reverse)

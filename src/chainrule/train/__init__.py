@@ -24,7 +24,7 @@ from chainrule.train.optimizers import (
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Run
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
-from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
+from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer, with_rate
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Cost, Task
 from chainrule.train.trainer import Callback, Moment, Trainer
@@ -35,5 +35,5 @@ __all__ = [
     "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop", "Run", "RunFolder", "SGD", "Schedule",
     "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer", "WarmUp", "answers_along", "batch_sizes",
     "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named", "resume",
-    "usual_batch_size", "usual_optimizer", "with_error", "write_durably",
+    "usual_batch_size", "usual_optimizer", "with_error", "with_rate", "write_durably",
 ]  # fmt: skip

@@ -33,7 +33,7 @@ def require_update(optimizer: object, found: object, w: Node, slots: Sequence[st
     what = f"the update of {shown(optimizer)}"
     if not isinstance(found, tuple) or len(pair := cast("tuple[Any, ...]", found)) != 2 or not isinstance(pair[1], Mapping):
         raise OptionTypeError(
-            f"{what} gave {shown(found)}",
+            f"{what} gave {shown(cast('object', found))}",
             expected="the next weight, and the next value of each slot by its name",
             remedy="write for example: return w - g * rate, {}",
         )
@@ -70,6 +70,6 @@ def require_gradients(clip: object, found: object, given: Sequence[Node]) -> lis
     nodes = list(cast("Sequence[Any]", found)) if isinstance(found, list | tuple) else []
     if len(nodes) != len(given):
         raise OptionTypeError(
-            f"{shown(clip)} gave {shown(found)}", expected=f"a list of {len(given)} gradients", remedy=USE_OPS
+            f"{shown(clip)} gave {shown(cast('object', found))}", expected=f"a list of {len(given)} gradients", remedy=USE_OPS
         )
     return [require_node(shown(clip), node, g.shape, g.dtype, "a gradient") for node, g in zip(nodes, given, strict=True)]

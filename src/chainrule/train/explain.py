@@ -59,7 +59,9 @@ def as_examples(data: Signature, which: Any) -> Examples:
         single = np.shape(pair[0]) == data.input_shape if is_regular(pair[0]) else False
         return Examples(*given_examples(data, *(([part] for part in pair) if single else pair)))
     raise OptionTypeError(
-        f"an explanation of {shown(which)}", expected="an example, examples, or (x, y)", remedy="write data.test[7], or (x, y)"
+        f"an explanation of {shown(cast('object', which))}",
+        expected="an example, examples, or (x, y)",
+        remedy="write data.test[7], or (x, y)",
     )
 
 

@@ -105,12 +105,16 @@ def _as_dataset(data: Any) -> Dataset:
         options = {str(name): value for name, value in cast("Mapping[Any, Any]", data).items()}
         if "name_or_path" not in options:
             raise OptionTypeError(
-                f"data={shown(data)}", expected="name_or_path, and options of that data set", remedy="write (x, y)"
+                f"data={shown(cast('object', data))}",
+                expected="name_or_path, and options of that data set",
+                remedy="write (x, y)",
             )
         return load(**options)
     if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
         return from_arrays(pair[0], pair[1])
-    raise OptionTypeError(f"data={shown(data)}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
+    raise OptionTypeError(
+        f"data={shown(cast('object', data))}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)"
+    )
 
 
 @checked

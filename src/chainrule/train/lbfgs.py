@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -36,8 +36,8 @@ class LBFGS:
     iterations: Natural = 1000
     tolerance: NonNegative = 1e-9
 
-    learning_rate: ClassVar[float] = 1.0
-    slots: ClassVar[tuple[str, ...]] = ("gradient",)
+    learning_rate = 1.0
+    slots = ("gradient",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """The parameter stays and its gradient is kept: the search, not the graph, decides on the step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Fraction, NonNegative, Positive, checked
@@ -82,7 +82,7 @@ class AdaGrad:
     learning_rate: Rate = 0.01
     epsilon: Positive = 1e-10
 
-    slots: ClassVar[tuple[str, ...]] = ("squares",)
+    slots = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step that shrinks where gradients have been large."""
@@ -99,7 +99,7 @@ class RMSprop:
     decay: Fraction = 0.9
     epsilon: Positive = 1e-8
 
-    slots: ClassVar[tuple[str, ...]] = ("squares",)
+    slots = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step divided by the root of a running mean square."""
@@ -122,7 +122,7 @@ class Adam:
     epsilon: Positive = 1e-8
     epsilon_hat: bool = False
 
-    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
+    slots = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step of about η in each direction, whatever the gradient's size."""
@@ -150,7 +150,7 @@ class AdamW:
     beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
 
-    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
+    slots = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
@@ -170,7 +170,7 @@ class PerceptronRule:
 
     learning_rate: Rate = 1.0
 
-    slots: ClassVar[tuple[str, ...]] = ()
+    slots = ()
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """As SGD: the rule differs in what it takes for the gradient."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast
 
 from chainrule.checks import Count, Natural, Positive, Seed, checked
@@ -125,11 +125,15 @@ def optimizer_named(name: str, learning_rate: Positive | None = None) -> Optimiz
         raise OptionError(
             f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these")
         )
-    usual: Any = known[name]
-    if learning_rate is None or isinstance(usual, LBFGS):
-        return usual
-    kept = {item.name: getattr(usual, item.name) for item in fields(usual) if item.name != "learning_rate"}
-    return type(usual)(learning_rate=learning_rate, **kept)
+    return with_rate(known[name], learning_rate)
+
+
+@checked
+def with_rate(optimizer: Optimizer, learning_rate: Positive | None) -> Optimizer:
+    """The optimizer with another learning rate; as it is where none is given, and L-BFGS, which searches for its steps, always."""
+    if learning_rate is None or isinstance(optimizer, LBFGS):
+        return optimizer
+    return replace(cast("Any", optimizer), learning_rate=learning_rate)
 
 
 def usual_optimizer(task: Literal["classification", "regression"]) -> Optimizer:
