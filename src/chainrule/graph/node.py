@@ -319,8 +319,9 @@ def as_declared(found: Any, node: Node) -> Array:
     plain = not isinstance(found, np.ndarray)
     if plain and isinstance(found, float | int) and node.shape == ():
         return np.asarray(found)
+    given = shown(cast("object", found)) if plain else f"shape {np.shape(cast('Any', found))}"
     raise GraphError(
-        f"the meaning of {node.op.name} gave {shown(cast('object', found)) if plain else f'shape {np.shape(cast("Any", found))}'}",
+        f"the meaning of {node.op.name} gave {given}",
         expected=f"an array of shape {node.shape}, as its type rule says",
         remedy=f"mend the function {node.op.name} or its type rule",
     )
