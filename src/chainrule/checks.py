@@ -379,16 +379,20 @@ def reader_of(hint: Any) -> Reader:
     return _of_class(cast("object", kind), arguments)
 
 
+def _descends(kind: Any, base: Any) -> bool:
+    return issubclass(kind, base)
+
+
 def _of_class(kind: Any, arguments: tuple[Any, ...]) -> Reader:
     """The reader for a class, an abstract one of a certain content, or a protocol."""
     home, name = str(kind.__module__), str(kind.__name__)
-    if issubclass(kind, np.ndarray):
+    if _descends(kind, np.ndarray):
         return _array
     if home == "collections.abc" and name == "Callable":
         return _function(arguments)
-    if home == "collections.abc" and issubclass(kind, Mapping) and len(arguments) == 2:
+    if home == "collections.abc" and _descends(kind, Mapping) and len(arguments) == 2:
         return _mapping(*(reader_of(part) for part in arguments))
-    if home == "collections.abc" and arguments and issubclass(cast("type", kind), Iterable):
+    if home == "collections.abc" and arguments and _descends(kind, Iterable):
         several: Any = Iterable if name == "Iterable" else tuple_like
         return _several(several, reader_of(arguments[0]))
     return _of_protocol(cast("type", kind)) if getattr(kind, "_is_protocol", False) else _object(cast("type", kind))
