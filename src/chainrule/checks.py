@@ -206,7 +206,9 @@ def _several(whole: Any, each: Reader) -> Reader:
         if isinstance(value, np.ndarray):
             value = value.tolist()
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, whole):
-            raise MisfitError("a list or tuple", "put it in brackets")
+            raise MisfitError(
+                "a list or tuple", f"write {{name}}=[{value!r}]" if isinstance(value, str) else "put it in brackets"
+            )
         found = [_inside(each, item) for item in cast("Iterable[Any]", value)]
         return tuple(found) if not isinstance(value, list) or whole is tuple_like else found
 
@@ -334,10 +336,6 @@ def _array_like(value: Any) -> Any:
     """What NumPy makes an array of; what may stand in it is for the function to say."""
     if value is None or isinstance(value, type | bytes) or callable(value):
         raise MisfitError("an array", object_for_class(value))
-    try:
-        np.asarray(value)
-    except (ValueError, TypeError, OverflowError):
-        raise MisfitError("an array, in rows of equal length") from None
     return value
 
 
@@ -393,7 +391,7 @@ def _of_class(kind: Any, arguments: tuple[Any, ...]) -> Reader:
     if home == "collections.abc" and _descends(kind, Mapping) and len(arguments) == 2:
         return _mapping(*(reader_of(part) for part in arguments))
     if home == "collections.abc" and arguments and _descends(kind, Iterable):
-        several: Any = Iterable if name == "Iterable" else tuple_like
+        several: Any = (*tuple_like, kind) if _descends(kind, Sequence) else Iterable
         return _several(several, reader_of(arguments[0]))
     return _of_protocol(cast("type", kind)) if getattr(kind, "_is_protocol", False) else _object(cast("type", kind))
 
@@ -446,6 +444,16 @@ Sizes: TypeAlias = Count | Annotated[tuple[Count, ...], Rule(bool, "one size or 
 """One size for all axes, or one to each."""
 
 
+def _is_regular(value: Any) -> bool:
+    try:
+        np.shape(value)
+    except ValueError:
+        return False
+    return True
+
+
+Regular: TypeAlias = Annotated[Any, Rule(_is_regular, "rows of equal length", "cut or fill the rows to one length")]
+"""Anything that has a shape, if it is made of rows at all."""
 Numbers: TypeAlias = Annotated[
     NDArray[Any], Rule(lambda array: bool(np.isfinite(array).all()), "an array of finite numbers", "correct what is not finite")
 ]
@@ -508,8 +516,10 @@ def readers_of(target: Callable[..., Any]) -> Mapping[str, Reader]:
     """A reader for each annotated parameter of a function, or field of a dataclass, by name."""
     try:
         hints = get_type_hints(target, include_extras=True)
-    except NameError:  # a function of the user's, whose annotations name what stands inside another function
-        return {}
+    except NameError:
+        if target.__module__.startswith("chainrule."):
+            raise
+        return {}  # a function of the user's, whose annotations name what stands inside another function
     if isinstance(target, type):
         return {part.name: reader_of(hints[part.name]) for part in fields(cast("Any", target)) if part.init}
     return {name: reader_of(hint) for name, hint in hints.items() if name != "return"}
@@ -603,6 +613,6 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 __all__ = [
     "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
-    "Rule", "Seed", "Sizes", "WholeNumbers", "anything", "checked", "object_for_class", "read", "read_number", "read_text",
+    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "anything", "checked", "object_for_class", "read", "read_number", "read_text",
     "read_whole", "reader_of", "readers_of", "scalar", "shown", "takes",
 ]  # fmt: skip

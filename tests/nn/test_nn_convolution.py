@@ -8,8 +8,8 @@ import scipy.signal
 from jax import lax
 from nn_judges import check_layer, first_values, run
 
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate, input_node
 from chainrule.nn import (
     AveragePool,

@@ -9,9 +9,9 @@ import pytest
 from nn_judges import first_values, run
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.engines import engine_named
 from chainrule.errors import FileFormatError, OptionError, PositionError
-from chainrule.grad import grad
 from chainrule.graph import Graph, constant
 from chainrule.nn import Constant, Dense, EachStep, Embedding, OneHot, Sequential, build_network, from_json, to_code, to_json
 from chainrule.ops import sum as add_up

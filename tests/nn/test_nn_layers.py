@@ -7,8 +7,8 @@ import pytest
 from nn_judges import check_layer, first_values, numerical_gradient, run
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import DtypeError, GraphError, OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate, input_node, parameter
 from chainrule.nn import (
     ACTIVATIONS,

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import fields
 
 import numpy as np
 import pytest

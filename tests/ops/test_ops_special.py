@@ -11,7 +11,8 @@ from jax import lax
 from op_cases import CASES, Case
 
 from chainrule import ops
-from chainrule.graph import REGISTRY, Type, constant, evaluate, input_node
+from chainrule.engines import engine_named
+from chainrule.graph import REGISTRY, Graph, Type, constant, evaluate, input_node
 
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e30, -1e30, 1e-30]
 UNARY = {

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Unpack, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from chainrule.checks import Fraction, checked
+from chainrule.checks import Fraction, Regular, checked
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
@@ -21,8 +20,8 @@ from chainrule.errors import OptionError, ShapeError
 
 @checked
 def chunks(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Regular,
+    y: Regular,
     length: int,
     *,
     answer: Answer = "every",

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import Fraction, Seed, checked
+from chainrule.checks import Fraction, Regular, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.drawing import Sheet
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 @checked
-def pixels(image: ArrayLike, test: Fraction = 0.5, *, seed: Seed = 0) -> Dataset:
+def pixels(image: Regular, test: Fraction = 0.5, *, seed: Seed = 0) -> Dataset:
     """From places (x, y) to brightness: a pixel is an example; the share `test` of them, chosen at random, is kept for the test.
 
     `image` is (height, width): bytes from 0 to 255, or floats from 0, black, to 1, white. Inputs are `places` of the pixels'

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import Numbers, checked
+from chainrule.checks import checked
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ class Scaling:
     offset: Floats
     factor: Floats
 
-    def __init__(self, offset: float | Numbers, factor: float | Numbers) -> None:
+    def __init__(self, offset: float | NDArray[Any], factor: float | NDArray[Any]) -> None:
         for name, values in (("offset", offset), ("factor", factor)):
             array = np.array(values, dtype=np.float64)  # a copy: the caller may go on writing into theirs
             _check_finite(name, array)

@@ -1,4 +1,4 @@
-"""The loop over time as an op, `scan`, and a short way to write one; its derivative, a loop backwards, stands in `grad.recurrence`."""
+"""The loop over time as an op, `scan`, and a short way to write one; its derivative stands in `derivatives.recurrence`."""
 
 from __future__ import annotations
 

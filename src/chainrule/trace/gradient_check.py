@@ -8,10 +8,10 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, Shape
 from chainrule.spelling import suggest
 from chainrule.trace.array_mistakes import Tolerance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.grad import vjp
+from chainrule.derivatives import vjp
 from chainrule.graph import Array, Node, constant, evaluate
 from chainrule.ops import broadcast_to, log
 from chainrule.trace import mistakes

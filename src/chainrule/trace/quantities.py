@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.grad import jvp, vjp
+from chainrule.derivatives import jvp, vjp
 from chainrule.graph import CONSTANT, Graph, Node, input_node, run_passes, scope_root, topological_order
 from chainrule.graph.text import labels
 from chainrule.ops import simplify_algebra

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display, ops
-from chainrule.checks import Seed, checked, shown
+from chainrule.checks import Regular, Seed, checked, read, reader_of, shown
 from chainrule.data import Example, Examples, Scaling, Signature
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
@@ -56,22 +56,14 @@ def as_examples(data: Signature, which: Any) -> Examples:
     if isinstance(which, Examples):
         return Examples(*given_examples(data, which.x, which.y))
     if isinstance(which, tuple | list) and len(pair := cast("tuple[Any, ...]", which)) == 2:
-        single = np.shape(pair[0]) == data.input_shape if is_regular(pair[0]) else False
+        read("explain", "x", reader_of(Regular), pair[0])
+        single = np.shape(pair[0]) == data.input_shape
         return Examples(*given_examples(data, *(([part] for part in pair) if single else pair)))
     raise OptionTypeError(
         f"an explanation of {shown(cast('object', which))}",
         expected="an example, examples, or (x, y)",
         remedy="write data.test[7], or (x, y)",
     )
-
-
-def is_regular(rows: Any) -> bool:
-    """Whether NumPy can tell the shape of something: its rows are of equal length."""
-    try:
-        np.shape(rows)
-    except ValueError:
-        return False
-    return True
 
 
 def reading_of(options: Mapping[str, Any]) -> Reading:

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import Count, Natural, checked, shown
+from chainrule.checks import Count, checked, shown
+from chainrule.derivatives import grad
 from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Parameter, State
 from chainrule.ops import scan
@@ -95,7 +95,7 @@ class Model:
         return Model(self.task, {**self.parameters, **changed}, self.engine, kept, self._programs)
 
     @checked
-    def ablated(self, quantity: str, neurons: Natural | Sequence[Natural], value: float = 0.0) -> Model:
+    def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
         """The model with these neurons of a quantity held at a value, whatever the inputs: what follows is computed from it.
 
         Everything before the quantity, and its other neurons, stay as they are. Neurons are counted from 0, along the last axis
@@ -112,7 +112,7 @@ class Model:
         return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine, self.states)
 
     @checked
-    def isolated(self, quantity: str, neuron: Natural) -> Model:
+    def isolated(self, quantity: str, neuron: int) -> Model:
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
         self.ablated(quantity, neuron)  # says what is wrong with the names
         nodes = topological_order([self._cost_of_one.built.output])

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, NonNegative, Seed, checked
+from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
@@ -248,7 +248,7 @@ class Run:
         return evaluation_of(self.task, part, scores, dict(self.data.parts())[part].y)
 
     @checked
-    def predict(self, x: Any, replica: int | None = 0) -> Array:
+    def predict(self, x: Regular, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
         if replica is not None:
             self._require_replica(replica)
@@ -266,7 +266,7 @@ class Run:
         return Programs(self.task, self.trainer.engine, self.settings.replicas)
 
     @checked
-    def probabilities(self, x: Any, replica: int = 0) -> Array:
+    def probabilities(self, x: Regular, replica: int = 0) -> Array:
         """The probability of each class for inputs x: (n, classes).
 
         Raises: OptionError for a network whose outputs are no probabilities.
@@ -279,7 +279,7 @@ class Run:
         return class_probabilities(outputs, how)
 
     @checked
-    def classify(self, x: Any, replica: int = 0) -> list[str]:
+    def classify(self, x: Regular, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""
         classes = self.task.classes
         if classes is None:

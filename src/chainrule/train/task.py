@@ -12,9 +12,9 @@ import numpy as np
 from chainrule import ops
 from chainrule.checks import checked, shown
 from chainrule.data import Scaling, Signature
+from chainrule.derivatives import require_gradients, vjp
 from chainrule.engines import Loop
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.grad import require_gradients, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import Built, Layer, Objective, Parameter, State, build_network, objective, sigmoid_input, softmax_input
 from chainrule.train.clock import SCALARS, Clock
