@@ -214,5 +214,5 @@ def test_labels_out_of_range():
 
 def test_counts_that_make_no_sense():
     for correct, total in ((3, 2), (-1, 2), (0, 0)):
-        with pytest.raises(OptionError, match="correct|total"):
+        with pytest.raises(OptionError, match=r"correct|total"):
             Accuracy(correct, total)

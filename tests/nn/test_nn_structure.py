@@ -230,7 +230,7 @@ def test_code_cannot_be_saved(layer):
     for write in (to_json, to_code):
         with pytest.raises(OptionError, match="build the network again in code and pass it"):
             write(Sequential(layer))
-        with pytest.raises(OptionError, match="made of Python code|a layer"):
+        with pytest.raises(OptionError, match=r"made of Python code|a layer"):
             write(layer if not isinstance(layer, Dense) else HeUniform())
 
 

@@ -129,7 +129,7 @@ def test_a_schedule_gives_a_rate_for_each_step(schedule, given):
     ],
 )  # fmt: skip
 def test_an_initialiser_gives_numbers_of_the_shape(made, given):
-    with pytest.raises(OptionError, match="dense1.W gave") as caught:
+    with pytest.raises(OptionError, match=r"dense1\.W gave") as caught:
         trained(cr.Sequential(cr.Dense(2, "softmax", weights=made)))
     assert given in caught.value.happened
 

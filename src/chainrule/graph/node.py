@@ -433,8 +433,10 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     if dtype is not None:
         require_dtype(dtype)
     try:
+        # A text that reads as a number, and None, which NumPy takes for NaN, are no numbers.
+        plain = isinstance(value, bool | int | float) or np.asarray(value).dtype.kind in "biuf"
         # A copy, frozen: the caller may go on writing into their own array.
-        array = np.array(value, dtype=dtype, order="C")
+        array = np.array(value, dtype=dtype if plain else None, order="C")
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0, dtype=object)
     if array.dtype.kind in "OSUVmM":
