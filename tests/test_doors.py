@@ -138,3 +138,55 @@ def test_one_callback_needs_no_brackets():
     assert seen[-1] == "end"
     cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", callbacks=[seen.append])
     assert seen[-1].kind == "end"
+
+
+@pytest.mark.parametrize("folder", ["no/such", "a file"])
+def test_what_cannot_be_written_is_said(folder, tmp_path):
+    (tmp_path / "a file").write_text("")
+    run = cr.fit("2-2:softmax", "moons", epochs=1, engine="reference")
+    graph = run.graph("forward")
+    for save in (
+        cr.views.networks.draw_network(run).save, cr.views.drawing.draw_graph(graph).save, cr.pictures.learning_curves(run).save,
+        cr.data.next_character("abc " * 9, length=3).text.vocabulary.save,
+    ):  # fmt: skip
+        with pytest.raises(cr.errors.MissingFileError, match="there is no folder"):
+            save(tmp_path / folder / "drawing.svg")
+    for wrong in (3, None, "drawing.doc", ""):
+        with pytest.raises(cr.errors.OptionError):
+            cr.views.networks.draw_network(run).save(wrong)
+    (tmp_path / "taken.svg").mkdir()
+    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be written"):
+        cr.views.networks.draw_network(run).save(tmp_path / "taken.svg")
+    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be made"):
+        cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", folder=tmp_path / "a file" / "runs")
+
+
+@pytest.mark.parametrize("text", ["5x2-rnn3:relu-2", "5x2-rnn3:every-lstm4-2", "5x2-gru3:every-rnn4:sigmoid-2"])
+def test_a_recurrent_layers_activation_has_a_text(text):
+    assert cr.nn.to_text(cr.network(text)) == text
+
+
+def test_metrics_take_true_then_predicted_as_scikit_learn_does():
+    from sklearn import metrics
+
+    true, predicted = np.array([1.0, 2.0, 6.0]), np.array([1.0, 2.5, 3.0])
+    assert cr.nn.r_squared(true=true, predicted=predicted) == pytest.approx(metrics.r2_score(y_true=true, y_pred=predicted))
+    assert cr.nn.r_squared(true, predicted) != pytest.approx(cr.nn.r_squared(predicted, true))
+    labels, found = [0, 1, 1, 2], [0, 2, 1, 1]
+    matrix = cr.nn.confusion_matrix(true=labels, predicted=found, classes=3)
+    assert np.array_equal(matrix.counts, metrics.confusion_matrix(labels, found))
+    scores = np.array([[0.1, 0.5, 0.4], [0.35, 0.4, 0.25], [0.2, 0.3, 0.5], [0.4, 0.25, 0.35]])
+    assert cr.nn.top_k(labels, scores, 2).value == metrics.top_k_accuracy_score(labels, scores, k=2)
+    large = np.array([1e200, -2e200, 3e200])
+    assert cr.nn.r_squared(large, large * 0.9) == pytest.approx(cr.nn.r_squared(large / 1e200, large * 0.9 / 1e200))
+
+
+def test_run_files_of_the_first_versions_are_read():
+    from chainrule.train.settings import restore
+
+    adam = {"kind": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_hat": False}
+    assert restore({**adam, "slots": ["mean", "square"]}) == cr.Adam(0.01)
+    loss = {"kind": "Huber", "delta": 2.0, "name": "huber", "target": "values"}
+    assert restore({"kind": "Objective", "terms": [loss]}).losses == (cr.Huber(2.0),)
+    with pytest.raises(cr.errors.FileFormatError):
+        restore({**adam, "speed": 3})
