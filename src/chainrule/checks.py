@@ -460,7 +460,10 @@ Numbers: TypeAlias = Annotated[
 """An array, or lists, of numbers none of which is NaN or infinite."""
 WholeNumbers: TypeAlias = Annotated[
     NDArray[Any],
-    Rule(lambda array: array.dtype.kind in "iu" and bool(np.all(array >= 0)), "an array of whole numbers of 0 or more"),
+    Rule(
+        lambda array: bool(np.all(np.isfinite(array) & (array >= 0) & (array == np.floor(array)) & (array < 2.0**63))),
+        "an array of whole numbers of 0 or more",
+    ),
 ]
 """An array, or lists, of whole numbers of 0 or more."""
 

@@ -237,7 +237,7 @@ def test_what_is_no_layer():
     for wrong in (3, "relu", None, Dense):
         with pytest.raises(OptionTypeError, match="as a layer"):
             as_layer(wrong)
-    with pytest.raises(OptionTypeError, match="a node"):
+    with pytest.raises(OptionTypeError, match="one node"):
         build_network(Function(lambda x: 3.0), (2,))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -36,7 +36,9 @@ def _fitting(value: Any, node: Node) -> Array:
     if node.type.is_float and np.iscomplexobj(value):
         conform(np.real(value).astype(node.dtype), node.type, label)
         return np.asarray(value)
-    return conform(value, node.type, label)
+    found = conform(value, node.type, label)
+    # An array that fits is used as it lies in memory: NumPy's last digits depend on that.
+    return value if isinstance(value, np.ndarray) and cast("Array", value).dtype == found.dtype else found
 
 
 def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mapping[Node, Array]], list[Array]]:
