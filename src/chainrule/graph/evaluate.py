@@ -38,7 +38,8 @@ def _fitting(value: Any, node: Node) -> Array:
         return np.asarray(value)
     found = conform(value, node.type, label)
     # An array that fits is used as it lies in memory: NumPy's last digits depend on that.
-    return value if isinstance(value, np.ndarray) and cast("Array", value).dtype == found.dtype else found
+    fits = isinstance(value, np.ndarray) and cast("Array", value).dtype == found.dtype
+    return cast("Array", value) if fits else found
 
 
 def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mapping[Node, Array]], list[Array]]:
