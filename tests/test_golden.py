@@ -197,7 +197,7 @@ def test_accuracy_has_no_slope_and_the_loss_has():
         moved = values[weight].copy()
         moved[1, 0] = w
         outputs, losses[place] = cr.evaluate([built.output, cost], {**values, built.input: data.train.x, weight: moved})
-        accuracies[place] = cr.nn.accuracy(cr.nn.predicted_labels(outputs), data.train.y).value
+        accuracies[place] = cr.nn.accuracy(data.train.y, cr.nn.predicted_labels(outputs)).value
     jumps = np.diff(accuracies) != 0
     assert 0 < jumps.mean() < 0.1
     np.testing.assert_allclose(np.abs(np.diff(accuracies)[jumps]), 0.01, atol=0.0101)

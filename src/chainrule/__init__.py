@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from chainrule import data, display, engines, errors, graph, nn, ops, trace, train
-from chainrule.grad import grad, hvp, jvp, vjp
+from chainrule.derivatives import grad, hvp, jvp, vjp
 from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from chainrule.nn import (
     GRU,

@@ -76,6 +76,10 @@ class MissingFileError(ChainruleError, FileNotFoundError):
     """A file or run folder that is not there."""
 
 
+class UnwritableFileError(ChainruleError, OSError):
+    """A file or folder that cannot be written."""
+
+
 @dataclass(frozen=True)
 class NonFinitePlace:
     """Where a number that is not finite appeared; `example` is its index in the training part, where there is one."""

@@ -9,8 +9,8 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.nn import L1, L2, Layer, build_network, objective
 from chainrule.trace.gradient_check import _backward as backward_of

@@ -8,8 +8,8 @@ import numpy as np
 from random_graphs import Generator, random_graph
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.engines import Loop
-from chainrule.grad import grad
 from chainrule.graph import Graph, Node, constant, input_node
 
 STEPS, ROWS = 3, 11

@@ -11,9 +11,9 @@ from random_graphs import random_graph, smooth
 from random_loops import random_loop
 from random_rows import random_rows
 
+from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
 from chainrule.engines.native.engine import NativeEngine
-from chainrule.grad import grad
 from chainrule.graph import Graph
 
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "20"))

@@ -9,8 +9,8 @@ import pytest
 from random_graphs import outputs, random_graph, smooth
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
-from chainrule.grad import grad
 from chainrule.graph import REGISTRY, Graph, Node, check, dead_code, evaluate, parse, run_passes
 
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "20"))

@@ -9,9 +9,9 @@ import pytest
 from random_recurrences import random_recurrence
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
 from chainrule.engines.native.engine import NativeEngine
-from chainrule.grad import grad
 from chainrule.graph import Graph, Node, evaluate, parse, run_passes
 
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "15"))

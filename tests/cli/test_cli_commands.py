@@ -254,7 +254,7 @@ def test_what_is_not_the_users_mistake_is_not_swallowed(monkeypatch):
         ((*MOONS, "--engine", "magic"), "reference"),
         ((*MOONS, "--epochs", "-1"), "0 or more"),
         ((*MOONS, "--epochs", "many"), "not a valid integer"),
-        ((*MOONS, "--dtype", "float16"), "float32 or float64"),
+        ((*MOONS, "--dtype", "float16"), "'float32', 'float64'"),
         ((*MOONS, "--option", "noise"), "a name and a value"),
         ((*MOONS, "--option", "n=50"), "given twice"),
         ((*MOONS, "--option", "nosie=1"), "did you mean 'noise'"),

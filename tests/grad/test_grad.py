@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.derivatives import grad, hvp, jvp, require_gradients, vjp
 from chainrule.errors import GraphError, ShapeError
-from chainrule.grad import grad, hvp, jvp, require_gradients, vjp
 from chainrule.graph import Graph, Node, check, constant, evaluate, input_node, parameter, parse, scope
 
 jax.config.update("jax_enable_x64", True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
-from chainrule.grad import grad, require_gradients
+from chainrule.derivatives import grad, require_gradients
 from chainrule.graph import Node, evaluate, input_node, parameter
 
 # ---- three neurons in a chain, the cost (a − y)²

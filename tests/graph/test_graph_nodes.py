@@ -145,7 +145,8 @@ def test_numbers_take_the_dtype_of_the_node_beside_them_and_arrays_keep_theirs()
     assert as_nodes(2, half)[0].dtype == "float32"
     assert [node.dtype for node in as_nodes(1, 2.0, True)] == ["int64", "float64", "bool"]
     with pytest.raises(DtypeError, match="one dtype on all inputs"):
-        half * np.array(0.1)
+        half * np.array([0.1])
+    assert (half * np.array(0.1)).dtype == (half * (1 / np.sqrt(3))).dtype == (np.float64(2) * half).dtype == "float32"
 
 
 def test_attributes_are_plain_numbers_and_tuples_whatever_they_were() -> None:

@@ -9,8 +9,8 @@ import pytest
 from random_graphs import random_graph
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import (
     Graph,
     Node,

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError
-from chainrule.grad import grad
 from chainrule.graph import Graph, check, constant, evaluate, input_node, parse
 from chainrule.nn import build_network, from_json, to_json
 from chainrule.ops import multiply, random

@@ -8,8 +8,8 @@ import pytest
 from nn_judges import complex_step, derivatives, numerical_gradient, run, value
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Graph, evaluate, input_node, parameter
 from chainrule.nn import (
     ACTIVATIONS,

@@ -10,9 +10,9 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.data import bars_and_stripes
+from chainrule.derivatives import require_gradients
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import require_gradients
 from chainrule.nn import BoltzmannMachine, bit_states, build_network
 
 VISIBLE, HIDDEN, BATCH = 4, 3, 6

@@ -8,8 +8,8 @@ import scipy.signal
 from jax import lax
 from nn_judges import check_layer, first_values, run
 
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate, input_node
 from chainrule.nn import (
     AveragePool,
@@ -326,11 +326,11 @@ def test_equal_layers_are_equal_however_they_are_written():
     [
         (lambda: Conv2D(0, 3), OptionError, "filters=0"),
         (lambda: Conv2D(3, 0), OptionError, "kernel=0"),
-        (lambda: Conv2D(3, (1, 2, 3)), OptionError, "2 whole numbers"),
+        (lambda: Conv2D(3, (1, 2, 3)), OptionError, "one whole number, or a pair"),
         (lambda: Conv2D(3, 2, padding="periodik"), OptionError, "periodic"),
         (lambda: Conv2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
         (lambda: Conv1D(3, "5"), OptionTypeError, "kernel='5'"),
-        (lambda: ConvTranspose2D(3, 2, padding="full"), OptionError, "valid, same"),
+        (lambda: ConvTranspose2D(3, 2, padding="full"), OptionError, "'valid', 'same'"),
         (lambda: ConvTranspose1D(3, (2, 2)), OptionError, "kernel"),
         (lambda: ConvTranspose2D(3, 2, groups=2), OptionError, "3 filters in 2 groups"),
         (lambda: AveragePool(2, padding="sane"), OptionError, "same"),

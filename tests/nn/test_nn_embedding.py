@@ -9,9 +9,9 @@ import pytest
 from nn_judges import first_values, run
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.engines import engine_named
 from chainrule.errors import FileFormatError, OptionError, PositionError
-from chainrule.grad import grad
 from chainrule.graph import Graph, constant
 from chainrule.nn import Constant, Dense, EachStep, Embedding, OneHot, Sequential, build_network, from_json, to_code, to_json
 from chainrule.ops import sum as add_up
@@ -132,7 +132,7 @@ def test_layers_come_back_from_files_and_code():
     [
         (lambda: Embedding(0, 5), "units=0"),
         (lambda: Embedding(2, 0), "vocabulary=0"),
-        (lambda: Embedding(2, 2**24 + 1), "at most 16777216"),
+        (lambda: Embedding(2, 2**24 + 1), "from 1 to 16777216"),
         (lambda: Embedding(2, 5, 5), "padding=5"),
         (lambda: OneHot(5, padding=-1), "padding=-1"),
         (lambda: OneHot(5, padding=True), "padding=True"),

@@ -9,8 +9,8 @@ import sklearn.metrics
 from nn_judges import first_values, numerical_gradient, value
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate, input_node
 from chainrule.nn import (
     L1,

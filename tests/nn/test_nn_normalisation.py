@@ -7,8 +7,8 @@ import pytest
 from nn_judges import check_layer, first_values, numerical_gradient, run
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate
 from chainrule.nn import BatchNorm, Conv2D, Dense, Flatten, Sequential, Uniform, build_network, from_json, to_code, to_json
 from chainrule.ops import multiply

@@ -12,8 +12,8 @@ from nn_judges import first_values
 from peer_cases import CASES, TWICE, channels_first, laid_out
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import constant, evaluate
 from chainrule.nn import (
     GRU,

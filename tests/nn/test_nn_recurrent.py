@@ -10,8 +10,8 @@ import pytest
 from nn_judges import check_layer, first_values, run
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Graph, constant, evaluate
 from chainrule.nn import (
     GRU,

@@ -8,9 +8,9 @@ from nn_judges import check_layer
 from scipy import integrate, stats
 
 import chainrule as cr
+from chainrule.derivatives import grad
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Graph, constant, evaluate, input_node
 from chainrule.nn import GaussianNoise, Latent, Sequential, build_network
 from chainrule.ops import multiply, random

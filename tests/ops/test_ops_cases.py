@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from op_cases import CASES, Case, weights
 
-from chainrule.grad import grad
+from chainrule.derivatives import grad
 from chainrule.graph import LEAVES, REGISTRY, Graph, Node, Type, check, evaluate, formula, parse
 from chainrule.ops import sum as total
 

@@ -11,7 +11,7 @@ import op_cases  # noqa: F401  (switches JAX to float64)
 import pytest
 
 from chainrule import ops
-from chainrule.grad import grad
+from chainrule.derivatives import grad
 from chainrule.graph import REGISTRY, Node, constant, evaluate, input_node
 
 

@@ -150,7 +150,7 @@ def test_orders_depend_on_seed_and_epoch_and_on_nothing_else() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
 def test_a_seed_that_no_key_stands_for_is_refused(seed: int) -> None:
-    with pytest.raises(OptionError, match=r"expected: 0 \.\.\. 2\*\*64 - 1"):
+    with pytest.raises(OptionError, match=r"seed=.*in key"):
         ops.key(seed)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, broadcastable_shapes, mutually_broadcastable_shapes
 
 from chainrule import ops
-from chainrule.grad import grad
+from chainrule.derivatives import grad
 from chainrule.graph import Graph, Node, Type, check, constant, evaluate, input_node, parse
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

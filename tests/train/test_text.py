@@ -124,9 +124,9 @@ def test_sentences_are_classified():
     ("ask", "error", "said"),
     [
         (lambda run: run.write("ça, ü"), DataError, "'ç', ',', 'ü'"),
-        (lambda run: run.write(temperature=-0.1), OptionError, "temperature -0.1"),
-        (lambda run: run.write(temperature=float("nan")), OptionError, "temperature nan"),
-        (lambda run: run.write(tokens=-1), OptionError, "-1 tokens"),
+        (lambda run: run.write(temperature=-0.1), OptionError, "temperature=-0.1"),
+        (lambda run: run.write(temperature=float("nan")), OptionError, "temperature=nan"),
+        (lambda run: run.write(tokens=-1), OptionError, "tokens=-1"),
         (lambda run: run.write(replica=1), OptionError, "replica 1"),
         (lambda run: run.classify(["the", "ca€"]), DataError, "'€'"),
     ],

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule.cli.show import show
+from chainrule.derivatives import grad
 from chainrule.errors import GraphError, MissingFileError, OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Graph, constant, evaluate, input_node, parameter, scope, scope_root
 from chainrule.nn import build_network, network
 from chainrule.ops import sum as total

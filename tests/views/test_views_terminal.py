@@ -46,7 +46,7 @@ def matrix(classes, count=300):
     random = np.random.default_rng(0)
     labels = random.integers(0, len(classes), count)
     predicted = np.where(random.random(count) < 0.8, labels, random.integers(0, len(classes), count))
-    return confusion_matrix(predicted, labels, classes)
+    return confusion_matrix(labels, predicted, classes)
 
 
 @pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 200])
@@ -70,7 +70,7 @@ def test_confusion_puts_scores_beside_ten_classes_in_eighty_columns():
 
 
 def test_confusion_of_many_classes_lists_the_most_frequent():
-    text = shown(ConfusionView(confusion_matrix([1] * 30 + [2], [0] * 30 + [2], 25)))
+    text = shown(ConfusionView(confusion_matrix([0] * 30 + [2], [1] * 30 + [2], 25)))
     assert "0 taken for 1: 30 times" in text
 
 

@@ -25,6 +25,8 @@ from chainrule.train import (
     optimizer_named,
     suited,
     usual_batch_size,
+    usual_optimizer,
+    with_rate,
 )
 from chainrule.views.progress import Plan
 
@@ -51,7 +53,7 @@ class Request:
     validation: str | None
     epochs: int | None
     batch_size: int | None
-    optimizer: str
+    optimizer: str | None
     learning_rate: float | None
     loss: str | None
     l1: float | None
@@ -125,11 +127,9 @@ class Request:
 )
 @click.option(
     "--optimizer",
-    default="sgd",
-    show_default=True,
     metavar="NAME",
     help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}; or lbfgs or levenberg_marquardt, which take all "
-    "examples at once.",
+    "examples at once.  [default: sgd for classes; adam with the rate 0.01 for numbers]",
 )
 @click.option(
     "--learning-rate", type=float, metavar="R", help="The size η of the updates.  [default: the optimizer's usual one]"
@@ -227,7 +227,7 @@ def train(**options: Any) -> None:
 def _settings(request: Request, data: Dataset) -> Settings:
     """The settings, with a batch size that the data have room for where none was asked for."""
     engine_named(request.engine)  # an unknown one is refused before anything is announced
-    optimizer = _optimizer(request)
+    optimizer = _optimizer(request, data)
     stopping = EarlyStopping(request.early_stopping) if request.early_stopping is not None else None
     if stopping and data.validation is None:
         raise OptionError(
@@ -244,7 +244,7 @@ def _settings(request: Request, data: Dataset) -> Settings:
         usual_batch_size(len(data.train)) if size is None else size,
         request.seed,
         request.replicas,
-        dtype or USUAL.dtype,
+        cast("Any", dtype or USUAL.dtype),
         request.engine,
         request.evaluate_every,
         stopping,
@@ -252,8 +252,9 @@ def _settings(request: Request, data: Dataset) -> Settings:
     )
 
 
-def _optimizer(request: Request) -> Optimizer:
-    optimizer = optimizer_named(request.optimizer, request.learning_rate)
+def _optimizer(request: Request, data: Dataset) -> Optimizer:
+    named = None if request.optimizer is None else optimizer_named(request.optimizer)
+    optimizer = with_rate(named or usual_optimizer(data.task), request.learning_rate)
     if not isinstance(optimizer, FullBatch):
         return optimizer
     for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):

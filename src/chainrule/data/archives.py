@@ -14,6 +14,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import read_bounded
@@ -42,6 +43,7 @@ _BAD_ARCHIVE = (
 
 
 @remembered()
+@checked
 def read_npz(path: str | Path, *, max_bytes: int = 2**30, **options: Unpack[Options]) -> Dataset:
     """A data set from an archive that `np.savez(path, x=..., y=...)` wrote.
 

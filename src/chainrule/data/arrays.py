@@ -9,6 +9,7 @@ from typing import Literal, TypedDict, Unpack
 
 from numpy.typing import ArrayLike
 
+from chainrule.checks import checked
 from chainrule.data.columns import Columns
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
@@ -41,6 +42,7 @@ class Meaning:
     notes: tuple[str, ...] = ()
 
 
+@checked
 def from_arrays(
     x: ArrayLike,
     y: ArrayLike,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -15,6 +16,7 @@ _LARGEST = 10
 
 
 @remembered("bars_and_stripes")
+@checked
 def bars_and_stripes(size: int = 4) -> Dataset:
     """All pictures of size × size pixels whose columns ("bars") or rows ("stripes") are full or empty, as uint8 of 0 and 255.
 

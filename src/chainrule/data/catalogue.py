@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from chainrule.checks import Portion, Seed, checked
 from chainrule.data.archives import read_npz
 from chainrule.data.bars_and_stripes import bars_and_stripes
 from chainrule.data.csv_file import read_table
@@ -19,7 +20,7 @@ from chainrule.data.language import next_character, opinions, story
 from chainrule.data.materials import materials
 from chainrule.data.oscillators import oscillators
 from chainrule.data.pixels import picture
-from chainrule.data.reconstructed import PARTS, reconstruction
+from chainrule.data.reconstructed import PARTS, Noise, reconstruction
 from chainrule.data.relabelled import with_random_labels, with_wrong_labels
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.tables import read_csv
@@ -29,7 +30,8 @@ from chainrule.spelling import did_you_mean, listed
 Details = Sequence[tuple[str, Any]]
 
 
-def random_labels(of: str = "moons", *, share: float = 1.0, seed: int = 0, details: Details = ()) -> Dataset:
+@checked
+def random_labels(of: str = "moons", *, share: Portion = 1.0, seed: Seed = 0, details: Details = ()) -> Dataset:
     """`with_random_labels` on the data that `load(of, **details)` gives; `details` are pairs of an option and its value.
 
     >>> random_labels("moons", details=[("n", 40)])
@@ -38,7 +40,8 @@ def random_labels(of: str = "moons", *, share: float = 1.0, seed: int = 0, detai
     return with_random_labels(load(of, **dict(details)), share, seed=seed)
 
 
-def wrong_labels(of: str = "moons", *, share: float = 0.1, seed: int = 0, details: Details = ()) -> Dataset:
+@checked
+def wrong_labels(of: str = "moons", *, share: Portion = 0.1, seed: Seed = 0, details: Details = ()) -> Dataset:
     """`with_wrong_labels` on the data that `load(of, **details)` gives, without the word which labels were changed.
 
     >>> len(wrong_labels("moons").train)
@@ -47,13 +50,14 @@ def wrong_labels(of: str = "moons", *, share: float = 0.1, seed: int = 0, detail
     return with_wrong_labels(load(of, **dict(details)), share, seed=seed).data
 
 
+@checked
 def reconstructed(
     of: str = "mnist",
     *,
-    noise: float = 0.0,
-    share: float = 0.0,
+    noise: Noise = 0.0,
+    share: Portion = 0.0,
     parts: Sequence[str] = PARTS,
-    seed: int = 0,
+    seed: Seed = 0,
     details: Details = (),
 ) -> Dataset:
     """`reconstruction` of the data that `load(of, **details)` gives.
@@ -92,6 +96,7 @@ BUILT_IN: dict[str, Callable[..., Dataset]] = {
 _TABLES = (".csv", ".tsv", ".txt")
 
 
+@checked
 def load(name_or_path: str | Path, *, target: str | None = None, **options: Any) -> Dataset:
     """The built-in data set of that name, or the data in a .csv, .tsv, .txt or .npz file.
 

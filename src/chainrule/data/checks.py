@@ -1,11 +1,8 @@
-"""Checks the numbers that a caller passes as options: counts, seeds, amounts of noise."""
+"""Checks numbers whose limits follow from other arguments; all others are held to their annotations, see `chainrule.checks`."""
 
 from __future__ import annotations
 
-import math
-import operator
-from typing import SupportsIndex
-
+from chainrule.checks import MisfitError, Range, read_number, read_whole
 from chainrule.errors import OptionError
 
 
@@ -19,17 +16,17 @@ def check_whole(name: str, value: object, *, least: int, most: int | None = None
       expected: a whole number from 1 up
       to mend it: write n=1 or more
     """
-    number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
-    if number is not None and number >= least and (most is None or number <= most):
-        return
-    raise OptionError(
-        f"{name}={value!r}",
-        expected=f"a whole number from {least} " + ("up" if most is None else f"to {most}"),
-        remedy=f"write {name}={least}" + (" or more" if most is None else f" to {name}={most}"),
-    )
+    try:
+        read_whole(value, Range(least=least, most=most))
+    except MisfitError:
+        raise OptionError(
+            f"{name}={value!r}",
+            expected=f"a whole number from {least} " + ("up" if most is None else f"to {most}"),
+            remedy=f"write {name}={least}" + (" or more" if most is None else f" to {name}={most}"),
+        ) from None
 
 
-def check_amount(name: str, value: float, *, above: float | None = None) -> None:
+def check_amount(name: str, value: object, *, above: float | None = None) -> None:
     """OptionError unless the value is finite and not negative; with `above`, larger than that.
 
     >>> check_amount("noise", -1.0)
@@ -39,6 +36,9 @@ def check_amount(name: str, value: float, *, above: float | None = None) -> None
       expected: a finite number from 0 up
       to mend it: write noise=0.1
     """
-    if not (math.isfinite(value) and (value >= 0 if above is None else value > above)):
+    try:
+        read_number(value, Range(least=0) if above is None else Range(above=above))
+    except MisfitError:
         wanted = "a finite number from 0 up" if above is None else f"a finite number above {above}"
-        raise OptionError(f"{name}={value!r}", expected=wanted, remedy=f"write {name}={0.1 if above is None else above + 1}")
+        remedy = f"write {name}={0.1 if above is None else above + 1}"
+        raise OptionError(f"{name}={value!r}", expected=wanted, remedy=remedy) from None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Unpack, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from chainrule.checks import Fraction, Regular, checked
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
@@ -18,13 +18,14 @@ from chainrule.data.splits import Parts
 from chainrule.errors import OptionError, ShapeError
 
 
+@checked
 def chunks(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Regular,
+    y: Regular,
     length: int,
     *,
     answer: Answer = "every",
-    test: float = 0.2,
+    test: Fraction = 0.2,
     classes: Sequence[str] | None = None,
     **options: Unpack[Options],
 ) -> Dataset:

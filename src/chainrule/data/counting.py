@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import Count, Rule, checked
 from chainrule.data.checks import check_whole
 
 Context = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class CountModel:
     """Probabilities of the next of `classes` tokens, from the counts in a text of ids; the last `order` tokens are looked at.
 
@@ -69,7 +72,10 @@ class CountModel:
         return -np.log2(chances)
 
 
-def block_mean(values: NDArray[np.float64], block: int = 100) -> tuple[float, float]:
+@checked
+def block_mean(
+    values: Annotated[NDArray[np.float64], Rule(lambda v: v.ndim == 1, "numbers of shape (n,)")], block: Count = 100
+) -> tuple[float, float]:
     """The mean of numbers (n,) that depend on their neighbours, and its standard error, from the means of blocks of neighbours.
 
     It holds where what is further apart than a block is independent. Source: H. Flyvbjerg, H. G. Petersen, J. Chem. Phys. 91, 461 (1989).

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.data.columns import Columns
 from chainrule.data.examples import Array, Examples
 from chainrule.data.scaling import Scaling
@@ -23,6 +24,7 @@ from chainrule.spelling import listed
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class Dataset:
     """Examples for training, validation and test, checked as a whole when made.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from chainrule.data.checks import check_whole
+from chainrule.checks import Range, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.idx import read_idx
@@ -15,11 +16,14 @@ from chainrule.data.scaling import Scaling
 
 _FOLDER = Path(__file__).with_name("mnist")
 _TRAIN_COUNT = 60_000
+HeldOut: TypeAlias = Annotated[int, Range(least=0, most=_TRAIN_COUNT - 1)]
+"""How many of the examples to train on are held out."""
 
 
+@checked
 @functools.cache
 @remembered("mnist")
-def mnist(validation: int = 0) -> Dataset:
+def mnist(validation: HeldOut = 0) -> Dataset:
     """Pictures of digits as uint8 of shape (784,), 28 rows of 28 pixels one after the other, with their labels 0 to 9.
 
     60 000 examples to train on, of which the last `validation` can be held out, and 10 000 for the test. The scaling maps the
@@ -32,7 +36,6 @@ def mnist(validation: int = 0) -> Dataset:
     >>> mnist().train[0].y
     5
     """
-    check_whole("validation", validation, least=0, most=_TRAIN_COUNT - 1)
     # Unpacking leaves other threads free to run: the two parts take no longer than the larger one.
     with ThreadPoolExecutor(2) as threads:
         train, test = threads.map(_part, ("train", "t10k"))

@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.checks import checked
 from chainrule.errors import DataError, DtypeError
 
 Array = NDArray[Any]
@@ -23,6 +24,7 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False, init=False)
+@checked
 class Examples:
     """Inputs `x` of shape (n, features...) and targets `y`: int64 class labels of shape (n,), or numbers of shape (n, k).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.checks import Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.drawing import Floats, Sheet
@@ -16,7 +17,8 @@ _CLASSES = ("human", "cat", "dog")
 
 
 @remembered("faces")
-def faces(n: int = 600, *, size: int = 28, seed: int = 0) -> Dataset:
+@checked
+def faces(n: int = 600, *, size: int = 28, seed: Seed = 0) -> Dataset:
     """Drawn faces of three classes, "human", "cat" and "dog", as uint8 of shape (size²,), row after row, like `mnist`.
 
     Faces differ in place, size, tilt, proportions, expression, brightness of head, hair and background, and have some noise.
@@ -28,7 +30,6 @@ def faces(n: int = 600, *, size: int = 28, seed: int = 0) -> Dataset:
     """
     check_whole("n", n, least=3)
     check_whole("size", size, least=12)
-    check_whole("seed", seed, least=0)
     random = np.random.default_rng(seed)
     train, test = (_part(random, n, size) for _ in ("train", "test"))
     return Dataset(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -68,12 +69,13 @@ CURVES: dict[str, Curve] = {
 
 
 @remembered("curve")
+@checked
 def curve(
     function: str | Callable[[Floats], Floats] = "sin3x",
     n: int = 200,
     *,
-    noise: float = 0.0,
-    seed: int = 0,
+    noise: NonNegative = 0.0,
+    seed: Seed = 0,
     domain: tuple[float, float] | None = None,
 ) -> Dataset:
     """Points y = f(x) + noise · ε, with x evenly spaced over the domain, both ends included, and ε standard normal.
@@ -113,7 +115,8 @@ def curve(
 
 
 @remembered("and")
-def and_gate(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
+@checked
+def and_gate(n: int | None = None, *, noise: NonNegative = 0.0, seed: Seed = 0) -> Dataset:
     """The logical AND of two inputs: class 1 at the corner (1, 1) of the unit square, class 0 at the other three.
 
     With `noise=0` the training part is the four corners and there is no test part. With noise it is `n` points (200 if not
@@ -126,7 +129,8 @@ def and_gate(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Data
 
 
 @remembered("xor")
-def xor(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
+@checked
+def xor(n: int | None = None, *, noise: NonNegative = 0.0, seed: Seed = 0) -> Dataset:
     """The exclusive or of two inputs: class 1 where exactly one is 1; no straight line separates it. Else as `and_gate`.
 
     >>> xor()
@@ -138,7 +142,8 @@ def xor(n: int | None = None, *, noise: float = 0.0, seed: int = 0) -> Dataset:
 
 
 @remembered("circles")
-def circles(n: int = _CLOUD_POINTS, *, noise: float = 0.05, seed: int = 0) -> Dataset:
+@checked
+def circles(n: int = _CLOUD_POINTS, *, noise: NonNegative = 0.05, seed: Seed = 0) -> Dataset:
     """Two circles around the origin: class 0 of radius 1, class 1 of radius 1/2.
 
     A point is r (cos t, sin t) + noise · ε, with t uniform in [0, 2π) and ε standard normal. As in all sets of points here, the
@@ -155,7 +160,8 @@ def circles(n: int = _CLOUD_POINTS, *, noise: float = 0.05, seed: int = 0) -> Da
 
 
 @remembered("ring")
-def ring(n: int = _CLOUD_POINTS, *, noise: float = 0.0, seed: int = 0) -> Dataset:
+@checked
+def ring(n: int = _CLOUD_POINTS, *, noise: NonNegative = 0.0, seed: Seed = 0) -> Dataset:
     """A disc inside a ring: class 0 within radius 1/2, class 1 between the radii 0.7 and 1, both filled evenly.
 
     A point is r (cos t, sin t) + noise · ε, with t uniform in [0, 2π), r² uniform between the squares of the radii.
@@ -173,7 +179,8 @@ def ring(n: int = _CLOUD_POINTS, *, noise: float = 0.0, seed: int = 0) -> Datase
 
 
 @remembered("moons")
-def moons(n: int = _CLOUD_POINTS, *, noise: float = 0.1, seed: int = 0) -> Dataset:
+@checked
+def moons(n: int = _CLOUD_POINTS, *, noise: NonNegative = 0.1, seed: Seed = 0) -> Dataset:
     """Two half circles that reach into each other: (cos t, sin t), and (1 − cos t, 1/2 − sin t), with t uniform in [0, π].
 
     To each coordinate noise · ε is added, ε standard normal.
@@ -190,7 +197,8 @@ def moons(n: int = _CLOUD_POINTS, *, noise: float = 0.1, seed: int = 0) -> Datas
 
 
 @remembered("spirals")
-def spirals(n: int = _CLOUD_POINTS, *, arms: int = 2, turns: float = 1.5, noise: float = 0.02, seed: int = 0) -> Dataset:
+@checked
+def spirals(n: int = _CLOUD_POINTS, *, arms: int = 2, turns: float = 1.5, noise: NonNegative = 0.02, seed: Seed = 0) -> Dataset:
     """Spiral arms from the centre to radius 1, one class each: s (cos φ, sin φ), φ = 2π (turns · s + arm / arms).
 
     s = √u with u uniform in [0, 1), so that the outer parts are as dense as the inner; noise · ε is added to each coordinate.
@@ -210,7 +218,8 @@ def spirals(n: int = _CLOUD_POINTS, *, arms: int = 2, turns: float = 1.5, noise:
 
 
 @remembered("blobs")
-def blobs(n: int = _CLOUD_POINTS, *, classes: int = 2, margin: float = 0.5, seed: int = 0) -> Dataset:
+@checked
+def blobs(n: int = _CLOUD_POINTS, *, classes: int = 2, margin: float = 0.5, seed: Seed = 0) -> Dataset:
     """Round clouds of points, which straight lines are guaranteed to separate.
 
     Each class fills a disc of radius 1 evenly. The centres stand evenly on a circle of radius R around the origin, with
@@ -233,7 +242,7 @@ def blobs(n: int = _CLOUD_POINTS, *, classes: int = 2, margin: float = 0.5, seed
     return _points("blobs", points, n, 0.0, seed, names, f"discs of radius 1, margin {margin:g}")
 
 
-def _gate(name: str, truth: NDArray[np.int64], n: int | None, noise: float, seed: int) -> Dataset:
+def _gate(name: str, truth: NDArray[np.int64], n: int | None, noise: NonNegative, seed: Seed) -> Dataset:
     _check_noise_and_seed(noise, seed)
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     if noise == 0:
@@ -252,7 +261,9 @@ def _gate(name: str, truth: NDArray[np.int64], n: int | None, noise: float, seed
     return _two_inputs(name, train, test, ("0", "1"), f"corners of the unit square, noise {noise:g}, seed {seed}")
 
 
-def _points(name: str, law: PointLaw, n: int, noise: float, seed: int, classes: tuple[str, ...], formula: str) -> Dataset:
+def _points(
+    name: str, law: PointLaw, n: int, noise: NonNegative, seed: Seed, classes: tuple[str, ...], formula: str
+) -> Dataset:
     check_whole("n", n, least=len(classes))
     _check_noise_and_seed(noise, seed)
     random = np.random.default_rng(seed)
@@ -278,7 +289,7 @@ def _polar(radius: Floats, angle: Floats) -> Floats:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-def _noisy(points: Floats, noise: float, random: np.random.Generator) -> Floats:
+def _noisy(points: Floats, noise: NonNegative, random: np.random.Generator) -> Floats:
     return points + noise * random.standard_normal(points.shape)
 
 
@@ -310,6 +321,5 @@ def _values(chosen: Curve, x: Floats) -> Floats:
     return values
 
 
-def _check_noise_and_seed(noise: float, seed: int) -> None:
+def _check_noise_and_seed(noise: NonNegative, seed: Seed) -> None:
     check_amount("noise", noise)
-    check_whole("seed", seed, least=0)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.files import read_bounded
 from chainrule.errors import FileFormatError
 
@@ -20,6 +21,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_AXES = 32  # what every supported NumPy can hold
 
 
+@checked
 def read_idx(path: str | Path, *, max_bytes: int = 2**30) -> NDArray[Any]:
     """The array in an IDX file: read-only, of the shape and dtype that its header names, in native byte order.
 

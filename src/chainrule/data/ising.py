@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -26,6 +27,7 @@ _TEST_EVERY = 5
 
 
 @remembered("ising")
+@checked
 def ising(
     n: int = 1000,
     *,
@@ -34,7 +36,7 @@ def ising(
     target: Literal["phase", "temperature"] = "phase",
     threshold: float = CRITICAL_TEMPERATURE,
     steps: int = 50,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """`n` lattices of size × size spins with E = −Σ s_i s_j over neighbours, periodic borders, drawn from exp(−E/T).
 
@@ -77,6 +79,7 @@ def ising(
     )
 
 
+@checked
 def ising_temperatures(data: Dataset) -> dict[str, Floats]:
     """The temperature of each example of a data set that `ising` made, of shape (n,), for "training" and "test".
 
@@ -105,10 +108,9 @@ def _grid(temperatures: int | Sequence[float]) -> Floats:
     return np.asarray(temperatures, np.float64)
 
 
-def _check(n: int, size: int, grid: Floats, steps: int, seed: int) -> None:
+def _check(n: int, size: int, grid: Floats, steps: int, seed: Seed) -> None:
     check_whole("size", size, least=4)
     check_whole("steps", steps, least=1)
-    check_whole("seed", seed, least=0)
     if size % 2:
         raise OptionError(
             f"size={size}", expected="an even number, to colour sites like a chessboard", remedy=f"size={size + 1}"
@@ -145,7 +147,7 @@ def _targets(target: str, hot: Floats, threshold: float) -> NDArray[np.int64] | 
 
 # Learning by confusion labels the same spins many times.
 @functools.lru_cache(maxsize=2)
-def _cached_spins(n: int, size: int, grid: tuple[float, ...], steps: int, seed: int) -> NDArray[np.uint8]:
+def _cached_spins(n: int, size: int, grid: tuple[float, ...], steps: int, seed: Seed) -> NDArray[np.uint8]:
     # Lattices of like temperature stand together, since the clusters of a block grow until the largest is complete.
     hot = _spread(n, np.array(grid))
     order = np.argsort(hot, kind="stable")

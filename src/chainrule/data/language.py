@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import Fraction, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -49,7 +50,10 @@ _OPINION_WORDS = (*GOOD, *BAD, *_THINGS, *_JOINS, *_EXTRAS, "the", ",", ".")
 
 
 @remembered("next_character")
-def next_character(text: str | None = None, *, length: int = 20, encoding: Encoding = "one_hot", test: float = 0.1) -> Dataset:
+@checked
+def next_character(
+    text: str | None = None, *, length: int = 20, encoding: Encoding = "one_hot", test: Fraction = 0.1
+) -> Dataset:
     """For every place in a text: `length` characters in a row as input, the character after them as the class.
 
     Inputs are "one_hot", uint8 of shape (length, tokens), or "ids", (length,). Tokens and classes are those of
@@ -78,13 +82,14 @@ def next_character(text: str | None = None, *, length: int = 20, encoding: Encod
 
 
 @remembered("story")
+@checked
 def story(
     n: int = 500,
     *,
     sentences: int = 6,
     padding: Padding = "before",
     encoding: Encoding = "one_hot",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Stories of 2 to `sentences` sentences in which persons move between rooms, and a question where one of them is.
 
@@ -101,7 +106,6 @@ def story(
     """
     check_whole("n", n, least=1)
     check_whole("sentences", sentences, least=2)
-    check_whole("seed", seed, least=0)
     random, vocabulary = np.random.default_rng(seed), Vocabulary.of(_STORY_WORDS)
     # The longest sentence has seven tokens, "emma is now in the attic .", the question four.
     width = 7 * sentences + 4
@@ -116,7 +120,8 @@ def story(
 
 
 @remembered("opinions")
-def opinions(n: int = 200, *, seed: int = 0) -> Dataset:
+@checked
+def opinions(n: int = 200, *, seed: Seed = 0) -> Dataset:
     """Sentences about a restaurant as counts of words: classes "complaint" and "praise". Made for the perceptron algorithm.
 
     A sentence has 3 to 5 judgements, and its class is what most of them say, so that the weights +1 for each good and −1 for
@@ -141,19 +146,20 @@ def opinions(n: int = 200, *, seed: int = 0) -> Dataset:
     )
 
 
-def opinion_texts(n: int = 200, *, seed: int = 0) -> tuple[list[str], NDArray[np.int64]]:
+@checked
+def opinion_texts(n: int = 200, *, seed: Seed = 0) -> tuple[list[str], NDArray[np.int64]]:
     """`n` sentences with their labels, 0 for complaint and 1 for praise, in turn. `opinions(n)` has the first n of 2n for training.
 
     >>> opinion_texts(2)[0][1]
     'the music is noisy , the bread seemed generous , the waiter felt warm , the dessert is superb .'
     """
     check_whole("n", n, least=1)
-    check_whole("seed", seed, least=0)
     random = np.random.default_rng(seed)
     labels = np.arange(n) % 2
     return [_one_opinion(random, bool(label)) for label in labels], labels
 
 
+@checked
 def text_vocabulary(data: Dataset) -> Vocabulary:
     """The vocabulary of a data set of texts; OptionError for other data.
 
@@ -163,6 +169,7 @@ def text_vocabulary(data: Dataset) -> Vocabulary:
     return _text_of(data).vocabulary
 
 
+@checked
 def told(data: Dataset, index: int) -> str:
     """The training example of that index of `next_character` or `story` as text."""
     return _text_of(data).decode(data.train[index].x)

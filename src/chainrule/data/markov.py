@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.checks import check_whole
 from chainrule.errors import DataError
 
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+@checked
 class WordChain:
     """Writes words, a blank behind each: which comes next depends on the word before, with the probabilities of `follows`.
 

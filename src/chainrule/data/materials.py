@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -36,7 +37,8 @@ def composite_bulk_modulus(matrix_k: Floats, matrix_g: Floats, inclusion_k: Floa
 
 
 @remembered("materials")
-def materials(n: int = 300, noise: float = 0.03, seed: int = 0) -> Dataset:
+@checked
+def materials(n: int = 300, noise: NonNegative = 0.03, seed: Seed = 0) -> Dataset:
     """Composites: from the moduli of matrix and inclusion and the fraction of the inclusion to the modulus of the whole.
 
     Inputs are float64 of shape (4,), drawn evenly: bulk modulus K₁ of the matrix, 1 to 10 GPa, its shear modulus G₁, 0.5 to 5 GPa,
@@ -65,6 +67,7 @@ def materials(n: int = 300, noise: float = 0.03, seed: int = 0) -> Dataset:
     )
 
 
+@checked
 def materials_table(data: Dataset, part: str = "training") -> dict[str, Floats]:
     """All columns of a part ("training" or "test") of a data set of `materials`, each of shape (n,), in the order of its examples.
 
@@ -86,15 +89,14 @@ def materials_table(data: Dataset, part: str = "training") -> dict[str, Floats]:
     return tables[part]
 
 
-def _tables(n: int, noise: float, seed: int) -> dict[str, dict[str, Floats]]:
+def _tables(n: int, noise: NonNegative, seed: Seed) -> dict[str, dict[str, Floats]]:
     check_whole("n", n, least=2)
     check_amount("noise", noise)
-    check_whole("seed", seed, least=0)
     random = np.random.default_rng(seed)
     return {part: _table(random, n, noise) for part in ("training", "test")}
 
 
-def _table(random: np.random.Generator, n: int, noise: float) -> dict[str, Floats]:
+def _table(random: np.random.Generator, n: int, noise: NonNegative) -> dict[str, Floats]:
     inputs = [random.uniform(low, high, n) for low, high in _RANGES]
     truth = composite_bulk_modulus(*inputs)
     sigma = noise * truth * random.uniform(0.5, 2.0, n)

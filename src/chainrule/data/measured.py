@@ -7,14 +7,16 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule.checks import Numbers, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
 from chainrule.data.scaling import Scaling
 from chainrule.errors import DataError, ShapeError
 
 
+@checked
 def with_errors(
-    dataset: Dataset, training: ArrayLike, *, validation: ArrayLike | None = None, test: ArrayLike | None = None
+    dataset: Dataset, training: Numbers, *, validation: Numbers | None = None, test: Numbers | None = None
 ) -> Dataset:
     """The data set with the standard error σ of each target beside it, for the loss "chi_squared": y has shape (n, 2k) then.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.checks import check_amount
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array
@@ -26,6 +27,7 @@ class NearDuplicate:
     distance: float
 
 
+@checked
 def near_duplicates(dataset: Dataset, distance: float = 0.0) -> tuple[NearDuplicate, ...]:
     """The validation and test examples whose nearest training example is at most `distance` away, the nearest pairs first.
 

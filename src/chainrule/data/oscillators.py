@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.checks import check_amount, check_whole
+from chainrule.checks import NonNegative, Range, Seed, checked
+from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import remembered
@@ -15,6 +18,7 @@ from chainrule.data.sequences import Answer, check_answer
 Floats = NDArray[np.float64]
 
 
+@checked
 def coupled_motion(
     times: Floats, positions: Floats, velocities: Floats, *, visible: float = 1.0, hidden: float = 1.0, coupling: float = 0.5
 ) -> Floats:
@@ -37,18 +41,23 @@ def coupled_motion(
     return (start[:, None] * np.cos(phase) + speed[:, None] * np.sin(phase)) @ modes.T
 
 
+Amount: TypeAlias = Annotated[float, Range(above=0, most=1e6)]
+"""A frequency, a time, a strength: the squares of all of them together have room in a float."""
+
+
 @remembered("oscillators")
+@checked
 def oscillators(
     n: int = 500,
     *,
     time: int = 40,
-    step: float = 0.3,
-    visible: float = 1.0,
-    hidden: float = 1.0,
-    coupling: float = 0.5,
-    noise: float = 0.0,
+    step: Amount = 0.3,
+    visible: Amount = 1.0,
+    hidden: Amount = 1.0,
+    coupling: Amount = 0.5,
+    noise: NonNegative = 0.0,
     answer: Answer = "every",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """The path of one of two coupled oscillators as input, the path of the other, which nobody sees, as target.
 
@@ -67,10 +76,6 @@ def oscillators(
     """
     for name, value in (("n", n), ("time", time)):
         check_whole(name, value, least=2)
-    for name, amount in (("step", step), ("visible", visible), ("hidden", hidden), ("coupling", coupling)):
-        check_amount(name, amount, above=0)
-    check_amount("noise", noise)
-    check_whole("seed", seed, least=0)
     check_answer(answer)
     random, moments = np.random.default_rng(seed), step * np.arange(time, dtype=np.float64)
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.checks import Fraction, Regular, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.drawing import Sheet
@@ -17,7 +18,8 @@ from chainrule.errors import OptionError, ShapeError
 Floats = NDArray[np.float64]
 
 
-def pixels(image: ArrayLike, test: float = 0.5, *, seed: int = 0) -> Dataset:
+@checked
+def pixels(image: Regular, test: Fraction = 0.5, *, seed: Seed = 0) -> Dataset:
     """From places (x, y) to brightness: a pixel is an example; the share `test` of them, chosen at random, is kept for the test.
 
     `image` is (height, width): bytes from 0 to 255, or floats from 0, black, to 1, white. Inputs are `places` of the pixels'
@@ -28,7 +30,6 @@ def pixels(image: ArrayLike, test: float = 0.5, *, seed: int = 0) -> Dataset:
     Dataset('pixels': 12 train, 4 test; inputs (2,) float64; 1 number to fit)
     """
     light = _brightness(image)
-    check_whole("seed", seed, least=0)
     count = round(test * light.size) if 0 <= test < 1 else light.size
     if count >= light.size:
         raise OptionError(
@@ -45,6 +46,7 @@ def pixels(image: ArrayLike, test: float = 0.5, *, seed: int = 0) -> Dataset:
     )
 
 
+@checked
 def places(height: int, width: int) -> Floats:
     """The centres of all pixels, row by row, (height · width, 2): x to the right, y down, from −1 to 1 along the longer side.
 
@@ -58,7 +60,8 @@ def places(height: int, width: int) -> Floats:
 
 
 @remembered("picture")
-def picture(size: int = 96, test: float = 0.5, seed: int = 0) -> Dataset:
+@checked
+def picture(size: int = 96, test: Fraction = 0.5, seed: Seed = 0) -> Dataset:
     """The `pixels` of `landscape(size)`, some to learn from and some for the test.
 
     >>> picture(8, test=0.25)
@@ -69,6 +72,7 @@ def picture(size: int = 96, test: float = 0.5, seed: int = 0) -> Dataset:
     )
 
 
+@checked
 def landscape(size: int = 96) -> NDArray[np.uint8]:
     """A drawn picture of size × size bytes: mountains, the sun, a house with windows, and a fence, with edges and fine lines.
 

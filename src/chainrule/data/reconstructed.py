@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
-from chainrule.data.checks import check_amount, check_whole
+from chainrule.checks import NonNegative, Portion, Range, Seed, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
 from chainrule.data.origin import changed_origin
@@ -16,10 +17,13 @@ from chainrule.errors import OptionError
 from chainrule.spelling import listed
 
 PARTS = ("training", "validation", "test")
+Noise: TypeAlias = Annotated[float, Range(least=0, most=1e30)]
+"""How strong noise is, in scaled units: float32 has room for it."""
 
 
+@checked
 def reconstruction(
-    dataset: Dataset, noise: float = 0.0, share: float = 0.0, *, parts: Sequence[str] = PARTS, seed: int = 0
+    dataset: Dataset, noise: Noise = 0.0, share: Portion = 0.0, *, parts: Sequence[str] = PARTS, seed: Seed = 0
 ) -> Dataset:
     """The same inputs with new targets: what the network sees of them, in one row. Labels stay with the data that were given.
 
@@ -37,7 +41,7 @@ def reconstruction(
     >>> bool(np.array_equal(data.train.y, data.scaling.apply(data.train.x)))
     True
     """
-    _check(noise, share, parts, seed)
+    _check(parts)
     spoils = noise > 0 or share > 0
     found = {part: _rows(dataset, examples, spoils) for part, examples in dataset.parts()}
     for part in parts if spoils else ():
@@ -56,11 +60,7 @@ def reconstruction(
     )  # fmt: skip
 
 
-def _check(noise: float, share: float, parts: Sequence[str], seed: int) -> None:
-    check_amount("noise", noise)
-    check_whole("seed", seed, least=0)
-    if not 0 <= share <= 1:
-        raise OptionError(f"share={share!r}", expected="a share from 0 to 1", remedy="write share=0.3 for three numbers in ten")
+def _check(parts: Sequence[str]) -> None:
     unknown = sorted(set(parts) - set(PARTS))
     if isinstance(parts, str) or unknown:
         raise OptionError(f"parts={parts!r}", expected=f"some of {listed(PARTS)}", remedy='write parts=("test",)')
@@ -73,7 +73,7 @@ def _rows(dataset: Dataset, examples: Examples, spoils: bool) -> tuple[Array, Ar
     return (scaled if spoils else examples.x), scaled.reshape(len(scaled), -1)
 
 
-def _spoilt(x: Array, noise: float, share: float, random: np.random.Generator) -> Array:
+def _spoilt(x: Array, noise: NonNegative, share: Portion, random: np.random.Generator) -> Array:
     kept = random.random(x.shape, dtype=np.float32) >= share if share else True
     spoilt = np.where(kept, x, 0)
     if noise:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.checks import check_whole
+from chainrule.checks import Portion, Seed, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import changed_origin
@@ -29,7 +29,8 @@ class WrongLabels:
     truth: Indices
 
 
-def with_random_labels(dataset: Dataset, share: float = 1.0, *, seed: int = 0) -> Dataset:
+@checked
+def with_random_labels(dataset: Dataset, share: Portion = 1.0, *, seed: Seed = 0) -> Dataset:
     """The data set with a `share` of its training labels drawn anew, each class with the same chance; the rest stays as it is.
 
     A label drawn anew can be the right one by chance: with k classes and share=1, one in k. Validation and test part keep their true
@@ -47,7 +48,8 @@ def with_random_labels(dataset: Dataset, share: float = 1.0, *, seed: int = 0) -
     return _relabelled(dataset, y, note, "random_labels", share, seed)
 
 
-def with_wrong_labels(dataset: Dataset, share: float = 0.1, *, seed: int = 0) -> WrongLabels:
+@checked
+def with_wrong_labels(dataset: Dataset, share: Portion = 0.1, *, seed: Seed = 0) -> WrongLabels:
     """The data set with a `share` of its training labels replaced by another class, each other class with the same chance.
 
     The result tells which labels were changed, and what they were. Errors as for `with_random_labels`.
@@ -64,11 +66,10 @@ def with_wrong_labels(dataset: Dataset, share: float = 0.1, *, seed: int = 0) ->
     return WrongLabels(_relabelled(dataset, y, note, "wrong_labels", share, seed), which, truth)
 
 
-def _drawn(dataset: Dataset, share: float, seed: int) -> tuple[Indices, np.random.Generator]:
+def _drawn(dataset: Dataset, share: Portion, seed: Seed) -> tuple[Indices, np.random.Generator]:
     """Which training examples to change, in rising order, and the random generator to go on with."""
     if not 0 <= share <= 1:
         raise OptionError(f"share={share!r}", expected="a share from 0 to 1", remedy="write share=0.1 for one label in ten")
-    check_whole("seed", seed, least=0)
     if dataset.classes is None:
         raise DataError(
             f"{dataset.name!r} has numbers to fit", expected="data with classes", remedy="choose data whose targets are labels"
@@ -77,7 +78,7 @@ def _drawn(dataset: Dataset, share: float, seed: int) -> tuple[Indices, np.rando
     return np.sort(random.permutation(count)[: round(share * count)]), random
 
 
-def _relabelled(dataset: Dataset, y: Indices, note: str, name: str, share: float, seed: int) -> Dataset:
+def _relabelled(dataset: Dataset, y: Indices, note: str, name: str, share: Portion, seed: Seed) -> Dataset:
     return dataclasses.replace(
         dataset,
         train=Examples(dataset.train.x, y),

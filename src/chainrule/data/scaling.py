@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.checks import checked
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 
 Floats = NDArray[np.float64]
@@ -17,6 +18,7 @@ ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 
 @dataclass(frozen=True, eq=False, init=False)
+@checked
 class Scaling:
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 

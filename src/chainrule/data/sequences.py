@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -19,15 +20,16 @@ Answer = Literal["last", "every"]
 
 
 @remembered("recall")
+@checked
 def recall(
     n: int = 500,
     *,
     gap: int = 10,
     signals: int = 2,
     wait: int = 0,
-    noise: float = 0.0,
+    noise: NonNegative = 0.0,
     answer: Answer = "last",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """A signal, `gap` steps of silence, then the question which signal it was.
 
@@ -71,7 +73,8 @@ def recall(
 
 
 @remembered("countdown")
-def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: Answer = "every", seed: int = 0) -> Dataset:
+@checked
+def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: Answer = "every", seed: Seed = 0) -> Dataset:
     """A number k is given once, and k steps later the network must say so.
 
     Inputs have shape (time, 1), time = most + 1 + wait: k / `most` at the step at which k is given, else 0. k is 1 to `most`.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data.checks import check_whole
+from chainrule.checks import Fraction, Rule, Seed, checked
 from chainrule.data.columns import MISSING, to_numbers
 from chainrule.data.examples import Array, as_array
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
+Rows: TypeAlias = Annotated[Array, Rule(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")]
+"""One row or more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ class Split(Protocol):
 
 
 @dataclass(frozen=True)
+@checked
 class RandomSplit:
     """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
 
@@ -46,12 +49,12 @@ class RandomSplit:
     Parts(train=array([1, 2, 3]), validation=array([], dtype=int64), test=array([0, 4]))
     """
 
-    test: float = 0.2
-    validation: float = 0.0
-    seed: int = 0
+    test: Fraction = 0.2
+    validation: Fraction = 0.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        _check_options(self.test, self.validation, self.seed)
+        _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> Parts:
         """The parts; of `y` only the length is used."""
@@ -60,6 +63,7 @@ class RandomSplit:
 
 
 @dataclass(frozen=True)
+@checked
 class StratifiedSplit:
     """Deals out at random, but so that each class has its share in every part, to within one example.
 
@@ -69,12 +73,12 @@ class StratifiedSplit:
     array([2, 3, 5])
     """
 
-    test: float = 0.2
-    validation: float = 0.0
-    seed: int = 0
+    test: Fraction = 0.2
+    validation: Fraction = 0.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        _check_options(self.test, self.validation, self.seed)
+        _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> Parts:
         """The parts for labels `y`, whole numbers of shape (n,)."""
@@ -98,6 +102,7 @@ class StratifiedSplit:
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class GroupSplit:
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
@@ -109,12 +114,12 @@ class GroupSplit:
     """
 
     groups: str | ArrayLike
-    test: float = 0.2
-    validation: float = 0.0
-    seed: int = 0
+    test: Fraction = 0.2
+    validation: Fraction = 0.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        _check_options(self.test, self.validation, self.seed)
+        _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> Parts:
         """The parts; of `y` only the length is used."""
@@ -132,6 +137,7 @@ class GroupSplit:
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class TimeSplit:
     """Trains on the past and tests on the future: the latest examples are the test part, those before them validation.
 
@@ -144,11 +150,11 @@ class TimeSplit:
     """
 
     times: str | ArrayLike
-    test: float = 0.2
-    validation: float = 0.0
+    test: Fraction = 0.2
+    validation: Fraction = 0.0
 
     def __post_init__(self) -> None:
-        _check_options(self.test, self.validation, 0)
+        _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> Parts:
         """The parts; of `y` only the length is used."""
@@ -160,7 +166,8 @@ class TimeSplit:
         return Parts(order[:first], order[first:last], order[last:])
 
 
-def duplicates(x: Array, others: Array) -> int:
+@checked
+def duplicates(x: Rows, others: Rows) -> int:
     """How many examples of `x` stand also in `others`, with the same value in every feature (0.0 and −0.0 are the same).
 
     >>> duplicates(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]))
@@ -188,14 +195,13 @@ def _fingerprints(x: Array) -> list[bytes]:
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
 
 
-def _check_options(test: float, validation: float, seed: int) -> None:
-    if not (test >= 0 and validation >= 0 and test + validation < 1):
+def _check_options(test: float, validation: float) -> None:
+    if test + validation >= 1:
         raise OptionError(
             f"test={test}, validation={validation}",
             expected="fractions from 0 up that leave something for training: their sum is below 1",
             remedy="write test=0.2, validation=0.1",
         )
-    check_whole("seed", seed, least=0)
 
 
 def _sizes(count: int, test: float, validation: float) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.arrays import Meaning, Options, assemble, check_options, choose_split
 from chainrule.data.columns import (
     Cells,
@@ -42,6 +43,7 @@ _FEW_ROWS = 10  # in so few rows, texts that are all different prove nothing
 
 
 @remembered()
+@checked
 def read_csv(
     path: str | Path,
     *,
@@ -67,6 +69,7 @@ def read_csv(
     return from_table(read_table(path), target=target, missing=missing, categories=categories, drop=drop, **settled)
 
 
+@checked
 def from_dataframe(
     frame: object,
     *,
@@ -88,6 +91,7 @@ def from_dataframe(
     return from_table(as_table(frame), target=target, missing=missing, categories=categories, drop=drop, **settled)
 
 
+@checked
 def from_table(
     table: Table,
     *,

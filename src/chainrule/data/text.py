@@ -14,8 +14,10 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import checked
 from chainrule.data.examples import Array
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
+from chainrule.files import writing
 from chainrule.spelling import listed
 
 Ids = NDArray[np.int64]
@@ -29,6 +31,7 @@ _VERSION = 1
 _WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 
 
+@checked
 def characters(text: str) -> list[str]:
     """The characters of a text, one token each; nothing is lost.
 
@@ -38,6 +41,7 @@ def characters(text: str) -> list[str]:
     return list(text)
 
 
+@checked
 def words(text: str) -> list[str]:
     """The words and the punctuation marks of a text in small letters; blanks and line ends separate and are dropped.
 
@@ -48,6 +52,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
+@checked
 class Vocabulary:
     """The tokens that a network knows, each with its id: its place in `tokens`. The first two are padding and unknown.
 
@@ -170,7 +175,8 @@ class Vocabulary:
 
     def save(self, path: str | Path) -> None:
         """Writes the vocabulary as a JSON file."""
-        Path(path).write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        with writing(path) as place:
+            place.write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Vocabulary:
@@ -189,6 +195,7 @@ class Vocabulary:
             ) from trouble
 
 
+@checked
 def mask(x: Array) -> NDArray[np.bool_]:
     """True where a token stands, False for padding: shape (n, time), from ids (n, time) or one-hot rows (n, time, tokens).
 
@@ -204,6 +211,7 @@ def mask(x: Array) -> NDArray[np.bool_]:
     return standing if x.ndim == 2 else np.logical_or.reduce(standing, axis=2)
 
 
+@checked
 def lengths(x: Array) -> Ids:
     """How many tokens each text has, padding not counted: shape (n,).
 

@@ -8,6 +8,7 @@ import warnings
 from contextlib import suppress
 from functools import cache
 
+from chainrule.checks import checked
 from chainrule.engines.engine import Engine
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
@@ -16,6 +17,7 @@ ENGINES = ("native", "reference")
 """The names that `engine=` takes; the first is what is taken where none is named."""
 
 
+@checked
 def engine_named(name: str, threads: int | None = None) -> Engine:
     """The engine of this name; where llvmlite is missing `reference` takes the place of `native`, with one warning.
 
@@ -29,6 +31,7 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
     return _native(threads) if name == "native" else ReferenceEngine()
 
 
+@checked
 def load_ahead(name: str) -> None:
     """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing."""
     if name in ENGINES and importlib.util.find_spec("llvmlite") is not None:

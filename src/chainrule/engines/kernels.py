@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.graph import Array, Node
+from chainrule.graph import Array, Node, as_declared
 
 Call: TypeAlias = Callable[[], object]
 Lowering: TypeAlias = "Callable[..., Call]"
@@ -90,8 +90,8 @@ def kernel(node: Node, out: Array, inputs: list[Array]) -> Call:
         return partial(_UFUNCS[node.op.name], *inputs, out=out)
     if node.op.name in KERNELS:
         return KERNELS[node.op.name](out, *inputs, **node.attributes)
-    return partial(_by_meaning, node.op.meaning, out, inputs, dict(node.attributes))
+    return partial(_by_meaning, node, out, inputs)
 
 
-def _by_meaning(meaning: Callable[..., Any], out: Array, inputs: list[Array], attributes: dict[str, Any]) -> None:
-    out[...] = meaning(*inputs, **attributes)
+def _by_meaning(node: Node, out: Array, inputs: list[Array]) -> None:
+    out[...] = as_declared(node.op.meaning(*inputs, **node.attributes), node)

@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.data import Dataset, Examples
+from chainrule.derivatives import vjp
 from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
-from chainrule.grad import vjp
 from chainrule.graph import Array, Graph, Node, constant, evaluate, input_node
 from chainrule.nn import Dense, Layer, Sequential, build_network, place
 from chainrule.train import Adam, Cosine, Model

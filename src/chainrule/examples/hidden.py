@@ -74,7 +74,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     found = {name: _root(squares, random) for name, squares in misses.items()}
     ratio = resampled(np.stack([misses["network"], misses["linear"]], axis=1), _ratio, random)
     facts = (
-        Fact("R² of the network", r_squared(answers["network"], hidden), least=0.95),
+        Fact("R² of the network", r_squared(hidden, answers["network"]), least=0.95),
         Fact("error of the network", *found["network"], most=0.15, source="positions have spread 1"),
         Fact("error of the best linear answer", *found["linear"]),
         Fact("error of one who knows the equations", *found["informed"], known=floor, source="closed form"),

@@ -13,6 +13,7 @@ from chainrule.graph.node import (
     Notation,
     Op,
     Operand,
+    as_declared,
     as_nodes,
     constant,
     input_node,
@@ -27,7 +28,7 @@ from chainrule.graph.types import Array, Shape, Type
 
 __all__ = [
     "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
-    "REGISTRY", "Shape", "Step", "Type", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "evaluator",
+    "REGISTRY", "Shape", "Step", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "evaluator",
     "fold_constants", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
     "share_common", "topological_order",
 ]  # fmt: skip

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any, cast
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import GraphError
-from chainrule.graph.graph import topological_order
-from chainrule.graph.node import INPUT, PARAMETER, Node
+from chainrule.graph.graph import conform, topological_order
+from chainrule.graph.node import INPUT, PARAMETER, Node, as_declared
 from chainrule.graph.types import Array
 
 
-def evaluate(nodes: Iterable[Node], values: Mapping[Node, Array] | None = None) -> list[Array]:
+@checked
+def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) -> list[Array]:
     """The nodes' values; `values` binds leaves, or cuts the graph at any other node: what lies before a cut is not computed.
 
-    The arrays bound are used as they are, so complex numbers may be put through for a complex-step derivative. No warning is
-    given where a value overflows or is not a number: it shows in the result.
+    Numbers become what their node holds, where that changes none of them; complex numbers may be put through for a complex-step
+    derivative. No warning is given where a value overflows or is not a number: it shows in the result.
+    Raises: DtypeError, ShapeError for values that do not fit their node; GraphError for leaves without one.
 
     >>> from chainrule.graph import input_node
     >>> x = input_node("x")
     >>> evaluate([x * x + 1.0], {x: np.float64(3.0)})
     [np.float64(10.0)]
     """
-    bound = dict(values or {})
+    bound = {node: _fitting(value, node) for node, value in (values or {}).items()}
     return evaluator(nodes, bound)(bound)
+
+
+def _fitting(value: Any, node: Node) -> Array:
+    label = node.name or node.op.name
+    if node.type.is_float and np.iscomplexobj(value):
+        conform(np.real(value).astype(node.dtype), node.type, label)
+        return np.asarray(value)
+    found = conform(value, node.type, label)
+    # An array that fits is used as it lies in memory: NumPy's last digits depend on that.
+    fits = isinstance(value, np.ndarray) and cast("Array", value).dtype == found.dtype
+    return cast("Array", value) if fits else found
 
 
 def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mapping[Node, Array]], list[Array]]:
@@ -39,7 +54,8 @@ def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mappin
         known = dict(values)
         with np.errstate(all="ignore"):
             for node in order:
-                known[node] = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
+                found = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
+                known[node] = as_declared(found, node)
         return [known[node] for node in roots]
 
     return run

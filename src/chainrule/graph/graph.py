@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from chainrule.checks import checked, scalar
 from chainrule.display import Drawn
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
@@ -40,6 +41,7 @@ def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tup
     return tuple(order)
 
 
+@checked
 class Graph(Drawn):
     """A function from named leaves to named outputs.
 
@@ -117,14 +119,11 @@ class Graph(Drawn):
 def conform(value: object, wanted: Type, name: str) -> Array:
     """The value as an array of exactly this type, or an error that says how it differs; nothing is broadcast.
 
-    Python numbers and lists take the type's dtype where it can hold them; an array keeps its own, so that a float64 array for a
-    float32 leaf is noticed.
+    Numbers and lists take the type's dtype where it can hold them, arrays where that changes no entry: whole numbers become floats, but a
+    float64 array for a float32 leaf is noticed.
     """
-    array = (
-        _from_python(value, wanted, name)
-        if not isinstance(value, np.ndarray | np.generic)
-        else np.asarray(cast("Array", value))
-    )
+    value = scalar(value)
+    array = _converted(cast("Array", value), wanted) if isinstance(value, np.ndarray) else _from_python(value, wanted, name)
     if array.shape != wanted.shape:
         raise ShapeError(
             f"{name} was given an array of shape {array.shape}",
@@ -140,6 +139,17 @@ def conform(value: object, wanted: Type, name: str) -> Array:
     # The name is the same for both byte orders: from here on it is the machine's.
     # Numbers that lie in order in memory: NumPy's last digits depend on that.
     return np.asarray(array, dtype=wanted.dtype, order="C")
+
+
+def _converted(array: Array, wanted: Type) -> Array:
+    """An array of whole numbers as what is wanted, if each entry stays what it is; any other as it is."""
+    if array.dtype.name == wanted.dtype or array.dtype.kind not in "iu" or wanted.dtype == "bool":
+        return array
+    with np.errstate(invalid="ignore"):
+        found = array.astype(wanted.dtype)
+        # There and back: beyond 2⁵³ a whole number may become another one, and still compare equal as a float.
+        same = np.array_equal(found.astype(array.dtype), array) and np.array_equal(found < 0, array < 0)
+    return found if same else array
 
 
 def _from_python(value: object, wanted: Type, name: str) -> Array:

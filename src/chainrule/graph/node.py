@@ -7,13 +7,16 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.errors import DtypeError, GraphError
-from chainrule.graph.types import FLOATS, Array, Type
+from chainrule.checks import anything, checked, read, readers_of, scalar, shown
+from chainrule.errors import DtypeError, GraphError, ShapeError
+from chainrule.graph.types import FLOATS, Array, Type, require_dtype
+from chainrule.spelling import suggest
 
 Operand: TypeAlias = "Node | float | Array"
 Attributes: TypeAlias = Mapping[str, Any]
@@ -37,20 +40,56 @@ class Notation:
     binds: int = 0
 
 
+def _no_usual(*inputs: Node) -> dict[str, Any]:
+    """No attribute has a usual value."""
+    return {}
+
+
+def _first_ndim(*inputs: Node, **attributes: Any) -> int:
+    """How many axes there are to be named: those of the first value."""
+    return inputs[0].type.ndim if inputs else 0
+
+
+def _is_ours(meaning: Callable[..., Array]) -> bool:
+    return meaning.__module__.startswith("chainrule.")
+
+
 class Op:
     """A primitive: its meaning in NumPy, type rule, notation and derivative, under one name.
 
-    Applied to nodes (and numbers, which become constants) it makes a node: values are positional, attributes are keywords.
+    Applied to nodes (and numbers, which become constants) it makes a node. The values come first, as many as its meaning takes; the
+    attributes behind them, in their order or as keywords. An attribute `axis` or `axes` may count from the end.
+
+    differentiable: False says that it has no derivative, and that none is missed: it counts as a constant.
     """
 
-    def __init__(self, name: str, meaning: Callable[..., Array], type_rule: Callable[..., Type], notation: Notation) -> None:
+    def __init__(
+        self,
+        name: str,
+        meaning: Callable[..., Array],
+        type_rule: Callable[..., Type],
+        notation: Notation,
+        *,
+        differentiable: bool = True,
+    ) -> None:
         self.name, self.meaning, self.type_rule, self.notation = name, meaning, type_rule, notation
+        self.differentiable = differentiable
         self.vjp_rule: Vjp | None = None
         self.decomposition: Callable[..., Node] | None = None
         self.inner: tuple[Op, Callable[..., Node]] | None = None
         self.convention = ""
         self.prepare: Callable[..., tuple[Node, ...]] = as_nodes
+        self.usual: Callable[..., dict[str, Any]] = _no_usual
+        self.axes_to_name: Callable[..., int] = _first_ndim
+        parts = signature(meaning).parameters.values()
+        spread = any(part.kind is Parameter.VAR_POSITIONAL for part in parts)
+        self.arity = None if spread else sum(part.kind is Parameter.POSITIONAL_OR_KEYWORD for part in parts)
+        self.keywords = {part.name: part.default for part in parts if part.kind is Parameter.KEYWORD_ONLY}
         self.__doc__ = meaning.__doc__
+        known = REGISTRY.get(name)
+        if known is not None and _is_ours(known.meaning) and not _is_ours(meaning):
+            # Engines know ops by their names: another meaning would not be what they compute.
+            raise GraphError(f"a second op called {name}", expected="a name of its own", remedy=f"write for example my_{name}")
         REGISTRY[name] = self
 
     def vjp(self, rule: Vjp) -> Vjp:
@@ -72,9 +111,56 @@ class Op:
 
         return declare
 
-    def __call__(self, *operands: Operand, **attributes: Any) -> Node:
+    def __call__(self, *operands: Any, **attributes: Any) -> Node:
         """The node of this op on these operands."""
-        return Node(self, self.prepare(*operands), attributes)
+        count = len(operands) if self.arity is None else self.arity
+        behind = operands[count:]
+        if len(behind) > len(self.keywords) or not attributes.keys() <= self.keywords.keys():
+            raise self._too_much(operands, attributes)
+        attributes = {**dict(zip(self.keywords, behind, strict=False)), **attributes}
+        if len(operands) < count:
+            raise GraphError(
+                f"{self.name} was given {len(operands)} values",
+                expected=f"{count}",
+                remedy=f"see help(chainrule.ops.{self.name})",
+            )
+        nodes = self.prepare(*operands[:count])
+        return Node(self, nodes, self._settled(nodes, attributes) if self.keywords else attributes)
+
+    def _too_much(self, operands: tuple[Any, ...], attributes: Mapping[str, Any]) -> GraphError:
+        odd = [name for name in attributes if name not in self.keywords]
+        what = f"the attribute {odd[0]!r}" if odd else f"{len(operands)} values"
+        known = ", ".join(self.keywords)
+        expected = f"{'any number of values' if self.arity is None else self.arity}{f', and {known}' if known else ''}"
+        return GraphError(
+            f"{self.name} was given {what}",
+            expected=expected,
+            remedy=suggest(odd[0] if odd else "", self.keywords, f"see help(chainrule.ops.{self.name})"),
+        )
+
+    def _settled(self, nodes: tuple[Node, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes as the type rule takes them: each of its kind, the usual ones where they are left out, axes counted from 0."""
+        readers, usual = readers_of(self.meaning), self.usual(*nodes)
+        settled: dict[str, Any] = {}
+        for name, default in self.keywords.items():
+            if name in attributes and not (attributes[name] is None and name in usual):
+                settled[name] = read(self.name, name, readers.get(name, anything), attributes[name])
+            elif name in usual:
+                settled[name] = usual[name]
+            elif default is Parameter.empty:
+                raise GraphError(
+                    f"{self.name} was given no {name}",
+                    expected=", ".join(self.keywords),
+                    remedy=f"write {self.name}(..., {name}=...)",
+                )
+        ndim = self.axes_to_name(*nodes, **settled) if nodes else None
+        if ndim is None:
+            return settled
+        if "axis" in settled:
+            settled["axis"] = normal_axis(self.name, settled["axis"], ndim)
+        if "axes" in settled:
+            settled["axes"] = tuple(normal_axis(self.name, axis, ndim) for axis in settled["axes"])
+        return settled
 
     def __repr__(self) -> str:
         return f"op {self.name}"
@@ -193,8 +279,14 @@ class Node:
     def __rpow__(self, other: Operand) -> Node:
         return REGISTRY["power"](other, self)
 
-    def __matmul__(self, other: Node) -> Node:
+    def __matmul__(self, other: Operand) -> Node:
         return REGISTRY["matmul"](self, other)
+
+    def __rmatmul__(self, other: Operand) -> Node:
+        return REGISTRY["matmul"](other, self)
+
+    def __abs__(self) -> Node:
+        return REGISTRY["absolute"](self)
 
     def __neg__(self) -> Node:
         return REGISTRY["negative"](self)
@@ -221,6 +313,36 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def normal_axis(name: str, axis: int, ndim: int) -> int:
+    """The axis counted from 0, if it is one of an array with `ndim` axes; a negative one counts from the end.
+
+    >>> normal_axis("sum", -1, 3)
+    2
+    """
+    if -ndim <= axis < ndim:
+        return axis + ndim if axis < 0 else axis
+    raise ShapeError(
+        f"{name} was given axis {axis!r}",
+        expected=f"0 ... {ndim - 1}, or from the end -1 ... {-ndim}" if ndim else "an array with axes",
+        remedy="count axes from 0",
+    )
+
+
+def as_declared(found: Any, node: Node) -> Array:
+    """What a meaning gave, if it has the shape that the op's type rule promised: a GraphError names an op that breaks its word."""
+    if getattr(found, "shape", None) == node.shape:
+        return found
+    plain = not isinstance(found, np.ndarray)
+    if plain and isinstance(found, float | int) and node.shape == ():
+        return np.asarray(found)
+    given = shown(cast("object", found)) if plain else f"shape {np.shape(cast('Any', found))}"
+    raise GraphError(
+        f"the meaning of {node.op.name} gave {given}",
+        expected=f"an array of shape {node.shape}, as its type rule says",
+        remedy=f"mend the function {node.op.name} or its type rule",
+    )
+
+
 def as_nodes(*operands: Operand) -> tuple[Node, ...]:
     """Nodes as they are; numbers and arrays as constants of the dtype that the first node among them has."""
     dtype = next((operand.dtype for operand in operands if isinstance(operand, Node)), None)
@@ -230,9 +352,11 @@ def as_nodes(*operands: Operand) -> tuple[Node, ...]:
 def constant_beside(operand: float | Array, dtype: str | None) -> Node:
     """A constant for an operand that stands beside a node of this dtype.
 
-    An array keeps its own dtype (so that mixing is noticed); a plain Python number takes its neighbour's, if it can.
+    An array keeps its own dtype (so that mixing is noticed); a number, Python's or NumPy's, takes its neighbour's, if it can.
     """
-    if dtype is None or isinstance(operand, np.ndarray | np.generic):
+    if dtype is not None:
+        operand = cast("float | Array", scalar(operand))
+    if dtype is None or isinstance(operand, np.ndarray):
         return constant(operand)
     if dtype not in FLOATS and not _fits(operand, dtype):
         raise DtypeError(
@@ -246,7 +370,7 @@ def constant_beside(operand: float | Array, dtype: str | None) -> Node:
 def _fits(operand: float, dtype: str) -> bool:
     try:
         return bool(np.all(np.array(operand, dtype=dtype) == operand))
-    except (OverflowError, ValueError):  # out of range; an infinity or NaN
+    except (OverflowError, TypeError, ValueError):  # out of range; an infinity or NaN; no number
         return False
 
 
@@ -302,11 +426,13 @@ CONSTANT = Op("constant", _value, _type_of_value, Notation("{value}", "{value}")
 LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
 
 
+@checked
 def input_node(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
     """A leaf whose value is given when the graph runs: data, a seed, a learning rate."""
     return Node(INPUT, (), {"type": Type(dtype, tuple(shape))}, name)
 
 
+@checked
 def parameter(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
     """A leaf that training changes."""
     return Node(PARAMETER, (), {"type": Type(dtype, tuple(shape))}, name)
@@ -318,7 +444,22 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     >>> constant([1, 2, 3], "float32").type
     float32[3]
     """
-    # A copy, frozen: the caller may go on writing into their own array.
-    array = np.array(value, dtype=dtype, order="C")
+    if not isinstance(cast("object", name), str):
+        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="choose such a name")
+    if dtype is not None:
+        require_dtype(dtype)
+    try:
+        # A text that reads as a number, and None, which NumPy takes for NaN, are no numbers.
+        plain = isinstance(value, bool | int | float) or np.asarray(value).dtype.kind in "biuf"
+        # A copy, frozen: the caller may go on writing into their own array.
+        array = np.array(value, dtype=dtype if plain else None, order="C")
+    except (TypeError, ValueError, OverflowError):
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind in "OSUVmM":
+        raise DtypeError(
+            f"a constant of {shown(value)}{f' as {dtype}' if dtype else ''}",
+            expected="numbers, in rows of equal length",
+            remedy="give a number, or an array of numbers",
+        )
     array.flags.writeable = False
     return Node(CONSTANT, (), {"value": array}, name)

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.graph.node import CONSTANT, Node
 from chainrule.graph.types import Array
@@ -44,6 +45,7 @@ class Piece:
     chain: int = -1
 
 
+@checked
 def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[Node, Piece] | None = None) -> str:
     r"""The formula of a node in terms of named nodes; what lies more than `depth` ops deep is shown as dots.
 

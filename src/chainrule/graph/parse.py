@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import ChainruleError, GraphError, ParseError
 from chainrule.graph.body import Body
 from chainrule.graph.graph import Graph, conform
@@ -28,6 +29,7 @@ _POSITIONAL = re.compile(rf"\s*({_LABEL.pattern})\s*(?:,|$)")
 _FLOATS = {"nan": float("nan"), "inf": float("inf")}
 
 
+@checked
 def parse(text: str) -> Graph:
     """The graph that `str(graph)` printed.
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import shown
 from chainrule.errors import DtypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
@@ -18,6 +19,12 @@ Shape: TypeAlias = tuple[int, ...]
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "bool", "uint8", "int32", "int64", "uint32")
 _TYPE_TEXT = re.compile(r"(\w+)\[([\d,]*)\]")
+
+
+def require_dtype(dtype: object) -> None:
+    """Refuses what is no name of a dtype that nodes may have."""
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise DtypeError(f"dtype {shown(dtype)}", expected=f"one of {', '.join(DTYPES)}", remedy="convert the array first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,7 @@ class Type:
     shape: Shape = ()
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise DtypeError(f"dtype {self.dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="convert the array first")
+        require_dtype(self.dtype)
         try:
             # NumPy's whole numbers are taken as Python's, which print plainly.
             shape = tuple(map(operator.index, self.shape))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Natural, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
-from chainrule.nn.build import Layer
+from chainrule.nn.build import Layer, applied
 
 
 @dataclass(frozen=True)
+@checked
 class Ablated:
     """A network whose named quantity has some of its neurons held at `value`; what follows is computed from the held values.
 
@@ -29,7 +31,7 @@ class Ablated:
 
     network: Layer
     quantity: str
-    neurons: tuple[int, ...]
+    neurons: tuple[Natural, ...]
     value: float = 0.0
 
     def __call__(self, x: Node) -> Node:
@@ -37,7 +39,7 @@ class Ablated:
 
         Raises: OptionError for a quantity that is not there or is the output itself, and for a neuron that it does not have.
         """
-        output = self.network(x)
+        output = applied(self.network, x)
         if output.name == self.quantity:
             raise OptionError(
                 f"ablation of {self.quantity}, the network's output",

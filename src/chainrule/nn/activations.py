@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 from chainrule import ops
-from chainrule.errors import OptionError
+from chainrule.checks import Choice, Positive, Range, checked
 from chainrule.graph import Node, Op
 from chainrule.ops.declare import normal_axis
 
 
 @dataclass(frozen=True)
+@checked
 class ActivationFunction:
     """A named function from node to node, with its formula, range, and what its derivative is where there is none."""
 
     name: str
     function: Callable[[Node], Node]
     formula: str
-    lowest: float = -math.inf
-    highest: float = math.inf
+    lowest: Annotated[float, Range(infinite=True)] = -math.inf
+    highest: Annotated[float, Range(infinite=True)] = math.inf
     kink: str = ""
 
     def __call__(self, z: Node) -> Node:
@@ -53,19 +55,19 @@ def gelu(z: Node) -> Node:
     return z * 0.5 * (1.0 + ops.erf(z * math.sqrt(0.5)))
 
 
-def softmax(z: Node, axis: int = -1, temperature: float = 1.0) -> Node:
+@checked
+def softmax(z: Node, axis: int = -1, temperature: Positive = 1.0) -> Node:
     """exp(z_j)/Σ_k exp(z_k) along an axis; see `ops.softmax`.
 
     A high `temperature` makes the result even, a low one makes the largest win: z is divided by it first.
 
     Raises: OptionError for a temperature that is not a number above 0.
     """
-    if not 0 < temperature < math.inf:
-        raise OptionError(f"softmax temperature {temperature}", expected="a number above 0", remedy="write 1.0 for none")
     z = z if temperature == 1.0 else z * (1.0 / temperature)
     return ops.softmax(z, axis=normal_axis("softmax", axis, z.type.ndim))
 
 
+@checked
 def log_softmax(z: Node, axis: int = -1) -> Node:
     """Log of softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z)."""
     largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
@@ -73,6 +75,7 @@ def log_softmax(z: Node, axis: int = -1) -> Node:
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis, keepdims=True))
 
 
+@checked
 def softmax_input(a: Node) -> Node | None:
     """The logits z if a was computed as softmax(z) over the last axis; else None.
 
@@ -105,6 +108,7 @@ def _reduced_along_last(node: Node, reduction: Op) -> Node | None:
     return None
 
 
+@checked
 def sigmoid_input(a: Node) -> Node | None:
     """The pre-activation z if a was computed as σ(z); else None."""
     return a.inputs[0] if a.op is ops.sigmoid else None
@@ -127,3 +131,8 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     )
 }
 """Every activation by its name."""
+
+ActivationName: TypeAlias = Annotated[
+    str, Choice(ACTIVATIONS, 'choose one of these; for any other, put Formula("x * exp(-x**2)") behind the layer')
+]
+"""The name of an activation."""

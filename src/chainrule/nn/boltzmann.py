@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Count, checked
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import require_size, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import Normal, Uniform, Zeros
 from chainrule.nn.parts import Initialiser
 
 
 @dataclass(frozen=True)
+@checked
 class RestrictedBoltzmann:
     """A restricted Boltzmann machine: `units` hidden bits h and visible bits v with the energy E(v, h) = −b·v − c·h − v·W·h.
 
@@ -43,19 +45,13 @@ class RestrictedBoltzmann:
     RestrictedBoltzmann(64)
     """
 
-    units: int
-    steps: int = 1
-    chains: int | None = None
+    units: Count
+    steps: Count = 1
+    chains: Count | None = None
     weights: Initialiser = field(default_factory=lambda: Normal(0.0, 0.01))
     visible_biases: Initialiser = field(default_factory=Zeros)
     hidden_biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("units", self.units)
-        require_size("steps", self.steps)
-        if self.chains is not None:
-            require_size("chains", self.chains)
+    name: LayerName = ""
 
     @property
     def activation(self) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from chainrule.checks import Natural, Numbers, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 
@@ -16,7 +17,8 @@ MOST = 20
 _PIECE = 1 << 13
 
 
-def bit_states(units: int) -> Array:
+@checked
+def bit_states(units: Natural) -> Array:
     """All states of so many bits, (2^units, units) of 0.0 and 1.0: row s holds the binary digits of s, the highest first.
 
     >>> bit_states(2).tolist()
@@ -29,6 +31,7 @@ def bit_states(units: int) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class BoltzmannMachine:
     """The parameters of a `RestrictedBoltzmann` layer, and what follows from them: W (visible, hidden), b (visible,), c (hidden,).
 
@@ -40,9 +43,9 @@ class BoltzmannMachine:
     (True, array([-2.0794]))
     """
 
-    W: Array
-    b: Array
-    c: Array
+    W: Numbers
+    b: Numbers
+    c: Numbers
 
     def __post_init__(self) -> None:
         for name in ("W", "b", "c"):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
-from chainrule.errors import GraphError, OptionError, ShapeError
+from chainrule.checks import Count, Extents, checked, shown
+from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
@@ -217,6 +219,7 @@ MOVES = frozenset({reshape, transpose, slice_axes, flip})
 
 
 @contextmanager
+@checked
 def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
     build = _current.get()
@@ -230,6 +233,19 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     name = build.name_of(layer, kind)
     with scope(name):
         yield Place(build, name, kind, layer, given, first)
+
+
+def applied(layer: Layer, x: Node) -> Node:
+    """What a layer makes of x: one node, whoever wrote the layer."""
+    make: Callable[[Node], object] = layer
+    found = make(x)
+    if isinstance(found, Node):
+        return found
+    raise OptionTypeError(
+        f"the layer {shown(layer)} gave {shown(found)}",
+        expected="one node",
+        remedy="return what chainrule.ops make of its input; several outputs stand side by side: cr.ops.concatenate(a, b, axis=-1)",
+    )
 
 
 @dataclass(frozen=True)
@@ -261,6 +277,7 @@ class Built:
 
 
 @contextmanager
+@checked
 def building(
     dtype: str = "float64", *, training: bool = False, key: Node | None = None, fresh: Node | None = None
 ) -> Generator[Build]:
@@ -281,12 +298,13 @@ def building(
         _current.reset(token)
 
 
+@checked
 def build_network(
     network: Layer,
-    input_shape: Shape,
+    input_shape: Extents,
     *,
-    batch: int = 1,
-    dtype: str = "float64",
+    batch: Count = 1,
+    dtype: Literal["float32", "float64"] = "float64",
     training: bool = False,
     key: Node | None = None,
     fresh: Node | None = None,
@@ -305,7 +323,7 @@ def build_network(
     x = input_node("x", (batch, *input_shape), dtype) if x is None else x
     with building(dtype, training=training, key=key, fresh=fresh) as build:
         build.given, build.data = x, data
-        output = network(x)
+        output = applied(network, x)
     if output.type.ndim < 1 or output.shape[0] != x.shape[0]:
         raise ShapeError(
             f"the network turns {x.type!r} into {output.type!r}",

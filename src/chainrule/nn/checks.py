@@ -1,54 +1,22 @@
-"""What several descriptions ask of their arguments: numbers, sizes, shapes."""
+"""What the arguments of several descriptions have in common: names of layers, of activations and paddings; how they print."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from math import prod
-from typing import Any, TypeGuard, cast
+from typing import Annotated, Any, TypeAlias, cast
 
-from chainrule.errors import OptionError, OptionTypeError
+from chainrule.checks import Rule
 from chainrule.graph import Shape
+from chainrule.graph.node import NAME, NAME_RULE
 
 
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number; True and False are not meant as numbers."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_layer_name(name: str) -> bool:
+    return not name or NAME.fullmatch(name) is not None
 
 
-def is_size(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number of 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def require_size(what: str, value: object) -> None:
-    """Refuses what is no whole number of 1 or more."""
-    if not is_size(value):
-        kind = OptionError if isinstance(value, int | float) else OptionTypeError
-        raise kind(f"{what}={value!r}", expected="a whole number of 1 or more", remedy="write for example Dense(16)")
-
-
-def require_shape(what: str, value: object) -> Shape:
-    """The shape as a tuple, if all its extents are whole numbers of 1 or more."""
-    extents = tuple(cast("Sequence[object]", value)) if isinstance(value, Sequence) and not isinstance(value, str) else (None,)
-    sizes = tuple(extent for extent in extents if is_size(extent))
-    if len(sizes) < len(extents):
-        raise OptionError(f"{what}={value!r}", expected="a tuple of whole numbers above 0", remedy="write for example (784,)")
-    return sizes
-
-
-def require_sizes(what: str, value: object, count: int | None = None) -> Shape:
-    """Whole numbers of 1 or more as a tuple of `count`; one number stands for that many of it, or for itself where count is None."""
-    if is_size(value):
-        return (value,) * (count or 1)
-    if isinstance(value, str | float):
-        require_size(what, value)
-    found = require_shape(what, value)
-    if not found or (count is not None and len(found) != count):
-        wanted = f"{count} whole numbers of 1 or more" if count else "one whole number of 1 or more, or several"
-        raise OptionError(f"{what}={value!r}", expected=wanted, remedy=f"write for example {what}={(2,) * (count or 2)}")
-    return found
+LayerName: TypeAlias = Annotated[str, Rule(_is_layer_name, f"no name, or {NAME_RULE}", 'write for example {name}="hidden"')]
+"""What a layer is called, and its parameters after it; empty for a name by its kind and number."""
 
 
 def short_repr(layer: object, positional: int) -> str:

@@ -7,6 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from chainrule import ops
+from chainrule.checks import checked
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place
@@ -33,6 +34,7 @@ class _Convolution(Filtering):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class Conv1D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` steps slide over a row of numbers or of vectors.
 
@@ -47,6 +49,7 @@ class Conv1D(_Convolution):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class Conv2D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` rows and columns slide over a picture; all of a window's numbers are weighed.
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import prod
 
+from chainrule.checks import checked
 from chainrule.errors import OptionError, OptionTypeError, ParseError, ShapeError
 from chainrule.graph import Shape, input_node
 from chainrule.nn.activations import ACTIVATIONS
@@ -24,6 +25,7 @@ HIDDEN, OUTPUT = "relu", "linear"
 _DASH = re.compile(r"-(?![^()]*\))")  # not the one of 1e-3 within brackets
 
 
+@checked
 def network(text: str) -> Sequential:
     """The network that a text describes.
 
@@ -149,6 +151,7 @@ def _refuse_joined_by_blanks(words: Sequence[Piece]) -> None:
 # ---- and back
 
 
+@checked
 def to_text(network_: Layer) -> str:
     """The shortest usual text that `network` reads back into an equal network.
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Count, Natural, Range, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import place
-from chainrule.nn.checks import is_size, require_size, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import Normal
 from chainrule.nn.parts import Initialiser
 
 LARGEST = 2**24
 """Up to here every whole number is itself in float32, in which ids may pass through a network."""
+Vocabulary: TypeAlias = Annotated[int, Range(least=1, most=LARGEST)]
+"""How many ids there are."""
 
 
 @dataclass(frozen=True)
+@checked
 class OneHot:
     """Each id as a row with a single 1, at its place: (batch, ...) becomes (batch, ..., classes).
 
@@ -29,12 +34,12 @@ class OneHot:
     OneHot(30, padding=0)
     """
 
-    classes: int
-    padding: int | None = None
-    name: str = ""
+    classes: Vocabulary
+    padding: Natural | None = None
+    name: LayerName = ""
 
     def __post_init__(self) -> None:
-        _require_ids("classes", self.classes, self.padding)
+        _require_padding(self.padding, self.classes)
 
     def __call__(self, x: Node) -> Node:
         """The rows of a batch of ids."""
@@ -51,6 +56,7 @@ class OneHot:
 
 
 @dataclass(frozen=True)
+@checked
 class Embedding:
     """Each id as a vector that is learned, row id of W: (batch, ...) becomes (batch, ..., units).
 
@@ -64,15 +70,14 @@ class Embedding:
     Embedding(16, 30, padding=0)
     """
 
-    units: int
-    vocabulary: int
-    padding: int | None = None
+    units: Count
+    vocabulary: Vocabulary
+    padding: Natural | None = None
     weights: Initialiser = field(default_factory=Normal)
-    name: str = ""
+    name: LayerName = ""
 
     def __post_init__(self) -> None:
-        require_size("units", self.units)
-        _require_ids("vocabulary", self.vocabulary, self.padding)
+        _require_padding(self.padding, self.vocabulary)
 
     def __call__(self, x: Node) -> Node:
         """The vectors of a batch of ids."""
@@ -104,11 +109,8 @@ class _ZeroRow:
         return self.others(key, shape) * ops.broadcast_to(constant(kept), shape=shape)
 
 
-def _require_ids(what: str, count: object, padding: object) -> None:
-    require_size(what, count)
-    if not is_size(count) or count > LARGEST:
-        raise OptionError(f"{what}={count!r}", expected=f"at most {LARGEST}", remedy="keep the commonest tokens only")
-    if padding is not None and not (isinstance(padding, int) and not isinstance(padding, bool) and 0 <= padding < count):
+def _require_padding(padding: int | None, count: int) -> None:
+    if padding is not None and padding >= count:
         raise OptionError(f"padding={padding!r}", expected=f"an id from 0 to {count - 1}, or None", remedy="write padding=0")
 
 

@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from chainrule.checks import Count, Sizes, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape
+from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Initialiser, Place, place
-from chainrule.nn.checks import require_size, require_sizes, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
-from chainrule.nn.padding import require_padding, spans
+from chainrule.nn.padding import Padding, spans
 
 
 @dataclass(frozen=True)
@@ -36,30 +38,27 @@ class Window:
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class Filtering(ABC):
     """A layer whose filters all weigh windows of `kernel` entries, in `space` axes: one in rows, two in pictures."""
 
-    filters: int
-    kernel: int | Shape
-    activation: str = "linear"
-    stride: int | Shape = 1
-    dilation: int | Shape = 1
-    groups: int = 1
-    padding: str = "valid"
+    filters: Count
+    kernel: Sizes
+    activation: ActivationName = "linear"
+    stride: Sizes = 1
+    dilation: Sizes = 1
+    groups: Count = 1
+    padding: Padding = "valid"
     bias: bool = True
     weights: Initialiser | None = None
     biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
+    name: LayerName = ""
 
     kind: ClassVar[str]
     space: ClassVar[int]
 
     def __post_init__(self) -> None:
-        require_size("filters", self.filters)
-        require_size("groups", self.groups)
         take_sizes(self, self.space, "kernel", "stride", "dilation")
-        activation_named(self.activation)
-        require_padding(self.padding)
         if self.filters % self.groups:
             raise OptionError(
                 f"{self.filters} filters in {self.groups} groups",
@@ -112,6 +111,9 @@ def in_each_axis(size: int | Shape, space: int) -> Shape:
 def take_sizes(layer: object, space: int, *names: str) -> None:
     """Puts into these fields of a layer a number, or one to each axis where they differ."""
     for name in names:
-        found = require_sizes(name, getattr(layer, name), space)
+        found = in_each_axis(getattr(layer, name), space)
+        if len(found) != space:
+            wanted = "one whole number, or a pair" if space == 2 else "one whole number"
+            raise OptionError(f"{name}={found!r}", expected=wanted, remedy=f"write for example {name}={(2,) * space}")
         # A number where one says it, whatever was written, so that equal layers are equal.
         object.__setattr__(layer, name, found[0] if len(set(found)) == 1 else found)

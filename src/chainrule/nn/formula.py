@@ -12,11 +12,12 @@ from functools import partial
 from typing import TypeAlias, cast
 
 from chainrule import ops
+from chainrule.checks import Extents, checked
 from chainrule.errors import OptionError, ParseError, ShapeError
 from chainrule.graph import Node, Shape, constant
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Initialiser, place
-from chainrule.nn.checks import require_shape
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, Zeros
 from chainrule.spelling import suggest
 
@@ -67,6 +68,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Node, Node], Node]] = {
 
 
 @dataclass(frozen=True)
+@checked
 class Formula:
     """A formula in one variable as a layer: "almost anything can be called a layer".
 
@@ -94,13 +96,13 @@ class Formula:
     """
 
     text: str
-    parameters: Mapping[str, Shape] = field(default_factory=dict[str, Shape], hash=False)
+    parameters: Mapping[str, Extents] = field(default_factory=dict[str, Shape], hash=False)
     functions: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     initialisers: Mapping[str, Initialiser] = field(default_factory=dict[str, Initialiser], hash=False)
-    name: str = ""
+    name: LayerName = ""
 
     def __post_init__(self) -> None:
-        shapes = {_normal(name): require_shape(f"the parameter {name}", shape) for name, shape in self.parameters.items()}
+        shapes = {_normal(name): shape for name, shape in self.parameters.items()}
         object.__setattr__(self, "parameters", shapes)
         object.__setattr__(self, "functions", {_normal(name): known for name, known in self.functions.items()})
         object.__setattr__(self, "initialisers", {_normal(name): made for name, made in self.initialisers.items()})
@@ -147,16 +149,13 @@ def _require_distinct_names(formula: Formula) -> None:
         if name in FUNCTIONS or name in formula.functions:
             raise OptionError(f"the parameter {name!r}", expected="a name that no function has", remedy="rename it")
     for name, known in formula.functions.items():
-        if not isinstance(cast("object", known), str) or known not in FUNCTIONS:
+        if known not in FUNCTIONS:
             remedy = suggest(str(known), FUNCTIONS, f"choose one of {', '.join(FUNCTIONS)}")
             raise OptionError(f"the function {name} = {known!r}", expected="the name of a known function", remedy=remedy)
-    for name, made in formula.initialisers.items():
+    for name in formula.initialisers:
         if name not in formula.parameters:
             remedy = suggest(name, formula.parameters, f'write parameters={{"{name}": (3,)}}')
             raise OptionError(f"an initialiser for {name!r}", expected="the name of a parameter", remedy=remedy)
-        if not callable(made) or isinstance(made, type):
-            remedy = f'write initialisers={{"{name}": Normal(0.0, 0.1)}}'
-            raise OptionError(f"{made!r} was given to start {name!r}", expected="an initialiser", remedy=remedy)
 
 
 # ---- from text to tree
@@ -172,6 +171,11 @@ def _read(formula: Formula) -> tuple[str, Tree]:
     body = head["body"] if head else text
     tree = _tree(text, body)
     names = dict.fromkeys(name for part in _parts(formula, tree) if (name := _free_name(part)))
+    for name in names:
+        if name in FUNCTIONS or name in formula.functions:
+            raise _error(
+                text, f"names the function {name!r} without calling it", "a function with brackets", f"write {name}(x)"
+            )
     free = [name for name in names if name not in formula.parameters and not (head is None and name in CONSTANTS)]
     variable = _headed(text, head["variable"]) if head else _only(formula, free)
     if variable in formula.parameters:
@@ -216,9 +220,7 @@ def _error(text: str, happened: str, expected: str, remedy: str) -> ParseError:
     return ParseError(f"the formula {shown!r} {happened}", expected=expected, remedy=remedy)
 
 
-def _require_readable(text: object) -> None:
-    if not isinstance(text, str):
-        raise OptionError(f"the formula {text!r}", expected="a text", remedy='write Formula("x * sigmoid(x)")')
+def _require_readable(text: str) -> None:
     if len(text) > LONGEST:
         raise _error(text, f"has {len(text)} characters", f"at most {LONGEST}", "cut it into several layers")
     if foreign := _FOREIGN.search(text):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.graph import evaluate, input_node
 from chainrule.graph.types import Array
@@ -56,6 +57,7 @@ def _shown(interval: tuple[float, float]) -> str:
     return f"{interval[0]:g} and {interval[1]:g}".replace("-", "−")
 
 
+@checked
 def describe_function(function: str | Formula, interval: tuple[float, float] = (-10.0, 10.0)) -> FunctionReport:
     """Whether an activation (by its name) or a formula without parameters is linear, and whether it rises monotonically.
 

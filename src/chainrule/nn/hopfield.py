@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Count, checked
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
 from chainrule.nn.build import place
-from chainrule.nn.checks import require_size, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import Zeros
 
 
+@checked
 def hopfield_energy(s: Node, W: Node) -> Node:
     """E = −½ Σ_ij s_i W_ij s_j for each row of s (batch, neurons), with symmetric W (neurons, neurons): (batch,).
 
@@ -28,6 +30,7 @@ def hopfield_energy(s: Node, W: Node) -> Node:
 
 
 @dataclass(frozen=True)
+@checked
 class Hopfield:
     """Hopfield's memory of patterns of ±1: the state s takes the sign of its local field, `steps` times for all neurons at once.
 
@@ -48,11 +51,8 @@ class Hopfield:
            [ 1., -1.,  1., -1.,  1., -1.]], dtype=float32)
     """
 
-    steps: int = 1
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("steps", self.steps)
+    steps: Count = 1
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The states after so many steps."""

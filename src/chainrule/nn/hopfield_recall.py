@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chainrule.checks import Natural, Seed, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 
 
+@checked
 def hebb_weights(patterns: Array) -> Array:
     """W = 1/N Σ ξ ξᵀ with diagonal 0, of patterns (P, N) of ±1: (N, N).
 
@@ -43,7 +45,8 @@ class Recall:
         return self.flips[-1] == 0
 
 
-def hopfield_recall(weights: Array, states: Array, *, sweeps: int = 1000, seed: int = 0) -> Recall:
+@checked
+def hopfield_recall(weights: Array, states: Array, *, sweeps: Natural = 1000, seed: Seed = 0) -> Recall:
     """Lets states (n, N) of ±1 fall to rest: neuron after neuron takes the sign of its field.
 
     A sweep goes, in a new random order, over the neurons that oppose their field in some state at its start; each is looked at again

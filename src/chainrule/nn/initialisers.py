@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import prod
 
 from chainrule import ops
+from chainrule.checks import NonNegative, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Node, Shape, constant
-from chainrule.nn.checks import is_number
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -22,14 +22,6 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[-2] * field, shape[-1] * field
 
 
-def _require_finite(kind: str, **numbers: object) -> None:
-    for name, value in numbers.items():
-        if not is_number(value):
-            raise OptionError(
-                f"{kind} {name}={value!r}", expected="a finite number", remedy=f"write for example {kind}({name}=0.1)"
-            )
-
-
 @dataclass(frozen=True)
 class Zeros:
     """All zero: for biases. Weights at zero would keep all neurons of a layer the same for ever."""
@@ -40,13 +32,11 @@ class Zeros:
 
 
 @dataclass(frozen=True)
+@checked
 class Constant:
     """One number everywhere."""
 
     value: float
-
-    def __post_init__(self) -> None:
-        _require_finite("Constant", value=self.value)
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """The number, repeated."""
@@ -54,16 +44,12 @@ class Constant:
 
 
 @dataclass(frozen=True)
+@checked
 class Normal:
     """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
 
     mean: float = 0.0
-    deviation: float = 1.0
-
-    def __post_init__(self) -> None:
-        _require_finite("Normal", mean=self.mean, deviation=self.deviation)
-        if self.deviation < 0:
-            raise OptionError(f"Normal deviation {self.deviation}", expected="0 or more", remedy="give the standard deviation")
+    deviation: NonNegative = 1.0
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Normal numbers of this shape."""
@@ -71,6 +57,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
+@checked
 class Uniform:
     """Uniform numbers between two limits."""
 
@@ -78,7 +65,6 @@ class Uniform:
     high: float = 0.05
 
     def __post_init__(self) -> None:
-        _require_finite("Uniform", low=self.low, high=self.high)
         if self.low > self.high:
             raise OptionError(f"Uniform from {self.low} to {self.high}", expected="low <= high", remedy="exchange the two")
 

@@ -225,8 +225,7 @@ def described(number: int, layer: Layer) -> Weighing | str:
     except ParseError:
         again = None
     if (finished(again, "") if isinstance(again, Weighing) else again) != layer:
-        usual = getattr(layer, "weights", None) is None
-        own = "it has settings that have no word" if usual else "it has initialisers of its own"
+        own = "it has initialisers of its own" if _own_initialisers(layer) else "it has settings that have no word"
         raise without_text(number, layer, "it has a name" if getattr(layer, "name", "") else own)
     return written
 
@@ -275,7 +274,7 @@ def _written(layer: Layer) -> Weighing | str | None:
             word = words[type(layer)]
             count = 1 if word in SIZED else _count(type(layer)) if word in COUNTED else 0
             sizes = "x".join(_joined(getattr(layer, part.name)) for part in fields(cast("Any", layer))[:count])
-            return f"{word}{sizes}{_tail(layer)}"
+            return f"{word}{sizes}{_tail(layer, apart=())}"
         case _:
             return None
 
@@ -284,9 +283,16 @@ def _joined(sizes: object) -> str:
     return "x".join(map(str, cast("Shape", sizes))) if isinstance(sizes, tuple) else str(sizes)
 
 
-def _tail(layer: Layer) -> str:
-    """The options of a layer that are not as usual, but for its activation."""
+def _own_initialisers(layer: Layer) -> bool:
+    parts = (part for part in fields(cast("Any", layer)) if part.name in {"weights", "biases", "recurrent", "gains"})
+    usual = {part.name: part.default if part.default_factory is MISSING else part.default_factory() for part in parts}
+    return any(getattr(layer, name) != value for name, value in usual.items())
+
+
+def _tail(layer: Layer, apart: Sequence[str] = ("activation",)) -> str:
+    """The options of a layer that are not as usual, but for those that are written apart from it."""
     usual = {field.name: field.default for field in fields(cast("Any", layer))}
-    names = [name for name in _option_fields(type(layer)) if name != "activation" and getattr(layer, name) != usual[name]]
-    words = {"bias": "nobias", "answer": "every", "padding": str(getattr(layer, "padding", ""))}
+    names = [name for name in _option_fields(type(layer)) if name not in apart and getattr(layer, name) != usual[name]]
+    words = {"bias": "nobias", "answer": "every"}
+    words |= {name: str(getattr(layer, name, "")) for name in ("padding", "activation")}
     return "".join(f":{words.get(name) or name + _joined(getattr(layer, name))}" for name in names)

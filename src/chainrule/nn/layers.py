@@ -10,12 +10,14 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import cast
 
 from chainrule import ops
+from chainrule.checks import Count, Extents, Fraction, checked, shown, takes
 from chainrule.display import Explained
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
-from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
-from chainrule.nn.build import Initialiser, Layer, place
-from chainrule.nn.checks import another_beginning, is_number, require_shape, require_size, short_repr
+from chainrule.graph.node import NAME, NAME_RULE
+from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, ActivationName
+from chainrule.nn.build import Initialiser, Layer, applied, place
+from chainrule.nn.checks import LayerName, another_beginning, short_repr
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.spelling import suggest
 
@@ -35,6 +37,7 @@ def activation_named(name: object) -> ActivationFunction:
 
 
 @dataclass(frozen=True)
+@checked
 class Dense:
     """a = f(x·W + b): each of `units` neurons weighs all inputs, adds its bias, and applies the activation f.
 
@@ -45,16 +48,12 @@ class Dense:
     Dense(16, 'relu')
     """
 
-    units: int
-    activation: str = "linear"
+    units: Count
+    activation: ActivationName = "linear"
     bias: bool = True
     weights: Initialiser | None = None
     biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("units", self.units)
-        activation_named(self.activation)
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
@@ -80,6 +79,7 @@ class Dense:
 
 
 @dataclass(frozen=True)
+@checked
 class Activation:
     """A function applied to each number (softmax: to each row), by its name.
 
@@ -87,11 +87,8 @@ class Activation:
     Activation('tanh')
     """
 
-    function: str
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        activation_named(self.function)
+    function: ActivationName
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The activation for a batch of any shape."""
@@ -109,6 +106,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
+@checked
 class Dropout:
     """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
 
@@ -116,12 +114,8 @@ class Dropout:
     use. Source: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
     """
 
-    rate: float
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not is_number(self.rate) or not 0 <= self.rate < 1:
-            raise OptionError(f"dropout rate {self.rate!r}", expected="0 <= rate < 1", remedy="write for example Dropout(0.2)")
+    rate: Fraction
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The thinned batch when built for training, x itself otherwise."""
@@ -137,10 +131,11 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+@checked
 class Flatten:
     """Each example's numbers in one row: (batch, ...) becomes (batch, product of the rest)."""
 
-    name: str = ""
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The batch with two axes."""
@@ -152,6 +147,7 @@ class Flatten:
 
 
 @dataclass(frozen=True)
+@checked
 class Reshape:
     """Each example's numbers, in their order, in another shape: (batch, ...) becomes (batch, *shape).
 
@@ -159,11 +155,8 @@ class Reshape:
     Reshape((28, 28, 1))
     """
 
-    shape: Shape
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", require_shape("shape", self.shape))
+    shape: Extents
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The batch in its new shape."""
@@ -181,6 +174,7 @@ class Reshape:
 
 
 @dataclass(frozen=True)
+@checked
 class Function:
     """Any function from node to node as a layer: "almost anything can be called a layer".
 
@@ -189,20 +183,12 @@ class Function:
     """
 
     function: Callable[[Node], Node]
-    name: str = ""
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """What the function makes of x."""
         with place(self, _called(self.function), x) as here:
-            return here.gives(_require_node(here.name, self.function(x)))
-
-
-def _require_node(name: str, out: object) -> Node:
-    if isinstance(out, Node):
-        return out
-    raise OptionTypeError(
-        f"the function of layer {name} gave {out!r}", expected="a node", remedy="return what chainrule.ops make of its input"
-    )
+            return here.gives(applied(self.function, x))
 
 
 def _called(function: object) -> str:
@@ -223,6 +209,7 @@ def as_layer(item: object) -> Layer:
 
 
 @dataclass(frozen=True, init=False)
+@checked
 class Sequential(Explained):
     """Layers one behind the other; any function from node to node is a layer too.
 
@@ -235,9 +222,9 @@ class Sequential(Explained):
     layers: tuple[Layer, ...]
     input_shape: Shape | None
 
-    def __init__(self, *layers: Layer, input_shape: Shape | None = None) -> None:
+    def __init__(self, *layers: Layer, input_shape: Extents | None = None) -> None:
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
-        object.__setattr__(self, "input_shape", None if input_shape is None else require_shape("input_shape", input_shape))
+        object.__setattr__(self, "input_shape", input_shape)
 
     def __call__(self, x: Node) -> Node:
         """The last layer's output."""
@@ -248,7 +235,7 @@ class Sequential(Explained):
                 remedy=another_beginning(x.shape[1:], self.input_shape),
             )
         for layer in self.layers:
-            x = layer(x)
+            x = applied(layer, x)
         return x
 
     def __repr__(self) -> str:
@@ -257,6 +244,7 @@ class Sequential(Explained):
 
 
 @dataclass(frozen=True)
+@checked
 class Network(Explained):
     """Free wiring: a function of named inputs. The columns of the data are dealt out to the inputs in order.
 
@@ -267,14 +255,23 @@ class Network(Explained):
     """
 
     wiring: Callable[..., Node]
-    inputs: Mapping[str, Shape]
-    name: str = ""
+    inputs: Mapping[str, Extents]
+    name: LayerName = ""
 
     def __post_init__(self) -> None:
-        shapes = {name: require_shape(f"the input {name}", shape) for name, shape in self.inputs.items()}
-        if not shapes:
+        if not self.inputs:
             raise OptionError("a network without inputs", expected="one input or more", remedy='write inputs={"x": (2,)}')
-        object.__setattr__(self, "inputs", shapes)
+        for name in self.inputs:
+            if not NAME.fullmatch(name):
+                raise OptionError(
+                    f"an input called {name!r}", expected=NAME_RULE, remedy='write for example inputs={"left": (2,)}'
+                )
+        if not takes(self.wiring, self.inputs):
+            raise OptionError(
+                f"the wiring {shown(self.wiring)} does not take the inputs {', '.join(self.inputs)}",
+                expected="a function with one argument of each input's name",
+                remedy=f"write for example Network(lambda {', '.join(self.inputs)}: ..., inputs=...)",
+            )
 
     def __call__(self, x: Node) -> Node:
         """The node that the wiring makes of x (batch, sum of the inputs' sizes)."""
@@ -292,7 +289,7 @@ class Network(Explained):
             part = ops.slice_axis(x, 1, start, start + size)
             parts[name] = ops.reshape(part, shape=(x.shape[0], *shape)).named(name)
             start += size
-        return self.wiring(**parts)
+        return applied(lambda _: self.wiring(**parts), x)
 
     @property
     def input_shape(self) -> Shape:

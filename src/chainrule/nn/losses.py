@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
+
+import numpy as np
 
 from chainrule import ops
+from chainrule.checks import NonNegative, Positive, checked, shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Node, scope
+from chainrule.graph import CONSTANT, Node, scope
 from chainrule.nn.activations import sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
-from chainrule.nn.checks import is_number
 from chainrule.spelling import suggest
 
 TargetKind: TypeAlias = Literal["values", "measured", "labels", "margin"]
@@ -92,6 +94,7 @@ def _refuse_squashed(name: str, output: Node) -> None:
 
 
 @dataclass(frozen=True)
+@checked
 class SquaredError(_Addable):
     """Σ_j (a_j − y_j)², or the mean over j, with or without ½: four losses, four names.
 
@@ -101,7 +104,8 @@ class SquaredError(_Addable):
 
     mean: bool = True
     half: bool = False
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def name(self) -> str:
@@ -121,12 +125,13 @@ class SquaredError(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class EuclideanDistance(_Addable):
     """√Σ_j (a_j − y_j)²: how far the prediction is from the target; where it is 0 its derivative is taken as 0."""
 
-    name: str = "euclidean_distance"
-    formula: str = "√Σ_j (a_j − y_j)²"
-    target: TargetKind = "values"
+    name: ClassVar[str] = "euclidean_distance"
+    formula: ClassVar[str] = "√Σ_j (a_j − y_j)²"
+    target: ClassVar[TargetKind] = "values"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k)."""
@@ -135,11 +140,13 @@ class EuclideanDistance(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class AbsoluteError(_Addable):
     """Σ_j |a_j − y_j|, or the mean over j; at 0 its derivative is taken as 0."""
 
     mean: bool = True
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def name(self) -> str:
@@ -158,16 +165,14 @@ class AbsoluteError(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class Huber(_Addable):
     """½·d² for |d| ≤ delta, delta·(|d| − ½·delta) beyond, mean over j. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
 
-    delta: float = 1.0
-    name: str = "huber"
-    target: TargetKind = "values"
+    delta: Positive = 1.0
 
-    def __post_init__(self) -> None:
-        if not is_number(self.delta) or self.delta <= 0:
-            raise OptionError(f"Huber delta {self.delta}", expected="a number above 0", remedy="write for example Huber(1.0)")
+    name: ClassVar[str] = "huber"
+    target: ClassVar[TargetKind] = "values"
 
     @property
     def formula(self) -> str:
@@ -182,6 +187,7 @@ class Huber(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class ChiSquared(_Addable):
     """Σ_j ((a_j − y_j)/σ_j)²: each number counts by its own standard error σ, which stands beside it in the target.
 
@@ -192,9 +198,9 @@ class ChiSquared(_Addable):
     'Σ_j ((a_j − y_j)/σ_j)²'
     """
 
-    name: str = "chi_squared"
-    formula: str = "Σ_j ((a_j − y_j)/σ_j)²"
-    target: TargetKind = "measured"
+    name: ClassVar[str] = "chi_squared"
+    formula: ClassVar[str] = "Σ_j ((a_j − y_j)/σ_j)²"
+    target: ClassVar[TargetKind] = "measured"
 
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, k), target (batch, 2k): k numbers, then their errors."""
@@ -209,6 +215,18 @@ class ChiSquared(_Addable):
         return _per_example(ops.square(pull))
 
 
+def _require_classes(name: str, classes: int, target: Node) -> None:
+    """Labels that are known already are looked at; those of data are when the data set is made."""
+    labels = target.attributes["value"] if target.op is CONSTANT else np.empty(0)
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.size:
+        raise LossError(
+            f"{name} was given the label {outside[0]} for {classes} classes",
+            expected=f"labels from 0 to {classes - 1}",
+            remedy="correct the label; labels count from 0",
+        )
+
+
 def _label_shapes(name: str, output: Node, target: Node) -> None:
     if output.type.ndim != 2 or output.shape[1] < 2 or target.shape != output.shape[:1] or target.type.is_float:
         raise ShapeError(
@@ -216,9 +234,11 @@ def _label_shapes(name: str, output: Node, target: Node) -> None:
             expected="outputs (batch, classes) with two classes or more, and whole-number labels (batch,)",
             remedy="end the network with one unit to a class; give labels 0 ... classes − 1",
         )
+    _require_classes(name, output.shape[1], target)
 
 
 @dataclass(frozen=True)
+@checked
 class CrossEntropy(_Addable):
     """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
 
@@ -229,7 +249,8 @@ class CrossEntropy(_Addable):
     """
 
     from_logits: bool = False
-    target: TargetKind = "labels"
+
+    target: ClassVar[TargetKind] = "labels"
 
     @property
     def name(self) -> str:
@@ -263,6 +284,7 @@ def _require(logits: Node | None, name: str, output: Node, function: str) -> Nod
 
 
 @dataclass(frozen=True)
+@checked
 class BinaryCrossEntropy(_Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
@@ -270,7 +292,8 @@ class BinaryCrossEntropy(_Addable):
     """
 
     from_logits: bool = False
-    target: TargetKind = "values"
+
+    target: ClassVar[TargetKind] = "values"
     domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
@@ -304,15 +327,16 @@ def _margin(name: str, output: Node, target: Node) -> Node:
 
 
 @dataclass(frozen=True)
+@checked
 class Hinge(_Addable):
     """max(0, 1 − m), the margin m being ±z for one output, z_label − max of the others for several.
 
     Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
     """
 
-    name: str = "hinge"
-    formula: str = "max(0, 1 − m)"
-    target: TargetKind = "margin"
+    name: ClassVar[str] = "hinge"
+    formula: ClassVar[str] = "max(0, 1 − m)"
+    target: ClassVar[TargetKind] = "margin"
     domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __call__(self, output: Node, target: Node) -> Node:
@@ -321,15 +345,16 @@ class Hinge(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class PerceptronLoss(_Addable):
     """max(0, −m), m the margin as for `Hinge`: nothing to learn from what is right.
 
     Source: F. Rosenblatt, Psychological Review 65, 386 (1958).
     """
 
-    name: str = "perceptron"
-    formula: str = "max(0, −m)"
-    target: TargetKind = "margin"
+    name: ClassVar[str] = "perceptron"
+    formula: ClassVar[str] = "max(0, −m)"
+    target: ClassVar[TargetKind] = "margin"
     domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __call__(self, output: Node, target: Node) -> Node:
@@ -340,13 +365,6 @@ class PerceptronLoss(_Addable):
 # ---- penalties
 
 
-def _require_factor(kind: str, factor: object) -> None:
-    if not is_number(factor) or factor < 0:
-        raise OptionError(
-            f"{kind} factor {factor!r}", expected="a number of 0 or more", remedy=f"write for example {kind}(1e-4)"
-        )
-
-
 def _number(value: float) -> str:
     """The number as short as it can be written without being another one: the printed factor is the one that is computed."""
     short = f"{value:g}"
@@ -354,15 +372,14 @@ def _number(value: float) -> str:
 
 
 @dataclass(frozen=True)
+@checked
 class L2(_Addable):
     """factor·Σ w² over all weights (biases left out, unless `biases`)."""
 
-    factor: float
+    factor: NonNegative
     biases: bool = False
-    name: str = "l2"
 
-    def __post_init__(self) -> None:
-        _require_factor("L2", self.factor)
+    name: ClassVar[str] = "l2"
 
     @property
     def formula(self) -> str:
@@ -375,15 +392,14 @@ class L2(_Addable):
 
 
 @dataclass(frozen=True)
+@checked
 class L1(_Addable):
     """factor·Σ |w| over all weights (biases left out, unless `biases`)."""
 
-    factor: float
+    factor: NonNegative
     biases: bool = False
-    name: str = "l1"
 
-    def __post_init__(self) -> None:
-        _require_factor("L1", self.factor)
+    name: ClassVar[str] = "l1"
 
     @property
     def formula(self) -> str:
@@ -396,15 +412,17 @@ class L1(_Addable):
 
 
 def _require_term(term: object) -> None:
-    if isinstance(term, type) or not callable(term) or not all(hasattr(term, field) for field in ("name", "formula")):
+    fields = ("name", "formula") if isinstance(term, L1 | L2) else ("name", "formula", "target")
+    if isinstance(term, type) or not callable(term) or not all(isinstance(getattr(term, field, None), str) for field in fields):
         raise OptionTypeError(
-            f"{term!r} was given as a loss",
-            expected="a loss by its name, a loss object, or a sum of them",
+            f"{shown(term)} was given as a loss",
+            expected="a loss by its name, a loss object (with name, formula and target), or a sum of them",
             remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
         )
 
 
 @dataclass(frozen=True)
+@checked
 class Objective:
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 
@@ -447,12 +465,35 @@ class Objective:
     def per_example(self, output: Node, targets: Mapping[str, Node]) -> dict[str, Node]:
         """For each loss by name its numbers (batch,); `targets` holds one node to a target kind."""
         with scope("loss"):
-            return {loss.name: loss(output, targets[loss.target]) for loss in self.losses}
+            return {loss.name: _rows(loss, output, _target(loss, targets)) for loss in self.losses}
 
     def penalty_terms(self, parameters: Mapping[str, Parameter]) -> dict[str, Node]:
         """For each penalty by name its scalar."""
         with scope("loss"):
             return {penalty.name: _penalty(penalty, parameters) for penalty in self.penalties}
+
+
+def _target(loss: Loss, targets: Mapping[str, Node]) -> Node:
+    if loss.target in targets:
+        return targets[loss.target]
+    raise LossError(
+        f"{shown(loss)} compares with {shown(loss.target)}",
+        expected=f"one of {', '.join(targets)}: what there is for these data and outputs",
+        remedy="choose another loss, or another target in your own",
+    )
+
+
+def _rows(loss: Loss, output: Node, target: Node) -> Node:
+    """What a loss gives, if it is one number to an example."""
+    found = cast("object", loss(output, target))
+    if isinstance(found, Node) and found.shape == output.shape[:1] and found.dtype == output.dtype:
+        return found
+    given = repr(found.type) if isinstance(found, Node) else shown(found)
+    raise LossError(
+        f"the loss {shown(loss)} gave {given} for outputs {output.type!r}",
+        expected=f"one number to an example: {output.dtype}[{output.shape[0]}]; the mean over the batch is taken afterwards",
+        remedy="reduce all axes but the first, for example with cr.ops.sum(entries, 1)",
+    )
 
 
 def _penalty(penalty: L1 | L2, parameters: Mapping[str, Parameter]) -> Node:

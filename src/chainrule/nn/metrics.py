@@ -10,14 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import Count, Natural, NonNegative, WholeNumbers, checked
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError
-from chainrule.nn.checks import is_size
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+@checked
 class Accuracy:
     """How many of how many were right, with the binomial error.
 
@@ -27,11 +28,11 @@ class Accuracy:
     20/20 = 1.000 (0.952 ... 1.000)
     """
 
-    correct: int
-    total: int
+    correct: Natural
+    total: Count
 
     def __post_init__(self) -> None:
-        if not 0 <= self.correct <= self.total or self.total < 1:
+        if self.correct > self.total:
             raise OptionError(
                 f"{self.correct} correct of {self.total}",
                 expected="0 <= correct <= total, and one example or more",
@@ -48,7 +49,8 @@ class Accuracy:
         """The binomial standard error √(p·(1 − p)/total); 0 where all or none were right: ask `interval` there."""
         return math.sqrt(self.value * (1.0 - self.value) / self.total)
 
-    def interval(self, deviations: float = 1.0) -> tuple[float, float]:
+    @checked
+    def interval(self, deviations: NonNegative = 1.0) -> tuple[float, float]:
         """Wilson's score interval, of one standard deviation unless told: it stays inside [0, 1] and never has width 0.
 
         Source: E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
@@ -78,37 +80,39 @@ def _digits(error: float) -> int:
     return max(3, math.ceil(-math.log10(error)) + 1)
 
 
-def accuracy(predicted: object, labels: object) -> Accuracy:
-    """The share of examples whose predicted label is the right one.
+@checked
+def accuracy(true: object, predicted: object) -> Accuracy:
+    """The share of examples whose predicted label is the true one.
 
     Shapes: both (examples,), whole numbers. Raises: ShapeError, DtypeError, DataError if there is no example.
 
-    >>> accuracy([0, 1, 2, 2], [0, 1, 1, 2])
+    >>> accuracy([0, 1, 1, 2], [0, 1, 2, 2])
     Accuracy(correct=3, total=4)
     """
-    first, second = _labels("predicted", predicted), _labels("labels", labels)
-    _require_same_shape(first, second)
-    return Accuracy(int(np.count_nonzero(first == second)), len(first))
+    right, found = _labels("true", true), _labels("predicted", predicted)
+    _require_same_shape(right, found)
+    return Accuracy(int(np.count_nonzero(right == found)), len(right))
 
 
-def top_k(scores: object, labels: object, k: int) -> Accuracy:
-    """The share of examples whose right label is among the k highest scores; of equal scores the first class counts as higher.
+@checked
+def top_k(true: object, scores: object, k: Count) -> Accuracy:
+    """The share of examples whose true label is among the k highest scores; of equal scores the first class counts as higher.
 
-    Shapes: scores (examples, classes), labels (examples,). With k = 1 this is the accuracy of the largest score.
+    Shapes: true (examples,), scores (examples, classes). With k = 1 this is the accuracy of the largest score.
 
-    >>> print(top_k([[0.48, 0.01, 0.51]], [0], k=2))
+    >>> print(top_k([0], [[0.48, 0.01, 0.51]], k=2))
     1/1 = 1.000 (0.500 ... 1.000)
     """
-    rows, right = _finite("scores", scores), _labels("labels", labels)
+    right, rows = _labels("true", true), _compared("scores", scores, infinite=True)
     if rows.ndim != 2 or len(rows) != len(right):
         raise ShapeError(
-            f"scores of shape {rows.shape} and labels of shape {right.shape}",
-            expected="scores (examples, classes) and labels (examples,)",
+            f"true labels of shape {right.shape} and scores of shape {rows.shape}",
+            expected="labels (examples,) and scores (examples, classes)",
             remedy="give one row of scores to a label",
         )
-    if not is_size(k) or k > rows.shape[1]:
+    if k > rows.shape[1]:
         raise OptionError(f"k={k!r}", expected=f"a whole number from 1 to {rows.shape[1]}, the classes", remedy="write k=5")
-    _require_in_range("labels", right, rows.shape[1])
+    _require_in_range("true", right, rows.shape[1])
     own = np.take_along_axis(rows, right[:, None], axis=1)
     before = np.arange(int(rows.shape[1]), dtype=np.int64) < right[:, None]
     level_before = np.logical_and(rows == own, before)
@@ -116,6 +120,7 @@ def top_k(scores: object, labels: object, k: int) -> Accuracy:
     return Accuracy(int(np.count_nonzero(ahead < k)), len(right))
 
 
+@checked
 def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray[np.int64]:
     """The label that each row of outputs stands for.
 
@@ -127,7 +132,7 @@ def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray
     >>> predicted_labels([[-0.3], [2.0]], threshold=0)
     array([0, 1])
     """
-    rows = _finite("outputs", outputs)
+    rows = _compared("outputs", outputs, infinite=True)
     if rows.ndim != 2 or not rows.shape[1]:
         raise ShapeError(
             f"outputs of shape {rows.shape}",
@@ -151,13 +156,14 @@ def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray
 
 
 @dataclass(frozen=True, eq=False)
+@checked
 class ConfusionMatrix:
     """How often each true class was predicted as which: counts[true, predicted].
 
     A ratio 0/0 is undefined and reported as NaN: the precision of a class that was never predicted, the recall of one that
     never occurs, the F1 of one with neither. The `macro_` values are means over the classes where the value is defined.
 
-    >>> matrix = confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], classes=("cat", "dog"))
+    >>> matrix = confusion_matrix([0, 1, 1, 1], [0, 0, 1, 1], classes=("cat", "dog"))
     >>> print(matrix)
     true ↓ predicted →   cat   dog  recall
     cat                    1     0   1.000
@@ -166,7 +172,7 @@ class ConfusionMatrix:
     accuracy 3/4 = 0.750 ± 0.217
     """
 
-    counts: NDArray[np.int64]
+    counts: WholeNumbers
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -242,20 +248,21 @@ def _mean_of_defined(values: Floats) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def confusion_matrix(predicted: object, labels: object, classes: int | Sequence[str]) -> ConfusionMatrix:
+@checked
+def confusion_matrix(true: object, predicted: object, classes: Count | Sequence[str]) -> ConfusionMatrix:
     """Counts the pairs (true label, predicted label); `classes` are the classes' names, or how many there are.
 
-    Shapes: predicted and labels (examples,), whole numbers 0 ... classes − 1. Raises: ShapeError, DtypeError, DataError.
+    Shapes: true and predicted (examples,), whole numbers 0 ... classes − 1. Raises: ShapeError, DtypeError, DataError.
     """
     names = tuple(str(i) for i in range(classes)) if isinstance(classes, int) else tuple(classes)
     if not names:
         raise OptionError(
             f"classes={classes!r}", expected="one class or more", remedy="give their names, or how many there are"
         )
-    columns, rows = _labels("predicted", predicted), _labels("labels", labels)
-    _require_same_shape(columns, rows)
+    rows, columns = _labels("true", true), _labels("predicted", predicted)
+    _require_same_shape(rows, columns)
+    _require_in_range("true", rows, len(names))
     _require_in_range("predicted", columns, len(names))
-    _require_in_range("labels", rows, len(names))
     flat = np.bincount(rows * len(names) + columns, minlength=len(names) ** 2)
     return ConfusionMatrix(flat.reshape(len(names), len(names)), names)
 
@@ -263,54 +270,78 @@ def confusion_matrix(predicted: object, labels: object, classes: int | Sequence[
 # ---- regression
 
 
-def mean_squared_error(predicted: object, target: object) -> float:
-    """The mean of (prediction − target)² over all numbers; shapes equal, never broadcast.
+@checked
+def mean_squared_error(true: object, predicted: object) -> float:
+    """The mean of (predicted − true)² over all numbers; shapes equal, never broadcast.
 
-    Raises: ShapeError, DtypeError, DataError if there is no number.
+    Raises: ShapeError, DtypeError, DataError where there is no number, or one that is not finite.
 
-    >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
+    >>> mean_squared_error([1.0, 4.0], [1.0, 2.0])
     2.0
     """
-    first, second = _pair(predicted, target)
-    return float(np.mean(np.square(first - second)))
+    first, second = _pair(true, predicted)
+    difference, scale = _scaled(second - first)
+    return float(np.mean(np.square(difference))) * scale * scale
 
 
-def mean_absolute_error(predicted: object, target: object) -> float:
-    """The mean of |prediction − target| over all numbers; shapes equal, never broadcast.
+@checked
+def mean_absolute_error(true: object, predicted: object) -> float:
+    """The mean of |predicted − true| over all numbers; shapes equal, never broadcast.
 
-    >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
+    Raises: as `mean_squared_error`.
+
+    >>> mean_absolute_error([1.0, 4.0], [1.0, 2.0])
     1.0
     """
-    first, second = _pair(predicted, target)
-    return float(np.mean(np.abs(first - second)))
+    first, second = _pair(true, predicted)
+    return float(np.mean(np.abs(second - first)))
 
 
-def r_squared(predicted: object, target: object) -> float:
-    """1 − Σ(prediction − target)²/Σ(target − mean target)²: 1 is perfect, 0 no better than the targets' mean, below 0 worse.
+@checked
+def r_squared(true: object, predicted: object) -> float:
+    """1 − Σ(predicted − true)²/Σ(true − mean true)²: 1 is perfect, 0 no better than the true mean, below 0 worse.
 
-    Shapes: both (examples,) or (examples, outputs); of several outputs the mean is given. A constant target has no spread to be
-    explained: it is left out of the mean; where all are constant the value is undefined, and NaN.
+    Shapes: both (examples,) or (examples, outputs); of several outputs the mean is given. Constant true values have no spread to be
+    explained: they are left out of the mean; where all are constant the value is undefined, and NaN. Raises: as `mean_squared_error`.
 
-    >>> r_squared([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
+    >>> r_squared([1.0, 2.0, 6.0], [1.0, 2.0, 3.0])
     0.357...
-    >>> r_squared([1.0, 2.0], [3.0, 3.0]), r_squared([[1.0, 2.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 3.0]])
+    >>> r_squared([3.0, 3.0], [1.0, 2.0]), r_squared([[1.0, 3.0], [2.0, 3.0]], [[1.0, 2.0], [2.0, 2.0]])
     (nan, 1.0)
     """
-    first, second = _pair(predicted, target)
+    first, second = _pair(true, predicted)
     first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)
-    spread = np.sum(np.square(second - second.mean(axis=0)), axis=0)
-    rest = np.sum(np.square(first - second), axis=0)
     # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
-    varies = np.flatnonzero(np.any(second != second[:1], axis=0))
+    varies = np.flatnonzero(np.any(first != first[:1], axis=0))
+    above, scale = _scaled(first - first.mean(axis=0))
+    spread = np.sum(np.square(above), axis=0)
+    rest = np.sum(np.square((second - first) / scale), axis=0)
     explained: Array = 1.0 - rest[varies] / spread[varies]
     return float(np.mean(explained)) if varies.size else float("nan")
+
+
+def _scaled(numbers: Floats) -> tuple[Floats, float]:
+    """The numbers in units of a power of two, and that unit, 1 but where squares would leave the range of floats.
+
+    By a power of two no digit changes.
+    """
+    largest = float(np.abs(numbers).max(initial=0.0))
+    if largest == 0.0 or 1e-100 < largest < 1e100 or not math.isfinite(largest):
+        return numbers, 1.0
+    scale = 2.0 ** math.frexp(largest)[1]
+    return numbers / scale, scale
 
 
 # ---- what is let in
 
 
 def _numbers(name: str, values: object) -> Array:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ShapeError(
+            f"the rows of {name} differ in length", expected="rows of equal length", remedy="cut or fill them"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise DtypeError(
             f"{name} holds {array.dtype} values", expected="numbers", remedy="turn classes into labels 0, 1, ... first"
@@ -322,10 +353,12 @@ def _numbers(name: str, values: object) -> Array:
     return array
 
 
-def _finite(name: str, values: object) -> Floats:
+def _compared(name: str, values: object, *, infinite: bool = False) -> Floats:
     array = _numbers(name, values).astype(np.float64)
-    if np.isnan(array).any():
-        raise DataError(f"{name} holds NaN", expected="numbers that can be compared", remedy="find where the first NaN arose")
+    wrong = array[np.isnan(array) if infinite else ~np.isfinite(array)]
+    if wrong.size:
+        kind = "numbers that can be compared" if infinite else "finite numbers"
+        raise DataError(f"{name} holds {wrong[0]}", expected=kind, remedy="find where the first such number arose")
     return array
 
 
@@ -346,18 +379,18 @@ def _labels(name: str, values: object) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _pair(predicted: object, target: object) -> tuple[Floats, Floats]:
-    first, second = _numbers("predicted", predicted).astype(np.float64), _numbers("target", target).astype(np.float64)
+def _pair(true: object, predicted: object) -> tuple[Floats, Floats]:
+    first, second = _compared("true", true), _compared("predicted", predicted)
     _require_same_shape(first, second)
     if not first.ndim:
         raise ShapeError("a single prediction without an axis", expected="(examples,) or more axes", remedy="write [value]")
     return first, second
 
 
-def _require_same_shape(predicted: Array, target: Array) -> None:
-    if predicted.shape != target.shape:
+def _require_same_shape(true: Array, predicted: Array) -> None:
+    if true.shape != predicted.shape:
         raise ShapeError(
-            f"predictions and targets of different shapes\n      predicted {predicted.shape}\n      target    {target.shape}",
+            f"true and predicted values of different shapes\n      true      {true.shape}\n      predicted {predicted.shape}",
             expected="one shape for both; nothing is broadcast",
             remedy="bring both to one shape, for example with y.reshape(-1, 1)",
         )

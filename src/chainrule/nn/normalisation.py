@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Annotated
 
 from chainrule import ops
-from chainrule.errors import OptionError, ShapeError
+from chainrule.checks import Count, Positive, Range, checked
+from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.build import Initialiser, Place, place
-from chainrule.nn.checks import is_number, require_size, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import Constant, Zeros
 
 
 @dataclass(frozen=True)
+@checked
 class LayerNorm:
     """z = gain·(x − μ)/√(σ² + ε) + b, with mean μ and variance σ² over the last axis: one example's neurons, or one place's channels.
 
@@ -25,13 +28,10 @@ class LayerNorm:
     LayerNorm()
     """
 
-    epsilon: float = 1e-5
+    epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        _require_epsilon(self.epsilon)
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
@@ -44,6 +44,7 @@ class LayerNorm:
 
 
 @dataclass(frozen=True)
+@checked
 class GroupNorm:
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² over all places of an example and the channels of one of `groups` groups.
 
@@ -56,15 +57,11 @@ class GroupNorm:
     GroupNorm(4)
     """
 
-    groups: int
-    epsilon: float = 1e-5
+    groups: Count
+    epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        require_size("groups", self.groups)
-        _require_epsilon(self.epsilon)
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
@@ -87,6 +84,7 @@ class GroupNorm:
 
 
 @dataclass(frozen=True)
+@checked
 class BatchNorm:
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² of one channel over the examples of the batch and all their places.
 
@@ -104,20 +102,11 @@ class BatchNorm:
     BatchNorm()
     """
 
-    momentum: float = 0.1
-    epsilon: float = 1e-5
+    momentum: Annotated[float, Range(above=0, most=1)] = 0.1
+    epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        _require_epsilon(self.epsilon)
-        if not is_number(self.momentum) or not 0 < self.momentum <= 1:
-            raise OptionError(
-                f"momentum={self.momentum!r}",
-                expected="0 < momentum <= 1: the newest batch's share in the running statistics",
-                remedy="write for example momentum=0.1",
-            )
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The batch, normalised by its own statistics when built for training, else by the running ones."""
@@ -147,15 +136,6 @@ def _require_several(here: Place, x: Node) -> None:
             f"layer {here.name} was given a training batch with one number to a channel, {x.type!r}",
             expected="two or more: a single number has no variance",
             remedy="choose a batch_size that leaves no last batch of one example, or LayerNorm()",
-        )
-
-
-def _require_epsilon(epsilon: object) -> None:
-    if not is_number(epsilon) or epsilon <= 0:
-        raise OptionError(
-            f"epsilon={epsilon!r}",
-            expected="a number above 0: it keeps the quotient finite where all numbers are equal",
-            remedy="write for example epsilon=1e-5",
         )
 
 

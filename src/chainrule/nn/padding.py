@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from chainrule import ops
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
-from chainrule.spelling import suggest
 
-PADDINGS = ("valid", "same", "periodic", "reflect")
+Padding: TypeAlias = Literal["valid", "same", "periodic", "reflect"]
 """The names that a layer takes; "valid" is none at all."""
+PADDINGS: tuple[str, ...] = get_args(Padding)
 Amounts: TypeAlias = "Sequence[tuple[int, int]]"
 """How many entries stand before and behind each axis of space."""
-
-
-def require_padding(padding: object) -> None:
-    """Refuses what is none of the names."""
-    if padding not in PADDINGS:
-        known = ", ".join(PADDINGS)
-        raise OptionError(
-            f"padding {padding!r}", expected=f"one of {known}", remedy=suggest(str(padding), PADDINGS, "choose one")
-        )
 
 
 def spans(sizes: Shape, dilations: Shape) -> Shape:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import Sizes, checked
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import is_size, require_sizes, short_repr
-from chainrule.nn.padding import Amounts, padded, require_padding, same_amounts
+from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
 
 
 @dataclass(frozen=True)
+@checked
 class MaxPool:
     """The largest number of each window of `size`, channel by channel; the gradient goes to it, in equal parts where several are.
 
@@ -30,14 +32,10 @@ class MaxPool:
     MaxPool(2)
     """
 
-    size: int | Shape
-    stride: int | Shape | None = None
-    padding: str = "valid"
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, "size", "stride")
-        require_padding(self.padding)
+    size: Sizes
+    stride: Sizes | None = None
+    padding: Padding = "valid"
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The largest of each window."""
@@ -52,6 +50,7 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
+@checked
 class AveragePool:
     """The mean of each window of `size`, channel by channel; shapes, `size`, `stride` and `padding` as in `MaxPool`.
 
@@ -61,14 +60,10 @@ class AveragePool:
     AveragePool((1, 2))
     """
 
-    size: int | Shape
-    stride: int | Shape | None = None
-    padding: str = "valid"
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, "size", "stride")
-        require_padding(self.padding)
+    size: Sizes
+    stride: Sizes | None = None
+    padding: Padding = "valid"
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The mean of each window."""
@@ -82,10 +77,11 @@ class AveragePool:
 
 
 @dataclass(frozen=True)
+@checked
 class GlobalMaxPool:
     """The largest number of each channel, wherever it stands: (batch, space..., channels) becomes (batch, channels)."""
 
-    name: str = ""
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
@@ -98,13 +94,14 @@ class GlobalMaxPool:
 
 
 @dataclass(frozen=True)
+@checked
 class GlobalAveragePool:
     """The mean of each channel over all of space: (batch, space..., channels) becomes (batch, channels).
 
     Source: M. Lin, Q. Chen, S. Yan, ICLR (2014): Network in network, section 3.2.
     """
 
-    name: str = ""
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
@@ -117,6 +114,7 @@ class GlobalAveragePool:
 
 
 @dataclass(frozen=True)
+@checked
 class UpSample:
     """Each number repeated `factor` times along every axis of space: (batch, n, ..., channels) becomes (batch, n·factor, ..., channels).
 
@@ -124,11 +122,8 @@ class UpSample:
     UpSample(2)
     """
 
-    factor: int | Shape
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        _require_sizes(self, "factor")
+    factor: Sizes
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The larger picture."""
@@ -142,13 +137,6 @@ class UpSample:
 
     def __repr__(self) -> str:
         return short_repr(self, 1)
-
-
-def _require_sizes(layer: object, *names: str) -> None:
-    for name in names:
-        value: object = getattr(layer, name)
-        if value is not None and not is_size(value):
-            object.__setattr__(layer, name, require_sizes(name, value))
 
 
 def _require_space(here: Place, x: Node) -> None:

@@ -9,10 +9,12 @@ from functools import cached_property, partial
 from typing import ClassVar, Literal, TypeAlias
 
 from chainrule import ops
+from chainrule.checks import Count, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
-from chainrule.nn.build import Place, place
-from chainrule.nn.checks import is_number, require_size, short_repr
+from chainrule.nn.activations import ActivationName
+from chainrule.nn.build import Place, applied, place
+from chainrule.nn.checks import LayerName, short_repr
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
 from chainrule.nn.layers import activation_named, as_layer
 from chainrule.nn.parts import Initialiser, Layer
@@ -21,30 +23,24 @@ Answer = Literal["last", "every"]
 
 
 @dataclass(frozen=True)
+@checked
 class _Recurrent(ABC):
     """What recurrent layers have in common: one loop over time, whose turn each of them describes."""
 
-    units: int
+    units: Count
     answer: Answer = "last"
     reverse: bool = False
     padding: float | None = None
     carry: bool = False
     weights: Initialiser = field(default_factory=GlorotUniform)
     recurrent: Initialiser = field(default_factory=LeCunNormal)
-    name: str = ""
+    name: LayerName = ""
 
     kind: ClassVar[str]
     states: ClassVar[tuple[str, ...]] = ("h",)
     gates: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        require_size("units", self.units)
-        if self.answer not in {"last", "every"}:
-            raise OptionError(
-                f"answer={self.answer!r}", expected='"last" or "every"', remedy='write "every" for an output at each time step'
-            )
-        if self.padding is not None and not is_number(self.padding):
-            raise OptionError(f"padding={self.padding!r}", expected="a number, or None", remedy="write padding=0.0")
         if self.carry and self.reverse:
             raise OptionError(
                 "a state carried between batches by a layer that runs backwards in time",
@@ -121,6 +117,7 @@ class _Recurrent(ABC):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class RNN(_Recurrent):
     """h_t = f(x_t·W + b + h_{t−1}·U): the plain recurrent layer; its memory is its own activation one step ago, at first 0.
 
@@ -136,13 +133,9 @@ class RNN(_Recurrent):
     RNN(32, answer='every')
     """
 
-    activation: str = "tanh"
+    activation: ActivationName = "tanh"
 
     kind: ClassVar[str] = "rnn"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        activation_named(self.activation)
 
     def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         z = here.label(x + states["h"] @ constants["U"], "z")
@@ -162,6 +155,7 @@ class _Parts:
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class LSTM(_Recurrent):
     """A memory cell c that is written, kept and read through gates: c_t = f·c_{t−1} + i·g, h_t = o·tanh(c_t).
 
@@ -198,6 +192,7 @@ class LSTM(_Recurrent):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class GRU(_Recurrent):
     """A memory that gates blend with a proposal: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
 
@@ -239,6 +234,7 @@ Recurrent: TypeAlias = RNN | LSTM | GRU
 
 
 @dataclass(frozen=True, init=False)
+@checked
 class Bidirectional:
     """A recurrent layer and another one like it that runs backwards in time, their outputs side by side: (..., 2·units).
 
@@ -251,7 +247,7 @@ class Bidirectional:
     layers: tuple[Recurrent, ...]
     name: str
 
-    def __init__(self, *layers: Layer, name: str = "") -> None:
+    def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if len(layers) != 1 or not isinstance(layers[0], RNN | LSTM | GRU) or layers[0].reverse:
             raise OptionError(
                 f"both directions of {', '.join(map(repr, layers)) or 'nothing'}",
@@ -281,6 +277,7 @@ class Bidirectional:
 
 
 @dataclass(frozen=True, init=False)
+@checked
 class EachStep:
     """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
 
@@ -292,7 +289,7 @@ class EachStep:
     layers: tuple[Layer, ...]
     name: str
 
-    def __init__(self, *layers: Layer, name: str = "") -> None:
+    def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if not layers:
             raise OptionError("nothing for each step", expected="one layer or more", remedy="write its layers")
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
@@ -310,7 +307,7 @@ class EachStep:
         with place(self, "each_step", x) as here:
             each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
         for layer in self.layers:
-            each = layer(each)
+            each = applied(layer, each)
         with scope(here.name):
             return here.gives(here.label(ops.reshape(each, shape=(batch, turns, *each.shape[1:])), "a"))
 

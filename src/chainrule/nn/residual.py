@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chainrule.checks import checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Layer, place
+from chainrule.nn.build import Layer, applied, place
+from chainrule.nn.checks import LayerName
 from chainrule.nn.layers import as_layer
 
 
 @dataclass(frozen=True, init=False)
+@checked
 class Residual:
     """a = x + f(x), f the layers one behind the other: they need only learn what to change, and gradients pass them by.
 
@@ -26,7 +29,7 @@ class Residual:
     layers: tuple[Layer, ...]
     name: str
 
-    def __init__(self, *layers: Layer, name: str = "") -> None:
+    def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if not layers:
             raise OptionError("a residual connection around nothing", expected="one layer or more", remedy="write its layers")
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
@@ -36,7 +39,7 @@ class Residual:
         """x and what the layers make of it, added."""
         changed = x
         for layer in self.layers:
-            changed = layer(changed)
+            changed = applied(layer, changed)
         with place(self, "residual", x) as here:
             if changed.shape != x.shape:
                 raise ShapeError(

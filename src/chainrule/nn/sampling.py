@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainrule import ops
-from chainrule.errors import OptionError, ShapeError
+from chainrule.checks import NonNegative, checked
+from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import is_number, short_repr
+from chainrule.nn.checks import LayerName, short_repr
 
 
 @dataclass(frozen=True)
+@checked
 class GaussianNoise:
     """In training a = x + deviation·ε, each ε standard normal and independent; in use, nothing is done.
 
@@ -25,16 +27,8 @@ class GaussianNoise:
     GaussianNoise(0.5)
     """
 
-    deviation: float
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not is_number(self.deviation) or self.deviation < 0:
-            raise OptionError(
-                f"noise of deviation {self.deviation!r}",
-                expected="a number of 0 or more, in the units of what the layer is given",
-                remedy="write for example GaussianNoise(0.5)",
-            )
+    deviation: NonNegative
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The noisy batch when built for training, x itself otherwise."""
@@ -48,6 +42,7 @@ class GaussianNoise:
 
 
 @dataclass(frozen=True)
+@checked
 class Latent:
     """Draws the code of a variational autoencoder: a = μ + exp(½s)·ε in training, ε standard normal; in use a = μ.
 
@@ -64,16 +59,8 @@ class Latent:
     ((1, 5), ['latent1.kl'])
     """
 
-    weight: float = 1.0
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not is_number(self.weight) or self.weight < 0:
-            raise OptionError(
-                f"Latent weight {self.weight!r}",
-                expected="a number of 0 or more",
-                remedy="write Latent(): the factor is then 1",
-            )
+    weight: NonNegative = 1.0
+    name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
         """The codes: drawn when built for training, their means otherwise."""

@@ -1,17 +1,16 @@
-"""A network as JSON and as Python code, through one closed table of what each kind of layer and initialiser is made of."""
+"""A network as JSON and as Python code, through closed lists of the kinds of layers and initialisers, and their fields."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, cast
 
 from chainrule.errors import ChainruleError, FileFormatError, OptionError
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
-from chainrule.nn.checks import is_number, is_size
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
@@ -42,10 +41,9 @@ DEEPEST = 50
 """How many Sequentials may stand inside each other in a file."""
 
 Json: TypeAlias = "dict[str, Any]"
-Field: TypeAlias = "Callable[[object, _Reader], object]"
 
 
-# ---- reading: each field's own reader, which refuses everything else
+# ---- reading: the closed lists of kinds, and their own checks, refuse everything else
 
 
 @dataclass
@@ -65,61 +63,26 @@ def _refuse(value: object, expected: str) -> FileFormatError:
     )
 
 
-def _whole(value: object, _: _Reader) -> object:
-    if is_size(value):
-        return value
-    raise _refuse(value, "a whole number of 1 or more")
-
-
-def _count(value: object, _: _Reader) -> object:
-    if value == 0 and not isinstance(value, bool | float):
-        return value
-    return _whole(value, _)
-
-
-def _number(value: object, _: _Reader) -> object:
-    if is_number(value):
-        return value
-    raise _refuse(value, "a finite number")
-
-
-def _text(value: object, _: _Reader) -> object:
-    if isinstance(value, str):
-        return value
-    raise _refuse(value, "a text")
-
-
-def _truth(value: object, _: _Reader) -> object:
-    if isinstance(value, bool):
-        return value
-    raise _refuse(value, "true or false")
-
-
-def _shape(value: object, reader: _Reader) -> object:
-    if isinstance(value, list):
-        return tuple(_whole(extent, reader) for extent in cast("list[object]", value))
-    raise _refuse(value, "a list of whole numbers")
-
-
-def _sizes(value: object, reader: _Reader) -> object:
-    return _shape(cast("object", value), reader) if isinstance(value, list) else _whole(value, reader)
-
-
-def _or_none(read: Field) -> Field:
-    return lambda value, reader: None if value is None else read(value, reader)
-
-
-def _mapping(read: Field) -> Field:
-    def read_all(value: object, reader: _Reader) -> object:
-        if not isinstance(value, dict):
-            raise _refuse(value, "names with their values")
-        return {str(name): read(item, reader) for name, item in cast("dict[object, object]", value).items()}
-
-    return read_all
-
-
 def _initialiser(value: object, reader: _Reader) -> object:
     return _read_kind(value, INITIALISERS, "an initialiser", reader)
+
+
+def _field(kind: type, name: str, value: object, reader: _Reader) -> object:
+    """A field as the file holds it, its layers and initialisers made; whether the rest is right the kind itself says, when it is made."""
+    if name == "layers":
+        return _layers(value, reader)
+    if not isinstance(value, dict):
+        return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+    if kind is not Formula:
+        return _initialiser(cast("object", value), reader)
+    return {str(key): _entry(item, reader) for key, item in cast("dict[object, object]", value).items()}
+
+
+def _entry(value: object, reader: _Reader) -> object:
+    """What a formula has under one name: a shape, the name of a function, an initialiser."""
+    if isinstance(value, dict):
+        return _initialiser(cast("object", value), reader)
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
 
 def _layer(value: object, reader: _Reader) -> object:
@@ -154,73 +117,26 @@ def _layers(value: object, reader: _Reader) -> object:
 CONTAINERS = (Sequential, Residual, Bidirectional, EachStep)
 """Layers made of layers, which are their arguments in order."""
 SHARED = "Shared"
-_NAME: dict[str, Field] = {"name": _text}
-_WEIGHTS: dict[str, Field] = {"bias": _truth, "weights": _or_none(_initialiser), "biases": _initialiser}
-_FILTERS: dict[str, Field] = {
-    "filters": _whole, "kernel": _sizes, "activation": _text, "stride": _sizes, "dilation": _sizes, "groups": _whole,
-    "padding": _text, **_WEIGHTS, **_NAME,
-}  # fmt: skip
-_POOL: dict[str, Field] = {"size": _sizes, "stride": _or_none(_sizes), "padding": _text, **_NAME}
-_NORM: dict[str, Field] = {"epsilon": _number, "gains": _initialiser, "biases": _initialiser, **_NAME}
-_RECURRENT: dict[str, Field] = {
-    "units": _whole, "answer": _text, "reverse": _truth, "padding": _or_none(_number), "carry": _truth, "weights": _initialiser,
-    "recurrent": _initialiser, **_NAME,
-}  # fmt: skip
-LAYERS: dict[type, dict[str, Field]] = {
-    Dense: {
-        "units": _whole, "activation": _text, "bias": _truth,
-        "weights": _or_none(_initialiser), "biases": _initialiser, **_NAME,
-    },
-    Activation: {"function": _text, **_NAME},
-    Dropout: {"rate": _number, **_NAME},
-    Flatten: {**_NAME},
-    Reshape: {"shape": _shape, **_NAME},
-    Conv1D: _FILTERS,
-    Conv2D: _FILTERS,
-    ConvTranspose1D: _FILTERS,
-    ConvTranspose2D: _FILTERS,
-    MaxPool: _POOL,
-    AveragePool: _POOL,
-    GlobalMaxPool: {**_NAME},
-    GlobalAveragePool: {**_NAME},
-    UpSample: {"factor": _sizes, **_NAME},
-    LayerNorm: _NORM,
-    GroupNorm: {"groups": _whole, **_NORM},
-    BatchNorm: {"momentum": _number, **_NORM},
-    Residual: {"layers": _layers, **_NAME},
-    RNN: {**_RECURRENT, "activation": _text},
-    LSTM: {**_RECURRENT, "keep": _number, "write": _number},
-    GRU: {**_RECURRENT, "keep": _number},
-    Bidirectional: {"layers": _layers, **_NAME},
-    EachStep: {"layers": _layers, **_NAME},
-    GaussianNoise: {"deviation": _number, **_NAME},
-    Latent: {"weight": _number, **_NAME},
-    RestrictedBoltzmann: {
-        "units": _whole, "steps": _whole, "chains": _or_none(_whole), "weights": _initialiser, "visible_biases": _initialiser,
-        "hidden_biases": _initialiser, **_NAME,
-    },
-    Hopfield: {"steps": _whole, **_NAME},
-    OneHot: {"classes": _whole, "padding": _or_none(_count), **_NAME},
-    Embedding: {"units": _whole, "vocabulary": _whole, "padding": _or_none(_count), "weights": _initialiser, **_NAME},
-    Formula: {
-        "text": _text, "parameters": _mapping(_shape), "functions": _mapping(_text),
-        "initialisers": _mapping(_initialiser), **_NAME,
-    },
-    Sequential: {"layers": _layers, "input_shape": _or_none(_shape)},
-}  # fmt: skip
-"""Every kind of layer that a file may hold, with its fields: the table is closed, nothing is looked up by name elsewhere."""
+LAYERS: tuple[type, ...] = (
+    Dense, Activation, Dropout, Flatten, Reshape, Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D, MaxPool, AveragePool,
+    GlobalMaxPool, GlobalAveragePool, UpSample, LayerNorm, GroupNorm, BatchNorm, Residual, RNN, LSTM, GRU, Bidirectional, EachStep,
+    GaussianNoise, Latent, RestrictedBoltzmann, Hopfield, OneHot, Embedding, Formula, Sequential,
+)  # fmt: skip
+"""Every kind of layer that a file may hold: the list is closed, nothing is looked up by name elsewhere."""
 
-INITIALISERS: dict[type, dict[str, Field]] = {
-    **{kind: {} for kind in (Zeros, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LeCunNormal, LeCunUniform)},
-    Constant: {"value": _number},
-    Normal: {"mean": _number, "deviation": _number},
-    Uniform: {"low": _number, "high": _number},
-}
-"""Every kind of initialiser that a file may hold, with its fields."""
+INITIALISERS: tuple[type, ...] = (
+    Zeros, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LeCunNormal, LeCunUniform, Constant, Normal, Uniform,
+)  # fmt: skip
+"""Every kind of initialiser that a file may hold."""
 
 
-def _read_kind(value: object, table: Mapping[type, Mapping[str, Field]], what: str, reader: _Reader) -> object:
-    known = {kind.__name__: kind for kind in table}
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields that a file holds of a kind: all of them."""
+    return tuple(part.name for part in fields(kind))
+
+
+def _read_kind(value: object, kinds: tuple[type, ...], what: str, reader: _Reader) -> object:
+    known = {kind.__name__: kind for kind in kinds}
     if not isinstance(value, dict):
         raise _refuse(value, what)
     found = cast("Json", value)
@@ -230,15 +146,15 @@ def _read_kind(value: object, table: Mapping[type, Mapping[str, Field]], what: s
         raise FileFormatError(
             f"{what} of kind {name!r} in the network's file", expected=f"one of {', '.join(known)}", remedy=remedy
         )
-    kind = known[name]
-    if found.keys() != {"kind", *table[kind]}:
-        odd = sorted(map(str, found.keys() ^ {"kind", *table[kind]}))
+    kind, names = known[name], _names(known[name])
+    if found.keys() != {"kind", *names}:
+        odd = sorted(map(str, found.keys() ^ {"kind", *names}))
         raise FileFormatError(
             f"{name} in the network's file: unknown or missing {', '.join(odd)}",
-            expected=f"kind, {', '.join(table[kind])}" if table[kind] else "kind alone",
+            expected=f"kind, {', '.join(names)}" if names else "kind alone",
             remedy="use a file that to_json made, and this version of chainrule or a later one",
         )
-    values = {key: read(found[key], reader) for key, read in table[kind].items()}
+    values = {key: _field(kind, key, found[key], reader) for key in names}
     try:
         return (
             kind(*cast("list[Layer]", values.pop("layers")), **cast("Any", values))
@@ -299,14 +215,13 @@ def _depth(item: object) -> int:
 
 
 def _written(item: object, numbers: dict[int, int]) -> Json:
-    table = LAYERS.get(type(item)) or INITIALISERS.get(type(item))
     if type(item) not in LAYERS and type(item) not in INITIALISERS:
         raise _unsaved(item)
     if id(item) in numbers:
         return {"kind": SHARED, "layer": numbers[id(item)]}
     if type(item) in LAYERS:
         numbers[id(item)] = len(numbers)
-    return {"kind": type(item).__name__, **{key: _plain(getattr(item, key), numbers) for key in table or ()}}
+    return {"kind": type(item).__name__, **{key: _plain(getattr(item, key), numbers) for key in _names(type(item))}}
 
 
 def _plain(value: object, numbers: dict[int, int]) -> object:

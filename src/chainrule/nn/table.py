@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from math import prod
 
+from chainrule.checks import Extents, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
-from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.activations import ACTIVATIONS, ActivationName
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
-from chainrule.nn.checks import require_shape
 from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense
@@ -62,7 +62,8 @@ class Table:
         return "\n".join([*lines, total, f"layers: {self.layers} ({COUNTING})"])
 
 
-def table(network: Layer, input_shape: Shape | None = None) -> Table:
+@checked
+def table(network: Layer, input_shape: Extents | None = None) -> Table:
     """The table of a network; `input_shape` is the shape of one example, where the network does not know it itself.
 
     >>> from chainrule.nn import network
@@ -83,7 +84,7 @@ def table(network: Layer, input_shape: Shape | None = None) -> Table:
             expected="the shape of one example",
             remedy="write table(network, (784,)), or Sequential(..., input_shape=(784,))",
         )
-    return table_of(build_network(network, require_shape("input_shape", shape)))
+    return table_of(build_network(network, shape))
 
 
 def table_of(built: Built) -> Table:
@@ -122,7 +123,8 @@ def _range(layer: object) -> str:
             return ""
 
 
-def range_badge(activation: str) -> str:
+@checked
+def range_badge(activation: ActivationName) -> str:
     """The interval that an activation's values lie in.
 
     >>> range_badge("sigmoid"), range_badge("relu"), range_badge("linear")

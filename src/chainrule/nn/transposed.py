@@ -7,6 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from chainrule import ops
+from chainrule.checks import checked
 from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
@@ -33,6 +34,7 @@ class _Transposed(Filtering):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class ConvTranspose1D(_Transposed):
     """The adjoint of `Conv1D`: each step of x adds its window, W weighed by x, to a longer row.
 
@@ -47,6 +49,7 @@ class ConvTranspose1D(_Transposed):
 
 
 @dataclass(frozen=True, repr=False)
+@checked
 class ConvTranspose2D(_Transposed):
     """The adjoint of a convolution: each position of x adds its window, W weighed by x, to a larger picture.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import DtypeError, ShapeError
 from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
-from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
+from chainrule.graph.node import normal_axis
+from chainrule.ops.declare import Gradients, op, require_axis, require_kind
 from chainrule.ops.shapes import reshape
 
 
@@ -52,9 +53,19 @@ def reduce_type(x: Type, *, axes: Shape) -> Type:
     return x.with_shape(tuple(extent for axis, extent in enumerate(x.shape) if axis not in axes))
 
 
-@op(reduce_type, "Σ {0}", r"\sum {0}", 2)
+NARROW = ("uint8", "int32", "uint32")
+"""Whole numbers that a sum of several has no room in."""
+
+
+def _sum_type(x: Type, *, axes: Shape) -> Type:
+    if x.dtype in NARROW:
+        raise DtypeError(f"a sum of {x!r}", expected="int64, in which sums have room", remedy='cast it first: dtype="int64"')
+    return reduce_type(x, axes=axes)
+
+
+@op(_sum_type, "Σ {0}", r"\sum {0}", 2)
 def reduce_sum(x: Array, *, axes: Shape) -> Array:
-    """The sum over the axes, which are gone from the result; the dtype stays."""
+    """The sum over the axes, which are gone from the result; the dtype stays, but that narrow whole numbers become int64."""
     return np.sum(x, axis=axes, dtype=x.dtype)
 
 

@@ -350,7 +350,13 @@ def _runner_up_type(z: Type, labels: Type) -> Type:
     return _labelled("runner_up", z, labels)
 
 
-@op(_runner_up_type, "runner_up({0}, {1})", r"\operatorname{{runner\_up}}({0}, {1})", convention="no gradient")
+@op(
+    _runner_up_type,
+    "runner_up({0}, {1})",
+    r"\operatorname{{runner\_up}}({0}, {1})",
+    convention="no gradient",
+    differentiable=False,
+)
 def runner_up(z: Array, labels: Array) -> Array:
     """1 at the largest entry of each row that is not the label's, 0 elsewhere; equals share it."""
     others = np.where(_is_label(z, labels), -np.inf, np.real(z))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph import Array, Node, Notation, Op, Type
+from chainrule.graph.node import normal_axis
 
 Meaning: TypeAlias = Callable[..., Array]
 
@@ -22,16 +21,24 @@ KINDS = {
 
 
 def op(
-    type_rule: Callable[..., Type], text: str, latex: str, binds: int = 0, *, convention: str = ""
+    type_rule: Callable[..., Type],
+    text: str,
+    latex: str,
+    binds: int = 0,
+    *,
+    convention: str = "",
+    differentiable: bool = True,
 ) -> Callable[[Meaning], Op]:
     """Makes an op of the function below, whose body is its meaning in NumPy.
 
     `type_rule` takes the inputs' types and the attributes, gives the output's type, and refuses what does not fit.
-    `convention` says what the derivative is where it does not exist.
+    `convention` says what the derivative is where it does not exist. An op whose rule is not declared below it, by its `vjp`, has to
+    say that there is none: differentiable=False. What gives whole numbers or truth values has none by its nature.
     """
 
     def declare(meaning: Meaning) -> Op:
-        made = Op(meaning.__name__, meaning, type_rule, Notation(text, latex, binds))
+        notation = Notation(text, latex, binds)
+        made = Op(meaning.__name__, meaning, type_rule, notation, differentiable=differentiable)
         made.convention = convention
         return made
 
@@ -39,11 +46,18 @@ def op(
 
 
 def elementwise(
-    text: str, latex: str, binds: int = 0, *, takes: str = "float", gives: str = "", convention: str = ""
+    text: str,
+    latex: str,
+    binds: int = 0,
+    *,
+    takes: str = "float",
+    gives: str = "",
+    convention: str = "",
+    differentiable: bool = True,
 ) -> Callable[[Meaning], Op]:
     """Makes an op that works entry by entry on inputs of one shape and dtype; operands of other shapes are broadcast by nodes.
 
-    `takes` is a key of KINDS; `gives` is the output's dtype where it differs.
+    `takes` is a key of KINDS; `gives` is the output's dtype where it differs; the rest as in `op`.
     """
 
     def declare(meaning: Meaning) -> Op:
@@ -54,7 +68,7 @@ def elementwise(
             require_kind(meaning.__name__, types[0], takes)
             return types[0].with_dtype(gives) if gives else types[0]
 
-        return op(type_rule, text, latex, binds, convention=convention)(meaning)
+        return op(type_rule, text, latex, binds, convention=convention, differentiable=differentiable)(meaning)
 
     return declare
 
@@ -85,20 +99,11 @@ def require_kind(name: str, given: Type, kind: str) -> None:
         )
 
 
-def require_axis(name: str, axis: object, ndim: int) -> int:
-    """The axis, if it is one of an array with `ndim` axes."""
-    if isinstance(axis, int | np.integer) and 0 <= axis < ndim:
-        return int(cast("int", axis))
-    raise ShapeError(
-        f"{name} was given axis {axis!r}",
-        expected=f"0 ... {ndim - 1}" if ndim else "an array with axes",
-        remedy="count axes from 0",
-    )
-
-
-def normal_axis(name: str, axis: int, ndim: int) -> int:
-    """The axis counted from 0; a negative one counts from the end."""
-    return require_axis(name, axis + ndim if axis < 0 else axis, ndim)
+def require_axis(name: str, axis: int, ndim: int) -> int:
+    """The axis, if it is one of an array with `ndim` axes, counted from 0: what stands in a graph."""
+    if axis >= 0:
+        return normal_axis(name, axis, ndim)
+    raise ShapeError(f"{name} was given axis {axis!r}", expected="an axis counted from 0", remedy="count axes from 0")
 
 
 Gradients: TypeAlias = "tuple[Node | None, ...]"

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Op, Operand, Type, as_nodes, constant
 from chainrule.graph.types import DTYPES, FLOATS
@@ -235,7 +236,7 @@ def _identity_type(x: Type) -> Type:
     return x
 
 
-@op(_identity_type, "{0}", "{0}", convention="by definition no gradient")
+@op(_identity_type, "{0}", "{0}", convention="by definition no gradient", differentiable=False)
 def stop_gradient(x: Array) -> Array:
     """The number itself, taken as a constant when derivatives are formed."""
     return np.real(x)  # without the trace of a complex-step derivative
@@ -404,18 +405,25 @@ def absolute_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * sign(x),)
 
 
-@elementwise("sign({0})", r"\operatorname{{sign}}({0})", takes="number", convention="no gradient: 0 almost everywhere")
+@elementwise(
+    "sign({0})",
+    r"\operatorname{{sign}}({0})",
+    takes="number",
+    convention="no gradient: 0 almost everywhere",
+    differentiable=False,
+)
 def sign(x: Array) -> Array:
     """−1, 0 or 1."""
     return np.sign(np.real(x))
 
 
-@elementwise("⌊{0}⌋", r"\lfloor {0} \rfloor", convention="no gradient: 0 almost everywhere")
+@elementwise("⌊{0}⌋", r"\lfloor {0} \rfloor", convention="no gradient: 0 almost everywhere", differentiable=False)
 def floor(x: Array) -> Array:
     """The largest whole number not above x."""
     return np.floor(np.real(x))
 
 
+@checked
 def heaviside(x: Node) -> Node:
     """1 where x > 0, else 0: the perceptron's step. No gradient passes."""
     return cast(greater(x, 0.0), dtype=x.dtype)

@@ -85,7 +85,7 @@ def _one_hot_type(labels: Type, *, classes: int, dtype: str) -> Type:
     return Type(dtype, (*labels.shape, classes))
 
 
-@op(_one_hot_type, "one_hot({0})", r"\mathbf{{1}}_{{{0}}}", convention="no gradient")
+@op(_one_hot_type, "one_hot({0})", r"\mathbf{{1}}_{{{0}}}", convention="no gradient", differentiable=False)
 def one_hot(labels: Array, *, classes: int, dtype: str) -> Array:
     """A row for each label: 1 at the label's place, 0 elsewhere; a label outside 0 ... classes − 1 gives a row of zeros.
 

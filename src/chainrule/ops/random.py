@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from chainrule.errors import DtypeError, OptionError
+from chainrule.checks import Natural, NonNegative, Seed, checked
+from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import op
 from chainrule.ops.elementwise import cast, cos, log, sqrt
@@ -76,36 +77,39 @@ def random_fold(key: Array, word: Array) -> Array:
     return np.stack(threefry2x32(key, np.array(0xFFFFFFFF, dtype=np.uint32), np.asarray(word, dtype=np.uint32)))
 
 
-def key(seed: int) -> Array:
+@checked
+def key(seed: Seed) -> Array:
     """The key that a seed stands for: its high and low 32 bits. Shape (2,), uint32.
 
     >>> key(7)
     array([0, 7], dtype=uint32)
     """
-    if not 0 <= seed < 2**64:
-        raise OptionError(f"seed {seed}", expected="0 ... 2**64 - 1", remedy="choose such a whole number")
     return np.array([seed >> 32, seed & 0xFFFFFFFF], dtype=np.uint32)
 
 
+@checked
 def stream(name: str) -> Array:
     """The number that stands for a name when a key is folded with it (CRC-32), so that other names do not shift it."""
     return np.array(zlib.crc32(name.encode()), dtype=np.uint32)
 
 
+@checked
 def uniform(key: Node, shape: Shape, low: float = 0.0, high: float = 1.0) -> Node:
     """Uniform numbers in (low, high), in float64 with 32 random bits each; the ends are never reached."""
     unit = (cast(random_bits(key, shape=shape), dtype="float64") + 0.5) * 2.0**-32
     return unit * (high - low) + low
 
 
-def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: float = 1.0) -> Node:
+@checked
+def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: NonNegative = 1.0) -> Node:
     """Normal numbers in float64, by Box and Muller (1958) from two uniform ones each; none lies beyond 6.8 deviations."""
     pairs = uniform(key, (2, *shape))
     first, second = (reshape(slice_axis(pairs, 0, i, i + 1), shape=shape) for i in (0, 1))
     return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * deviation + mean
 
 
-def epoch_order(seed: int, epoch: int, count: int) -> Array:
+@checked
+def epoch_order(seed: Seed, epoch: Natural, count: Natural) -> Array:
     """The order of the examples in an epoch: a permutation of 0 ... count − 1 that depends on these three numbers only.
 
     Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of

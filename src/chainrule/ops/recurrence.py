@@ -1,15 +1,16 @@
-"""The loop over time as an op, `scan`, and a short way to write one; its derivative, a loop backwards, stands in `grad.recurrence`."""
+"""The loop over time as an op, `scan`, and a short way to write one; its derivative stands in `derivatives.recurrence`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from chainrule.errors import GraphError, ShapeError
-from chainrule.graph import Array, Body, Graph, Node, Type, evaluate, input_node
+from chainrule.checks import Count, checked, shown, takes
+from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
+from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
 from chainrule.ops.declare import op
 from chainrule.ops.shapes import reshape, slice_axis
 
@@ -58,11 +59,11 @@ def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False
     states, sequences, constants = split_values(body, arrays)
     leaves = body.graph.leaves
     graph, wanted = body.graph, [*body.states, take]
+    turn_of = evaluator([graph.outputs[name] for name in wanted], leaves.values())
     found: list[Array] = [np.empty(0)] * turns
     for turn in reversed(range(turns)) if reverse else range(turns):
         here = {**states, **{name: array[turn] for name, array in sequences.items()}, **constants}
-        bound = {node: here[name] for name, node in leaves.items()}
-        *following, taken = evaluate([graph.outputs[name] for name in wanted], bound)
+        *following, taken = turn_of({node: here[name] for name, node in leaves.items()})
         found[turn] = states[take] if before else taken
         states = dict(zip(body.states, following, strict=True))
     return np.stack(found)
@@ -102,13 +103,14 @@ class Recurrence:
         return reshape(slice_axis(every, 0, turn, turn + 1), shape=every.shape[1:])
 
 
+@checked
 def recurrence(
     step: Callable[..., Mapping[str, Node]],
     states: Mapping[str, Node],
     sequences: Mapping[str, Node] | None = None,
     constants: Mapping[str, Node] | None = None,
     *,
-    turns: int | None = None,
+    turns: Count | None = None,
     reverse: bool = False,
 ) -> Recurrence:
     """A loop over the first axis of `sequences`, from the states' first values on.
@@ -125,7 +127,20 @@ def recurrence(
     given = turns if turns is not None else next((node.shape[0] for node in sequences.values()), 0)
     leaves = {name: input_node(name, node.shape, node.dtype) for name, node in (*states.items(), *constants.items())}
     leaves |= {name: input_node(name, node.shape[1:], node.dtype) for name, node in sequences.items()}
-    outputs = dict(step(**leaves))
+    if not takes(step, leaves):
+        raise OptionError(
+            f"the step {shown(step)} does not take {', '.join(leaves) or 'nothing'}",
+            expected="a function of each state, sequence and constant by its name",
+            remedy=f"write for example: lambda {', '.join(leaves)}: ...",
+        )
+    given_out = cast("Any", step(**leaves))
+    if not isinstance(given_out, Mapping) or not all(isinstance(node, Node) for node in cast("Any", given_out).values()):
+        raise OptionTypeError(
+            f"the step {shown(step)} gave {shown(cast('object', given_out))}",
+            expected="nodes by name, the next states among them",
+            remedy="write {...}",
+        )
+    outputs: dict[str, Node] = dict(cast("Mapping[str, Node]", given_out))
     named = {node.name: node for node in Graph(outputs).nodes if node.name and not node.is_leaf}
     body = Body(Graph({**named, **outputs}), tuple(states), tuple(sequences), tuple(constants))
     return Recurrence(body, (*states.values(), *sequences.values(), *constants.values()), given, reverse)

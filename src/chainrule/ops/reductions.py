@@ -6,10 +6,11 @@ from math import prod
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import ShapeError
-from chainrule.graph import Array, Node, Shape, Type
-from chainrule.ops.broadcast import broadcast_to, normal_axes, reduce_sum, reduce_type, spread
-from chainrule.ops.declare import Gradients, normal_axis, op, require_axis, require_kind
+from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
+from chainrule.ops.broadcast import NARROW, broadcast_to, normal_axes, reduce_sum, reduce_type, spread
+from chainrule.ops.declare import Gradients, op, require_axis, require_kind
 from chainrule.ops.elementwise import cast, equal
 from chainrule.ops.shapes import reshape
 
@@ -57,13 +58,22 @@ def argmax(x: Array, *, axis: int) -> Array:
     return np.asarray(np.argmax(x, axis=axis), dtype=np.int64)
 
 
+def _wide(*operands: Operand) -> tuple[Node, ...]:
+    """Whole numbers as int64, in which their sum has room."""
+    return tuple(cast(node, dtype="int64") if node.dtype in NARROW else node for node in as_nodes(*operands))
+
+
+reduce_sum.prepare = _wide
+
+
 def _keep(reduced: Node, x: Node, axes: Shape, keepdims: bool) -> Node:
     shape = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape))
     return reshape(reduced, shape=shape) if keepdims and shape != reduced.shape else reduced
 
 
+@checked
 def sum(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
-    """The sum over an axis, several, or all.
+    """The sum over an axis, several, or all; narrow whole numbers are summed in int64, so that nothing wraps around.
 
     >>> from chainrule.graph import input_node
     >>> sum(input_node("x", (2, 3)), axis=-1, keepdims=True).shape
@@ -73,30 +83,35 @@ def sum(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> 
     return _keep(reduce_sum(x, axes=axes), x, axes, keepdims)
 
 
+@checked
 def mean(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:
-    """The mean over an axis, several, or all: the sum times one over the number of terms."""
+    """The mean over an axis, several, or all: the sum times one over the number of terms; of whole numbers it is float64."""
     axes = normal_axes(axis, x.type.ndim)
     count = prod(x.shape[a] for a in axes)
     if not count:
         raise ShapeError(f"mean of {x.type!r} over axes {axes}", expected="one entry or more", remedy="check for empty data")
+    x = x if x.type.is_float else cast(x, dtype="float64")
     return sum(x, axes, keepdims=keepdims) * (1.0 / count)
 
 
+@checked
 def max(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
     """The largest entry over an axis, several, or all."""
     axes = normal_axes(axis, x.type.ndim)
     return _keep(reduce_max(x, axes=axes), x, axes, keepdims)
 
 
+@checked
 def min(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
     """The smallest entry over an axis, several, or all."""
     axes = normal_axes(axis, x.type.ndim)
     return _keep(reduce_min(x, axes=axes), x, axes, keepdims)
 
 
+@checked
 def position_of_max(x: Node, axis: int = -1) -> Node:
     """Where the largest entry of an axis stands; a negative axis counts from the end."""
-    return argmax(x, axis=normal_axis("argmax", axis, x.type.ndim))
+    return argmax(x, axis=axis)
 
 
 __all__ = ["argmax", "broadcast_to", "max", "mean", "min", "position_of_max", "reduce_max", "reduce_min", "reduce_sum", "sum"]

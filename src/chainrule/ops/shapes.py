@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import Gradients, normal_axis, op, require_axis
@@ -48,7 +49,7 @@ def _transpose_type(x: Type, *, axes: Shape) -> Type:
 
 @op(_transpose_type, "{0}ᵀ", r"{0}^\top", 1)
 def transpose(x: Array, *, axes: Shape) -> Array:
-    """Axes in another order: axis i of the result is axis axes[i] of x."""
+    """Axes in another order: axis i of the result is axis axes[i] of x; without `axes` in the opposite order."""
     return np.transpose(x, axes)
 
 
@@ -58,6 +59,15 @@ def transpose_vjp(g: Node, out: Node, x: Node, *, axes: Shape) -> Gradients:
     return (transpose(g, axes=tuple(axes.index(axis) for axis in range(len(axes)))),)
 
 
+def _reversed_axes(x: Node) -> dict[str, Shape]:
+    return {"axes": tuple(reversed(range(x.type.ndim)))}
+
+
+# Without axes their order is turned round, as in NumPy.
+transpose.usual = _reversed_axes
+
+
+@checked
 def swap_last(x: Node) -> Node:
     """The matrix transpose: the last two axes exchanged.
 
@@ -101,9 +111,12 @@ def slice_axes_vjp(g: Node, out: Node, x: Node, *, starts: Shape, stops: Shape, 
     return (pad(g, low=starts, high=high, interior=tuple(step - 1 for step in steps)),)
 
 
+@checked
 def slice_axis(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
-    """Entries start, start + step, ... below stop of one axis; the other axes whole."""
+    """Entries start, start + step, ... below stop of one axis; the other axes whole. Negative places count from the end."""
     axis = normal_axis("slice_axis", axis, x.type.ndim)
+    extent = x.shape[axis]
+    start, stop = (place + extent if -extent <= place < 0 else place for place in (start, stop))
     starts, stops, steps = [0] * x.type.ndim, list(x.shape), [1] * x.type.ndim
     starts[axis], stops[axis], steps[axis] = start, stop, step
     return slice_axes(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
@@ -172,8 +185,15 @@ def _flip_type(x: Type, *, axes: Shape) -> Type:
 
 @op(_flip_type, "flip({0}, {axes})", r"\operatorname{{flip}}({0})")
 def flip(x: Array, *, axes: Shape) -> Array:
-    """Entries in the opposite order along each of the axes."""
+    """Entries in the opposite order along each of the axes; without `axes` along all of them."""
     return np.flip(x, axes)
+
+
+def _all_axes(x: Node) -> dict[str, Shape]:
+    return {"axes": tuple(range(x.type.ndim))}
+
+
+flip.usual = _all_axes
 
 
 @flip.vjp

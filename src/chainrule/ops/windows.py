@@ -6,12 +6,14 @@ from itertools import product
 
 import numpy as np
 
+from chainrule.checks import Count, Natural, checked
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import Gradients, op, require_axis, require_kind
 
 
-def window_positions(extent: int, taps: int, stride: int = 1, dilation: int = 1) -> int:
+@checked
+def window_positions(extent: Natural, taps: Count, stride: Count = 1, dilation: Count = 1) -> int:
     """At how many positions a window stands wholly inside an axis; its taps are `dilation` apart, its positions `stride`.
 
     >>> window_positions(28, 5), window_positions(28, 2, stride=2), window_positions(7, 3, dilation=2)
@@ -116,6 +118,13 @@ def overlap_add(x: Array, *, axes: Shape, extents: Shape, strides: Shape, dilati
             places[axis] = slice(at * dilation, at * dilation + (x.shape[axis] - 1) * stride + 1, stride)
         out[tuple(places)] += x[(slice(None),) * end + tap]
     return out
+
+
+def _axes_of_sum(x: Node, *, axes: Shape, **_: Shape) -> int:
+    return x.type.ndim - len(axes)
+
+
+overlap_add.axes_to_name = _axes_of_sum
 
 
 @overlap_add.vjp

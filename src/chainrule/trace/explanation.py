@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.display import Shown, ask, text
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph
@@ -189,6 +190,7 @@ class Explanation(Shown):
         return ask(text, self)
 
 
+@checked
 def explain_graph(graph: Graph, values: Mapping[str, Array], cost: str = "C", *, every: bool = False) -> Explanation:
     """The explanation of any graph with a scalar output `cost`, its leaves bound by name; with `every`, node by node.
 

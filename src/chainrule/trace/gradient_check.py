@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, Shape, topological_order
 from chainrule.ops import scan
 from chainrule.spelling import suggest

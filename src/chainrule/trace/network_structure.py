@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from chainrule import ops
-from chainrule.grad import vjp
+from chainrule.derivatives import vjp
 from chainrule.graph import (
     CONSTANT,
     INPUT,

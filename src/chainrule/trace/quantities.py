@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.grad import jvp, vjp
+from chainrule.derivatives import jvp, vjp
 from chainrule.graph import CONSTANT, Graph, Node, Step, input_node, rewrite_nodes, run_passes, scope_root, topological_order
 from chainrule.graph.text import labels
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra

@@ -9,9 +9,10 @@ from typing import cast
 
 import numpy as np
 
+from chainrule.checks import checked
+from chainrule.derivatives import vjp
 from chainrule.engines import Plan
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.grad import vjp
 from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, topological_order
 from chainrule.graph.text import labels
 from chainrule.spelling import suggest
@@ -69,6 +70,7 @@ class Push:
         return self.slope * self.value
 
 
+@checked
 class Trace:
     """Every quantity of a graph with its value, its derivative ∂C/∂(it), and the terms that this is the sum of.
 

@@ -9,8 +9,7 @@ from chainrule.errors import OptionError
 from chainrule.train.course import Course, Parent
 from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
-from chainrule.train.optimizers import Optimizer
-from chainrule.train.schedules import Schedule
+from chainrule.train.optimizers import Optimizer, Rate
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.trainer import Trainer
 
@@ -19,7 +18,7 @@ from chainrule.train.trainer import Trainer
 class Changes:
     """What a branch does otherwise; None leaves it as it was."""
 
-    learning_rate: float | Schedule | None = None
+    learning_rate: Rate | None = None
     optimizer: Optimizer | str | None = None
     batch_size: int | None = None
     epochs: int | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.train.contracts import require_rates
 from chainrule.train.schedules import Schedule
 
 
@@ -48,9 +49,10 @@ class Course:
 
     def rates(self, schedule: Schedule, steps: Array, steps_per_epoch: int) -> Array:
         """The learning rates of steps, given by their numbers as float64."""
-        found = schedule(steps, self.lengths[0][1] * steps_per_epoch)
+        found = require_rates(schedule, schedule(steps, self.lengths[0][1] * steps_per_epoch), steps)
         for first, epochs in self.lengths[1:]:
-            found = np.where(steps < first, found, schedule(steps, epochs * steps_per_epoch))
+            later = require_rates(schedule, schedule(steps, epochs * steps_per_epoch), steps)
+            found = np.where(steps < first, found, later)
         return found
 
     def to_json(self) -> dict[str, Any]:

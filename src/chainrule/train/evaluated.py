@@ -35,19 +35,19 @@ class Evaluation:
 
     def accuracy(self, replica: int = 0) -> Accuracy:
         """The share of right answers of a replica, with its binomial error."""
-        return accuracy(self.predicted[replica], self._labels())
+        return accuracy(self._labels(), self.predicted[replica])
 
     def confusion(self, replica: int = 0) -> ConfusionMatrix:
         """Who was taken for whom, by a replica."""
-        return confusion_matrix(self.predicted[replica], self._labels(), self.classes or ())
+        return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:
         """The share of the targets' variance that the outputs explain."""
-        return r_squared(self.scores.outputs[replica], self._targets())
+        return r_squared(self._targets(), self.scores.outputs[replica])
 
     def mean_absolute_error(self, replica: int = 0) -> float:
         """The mean size of the errors, in the units of the data."""
-        return mean_absolute_error(self.scores.outputs[replica], self._targets())
+        return mean_absolute_error(self._targets(), self.scores.outputs[replica])
 
     def errors(self) -> Array:
         """Outputs less targets of a network that predicts numbers, in the units of the data: (replicas, examples, ...)."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule import display, ops
+from chainrule.checks import Regular, Seed, checked, read, reader_of, shown
 from chainrule.data import Example, Examples, Scaling, Signature
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
 from chainrule.nn import Network, Sequential, build_network, read_input
+from chainrule.spelling import suggest
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
-from chainrule.train.inputs import as_inputs
+from chainrule.train.given import given_examples
 from chainrule.train.model import Model
 from chainrule.train.optimizers import SGD
 from chainrule.train.scales import input_scaling
@@ -24,13 +26,14 @@ from chainrule.train.task import Task
 
 
 @dataclass(frozen=True)
+@checked
 class Reading:
     """How an explanation is to be read: its level, its notation, whether node by node, and which parameter entries are checked."""
 
     level: Level = "mathematics"
     notation: Notation = "names"
     every: bool = False
-    seed: int = 0
+    seed: Seed = 0
     entries: Sequence[tuple[str, Index]] | None = None
 
 
@@ -50,22 +53,34 @@ def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str]
 def as_examples(data: Signature, which: Any) -> Examples:
     """One example or several as rows, in the dtypes that the network's graph takes."""
     if isinstance(which, Example):
-        return Examples(which.x[None], np.asarray(which.y)[None])
+        return Examples(*given_examples(data, which.x[None], np.asarray(which.y)[None]))
     if isinstance(which, Examples):
-        return which
-    if isinstance(which, tuple) and len(pair := cast("tuple[Any, ...]", which)) == 2:
-        x, y = np.asarray(pair[0]), np.asarray(pair[1])
-        return Examples(x[None], y[None]) if x.shape == data.input_shape else Examples(x, y)
-    kind = type(cast("object", which)).__name__
+        return Examples(*given_examples(data, which.x, which.y))
+    if isinstance(which, tuple | list) and len(pair := cast("tuple[Any, ...]", which)) == 2:
+        read("explain", "x", reader_of(Regular), pair[0])
+        single = np.shape(pair[0]) == data.input_shape
+        return Examples(*given_examples(data, *(([part] for part in pair) if single else pair)))
     raise OptionTypeError(
-        f"an explanation of {kind}", expected="an example, examples, or (x, y)", remedy="write data.test[7], or (x, y)"
+        f"an explanation of {shown(cast('object', which))}",
+        expected="an example, examples, or (x, y)",
+        remedy="write data.test[7], or (x, y)",
     )
+
+
+def reading_of(options: Mapping[str, Any]) -> Reading:
+    """How an explanation is to be read, from options by name; OptionError for an unknown one."""
+    known = [part.name for part in fields(Reading)]
+    for name in options:
+        if name not in known:
+            remedy = suggest(name, known, "leave it out")
+            raise OptionError(f"there is no option {name!r}", expected=f"one of {', '.join(known)}", remedy=remedy)
+    return Reading(**options)
 
 
 def _leaves(model: Model, examples: Examples, graph: Graph) -> dict[str, Array]:
     """A value for each leaf of the graph, which may do without targets or a state."""
     data = model.task.data
-    given = {"x": as_inputs(data, examples.x), "y": examples.y.astype(data.target_dtype)}
+    given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
     return {name: value for name, value in {**given, **model.values}.items() if name in graph.leaves}
 
 
@@ -96,7 +111,7 @@ def explain_network(network: Sequential | Network, example: Any, options: dict[s
     drawn = {name: first[name] for name in task.parameters} if parameters is None else parameters
     model = Model(task, drawn, states={name: first[name] for name in task.states})
     told = {"weights": f"as they start, seed {seed}"} if parameters is None else {}
-    return explain(model, example, Reading(**options), told)
+    return explain(model, example, reading_of(options), told)
 
 
 def _initial(task: Task, seed: int) -> dict[str, Array]:
@@ -120,9 +135,11 @@ def _signature_of(network: Sequential | Network, example: Any) -> Signature:
     outputs = int(np.prod(built.output.shape[1:]))
     labels = y.ndim == 1
     count = max(outputs, 2)
-    if labels and y.max(initial=0) >= count:
+    if labels and (y.max(initial=0) >= count or y.min(initial=0) < 0):
         raise OptionError(
-            f"label {y.max()} for a network with {outputs} outputs", expected="one output to a class", remedy="add outputs"
+            f"labels {y.min()} ... {y.max()} for a network with {outputs} outputs",
+            expected="one output to a class",
+            remedy="add outputs",
         )
     return Signature(
         "examples",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+from chainrule.checks import Count, Natural, Seed, checked, shown
 from chainrule.data import Dataset, Signature, from_arrays, load
 from chainrule.engines import load_ahead
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
-from chainrule.graph import Array
 from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
@@ -21,46 +21,50 @@ from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
-from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size
+from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
 
 
+@checked
 def fit(
     net: Layer | str,
-    data: Dataset | str | tuple[Any, Any] | Mapping[str, Any],
+    data: Any,
     *,
     loss: object = None,
-    optimizer: Optimizer | str = "sgd",
-    epochs: int = 5,
-    batch_size: int | None = None,
-    seed: int = 0,
-    replicas: int = 1,
-    dtype: str | None = None,
+    optimizer: Optimizer | str | None = None,
+    epochs: Natural = 5,
+    batch_size: Count | None = None,
+    seed: Seed = 0,
+    replicas: Count = 1,
+    dtype: Literal["float32", "float64"] | None = None,
     engine: str = "native",
-    evaluate_every: int = 1,
+    evaluate_every: Natural = 1,
     early_stopping: EarlyStopping | None = None,
     clip: ClipNorm | ClipValue | None = None,
-    callbacks: tuple[Callback, ...] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     folder: str | os.PathLike[str] | None = None,
-    initial: Mapping[str, Array] | None = None,
+    initial: Mapping[str, Any] | None = None,
     order: Order | OrderName = "shuffled",
-    threads: int | None = None,
+    threads: Count | None = None,
 ) -> Run:
     """Trains a network on data and gives the run.
 
-    net: a layer, or a text such as "784-16-16-10 sigmoid". data: a Dataset, the name of a built-in one or of a file, a pair of arrays
-    (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one that goes with the
-    last layer. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are fewer); the last,
-    shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained; each equals the single run with
-    its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all curves are taken at the same weights. dtype:
-    float32 unless told otherwise, and float64 for LBFGS and LevenbergMarquardt, which take the full batch and their own number of
-    iterations, each an epoch. folder: where the
-    run's own folder is made; None writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew for
-    each epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`.
-    engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the
-    engine may use, None for as many as there are processors; no result depends on it.
+    net: a layer, or a text such as "784-16-16-10 sigmoid". data: a Dataset, the name of a built-in one or of a file, a pair
+    of arrays (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one
+    that goes with the last layer. optimizer: a name or an optimizer; None takes SGD(0.1) for classes, and Adam(0.01) for
+    numbers, whose loss has no bound: the rate at which SGD is stable goes with the square of inputs and targets, Adam's
+    step does not. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are
+    fewer); the last, shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained;
+    each equals the single run with its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all
+    curves are taken at the same weights. dtype: float32 unless told otherwise, and float64 for LBFGS and
+    LevenbergMarquardt, which take the full batch and their own number of iterations, each an epoch. callbacks: a function,
+    or several, that are told after each piece of the training. folder: where the run's own folder is made; None writes
+    nothing. initial: first values of parameters and states by name. order: "shuffled" anew for each epoch, "consecutive"
+    for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`. engine: "native",
+    machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine may
+    use, None for as many as there are processors; no result depends on it.
 
     Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
 
@@ -69,10 +73,11 @@ def fit(
     >>> run.classify([[0.0, 1.0], [1.0, 1.0]])
     ['1', '0']
     """
-    chosen = optimizer_named(optimizer) if isinstance(optimizer, str) else optimizer
     if not isinstance(data, Dataset):
         load_ahead(engine)
     dataset = _as_dataset(data)
+    chosen = usual_optimizer(dataset.task) if optimizer is None else optimizer
+    chosen = optimizer_named(chosen) if isinstance(chosen, str) else chosen
     if batch_size is None:
         batch_size = usual_batch_size(len(dataset.train))
     if isinstance(chosen, FullBatch):
@@ -92,7 +97,7 @@ def fit(
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
-    trainer.train(callbacks)
+    trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return Run(trainer)
 
 
@@ -102,13 +107,22 @@ def _as_dataset(data: Any) -> Dataset:
     if isinstance(data, str):
         return load(data)
     if isinstance(data, Mapping):
-        return load(**cast("Mapping[str, Any]", data))
+        options = {str(name): value for name, value in cast("Mapping[Any, Any]", data).items()}
+        if "name_or_path" not in options:
+            raise OptionTypeError(
+                f"data={shown(cast('object', data))}",
+                expected="name_or_path, and options of that data set",
+                remedy="write (x, y)",
+            )
+        return load(**options)
     if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
         return from_arrays(pair[0], pair[1])
-    kind = type(cast("object", data)).__name__
-    raise OptionTypeError(f"data {kind}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)")
+    raise OptionTypeError(
+        f"data={shown(cast('object', data))}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)"
+    )
 
 
+@checked
 def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
     """A saved run at its newest snapshot, to be looked at, used or gone on with; ".../latest" is the newest run.
 
@@ -148,13 +162,14 @@ def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
     return Run(trainer)
 
 
+@checked
 def resume(
     folder: str | os.PathLike[str],
     *,
-    epochs: int | None = None,
+    epochs: Natural | None = None,
     net: Layer | None = None,
     data: Any = None,
-    callbacks: tuple[Callback, ...] = (),
+    callbacks: Callback | Sequence[Callback] = (),
 ) -> Run:
     """Goes on with a saved run, up to `epochs` in all (by default those it was begun with).
 
@@ -162,7 +177,7 @@ def resume(
     """
     run = _load(folder, net, data)
     run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
-    run.trainer.train(callbacks)
+    run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return run
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import FileFormatError, MissingFileError
+from chainrule.errors import FileFormatError, MissingFileError, UnwritableFileError
 from chainrule.graph import Array
 
 VERSION = 1
@@ -62,6 +62,14 @@ class RunFolder:
         """A new folder in `parent`, named by time and label; "latest" beside it names the newest."""
         stem = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}_{re.sub(r'[^A-Za-z0-9.]+', '-', label)[:60].strip('-')}"
         parent = Path(parent)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as trouble:
+            raise UnwritableFileError(
+                f"the folder {parent} cannot be made: {trouble.strerror or trouble}",
+                expected="the name of a folder that is there or can be made",
+                remedy="choose another folder",
+            ) from trouble
         number = 1
         while True:
             path = parent / (stem if number == 1 else f"{stem}_{number}")

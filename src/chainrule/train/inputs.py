@@ -29,7 +29,7 @@ def as_inputs(signature: Signature, x: Any) -> Array:
       to mend it: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
     """
     dtype, shape = np.dtype(signature.input_dtype), signature.input_shape
-    array = np.asarray(x)
+    array = as_array("x", x)
     if array.dtype.kind == "U" and signature.text is not None:
         array = signature.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
     if array.dtype.kind not in "fiub":
@@ -53,6 +53,16 @@ def as_inputs(signature: Signature, x: Any) -> Array:
         found = np.ascontiguousarray(array, dtype=dtype)
     _require_finite(signature, found)
     return found
+
+
+def as_array(name: str, values: Any) -> Array:
+    """The values as an array; ShapeError for rows that differ in length."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ShapeError(
+            f"the rows of {name} differ in length", expected="rows of equal length", remedy="cut or fill them"
+        ) from None
 
 
 def is_finite(x: Array) -> bool:

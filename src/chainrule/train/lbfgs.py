@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.checks import Count, Natural, NonNegative, checked
 from chainrule.graph import Array
 from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, Problem, Progress, largest, require_finite
 
@@ -23,6 +23,7 @@ SUFFICIENT, CURVATURE = 1e-4, 0.9
 
 
 @dataclass(frozen=True)
+@checked
 class LBFGS(FullBatch):
     """Second-order descent on the full batch in float64: each iteration is one epoch and one step.
 
@@ -31,14 +32,10 @@ class LBFGS(FullBatch):
     what it was at first. A run that is gone on with starts from its last point with an empty memory.
     """
 
-    memory: int = 20
-    iterations: int = 1000
-    tolerance: float = 1e-9
+    memory: Count = 20
+    iterations: Natural = 1000
+    tolerance: NonNegative = 1e-9
     title: ClassVar[str] = "L-BFGS"
-
-    def __post_init__(self) -> None:
-        if self.memory < 1 or self.iterations < 0 or not self.tolerance >= 0:
-            raise OptionError(f"{self!r}", expected="memory >= 1, iterations >= 0, tolerance >= 0", remedy="write LBFGS()")
 
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.checks import Natural, Positive, checked
 from chainrule.graph import Array
 from chainrule.train.full_batch import USED_UP, FullBatch, Problem, Progress, largest, require_finite
 
@@ -26,6 +26,7 @@ _LARGEST_DAMPING = 1e30
 
 
 @dataclass(frozen=True)
+@checked
 class LevenbergMarquardt(FullBatch):
     """Least squares by linear steps that are damped where the residuals bend: each iteration is one epoch and one step.
 
@@ -34,13 +35,9 @@ class LevenbergMarquardt(FullBatch):
     solves with it in each iteration. `iterations`: the most it takes; `damping`: how much the first step is damped.
     """
 
-    iterations: int = 1000
-    damping: float = 1e-3
+    iterations: Natural = 1000
+    damping: Positive = 1e-3
     title: ClassVar[str] = "Levenberg-Marquardt"
-
-    def __post_init__(self) -> None:
-        if self.iterations < 0 or not self.damping > 0:
-            raise OptionError(f"{self!r}", expected="iterations >= 0, damping > 0", remedy="write LevenbergMarquardt()")
 
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""

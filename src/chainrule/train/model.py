@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import Count, checked, shown
+from chainrule.derivatives import grad
 from chainrule.engines import Program, engine_named
-from chainrule.errors import OptionError, ShapeError
-from chainrule.grad import grad
+from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, evaluate, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
@@ -19,6 +20,7 @@ from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_
 from chainrule.train.checked import checked_examples
 from chainrule.train.clock import Clock
 from chainrule.train.evaluation import decide
+from chainrule.train.given import given_examples
 from chainrule.train.inputs import as_inputs
 from chainrule.train.task import Cost, Task
 
@@ -85,6 +87,7 @@ class Model:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
         return tuple(_quantities(self.task.described.built))
 
+    @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
         """The same network with other values for some parameters, by name, and with other states if they are given."""
         unknown = sorted(set(changed) - set(self.parameters))
@@ -95,6 +98,7 @@ class Model:
         kept = self.states if states is None else states
         return Model(self.task, {**self.parameters, **changed}, self.engine, kept, self._programs)
 
+    @checked
     def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
         """The model with these neurons of a quantity held at a value, whatever the inputs: what follows is computed from it.
 
@@ -111,6 +115,7 @@ class Model:
         # The loss is said, since the usual one was found by looking at the network as it was.
         return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine, self.states)
 
+    @checked
     def isolated(self, quantity: str, neuron: int) -> Model:
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
         self.ablated(quantity, neuron)  # says what is wrong with the names
@@ -121,11 +126,13 @@ class Model:
 
     # ---- numbers
 
-    def quantities(self, x: Array, names: Collection[str] | None = None) -> Arrays:
+    @checked
+    def quantities(self, x: Any, names: Collection[str] | None = None) -> Arrays:
         """Each named quantity of the network for inputs x (n, ...): by name, (n, ...), with "output" in the network's own units.
 
         `names` says which of them are wanted; of many examples of a wide network all together may not find room in memory.
         """
+        x = as_inputs(self.task.data, x)
 
         def graph(size: int) -> Graph:
             built = self.task.cost(size).built
@@ -135,7 +142,8 @@ class Model:
         kind = f"quantities {'' if names is None else sorted(names)}"
         return _joined([self._run(kind, len(rows), graph, {"x": rows}) for rows in self._pieces(x)])
 
-    def quantities_from(self, quantity: str, values: Array) -> Arrays:
+    @checked
+    def quantities_from(self, quantity: str, values: Any) -> Arrays:
         """What follows from values (n, ...) of a quantity inside the network, whatever the input: by name, with "output".
 
         So an autoencoder's code is decoded. Of a layer that is used several times the last use is bound, the one that `quantities`
@@ -147,7 +155,7 @@ class Model:
         >>> list(model.quantities_from("dense1.a", np.zeros((5, 3))))
         ['dense1.a', 'dense2.z', 'dense2.a', 'output']
         """
-        values = np.asarray(values, dtype=np.float64)
+        values = _array("values", values)
 
         def graph(size: int) -> Graph:
             return _graph_from(self.task.cost(size).built, quantity)
@@ -161,12 +169,15 @@ class Model:
             )
         return _joined([self._run(f"from {quantity}", len(rows), graph, {quantity: rows}) for rows in self._pieces(values)])
 
-    def decide(self, x: Array) -> Array:
+    @checked
+    def decide(self, x: Any) -> Array:
         """The label that each row of outputs stands for: (n,), int64."""
         return decide(self.quantities(x, {"output"})["output"], self.task.threshold)
 
-    def costs(self, x: Array, y: Array) -> Array:
+    @checked
+    def costs(self, x: Any, y: Any) -> Array:
         """The losses of each example, penalties left out: (n,)."""
+        x, y = given_examples(self.task.data, x, y)
 
         def graph(size: int) -> Graph:
             rows = list(self.task.cost(size).rows.values())
@@ -178,15 +189,18 @@ class Model:
         pairs = zip(self._pieces(x), self._pieces(y), strict=True)
         return np.concatenate([self._run("costs", len(a), graph, {"x": a, "y": b})["costs"] for a, b in pairs])
 
-    def cost(self, x: Array, y: Array) -> float:
+    @checked
+    def cost(self, x: Any, y: Any) -> float:
         """The objective C on these examples: mean loss and penalties."""
         return float(sum(self.term_values(x, y).values()))
 
-    def term_values(self, x: Array, y: Array) -> dict[str, float]:
+    @checked
+    def term_values(self, x: Any, y: Any) -> dict[str, float]:
         """Each term of the objective on these examples."""
         return {name: float(value) for name, value in self._mean("terms", x, y, lambda cost: dict(cost.terms)).items()}
 
-    def gradient(self, x: Array, y: Array, term: str | None = None) -> Arrays:
+    @checked
+    def gradient(self, x: Any, y: Any, term: str | None = None) -> Arrays:
         """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it."""
         if term is not None and term not in self.terms:
             raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy="choose one of these")
@@ -199,12 +213,15 @@ class Model:
 
         return self._mean(f"gradient {term}", x, y, nodes)
 
-    def example_gradients(self, x: Array, y: Array, term: str | None = None) -> Arrays:
+    @checked
+    def example_gradients(self, x: Any, y: Any, term: str | None = None) -> Arrays:
         """∂C_i/∂parameter of each example alone, by name: (n, *shape of the parameter)."""
+        x, y = given_examples(self.task.data, x, y)
         found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
         return {name: np.stack([row[name] for row in found]) for name in self.parameters}
 
-    def unrolled(self, size: int | None = None) -> Graph:
+    @checked
+    def unrolled(self, size: Count | None = None) -> Graph:
         """The graph of the cost "C" and the "output" for a batch of this size (None: one), each recurrent layer as its time steps.
 
         >>> import chainrule as cr
@@ -215,7 +232,8 @@ class Model:
         cost = self.task.described if size is None else self.task.cost(size)
         return step_by_step(Graph({"C": cost.total, "output": cost.built.output}))
 
-    def through_time(self, x: Array, y: Array) -> ThroughTime:
+    @checked
+    def through_time(self, x: Any, y: Any) -> ThroughTime:
         """What these examples do in a network with memory at each time step, forward and back: back-propagation through time, looked at.
 
         Source: P. J. Werbos, Proceedings of the IEEE 78, 1550 (1990).
@@ -229,6 +247,7 @@ class Model:
         >>> bool(np.allclose(steps.contributions("rnn1.U").sum(axis=0), run.model().gradient(x, y)["rnn1.U"]))
         True
         """
+        x, y = given_examples(self.task.data, x, y)
         graph = self.unrolled(len(x))
         given = self._taken(x, y)
         leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
@@ -317,6 +336,7 @@ class Model:
     def _mean(self, kind: str, x: Array, y: Array, nodes: Callable[[Cost], dict[str, Node]]) -> Arrays:
         """What is a mean over examples, over all pieces; each counts by its size."""
         total: Arrays = {}
+        x, y = given_examples(self.task.data, x, y)
         for rows, targets in zip(self._pieces(x), self._pieces(y), strict=True):
             values = {"x": rows, "y": targets}
             found = self._run(kind, len(rows), lambda size: Graph(nodes(self.task.cost(size))), values)
@@ -344,7 +364,7 @@ def _checked(kind: str, given: Mapping[str, Array], known: Mapping[str, Paramete
             expected=", ".join(known) or "none",
             remedy=f"give a value for each {kind} of the network: run.{kind}s()",
         )
-    values = {name: np.array(given[name], dtype=np.float64) for name in known}
+    values = {name: _array(name, given[name]) for name in known}
     for name, value in values.items():
         if value.shape != known[name].node.shape:
             raise OptionError(
@@ -353,6 +373,15 @@ def _checked(kind: str, given: Mapping[str, Array], known: Mapping[str, Paramete
                 remedy="transpose or reshape it",
             )
     return values
+
+
+def _array(name: str, value: object) -> Array:
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionTypeError(
+            f"{name}={shown(value)}", expected="an array of numbers", remedy="give what run.parameters() gives"
+        ) from None
 
 
 def _quantities(built: Built) -> dict[str, Node]:

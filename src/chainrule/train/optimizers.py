@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from chainrule import ops
+from chainrule.checks import Fraction, NonNegative, Positive, checked
 from chainrule.errors import OptionError
-from chainrule.graph import Node
-from chainrule.train.schedules import Schedule, as_schedule
+from chainrule.graph import Node, constant
+from chainrule.train.schedules import Schedule
 
 Slots: TypeAlias = Mapping[str, Node]
 Update: TypeAlias = "tuple[Node, dict[str, Node]]"
@@ -34,17 +35,12 @@ class Optimizer(Protocol):
         ...
 
 
-def _require_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise OptionError(f"{name}={value}", expected="0 <= value < 1", remedy="try 0.9")
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise OptionError(f"{name}={value}", expected="a finite number above 0", remedy="leave it out to take the usual one")
+Rate: TypeAlias = Positive | Schedule
+"""A learning rate: one number, or one for each step."""
 
 
 @dataclass(frozen=True)
+@checked
 class SGD:
     """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
 
@@ -54,13 +50,11 @@ class SGD:
     ('velocity',)
     """
 
-    learning_rate: float | Schedule = 0.1
-    momentum: float = 0.0
+    learning_rate: Rate = 0.1
+    momentum: Fraction = 0.0
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("momentum", self.momentum)
         if self.nesterov and not self.momentum:
             raise OptionError(
                 "nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)"
@@ -81,16 +75,14 @@ class SGD:
 
 
 @dataclass(frozen=True)
+@checked
 class AdaGrad:
     """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
 
-    learning_rate: float | Schedule = 0.01
-    epsilon: float = 1e-10
-    slots: tuple[str, ...] = ("squares",)
+    learning_rate: Rate = 0.01
+    epsilon: Positive = 1e-10
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_positive("epsilon", self.epsilon)
+    slots = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step that shrinks where gradients have been large."""
@@ -99,18 +91,15 @@ class AdaGrad:
 
 
 @dataclass(frozen=True)
+@checked
 class RMSprop:
     """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
 
-    learning_rate: float | Schedule = 0.001
-    decay: float = 0.9
-    epsilon: float = 1e-8
-    slots: tuple[str, ...] = ("squares",)
+    learning_rate: Rate = 0.001
+    decay: Fraction = 0.9
+    epsilon: Positive = 1e-8
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("decay", self.decay)
-        _require_positive("epsilon", self.epsilon)
+    slots = ("squares",)
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step divided by the root of a running mean square."""
@@ -119,6 +108,7 @@ class RMSprop:
 
 
 @dataclass(frozen=True)
+@checked
 class Adam:
     """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
 
@@ -126,18 +116,13 @@ class Adam:
     added to √v before the correction (scikit-learn, Keras); PyTorch and optax take algorithm 1.
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Positive = 1e-8
     epsilon_hat: bool = False
-    slots: tuple[str, ...] = ("mean", "square")
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        _require_fraction("beta1", self.beta1)
-        _require_fraction("beta2", self.beta2)
-        _require_positive("epsilon", self.epsilon)
+    slots = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step of about η in each direction, whatever the gradient's size."""
@@ -152,23 +137,20 @@ class Adam:
 
 
 @dataclass(frozen=True)
+@checked
 class AdamW:
     """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
     As in the paper the decay acts on every parameter.
     """
 
-    learning_rate: float | Schedule = 0.001
-    decay: float = 0.01
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    slots: tuple[str, ...] = ("mean", "square")
+    learning_rate: Rate = 0.001
+    decay: NonNegative = 0.01
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Positive = 1e-8
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
-        if not 0 <= self.decay < math.inf:
-            raise OptionError(f"decay={self.decay}", expected="0 or more", remedy="try 0.01")
+    slots = ("mean", "square")
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
@@ -178,6 +160,7 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+@checked
 class PerceptronRule:
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
@@ -185,11 +168,9 @@ class PerceptronRule:
     changing when all examples are right, which on separable data happens after finitely many steps (A. B. J. Novikoff, 1962).
     """
 
-    learning_rate: float | Schedule = 1.0
-    slots: tuple[str, ...] = ()
+    learning_rate: Rate = 1.0
 
-    def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
+    slots = ()
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """As SGD: the rule differs in what it takes for the gradient."""
@@ -197,39 +178,76 @@ class PerceptronRule:
 
 
 @dataclass(frozen=True)
+@checked
 class ClipNorm:
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
-    Source: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1.
+    Squares that would leave the range of the dtype are taken in units of a power of two, so that the norm of any finite gradients is right.
+
+    Sources: R. Pascanu, T. Mikolov, Y. Bengio, ICML (2013), algorithm 1; for the sums in several units J. L. Blue, ACM TOMS 4, 15 (1978).
     """
 
-    norm: float
-
-    def __post_init__(self) -> None:
-        _require_positive("norm", self.norm)
+    norm: Positive
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, scaled by min(1, norm/size)."""
-        size = ops.sum(gradients[0] * gradients[0])
-        for g in gradients[1:]:
-            size = size + ops.sum(g * g)
-        # The largest of both below the fraction: a norm of 0 is never divided by.
-        factor = self.norm / ops.maximum(ops.sqrt(size), self.norm)
-        return [g * factor for g in gradients]
+        units = _UNITS[gradients[0].dtype]
+        plain, large, small = (_squares(gradients, unit) for unit in (1.0, units.large, units.small))
+        is_large, is_small = ops.greater(plain, units.highest), ops.less(plain, units.lowest)
+
+        def chosen(*numbers: float | Node) -> Node:
+            usual, if_large, if_small = (
+                number if isinstance(number, Node) else constant(number, plain.dtype) for number in numbers
+            )
+            return ops.select(is_large, if_large, ops.select(is_small, if_small, usual))
+
+        scales = (1.0, units.large, units.small)
+        unit, limit = chosen(*scales), chosen(*(_within(self.norm * scale, units) for scale in scales))
+        size = ops.sqrt(chosen(plain, large, small))
+        return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
 @dataclass(frozen=True)
+@checked
 class ClipValue:
     """Each entry of each gradient is kept between −limit and limit."""
 
-    limit: float
-
-    def __post_init__(self) -> None:
-        _require_positive("limit", self.limit)
+    limit: Positive
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, entries cut at the limits."""
         return [ops.maximum(ops.minimum(g, self.limit), -self.limit) for g in gradients]
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Powers of two to take large and small numbers in before they are squared, and the sums of squares between which neither is needed."""
+
+    large: float
+    small: float
+    lowest: float
+    highest: float
+    greatest: float
+
+
+_UNITS = {
+    "float32": _Units(2.0**-80, 2.0**80, 2.0**-90, 2.0**100, 2.0**127),
+    "float64": _Units(2.0**-600, 2.0**600, 2.0**-900, 2.0**900, 2.0**1023),
+}
+
+
+def _within(number: float, units: _Units) -> float:
+    """Infinity for what the dtype does not hold."""
+    return number if number < units.greatest else math.inf
+
+
+def _squares(gradients: Sequence[Node], unit: float) -> Node:
+    total: Node | None = None
+    for g in gradients:
+        scaled = g if unit == 1.0 else g * unit
+        squares = ops.sum(scaled * scaled)
+        total = squares if total is None else total + squares
+    return total if total is not None else constant(0.0)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import Count, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 
@@ -19,6 +20,7 @@ OrderName: TypeAlias = Literal["shuffled", "consecutive"]
 
 
 @dataclass(frozen=True)
+@checked
 class ConsecutiveOrder:
     """Row r of a batch goes on where row r of the batch before stopped: the examples are cut into `rows` runs of equal length.
 
@@ -31,7 +33,7 @@ class ConsecutiveOrder:
            [2, 5]])
     """
 
-    rows: int
+    rows: Count
 
     def __call__(self, seed: int, epoch: int, count: int) -> Array:
         """The same order for each seed and epoch: (count,), int64. OptionError where runs of equal length cannot be cut."""
@@ -44,14 +46,23 @@ class ConsecutiveOrder:
         return np.arange(count).reshape(self.rows, -1).T.ravel()
 
 
+def _whole(given: object) -> Array:
+    """Whole numbers as an array; nothing at all for anything else."""
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        return np.empty((0, 0))
+    return found.astype(np.int64) if found.dtype.kind in "iu" else np.empty((0, 0))
+
+
 def order_of_epochs(order: Order, seed: int, epochs: range, count: int) -> Array:
     """The orders of these epochs, one behind the other: (epochs · count,), int64. OptionError for one that is no permutation."""
     found = np.empty((len(epochs), count), dtype=np.int64)
     for place, epoch in enumerate(epochs):
-        given = np.asarray(order(seed, epoch, count), dtype=np.int64)
+        given = _whole(order(seed, epoch, count))
         if given.shape != (count,) or not np.array_equal(np.sort(given), np.arange(count)):
             raise OptionError(
-                f"the order given for epoch {epoch} is no permutation: shape {given.shape}",
+                f"the order given for epoch {epoch} is no permutation of whole numbers: shape {given.shape}",
                 expected=f"each of 0 ... {count - 1} once",
                 remedy="mend the function given as order=",
             )

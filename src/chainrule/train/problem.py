@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from chainrule.derivatives import jvp
 from chainrule.engines import Engine, LoopProgram
 from chainrule.errors import OptionError
-from chainrule.grad import jvp
 from chainrule.graph import Array, Graph, input_node
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.squares import residuals_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
+from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
@@ -21,15 +22,14 @@ from chainrule.train.configuration import make_folder
 from chainrule.train.course import Parent
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
-from chainrule.train.explain import Reading, explain
+from chainrule.train.explain import explain, reading_of
 from chainrule.train.history import History
 from chainrule.train.inputs import as_inputs
 from chainrule.train.ledger import Ledger, make_ledger
 from chainrule.train.model import Model
-from chainrule.train.optimizers import Optimizer
+from chainrule.train.optimizers import Optimizer, Rate
 from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
-from chainrule.train.schedules import Schedule
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
@@ -85,16 +85,19 @@ class Run:
         """Why it ended early; empty if it did not."""
         return self.trainer.stopped
 
+    @checked
     def parameters(self, replica: int = 0) -> dict[str, Array]:
         """The learned parameters of a replica by name, as copies."""
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
 
+    @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
         """What a replica's layers carry along beside their parameters, such as running statistics, by name, as copies."""
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
 
+    @checked
     def model(self, replica: int = 0) -> Model:
         """The network with a replica's learned parameters, in float64: for looking into it."""
         return Model(self.task, self.parameters(replica), states=self._states_in_use(self.trainer.state, replica))
@@ -102,6 +105,7 @@ class Run:
     def _states_in_use(self, state: Mapping[str, Array], replica: int) -> dict[str, Array]:
         return {name: state[name][replica] for name in self.task.states}
 
+    @checked
     def explain(self, which: Any, part: str = "test", replica: int = 0, **reading: Any) -> Explanation:
         """The whole computation of an example (its number in `part`, an Example, or (x, y)) or of a batch: forward and backward.
 
@@ -114,8 +118,9 @@ class Run:
             number = int(cast("int", which))
             facts["example"] = f"{number} of the {part} part"
             given = self.example(number, part)
-        return explain(self.model(replica), given, Reading(**reading), facts)
+        return explain(self.model(replica), given, reading_of(reading), facts)
 
+    @checked
     def example(self, number: int, part: str = "test") -> Example:
         """An example of the data by its number in a part.
 
@@ -145,6 +150,7 @@ class Run:
     def _replay(self) -> Replay:
         return Replay(self.trainer)
 
+    @checked
     def at(self, step: int | None = None, *, epoch: int | None = None) -> Run:
         """The run as it was when `step` steps, or `epoch` epochs, were done: weights, optimizer's memory and history, the same bits.
 
@@ -159,10 +165,12 @@ class Run:
         """
         return Run(self._replay.at(epoch_step(self.trainer, step, epoch)))
 
-    def steps_between(self, first: int, last: int, every: int = 1) -> Iterator[Run]:
+    @checked
+    def steps_between(self, first: int, last: int, every: Count = 1) -> Iterator[Run]:
         """The run as it was at first, first + every, ... and last; going forward once."""
         return (self.at(step) for step in steps_along(first, last, every))
 
+    @checked
     def models(self, steps: Iterable[int], replica: int = 0) -> list[tuple[int, Model]]:
         """The network as it was at each of these steps, for looking into it; going forward once."""
         self._require_replica(replica)
@@ -174,17 +182,18 @@ class Run:
             found[step] = present.with_parameters(learned, self._states_in_use(state, replica))
         return [(step, found[step]) for step in wanted]
 
+    @checked
     def branch(
         self,
         step: int,
         *,
-        learning_rate: float | Schedule | None = None,
+        learning_rate: Rate | None = None,
         optimizer: Optimizer | str | None = None,
-        batch_size: int | None = None,
-        epochs: int | None = None,
-        seed: int | None = None,
+        batch_size: Count | None = None,
+        epochs: Natural | None = None,
+        seed: Seed | None = None,
         folder: str | os.PathLike[str] | None = None,
-        callbacks: tuple[Callback, ...] = (),
+        callbacks: Callback | Sequence[Callback] = (),
     ) -> Run:
         """A new run that starts from the state at `step` and goes on with what is changed; this run stays as it is.
 
@@ -202,9 +211,10 @@ class Run:
         trainer = branched(self._replay.at(step), str(self.folder) if self.folder else None, changes)
         if folder is not None:
             make_folder(folder, f"{self.signature.name}_branch", trainer)
-        trainer.train(callbacks)
+        trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
         return Run(trainer)
 
+    @checked
     def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None = None, *, replica: int = 0) -> Ledger:
         """Why a parameter, or one entry of it, moved from `step` to `step` + 1: the change split into its parts, which add up to it.
 
@@ -224,6 +234,7 @@ class Run:
         """The run, step and hash that this one branched from, if it did."""
         return self.trainer.course.parent
 
+    @checked
     def graph(self, stage: str = "forward") -> Graph:
         """The graph of one stage: "forward" for one example, or "step", the whole training step of a full batch."""
         if stage == "forward":
@@ -232,22 +243,26 @@ class Run:
             return self.trainer.loop.graphs[self.settings.batch_size]
         raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
 
+    @checked
     def stage(self, name: str) -> str:
         """The training loop on its way to machine code, as text: "schedule", "buffers", "llvm" or "assembly"."""
         return self.trainer.engine.stage(self.trainer.loop, name)
 
+    @checked
     def evaluate(self, part: str = "test") -> Evaluation:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
         return evaluation_of(self.task, part, scores, dict(self.data.parts())[part].y)
 
-    def predict(self, x: Any, replica: int | None = 0) -> Array:
+    @checked
+    def predict(self, x: Regular, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
         if replica is not None:
             self._require_replica(replica)
         outputs = self._programs.predict(as_inputs(self.signature, x), self.trainer.state)
         return outputs if replica is None else outputs[replica]
 
+    @checked
     def predictor(self, replica: int = 0) -> Predictor:
         """A function from inputs to outputs at the present weights, ready to be called often: microseconds for one example."""
         self._require_replica(replica)
@@ -257,7 +272,8 @@ class Run:
     def _programs(self) -> Programs:
         return Programs(self.task, self.trainer.engine, self.settings.replicas)
 
-    def probabilities(self, x: Any, replica: int = 0) -> Array:
+    @checked
+    def probabilities(self, x: Regular, replica: int = 0) -> Array:
         """The probability of each class for inputs x: (n, classes).
 
         Raises: OptionError for a network whose outputs are no probabilities.
@@ -269,7 +285,8 @@ class Run:
             )
         return class_probabilities(outputs, how)
 
-    def classify(self, x: Any, replica: int = 0) -> list[str]:
+    @checked
+    def classify(self, x: Regular, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""
         classes = self.task.classes
         if classes is None:
@@ -293,7 +310,10 @@ class Run:
             )
         return columns.encode(given if isinstance(given, Table) else as_table(given))
 
-    def write(self, start: str = "", tokens: int = 200, *, temperature: float = 1.0, seed: int = 0, replica: int = 0) -> str:
+    @checked
+    def write(
+        self, start: str = "", tokens: Natural = 200, *, temperature: NonNegative = 1.0, seed: Seed = 0, replica: int = 0
+    ) -> str:
         """The text that the network writes: `start`, and then `tokens` tokens, each drawn from what it predicts for the next.
 
         temperature T: tokens are drawn by softmax(log p/T): 1 is what the network believes, lower is bolder, 0 always the likeliest.
@@ -309,6 +329,7 @@ class Run:
         self._require_replica(replica)
         return written(self.task, self.predictor(replica), start, tokens, temperature, seed)
 
+    @checked
     def chances(self, text: str, replica: int = 0) -> Array:
         """The probability of each token of the vocabulary at each place of a text, from what stands before: (tokens, vocabulary).
 

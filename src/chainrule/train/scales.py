@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -21,7 +21,11 @@ FAR = 100.0
 
 
 def suited(
-    network: Layer, data: Dataset, loss: object = None, batch_size: int | None = None, dtype: str = "float32"
+    network: Layer,
+    data: Dataset,
+    loss: object = None,
+    batch_size: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
 ) -> Dataset:
     """The data with scalings that suit a network and its loss, each with its reason; those that were asked for stay as they are.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.checks import Count, NonNegative, Positive, Range, checked
 from chainrule.graph import Array
 
 
@@ -20,12 +20,8 @@ class Schedule(Protocol):
         ...
 
 
-def _require_rate(rate: float) -> None:
-    if not (math.isfinite(rate) and rate > 0):
-        raise OptionError(f"learning rate {rate}", expected="a finite number above 0", remedy="try 0.1 for SGD, 0.001 for Adam")
-
-
 @dataclass(frozen=True)
+@checked
 class ConstantRate:
     """The same rate at every step.
 
@@ -33,10 +29,7 @@ class ConstantRate:
     array([0.1, 0.1, 0.1])
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        _require_rate(self.rate)
+    rate: Positive
 
     def __call__(self, steps: Array, total: int) -> Array:
         """The rate, repeated."""
@@ -44,19 +37,13 @@ class ConstantRate:
 
 
 @dataclass(frozen=True)
+@checked
 class StepDecay:
     """The rate is multiplied by `factor` after every `every` steps."""
 
-    rate: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        _require_rate(self.rate)
-        if self.every < 1 or not self.factor > 0:
-            raise OptionError(
-                f"every={self.every}, factor={self.factor}", expected="every >= 1, factor > 0", remedy="mend them"
-            )
+    rate: Positive
+    every: Count
+    factor: Annotated[float, Range(above=0, most=1)] = 0.1
 
     def __call__(self, steps: Array, total: int) -> Array:
         """rate·factor^⌊step/every⌋."""
@@ -64,14 +51,12 @@ class StepDecay:
 
 
 @dataclass(frozen=True)
+@checked
 class Cosine:
     """From `rate` to `final` along half a cosine over the whole run. Source: I. Loshchilov, F. Hutter, ICLR (2017), eq. 5."""
 
-    rate: float
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require_rate(self.rate)
+    rate: Positive
+    final: NonNegative = 0.0
 
     def __call__(self, steps: Array, total: int) -> Array:
         """final + (rate − final)·½·(1 + cos(π·step/total))."""
@@ -79,23 +64,21 @@ class Cosine:
 
 
 @dataclass(frozen=True)
+@checked
 class WarmUp:
-    """A rise in equal parts over the first `steps` steps, then another schedule, which counts from the rise's end."""
+    """A rise in equal parts over the first `steps` steps, then a constant rate, or a schedule that counts from the rise's end."""
 
-    steps: int
-    then: Schedule
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise OptionError(f"warm-up over {self.steps} steps", expected="1 or more", remedy="leave WarmUp out")
+    steps: Count
+    then: Positive | Schedule
 
     def __call__(self, steps: Array, total: int) -> Array:
         """(step + 1)/steps of the first rate of `then` while rising, `then` afterwards."""
         rising = (steps + 1.0) / self.steps
-        late = self.then(np.maximum(steps - self.steps, 0.0), max(total - self.steps, 1))
+        late = as_schedule(self.then)(np.maximum(steps - self.steps, 0.0), max(total - self.steps, 1))
         return np.where(steps < self.steps, rising, 1.0) * late
 
 
-def as_schedule(rate: float | Schedule) -> Schedule:
+@checked
+def as_schedule(rate: Positive | Schedule) -> Schedule:
     """A plain number as a constant rate."""
     return ConstantRate(float(rate)) if isinstance(rate, int | float) else rate

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from chainrule import ops
+from chainrule.derivatives import grad, vjp
 from chainrule.engines import Engine, engine_named
 from chainrule.errors import OptionError
-from chainrule.grad import grad, vjp
 from chainrule.graph import Array, Graph, Node, constant, input_node
 from chainrule.train.clock import Clock
 from chainrule.train.optimizers import SGD, AdaGrad, Adam, AdamW, ClipNorm, ClipValue, Optimizer, PerceptronRule, RMSprop

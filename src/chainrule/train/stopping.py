@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.checks import Count, NonNegative, checked
 from chainrule.graph import Array
 
 
 @dataclass(frozen=True)
+@checked
 class EarlyStopping:
     """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
 
     The best weights are restored, for each replica apart, so that replica k still equals a single run with seed k.
     """
 
-    patience: int = 5
-    score: str = "loss"
-    least_change: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.patience < 1 or self.score not in {"loss", "accuracy"}:
-            raise OptionError(
-                f"EarlyStopping(patience={self.patience}, score={self.score!r})",
-                expected='patience of 1 or more, and score "loss" or "accuracy"',
-                remedy="write EarlyStopping(patience=5)",
-            )
+    patience: Count = 5
+    score: Literal["loss", "accuracy"] = "loss"
+    least_change: NonNegative = 0.0
 
 
 @dataclass

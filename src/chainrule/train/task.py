@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import checked, shown
 from chainrule.data import Scaling, Signature
+from chainrule.derivatives import require_gradients, vjp
 from chainrule.engines import Loop
-from chainrule.errors import DataError, LossError, OptionError, ShapeError
-from chainrule.grad import require_gradients, vjp
+from chainrule.errors import DataError, LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import (
     Built,
@@ -30,6 +31,8 @@ from chainrule.nn import (
 )
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
+from chainrule.train.contracts import require_gradients as require_clipped
+from chainrule.train.contracts import require_node, require_update
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
 
 
@@ -48,6 +51,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
+@checked
 class Task:
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
@@ -58,7 +62,7 @@ class Task:
     network: Layer
     data: Signature
     loss: object = None
-    dtype: str = "float32"
+    dtype: Literal["float32", "float64"] = "float32"
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -247,7 +251,7 @@ class Task:
         wrt = [item.node for item in cost.built.parameters.values()]
         gradients = self.gradients(cost, wrt, optimizer)
         with scope("update"):
-            gradients = clip(gradients) if clip else gradients
+            gradients = require_clipped(clip, clip(gradients), gradients) if clip else gradients
             updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, clock.step)
         outputs = {
             "loss": cost.total,
@@ -402,7 +406,7 @@ class Task:
         outputs: dict[str, Node] = {}
         for name, w, g in zip(names, wrt, gradients, strict=True):
             slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
-            outputs[name], changed = optimizer.update(w, g, slots, rate, step)
+            outputs[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
             outputs |= {f"{name}.{slot}": node for slot, node in changed.items()}
         return outputs
 
@@ -431,7 +435,9 @@ class Task:
             if given is not None and name in given:
                 first: Node = constant(_given(name, given[name], item.node), self.dtype)
             else:
-                first = ops.cast(item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape), dtype=self.dtype)
+                drawn: object = item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape)
+                what = f"the initialiser {shown(item.initialiser)} of {name}"
+                first = ops.cast(require_node(what, drawn, item.node.shape, "float64", "first values"), dtype=self.dtype)
             state[name] = first
             if name in self.parameters:
                 zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
@@ -440,7 +446,16 @@ class Task:
 
 
 def _given(name: str, value: Any, node: Node) -> Array:
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionTypeError(
+            f"the first value {shown(value)} of {name}", expected="an array of numbers", remedy="write run.parameters()"
+        ) from None
+    if not np.isfinite(array).all():
+        raise OptionError(
+            f"the first value of {name} holds {array[~np.isfinite(array)][0]}", expected="finite numbers", remedy="correct it"
+        )
     if array.shape != node.shape:
         raise ShapeError(
             f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"

@@ -107,6 +107,12 @@ class Trainer:
                 expected="data with a validation part: stopping by the test part would spoil it",
                 remedy="split one off, for example mnist(validation=10000)",
             )
+        if self.watch and self.watch.rule.score == "accuracy" and not task.classifies:
+            raise OptionError(
+                "early stopping by the accuracy of a network that predicts numbers",
+                expected='score="loss"',
+                remedy='write EarlyStopping(score="loss")',
+            )
         if initial is not None:
             self.start = self.snapshot()
 

@@ -6,17 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from chainrule.checks import NonNegative, checked
 from chainrule.data import TextInput
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.nn.checks import is_number
 from chainrule.train.task import Task
 
 RESERVED = 2
 """Padding and unknown, the first tokens of each vocabulary: they stand in no text, and are not written."""
 
 
-def at_temperature(probabilities: Array, temperature: float) -> Array:
+@checked
+def at_temperature(probabilities: Array, temperature: NonNegative) -> Array:
     """Probabilities (..., n) at a temperature T ≥ 0: softmax(log p/T), which is p^(1/T) over its sum; at 0 all on the likeliest.
 
     Source: the Boltzmann distribution of the energies −log p; D. H. Ackley, G. E. Hinton, T. J. Sejnowski, Cognitive Science 9, 147
@@ -25,8 +26,6 @@ def at_temperature(probabilities: Array, temperature: float) -> Array:
     >>> at_temperature(np.array([0.2, 0.8]), 0.5).round(4), at_temperature(np.array([0.2, 0.8]), 0)
     (array([0.0588, 0.9412]), array([0., 1.]))
     """
-    if not is_number(temperature) or temperature < 0:
-        raise OptionError(f"temperature {temperature!r}", expected="a number of 0 or more", remedy="write for example 0.7")
     if temperature == 0:
         return np.eye(probabilities.shape[-1])[probabilities.argmax(axis=-1)]
     with np.errstate(divide="ignore"):

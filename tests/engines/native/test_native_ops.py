@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.derivatives import vjp
 from chainrule.engines import ReferenceEngine, engine_named
-from chainrule.grad import vjp
 from chainrule.graph import Graph, Node, constant, input_node
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "ops"))

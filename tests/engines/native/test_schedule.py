@@ -12,12 +12,12 @@ from walks import NOBODY, Walk
 
 import chainrule as cr
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.engines import Loop
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.kernels import Reduction
 from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.schedule import Schedule, schedule
-from chainrule.grad import grad
 from chainrule.graph import Graph, Node, constant, input_node, parameter, run_passes
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "campaign"))

@@ -7,10 +7,10 @@ import pytest
 from test_native_ops import agree
 
 from chainrule import ops
+from chainrule.derivatives import vjp
 from chainrule.engines import Loop, engine_named
 from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.schedule import schedule
-from chainrule.grad import vjp
 from chainrule.graph import Graph, Node, constant, input_node, run_passes
 from chainrule.nn import (
     AveragePool,

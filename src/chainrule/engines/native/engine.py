@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.engines.engine import STAGES, Loop, Results, RowFunction, check_run
 from chainrule.engines.native.cache import default_cache
+from chainrule.engines.native.grouping import KNOWN
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
 from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
@@ -20,8 +21,8 @@ from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
-from chainrule.errors import OptionError, PositionError
-from chainrule.graph import Array, Graph, evaluate, run_passes
+from chainrule.errors import GraphError, OptionError, PositionError
+from chainrule.graph import Array, Body, Graph, evaluate, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
@@ -377,8 +378,24 @@ def compile_loop(
     return NativeLoop(loop, tables, replicas, threads, Code(module_of(loop, is_guarded=is_guarded)))
 
 
+def _require_known(graph: Graph) -> None:
+    """GraphError for an op that this engine has no instructions for, wherever it stands: in the graph, or in the body of a loop."""
+    for node in graph.nodes:
+        if node.op.name not in KNOWN and node.op.decomposition is None:
+            raise GraphError(
+                f"the native engine was given the op {node.op.name}{f' of layer {node.scope}' if node.scope else ''}",
+                expected="ops that it has instructions for",
+                remedy='compute with NumPy, which runs any op by its meaning: engine="reference"',
+            )
+        body = node.attributes.get("body")
+        if isinstance(body, Body):
+            _require_known(Graph(body.graph.outputs))
+
+
 def module_of(loop: Loop, *, is_guarded: bool = False) -> Module:
     """All stages of a loop, from its graphs to its text."""
+    for graph in loop.graphs.values():
+        _require_known(graph)
     graphs = {size: run_passes(graph, NATIVE_PASSES)[0] for size, graph in loop.graphs.items()}
     return Module(graphs, loop, machine_of_host(), guarded=is_guarded)
 

@@ -25,6 +25,8 @@ VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip",
 REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
 PLACED = frozenset({"concatenate", "pad", "scatter_add", "overlap_add", "scan"})
 """Ops that are written piece by piece, or turn by turn, to places in their result."""
+KNOWN = POINTWISE | VIEWS | REDUCTIONS | PLACED | {"matmul", "one_hot", "input", "parameter", "constant"}
+"""Every op that this engine can run."""
 EXPENSIVE = frozenset(
     {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"}
 )

@@ -8,7 +8,6 @@ from dataclasses import replace
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
 from chainrule.nn.build import Built, build_network
-from chainrule.nn.checks import require_shape
 from chainrule.nn.layers import Activation, Dense, Dropout, Sequential
 from chainrule.nn.normalisation import LayerNorm
 from chainrule.nn.parts import Layer, LayerUse
@@ -28,7 +27,7 @@ def built_for(network: Layer, input_shape: Shape | None) -> Built:
             expected="the shape of one example: there sizes and the order of weights follow from it",
             remedy="add input_shape=(784,), or write Sequential(..., input_shape=(784,))",
         )
-    return build_network(network, require_shape("input_shape", shape))
+    return build_network(network, shape)
 
 
 def chain(network: Layer, built: Built) -> list[Step]:

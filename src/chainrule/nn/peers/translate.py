@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import Choice, Extents, checked
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.nn.build import Built
@@ -22,9 +24,12 @@ PEERS: dict[str, Peer] = {"pytorch": PYTORCH, "keras": KERAS, "jax": JAX}
 """The libraries that networks can be written in, by the name that is asked for."""
 STYLES = ("chainrule", *PEERS)
 """What code can be written for."""
+PeerName: TypeAlias = Annotated[str, Choice(PEERS)]
+Style: TypeAlias = Annotated[str, Choice(STYLES)]
 
 
-def to_code(network: Layer | Exportable | Export, style: str = "chainrule", input_shape: Shape | None = None) -> str:
+@checked
+def to_code(network: Layer | Exportable | Export, style: Style = "chainrule", input_shape: Extents | None = None) -> str:
     """Python code that makes the network: for chainrule one expression, for a peer a program that makes `network`.
 
     Of a run, a peer's program computes what `run.predict` does: it takes inputs in the data's own units, scales them in float64 as the
@@ -68,8 +73,9 @@ def to_code(network: Layer | Exportable | Export, style: str = "chainrule", inpu
     return peer.text(steps, parts)
 
 
+@checked
 def to_peer(
-    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None
+    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None
 ) -> dict[str, Array]:
     """The parameters of a network as the arrays of a peer, by the peer's names, for the network that `to_code` writes.
 
@@ -101,8 +107,9 @@ def to_peer(
     return _there(export, values, _peer(peer), built)
 
 
+@checked
 def from_peer(
-    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: str, input_shape: Shape | None = None
+    network: Layer | Exportable | Export, values: Mapping[str, Array], peer: PeerName, input_shape: Extents | None = None
 ) -> dict[str, Array]:
     """What `to_peer` made, back: parameters (and running statistics) by our names, for `cr.fit(..., initial=...)`.
 

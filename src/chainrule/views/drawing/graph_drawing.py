@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from chainrule import display
-from chainrule.errors import MissingFileError, OptionError
+from chainrule.files import writing
 from chainrule.graph import Array, Graph, Node
 from chainrule.views.drawing.folding import Arrow, Folded, Kind, fold, scopes
 from chainrule.views.drawing.layered import Layout, layered
 from chainrule.views.drawing.layers import Frames
 from chainrule.views.drawing.lettering import description, lines
 from chainrule.views.drawing.marks import arrow_mark, box_mark, box_size, frame_mark, frame_name, group, heading, legend
-from chainrule.views.plain import counted, printable, spaced
+from chainrule.views.plain import counted, spaced
 from chainrule.views.svg import drawing, text
 
 MARGIN = 16.0
@@ -76,15 +76,9 @@ class Drawing:
 
         Raises: OptionError for a name that does not end with .svg, MissingFileError for a folder that is not there.
         """
-        path = Path(path)
-        if path.suffix != ".svg":
-            raise OptionError(f"a graph drawing as {path.suffix!r}", expected=".svg", remedy="end the name with .svg")
-        if not path.parent.is_dir():
-            raise MissingFileError(
-                f"a drawing into {printable(path.parent)}", expected="a folder that is there", remedy="make the folder first"
-            )
-        path.write_text(self.svg(), encoding="utf-8")
-        return path
+        with writing(path, ".svg") as place:
+            place.write_text(self.svg(), encoding="utf-8")
+        return place
 
     def _parts(self) -> list[str]:
         folded, layout = self.folded, self.layout

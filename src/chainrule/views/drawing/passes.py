@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.derivatives import grad
 from chainrule.errors import GraphError, OptionError
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, Node, topological_order
 from chainrule.views.drawing.across import columns_apart, mirrored, stored_routes
 from chainrule.views.drawing.folding import Arrow, Folded, fold

@@ -6,7 +6,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from chainrule.errors import OptionError
+from chainrule.files import writing
 from chainrule.views.svg import text
 
 LINE = 15.0
@@ -35,13 +35,11 @@ class SvgPicture(ABC):
     def save(self, path: str | Path) -> Path:
         """Writes the SVG file.
 
-        Raises: OptionError for a name that does not end with .svg.
+        Raises: OptionError for a name that does not end with .svg, MissingFileError for a folder that is not there, UnwritableFileError.
         """
-        path = Path(path)
-        if path.suffix != ".svg":
-            raise OptionError(f"a drawing as {path.suffix!r}", expected=".svg", remedy="end the name with .svg")
-        path.write_text(self.svg(), encoding="utf-8")
-        return path
+        with writing(path, ".svg") as place:
+            place.write_text(self.svg(), encoding="utf-8")
+        return place
 
     def _repr_svg_(self) -> str:
         return self.svg()

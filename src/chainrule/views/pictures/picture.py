@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from chainrule.errors import MissingPackageError, OptionError
+from chainrule.errors import MissingPackageError
+from chainrule.files import writing
 from chainrule.graph import Array
 from chainrule.views.colours import CSS_VARIABLES, DIVERGING, SERIES, SIGNED
 
@@ -88,17 +89,15 @@ class Picture(ABC):
         return figure
 
     def save(self, path: str | Path) -> Path:
-        """Writes the figure as the file's ending says: .svg, .png or .pdf."""
-        path = Path(path)
-        if path.suffix not in {".svg", ".png", ".pdf"}:
-            raise OptionError(
-                f"a picture as {path.suffix!r}", expected=".svg, .png or .pdf", remedy="end the name with one of them"
-            )
-        with style():
+        """Writes the figure as the file's ending says: .svg, .png or .pdf.
+
+        Raises: OptionError for another ending, MissingFileError for a folder that is not there, UnwritableFileError.
+        """
+        with writing(path, ".svg", ".png", ".pdf") as place, style():
             # Without a date the same numbers give the same file.
-            extra = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}[path.suffix]
-            self.figure().savefig(path, metadata=extra)
-        return path
+            extra = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}[place.suffix]
+            self.figure().savefig(place, metadata=extra)
+        return place
 
     def svg(self, *, caption: bool = True) -> str:
         """The figure as SVG text, to stand in a page: without a ground of its own, in the page's ink where the page has one."""

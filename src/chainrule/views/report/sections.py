@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.grad import grad
+from chainrule.derivatives import grad
 from chainrule.graph import Graph
 from chainrule.nn import table_of
 from chainrule.train import FullBatch, Model, Run

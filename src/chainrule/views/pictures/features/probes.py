@@ -96,7 +96,7 @@ def linear_probes(
     train, test = layer_rows(model, x_train, names), layer_rows(model, x_test, names)
     wanted = np.eye(len(classes))[y_train]
     right = [np.count_nonzero(_ridge_labels(train[name], wanted, test[name], penalty) == y_test) for name in names]
-    own = accuracy(model.decide(x_test), y_test)
+    own = accuracy(y_test, model.decide(x_test))
     return LinearProbes(names, np.array(right, dtype=np.int64), own.correct, own.total, penalty)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError
-from chainrule.grad import grad
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chainrule import ops
+from chainrule.derivatives import require_gradients
 from chainrule.errors import OptionError
-from chainrule.grad import require_gradients
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.pictures.picture import Picture

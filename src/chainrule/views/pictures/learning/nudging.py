@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chainrule.grad import vjp
+from chainrule.derivatives import vjp
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES

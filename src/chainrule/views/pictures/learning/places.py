@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import OptionError, PositionError, ShapeError
-from chainrule.grad import grad
 from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
 from chainrule.nn import Dense
 from chainrule.train import Cost, Model, as_inputs

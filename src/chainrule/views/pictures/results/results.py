@@ -214,7 +214,7 @@ class RegressionFit(Picture):
     def title(self) -> str:
         """The quantity, and how much of its variance is explained."""
         return (
-            f"{printable(self.quantity, most=30)} predicted: {self.part}, R² = {number(r_squared(self.predicted, self.truth))}"
+            f"{printable(self.quantity, most=30)} predicted: {self.part}, R² = {number(r_squared(self.truth, self.predicted))}"
         )
 
     @property

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import CONSTANT, Node, constant, input_node, scope_root, topological_order
 from chainrule.ops import (
@@ -38,6 +41,7 @@ TAME = frozenset({add, subtract, negative, cast, absolute, relu, sigmoid, softpl
 """Ops whose slope is finite wherever they are: they pass back 0 where 0 arrives."""
 
 
+@checked
 def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     """The derivative of the scalar y by each node of `wrt`, as nodes; None says that y does not depend on it (differentiably).
 
@@ -61,8 +65,10 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     return vjp([y], wrt, [constant(1.0, y.dtype)])
 
 
+@checked
 def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
     """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
+    _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
     wanted = _reaching(order, wrt)
     arrived = _Arrived()
@@ -72,7 +78,7 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
         arrived.add(y, g, None)
     for node in reversed(order):
         # Every user of the node stands behind it in the order, so all paths have arrived and their sum is complete.
-        if node in arrived.sums and node.op.vjp_rule is not None and wanted.intersection(node.inputs):
+        if node in arrived.sums and _passes_on(node) and wanted.intersection(node.inputs):
             with scope_root(f"grad/{node.scope}" if node.scope else "grad"):
                 for source, g, chosen in _passed_back(node, arrived):
                     if source in wanted:
@@ -99,8 +105,8 @@ class _Arrived:
 def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, Node | None]]:
     """What the node passes back to each input, and where that can be other than 0: where the value was chosen, if it was."""
     g, chosen = arrived.sums[node], arrived.chosen[node]
-    found = _by_rule(node, g)
-    moved = _by_rule(node, cast(chosen, dtype=g.dtype)) if chosen is not None and node.op in MOVES else found
+    found = _parts(node, g)
+    moved = _parts(node, cast(chosen, dtype=g.dtype)) if chosen is not None and node.op in MOVES else found
     for place, (source, passed) in enumerate(zip(node.inputs, found, strict=True)):
         if passed is None:
             continue
@@ -120,11 +126,6 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
             yield source, select(chosen, passed, 0.0), chosen
 
 
-def _by_rule(node: Node, g: Node) -> tuple[Node | None, ...]:
-    rule = node.op.vjp_rule
-    return () if rule is None else rule(g, node, *node.inputs, **node.attributes)
-
-
 def _chosen_from(condition: Node, place: int) -> Node:
     """Where a choice takes its second or its third value."""
     while condition.op is logical_not:
@@ -142,6 +143,50 @@ def _is_by_a_number(node: Node, place: int) -> bool:
     return other.op is CONSTANT
 
 
+def _require_pairs(first: str, ones: Sequence[Node], second: str, others: Sequence[Node]) -> None:
+    if len(ones) != len(others):
+        raise ShapeError(
+            f"{len(ones)} {first} and {len(others)} {second}", expected="as many of both", remedy="give one for each"
+        )
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether a node hands gradients on to its inputs; one that has to and has no rule for it is an error."""
+    if not node.op.differentiable or not node.type.is_float:
+        return False
+    if node.op.vjp_rule is None and any(source.type.is_float for source in node.inputs):
+        raise GraphError(
+            f"the derivative of {node.op.name} was asked for",
+            expected="an op with a rule for its derivative",
+            remedy=f"declare it: @{node.op.name}.vjp; or say that there is none: differentiable=False where the op is declared",
+        )
+    return node.op.vjp_rule is not None
+
+
+def _parts(node: Node, g: Node) -> tuple[Node | None, ...]:
+    """What the node's rule hands on to each of its inputs, held to the types that these have."""
+    rule = node.op.vjp_rule
+    found: Any = () if rule is None else rule(g, node, *node.inputs, **node.attributes)
+    if not isinstance(found, tuple) or len(typing.cast("tuple[Any, ...]", found)) != len(node.inputs):
+        raise _broken(
+            node,
+            f"gives {shown(typing.cast('object', found))}",
+            f"a tuple with one gradient, or None, for each of its {len(node.inputs)} inputs",
+        )
+    parts = typing.cast("tuple[Any, ...]", found)
+    for source, part in zip(node.inputs, parts, strict=True):
+        if part is not None and (not isinstance(part, Node) or part.type != source.type):
+            kind = part.type if isinstance(part, Node) else part
+            raise _broken(node, f"gives {shown(kind)} for an input {source.type!r}", "a gradient of the input's own type")
+    return parts
+
+
+def _broken(node: Node, happened: str, expected: str) -> GraphError:
+    return GraphError(
+        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"mend the function below @{node.op.name}.vjp"
+    )
+
+
 def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
     """The nodes on a path from `wrt`: no derivative is formed where nobody asks for one."""
     reaching = set(wrt)
@@ -151,6 +196,7 @@ def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
     return reaching
 
 
+@checked
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
 
@@ -172,6 +218,7 @@ def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     return turned
 
 
+@checked
 def hvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node | None]:
     """The Hessian-vector products Σ_x' ∂²y/∂x∂x'·t_x' of a scalar y: the gradient of (gradient · tangent)."""
     products = [sum(multiply(g, t)) for g, t in zip(grad(y, wrt), _same_types(wrt, tangents), strict=True) if g is not None]
@@ -197,6 +244,7 @@ def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:
 
 
 def _same_types(wrt: Sequence[Node], tangents: Sequence[Node]) -> Sequence[Node]:
+    _require_pairs("nodes to go along", wrt, "tangents", tangents)
     for x, t in zip(wrt, tangents, strict=True):
         if x.type != t.type:
             raise ShapeError(

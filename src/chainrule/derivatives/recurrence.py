@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from chainrule.grad.reverse import vjp
+from chainrule.derivatives.reverse import vjp
 from chainrule.graph import CONSTANT, Body, Graph, Node, constant, input_node, topological_order
 from chainrule.ops import broadcast_to, concatenate, reduce_sum, reshape, scan, slice_axis, split_values, swap_last
 from chainrule.ops.elementwise import add

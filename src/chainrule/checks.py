@@ -1,0 +1,621 @@
+"""Checks what users hand over, where they hand it over: one reader for each annotation of a function or a frozen description.
+
+`checked` reads the annotations of a function, a class or a frozen dataclass when it is first called, and from then on holds
+every argument to them: kinds, ranges, choices, objects in place of their classes. NumPy's numbers are numbers: they become
+Python's, so that what is made of them prints, compares and is saved as usual.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import OptionError, OptionTypeError
+from chainrule.spelling import suggest
+
+F = TypeVar("F", bound=Callable[..., Any])
+LARGEST = 2**63 - 1
+"""The largest whole number that an array holds."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers are taken: from `least` or `above` up to `most` or `below`; infinity only where `infinite`."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    infinite: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies inside."""
+        return not (
+            (self.least is not None and value < self.least)
+            or (self.above is not None and value <= self.above)
+            or (self.most is not None and value > self.most)
+            or (self.below is not None and value >= self.below)
+        )
+
+    def words(self, what: str) -> str:
+        """What is expected, in words.
+
+        >>> Range(least=0, below=1).words("a finite number")
+        'a finite number of 0 or more and below 1'
+        """
+        if self.least is not None and self.most is not None and self.most < LARGE:
+            return f"{what} from {self.least} to {self.most}"
+        low = (
+            f" of {self.least} or more" if self.least is not None else f" above {self.above}" if self.above is not None else ""
+        )
+        high = f" up to {self.most}" if self.most is not None else f" below {self.below}" if self.below is not None else ""
+        # What merely fits into the machine is said only to who exceeds it.
+        high = "" if max(self.most or 0, self.below or 0) >= LARGE else high
+        return f"{what}{low}{' and' if low and high else ''}{high}"
+
+    def example(self, whole: bool) -> float:
+        """A number that is inside, to be written in a remedy."""
+        for value in (3, 2, 1, 0) if whole else (0.1, 0.5, 1.0, 2.0):
+            if self.holds(value):
+                return value
+        return self.least if self.least is not None else 0
+
+
+ANY_NUMBER = Range()
+LARGE = 2**31 - 1
+"""The largest number of things that anybody counts."""
+
+Count: TypeAlias = Annotated[int, Range(least=1, most=LARGE)]
+"""How many of something there are: 1 or more."""
+Natural: TypeAlias = Annotated[int, Range(least=0, most=LARGE)]
+"""A whole number of 0 or more."""
+Seed: TypeAlias = Annotated[int, Range(least=0, below=2**64)]
+"""What a random generator starts from."""
+Positive: TypeAlias = Annotated[float, Range(above=0)]
+"""A finite number above 0."""
+NonNegative: TypeAlias = Annotated[float, Range(least=0)]
+"""A finite number of 0 or more."""
+Fraction: TypeAlias = Annotated[float, Range(least=0, below=1)]
+"""A part of a whole, which is not all of it."""
+Portion: TypeAlias = Annotated[float, Range(least=0, most=1)]
+"""A part of a whole, which may be all of it."""
+Extents: TypeAlias = tuple[Count, ...]
+"""A shape without empty axes."""
+
+
+class MisfitError(Exception):
+    """What a reader raises: what it expected, what to write, and whether the kind is right and only the value wrong.
+
+    In the remedy "{name}" stands for the argument's name.
+    """
+
+    def __init__(self, expected: str, remedy: str = "", *, right_kind: bool = False) -> None:
+        super().__init__(expected)
+        self.expected, self.remedy, self.right_kind = expected, remedy, right_kind
+
+
+Reader: TypeAlias = "Callable[[Any], Any]"
+"""From what was given to what is used; it raises MisfitError for anything that makes no sense."""
+
+
+def shown(value: object) -> str:
+    """A value as it stands in an error message: short."""
+    try:
+        text = value.__name__ if isinstance(value, type) else repr(value)
+    except Exception:
+        text = f"an object of the class {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+# ---- numbers and texts
+
+
+def scalar(value: object) -> object:
+    """NumPy's numbers and truth values, and arrays without axes, as Python's own; everything else as it is.
+
+    >>> scalar(np.int64(3)), scalar(np.array(0.5)), scalar("text")
+    (3, 0.5, 'text')
+    """
+    array = cast("Any", value)
+    if isinstance(array, np.generic) or (
+        isinstance(array, np.ndarray) and array.ndim == 0 and cast("Any", array).dtype.kind in "biuf"
+    ):
+        return cast("object", cast("Any", array).item())
+    return cast("object", array)
+
+
+def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
+    """A whole number; True and False are none."""
+    found, words, remedy = (
+        scalar(value),
+        limits.words("a whole number"),
+        f"write for example {{name}}={limits.example(whole=True)}",
+    )
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise MisfitError(words, remedy, right_kind=isinstance(found, float))
+    largest = limits.most or limits.below or LARGEST
+    if found > largest:
+        raise MisfitError(words if str(largest) in words else f"{words}, no larger than {largest}", remedy, right_kind=True)
+    if not limits.holds(found) or -found > LARGEST:
+        raise MisfitError(words, remedy, right_kind=True)
+    return found
+
+
+def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
+    """A finite number; True and False are none."""
+    found, words = scalar(value), limits.words("a number" if limits.infinite else "a finite number")
+    remedy = f"write for example {{name}}={limits.example(whole=False)}"
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise MisfitError(words, remedy)
+    try:
+        finite = math.isfinite(found) or (limits.infinite and not math.isnan(found))
+    except OverflowError:  # a whole number that no float holds
+        finite = False
+    if not finite or not limits.holds(found):
+        raise MisfitError(words, remedy, right_kind=True)
+    # A whole number stays one, so that it prints as it was written, as long as an array holds it.
+    return float(found) if abs(found) > LARGEST else found
+
+
+def read_truth(value: object) -> bool:
+    """True or False."""
+    if isinstance(value, bool | np.bool_):
+        return bool(cast("Any", value))
+    raise MisfitError("True or False", "write {name}=True or {name}=False")
+
+
+def read_text(value: object) -> str:
+    """A text."""
+    if isinstance(value, str):
+        return str(value)
+    raise MisfitError("a text", 'write a text in quotes: {name}="..."')
+
+
+def _choice(options: tuple[Any, ...]) -> Reader:
+    words = f"one of {', '.join(map(repr, options))}"
+
+    def read(value: Any) -> Any:
+        found = scalar(value)
+        for option in options:
+            if type(found) is type(option) and found == option:
+                return option
+        texts = [option for option in options if isinstance(option, str)]
+        near = suggest(found, texts, "") if isinstance(found, str) else ""
+        raise MisfitError(words, near or f"write {{name}}={options[0]!r}", right_kind=isinstance(found, str) and bool(texts))
+
+    return read
+
+
+# ---- several of a kind
+
+
+def _several(whole: Any, each: Reader) -> Reader:
+    """Tuples stay tuples; anything that can be gone through is taken, but for texts, which are no lists of letters."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, whole):
+            raise MisfitError(
+                "a list or tuple", f"write {{name}}=[{value!r}]" if isinstance(value, str) else "put it in brackets"
+            )
+        found = [_inside(each, item) for item in cast("Iterable[Any]", value)]
+        return tuple(found) if not isinstance(value, list) or whole is tuple_like else found
+
+    return read
+
+
+tuple_like: tuple[type, ...] = (list, tuple, range)
+
+
+def _inside(each: Reader, item: Any) -> Any:
+    try:
+        return each(item)
+    except MisfitError as misfit:
+        raise MisfitError(
+            f"in its brackets {misfit.expected}, not {shown(item)}", misfit.remedy, right_kind=misfit.right_kind
+        ) from None
+
+
+def _fixed(parts: Sequence[Reader]) -> Reader:
+    def read(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.ndim:
+            value = value.tolist()
+        if not isinstance(value, list | tuple) or len(cast("Sequence[Any]", value)) != len(parts):
+            raise MisfitError(f"{len(parts)} values in brackets")
+        return tuple(_inside(each, item) for each, item in zip(parts, cast("Sequence[Any]", value), strict=True))
+
+    return read
+
+
+def _mapping(key: Reader, each: Reader) -> Reader:
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise MisfitError("names with their values, in braces", 'write for example {"name": value}')
+        found = {_inside(key, name): _inside(each, item) for name, item in cast("Mapping[Any, Any]", value).items()}
+        same = all(found.get(name) is item for name, item in cast("Mapping[Any, Any]", value).items())
+        return cast("Any", value) if same else found
+
+    return read
+
+
+# ---- objects
+
+
+def _object(kind: type) -> Reader:
+    def read(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        raise MisfitError(
+            f"an object of the class {kind.__name__}", object_for_class(value) or f"write {{name}}={kind.__name__}(...)"
+        )
+
+    return read
+
+
+def object_for_class(value: object) -> str:
+    """The remedy for a class that stands in an object's place; nothing for what is no class.
+
+    >>> object_for_class(dict)
+    'write dict(...): an object of the class, not the class'
+    """
+    return f"write {value.__name__}(...): an object of the class, not the class" if isinstance(value, type) else ""
+
+
+def members_of(protocol: type) -> tuple[str, ...]:
+    """The names that an object must have to be of a protocol."""
+    own = [base for base in protocol.__mro__ if getattr(base, "_is_protocol", False) and base is not Protocol]
+    names = {name for base in own for name in (*vars(base), *getattr(base, "__annotations__", {}))}
+    return tuple(sorted(name for name in names if not name.startswith("_") or name == "__call__"))
+
+
+def _of_protocol(protocol: type) -> Reader:
+    wanted = members_of(protocol)
+    given = list(signature(cast("Any", protocol).__call__).parameters)[1:] if "__call__" in wanted else []
+    word = protocol.__name__.lower()
+    parts = [name for name in wanted if name != "__call__"]
+    calls = [f"is called with {' and '.join(given)}"] if given else []
+    words = " and ".join([*([f"has {', '.join(parts)}"] if parts else []), *calls])
+    expected = f"{'an' if word[0] in 'aeiou' else 'a'} {word}: an object that {words}"
+
+    def read(value: Any) -> Any:
+        missing = isinstance(value, type) or not all(hasattr(value, name) for name in wanted)
+        if missing or (given and not takes(value, count=len(given))):
+            raise MisfitError(expected, object_for_class(value))
+        return value
+
+    return read
+
+
+def takes(function: Callable[..., Any], names: Iterable[str] = (), count: int = 0) -> bool:
+    """Whether a function can be called with so many arguments, and those of these names; where that cannot be known, it is believed."""
+    try:
+        signature(function).bind(*[None] * count, **dict.fromkeys(names))
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
+
+
+def _function(arguments: tuple[Any, ...]) -> Reader:
+    """A function; where the annotation says which arguments it is called with, one that takes as many."""
+    given = cast("list[Any]", arguments[0]) if arguments and isinstance(arguments[0], list) else None
+    words = "a function" if given is None else f"a function of {len(given)} argument{'s' * (len(given) != 1)}"
+
+    def read(value: Any) -> Any:
+        if callable(value) and not isinstance(value, type) and (given is None or takes(value, count=len(given))):
+            return value
+        raise MisfitError(words, object_for_class(value) or "write the function's name, without calling it")
+
+    return read
+
+
+def _array(value: Any) -> Any:
+    """Numbers as an array: lists and tuples too."""
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError):
+        raise MisfitError("an array of numbers, in rows of equal length") from None
+    if found.dtype.kind not in "biuf":
+        raise MisfitError("an array of numbers")
+    return found
+
+
+def _array_like(value: Any) -> Any:
+    """What NumPy makes an array of; what may stand in it is for the function to say."""
+    if value is None or isinstance(value, type | bytes) or callable(value):
+        raise MisfitError("an array", object_for_class(value))
+    return value
+
+
+def _none(value: Any) -> None:
+    if value is not None:
+        raise MisfitError("None")
+
+
+def anything(value: Any) -> Any:
+    """The reader that takes everything."""
+    return value
+
+
+# ---- from annotation to reader
+
+
+def reader_of(hint: Any) -> Reader:
+    """The reader that follows from an annotation.
+
+    >>> reader_of(Count)(np.int64(3))
+    3
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _annotated(arguments[0], arguments[1:])
+    if origin in {Union, types.UnionType}:
+        return _either(arguments)
+    if origin is Literal:
+        return _choice(arguments)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is ...:
+            return _several(tuple_like, reader_of(arguments[0]))
+        return _fixed([reader_of(part) for part in arguments])
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    kind: Any = origin or hint
+    if not isinstance(kind, type):
+        return anything
+    return _of_class(cast("object", kind), arguments)
+
+
+def _descends(kind: Any, base: Any) -> bool:
+    return issubclass(kind, base)
+
+
+def _of_class(kind: Any, arguments: tuple[Any, ...]) -> Reader:
+    """The reader for a class, an abstract one of a certain content, or a protocol."""
+    home, name = str(kind.__module__), str(kind.__name__)
+    if _descends(kind, np.ndarray):
+        return _array
+    if home == "collections.abc" and name == "Callable":
+        return _function(arguments)
+    if home == "collections.abc" and _descends(kind, Mapping) and len(arguments) == 2:
+        return _mapping(*(reader_of(part) for part in arguments))
+    if home == "collections.abc" and arguments and _descends(kind, Iterable):
+        several: Any = (*tuple_like, kind) if _descends(kind, Sequence) else Iterable
+        return _several(several, reader_of(arguments[0]))
+    return _of_protocol(cast("type", kind)) if getattr(kind, "_is_protocol", False) else _object(cast("type", kind))
+
+
+_PLAIN: dict[Any, Reader] = {
+    bool: read_truth, int: read_whole, float: read_number, str: read_text, type(None): _none, Any: anything, object: anything,
+}  # fmt: skip
+
+
+def _annotated(hint: Any, notes: tuple[Any, ...]) -> Reader:
+    limits = next((note for note in notes if isinstance(note, Range)), None)
+    if limits is not None and hint in {int, float}:
+        plain = read_whole if hint is int else read_number
+        return lambda value: plain(value, limits)
+    choice = next((note for note in notes if isinstance(note, Choice)), None)
+    if choice is not None:
+        return choice.read
+    read = reader_of(hint)
+    for note in notes:
+        if isinstance(note, Rule):
+            read = _ruled(read, note)
+    return read
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The names that a text may be; `otherwise` is the remedy for one that is near to none of them."""
+
+    names: Collection[str]
+    otherwise: str = "choose one of these"
+
+    def read(self, value: object) -> str:
+        """The text, if it is one of the names."""
+        if isinstance(value, str) and value in self.names:
+            return str(value)
+        remedy = suggest(value, self.names, self.otherwise) if isinstance(value, str) else self.otherwise
+        raise MisfitError(f"one of {', '.join(self.names)}", remedy, right_kind=isinstance(value, str))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must fulfil beside its kind: `holds` says so, `expected` in words, `remedy` what to write."""
+
+    holds: Callable[[Any], bool]
+    expected: str
+    remedy: str = ""
+
+
+Sizes: TypeAlias = Count | Annotated[tuple[Count, ...], Rule(bool, "one size or more", "write for example {name}=2")]
+"""One size for all axes, or one to each."""
+
+
+def _is_regular(value: Any) -> bool:
+    try:
+        np.shape(value)
+    except ValueError:
+        return False
+    return True
+
+
+Regular: TypeAlias = Annotated[Any, Rule(_is_regular, "rows of equal length", "cut or fill the rows to one length")]
+"""Anything that has a shape, if it is made of rows at all."""
+Numbers: TypeAlias = Annotated[
+    NDArray[Any], Rule(lambda array: bool(np.isfinite(array).all()), "an array of finite numbers", "correct what is not finite")
+]
+"""An array, or lists, of numbers none of which is NaN or infinite."""
+WholeNumbers: TypeAlias = Annotated[
+    NDArray[Any],
+    Rule(
+        lambda array: bool(np.all(np.isfinite(array) & (array >= 0) & (array == np.floor(array)) & (array < 2.0**63))),
+        "an array of whole numbers of 0 or more",
+    ),
+]
+"""An array, or lists, of whole numbers of 0 or more."""
+
+
+def _ruled(read: Reader, rule: Rule) -> Reader:
+    def read_and_ask(value: Any) -> Any:
+        found = read(value)
+        if rule.holds(found):
+            return found
+        raise MisfitError(rule.expected, rule.remedy, right_kind=True)
+
+    return read_and_ask
+
+
+def _either(hints: tuple[Any, ...]) -> Reader:
+    if any(getattr(hint, "__module__", "").startswith("numpy._typing") for hint in hints):
+        taken = _array_like
+        return taken if type(None) not in hints else lambda value: None if value is None else taken(value)
+    # None is looked for first: it must not reach a reader that takes anything that can be called.
+    readers = [reader_of(hint) for hint in sorted(hints, key=lambda hint: hint is not type(None))]
+
+    def read(value: Any) -> Any:
+        misfits: list[MisfitError] = []
+        for reader in readers:
+            try:
+                return reader(value)
+            except MisfitError as misfit:
+                misfits.append(misfit)
+        near = [misfit for misfit in misfits if misfit.right_kind]
+        words = list(dict.fromkeys(misfit.expected for misfit in near or misfits))
+        words.sort(key=lambda word: word == "None")
+        remedy = next((misfit.remedy for misfit in near or misfits if misfit.remedy), "")
+        raise MisfitError(", or ".join(words), remedy, right_kind=bool(near))
+
+    return read
+
+
+# ---- functions and descriptions whose arguments are held to their annotations
+
+
+def read(owner: str, name: str, reader: Reader, value: Any) -> Any:
+    """What the reader makes of an argument; OptionError, or OptionTypeError for one of the wrong kind, if it takes none of it."""
+    try:
+        return reader(value)
+    except MisfitError as misfit:
+        kind = OptionError if misfit.right_kind else OptionTypeError
+        remedy = object_for_class(value) or misfit.remedy.replace("{name}", name) or f"see help({owner})"
+        raise kind(f"{name}={shown(value)} in {owner}", expected=misfit.expected, remedy=remedy) from None
+
+
+@cache
+def readers_of(target: Callable[..., Any]) -> Mapping[str, Reader]:
+    """A reader for each annotated parameter of a function, or field of a dataclass, by name."""
+    try:
+        hints = get_type_hints(target, include_extras=True)
+    except NameError:
+        if target.__module__.startswith("chainrule."):
+            raise
+        return {}  # a function of the user's, whose annotations name what stands inside another function
+    if isinstance(target, type):
+        return {part.name: reader_of(hints[part.name]) for part in fields(cast("Any", target)) if part.init}
+    return {name: reader_of(hint) for name, hint in hints.items() if name != "return"}
+
+
+def checked(target: F) -> F:
+    """Holds the arguments of a function, of a class's `__init__`, or of a frozen dataclass to their annotations.
+
+    Below @dataclass it stands as its inner decorator: fields are read before the class's own `__post_init__` looks at them.
+
+    >>> @checked
+    ... def double(x: float, times: Count = 1) -> float:
+    ...     return x * 2**times
+    >>> double(np.float32(0.5)), double(1, times=np.int64(2))
+    (1.0, 4)
+    >>> double(1.0, 0)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.OptionError: times=0 in double
+      expected: a whole number of 1 or more
+      to mend it: write for example times=3
+    """
+    if not isinstance(target, type):
+        return cast("F", _checked_function(target, target.__name__))
+    own = cast("Any", target)
+    if "__init__" in vars(target):
+        own.__init__ = _checked_function(own.__init__, target.__name__)
+    elif "__post_init__" in vars(target) or not hasattr(target, "__post_init__"):
+        own.__post_init__ = _checked_fields(vars(target).get("__post_init__"))
+    # What is inherited from a checked class reads the fields of its heirs too.
+    return cast("F", target)
+
+
+def _checked_fields(then: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    def hold(self: Any) -> None:
+        kind = cast("Any", type(self))
+        for name, reader in readers_of(kind).items():
+            value = getattr(self, name)
+            found = read(kind.__name__, name, reader, value)
+            if found is not value:
+                object.__setattr__(self, name, found)
+        if then is not None:
+            then(self)
+
+    return hold
+
+
+def _checked_function(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
+    parameters = list(signature(function).parameters.values())
+    positions = [part.name for part in parameters if part.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}]
+    spread = next((part.name for part in parameters if part.kind is Parameter.VAR_POSITIONAL), None)
+    gathered = next((part.name for part in parameters if part.kind is Parameter.VAR_KEYWORD), None)
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        readers = readers_of(function)
+        held = [
+            read(owner, name, readers[name], value) if name is not None and name in readers else value
+            for name, value in zip(_names(positions, spread, len(given)), given, strict=True)
+        ]
+        for name, value in named.items():
+            if name in readers:
+                named[name] = read(owner, name, readers[name], value)
+            elif gathered is not None and gathered in readers:
+                named[name] = _gathered(function, gathered, owner, name, value)
+        return function(*held, **named)
+
+    return call
+
+
+def _names(positions: list[str], spread: str | None, count: int) -> list[str | None]:
+    """The parameter that each positional argument is for; None where there is none, which Python itself refuses."""
+    rest = count - len(positions)
+    return [*positions[:count], *[spread] * max(rest, 0)]
+
+
+def _gathered(function: Callable[..., Any], parameter: str, owner: str, name: str, value: Any) -> Any:
+    """One of several keywords that a TypedDict declares; what it does not is for the function to refuse."""
+    known = _options_of(function, parameter)
+    return read(owner, name, known[name], value) if name in known else value
+
+
+@cache
+def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Reader]:
+    hint = get_type_hints(function, include_extras=True)[parameter]
+    options = get_args(hint)[0] if get_origin(hint) is typing.Unpack else None
+    if options is None:
+        return {}
+    return {name: reader_of(part) for name, part in get_type_hints(options, include_extras=True).items()}
+
+
+__all__ = [
+    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
+    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "anything", "checked", "object_for_class", "read", "read_number", "read_text",
+    "read_whole", "reader_of", "readers_of", "scalar", "shown", "takes",
+]  # fmt: skip

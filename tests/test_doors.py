@@ -1,0 +1,193 @@
+"""Whatever is put in the place of an argument means something or is refused by an error of ours: never a raw one, never NaN in silence."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from tests.doors import DOORS, VALUES, Door, outcome
+
+WHOLE = "CAMPAIGN_SIZE" in os.environ
+"""The long door tries all values, the usual one a few at each place, others for each argument."""
+AT_EACH_PLACE = 6
+EXPENSIVE = {"fit", "fit numbers", "run.branch", "run.explain", "run.at", "run.write"}
+"""Doors behind which something is trained or explained: two values at each place are enough."""
+
+MADE_BY_THE_LIBRARY = {
+    # what functions give, and users read
+    "Built", "FunctionReport", "LayerUse", "Parameter", "Place", "Recall", "Row", "State", "Table", "Cost", "Epoch", "Evaluation",
+    "Evaluator", "History", "Ledger", "Moment", "RunFolder", "Scores", "Share", "Snapshot", "Trainer", "Run", "Model", "Explanation",
+    "Answers", "Signature", "Column", "Columns", "TextInput", "Parts", "NearDuplicate", "WrongLabels", "Example", "Curve", "CountModel",
+    "WordChain", "Recurrence", "Notation", "Op", "Node", "Body", "Change", "Step", "ActivationFunction",
+    # protocols and names of types
+    "Initialiser", "Layer", "Loss", "Optimizer", "Schedule", "Callback", "Order", "OrderName", "Split", "Options", "Array", "Shape",
+    "Pass", "INPUT", "PARAMETER", "CONSTANT",
+    # parts that functions of the table are made of, and what needs a file or an hour
+    "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
+    "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
+    "batch_sizes", "class_probabilities", "decide", "evaluation_of", "minimise", "usual_batch_size", "usual_optimizer",
+    "with_rate", "with_error", "write_durably", "loop_key", "split_values", "unroll", "simplify_algebra", "scan",
+    "threefry2x32", "check_gradient", "resume", "open_run", "read_csv", "read_npz", "read_idx", "from_dataframe",
+    "from_table", "read_table", "as_table", "mnist", "ising", "ising_temperatures", "materials_table",
+    "composite_bulk_modulus", "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary",
+    "told", "mask", "lengths", "to_device",
+}  # fmt: skip
+
+
+def public() -> Iterator[str]:
+    for room in (cr, cr.nn, cr.data, cr.ops, cr.train, cr.graph):
+        for name in room.__all__:
+            if callable(getattr(room, name)):
+                yield name
+
+
+def test_every_public_name_has_a_door_or_needs_none():
+    behind = {found.function for found in DOORS.values()}
+    missing = {name for name in public() if name not in MADE_BY_THE_LIBRARY and name not in DOORS}
+    assert not {name for name in missing if not any(_same(name, function) for function in behind)}
+
+
+def _same(name: str, function: Any) -> bool:
+    return any(getattr(room, name, None) is function for room in (cr, cr.nn, cr.data, cr.ops, cr.train, cr.graph))
+
+
+def tried(found: Door, argument: str) -> list[Any]:
+    if WHOLE:
+        return list(VALUES)
+    count = 2 if found.name in EXPENSIVE else AT_EACH_PLACE
+    seed = [ord(letter) for letter in f"{found.name} {argument}"]
+    chosen = np.random.default_rng(seed).choice(len(VALUES), count, replace=False)
+    return [VALUES[place] for place in chosen]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_right_call_is_taken_and_any_other_is_taken_or_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # any text is the name of a folder, too
+    found = DOORS[name]
+    found.call()
+    for argument in found.parameters():
+        for value in tried(found, argument):
+            # Of several values that are handed over one behind the other the first is changed.
+            given = (value, *found.arguments[argument][1:]) if argument == found.spread else value
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                happened = outcome(found, {argument: given})
+            assert not happened, f"{name}({argument}={value!r}): {happened}"
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(3, np.int64(3)), (3, np.uint8(3)), (3, np.array(3))])
+def test_numpys_whole_numbers_are_pythons(wanted, given):
+    dense = cr.Dense(given)
+    assert (dense, hash(dense), repr(dense)) == (cr.Dense(wanted), hash(cr.Dense(wanted)), repr(cr.Dense(wanted)))
+    assert type(dense.units) is int
+    settings = cr.train.Settings(batch_size=given, epochs=given, seed=given, replicas=given)
+    assert settings == cr.train.Settings(batch_size=wanted, epochs=wanted, seed=wanted, replicas=wanted)
+    assert cr.nn.from_json(cr.nn.to_json(cr.Sequential(dense))) == cr.Sequential(cr.Dense(wanted))
+
+
+@pytest.mark.parametrize("given", [np.float32(0.25), np.float64(0.25), np.array(0.25)])
+def test_numpys_floats_are_pythons(given):
+    assert cr.SGD(given) == cr.SGD(0.25)
+    assert repr(cr.Adam(given, epsilon_hat=np.bool_(True))) == repr(cr.Adam(0.25, epsilon_hat=True))
+    assert repr(cr.Dropout(given)) == "Dropout(0.25)"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cr.fit("2-2", "moons", optimizer=cr.Adam), ["optimizer=Adam in fit", "write Adam(...)"]),
+        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "learning_rate, slots, update"]),
+        (lambda: cr.fit("2-2", "moons", clip=1.0), ["clip=1.0 in fit", "ClipNorm"]),
+        (lambda: cr.fit("2-2", "moons", early_stopping=cr.EarlyStopping), ["write EarlyStopping(...)"]),
+        (lambda: cr.fit("2-2", "moons", callbacks=3), ["callbacks=3", "a function of 1 argument"]),
+        (lambda: cr.Dense(3, weights=cr.nn.Normal), ["weights=Normal in Dense", "write Normal(...)"]),
+        (lambda: cr.Sequential(cr.Dense), ["Dense", "write Dense"]),
+        (lambda: cr.SGD("0.1"), ["learning_rate='0.1' in SGD", "a finite number above 0", "learning_rate=0.1"]),
+        (lambda: cr.SGD(cr.Cosine), ["write Cosine(...)"]),
+        (lambda: cr.AdamW(beta2=2), ["beta2=2 in AdamW", "0 or more and below 1"]),
+        (lambda: cr.AdamW(epsilon=0), ["epsilon=0 in AdamW", "above 0"]),
+        (lambda: cr.Cosine(0.1, -1), ["final=-1 in Cosine"]),
+        (lambda: cr.StepDecay(0.1, 5, float("inf")), ["factor=inf in StepDecay"]),
+        (lambda: cr.RNN(3, answer="evry"), ["answer='evry' in RNN", "did you mean 'every'?"]),
+        (lambda: cr.data.from_arrays(np.ones((9, 1)), np.ones(9), split=cr.data.RandomSplit), ["write RandomSplit(...)"]),
+        (lambda: cr.data.moons(noise="much"), ["noise='much' in moons", "a finite number of 0 or more"]),
+        (lambda: cr.Formula("relu"), ["names the function 'relu' without calling it", "write relu(x)"]),
+        (lambda: cr.Formula("f(z) = tanh + z"), ["names the function 'tanh'"]),
+    ],
+)  # fmt: skip
+def test_messages_say_what_to_write(call, words):
+    with pytest.raises(cr.errors.ChainruleError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [cr.Adam, cr.AdaGrad, cr.RMSprop, cr.AdamW, cr.PerceptronRule, cr.LBFGS])
+def test_what_a_kind_has_is_no_argument_of_its_objects(kind):
+    with pytest.raises(TypeError, match="slots"):
+        kind(slots=("mean",))
+
+
+def test_one_callback_needs_no_brackets():
+    seen = []
+    cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", callbacks=lambda moment: seen.append(moment.kind))
+    assert seen[-1] == "end"
+    cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", callbacks=[seen.append])
+    assert seen[-1].kind == "end"
+
+
+@pytest.mark.parametrize("folder", ["no/such", "a file"])
+def test_what_cannot_be_written_is_said(folder, tmp_path):
+    (tmp_path / "a file").write_text("")
+    run = cr.fit("2-2:softmax", "moons", epochs=1, engine="reference")
+    graph = run.graph("forward")
+    for save in (
+        cr.views.networks.draw_network(run).save, cr.views.drawing.draw_graph(graph).save, cr.pictures.learning_curves(run).save,
+        cr.data.next_character("abc " * 9, length=3).text.vocabulary.save,
+    ):  # fmt: skip
+        with pytest.raises(cr.errors.MissingFileError, match="there is no folder"):
+            save(tmp_path / folder / "drawing.svg")
+    for wrong in (3, None, "drawing.doc", ""):
+        with pytest.raises(cr.errors.OptionError):
+            cr.views.networks.draw_network(run).save(wrong)
+    (tmp_path / "taken.svg").mkdir()
+    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be written"):
+        cr.views.networks.draw_network(run).save(tmp_path / "taken.svg")
+    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be made"):
+        cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", folder=tmp_path / "a file" / "runs")
+
+
+@pytest.mark.parametrize("text", ["5x2-rnn3:relu-2", "5x2-rnn3:every-lstm4-2", "5x2-gru3:every-rnn4:sigmoid-2"])
+def test_a_recurrent_layers_activation_has_a_text(text):
+    assert cr.nn.to_text(cr.network(text)) == text
+
+
+def test_metrics_take_true_then_predicted_as_scikit_learn_does():
+    from sklearn import metrics
+
+    true, predicted = np.array([1.0, 2.0, 6.0]), np.array([1.0, 2.5, 3.0])
+    assert cr.nn.r_squared(true=true, predicted=predicted) == pytest.approx(metrics.r2_score(y_true=true, y_pred=predicted))
+    assert cr.nn.r_squared(true, predicted) != pytest.approx(cr.nn.r_squared(predicted, true))
+    labels, found = [0, 1, 1, 2], [0, 2, 1, 1]
+    matrix = cr.nn.confusion_matrix(true=labels, predicted=found, classes=3)
+    assert np.array_equal(matrix.counts, metrics.confusion_matrix(labels, found))
+    scores = np.array([[0.1, 0.5, 0.4], [0.35, 0.4, 0.25], [0.2, 0.3, 0.5], [0.4, 0.25, 0.35]])
+    assert cr.nn.top_k(labels, scores, 2).value == metrics.top_k_accuracy_score(labels, scores, k=2)
+    large = np.array([1e200, -2e200, 3e200])
+    assert cr.nn.r_squared(large, large * 0.9) == pytest.approx(cr.nn.r_squared(large / 1e200, large * 0.9 / 1e200))
+
+
+def test_run_files_of_the_first_versions_are_read():
+    from chainrule.train.settings import restore
+
+    adam = {"kind": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_hat": False}
+    assert restore({**adam, "slots": ["mean", "square"]}) == cr.Adam(0.01)
+    loss = {"kind": "Huber", "delta": 2.0, "name": "huber", "target": "values"}
+    assert restore({"kind": "Objective", "terms": [loss]}).losses == (cr.Huber(2.0),)
+    with pytest.raises(cr.errors.FileFormatError):
+        restore({**adam, "speed": 3})
