@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Natural, checked
+from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
 from chainrule.nn.build import Layer, applied
@@ -31,7 +31,7 @@ class Ablated:
 
     network: Layer
     quantity: str
-    neurons: tuple[Natural, ...]
+    neurons: tuple[int, ...]
     value: float = 0.0
 
     def __call__(self, x: Node) -> Node:
