@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import typing
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -237,8 +238,7 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
 
 def applied(layer: Layer, x: Node) -> Node:
     """What a layer makes of x: one node, whoever wrote the layer."""
-    make: Callable[[Node], object] = layer
-    found = make(x)
+    found = typing.cast("object", layer(x))
     if isinstance(found, Node):
         return found
     raise OptionTypeError(
