@@ -417,7 +417,8 @@ def _strength(penalty: Array, weights: Array) -> float | None:
 def _fitted(base: Array, change: Array, target: Array, free: bool) -> float | None:
     """The rate in target = factor·(base + rate·change), with factor 1 unless it is free; None where the numbers do not tell."""
     # A change along the gradient itself is a factor by another name, and two numbers always fit two numbers.
-    along = change @ base / (base @ base) if np.any(base) else 0.0
+    square = float(base @ base)
+    along = float(change @ base) / square if square else 0.0
     told = np.linalg.norm(change - along * base) > 1e-6 * np.linalg.norm(change) > 0
     if not told or base.size < (3 if free else 2):
         return None

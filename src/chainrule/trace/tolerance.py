@@ -14,6 +14,8 @@ from chainrule.trace.rounding import ROUNDING
 FLOOR = 1e-3
 """An entry counts at least as so large a part of the array's largest one."""
 
+_TOLD = 1e-2
+"""Above this part of an array's largest entry rounding leaves nothing of it to be told."""
 _SMALL = 1e-8
 """Only what is so small beside the rest of the gradient is suspected to be 0 but for rounding."""
 _DOUBLE = float(np.finfo(np.float64).eps)
@@ -51,10 +53,14 @@ class Tolerance:
         return self.relative * (np.maximum(np.abs(mine), np.abs(other)) + FLOOR * largest)
 
     def limit(self, name: str, mine: Array, other: Array) -> Array:
-        """The difference allowed in each entry. A gradient that a mistake made larger is rounded as much more."""
-        largest = float(np.max(np.abs(other), initial=0.0))
-        growth = max(1.0, largest / self._largest[name]) if self._largest[name] else 1.0
-        return self._relative(mine, other) + growth * self.rounding[name]
+        """The difference allowed in each entry. A gradient that a mistake made larger is rounded as much more.
+
+        But for one that is nothing but rounding: how that would grow is not known, and everything would be allowed.
+        """
+        rounding, largest = self.rounding[name], self._largest[name]
+        told = float(np.max(rounding, initial=0.0)) < _TOLD * largest
+        growth = max(1.0, float(np.max(np.abs(other), initial=0.0)) / largest) if told else 1.0
+        return self._relative(mine, other) + growth * rounding
 
     def agree(self, name: str, mine: Array, other: Array) -> bool:
         """Whether all entries agree."""

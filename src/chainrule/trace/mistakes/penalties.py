@@ -97,8 +97,8 @@ def _fitted(given: Given, shape: str) -> tuple[float, dict[str, Array]] | None:
     along = np.concatenate([added[name].reshape(-1) for name in given.wrong])
     gap = np.concatenate([(given.mine[name] - given.right[name]).reshape(-1) for name in given.wrong])
     square = float(along @ along)
-    # One number always fits one number, and λ is a small one.
-    if np.count_nonzero(along) < 2 or not square:
+    # One number always fits one number; of a bias before a softmax over two classes the second entry follows from the first.
+    if np.count_nonzero(along) < 4 or not square:
         return None
     strength = float(along @ gap) / square
     made = {name: given.right[name] + strength * added[name] for name in given.wrong}
