@@ -97,7 +97,7 @@ def optimizer_used(optimizer: Any) -> Any:
     assert restore(saved["optimizer"]) == optimizer, "saved and read back it is another one"
     rates = settings.schedule(np.arange(5.0), 5)
     assert np.isfinite(rates).all(), "a rate that is not finite"
-    if isinstance(optimizer, cr.LBFGS):
+    if isinstance(optimizer, cr.train.FullBatch):
         return None
     w, g = cr.constant(np.ones(3)), cr.constant(np.full(3, 0.5))
     slots = {name: cr.constant(np.zeros(3)) for name in optimizer.slots}
@@ -220,7 +220,7 @@ def _layers() -> Iterator[Door]:
 
 
 def _training() -> Iterator[Door]:
-    for name in ("SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS"):
+    for name in ("SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt"):
         yield door(name, getattr(cr, name), optimizer_used)
     yield door("SGD with momentum", cr.SGD, optimizer_used, momentum=0.9, nesterov=True)
     yield door("ConstantRate", cr.ConstantRate, schedule_used, rate=0.1)
@@ -354,10 +354,16 @@ def _ops() -> Iterator[Door]:
                  "greater", "greater_equal"):  # fmt: skip
         yield Door(name, getattr(ops, name), {"values": (x, y)}, nodes_used, spread="values")
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sigmoid", "softplus", "relu", "erf", "absolute",
-                 "sign", "floor", "negative", "stop_gradient", "heaviside", "swap_last"):  # fmt: skip
+                 "square", "arctan", "norm", "sign", "floor", "negative", "stop_gradient", "heaviside", "swap_last"):  # fmt: skip
         yield Door(name, getattr(ops, name), {"values": (x,)}, nodes_used, spread="values")
     for name in ("logical_and", "logical_or"):
         yield Door(name, getattr(ops, name), {"values": (truth, truth)}, nodes_used, spread="values")
+    labels = cr.constant(np.zeros(x.shape[:-1], np.int64))
+    for name in ("softmax_cross_entropy", "softmax_error", "margin", "runner_up"):
+        yield Door(name, getattr(ops, name), {"values": (x, labels)}, nodes_used, spread="values")
+    for name in ("sigmoid_cross_entropy", "sigmoid_error"):
+        yield Door(name, getattr(ops, name), {"values": (x, y)}, nodes_used, spread="values")
+    yield Door("huber", ops.huber, {"values": (x,), "delta": 1.0}, nodes_used, spread="values")
     yield Door("logical_not", ops.logical_not, {"values": (truth,)}, nodes_used, spread="values")
     yield Door("matmul", ops.matmul, {"values": (x, ops.swap_last(y))}, nodes_used, spread="values")
     yield Door("select", ops.select, {"values": (truth, x, y)}, nodes_used, spread="values")

@@ -36,7 +36,8 @@ MADE_BY_THE_LIBRARY = {
     "threefry2x32", "check_gradient", "resume", "open_run", "read_csv", "read_npz", "read_idx", "from_dataframe",
     "from_table", "read_table", "as_table", "mnist", "ising", "ising_temperatures", "materials_table",
     "composite_bulk_modulus", "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary",
-    "told", "mask", "lengths", "to_device",
+    "told", "mask", "lengths", "to_device", "decompose", "output_range", "Scale", "Export", "to_digits", "as_inputs", "suited",
+    "read_input", "Range", "table_of", "FullBatch", "Reading",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ Pick = Callable[[], Node]
 def _one(node: Node, generator: Generator) -> Node:
     """One op of one input, whose result is of moderate size and smooth where it is evaluated."""
     x = node
-    kind = generator.integers(16)
+    kind = generator.integers(18)
     squashed = ops.tanh(x)
     return (
         lambda: squashed,
@@ -34,12 +34,14 @@ def _one(node: Node, generator: Generator) -> Node:
         lambda: ops.absolute(x) + ops.stop_gradient(x),
         lambda: ops.relu(x) - 0.125,
         lambda: ops.power(squashed + 2.0, float(generator.choice([0.0, 1.0, 2.0, 3.0, -1.0, 0.5]))),
+        lambda: ops.arctan(x) + ops.square(squashed),
+        lambda: ops.huber(x, delta=0.75),
         lambda: x + ops.floor(x) * 0.25 + ops.sign(x) + ops.cast(ops.cast(x, dtype="float64"), dtype=x.dtype),
     )[kind]()
 
 
 def _two(x: Node, y: Node, generator: Generator) -> Node:
-    kind = generator.integers(9)
+    kind = generator.integers(10)
     positive = ops.sigmoid(x) + 0.5
     return (
         lambda: x + y,
@@ -48,6 +50,7 @@ def _two(x: Node, y: Node, generator: Generator) -> Node:
         lambda: x / (ops.sigmoid(y) + 0.25),
         lambda: ops.power(positive, y * 0.5),
         lambda: ops.maximum(x, y),
+        lambda: ops.sigmoid_cross_entropy(x, ops.sigmoid(y)) - ops.sigmoid_error(x, y),
         lambda: ops.minimum(x, y),
         lambda: ops.select(ops.logical_or(x < y, ops.logical_not(ops.greater_equal(x, 0.5))), x, y),
         lambda: ops.select(ops.logical_and(x > y, ops.not_equal(x, y)), x * 2.0, ops.cast(x <= y, dtype=x.dtype)),

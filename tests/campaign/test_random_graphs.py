@@ -41,9 +41,16 @@ def test_text_and_passes_of_a_random_graph(seed: int, dtype: str) -> None:
         assert parse(str(after)).nodes
         assert (step.changes == ()) == (str(after) == str(graph))
         assert str(rewrite(after)[0]) == str(after), "a pass twice is the pass once"
-        for one, other in zip(expected, outputs(after, values), strict=True):
-            assert same_bits_but_signs_of_zero(one, other)
-        graph = after
+        found = outputs(after, values)
+        for one, other in zip(expected, found, strict=True):
+            # What an op is made of computes the same by other steps: equal to rounding. All other passes keep every bit.
+            assert same_bits_but_signs_of_zero(one, other) or (rewrite is ops.decompose and nearly(one, other))
+        graph, expected = after, found
+
+
+def nearly(one: np.ndarray, other: np.ndarray) -> bool:
+    size = np.abs(one[np.isfinite(one)]).max(initial=1.0)
+    return np.allclose(one, other, rtol=0.0, atol=1e3 * float(np.finfo(one.dtype).eps) * size, equal_nan=True)
 
 
 @pytest.mark.parametrize("seed", range(SIZE))
@@ -55,7 +62,7 @@ def test_passes_keep_nan_and_infinity(seed: int) -> None:
             generator.random(value.shape) < 0.5, generator.choice([np.nan, np.inf, -np.inf, 0.0], value.shape), value
         )
     expected = outputs(graph, values)
-    after, _ = run_passes(graph, ops.PASSES)
+    after, _ = run_passes(graph, ops.SIMPLIFICATIONS)
     for one, other in zip(expected, outputs(after, values), strict=True):
         assert same_bits_but_signs_of_zero(one, other)
 
@@ -122,5 +129,6 @@ def test_the_planned_engine_gives_the_values_of_the_meanings(seed: int) -> None:
 
 def test_the_random_graphs_reach_all_float_ops() -> None:
     used = {node.op.name for seed in range(200) for node in random_graph(seed)[0].nodes}
-    # Windows are tried with the convolutions, in both engines and to second order.
-    assert set(REGISTRY) - used == {"equal", "random_bits", "random_fold", "windows", "overlap_add", "scan"}
+    # Windows are tried with the convolutions, losses of rows with their networks, in both engines and to second order.
+    of_rows = {"softmax", "softmax_error", "softmax_cross_entropy", "margin", "runner_up", "norm"}
+    assert set(REGISTRY) - used == {"equal", "random_bits", "random_fold", "windows", "overlap_add", "scan"} | of_rows

@@ -62,4 +62,4 @@ def test_refusals(folders):
     assert "no input" in call("predict", folders[0], code=2).stderr
     assert "'opinions'" in call("write", folders[1], code=2).stderr
     assert "'7'" in call("write", folders[0], "7 cats", code=2).stderr
-    assert "temperature -1.0" in call("write", folders[0], "--temperature", -1, code=2).stderr
+    assert "temperature=-1.0" in call("write", folders[0], "--temperature", -1, code=2).stderr

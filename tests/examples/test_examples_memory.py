@@ -69,7 +69,7 @@ def test_a_step_share_is_held_against_a_difference_of_the_whole_cost(gradients):
 def test_gates_that_begin_as_a_memory_bridge_the_silence_that_a_plain_network_does_not():
     trainings = EXAMPLES["recall"].trainings(0)
     found = {
-        kind: smaller(trainings[f"{kind}, silence 100, data 1"], epochs=60)
+        kind: smaller(trainings[f"{kind}, silence 100, data 2"], epochs=60)
         .fit(seed=0)
         .evaluate("test")
         .scores.values["accuracy"]

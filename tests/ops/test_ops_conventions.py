@@ -35,6 +35,16 @@ KINKS = [
     ("power", "where x = 0 the derivative by y is 0", ops.power, jnp.power, (0.0, -1.0), (-np.inf, 0.0), False),
     ("power", "where x = 0 the derivative by y is 0", ops.power, jnp.power, (0.0, 2.0), (0.0, 0.0), True),
     ("power", "where x = 0 the derivative by y is 0", ops.power, jnp.power, (0.0, 1.0), (1.0, 0.0), True),
+    ("norm", "of a row of zeros the derivative is 0", ops.norm, jnp.linalg.norm, ([0.0, 0.0],), ([0.0, 0.0],), False),
+    (
+        "margin",
+        "equals share the runner-up's part",
+        lambda z: ops.margin(z, constant(np.array(0))),
+        lambda z: z[0] - jnp.max(z[1:]),
+        ([3.0, 1.0, 1.0],),
+        ([1.0, -0.5, -0.5],),
+        True,
+    ),
     ("reduce_max", "each gets an equal part", ops.max, jnp.max, ([3.0, 1.0, 3.0],), ([0.5, 0.0, 0.5],), True),
     ("reduce_min", "each gets an equal part", ops.min, jnp.min, ([1.0, 1.0, 3.0],), ([0.5, 0.5, 0.0],), True),
 ]
@@ -52,6 +62,7 @@ def test_the_derivative_at_a_kink(name, text, build, judge, point, expected, as_
 
 
 NO_GRADIENT = {
+    "runner_up": lambda x: ops.runner_up(x, constant(np.array(0))),
     "sign": ops.sign,
     "floor": ops.floor,
     "stop_gradient": ops.stop_gradient,

@@ -387,7 +387,7 @@ def test_every_picture_draws_with_labelled_axes_and_a_sentence(run: Run, single:
 
 
 def test_one_evaluation_at_the_end_is_shown_with_its_steps_on_a_logarithmic_axis() -> None:
-    fitted = cr.fit("1-4-1 tanh", cr.data.curve("sin", 30), optimizer="lbfgs", epochs=200)
+    fitted = cr.fit("1-4-1 tanh", cr.data.curve("sin", 30), optimizer="lbfgs", evaluate_every=0)
     _, ax = new_figure((4, 3))
     assert fitted.plot(ax).get_yscale() == "log"
     assert len(learning_curves(fitted).parts[0].at) == 1

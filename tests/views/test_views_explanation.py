@@ -123,9 +123,9 @@ def test_a_batch_an_example_and_arrays(run: Run) -> None:
 def test_what_cannot_be_explained_is_said(run: Run) -> None:
     with pytest.raises(OptionError, match="example 99 of the test part"):
         run.explain(99)
-    with pytest.raises(OptionTypeError, match="an explanation of str"):
+    with pytest.raises(OptionTypeError, match="an explanation of 'seven'"):
         run.explain("seven")
-    with pytest.raises(OptionError, match="level 'deep'"):
+    with pytest.raises(OptionError, match="level='deep'"):
         run.explain(1, level="deep")
 
 

@@ -35,7 +35,9 @@ class Scaling:
     usual: bool
     reason: str
 
-    def __init__(self, offset: ArrayLike, factor: ArrayLike, *, usual: bool = False, reason: str = "") -> None:
+    def __init__(
+        self, offset: float | NDArray[Any], factor: float | NDArray[Any], *, usual: bool = False, reason: str = ""
+    ) -> None:
         for name, values in (("offset", offset), ("factor", factor)):
             array = np.array(values, dtype=np.float64)  # a copy: the caller may go on writing into theirs
             _check_finite(name, array)

@@ -19,7 +19,8 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) ->
     """The nodes' values; `values` binds leaves, or cuts the graph at any other node: what lies before a cut is not computed.
 
     Numbers become what their node holds, where that changes none of them; complex numbers may be put through for a complex-step
-    derivative. No warning is given where a value overflows or is not a number: it shows in the result.
+    derivative, and NumPy's longest ones for more digits. No warning is given where a value overflows or is not a number: it shows in
+    the result.
     Raises: DtypeError, ShapeError for values that do not fit their node; GraphError for leaves without one.
 
     >>> from chainrule.graph import input_node
@@ -33,7 +34,7 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) ->
 
 def _fitting(value: Any, node: Node) -> Array:
     label = node.name or node.op.name
-    if node.type.is_float and np.iscomplexobj(value):
+    if node.type.is_float and (np.iscomplexobj(value) or getattr(value, "dtype", None) == np.longdouble):
         conform(np.real(value).astype(node.dtype), node.type, label)
         return np.asarray(value)
     found = conform(value, node.type, label)

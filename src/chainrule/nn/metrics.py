@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -298,11 +298,14 @@ def mean_absolute_error(true: object, predicted: object) -> float:
 
 
 @checked
-def r_squared(true: object, predicted: object) -> float:
+def r_squared(
+    true: object, predicted: object, multioutput: Literal["uniform_average", "variance_weighted"] = "uniform_average"
+) -> float:
     """1 − Σ(predicted − true)²/Σ(true − mean true)²: 1 is perfect, 0 no better than the true mean, below 0 worse.
 
-    Shapes: both (examples,) or (examples, outputs); of several outputs the mean is given. Constant true values have no spread to be
-    explained: they are left out of the mean; where all are constant the value is undefined, and NaN. Raises: as `mean_squared_error`.
+    Shapes: both (examples,) or (examples, outputs). Of several outputs the mean is given, or, "variance_weighted", the share of their
+    whole variance, which is for outputs in one unit. Constant true values have no spread to be explained: they are left out of the
+    mean; where all are constant the value is undefined, and NaN. Raises: as `mean_squared_error`.
 
     >>> r_squared([1.0, 2.0, 6.0], [1.0, 2.0, 3.0])
     0.357...
@@ -316,6 +319,8 @@ def r_squared(true: object, predicted: object) -> float:
     above, scale = _scaled(first - first.mean(axis=0))
     spread = np.sum(np.square(above), axis=0)
     rest = np.sum(np.square((second - first) / scale), axis=0)
+    if multioutput == "variance_weighted" and varies.size:
+        return float(1.0 - rest.sum() / spread.sum())
     explained: Array = 1.0 - rest[varies] / spread[varies]
     return float(np.mean(explained)) if varies.size else float("nan")
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import zlib
 from math import prod
+from typing import Annotated
 
 import numpy as np
 
-from chainrule.checks import Natural, NonNegative, Seed, checked
+from chainrule.checks import Natural, NonNegative, Range, Seed, checked
 from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import op
@@ -109,7 +110,7 @@ def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: NonNegative = 
 
 
 @checked
-def epoch_order(seed: Seed, epoch: Natural, count: Natural) -> Array:
+def epoch_order(seed: Seed, epoch: Annotated[int, Range(least=0, below=2**32)], count: Natural) -> Array:
     """The order of the examples in an epoch: a permutation of 0 ... count − 1 that depends on these three numbers only.
 
     Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of

@@ -27,6 +27,7 @@ class Evaluation:
     targets: Array | None
     classes: tuple[str, ...] | None
     predicted: Array
+    unit: Array | float = 1.0
 
     @property
     def loss(self) -> Array:
@@ -42,8 +43,12 @@ class Evaluation:
         return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:
-        """The share of the targets' variance that the outputs explain."""
-        return r_squared(self._targets(), self.scores.outputs[replica])
+        """The share of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
+
+        Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
+        """
+        true, outputs = self._targets() * self.unit, self.scores.outputs[replica] * self.unit
+        return r_squared(true, outputs, "variance_weighted")
 
     def mean_absolute_error(self, replica: int = 0) -> float:
         """The mean size of the errors, in the units of the data."""
@@ -89,7 +94,10 @@ class Evaluation:
 def evaluation_of(task: Task, part: str, scores: Scores, y: Array) -> Evaluation:
     """What scores mean for a task, beside the targets y of the examples: (n, ...)."""
     labels = y if task.classes is not None else None
-    return Evaluation(part, scores, labels, _compared(task, scores, y), task.classes, decide(scores.outputs, task.threshold))
+    scaling = task.data.target_scaling
+    unit = 1.0 if scaling is None else scaling.factor
+    decided = decide(scores.outputs, task.threshold)
+    return Evaluation(part, scores, labels, _compared(task, scores, y), task.classes, decided, unit)
 
 
 def _compared(task: Task, scores: Scores, y: Array) -> Array | None:

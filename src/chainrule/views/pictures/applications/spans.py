@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
-from chainrule.views.colours import SERIES
+from chainrule.views.colours import SERIES, second_way
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subplots import FAINT
 
@@ -57,7 +57,7 @@ class AccuracyAgainstGap(Picture):
         places = np.arange(len(self.gaps))
         for i, kind in enumerate(self.kinds):
             moved, colour, marker = places + 0.1 * (i - (len(self.kinds) - 1) / 2), SERIES[i], "osv^D"[i % 5]
-            style = ("-", "--", "-.", ":")[i % 4]
+            style = second_way(i, ("-", "--", "-.", ":"))
             ax.errorbar(
                 moved, self.means[i], self.errors[i], color=colour, marker=marker, linestyle=style, capsize=3, label=kind
             )
@@ -118,7 +118,7 @@ class AnswersOverTime(Picture):
         ax.bar(steps, self.target, color=FAINT, alpha=0.35, label="target")
         ax.plot(steps, self.inputs, "x", color=FAINT, label="input")
         for i, (name, rows) in enumerate(zip(self.names, self.outputs, strict=True)):
-            colour, style = SERIES[i % len(SERIES)], ("-", "--", "-.", ":")[i % 4]
+            colour, style = SERIES[i % len(SERIES)], second_way(i, ("-", "--", "-.", ":"))
             ax.plot(steps, rows.T, color=colour, linestyle=style, linewidth=0.6, alpha=0.6)
             ax.plot(steps, rows.mean(axis=0), color=colour, linestyle=style, linewidth=2.0, marker="osv^"[i % 4], label=name)
         ax.set_xlabel("time step t")

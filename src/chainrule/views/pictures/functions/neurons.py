@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
-from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -61,7 +61,7 @@ class Sharpness(Picture):
     def draw(self, ax: Axes) -> None:
         """A curve to a scale, and where z is 0."""
         for i, scale in enumerate(self.scales):
-            look: dict[str, Any] = {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[i % len(DASHES)]}
+            look: dict[str, Any] = {"color": SERIES[i % len(SERIES)], "linestyle": second_way(i, DASHES)}
             ax.plot(self.places, self.activations[i], label=f"× {scale:g}", **look)
         crossings = np.flatnonzero(np.diff(np.sign(self.z)))
         for k in crossings:

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES
+from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES, second_way
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -114,7 +114,7 @@ class NeuronSurface(NeuronValues):
     def _draw_examples(self, ax: Axes) -> None:
         for label in map(int, np.unique(self.labels)):
             chosen = self.examples[self.labels == label]
-            look: dict[str, Any] = {"marker": MARKERS[label % len(MARKERS)], "color": SERIES[label % len(SERIES)]}
+            look: dict[str, Any] = {"marker": second_way(label, MARKERS), "color": SERIES[label % len(SERIES)]}
             name = printable(self.classes[label], most=20) if self.classes else "example"
             ax.scatter(chosen[:, 0], chosen[:, 1], s=20, edgecolors="white", linewidths=0.7, label=name, **look)
         if 0 < len(self.classes) <= 6 and len(self.examples):

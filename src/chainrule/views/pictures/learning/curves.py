@@ -12,7 +12,7 @@ from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import FullBatch, History, Run, batch_sizes
-from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
@@ -48,8 +48,8 @@ class Curve:
     def draw(self, ax: Axes, number: int, *, width: float = 1.6) -> None:
         """A line through the means and a band of one standard error; colour, dashes and marker by the number."""
         colour = SERIES[number % len(SERIES)]
-        few: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)], "markersize": 3.5} if len(self.at) <= 30 else {}
-        dashes = DASHES[number % len(DASHES)]
+        few: dict[str, Any] = {"marker": second_way(number, MARKERS), "markersize": 3.5} if len(self.at) <= 30 else {}
+        dashes = second_way(number, DASHES)
         ax.plot(self.at, self.mean, dashes, color=colour, label=self.label, linewidth=width, **few)
         if self.values.shape[1] > 1:
             ax.fill_between(self.at, self.mean - self.error, self.mean + self.error, color=colour, alpha=0.2, linewidth=0)

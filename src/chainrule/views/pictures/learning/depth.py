@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
-from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.learning.places import examples, shown
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
@@ -87,11 +87,11 @@ class GradientSizes(Picture):
         for number, (layer, row) in enumerate(zip(self.layers, sizes.T, strict=True)):
             style: dict[str, Any] = {
                 "color": SERIES[number % len(SERIES)],
-                "marker": MARKERS[number % len(MARKERS)],
+                "marker": second_way(number, MARKERS),
                 "markersize": 3.5,
             }
             label = f"{shown(layer)} ({spaced(int(self.entries[number]))})"
-            ax.plot(self.steps, row, DASHES[number % len(DASHES)], label=label, **style)
+            ax.plot(self.steps, row, second_way(number, DASHES), label=label, **style)
         ax.set_xlabel("state (update)")
         ax.legend(title="layer (entries)", loc="center left", bbox_to_anchor=(1.0, 0.5))
 
