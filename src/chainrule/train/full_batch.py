@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -47,7 +48,7 @@ class Problem(Protocol):
         ...
 
 
-class FullBatch:
+class FullBatch(ABC):
     """An optimizer that takes the full batch in float64; each of its iterations is one epoch and one step."""
 
     title: ClassVar[str]
@@ -67,9 +68,9 @@ class FullBatch:
         """The parameter stays and its gradient is kept: the search, not the graph, decides on the step."""
         return w, {"gradient": g}
 
+    @abstractmethod
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """The start, and then where each iteration leads; the last one has a reason, and no more than `iterations` follow the start."""
-        raise NotImplementedError
 
 
 def require_finite(cost: float) -> None:
