@@ -252,7 +252,7 @@ def test_a_rule_of_ones_own_is_asked_at_each_node_with_inputs_rewritten() -> Non
     assert (step.name, len(step.changes)) == ("cosines", 1)
 
 
-@pytest.mark.parametrize("rewrite", ops.PASSES, ids=lambda rewrite: rewrite.__name__)
+@pytest.mark.parametrize("rewrite", ops.SIMPLIFICATIONS, ids=lambda rewrite: rewrite.__name__)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_pass_keeps_values_to_the_bit_and_twice_is_once(rewrite, seed: int) -> None:
     graph, values = random_graph(seed)

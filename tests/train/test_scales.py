@@ -80,8 +80,9 @@ def test_every_number_that_comes_out_is_right(activation: str, kind: str, loss: 
     np.testing.assert_allclose(run.predictor()(x[0]), predicted[0], **near)
     evaluation = run.evaluate("test")
     np.testing.assert_allclose(evaluation.loss, LOSSES[loss](a - decided.apply(y)).mean(), rtol=1e-4)
-    r_squared = 1 - ((y - predicted) ** 2).sum(axis=0) / ((y - y.mean(axis=0)) ** 2).sum(axis=0)
-    np.testing.assert_allclose(evaluation.r_squared(), r_squared.mean(), rtol=1e-4, atol=1e-5)
+    unit = 1.0 if run.data.target_scaling is None else run.data.target_scaling.factor
+    rest, spread = (((y - predicted) * unit) ** 2).sum(), (((y - y.mean(axis=0)) * unit) ** 2).sum()
+    np.testing.assert_allclose(evaluation.r_squared(), 1 - rest / spread, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(run.model().quantities(x)["output"], a, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(run.model().costs(x, y).mean(), evaluation.loss[0], rtol=1e-4)
     # What leaves the house.
