@@ -12,7 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.graph import Graph, Node, constant, parameter
-from chainrule.trace import Trace, check_entries, check_rules, entries_of, explain_graph
+from chainrule.trace import Trace, check_entries, check_rules, entries_of, explain_graph, verdicts
 from chainrule.trace.differences import relative, slope
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
@@ -168,3 +168,32 @@ def test_pooling_of_equal_numbers_lies_at_a_kink_and_its_rule_is_right_beside_it
     )
     again = explain_graph(graph, {"x": -np.ones((1, 40, 40))}, every=True)
     assert "differs" in {check.state for check in again.rules}
+
+
+def test_no_derivative_of_a_network_that_has_learned_is_called_wrong() -> None:
+    run = cr.fit("2-8-8-2 tanh softmax", "moons", optimizer=cr.Adam(0.02), epochs=300)
+    found = [run.explain(place) for place in range(6)]
+    assert all(explanation.agrees for explanation in found)
+    states = {check.state for explanation in found for check in (*explanation.rules, *explanation.entries)}
+    assert states <= {"agrees", "unclear"}
+
+
+def test_without_longer_numbers_nothing_is_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "PRECISIONS", ((np.float64, 12), (np.float64, 12), (np.float64, 24)))
+    run = cr.fit("2-8-8-2 tanh softmax", "moons", optimizer=cr.Adam(0.02), epochs=300)
+    assert all(run.explain(place).agrees for place in range(3))
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [ops.exp, ops.log, ops.sqrt, lambda x: 1.0 / x, lambda x: ops.power(x, -2.0), lambda x: ops.exp(ops.exp(x))],
+)
+def test_what_is_not_chosen_leaves_no_trace_in_derivatives_of_both_orders(branch) -> None:  # type: ignore[no-untyped-def]
+    x = cr.input_node("x", (4,))
+    values = {x: np.array([0.0, -1.0, 1000.0, 0.7])}
+    y = ops.sum(ops.select(ops.equal(x, 0.7), branch(x), ops.sin(x)))
+    (slope,) = cr.grad(y, [x])
+    (curvature,) = cr.grad(ops.sum(slope), [x])
+    first, second = cr.evaluate([slope, curvature], values)
+    np.testing.assert_allclose(first[:3], np.cos(values[x][:3]), rtol=1e-15)
+    np.testing.assert_allclose(second[:3], -np.sin(values[x][:3]), rtol=1e-15)
