@@ -197,3 +197,25 @@ def test_what_is_not_chosen_leaves_no_trace_in_derivatives_of_both_orders(branch
     first, second = cr.evaluate([slope, curvature], values)
     np.testing.assert_allclose(first[:3], np.cos(values[x][:3]), rtol=1e-15)
     np.testing.assert_allclose(second[:3], -np.sin(values[x][:3]), rtol=1e-15)
+
+
+def test_several_examples_at_the_kink_are_at_a_kink_whatever_their_slopes_are() -> None:
+    # Inputs and biases of 0: the one-sided slopes are sums over examples, and the rule takes none of them.
+    random = np.random.default_rng(0)
+    x, y = np.zeros((6, 2)), random.normal(size=(6, 1))
+    rest = random.normal(size=(14, 2)), random.normal(size=(14, 1))
+    data = cr.data.from_arrays(np.r_[x, rest[0]], np.r_[y, rest[1]], split=None, scaling="none", target_scaling="none")
+    explanation = cr.fit("2-4-1 relu", data, epochs=0).explain((x, y))
+    assert explanation.agrees
+    assert "kink" in {check.state for check in explanation.rules}
+    assert "at a kink" in str(explanation)
+
+
+def test_entries_that_differ_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = cr.fit("2-6-2 tanh softmax", cr.data.moons(60), epochs=5)
+    monkeypatch.setattr(ops.tanh, "vjp_rule", lambda g, out, x: (g * (1.0 - out * out * 0.5),))
+    explanation = run.explain(0)
+    wrong = [check for check in explanation.entries if check.state == "differs"]
+    assert len(wrong) > len({check.name for check in wrong})
+    text = str(explanation)
+    assert all(f"∂C/∂{check.name}[{','.join(map(str, check.index))}]" in text for check in wrong)
