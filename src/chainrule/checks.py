@@ -136,35 +136,42 @@ def scalar(value: object) -> object:
 
 def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
     """A whole number; True and False are none."""
-    found, words, remedy = (
-        scalar(value),
-        limits.words("a whole number"),
-        f"write for example {{name}}={limits.example(whole=True)}",
-    )
+    found = scalar(value)
     if isinstance(found, bool) or not isinstance(found, int):
-        raise MisfitError(words, remedy, right_kind=isinstance(found, float))
+        raise _no_whole_number(limits, right_kind=isinstance(found, float))
     largest = limits.most or limits.below or LARGEST
     if found > largest:
-        raise MisfitError(words if str(largest) in words else f"{words}, no larger than {largest}", remedy, right_kind=True)
+        raise _no_whole_number(limits, most=largest)
     if not limits.holds(found) or -found > LARGEST:
-        raise MisfitError(words, remedy, right_kind=True)
+        raise _no_whole_number(limits)
     return found
+
+
+def _no_whole_number(limits: Range, *, most: float | None = None, right_kind: bool = True) -> MisfitError:
+    words = limits.words("a whole number")
+    if most is not None and str(most) not in words:
+        words = f"{words}, no larger than {most}"
+    return MisfitError(words, f"write for example {{name}}={limits.example(whole=True)}", right_kind=right_kind)
 
 
 def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
     """A finite number; True and False are none."""
-    found, words = scalar(value), limits.words("a number" if limits.infinite else "a finite number")
-    remedy = f"write for example {{name}}={limits.example(whole=False)}"
+    found = scalar(value)
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise MisfitError(words, remedy)
+        raise _no_number(limits, right_kind=False)
     try:
         finite = math.isfinite(found) or (limits.infinite and not math.isnan(found))
     except OverflowError:  # a whole number that no float holds
         finite = False
     if not finite or not limits.holds(found):
-        raise MisfitError(words, remedy, right_kind=True)
+        raise _no_number(limits, right_kind=True)
     # A whole number stays one, so that it prints as it was written, as long as an array holds it.
     return float(found) if abs(found) > LARGEST else found
+
+
+def _no_number(limits: Range, *, right_kind: bool) -> MisfitError:
+    words = limits.words("a number" if limits.infinite else "a finite number")
+    return MisfitError(words, f"write for example {{name}}={limits.example(whole=False)}", right_kind=right_kind)
 
 
 def read_truth(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from chainrule.graph.body import Body
 from chainrule.graph.evaluate import evaluate, evaluator
+from chainrule.graph.form import form_of
 from chainrule.graph.graph import Graph, check, conform, topological_order
 from chainrule.graph.node import (
     CONSTANT,
@@ -29,6 +30,6 @@ from chainrule.graph.types import Array, Shape, Type
 __all__ = [
     "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
     "REGISTRY", "Shape", "Step", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "evaluator",
-    "fold_constants", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
+    "fold_constants", "form_of", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
     "share_common", "topological_order",
 ]  # fmt: skip

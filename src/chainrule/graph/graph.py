@@ -28,16 +28,19 @@ def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tup
     order: list[Node] = []
     done: set[Node] = set()
     for root in roots:
-        stack = [(root, False)]
+        # A node in brackets is one whose inputs stand above it: when it comes up again, they are in the order.
+        stack: list[Node | tuple[Node]] = [root]
         while stack:
-            node, inputs_done = stack.pop()
-            if inputs_done:
-                order.append(node)
-            elif node not in done:
-                done.add(node)
-                stack.append((node, True))
-                if node not in known:
-                    stack.extend((source, False) for source in reversed(node.inputs) if source not in done)
+            top = stack.pop()
+            if isinstance(top, tuple):
+                order.append(top[0])
+            elif top not in done:
+                done.add(top)
+                if top.inputs and top not in known:
+                    stack.append((top,))
+                    stack.extend(top.inputs[::-1])
+                else:
+                    order.append(top)
     return tuple(order)
 
 

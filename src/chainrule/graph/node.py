@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from operator import is_
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
@@ -24,6 +25,7 @@ Vjp: TypeAlias = Callable[..., "tuple[Node | None, ...]"]
 
 NAME = re.compile(r"[^\W\d][\w.\-/]*")
 NAME_RULE = "a letter, then letters, digits, and any of . _ - /"
+_NO_ATTRIBUTES: Attributes = MappingProxyType({})
 _scope: ContextVar[str] = ContextVar("scope", default="")
 
 
@@ -114,6 +116,8 @@ class Op:
     def __call__(self, *operands: Any, **attributes: Any) -> Node:
         """The node of this op on these operands."""
         count = len(operands) if self.arity is None else self.arity
+        if not (self.keywords or attributes) and len(operands) == count:
+            return Node(self, self.prepare(*operands), _NO_ATTRIBUTES)
         behind = operands[count:]
         if len(behind) > len(self.keywords) or not attributes.keys() <= self.keywords.keys():
             raise self._too_much(operands, attributes)
@@ -188,14 +192,16 @@ class Node:
     def __init__(
         self, op: Op, inputs: tuple[Node, ...], attributes: Attributes, name: str = "", *, scope: str | None = None
     ) -> None:
-        if name and not NAME.fullmatch(name):
-            raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="choose such a name")
-        attributes = {key: _plain(value) for key, value in attributes.items()}
+        _require_name(name)
         fix = object.__setattr__
         fix(self, "op", op)
         fix(self, "inputs", inputs)
-        fix(self, "attributes", MappingProxyType(attributes))
-        fix(self, "type", op.type_rule(*(node.type for node in inputs), **attributes))
+        if attributes:
+            attributes = {key: _plain(value) for key, value in attributes.items()}
+            fix(self, "attributes", MappingProxyType(attributes))
+        else:
+            fix(self, "attributes", _NO_ATTRIBUTES)
+        fix(self, "type", op.type_rule(*[node.type for node in inputs], **attributes))
         fix(self, "name", name)
         fix(self, "scope", _scope.get() if scope is None else scope)
 
@@ -222,13 +228,29 @@ class Node:
 
     def named(self, name: str) -> Node:
         """The same quantity under a name (a new node: this one stays as it is)."""
-        return Node(self.op, self.inputs, self.attributes, name, scope=self.scope)
+        _require_name(name)
+        return self._copy(self.inputs, name)
 
     def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
         """The same op, name and scope on other inputs; itself if they are the same."""
-        if all(new is old for new, old in zip(inputs, self.inputs, strict=True)):
-            return self
+        if len(inputs) == len(self.inputs):
+            if all(map(is_, inputs, self.inputs)):
+                return self
+            if all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)):
+                return self._copy(inputs, self.name)
         return Node(self.op, inputs, self.attributes, self.name, scope=self.scope)
+
+    def _copy(self, inputs: tuple[Node, ...], name: str) -> Node:
+        """The same node on inputs of the same types; its own type, which follows from these, is not derived again."""
+        made = object.__new__(Node)
+        fix = object.__setattr__
+        fix(made, "op", self.op)
+        fix(made, "inputs", inputs)
+        fix(made, "attributes", self.attributes)
+        fix(made, "type", self.type)
+        fix(made, "name", name)
+        fix(made, "scope", self.scope)
+        return made
 
     def __repr__(self) -> str:
         attributes = "".join(f", {key}={value!r}" for key, value in self.attributes.items() if key not in {"value", "type"})
@@ -304,6 +326,11 @@ class Node:
         return REGISTRY["greater_equal"](self, other)
 
 
+def _require_name(name: str) -> None:
+    if name and not NAME.fullmatch(name):
+        raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="choose such a name")
+
+
 def _plain(value: Any) -> Any:
     # NumPy's numbers and lists become Python's numbers and tuples: an attribute prints as what the reader takes back.
     if isinstance(value, np.generic):
@@ -345,8 +372,11 @@ def as_declared(found: Any, node: Node) -> Array:
 
 def as_nodes(*operands: Operand) -> tuple[Node, ...]:
     """Nodes as they are; numbers and arrays as constants of the dtype that the first node among them has."""
-    dtype = next((operand.dtype for operand in operands if isinstance(operand, Node)), None)
-    return tuple(operand if isinstance(operand, Node) else constant_beside(operand, dtype) for operand in operands)
+    nodes = [operand for operand in operands if isinstance(operand, Node)]
+    if len(nodes) == len(operands):
+        return tuple(nodes)
+    dtype = nodes[0].dtype if nodes else None
+    return tuple([operand if isinstance(operand, Node) else constant_beside(operand, dtype) for operand in operands])
 
 
 def constant_beside(operand: float | Array, dtype: str | None) -> Node:
@@ -393,14 +423,19 @@ def scope(*names: str) -> Generator[str]:
         _scope.reset(token)
 
 
-@contextmanager
-def scope_root(path: str) -> Generator[None]:
+class scope_root:  # noqa: N801  (used as a word after `with`, for each node of a graph: a generator takes five times as long)
     """Like `scope`, but from the top: for rules that add nodes on behalf of a layer built earlier."""
-    token = _scope.set(path)
-    try:
-        yield
-    finally:
-        _scope.reset(token)
+
+    __slots__ = ("_path", "_token")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._token = _scope.set(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        _scope.reset(self._token)
 
 
 def _no_meaning(*_: object, **__: object) -> Array:

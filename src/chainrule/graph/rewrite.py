@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.graph.body import Body
+from chainrule.graph.form import frozen
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, constant, scope_root
 from chainrule.graph.text import format_node, labels
-from chainrule.graph.types import Array
 
 Rule: TypeAlias = Callable[[Node], "Node | None"]
 
@@ -31,7 +33,12 @@ class Step:
     name: str
     nodes_before: int
     nodes_after: int
-    changes: tuple[Change, ...]
+    write: Callable[[], Iterable[Change]] = tuple
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What was changed, node by node: written only when it is asked for, since most passes are never read."""
+        return tuple(self.write())
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.nodes_before} -> {self.nodes_after} nodes, {len(self.changes)} changes"]
@@ -57,17 +64,19 @@ def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, Step]:
     replaced: dict[Node, Node] = {}
     changed: list[tuple[Node, Node]] = []
     for node in graph.nodes:
-        current = node.with_inputs(tuple(replaced[source] for source in node.inputs))
+        current = node.with_inputs(tuple([replaced[source] for source in node.inputs]))
         with scope_root(node.scope):
             better = rule(current)
         if better is not None and better is not current:
             changed.append((current, better))
             current = better
         replaced[node] = current
+    if not changed:
+        return graph, Step(name, len(graph.nodes), len(graph.nodes))
     outputs = {label: replaced[node] for label, node in graph.outputs.items()}
     # What nobody reads any more stays until `dead_code` says so: each pass changes one thing.
     after = Graph(outputs, unused=replaced.values())
-    return after, Step(name, len(graph.nodes), len(after.nodes), tuple(_changes(changed)))
+    return after, Step(name, len(graph.nodes), len(after.nodes), lambda: _changes(changed))
 
 
 def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
@@ -100,21 +109,19 @@ def share_common(graph: Graph) -> tuple[Graph, Step]:
     def rule(node: Node) -> Node | None:
         if node.op in {INPUT, PARAMETER}:
             return None
-        key = (node.op, *map(id, node.inputs), node.type, *sorted((k, _frozen(v)) for k, v in node.attributes.items()))
+        attributes = sorted([(k, v if isinstance(v, Body) else frozen(v)) for k, v in node.attributes.items()])
+        key = (node.op, *map(id, node.inputs), node.type, *attributes)
         return first.setdefault(key, node)
 
     return rewrite_nodes("share common subexpressions", graph, rule)
 
 
-def _frozen(value: object) -> object:
-    # Bytes tell NaN from NaN and 0.0 from -0.0, which == does not.
-    return cast("Array", value).tobytes() if isinstance(value, np.ndarray) else repr(value)
-
-
 def dead_code(graph: Graph) -> tuple[Graph, Step]:
     """Drops nodes that no output is computed from."""
     after = Graph(graph.outputs)
-    kept = set(after.nodes)
-    names = labels(graph.nodes)
-    dropped = tuple(Change(format_node(node, names), "") for node in graph.nodes if node not in kept)
-    return after, Step("drop dead code", len(graph.nodes), len(after.nodes), dropped)
+    return after, Step("drop dead code", len(graph.nodes), len(after.nodes), lambda: _dropped(graph, after))
+
+
+def _dropped(graph: Graph, after: Graph) -> Iterator[Change]:
+    kept, names = set(after.nodes), labels(graph.nodes)
+    return (Change(format_node(node, names), "") for node in graph.nodes if node not in kept)

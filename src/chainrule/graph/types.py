@@ -18,6 +18,8 @@ Shape: TypeAlias = tuple[int, ...]
 
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "bool", "uint8", "int32", "int64", "uint32")
+_NAMES = {np.dtype(name): name for name in DTYPES}
+"""NumPy spells a dtype's name anew each time it is asked."""
 _TYPE_TEXT = re.compile(r"(\w+)\[([\d,]*)\]")
 
 
@@ -42,6 +44,9 @@ class Type:
 
     def __post_init__(self) -> None:
         require_dtype(self.dtype)
+        # Nearly every type is made of one that has been looked at: a tuple of Python's own numbers stays as it is.
+        if type(self.shape) is tuple and all(type(extent) is int and extent >= 0 for extent in self.shape):
+            return
         try:
             # NumPy's whole numbers are taken as Python's, which print plainly.
             shape = tuple(map(operator.index, self.shape))
@@ -56,7 +61,7 @@ class Type:
     @staticmethod
     def of(array: Array) -> Type:
         """The type of a NumPy array."""
-        return Type(array.dtype.name, array.shape)
+        return Type(_NAMES.get(array.dtype) or array.dtype.name, array.shape)
 
     @staticmethod
     def parse(text: str) -> Type:

@@ -105,7 +105,8 @@ def common_shape(*shapes: Shape) -> Shape:
 def broadcast_operands(*operands: Operand) -> tuple[Node, ...]:
     """Operands as nodes of one shape; where a shape differs a broadcast_to node is put in."""
     nodes = as_nodes(*operands)
-    if all(node.shape == nodes[0].shape for node in nodes):
+    shapes = [node.type.shape for node in nodes]
+    if len(set(shapes)) <= 1:
         return nodes
-    shape = common_shape(*(node.shape for node in nodes))
+    shape = common_shape(*shapes)
     return tuple(node if node.shape == shape else broadcast_to(node, shape=shape) for node in nodes)

@@ -409,7 +409,7 @@ for _op in (square, arctan, sigmoid_error, sigmoid_cross_entropy):
 def decompose(graph: Graph) -> tuple[Graph, Step]:
     """Writes out the ops that are made of others."""
     if all(node.op.decomposition is None for node in graph.nodes):
-        return graph, Step("decompose", len(graph.nodes), len(graph.nodes), ())
+        return graph, Step("decompose", len(graph.nodes), len(graph.nodes))
 
     def rule(node: Node) -> Node | None:
         if node.op.decomposition is None:

@@ -11,7 +11,7 @@ from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train.replay import Replay
-from chainrule.train.shares import Batch, Place, rule
+from chainrule.train.shares import Place, Shares, rule
 from chainrule.train.trainer import Trainer
 
 MOST_NUMBERS = 1 << 27
@@ -142,27 +142,43 @@ def _percent(value: float, whole: float) -> str:
     return f"{round(100 * value / whole, 1) + 0.0:.1f} %" if whole else ""
 
 
-def make_ledger(replay: Replay, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
-    """The ledger of the step that leads from `step` to `step` + 1.
+class Ledgers:
+    """The ledgers of a training; what one of them is computed by serves the others of the parameter."""
 
-    Raises: OptionError for names, entries and steps that are not there, for L-BFGS, and where a whole parameter is too much.
-    """
-    origin = replay.origin
-    if name not in origin.task.parameters:
-        raise OptionError(f"parameter {name!r}", expected=f"one of {', '.join(origin.task.parameters)}", remedy="choose one")
-    at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
-    if step == origin.step:
-        raise OptionError(
-            f"the step after the last, {step}", expected=f"{replay.first} ... {origin.step - 1}", remedy="choose one of these"
-        )
-    there = replay.to(step)
-    state = {key: array[replica].copy() for key, array in there.state.items()}
-    rows = there.rows(step)[replica]
-    if at is None:
-        _require_room(name, _shape(origin, name), len(rows))
-    parts = _parts(there, state, rows, name, at)
-    after = replay.to(step + 1).state[name][replica].copy()
-    return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
+    def __init__(self, replay: Replay) -> None:
+        self._replay, self._shares = replay, dict[tuple[str, int], Shares]()
+
+    def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
+        """The ledger of the step that leads from `step` to `step` + 1.
+
+        Raises: OptionError for names, entries and steps that are not there, for L-BFGS, and where a whole parameter is too much.
+        """
+        replay, origin = self._replay, self._replay.origin
+        if name not in origin.task.parameters:
+            raise OptionError(
+                f"parameter {name!r}", expected=f"one of {', '.join(origin.task.parameters)}", remedy="choose one"
+            )
+        at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
+        if step == origin.step:
+            raise OptionError(
+                f"the step after the last, {step}",
+                expected=f"{replay.first} ... {origin.step - 1}",
+                remedy="choose one of these",
+            )
+        there = replay.to(step)
+        state = {key: array[replica].copy() for key, array in there.state.items()}
+        rows = there.rows(step)[replica]
+        if at is None:
+            _require_room(name, _shape(origin, name), len(rows))
+        parts = _parts(self._shares_of(name, len(rows)), there, state, rows, at)
+        after = replay.to(step + 1).state[name][replica].copy()
+        return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
+
+    def _shares_of(self, name: str, size: int) -> Shares:
+        origin = self._replay.origin
+        if (name, size) not in self._shares:
+            self._shares[name, size] = Shares(origin.task, name, origin.settings.optimizer, origin.settings.clip, size)
+        return self._shares[name, size]
 
 
 @dataclass(frozen=True)
@@ -209,23 +225,22 @@ def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
         )
 
 
-def _parts(there: Trainer, state: Mapping[str, Array], rows: Array, name: str, at: tuple[int, ...] | None) -> Parts:
+def _parts(shares: Shares, there: Trainer, state: Mapping[str, Array], rows: Array, at: tuple[int, ...] | None) -> Parts:
     """The shares and parts of the change in the next step, of a whole parameter or an entry."""
     settings, train = there.settings, there.data.train
-    place = _place(there, state, name)
+    place = _place(there, state, shares.name)
     scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
-    values = {"x": train.x[rows], "y": train.y[rows], "seed": state["seed"], **scalars}
     network = {key: state[key].astype(np.float64) for key in there.names}
-    batch = Batch(there.task, name, settings.optimizer, settings.clip, {**network, **values})
-    found = batch.gradients()
+    values = {**network, "x": train.x[rows], "y": train.y[rows], "seed": state["seed"], **scalars}
+    found = shares.gradients(values)
     made = rule(settings.optimizer, place, found["clipped"])
     here = (slice(None),) * place.w.ndim if at is None else at
     others = {key.replace(".", " ", 1): made.gain * g for key, g in found.items() if key.startswith("penalty.")}
     others |= {"clipping": made.gain * (found["clipped"] - found["gradient"])} if settings.clip else {}
     others |= {**made.memory, **made.decay}
-    shares = batch.examples() if at is None else batch.examples_of_entry(at)
+    of_examples = shares.examples(values) if at is None else shares.examples_of_entry(values, at)
     denominator = None if made.denominator is None else np.asarray(made.denominator[here])
-    return Parts(shares * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator)
+    return Parts(of_examples * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator)
 
 
 def _place(there: Trainer, state: Mapping[str, Array], name: str) -> Place:

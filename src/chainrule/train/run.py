@@ -25,7 +25,7 @@ from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import explain, reading_of
 from chainrule.train.history import History
 from chainrule.train.inputs import as_inputs
-from chainrule.train.ledger import Ledger, make_ledger
+from chainrule.train.ledger import Ledger, Ledgers
 from chainrule.train.model import Model
 from chainrule.train.optimizers import Optimizer, Rate
 from chainrule.train.prediction import Predictor, Programs
@@ -150,6 +150,10 @@ class Run:
     def _replay(self) -> Replay:
         return Replay(self.trainer)
 
+    @cached_property
+    def _ledgers(self) -> Ledgers:
+        return Ledgers(self._replay)
+
     @checked
     def at(self, step: int | None = None, *, epoch: int | None = None) -> Run:
         """The run as it was when `step` steps, or `epoch` epochs, were done: weights, optimizer's memory and history, the same bits.
@@ -227,7 +231,7 @@ class Run:
         (10, True)
         """
         self._require_replica(replica)
-        return make_ledger(self._replay, step, name, index, replica)
+        return self._ledgers.ledger(step, name, index, replica)
 
     @property
     def parent(self) -> Parent | None:

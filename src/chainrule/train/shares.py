@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,50 +13,56 @@ from chainrule import ops
 from chainrule.derivatives import grad, vjp
 from chainrule.engines import Engine, engine_named
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, Node, constant, input_node
+from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.train.clock import Clock
 from chainrule.train.optimizers import SGD, AdaGrad, Adam, AdamW, ClipNorm, ClipValue, Optimizer, PerceptronRule, RMSprop
 from chainrule.train.task import Cost, Task
 
 # ---- the gradient, by example and by term
 
+Function: TypeAlias = "Callable[[Mapping[str, Array]], dict[str, Array]]"
+"""Outputs by name of values by name."""
 
-@dataclass(frozen=True)
-class Batch:
-    """One batch at one state, in float64: the gradient of one parameter, and what it is the sum of.
 
-    values: x, y, the parameters, the states, and what the clock shows: "seed" and "step", which dropout draws by, and "batch".
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """The gradient of one parameter for batches of one size, and what it is the sum of: programs in float64, each built once.
+
+    Values to run them with: x, y, the parameters, the states, and what the clock shows: "seed" and "step", which dropout draws by,
+    and "batch".
     """
 
     task: Task
     name: str
     optimizer: Optimizer
     clip: ClipNorm | ClipValue | None
-    values: Mapping[str, Array]
+    size: int
 
-    @property
-    def size(self) -> int:
-        """How many examples it has."""
-        return len(self.values["x"])
+    @cached_property
+    def _precise(self) -> Task:
+        return replace(self.task, dtype="float64")
 
     @cached_property
     def _cost(self) -> Cost:
-        return replace(self.task, dtype="float64").cost(self.size, Clock())
+        return self._precise.cost(self.size, Clock())
 
     @property
     def _parameter(self) -> Node:
         return self._cost.built.parameters[self.name].node
 
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """The parameter's "gradient", what is "clipped" of it, and the gradient of each penalty, "penalty.NAME"."""
+        return self._gradients(values)
+
+    @cached_property
+    def _gradients(self) -> Function:
         cost, w = self._cost, self._parameter
-        task = replace(self.task, dtype="float64")
         wrt = [item.node for item in cost.built.parameters.values()]
-        found = task.gradients(cost, wrt, self.optimizer)
+        found = self._precise.gradients(cost, wrt, self.optimizer)
         place = list(cost.built.parameters).index(self.name)
         clipped = self.clip(found)[place] if self.clip else found[place]
         penalties = {f"penalty.{name}": _derivative(cost.terms[name], w) for name in self._penalties}
-        return self._run({"gradient": found[place], "clipped": clipped, **penalties})
+        return _compiled({"gradient": found[place], "clipped": clipped, **penalties})
 
     @property
     def _penalties(self) -> list[str]:
@@ -64,27 +71,31 @@ class Batch:
             return []
         return [name for name in self._cost.terms if name not in self._cost.rows]
 
-    def examples(self) -> Array:
+    def examples(self, values: Mapping[str, Array]) -> Array:
         """Each example's share of the losses' gradient: (size, *shape). They add up to it."""
-        share = input_node("share", (self.size,), "float64")
-        graph = Graph({"gradient": self._weighted(share)})
-        program, bound = engine_named("reference").compile(graph), self._bound(graph)
-        return np.array([program({**bound, "share": row})["gradient"] for row in np.eye(self.size)])
+        return np.array([self._weighted({**values, "share": row})["gradient"] for row in np.eye(self.size)])
 
-    def examples_of_entry(self, index: tuple[int, ...]) -> Array:
+    @cached_property
+    def _weighted(self) -> Function:
+        return _compiled({"gradient": self._weighted_by(input_node("share", (self.size,), "float64"))})
+
+    def examples_of_entry(self, values: Mapping[str, Array], index: tuple[int, ...]) -> Array:
         """Each example's share of one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
-        share = input_node("share", (self.size,), "float64")
         chosen = np.zeros(self._parameter.shape)
         chosen[index] = 1.0
-        # The gradient is linear in the shares: its derivative by them is what each example gives.
-        entry = ops.sum(self._weighted(share) * constant(chosen))
-        return self._run({"shares": _derivative(entry, share)}, share=np.ones(self.size))["shares"]
+        return self._entries({**values, "share": np.ones(self.size), "chosen": chosen})["shares"]
 
-    def _weighted(self, share: Node) -> Node:
+    @cached_property
+    def _entries(self) -> Function:
+        share, chosen = input_node("share", (self.size,), "float64"), input_node("chosen", self._parameter.shape, "float64")
+        # The gradient is linear in the shares: its derivative by them is what each example gives.
+        return _compiled({"shares": _derivative(ops.sum(self._weighted_by(share) * chosen), share)})
+
+    def _weighted_by(self, share: Node) -> Node:
         """The losses' gradient if each example counted by its share."""
         cost, w = self._cost, self._parameter
         if isinstance(self.optimizer, PerceptronRule):
-            z, error = replace(self.task, dtype="float64").perceptron_error(cost)
+            z, error = self._precise.perceptron_error(cost)
             column = ops.reshape(share * (1.0 / self.size), shape=(self.size, *(1,) * (z.type.ndim - 1)))
             (found,) = vjp([z], [w], [error * column])
         else:
@@ -92,12 +103,12 @@ class Batch:
             (found,) = vjp(rows, [w], [share * (1.0 / self.size)] * len(rows))
         return w * 0.0 if found is None else found
 
-    def _run(self, outputs: Mapping[str, Node], **more: Array) -> dict[str, Array]:
-        graph = Graph(outputs)
-        return engine_named("reference").compile(graph)(self._bound(graph, **more))
 
-    def _bound(self, graph: Graph, **more: Array) -> dict[str, Array]:
-        return {name: value for name, value in {**self.values, **more}.items() if name in graph.leaves}
+def _compiled(outputs: Mapping[str, Node]) -> Function:
+    """The outputs as a function of values by name, of which the graph may need only some."""
+    graph = Graph(outputs)
+    program = engine_named("reference").compile(graph)
+    return lambda values: program({name: values[name] for name in graph.leaves})
 
 
 def _derivative(y: Node, x: Node) -> Node:

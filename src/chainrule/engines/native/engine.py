@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import GraphError, OptionError, PositionError
-from chainrule.graph import Array, Body, Graph, evaluate, run_passes
+from chainrule.graph import Array, Body, Graph, evaluate, form_of, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
@@ -50,18 +50,12 @@ def address(array: Array) -> int:
     return array.__array_interface__["data"][0]
 
 
-@lru_cache(maxsize=64)
-def _compiled(text: str) -> MachineCode:
-    """The text as code; what this process has compiled a moment ago is not compiled again."""
-    return compile_module(text, host(), default_cache())
-
-
 class Code:
     """A module as functions that can be called, with its constants in memory."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.machine_code: MachineCode = _compiled(module.text)
+        self.machine_code: MachineCode = compile_module(module.text, host(), default_cache())
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)
@@ -371,11 +365,24 @@ class NativeProgram:
         return {name: found.records[inner][0, 0, ...] for inner, name in self.names.items()}
 
 
-def compile_loop(
-    loop: Loop, tables: Mapping[str, Array], replicas: int, threads: int, *, is_guarded: bool = False
-) -> NativeLoop:
-    """Compiles a loop for this machine."""
-    return NativeLoop(loop, tables, replicas, threads, Code(module_of(loop, is_guarded=is_guarded)))
+@dataclass(frozen=True)
+class _Form:
+    """A loop by what its code follows from: loops of one form share their code, whoever built them."""
+
+    key: Hashable
+    loop: Loop = field(compare=False)
+
+    @classmethod
+    def of(cls, loop: Loop, *, is_guarded: bool) -> _Form:
+        graphs = tuple((size, form_of(graph)) for size, graph in loop.graphs.items())
+        rest = (tuple(loop.rows.items()), loop.state, loop.scalars, loop.records, loop.stacked, loop.in_order)
+        return cls((graphs, rest, is_guarded, host()), loop)
+
+
+@lru_cache(maxsize=64)
+def _code_of(form: _Form, *, is_guarded: bool) -> Code:
+    """The code of a loop; what this process has made a moment ago is not made again."""
+    return Code(module_of(form.loop, is_guarded=is_guarded))
 
 
 def _require_known(graph: Graph) -> None:
@@ -424,7 +431,8 @@ class NativeEngine:
 
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> NativeLoop:
         """A program for many steps."""
-        return compile_loop(loop, tables, replicas, self.threads, is_guarded=self.is_guarded)
+        code = _code_of(_Form.of(loop, is_guarded=self.is_guarded), is_guarded=self.is_guarded)
+        return NativeLoop(loop, tables, replicas, self.threads, code)
 
     def stage(self, loop: Loop, name: str) -> str:
         """The schedule, the buffers, the LLVM text or the machine's instructions of a loop."""
