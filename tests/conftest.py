@@ -3,11 +3,15 @@
 import os
 import tempfile
 
-from hypothesis import settings
-
+# Before NumPy is loaded: each worker has a core of its own, on which a second thread of the matrix products would only wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# JAX is asked once for each number: it is to compile soon, not well.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Machine code is kept between the tests of a run, but never in the cache of whoever runs them.
 _cache = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
 os.environ.setdefault("CHAINRULE_CACHE", _cache.name)
+
+from hypothesis import settings  # noqa: E402  (it loads NumPy)
 
 # The long door asks for examples that nobody has seen; everywhere else a failure must be the change's, not the dice's.
 settings.register_profile("same examples", derandomize=True, deadline=None)

@@ -52,13 +52,13 @@ def first_losses(training: Training, engine: str, *, nudge: float = 0.0) -> np.n
     size = training.options.get("batch_size", 32)
     data = few(training.data, STEPS * size)
     short = dataclasses.replace(training, data=data)
-    # One replica, and no more epochs than it takes: the reference engine is slow, and each replica is as a run of its own.
-    epochs = math.ceil(STEPS / math.ceil(len(data.train) / size))
+    # One replica, and no evaluation at the end: the reference engine is slow, and each replica is as a run of its own.
+    epochs = STEPS // math.ceil(len(data.train) / size) + 1
     changed = {"engine": engine, "dtype": "float64", "replicas": 1, "evaluate_every": 0}
     if nudge:
         first = short.fit(**changed, epochs=0).parameters()
         changed["initial"] = {name: value * (1 + nudge) for name, value in first.items()}
-    return short.fit(**changed, epochs=epochs).history.steps()[:, :STEPS]
+    return short.fit(**changed, epochs=epochs, callbacks=lambda moment: moment.step >= STEPS).history.steps()[:, :STEPS]
 
 
 def distinct(trainings: Mapping[str, Training]) -> dict[str, Training]:

@@ -153,10 +153,13 @@ LAYERS = {
 def test_against_a_jax_scan(kind, way):
     layer, x = LAYERS[way](KINDS[kind]), RANDOM.normal(size=(3, 6, 2))
     parameters, output, weight, slopes = values_and_slopes(layer, x)
-    np.testing.assert_allclose(output, judge(layer, x, parameters), rtol=0, atol=1e-14)
-    total = lambda x, parameters: jnp.sum(judge(layer, x, parameters) * weight)  # noqa: E731  (a function for grad)
-    with jax.disable_jit():  # a loop of a few small steps is sooner run than compiled
-        by_x, by_parameters = jax.grad(total, (0, 1))(x, parameters)
+
+    def total(x, parameters):
+        found = judge(layer, x, parameters)
+        return jnp.sum(found * weight), found
+
+    (by_x, by_parameters), found = jax.jit(jax.grad(total, (0, 1), has_aux=True))(x, parameters)
+    np.testing.assert_allclose(output, found, rtol=0, atol=1e-14)
     np.testing.assert_allclose(slopes.pop("x"), by_x, rtol=0, atol=1e-13)
     for name, slope in slopes.items():
         np.testing.assert_allclose(slope, by_parameters[name], rtol=0, atol=1e-13, err_msg=name)
