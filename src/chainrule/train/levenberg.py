@@ -41,13 +41,17 @@ class LevenbergMarquardt(FullBatch):
 
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""
-        with np.errstate(all="ignore"):
-            yield from _Descent(problem, start, self.damping).run(self.iterations)
+        yield from _Descent(problem, start, self.damping).run(self.iterations)
+
+
+# Around what computes, never around a `yield`: NumPy's state would outlive the generator in whatever order generators end.
+_silently = np.errstate(all="ignore")
 
 
 class _Descent:
     """The present point with its residuals r, their Jacobian J, the units of the variables, and the damping μ."""
 
+    @_silently
     def __init__(self, problem: Problem, start: Array, damping: float) -> None:
         self.problem, self.point = problem, start
         self.residuals = problem.residuals(start)
@@ -62,7 +66,7 @@ class _Descent:
         """The start, and then where each iteration leads."""
         stalled = 0
         for iteration in range(iterations + 1):
-            slope = largest(2.0 * self.jacobian.T @ self.residuals)
+            slope = self._slope()
             reason = self._done(slope, stalled) or (USED_UP if iteration == iterations else "")
             yield Progress(self.point, self.cost, slope, reason)
             if reason:
@@ -75,16 +79,25 @@ class _Descent:
                     self.point, self.cost, slope, "converged: no lower cost in double precision" if small else failed
                 )
                 return
-            moved = np.linalg.norm(self.lengths * (self.point - before)) / max(
-                np.linalg.norm(self.lengths * self.point), 1e-300
-            )
-            stalled = stalled + 1 if cost - self.cost <= _FALL * cost and moved <= _MOVE else 0
+            stalled = stalled + 1 if cost - self.cost <= _FALL * cost and self._moved(before) <= _MOVE else 0
+
+    @_silently
+    def _slope(self) -> float:
+        return largest(2.0 * self.jacobian.T @ self.residuals)
+
+    @_silently
+    def _moved(self, before: Array) -> float:
+        """How far the last step led, as a share of how far the point is from 0."""
+        return float(
+            np.linalg.norm(self.lengths * (self.point - before)) / max(np.linalg.norm(self.lengths * self.point), 1e-300)
+        )
 
     def _done(self, slope: float, stalled: int) -> str:
         if self.cost == 0 or slope == 0:
             return "converged: the residuals are 0" if self.cost == 0 else "gradient small enough"
         return "converged: neither the cost nor the parameters change any more" if stalled >= _STALLED else ""
 
+    @_silently
     def _advance(self) -> bool:
         """One step down, with as much damping as it takes; whether there is one."""
         q, r = np.linalg.qr(self.jacobian / self.lengths)

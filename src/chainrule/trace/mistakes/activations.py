@@ -125,7 +125,8 @@ def other_slope(structure: Structure) -> Iterable[Planting]:
             for op, (words, slope) in table.items():
                 if op is not region.a.op:
                     with np.errstate(all="ignore"):
-                        yield from _plantings(structure, region, np.asarray(slope(z, a)), words)
+                        factor = np.asarray(slope(z, a))
+                    yield from _plantings(structure, region, factor, words)
 
 
 @backward_mistake(
