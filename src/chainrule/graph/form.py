@@ -48,7 +48,7 @@ def frozen(value: Any) -> Hashable:
     if isinstance(value, Body):
         return value.states, value.sequences, value.constants, form_of(value.graph)
     # The text tells 1 from 1.0 and from True.
-    return cast("type", type(value)), repr(value)
+    return type(value).__name__, repr(value)
 
 
 __all__ = ["form_of", "frozen"]

@@ -50,6 +50,7 @@ def branched(there: Trainer, path: str | None, changes: Changes) -> Trainer:
     """
     settings = changes.settings(there.settings)
     trainer = Trainer(there.task, settings, lambda: there.data, order=there.order)
+    _ = trainer.loop  # what does not fit is found before a folder is made
     trainer.step = _step(there, trainer)
     if trainer.step >= trainer.steps:
         raise OptionError(

@@ -95,6 +95,7 @@ def fit(
     dataset = suited(layer, dataset, loss, batch_size, dtype)
     task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
+    _ = trainer.loop  # what does not fit is found before a folder is made
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
     trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))

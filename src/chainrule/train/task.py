@@ -147,6 +147,15 @@ class Task:
 
     def carried(self, size: int) -> Mapping[str, State]:
         """All states that training in batches of this size carries from step to step, by name, those by row among them."""
+        if size not in self._carried:
+            self._carried[size] = self._found_carried(size)
+        return self._carried[size]
+
+    @cached_property
+    def _carried(self) -> dict[int, Mapping[str, State]]:
+        return {}
+
+    def _found_carried(self, size: int) -> Mapping[str, State]:
         found = self.trained.built.states if size == self.batch_size else self._forward(size, Clock())[0].states
         for name, state in found.items():
             known = self.states.get(name)
@@ -224,7 +233,7 @@ class Task:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
         for size in sizes:
             self._require_size(size)
-        self._require_one_size(sizes)
+        self.require_one_size(sizes)
         graphs = {size: self.training_step(size, optimizer, clip) for size in sorted(sizes)}
         outputs = next(iter(graphs.values())).outputs
         records = tuple(name for name in outputs if name.split(".")[0] in {"loss", "term", "correct"})
@@ -234,7 +243,8 @@ class Task:
         scalars = tuple(name for name in SCALARS if name != "batch" or any(name in graph.leaves for graph in graphs.values()))
         return Loop(graphs, {"x": "x", "y": "y"}, state, scalars, records)
 
-    def _require_one_size(self, sizes: set[int]) -> None:
+    def require_one_size(self, sizes: set[int]) -> None:
+        """Refuses batches of several sizes where a layer carries a row for each example from one to the next."""
         by_row = [name for name, state in self.carried(max(sizes)).items() if state.by_row]
         if by_row and len(sizes) > 1:
             raise OptionError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.data import Dataset
-from chainrule.engines import Engine, LoopProgram, engine_named
+from chainrule.engines import Engine, Loop, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
 from chainrule.train.batches import batch_sizes
@@ -84,7 +84,7 @@ class Trainer:
             )
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
-        self.loop = self.task.training_loop(settings.optimizer, set(self.sizes.tolist()), settings.clip)
+        self.task.require_one_size(set(self.sizes.tolist()))
         self._check_order()
         self.states: tuple[str, ...] = tuple(self.task.carried(settings.batch_size))
         self.state: dict[str, Array] = self._initial_state(initial)
@@ -120,6 +120,14 @@ class Trainer:
     def data(self) -> Dataset:
         """The examples; a saved run loads them when they are first needed, not to predict."""
         return self._load_data()
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The steps as graphs, one for each size of batch; built when they are first needed, which a run opened to predict never does.
+
+        Raises: what does not fit of optimizer, clipping and batches.
+        """
+        return self.task.training_loop(self.settings.optimizer, set(self.sizes.tolist()), self.settings.clip)
 
     @cached_property
     def program(self) -> LoopProgram:
