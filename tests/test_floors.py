@@ -20,15 +20,16 @@ FLOORS = {
     "engines": 3, "data": 3, "trace": 4, "train": 5, "views": 6, "interop": 6, "examples": 7, "__init__": 8, "cli": 9,
     "lab": 9, "__main__": 10,
 }  # fmt: skip
-LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "latex2mathml"}
+LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml"}
 """Packages that may be imported inside a function, so that who does not need them does not load them."""
 LATE_ENGINES = {
     ("engines.choice", ".engines.native.engine"),
     ("__init__", ".views"),
     ("__init__", ".views.pictures"),
     ("__init__", ".examples"),
+    ("views.figures.figure", ".views.figures.shown"),
 }
-"""What is loaded when it is first asked for: engines, and above all floors the views."""
+"""What is loaded when it is first asked for: engines, above all floors the views, and what is made of an optional package's classes."""
 NEVER_LOADED = {
     "llvmlite",
     "rich",

@@ -9,12 +9,13 @@ from matplotlib.text import Text
 import chainrule as cr
 from chainrule.errors import OptionError, ShapeError
 from chainrule.train import Model, Run
+from chainrule.views.figures.figure import new_figure
 from chainrule.views.pictures.learning.directions import batch_angles, hebb
 from chainrule.views.pictures.learning.effects import step_effect
 from chainrule.views.pictures.learning.gradients import averaged_wishes, gradient_entries
 from chainrule.views.pictures.learning.nudging import nudges, output_nudges, wishes
 from chainrule.views.pictures.learning.places import angle, cost_at, unit_number
-from chainrule.views.pictures.picture import Picture, new_figure
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import decimal
 

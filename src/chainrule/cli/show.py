@@ -69,7 +69,9 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
 @click.option(
-    "--svg", metavar="FILE", help="With graph and gradient: draw it into this file (.svg), large graphs folded by layer."
+    "--svg",
+    metavar="FILE",
+    help="With graph and gradient: draw it into this file (.svg, .pdf or .png), large graphs folded by layer.",
 )
 @click.option(
     "--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]"

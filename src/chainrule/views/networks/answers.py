@@ -77,7 +77,7 @@ def _bar(left: float, y: float, neuron: int, outcome: Outcome, height: float) ->
     if words:
         right = "truth" in words
         shown = text(
-            left, y + 4, f"◂ {words}", font_size=11, font_weight="bold", style=f"fill:var(--{'right' if right else 'wrong'})"
+            left, y + 4, f"◂ {words}", font_size=11, font_weight="bold", fill=f"var(--{'right' if right else 'wrong'})"
         )
         found.append(element("g", shown, class_="verdict"))
     return found

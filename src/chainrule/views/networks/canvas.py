@@ -18,14 +18,14 @@ from chainrule.views.networks.boxes import box, size_words
 from chainrule.views.networks.layout import GAP, Layout, Place, box_size, gaps, laid_out
 from chainrule.views.networks.legend import legend
 from chainrule.views.networks.numbers import Neurons, Outcome, joined, shown_weights
-from chainrule.views.networks.svg_picture import LINE, wrapped_lines
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, wrapped_lines
 
 NAME_LETTERS = 18
 IMAGE = 168.0
-HALO: dict[str, Any] = {"style": "paint-order:stroke;stroke:var(--paper);stroke-width:3px"}
+HALO: dict[str, Any] = {"halo": 3.0}
 """Keeps a text readable where lines run below it."""
 
 
@@ -223,7 +223,7 @@ class Canvas:
         place, radius = self.layout.places[0], self.layout.radius
         pixels = self.row.reshape(self.image_shape)
         low, high = (0.0, 255.0) if pixels.dtype == np.uint8 else (float(np.nanmin(pixels)), float(np.nanmax(pixels)))
-        y = (place.ys[0] + place.ys[-1]) / 2 - IMAGE / 2
+        y = float(round((place.ys[0] + place.ys[-1]) / 2 - IMAGE / 2))
         size = "×".join(map(str, self.image_shape[:2]))
         picture = marks.image(24, y, IMAGE, pixels, low, high, f"the example: {size} pixels")
         side = IMAGE / max(self.image_shape[:2])

@@ -14,11 +14,11 @@ from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, LayerUse, rang
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
 from chainrule.views.networks.marks import precise
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.networks.update_rule import update_rule
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 WIDTH, PANEL = 760.0, 356.0
 BINS = 25

@@ -24,9 +24,9 @@ from chainrule.views.networks.numbers import (
     shown_weights,
 )
 from chainrule.views.networks.structure import read_columns
-from chainrule.views.networks.svg_picture import SvgPicture
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import printable
+from chainrule.views.svg_picture import SvgPicture
 
 Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""

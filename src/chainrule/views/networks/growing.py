@@ -15,10 +15,10 @@ from chainrule.nn import Table, table_of
 from chainrule.train import Evaluation, Run
 from chainrule.views.networks.marks import precise
 from chainrule.views.networks.numbers import Outcome, outcome_of
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 STAGES = ("Input", "Layer", "Output", "Activation", "Metric", "Loss", "Data", "Performance")
 """What the picture grows by, in the order of the lectures."""

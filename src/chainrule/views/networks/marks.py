@@ -72,10 +72,7 @@ def neuron(x: float, y: float, radius: float, value: float | None, scale: float,
 def _number(x: float, y: float, radius: float, value: float, share: float) -> str:
     shown = short(value)
     size = min(11.0, radius * 1.55 / (0.56 * len(shown)))
-    # By `style`, for the drawing's own rule on texts is stronger than an attribute.
-    return text(
-        x, y + 0.35 * size, shown, font_size=size, text_anchor="middle", style=f"fill:{'#000' if share > 0.5 else '#fff'}"
-    )
+    return text(x, y + 0.35 * size, shown, font_size=size, text_anchor="middle", fill="#000" if share > 0.5 else "#fff")
 
 
 def _blue(share: float) -> str:
@@ -127,7 +124,9 @@ def image(x: float, y: float, side: float, pixels: Array, low: float, high: floa
     levels = np.round(255 * np.nan_to_num(shown)).astype(int)
     height, width = levels.shape[:2]
     square = side / max(height, width)
-    parts = [element("rect", x=x, y=y, width=width * square, height=height * square, fill="#000", stroke="var(--faint)")]
+    frame: dict[str, Any] = {"x": x, "y": y, "width": width * square, "height": height * square}
+    # Only the squares are sharp: a sharp frame of an odd width lies on one side or the other.
+    parts = [element("rect", fill="#000", stroke="var(--faint)", shape_rendering="auto", **frame)]
     for row in range(height):
         parts += _runs(x, y + row * square, square, levels[row])
     return element("g", title(words) + "".join(parts), class_="image", shape_rendering="crispEdges")

@@ -13,11 +13,11 @@ from chainrule.graph import Array
 from chainrule.trace import Quantity, ThroughTime
 from chainrule.train import Model, Run
 from chainrule.views.colours import SERIES
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.pictures.subplots import figures
 from chainrule.views.plain import printable
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 Spot = tuple[str, int]
 """A row's name and a time step, from 1; step 0 is the folded drawing."""

@@ -19,7 +19,7 @@ INK, FAINT = "#1b1f24", "#6b7280"
 def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str] | None = None) -> list[Axes]:
     """Axes, row by row, in the place of `ax`, which keeps its title and is hidden; `projections`: matplotlib's kind by place.
 
-    >>> from chainrule.views.pictures.picture import new_figure
+    >>> from chainrule.views.figures.figure import new_figure
     >>> figure, ax = new_figure((6, 3))
     >>> len(subplots(ax, 1, 2)), len(figure.axes)
     (2, 4)

@@ -11,9 +11,10 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.nudging import pushed
 from chainrule.views.pictures.learning.places import cost_at, one_example, output_names, shown, targets
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

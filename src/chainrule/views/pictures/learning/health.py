@@ -13,8 +13,9 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Op, topological_order
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import shown
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.plain import spaced
 

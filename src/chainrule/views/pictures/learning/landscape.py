@@ -12,8 +12,9 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import entry_name, examples, require_entry, with_entry
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import logarithmic
 

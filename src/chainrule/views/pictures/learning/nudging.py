@@ -11,6 +11,7 @@ from chainrule.derivatives import vjp
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import (
     CostAt,
     DensePlace,
@@ -23,7 +24,7 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run, batch_sizes
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.curves import has_curve
 from chainrule.views.pictures.learning.places import shown
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import spaced
