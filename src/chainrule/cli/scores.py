@@ -19,8 +19,8 @@ from chainrule.data import Dataset, Signature
 from chainrule.nn import table
 from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
 from chainrule.views.confusion import ConfusionView
-from chainrule.views.plain import duration, printable
-from chainrule.views.terminal import NetworkView, data_text, facts, score_facts, training_facts
+from chainrule.views.plain import data_text, duration, printable
+from chainrule.views.terminal import NetworkView, facts, score_facts, training_facts
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, constant, scope_root
 from chainrule.graph.text import format_node, labels
@@ -17,7 +18,7 @@ Rule: TypeAlias = Callable[[Node], "Node | None"]
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Shown):
     """One node before and after; `after` is empty where the node was dropped."""
 
     before: str
@@ -25,7 +26,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Shown):
     """What one pass did to one graph."""
 
     name: str

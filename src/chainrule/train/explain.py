@@ -16,6 +16,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
 from chainrule.nn import Network, Sequential, build_network, read_input
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
 from chainrule.train.given import given_examples
@@ -90,7 +91,7 @@ def _outcome(model: Model, examples: Examples) -> dict[str, str]:
     if len(examples) > 1:
         return {"batch": f"{len(examples)} examples, C is the mean over them"}
     if classes is None:
-        return {"target": ", ".join(f"{value:.4g}" for value in examples.y[0])}
+        return {"target": ", ".join(numeral(value) for value in examples.y[0])}
     if not model.task.classifies:
         return {"class": f"{classes[int(examples.y[0])]} (not told to the network)"}
     predicted, truth = int(model.decide(examples.x)[0]), int(examples.y[0])

@@ -13,6 +13,7 @@ from chainrule import ops
 from chainrule.checks import checked, shown
 from chainrule.data import Scaling, Signature
 from chainrule.derivatives import require_gradients, vjp
+from chainrule.display import Shown
 from chainrule.engines import Loop
 from chainrule.errors import DataError, LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
@@ -37,7 +38,7 @@ from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, Perceptro
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Shown):
     """The objective of one batch as nodes: the network's graph, the target y, and how both become one number.
 
     `terms`: each term of the objective by name, scalars; `rows`: for its losses, the numbers of each example; `total`: their sum C.
@@ -52,7 +53,7 @@ class Cost:
 
 @dataclass(frozen=True)
 @checked
-class Task:
+class Task(Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     batch_size: how many examples training takes in a step; None where nothing trains.

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from chainrule.data import Signature
+from chainrule.numerals import numeral
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -49,20 +52,28 @@ def duration(seconds: float) -> str:
     ('12 ms', '4.2 s', '1 h 2 min')
     """
     if seconds < 0.1:
-        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{1000 * seconds:.1g} ms"
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{numeral(1000 * seconds, 1)} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min {seconds % 60:.0f} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def number(value: float) -> str:
-    """A score with four digits that count.
+def data_text(data: Signature) -> str:
+    """The data in one sentence: how many examples in each part, and what goes in and out.
 
-    >>> number(0.123456), number(1234567.0), number(float("nan"))
-    ('0.1235', '1.235e+06', 'not a number')
+    >>> from chainrule.data import moons
+    >>> data_text(moons().signature)
+    'moons: 200 training, 200 test examples; inputs of 2 numbers; 2 classes (upper, lower)'
     """
-    return "not a number" if math.isnan(value) else f"{value:.4g}"
+    parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
+    inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
+    if data.classes is None:
+        out = f"{counted(data.target_size, 'number')} to fit"
+    else:
+        named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
+        out = f"{len(data.classes)} classes{named}"
+    return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.data import Signature
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.answers import answers, answers_width
 from chainrule.views.networks.boxes import box, size_words
@@ -98,12 +99,12 @@ class Canvas:
         lines = [
             marks.weight_line(
                 starts[i], ends[j], float(weights[i, j]), largest,
-                f"{matrix}[{first.shown[i]}, {second.shown[j]}] = {marks.precise(float(weights[i, j]))}",
+                f"{matrix}[{first.shown[i]}, {second.shown[j]}] = {numeral(float(weights[i, j]))}",
             )
             for i, j in cells
         ]  # fmt: skip
         place = self.layout.places[target]
-        words = f"widest |w| = {marks.precise(largest)}"
+        words = f"widest |w| = {numeral(largest)}"
         # Captions stand in one line, but where several columns share a rank.
         low = self.layout.bottom if len(self._rank(target)) == 1 else place.ys[-1] + self.layout.radius
         caption = text(place.x - GAP / 2, low + 20, words, font_size=10, text_anchor="middle", **HALO)
@@ -198,12 +199,12 @@ class Canvas:
         """Name, value and formula of a neuron, as they stand on hover."""
         column = item.column
         name = f"{column.node.name or column.key}[{i}]" + (f" (use {column.use})" if column.use > 1 else "")
-        value = "" if item.values is None else f" = {marks.precise(float(item.values[i]))}"
+        value = "" if item.values is None else f" = {numeral(float(item.values[i]))}"
         if column.kind == "input":
             feature = column.start + i
             known = f", {self.signature.features[feature]}" if self.signature and self.signature.features else ""
             return f"{name}{value}{known}"
-        z = "" if item.z is None else f" = {marks.precise(float(item.z[i]))}"
+        z = "" if item.z is None else f" = {numeral(float(item.z[i]))}"
         weights = column.weights.name if column.weights is not None else "W"
         bias = "" if column.bias is None else f" + {column.bias.name}[{i}]"
         pre = f"z[{i}] = Σ_k x[k]·{weights}[k, {i}]{bias}{z}"
@@ -256,4 +257,4 @@ def largest_of(values: Array) -> float:
 def _bias_words(item: Neurons, i: int) -> str:
     bias = item.column.bias
     value = float(item.biases[i]) if item.biases is not None else math.nan
-    return f"{bias.name if bias is not None else 'b'}[{i}] = {marks.precise(value)}"
+    return f"{bias.name if bias is not None else 'b'}[{i}] = {numeral(value)}"

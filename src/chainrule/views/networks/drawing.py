@@ -9,6 +9,7 @@ from chainrule.data import Example, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
 from chainrule.nn import Layer, build_network, network
+from chainrule.numerals import numeral
 from chainrule.train import Model, Run
 from chainrule.views.networks.canvas import Canvas
 from chainrule.views.networks.numbers import (
@@ -172,5 +173,5 @@ def _architecture(layers: Layer, most: int, choose_by: Choice, input_shape: Shap
 
 
 def _numbers(values: Array) -> str:
-    shown = ", ".join(f"{value:.4g}".replace("-", "−") for value in values[:4].tolist())
+    shown = ", ".join(numeral(value) for value in values[:4].tolist())
     return shown + (f", … ({len(values)} numbers)" if len(values) > 4 else "")

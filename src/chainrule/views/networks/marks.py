@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import printed
 from chainrule.views.colours import CSS_VARIABLES, grey
 from chainrule.views.svg import element, text, title
 
@@ -85,23 +86,12 @@ def short(value: float) -> str:
     """A number in a few letters, as it fits into a neuron.
 
     >>> short(0.974), short(-12.34), short(34567.0), short(0.0)
-    ('0.97', '−12', '3.5e4', '0')
+    ('0.97', '−12', '3.5×10⁴', '0')
     """
     if value == 0:
         return "0"
     size = abs(value)
-    shown = f"{value:.2f}" if size < 9.995 else f"{value:.0f}" if size < 999.5 else f"{value:.1e}"
-    head, sign, exponent = shown.partition("e")
-    return (f"{head}e{int(exponent)}" if sign else shown).replace("-", "−")
-
-
-def precise(value: float) -> str:
-    """A number with four digits that count, the minus as in print.
-
-    >>> precise(-0.123456), precise(float("nan"))
-    ('−0.1235', 'not a number')
-    """
-    return "not a number" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+    return printed(f"{value:.2f}" if size < 9.995 else f"{value:.0f}" if size < 999.5 else f"{value:.1e}")
 
 
 def bias_stub(x: float, y: float, radius: float, bias: float, largest: float, words: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-from chainrule.views.plain import number, printable
+from chainrule.numerals import numeral
+from chainrule.views.plain import printable
 
 Cell: TypeAlias = "str | int | float"
 
@@ -41,4 +42,4 @@ class Ranked:
 
 
 def _cell(cell: Cell) -> str:
-    return number(cell) if isinstance(cell, float) else printable(cell, most=40)
+    return numeral(cell) if isinstance(cell, float) else printable(cell, most=40)

@@ -42,15 +42,6 @@ def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str
     return [figure.add_subplot(grid[1 + i // columns, i % columns], projection=kinds.get(i)) for i in range(rows * columns)]
 
 
-def figures(value: float, digits: int = 4) -> str:
-    """A number in a sentence or a legend, with a true minus.
-
-    >>> figures(-0.123456)
-    '−0.1235'
-    """
-    return f"{value:.{digits}g}".replace("-", "−")
-
-
 def arrays_of(pictures: Mapping[str, Picture]) -> dict[str, Array]:
     """The numbers of several pictures together, each by "picture.array"."""
     return {f"{name}.{key}": value for name, picture in pictures.items() for key, value in picture.arrays().items()}

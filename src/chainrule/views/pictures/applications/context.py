@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.data import CountModel, Examples, block_mean
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SERIES
@@ -61,7 +62,7 @@ class ContextCurve(Picture):
         ticks = [
             tick for tick in (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5) if 0.7 * np.min(found[:, 0]) < tick < 1.3 * np.max(found[:, 0])
         ]
-        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.set_yticks(ticks, [numeral(tick, 6) for tick in ticks])
         ax.minorticks_off()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SEQUENTIAL, SERIES
@@ -137,7 +138,7 @@ class TextSurprise(Picture):
         ax.set_ylim(-row + 0.9, 1.0)
         ax.set_yticks([-place for place, _ in ticks], [name for _, name in ticks])
         ax.set(xlabel="place in the line (characters)", ylabel="text, bits above it")
-        ax.figure.colorbar(colours, ax=ax, fraction=0.02, pad=0.01).set_label(f"surprise (bits, cut at {most:.3g})")
+        ax.figure.colorbar(colours, ax=ax, fraction=0.02, pad=0.01).set_label(f"surprise (bits, cut at {numeral(most, 3)})")
 
 
 def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> TextSurprise:

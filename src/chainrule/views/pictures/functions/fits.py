@@ -12,11 +12,12 @@ from chainrule.data import CURVES, Dataset, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Dense, LayerUse
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
-from chainrule.views.pictures.subplots import FAINT, INK, figures
+from chainrule.views.pictures.subplots import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +102,7 @@ class Contributions(Picture):
         kinks = "; ticks below mark where a neuron bends, at −b/w" if np.isfinite(self.kinks).any() else ""
         return (
             "Each thin line is one hidden neuron's activation times its output weight, the thick line their sum with the output bias "
-            f"{figures(self.offset)}: the network's output{kinks}{cut}."
+            f"{numeral(self.offset)}: the network's output{kinks}{cut}."
         )
 
     def draw(self, ax: Axes) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES, second_way
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
@@ -27,7 +28,7 @@ from chainrule.views.pictures.subject import (
     standpoint,
     usual_span,
 )
-from chainrule.views.pictures.subplots import INK, arrays_of, figures, space, subplots
+from chainrule.views.pictures.subplots import INK, arrays_of, space, subplots
 from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
@@ -291,6 +292,6 @@ def _held(here: Standpoint, names: tuple[str, ...], shown: tuple[int, int]) -> s
     others = [k for k in range(len(names)) if k not in shown]
     if not others:
         return ""
-    numbers = ", ".join(f"{names[k]} = {figures(here.point[k])}" for k in others[:4])
+    numbers = ", ".join(f"{names[k]} = {numeral(here.point[k])}" for k in others[:4])
     which = numbers if len(others) <= 4 else f"the other {len(others)} inputs"
     return f"; held at {here.words}: {which}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
@@ -140,7 +141,7 @@ class AveragedWishes(Picture):
         """How well both agree."""
         return (
             f"A mark to a parameter entry: what {spaced(self.examples)} examples wish for it on average, against −∂C/∂w of all "
-            f"together; all lie on the diagonal, no further from it than {self.largest_difference:.1e}. Faint bars: one "
+            f"together; all lie on the diagonal, no further from it than {numeral(self.largest_difference, 2)}. Faint bars: one "
             "standard deviation over the examples."
         )
 
@@ -175,7 +176,14 @@ class AveragedWishes(Picture):
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.set_xlabel("−∂C/∂w of all examples together")
         ax.set_ylabel("mean over examples of −∂Cᵢ/∂w")
-        ax.text(0.98, 0.04, f"largest difference {self.largest_difference:.1e}", transform=ax.transAxes, ha="right", fontsize=8)
+        ax.text(
+            0.98,
+            0.04,
+            f"largest difference {numeral(self.largest_difference, 2)}",
+            transform=ax.transAxes,
+            ha="right",
+            fontsize=8,
+        )
         ax.legend(loc="upper left")
 
 

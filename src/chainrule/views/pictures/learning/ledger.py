@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Ledger
 from chainrule.views.colours import signed_colour
 from chainrule.views.pictures.picture import Picture
@@ -51,7 +52,7 @@ class LedgerPicture(Picture):
         what = "their sum is Δw" if self.is_entry else "they are components along Δw and add up to its length ‖Δw‖"
         return (
             f"Each bar is what one part did (the batch's examples, with their numbers in the training part, then all else) and "
-            f"begins where the one above ended, so {what}, up to {abs(self.residual):.1e} of rounding."
+            f"begins where the one above ended, so {what}, up to {numeral(abs(self.residual), 2)} of rounding."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -91,7 +92,7 @@ def _bar(ax: Axes, row: int, start: float, value: float, colour: str) -> None:
     # The number stands behind the bar, on the side that it points to: its sign shows without colour.
     side = 1 if value >= 0 else -1
     ax.annotate(
-        f"{value + 0.0:+.2e}".replace("-", "−"), (start + value, row), (4 * side, 0), textcoords="offset points", va="center",
+        numeral(value + 0.0, 3, sign=True), (start + value, row), (4 * side, 0), textcoords="offset points", va="center",
         ha="left" if side > 0 else "right", fontsize=7.5,
     )  # fmt: skip
 

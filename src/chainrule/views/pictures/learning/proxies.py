@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run, batch_sizes
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.figures.style import INK
@@ -59,7 +60,7 @@ class LossAgainstMetric(Picture):
         epochs = np.broadcast_to(self.epochs[:, None], self.losses.shape)
         marks = ax.scatter(self.losses, self.metrics, c=epochs, cmap=SEQUENTIAL, s=18, zorder=2)
         ax.plot(self.losses.mean(axis=1), self.metrics.mean(axis=1), color="#8a8a8a", linewidth=0.7, zorder=1)
-        for place, word in ((0, f"epoch {self.epochs[0]:g}"), (-1, f"epoch {self.epochs[-1]:g}")):
+        for place, word in ((0, f"epoch {numeral(self.epochs[0], 6)}"), (-1, f"epoch {numeral(self.epochs[-1], 6)}")):
             spot = (self.losses[place].mean(), self.metrics[place].mean())
             ax.annotate(word, spot, xytext=(10, 10), textcoords="offset points", fontsize=8, color=INK)
         ax.figure.colorbar(marks, ax=ax, label="epoch")
