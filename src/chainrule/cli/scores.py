@@ -141,7 +141,8 @@ def _tell_folder(screen: Console, run: Run) -> None:
     if not run.folder:
         return
     folder = shown_folder(run.folder)
-    inputs = "--example 7" if run.signature.columns is None else "NEW.csv"
+    last = run.signature.parts[last_part(run.signature)] - 1
+    inputs = f"--example {min(7, last)}" if run.signature.columns is None else "NEW.csv"
     screen.print(Text(f"Saved in {printable(run.folder)}"), soft_wrap=True)
     screen.print(Text("To look at it, and to use it:"))
     text = run.signature.text

@@ -29,8 +29,8 @@ from chainrule.ops import SIMPLIFICATIONS
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
 from chainrule.train.history import read_history
 from chainrule.views.drawing import draw_graph, open_enough
-from chainrule.views.plain import counted, data_text, duration, printable, printable_lines
-from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts, optimizer_text
+from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
+from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
 
 STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 

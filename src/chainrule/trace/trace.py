@@ -14,8 +14,7 @@ from chainrule.derivatives import vjp
 from chainrule.display import Shown
 from chainrule.engines import Plan
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, topological_order
-from chainrule.graph.text import labels
+from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, formula, topological_order
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace.precise import in_float64, lengthened
@@ -50,7 +49,7 @@ class Path(Shown):
 
 @dataclass(frozen=True)
 class Stored(Shown):
-    """A value that the forward pass keeps because the backward pass reads it, and its size in bytes."""
+    """A value that the forward pass keeps because the backward pass reads it, and its size in bytes; one without a name by its formula."""
 
     name: str
     shape: Index
@@ -290,13 +289,16 @@ class Trace(Shown):
     def stored(self) -> tuple[Stored, ...]:
         """What the forward pass must keep for the backward pass of the parameters; leaves are there anyway and do not count."""
         forward = topological_order([self.cost])
-        names = labels(self.graph.nodes)
         known = set(forward)
         adjoints = [self._adjoints[node] for node in forward if node.op is PARAMETER and node in self._adjoints]
         read = {
             source for node in topological_order(adjoints) if node not in known for source in node.inputs if source in known
         }
-        return tuple(Stored(names[node], node.shape, node.type.nbytes) for node in forward if node in read and not node.is_leaf)
+        return tuple(
+            Stored(node.name or formula(node), node.shape, node.type.nbytes)
+            for node in forward
+            if node in read and not node.is_leaf
+        )
 
     @property
     def parameters(self) -> tuple[Quantity, ...]:

@@ -339,11 +339,23 @@ class Task(Shown):
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
         measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
+        if measured and (self.data.classes is not None or self.data.target_size % 2):
+            held = (
+                "classes"
+                if self.data.classes is not None
+                else f"{self.data.target_size} number{'s' * (self.data.target_size > 1)}"
+            )
+            raise LossError(
+                f"chi_squared on the data {self.data.name!r}, whose targets are {held} without standard errors",
+                expected="behind each number its standard error σ",
+                remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
+            )
         wanted = self.data.target_size // 2 if measured else self.data.target_size
         found = output.shape[1:]
         one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
             what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            what += ", each with its error behind them" * measured
             raise ShapeError(
                 f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",

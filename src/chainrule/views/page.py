@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import lru_cache
 
 from chainrule.views.colours import CSS_VARIABLES
@@ -45,6 +46,12 @@ CSS = f".chainrule{{{_variables(0)}}}@media(prefers-color-scheme:dark){{.chainru
 """The style of every page and notebook view, under the class "chainrule" so that nothing else on a page is touched."""
 
 
+_SIGN = r"<m[ino](?: [^>]*)?>[^<>]+</m[ino]>"
+_UPRIGHT = re.compile(rf'<mrow>(<mi mathvariant="normal">[^<>]+</mi>(?:{_SIGN})*)</mrow>')
+_LETTER = re.compile(r">([^<>]+)<")
+"""A name, which is one thing: its letters and dots would else be set as factors and signs, with room between them."""
+
+
 @lru_cache(maxsize=4096)
 def mathml(latex: str, fallback: str) -> str:
     """A formula in LaTeX as MathML, which browsers draw themselves; without the package latex2mathml its text stands in its place.
@@ -56,7 +63,7 @@ def mathml(latex: str, fallback: str) -> str:
         return f"<span>{clean(fallback)}</span>"
     from latex2mathml.converter import convert
 
-    return convert(latex)
+    return _UPRIGHT.sub(lambda found: f"<mtext>{''.join(_LETTER.findall(found[1]))}</mtext>", convert(latex))
 
 
 def isolated(text: object) -> str:

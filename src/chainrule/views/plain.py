@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
 
 from chainrule.data import Signature
@@ -74,6 +75,21 @@ def data_text(data: Signature) -> str:
         named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
         out = f"{len(data.classes)} classes{named}"
     return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
+
+
+def optimizer_text(optimizer: object) -> str:
+    """An optimizer in words: its learning rate, and what differs from the usual.
+
+    >>> from chainrule.train import SGD
+    >>> optimizer_text(SGD(0.1, momentum=0.9))
+    'SGD, learning rate 0.1, momentum 0.9'
+    """
+    words = [type(optimizer).__name__]
+    for item in fields(optimizer) if is_dataclass(optimizer) else ():
+        value: object = getattr(optimizer, item.name)
+        if item.repr and (item.name == "learning_rate" or value != item.default):
+            words.append(f"{item.name.replace('_', ' ')} {numeral(value) if isinstance(value, float) else value}")
+    return ", ".join(words)
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -15,7 +15,7 @@ from chainrule.graph import Array, Shape
 from chainrule.nn import Table as NetworkTable
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, FullBatch, History, Settings, with_error
-from chainrule.views.plain import bar, counted, duration, printable, spaced, sparkline
+from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
 
 WIDE = 84
 """The width from which on tables show every column."""
@@ -263,21 +263,6 @@ def rows_table(heads: Sequence[str], rows: Sequence[Sequence[str]], total: int) 
 
 
 # ---- how it is trained
-
-
-def optimizer_text(optimizer: object) -> str:
-    """An optimizer in words: its learning rate, and what differs from the usual.
-
-    >>> from chainrule.train import SGD
-    >>> optimizer_text(SGD(0.1, momentum=0.9))
-    'SGD, learning rate 0.1, momentum 0.9'
-    """
-    words = [type(optimizer).__name__]
-    for item in fields(optimizer) if is_dataclass(optimizer) else ():
-        value: object = getattr(optimizer, item.name)
-        if item.name != "slots" and (item.name == "learning_rate" or value != item.default):
-            words.append(f"{item.name.replace('_', ' ')} {value}")
-    return ", ".join(words)
 
 
 def training_facts(settings: Settings, examples: int) -> list[tuple[str, str | Text]]:

@@ -78,7 +78,8 @@ def stored_text(explanation: Explanation) -> str:
     """What the backward pass needs of the forward pass, and how many bytes it takes."""
     trace, wording = explanation.trace, explanation.wording
     total = sum(item.bytes for item in trace.stored)
-    names = ", ".join(f"{wording.symbol(trace.quantity(item.name))} ({item.bytes})" for item in trace.stored)
+    symbols = {quantity.name: wording.symbol(quantity) for quantity in trace.quantities}
+    names = ", ".join(f"{symbols.get(item.name, item.name)} ({item.bytes})" for item in trace.stored)
     return f"stored for the backward pass: {counted(total, 'byte')}: {names}"
 
 

@@ -49,6 +49,8 @@ class GradientEntries(Picture):
     @property
     def reading(self) -> str:
         """What size and sign say."""
+        if not self.entries.any():
+            return "Every entry is exactly 0: no small change of a parameter changes C, so that training by gradients stands still here."
         return (
             "The size of an entry says how much that parameter matters here, its sign which way to go: against it (above 0: "
             f"lower the parameter). The largest 1 % carry {100 * self.share_of_largest:.0f} % of |∇C|²."
@@ -69,7 +71,11 @@ class GradientEntries(Picture):
         return entry_name(name, [int(i) for i in place])
 
     def draw(self, ax: Axes) -> None:
-        """Sizes over ranks, both logarithmic; the two signs by colour and marker."""
+        """Sizes over ranks, both logarithmic; the two signs by colour and marker; in words where there is nothing to draw."""
+        if not self.entries.any():
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, f"all {spaced(len(self.entries))} entries are exactly 0", ha="center", transform=ax.transAxes)
+            return
         ranks, sizes = np.arange(1, len(self.entries) + 1), np.abs(self.entries)
         few = 4 if len(ranks) > 500 else 16
         for sign, colour, marker, word in ((1, POSITIVE, "^", "above 0"), (-1, NEGATIVE, "v", "below 0")):
