@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal, SupportsFloat, TypeAlias
 
 Style: TypeAlias = Literal["text", "latex"]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SCIENTIFIC = re.compile(r"([-+]?[\d.]+)e([-+]?\d+)")
 PLAIN = (1e-4, 1e6)
 """A number with its error is written without a power of ten from the one up to the other."""
 
@@ -34,8 +36,9 @@ def printed(number: str, style: Style = "text") -> str:
     >>> printed("-1.5e-07"), printed("1e+20"), printed("-0.25"), printed("inf")
     ('−1.5×10⁻⁷', '10²⁰', '−0.25', '∞')
     """
-    mantissa, is_scientific, exponent = number.replace("inf", "∞" if style == "text" else r"\infty").partition("e")
-    if is_scientific:
+    mantissa = number.replace("inf", "∞" if style == "text" else r"\infty")
+    if found := _SCIENTIFIC.fullmatch(mantissa):
+        mantissa, exponent = found[1], found[2]
         power = power_of_ten(int(exponent), style)
         front, bare = mantissa.rstrip("01."), mantissa.strip("+-")
         times = "×" if style == "text" else r" \times "

@@ -219,7 +219,7 @@ def test_numbers_and_values_stand_on_nodes(direction):
 
 
 def test_values_of_many_numbers_are_summed_up():
-    assert value_text(np.array([1.0, -2.5])) == "= [1, -2.5]"
+    assert value_text(np.array([1.0, -2.5])) == "= [1, −2.5]"
     assert value_text(np.arange(-6.0, 6.0)) == "mean -0.5, largest 6"
 
 

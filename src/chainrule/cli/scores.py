@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> 
     """What will be trained: network, loss, data and how."""
     screen.print(NetworkView(table(task.network, task.data.input_shape)))
     screen.print()
-    pairs = [("Data", data_text(data.signature)), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
+    told = data_text(data.signature, math.prod(task.output.shape[1:]))
+    pairs = [("Data", told), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(task.data)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))

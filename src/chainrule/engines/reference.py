@@ -112,7 +112,7 @@ class _Turns:
 
 
 @dataclass(frozen=True)
-class ReferenceProgram:
+class ReferenceProgram(Shown):
     """A graph, run by its plan."""
 
     graph: Graph
@@ -160,7 +160,7 @@ class _Step:
             np.copyto(target, value)
 
 
-class ReferenceLoop:
+class ReferenceLoop(Shown):
     """A loop, run step by step and replica by replica."""
 
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:

@@ -121,7 +121,8 @@ def number_piece(value: object, style: Style) -> Piece:
     digits = str(value).removesuffix(".0").replace("nan", "NaN")
     if sum(map(str.isdigit, digits.partition("e")[0])) > MOST_DIGITS:
         digits = f"{float(digits):.{MOST_DIGITS - 2}g}"
-    return Piece(printed(digits, style), 3 if digits.startswith("-") else 2 if "e" in digits else 0)
+    written = printed(digits, style)
+    return Piece(written, 3 if digits.startswith("-") else 2 if r"\times" in written else 0)
 
 
 def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:

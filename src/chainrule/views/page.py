@@ -37,8 +37,8 @@ _RULES = {
     "math": "font-size:1.2em",
     "bdi": "unicode-bidi:isolate",
 }
-_OURS = ".chainrule" * 3
-"""Said three times, for the styles that notebooks have for tables are told apart by two classes."""
+_OURS = ".chainrule" * 3 + ":not(svg)"
+"""Drawings have letters of their own. Said three times, for the styles that notebooks have for tables are told apart by two classes."""
 
 CSS = f".chainrule{{{_variables(0)}}}@media(prefers-color-scheme:dark){{.chainrule{{{_variables(1)}}}}}" + "".join(
     f"{','.join(f'{_OURS} {part}'.rstrip() for part in where.split(', '))}{{{look}}}" for where, look in _RULES.items()

@@ -60,8 +60,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {seconds % 60:.0f} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def data_text(data: Signature) -> str:
+def data_text(data: Signature, outputs: int | None = None) -> str:
     """The data in one sentence: how many examples in each part, and what goes in and out.
+
+    `outputs`: how many numbers the network gives, where it is known: behind as many targets their errors may stand.
 
     >>> from chainrule.data import moons
     >>> data_text(moons().signature)
@@ -70,7 +72,9 @@ def data_text(data: Signature) -> str:
     parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
     inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
     if data.classes is None:
-        out = f"{counted(data.target_size, 'number')} to fit"
+        measured = outputs is not None and data.target_size == 2 * outputs
+        size = data.target_size // (2 if measured else 1)
+        out = f"{counted(size, 'number')} to fit{', with standard errors' * measured}"
     else:
         named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
         out = f"{len(data.classes)} classes{named}"

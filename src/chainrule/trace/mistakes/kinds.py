@@ -22,7 +22,7 @@ Where: TypeAlias = Literal["backward", "array", "factor", "penalty", "whole", "n
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Shown):
     """A kind of mistake: its name, an explanation with the right formula, what to do, and how it is made.
 
     `vague`: it is named only where no other kind of mistake gives the same numbers. `in_delta`: it is made in δ at the output; a layer

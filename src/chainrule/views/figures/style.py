@@ -12,6 +12,8 @@ from chainrule.views.colours import DIVERGING, SERIES, SIGNED
 
 INK = "#1c1f23"
 """The colour of texts and axes: nearly that of pages, and used for nothing else, so that it can follow a page's."""
+FAINT = "#6b7280"
+"""The colour of words and lines of less weight, readable on light paper and on dark."""
 STYLE: Mapping[str, Any] = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "font.family": "sans-serif", "font.size": 9.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",

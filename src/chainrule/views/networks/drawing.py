@@ -88,7 +88,8 @@ class NetworkDrawing(SvgPicture):
         if any(item.column.maps is None for item in boxes):
             lines += "; a box is a layer of another kind, whose lines only say where numbers go"
         ranks = max(item.column.rank for item in self.items)
-        counting = f"the input layer is followed by layers 1 … {ranks}, so the input is not counted as a layer"
+        behind = "layer 1" if ranks == 1 else f"layers 1 … {ranks}"
+        counting = f"the input layer is followed by {behind}, so the input is not counted as a layer"
         return f"{first}, {lines}; {counting}." + (
             " Dropout does nothing here: it acts in training only." if self.dropout else ""
         )

@@ -18,6 +18,7 @@ from chainrule.views.objects.networks import network_table
 from chainrule.views.objects.parts import facts, shown, table, verdict
 from chainrule.views.page import isolated
 from chainrule.views.pictures.learning.curves import learning_curves
+from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.plain import counted, duration, printable, sparkline
 from chainrule.views.svg import clean
 
@@ -133,3 +134,11 @@ def model_html(model: Model) -> str:
     return shown(
         verdict("A network with its parameters, in float64"), given, network_table(table_of(model.task.described.built)), found
     )
+
+
+@display.html.register
+def ranked_html(ranked: Ranked) -> str:
+    """A table with its numbers to the right."""
+    first = ranked.rows[0] if ranked.rows else ()
+    numbers = [place for place, cell in enumerate(first) if isinstance(cell, int | float)]
+    return shown(table(ranked.headings, ranked.texts(), numbers=numbers))

@@ -14,7 +14,7 @@ from chainrule.files import writing
 from chainrule.graph import Array
 from chainrule.views.figures.figure import FORMATS, new_figure, write_figure
 from chainrule.views.figures.page_svg import figure_svg
-from chainrule.views.figures.style import style
+from chainrule.views.figures.style import FAINT, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ class Picture(ABC):
             figure, ax = new_figure(self.size, self.projection)
             self.plot(ax)
             if caption:
-                figure.supxlabel(wrapped(self.reading, self.size[0]), fontsize=8, x=0.02, ha="left", color="#555555")
+                figure.supxlabel(wrapped(self.reading, self.size[0]), fontsize=8, x=0.02, ha="left", color=FAINT)
         return figure
 
     def save(self, path: str | Path) -> Path:

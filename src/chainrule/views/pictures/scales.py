@@ -43,4 +43,5 @@ def decimal(value: float) -> str:
     """
     if value == 0 or 0.00999 < abs(value) < 10001:
         return numeral(value, 6)
-    return printed(numeral(value, 3).replace(".00e", "e").replace("0e", "e"))
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return printed(f"{mantissa.rstrip('0').rstrip('.')}e{exponent}")

@@ -12,9 +12,6 @@ from chainrule.views.pictures.picture import Picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, FAINT = "#1b1f24", "#6b7280"
-"""Lines and words that are no series of their own: strong and weak, readable on light paper."""
-
 
 def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str] | None = None) -> list[Axes]:
     """Axes, row by row, in the place of `ax`, which keeps its title and is hidden; `projections`: matplotlib's kind by place.

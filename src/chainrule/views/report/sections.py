@@ -18,10 +18,10 @@ from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network, draw_unrolled
-from chainrule.views.page import isolated
+from chainrule.views.objects.networks import network_table
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
-from chainrule.views.plain import counted, data_text, optimizer_text, printable, spaced
+from chainrule.views.plain import counted, data_text, optimizer_text
 from chainrule.views.report.layout import Section, facts_table, figures
 from chainrule.views.svg import clean
 
@@ -94,19 +94,11 @@ def configuration(subject: Subject) -> Section:
     run, settings = subject.run, subject.run.settings
     signature = run.signature
     layers = table_of(run.task.described.built)
-    rows = "".join(
-        f"<tr><td>{isolated(printable(row.name, most=40))}</td><td>{isolated(printable(row.description))}</td>"
-        f'<td class="number">{row.input}</td>'
-        f'<td class="number">{row.output}</td><td class="number">{spaced(row.parameters)}</td><td>{clean(row.range)}</td></tr>'
-        for row in layers.rows
-    )
-    head = "<tr><th>layer</th><th>what it does</th><th>input</th><th>output</th><th>parameters</th><th>range</th></tr>"
+    outputs = math.prod(run.task.output.shape[1:])
     facts = {
-        "data": data_text(signature),
+        "data": data_text(signature, outputs),
         "input": f"shape {signature.input_shape}, {signature.input_dtype}",
-        "output": f"{len(signature.classes)} classes"
-        if signature.classes is not None
-        else counted(math.prod(run.task.output.shape[1:]), "number"),
+        "output": f"{len(signature.classes)} classes" if signature.classes is not None else counted(outputs, "number"),
         "cost": run.task.formula,
         "scaling": signature.scaling_words or "none",
         "optimizer": optimizer_text(settings.optimizer),
@@ -115,9 +107,8 @@ def configuration(subject: Subject) -> Section:
         "hash of parameters": run.hash[:16],
         "hash of data": signature.hash[:16],
     }
-    total = f"{spaced(layers.total)} parameters: {spaced(layers.weights)} weights and {spaced(layers.biases)} biases."
-    parts = [f'<div class="scroll"><table>{head}{rows}</table></div>', facts_table(facts)]
-    return Section("configuration", "Configuration", f"The network has {total}", parts)
+    words = f"The network has {counted(layers.total, 'parameter')}."
+    return Section("configuration", "Configuration", words, [network_table(layers), facts_table(facts)])
 
 
 def curves(subject: Subject) -> Section | None:

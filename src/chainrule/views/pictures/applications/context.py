@@ -13,6 +13,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ class ContextCurve(Picture):
         mean, error = block_mean(self.network)
         ax.axhspan(mean - error, mean + error, color=SERIES[0], alpha=0.35, label=f"network: {mean:.3f} ± {error:.3f}")
         if self.floor is not None:
-            ax.axhline(
-                self.floor, color="#333333", linestyle="--", linewidth=1.1, label=f"entropy of the source: {self.floor:.3f}"
-            )
+            ax.axhline(self.floor, color=INK, linestyle="--", linewidth=1.1, label=f"entropy of the source: {self.floor:.3f}")
         ax.set_yscale("log")
         ax.set_xticks(orders)
         ax.legend(loc="upper right")

@@ -14,6 +14,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.features.representations import principal_axes
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
@@ -244,7 +245,7 @@ class WordWeights(Picture):
         colours = [SERIES[0] if weight >= 0 else SERIES[1] for weight in self.weights.tolist()]
         errors = self.errors if np.any(self.errors) else None
         ax.barh(places, self.weights, xerr=errors, color=colours, error_kw={"linewidth": 0.8})
-        ax.axvline(0, color="#555555", linewidth=0.8)
+        ax.axvline(0, color=FAINT, linewidth=0.8)
         ax.set_yticks(places, [printable(word, most=24) for word in self.words], fontsize=8)
         ax.invert_yaxis()
         ax.set(xlabel="weight (change of z for one occurrence)", ylabel="word")

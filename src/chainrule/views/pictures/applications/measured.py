@@ -10,8 +10,8 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

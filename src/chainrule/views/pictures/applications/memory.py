@@ -14,10 +14,11 @@ from chainrule.numerals import numeral
 from chainrule.trace import ThroughTime
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.learning.places import entry_name
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import decimal, logarithmic
-from chainrule.views.pictures.subplots import FAINT, INK, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

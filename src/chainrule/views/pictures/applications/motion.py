@@ -11,9 +11,10 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS
-from chainrule.views.pictures.subplots import FAINT, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

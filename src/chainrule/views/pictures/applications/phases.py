@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS, draw_images
-from chainrule.views.pictures.subplots import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

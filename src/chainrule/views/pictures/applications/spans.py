@@ -13,8 +13,8 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.colours import SERIES, second_way
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -64,8 +64,9 @@ class LinearProbes(Picture):
         ax.axhspan(*(100 * end for end in own.interval()), color=SERIES[1], alpha=0.2, linewidth=0)
         ax.axhline(100 * own.value, color=SERIES[1], linestyle="--", label=f"the network itself: {own.value:.1%}")
         ax.errorbar(places, 100 * shares, 100 * around, fmt="o-", color=SERIES[0], capsize=3, label="linear classifier")
-        for place, share in zip(places.tolist(), shares.tolist(), strict=True):
-            ax.annotate(f"{share:.1%}", (place, 100 * share), (6, -11), textcoords="offset points", fontsize=7.5)
+        for place, share, end in zip(places.tolist(), shares.tolist(), ends[:, 1].tolist(), strict=True):
+            look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
+            ax.annotate(f"{100 * share:.1f} %", (place, 100 * end), (0, 4), **look)
         names = [printable(name, most=18) for name in self.names]
         ax.set_xticks(places, names, rotation=30 if len(names) > 5 else 0)
         ax.set(xlabel="layer", ylabel=f"{self.part} accuracy (%)", xlim=(-0.4, len(names) - 0.4))

@@ -18,9 +18,10 @@ from chainrule.nn.layers import activation_named
 from chainrule.numerals import numeral
 from chainrule.ops import decompose
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Span
-from chainrule.views.pictures.subplots import INK, arrays_of, subplots
+from chainrule.views.pictures.subplots import arrays_of, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,9 +17,9 @@ from chainrule.nn import Dense, LayerUse
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
-from chainrule.views.pictures.subplots import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,8 @@ class Fit(Picture):
         """How to read the curves."""
         true = ", dotted is the true curve" if self.true is not None else ""
         noise = "; where the line bends for a single circle, it fits the noise" if len(self.x_data) else ""
-        return f"Circles are training examples, the solid line is what the network makes of every x{true}{noise}."
+        bars = ", bars their standard errors" if len(self.errors) else ""
+        return f"Circles are training examples{bars}, the solid line is what the network makes of every x{true}{noise}."
 
     def draw(self, ax: Axes) -> None:
         """Examples, true curve, the network's curve."""

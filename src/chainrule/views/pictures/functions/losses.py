@@ -14,8 +14,9 @@ from chainrule.graph import Array, constant, evaluate, input_node
 from chainrule.nn import objective, softmax
 from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import INK, subplots
+from chainrule.views.pictures.subplots import subplots
 from chainrule.views.plain import printable
 
 if TYPE_CHECKING:

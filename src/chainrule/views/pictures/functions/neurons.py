@@ -13,6 +13,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES, second_way
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -28,7 +29,6 @@ from chainrule.views.pictures.subject import (
     through,
     usual_span,
 )
-from chainrule.views.pictures.subplots import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES, second_way
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -29,7 +30,7 @@ from chainrule.views.pictures.subject import (
     standpoint,
     usual_span,
 )
-from chainrule.views.pictures.subplots import INK, arrays_of, space, subplots
+from chainrule.views.pictures.subplots import arrays_of, space, subplots
 from chainrule.views.plain import printable
 
 if TYPE_CHECKING:

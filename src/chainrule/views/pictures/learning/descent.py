@@ -14,9 +14,9 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Span
-from chainrule.views.pictures.subplots import INK
 from chainrule.views.plain import counted
 
 if TYPE_CHECKING:

@@ -47,13 +47,17 @@ class GradientEntries(Picture):
         return float(first / squares.sum()) if squares.sum() > 0 else float("nan")
 
     @property
+    def _largest(self) -> str:
+        return "The largest 1 % carry" if len(self.entries) >= 200 else "The largest alone carries"
+
+    @property
     def reading(self) -> str:
         """What size and sign say."""
         if not self.entries.any():
             return "Every entry is exactly 0: no small change of a parameter changes C, so that training by gradients stands still here."
         return (
             "The size of an entry says how much that parameter matters here, its sign which way to go: against it (above 0: "
-            f"lower the parameter). The largest 1 % carry {100 * self.share_of_largest:.0f} % of |∇C|²."
+            f"lower the parameter). {self._largest} {100 * self.share_of_largest:.0f} % of |∇C|²."
         )
 
     def top_entries(self, count: int = 10) -> Ranked:
@@ -85,18 +89,8 @@ class GradientEntries(Picture):
         zeros = int((sizes == 0).sum())
         if zeros:
             ax.plot([], [], " ", label=f"exactly 0: {spaced(zeros)}")
-        one = max(1, len(ranks) // 100)
-        ax.axvline(one + 0.5, color="#8a8a8a", linestyle="--", linewidth=0.9)
-        words = f"1 % of the entries:\n{100 * self.share_of_largest:.0f} % of |∇C|²"
-        ax.annotate(
-            words,
-            (one + 0.5, 0.5),
-            xycoords=("data", "axes fraction"),
-            xytext=(-5, 0),
-            textcoords="offset points",
-            fontsize=8,
-            ha="right",
-        )
+        words = f"left of it {100 * self.share_of_largest:.0f} % of |∇C|²"
+        ax.axvline(max(1, len(ranks) // 100) + 0.5, color="#8a8a8a", linestyle="--", linewidth=0.9, label=words)
         if np.any(sizes > 0):
             # What is a thousand millions smaller than the largest is rounding, and would press the rest together.
             ax.set_ylim(max(float(sizes[sizes > 0].min()) / 2, float(sizes.max()) * 1e-9), float(sizes.max()) * 2)
@@ -104,7 +98,7 @@ class GradientEntries(Picture):
         logarithmic(ax, "x")
         ax.set_xlabel("rank by size (1: the largest)")
         ax.set_ylabel("|∂C/∂parameter|")
-        ax.legend(loc="lower left", markerscale=2)
+        ax.legend(markerscale=2)
 
 
 def gradient_entries(model: Model, x: Array, y: Array) -> GradientEntries:

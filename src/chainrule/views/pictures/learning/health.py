@@ -185,7 +185,7 @@ class WeightHistograms(Picture):
             ax.stairs(after, self.edges, baseline=-row, fill=True, color=colour, alpha=0.45)
             ax.stairs(before, self.edges, baseline=-row, color=INK, linestyle="--", linewidth=0.9)
             words = f"Δ {numeral(self.moved[name], 2)}"
-            ax.annotate(words, (0.995, -row + 0.35), xycoords=("axes fraction", "data"), ha="right", fontsize=8)
+            ax.annotate(words, (1.01, -row + 0.35), xycoords=("axes fraction", "data"), fontsize=8, annotation_clip=False)
         ax.plot([], [], "--", color=INK, linewidth=0.9, label="at the start")
         ax.fill_between([], [], [], color="#6b7280", alpha=0.45, label="now")
         ax.set_yticks(-np.arange(len(self.before)), [shown(name) for name in self.before])

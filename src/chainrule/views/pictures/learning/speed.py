@@ -14,9 +14,9 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
-from chainrule.views.pictures.subplots import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
