@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.graph.node import CONSTANT, Node
 from chainrule.graph.types import Array
-from chainrule.numerals import printed
-
-Style: TypeAlias = Literal["text", "latex"]
+from chainrule.numerals import Style, printed
 
 _CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "})
 """What may stand in a row without parentheses, read from the left: sums, products, matrix products."""

@@ -29,7 +29,7 @@ _RULES = {
     ".right": "color:var(--right)",
     ".wrong": "color:var(--wrong);font-weight:700",
     ".unsure": "color:var(--ink);font-style:italic",
-    "td > .verdict": "display:block;min-width:13em",
+    "td > .verdict": "display:block;min-width:9em",
     ".bar": "display:inline-block;height:.7em;background:var(--faint)",
     ".scroll": "overflow-x:auto",
     ".cells": "display:inline-grid;grid-auto-flow:column;gap:1px;vertical-align:middle",

@@ -48,7 +48,7 @@ def _written(given: dict[str, object]) -> Iterable[tuple[str, str]]:
     for name, value in given.items():
         if value is None:
             continue
-        meant = NAMED.fullmatch(value) if isinstance(value, str) else None
+        meant = NAMED.fullmatch(str(value)) if name in {"fill", "stroke"} else None
         if meant is None:
             yield name, clean(number(value) if isinstance(value, float) else value)
         else:
@@ -78,15 +78,12 @@ def text(x: float, y: float, words: object, *, halo: float = 0.0, **given: objec
     every program paints a text's outline below its letters.
     """
     look = {"x": float(x), "y": float(y), "fill": "var(--ink)", "unicode_bidi": "isolate", **given}
-    rim = {
-        "fill": "var(--paper)",
-        "stroke": "var(--paper)",
-        "stroke_width": halo,
-        "stroke_linejoin": "round",
-        "aria_hidden": "true",
-    }
-    below = element("text", clean(words), **{**look, **rim}) if halo else ""
-    return below + element("text", clean(words), **look)
+    above = element("text", clean(words), **look)
+    if not halo:
+        return above
+    paper = "var(--paper)"
+    rim = {"fill": paper, "stroke": paper, "stroke_width": halo, "stroke_linejoin": "round", "aria_hidden": "true"}
+    return element("text", clean(words), **{**look, **rim}) + above
 
 
 def title(words: object) -> str:
@@ -100,7 +97,8 @@ def look(rules: str = "") -> str:
     A page that defines the variables itself, for the class "chainrule", is followed. Converters that read no such rule take the attributes.
     """
     light, dark = (";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items()) for place in (0, 1))
-    follow = "".join(f"[data-{kind}={name}]{{{kind}:var(--{name})}}" for kind in ("fill", "stroke") for name in CSS_VARIABLES)
+    kinds = [(kind, name) for kind in ("fill", "stroke") for name in CSS_VARIABLES]
+    follow = "".join(f"svg.chainrule [data-{kind}={name}]{{{kind}:var(--{name})}}" for kind, name in kinds)
     return (
         f"@supports(fill:var(--a)){{:where(svg.chainrule){{{light}}}"
         f"@media(prefers-color-scheme:dark){{:where(svg.chainrule){{{dark}}}}}svg.chainrule{{max-width:100%;height:auto}}{follow}{rules}}}"

@@ -23,7 +23,7 @@ def figure_svg(figure: Figure, *, ground: bool = False) -> str:
     # A page may hold many: names that nobody refers to are left out.
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', drawing))
     drawing = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", drawing)
-    follow = "".join(f'[style*="{kind}: {INK}"]{{{kind}:var(--ink)!important}}' for kind in ("fill", "stroke"))
+    follow = "".join(f'svg.chainrule [style*="{kind}: {INK}"]{{{kind}:var(--ink)!important}}' for kind in ("fill", "stroke"))
     head, foot = drawing.split(">", 1)
     paper = '<rect width="100%" height="100%" fill="#ffffff" data-fill="paper"/>' if ground else ""
     return f'{head} class="chainrule"><style>{look(follow)}</style>{paper}{foot}'
