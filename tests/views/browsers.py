@@ -55,5 +55,5 @@ def by_browser(html: str, width: int, height: int, *, dark: bool = False) -> Arr
             f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", f"--screenshot={picture}",
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",
         ]  # fmt: skip
-        subprocess.run([CHROMIUM, *options, page.as_uri()], capture_output=True, check=True, timeout=60)
+        subprocess.run([CHROMIUM, *options, page.as_uri()], capture_output=True, check=True, timeout=300)
         return pixels(picture)

@@ -154,20 +154,6 @@ def test_a_folded_training_step_is_small_and_without_tangles(step):
     assert len(picture.folded.boxes) < 15
 
 
-def test_a_scope_that_needs_what_it_feeds_is_drawn_with_an_arrow_back():
-    x = input_node("x")
-    with scope("one"):
-        a = x * 2.0
-    b = tanh(a)
-    with scope("one"):
-        c = b * 3.0
-    picture = draw_graph(Graph({"c": c}))
-    edges = picture.arrays()["edges"].tolist()
-    place = {box.scope or box.node.op.name: index for index, box in enumerate(picture.folded.boxes)}
-    assert [place["one"], place["tanh"]] in edges
-    assert [place["tanh"], place["one"]] in edges
-
-
 def test_the_unrolled_network_uses_one_weight_at_every_step():
     graph = unrolled()
     folded = draw_graph(graph).folded
@@ -220,7 +206,7 @@ def test_numbers_and_values_stand_on_nodes(direction):
 
 def test_values_of_many_numbers_are_summed_up():
     assert value_text(np.array([1.0, -2.5])) == "= [1, −2.5]"
-    assert value_text(np.arange(-6.0, 6.0)) == "mean -0.5, largest 6"
+    assert value_text(np.arange(-6.0, 6.0)) == "mean −0.5, largest 6"
 
 
 def test_signs_of_ops():
