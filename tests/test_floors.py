@@ -16,19 +16,21 @@ import chainrule
 
 ROOT = Path(chainrule.__file__).parent
 FLOORS = {
-    "checks": 0.25, "errors": 0, "files": 0.5, "spelling": 0, "display": 0, "graph": 1, "ops": 2, "nn": 3, "derivatives": 3,
+    "checks": 0.25, "errors": 0, "files": 0.5, "spelling": 0, "numerals": 0, "display": -0.5,
+    "graph": 1, "ops": 2, "nn": 3, "derivatives": 3,
     "engines": 3, "data": 3, "trace": 4, "train": 5, "views": 6, "interop": 6, "examples": 7, "__init__": 8, "cli": 9,
     "lab": 9, "__main__": 10,
 }  # fmt: skip
-LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "latex2mathml"}
+LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml"}
 """Packages that may be imported inside a function, so that who does not need them does not load them."""
 LATE_ENGINES = {
     ("engines.choice", ".engines.native.engine"),
     ("__init__", ".views"),
     ("__init__", ".views.pictures"),
     ("__init__", ".examples"),
+    ("views.figures.figure", ".views.figures.shown"),
 }
-"""What is loaded when it is first asked for: engines, and above all floors the views."""
+"""What is loaded when it is first asked for: engines, above all floors the views, and what is made of an optional package's classes."""
 NEVER_LOADED = {
     "llvmlite",
     "rich",

@@ -73,7 +73,7 @@ class Drawn:
         return ask(svg, self)
 
 
-class Explained:
+class Explained(Shown):
     """Gives a network its explanation."""
 
     __slots__ = ()

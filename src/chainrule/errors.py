@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chainrule.display import Shown
+
 
 class ChainruleError(Exception):
     """What happened (with values), what was expected, what to do: three questions, answered in every message.
@@ -81,7 +83,7 @@ class UnwritableFileError(ChainruleError, OSError):
 
 
 @dataclass(frozen=True)
-class NonFinitePlace:
+class NonFinitePlace(Shown):
     """Where a number that is not finite appeared; `example` is its index in the training part, where there is one."""
 
     node: str

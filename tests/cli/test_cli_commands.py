@@ -605,3 +605,28 @@ def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
     assert "share &lt;b&gt;" in page
     assert "torch.nn.Linear(2, 4)" in page
     assert "known" in page
+
+
+# ---- hints
+
+
+def test_train_lists_every_built_in_set():
+    listed = " ".join(call("train", "--help").stdout.partition("Options:")[0].split())
+    for name in cr.data.BUILT_IN:
+        assert name in listed.replace(",", "").replace(";", "").split()
+
+
+@pytest.mark.parametrize("data", [("xor",), ("moons", "--option", "n=60")])
+def test_what_training_ends_with_can_be_typed(data):
+    said = call("train", *data, "--network", "2-2-2", "--epochs", 1).stdout
+    typed = [line.split()[1:] for line in said.splitlines() if line.startswith("  chainrule ")]
+    assert [words[0] for words in typed] == ["show", "predict"]
+    for words in typed:
+        call(*words)
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_a_graph_is_drawn_as_the_ending_says(ending):
+    assert f"graph.{ending}" in call("show", "2-3-1", "--stage", "graph", "--svg", f"graph.{ending}").stdout
+    begins = {"svg": b"<svg", "pdf": b"%PDF", "png": b"\x89PNG"}[ending]
+    assert Path(f"graph.{ending}").read_bytes().startswith(begins)

@@ -118,7 +118,7 @@ def test_the_package_imports_only_what_it_may():
                 allowed = (
                     root in sys.stdlib_module_names
                     or root == "numpy"
-                    or name in {f"chainrule.{name}" for name in ("checks", "errors", "files", "spelling")}
+                    or name in {f"chainrule.{name}" for name in ("checks", "display", "errors", "files", "spelling")}
                 )
                 assert allowed or name.startswith("chainrule.data."), f"{path.name} imports {name}"
 
@@ -126,4 +126,4 @@ def test_the_package_imports_only_what_it_may():
 def test_all_names_are_public_and_documented():
     for name in data_package.__all__:
         value = getattr(data_package, name)
-        assert name in ("BUILT_IN", "CURVES", "CRITICAL_TEMPERATURE", "TEXT") or value.__doc__, name
+        assert name in ("BUILT_IN", "KINDS", "CURVES", "CRITICAL_TEMPERATURE", "TEXT") or value.__doc__, name

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.numerals import printed
 from chainrule.train import OPTIMIZERS
 
 RULES = {
@@ -139,7 +140,7 @@ def test_examples_are_ranked_and_printed():
     assert text.startswith("dense2.W[0, 3], step 3 → 4, replica 0, η = 0.1\n")
     assert f"example {ranked[0].example}, class " in text
     assert "12 more" in text
-    assert text.splitlines()[-1].split() == ["=", "Δw", f"{float(ledger.change):+.5e}", "100.0", "%"]
+    assert text.splitlines()[-1].split() == ["=", "Δw", printed(f"{float(ledger.change):+.5e}"), "100.0", "%"]
     whole = run.ledger(3, "dense2.W")
     assert sum(share.value for share in whole.ranked()) + whole.along(whole.parts["momentum μ·v"]) == pytest.approx(
         np.linalg.norm(whole.change), rel=1e-5

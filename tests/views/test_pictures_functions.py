@@ -6,6 +6,8 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.errors import OptionError
+from chainrule.views.figures.figure import new_figure
+from chainrule.views.figures.style import style
 from chainrule.views.pictures.functions.activations import activation_curve, activation_gallery, softmax_steps
 from chainrule.views.pictures.functions.linear import collapsed, decision_line, two_linear_layers
 from chainrule.views.pictures.functions.losses import probability_triangle
@@ -14,7 +16,6 @@ from chainrule.views.pictures.functions.surfaces import neuron_steps, neuron_sur
 from chainrule.views.pictures.learning.comparison import activation_comparison
 from chainrule.views.pictures.learning.descent import cost_curve_starts, gradient_field
 from chainrule.views.pictures.learning.speed import time_per_example
-from chainrule.views.pictures.picture import new_figure, style
 
 
 def σ(z):

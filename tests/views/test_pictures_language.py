@@ -6,6 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule.data import CountModel
 from chainrule.errors import DataError, OptionError
+from chainrule.views.figures.figure import new_figure
 from chainrule.views.pictures import (
     Picture,
     context_curve,
@@ -15,7 +16,6 @@ from chainrule.views.pictures import (
     text_surprise,
     word_weights,
 )
-from chainrule.views.pictures.picture import new_figure
 
 TEXT = cr.data.VILLAGE.text(1500, seed=4)
 

@@ -9,13 +9,14 @@ from matplotlib.text import Text
 import chainrule as cr
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.train import Model, Run
+from chainrule.views.figures.figure import new_figure
 from chainrule.views.pictures.learning.curves import compare_runs, learning_curves, limits, standard_error
 from chainrule.views.pictures.learning.depth import GradientSizes, gradient_sizes
 from chainrule.views.pictures.learning.health import dead_and_saturated, weight_histograms
 from chainrule.views.pictures.learning.landscape import cost_over_weight, difference_quotients
 from chainrule.views.pictures.learning.proxies import batch_statistics, loss_against_metric, updates_per_epoch
 from chainrule.views.pictures.learning.terrain import cost_surface, path_of_run, random_directions
-from chainrule.views.pictures.picture import Picture, new_figure
+from chainrule.views.pictures.picture import Picture
 
 HOSTILE = "<script>$x_{1}$\x1b[31m\u202eabc" + "w" * 300
 

@@ -8,13 +8,15 @@ from matplotlib.text import Text
 
 import chainrule as cr
 from chainrule.errors import OptionError, ShapeError
+from chainrule.numerals import numeral
 from chainrule.train import Model, Run
+from chainrule.views.figures.figure import new_figure
 from chainrule.views.pictures.learning.directions import batch_angles, hebb
 from chainrule.views.pictures.learning.effects import step_effect
 from chainrule.views.pictures.learning.gradients import averaged_wishes, gradient_entries
 from chainrule.views.pictures.learning.nudging import nudges, output_nudges, wishes
 from chainrule.views.pictures.learning.places import angle, cost_at, unit_number
-from chainrule.views.pictures.picture import Picture, new_figure
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import decimal
 
@@ -209,7 +211,7 @@ def test_wishes_of_examples_average_to_the_gradient(run: Run) -> None:
     assert picture.largest_difference < 1e-15
     rows = model.example_gradients(x, y)
     assert np.allclose(picture.spread, np.concatenate([g.std(axis=0).ravel() for g in rows.values()]), rtol=1e-6, atol=1e-9)
-    assert f"{picture.largest_difference:.1e}" in picture.reading
+    assert f"no further from it than {numeral(picture.largest_difference, 2)}" in picture.reading
     assert len(averaged_wishes(model, x, y, "dense1.b").averages) == 5
     with pytest.raises(OptionError, match=r"dense1\.W"):
         averaged_wishes(model, x, y, HOSTILE)
@@ -309,7 +311,7 @@ def test_labels_of_logarithmic_axes_are_plain() -> None:
         "1",
         "10000",
         "10⁵",
-        "5·10⁻³",
+        "5×10⁻³",
         "10⁻³⁰⁰",
     ]
 

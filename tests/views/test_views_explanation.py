@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import GraphError, OptionError, OptionTypeError
-from chainrule.trace import Explanation
+from chainrule.trace import EntryCheck, Explanation, Level
 from chainrule.train import Run
 from chainrule.views.explanation import backward_text, forward_text, node_text
+from chainrule.views.explanation.text import verdict
 
 HOSTILE = ('<script>alert("1")</script>', "$x^2$\u202eleft", "a" * 300)
 
@@ -152,3 +154,79 @@ def test_regression_and_penalties() -> None:
     assert "target" in explanation.facts
     # The weights feed their layer and the penalty: two terms.
     assert len(explanation.terms("dense1.W")) == 2
+
+
+# ---- levels and marks in pages
+
+
+def test_a_page_is_at_the_level_of_its_explanation(explanation: Explanation) -> None:
+    pages = {level: explanation.at_level(level)._repr_html_() for level in ("picture", "numbers", "mathematics")}
+    assert len(set(pages.values())) == 3
+    assert ["who pushes" in page for page in pages.values()] == [True, True, False]
+    assert ["should rise" in page or "should fall" in page for page in pages.values()] == [True, False, False]
+    assert ['class="bar"' in page for page in pages.values()] == [False, True, False]
+    assert ["stored for the backward pass" in page for page in pages.values()] == [False, False, True]
+
+
+UNSURE = EntryCheck("dense1.W", (0, 1), 0.25, 0.5, 1.0, "unclear", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (UNSURE, "? cannot be told: the finite difference is 0.5 ± 0.3"),
+        (replace(UNSURE, uncertainty=np.inf), "? cannot be told: there is no finite number beside it"),
+        (replace(UNSURE, state="kink"), "~ at a kink: no finite difference there, the rule is a convention"),
+        (replace(UNSURE, state="differs", error=3e-5), "✗ finite difference gives 0.5: off by 3×10⁻⁵"),
+        (replace(UNSURE, state="agrees", error=1e-9), "✓ finite difference agrees to 10⁻⁹"),
+        (replace(UNSURE, state="agrees", error=0.0), "✓ finite difference agrees to the last digit"),
+    ],
+)
+def test_verdicts_in_words(check: EntryCheck, words: str) -> None:
+    assert verdict(check) == words
+
+
+@pytest.mark.parametrize("level", ["picture", "numbers", "mathematics"])
+def test_what_cannot_be_told_is_marked_so_at_every_level(run: Run, level: Level) -> None:
+    found = run.explain(2, level=level)
+    unsure = replace(found.rules[-1], state="unclear", uncertainty=0.3)
+    vars(found)["rules"] = (*found.rules[:-1], unsure)
+    vars(found)["entries"] = (UNSURE, *found.entries)
+    assert found.agrees
+    text, page = str(found), found._repr_html_()
+    assert "1 cannot be told" in text
+    assert "1 cannot be told" in page
+    if level == "picture":
+        assert "  ?\n" in text
+        assert re.search(r'<span class="unsure" title="\? cannot be told[^"]*">\?</span>', page)
+        assert all(
+            meaning in text and meaning in page
+            for meaning in ("at a kink, where there is no slope", "rounding leaves too little")
+        )
+    else:
+        assert text.count("? cannot be told: the finite difference is") >= 1
+        assert re.search(r'<span class="verdict unsure">\? cannot be told: the finite difference is', page)
+
+
+def test_a_value_is_said_once(run: Run) -> None:
+    # C of one example is the sum of one loss.
+    assert not re.search(r"= (\S+) = \1$", str(run.explain(2)), re.MULTILINE)
+    assert not re.search(
+        r"<mi>C</mi><mo>&#x0003D;</mo><mn>([\d.]+)</mn><mo>&#x0003D;</mo><mn>\1</mn>", run.explain(2)._repr_html_()
+    )
+
+
+def test_small_numbers_are_whole_in_formulas() -> None:
+    w = cr.parameter("w")
+    graph = cr.Graph({"C": w * w * 5.951e-6})
+    page = cr.explain_graph(graph, {"w": np.array(0.001)})._repr_html_()
+    assert "<mi>e</mi>" not in page
+    assert "<mn>10</mn><mrow><mo>&#x02212;</mo><mn>6</mn></mrow>" in page.replace("<msup>", "").replace("</msup>", "")
+    assert "5.951×10⁻⁶" in str(cr.explain_graph(graph, {"w": np.array(0.001)}))
+
+
+def test_targets_with_errors_are_named_so() -> None:
+    x = np.linspace(0, 1, 8)[:, None]
+    data = cr.data.with_errors(cr.data.from_arrays(x, np.sin(x), split=None), np.full(8, 0.122))
+    run = cr.fit("1-2-1", data, loss="chi_squared", epochs=1)
+    assert run.explain(3, "training").facts["target"].endswith("± 0.122 (its standard error)")

@@ -145,3 +145,44 @@ def test_what_cannot_be_reported_is_said(hostile: Run, monkeypatch: pytest.Monke
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match="matplotlib"):
         report_page(hostile)
+
+
+# ---- what is said and drawn suits the data
+
+
+def said(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)).split())
+
+
+def test_data_without_a_test_part_have_none_in_their_report() -> None:
+    words = said(report_page(cr.fit("2-2-2 tanh softmax", "xor", epochs=1)))
+    assert not re.search(r"\btest (accuracy|example|part)", words)
+    assert "on 4 training examples" in words
+
+
+def test_two_inputs_are_shown_with_their_examples_and_the_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[cr.pictures.NeuronSurface] = []
+    draw = cr.pictures.NeuronSurface.draw
+    monkeypatch.setattr(cr.pictures.NeuronSurface, "draw", lambda self, ax: (asked.append(self), draw(self, ax)))
+    x = np.random.default_rng(0).uniform(3, 9, (40, 2))
+    data = cr.data.from_arrays(x, x[:, :1] * x[:, 1:], scaling="standardise")
+    run = cr.fit("2-3-1 tanh", data, epochs=1, replicas=2)
+    report_page(run, replica=1)
+    assert [picture.quantity for picture in asked] == ["dense2.z", "dense1.a"]
+    for picture in asked:
+        assert len(picture.examples) == len(run.data.train)
+        assert picture.first[0] < run.data.train.x[:, 0].min()
+        assert picture.first[-1] > run.data.train.x[:, 0].max()
+    rows = np.array([[asked[1].first[0], asked[1].second[0]]])
+    np.testing.assert_allclose(asked[1].values[0, 0], run.model(1).quantities(rows)["dense1.a"][0, 0])
+
+
+def test_measured_targets_are_counted_without_their_errors() -> None:
+    x = np.linspace(0, 1, 8)[:, None]
+    data = cr.data.with_errors(cr.data.from_arrays(x, np.sin(x), split=None), np.full(8, 0.1))
+    words = said(report_page(cr.fit("1-2-1", data, loss="chi_squared", epochs=1)))
+    assert "1 number to fit, with standard errors" in words
+    assert "optimizer Adam, learning rate 0.01" in words
+    assert "slots" not in words
+    assert "1 replica " in words
+    assert not re.search(r"\d\.?\d*e[-+]\d", words)

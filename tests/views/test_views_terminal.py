@@ -12,16 +12,14 @@ from chainrule.data import mnist, moons
 from chainrule.nn import confusion_matrix, network, table
 from chainrule.train import LBFGS, SGD, Epoch, Evaluation, History, Scores, Settings
 from chainrule.views.confusion import ConfusionView, shade
-from chainrule.views.plain import bar, duration, printable, sparkline
+from chainrule.views.plain import bar, data_text, duration, optimizer_text, printable, sparkline
 from chainrule.views.terminal import (
     CurvesView,
     NetworkView,
     RunRecord,
     RunsView,
     code_text,
-    data_text,
     facts,
-    optimizer_text,
     picture,
     probability_bars,
     rows_table,

@@ -24,9 +24,10 @@ from chainrule.data.archives import read_arrays
 from chainrule.data.columns import to_numbers
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.spelling import listed
 from chainrule.train import Run, decide, open_run, write_durably
-from chainrule.views.plain import number, printable
+from chainrule.views.plain import printable
 from chainrule.views.terminal import picture, probability_bars, rows_table
 
 MOST_BYTES = 2**28
@@ -167,7 +168,7 @@ def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | No
         screen.print(Text(drawn))
     if prediction.classes is None:
         for head, value in zip(prediction.heads, prediction.outputs[0].tolist(), strict=True):
-            screen.print(Text(f"{printable(head)}: ").append(number(value), style="bold"))
+            screen.print(Text(f"{printable(head)}: ").append(numeral(value), style="bold"))
     elif prediction.probabilities is None:
         screen.print(Text("class: ").append(printable(prediction.labels[0]), style="bold"))
     else:
@@ -217,7 +218,7 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
             remedy="choose one of these",
         )
     y: Array = examples.y[place]
-    truth = data.classes[int(y)] if data.classes is not None else ", ".join(map(number, np.atleast_1d(y).tolist()))
+    truth = data.classes[int(y)] if data.classes is not None else ", ".join(map(numeral, np.atleast_1d(y).tolist()))
     return examples.x[place : place + 1], truth
 
 

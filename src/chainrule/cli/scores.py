@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ from chainrule.data import Dataset, Signature
 from chainrule.nn import table
 from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
 from chainrule.views.confusion import ConfusionView
-from chainrule.views.plain import duration, printable
-from chainrule.views.terminal import NetworkView, data_text, facts, score_facts, training_facts
+from chainrule.views.plain import data_text, duration, printable
+from chainrule.views.terminal import NetworkView, facts, score_facts, training_facts
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> 
     """What will be trained: network, loss, data and how."""
     screen.print(NetworkView(table(task.network, task.data.input_shape)))
     screen.print()
-    pairs = [("Data", data_text(data.signature)), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
+    told = data_text(data.signature, math.prod(task.output.shape[1:]))
+    pairs = [("Data", told), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(task.data)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
@@ -141,7 +143,8 @@ def _tell_folder(screen: Console, run: Run) -> None:
     if not run.folder:
         return
     folder = shown_folder(run.folder)
-    inputs = "--example 7" if run.signature.columns is None else "NEW.csv"
+    last = run.signature.parts[last_part(run.signature)] - 1
+    inputs = f"--example {min(7, last)}" if run.signature.columns is None else "NEW.csv"
     screen.print(Text(f"Saved in {printable(run.folder)}"), soft_wrap=True)
     screen.print(Text("To look at it, and to use it:"))
     text = run.signature.text

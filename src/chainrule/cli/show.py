@@ -29,8 +29,8 @@ from chainrule.ops import SIMPLIFICATIONS
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
 from chainrule.train.history import read_history
 from chainrule.views.drawing import draw_graph, open_enough
-from chainrule.views.plain import counted, duration, printable, printable_lines
-from chainrule.views.terminal import CurvesView, NetworkView, code_text, data_text, facts, optimizer_text
+from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
+from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
 
 STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 
@@ -69,7 +69,9 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 @click.option("--raw", is_flag=True, help="With graph and gradient: as it was built, before the passes made it simpler.")
 @click.option("--trace", is_flag=True, help="With graph and gradient: print what each pass changed.")
 @click.option(
-    "--svg", metavar="FILE", help="With graph and gradient: draw it into this file (.svg), large graphs folded by layer."
+    "--svg",
+    metavar="FILE",
+    help="With graph and gradient: draw it into this file (.svg, .pdf or .png), large graphs folded by layer.",
 )
 @click.option(
     "--loss", metavar="NAME", help="With a training step of a network: the loss.  [default: what goes with the last layer]"

@@ -10,7 +10,7 @@ import click
 from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, progress
 from chainrule.cli.scores import Speech, announce, conclude
-from chainrule.data import BUILT_IN, Dataset
+from chainrule.data import BUILT_IN, KINDS, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES, network, objective
@@ -76,9 +76,17 @@ class Request:
         return Speech(as_json=self.json, quiet=self.quiet)
 
 
+_SETS = "; ".join(f"{', '.join(sets)} ({kind})" for kind, sets in KINDS.items())
+HELP = (
+    "Train a network on DATA: a built-in set or the path of a .csv or .npz file.\n\n"
+    f"Built in are {_SETS}. Ctrl-C ends the training at any time and keeps what was learned."
+)
+
+
 @click.command(
     cls=ExplainedCommand,
     short_help="Train a network on data.",
+    help=HELP,
     words=WORDS,
     examples=(
         "chainrule train mnist --network 784-16-16-10 --epochs 5",
@@ -183,12 +191,7 @@ class Request:
 @click.option("--json", is_flag=True, help="Print lines of JSON for programs: one for each epoch, then one with the result.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 def train(**options: Any) -> None:
-    """Train a network on DATA: a built-in set or the path of a .csv or .npz file.
-
-    Built in are mnist (pictures of digits), faces (drawn humans, cats, dogs), xor, and, blobs, circles, ring, moons, spirals (points in
-    the plane), curve (a function to fit), next_character, story, opinions (language), recall, countdown (sequences), ising, materials,
-    oscillators (physics), random_labels and wrong_labels. Ctrl-C ends the training at any time and keeps what was learned.
-    """
+    """Trains and saves, and says what came out."""
     request = Request(**options)
     load_ahead(request.engine)
     source = origin(request.data, request.target, request.missing, parsed_options(request.option))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainrule.data.archives import read_npz
 from chainrule.data.arrays import Options, from_arrays
 from chainrule.data.bars_and_stripes import bars_and_stripes
-from chainrule.data.catalogue import BUILT_IN, load
+from chainrule.data.catalogue import BUILT_IN, KINDS, load
 from chainrule.data.chunks import chunks
 from chainrule.data.columns import Column, Columns, Table
 from chainrule.data.counting import CountModel, block_mean
@@ -80,6 +80,7 @@ __all__ = [
     "places",
     # built in
     "BUILT_IN",
+    "KINDS",
     "mnist",
     "and_gate",
     "xor",

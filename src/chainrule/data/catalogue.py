@@ -68,31 +68,19 @@ def reconstructed(
     return reconstruction(load(of, **dict(details)), noise, share, parts=parts, seed=seed)
 
 
-BUILT_IN: dict[str, Callable[..., Dataset]] = {
-    "mnist": mnist,
-    "and": and_gate,
-    "xor": xor,
-    "blobs": blobs,
-    "circles": circles,
-    "ring": ring,
-    "moons": moons,
-    "spirals": spirals,
-    "curve": curve,
-    "ising": ising,
-    "next_character": next_character,
-    "story": story,
-    "opinions": opinions,
-    "recall": recall,
-    "countdown": countdown,
-    "materials": materials,
-    "oscillators": oscillators,
-    "faces": faces,
-    "bars_and_stripes": bars_and_stripes,
-    "random_labels": random_labels,
-    "wrong_labels": wrong_labels,
-    "reconstruction": reconstructed,
-    "picture": picture,
-}
+KINDS: dict[str, dict[str, Callable[..., Dataset]]] = {
+    "pictures": {"mnist": mnist, "faces": faces, "bars_and_stripes": bars_and_stripes, "picture": picture},
+    "points in the plane": {
+        "and": and_gate, "xor": xor, "blobs": blobs, "circles": circles, "ring": ring, "moons": moons, "spirals": spirals,
+    },
+    "a function to fit": {"curve": curve},
+    "language": {"next_character": next_character, "story": story, "opinions": opinions},
+    "sequences": {"recall": recall, "countdown": countdown},
+    "physics": {"ising": ising, "materials": materials, "oscillators": oscillators},
+    "made from another set": {"random_labels": random_labels, "wrong_labels": wrong_labels, "reconstruction": reconstructed},
+}  # fmt: skip
+"""The makers of the built-in sets by their names, by what they hold."""
+BUILT_IN: dict[str, Callable[..., Dataset]] = {name: maker for made in KINDS.values() for name, maker in made.items()}
 _TABLES = (".csv", ".tsv", ".txt")
 
 

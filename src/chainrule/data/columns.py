@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.display import Shown
 from chainrule.errors import ColumnError, DataError, FileFormatError
 from chainrule.spelling import did_you_mean, listed
 
@@ -27,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Shown):
     """Named columns of cells, not yet encoded: texts with None for missing, or numbers with NaN for missing.
 
     `rows` numbers the rows as the source counts them; `row_word` is its word for a row ("line" of a file, "row" of a frame).
@@ -68,7 +69,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(Shown):
     """One column: a number, or a category that is encoded as one 0-or-1 feature per category.
 
     `fill` replaces missing cells (a number, or one of the categories); None refuses them.
@@ -156,7 +157,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(Shown):
     """The schema of a table: its feature columns in their order, and the target column (its categories are the classes).
 
     >>> schema = Columns((Column("height", "numeric"), Column("sex", "category", ("f", "m"))), Column("weight", "numeric"))

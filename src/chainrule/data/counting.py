@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from chainrule.checks import Count, Rule, checked
 from chainrule.data.checks import check_whole
+from chainrule.display import Shown
 
 Context = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 @checked
-class CountModel:
+class CountModel(Shown):
     """Probabilities of the next of `classes` tokens, from the counts in a text of ids; the last `order` tokens are looked at.
 
     What followed them is mixed with what the model of one token less expects, as Witten and Bell do: with n tokens seen behind

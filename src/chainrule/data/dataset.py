@@ -19,13 +19,14 @@ from chainrule.data.examples import Array, Examples
 from chainrule.data.scaling import Scaling
 from chainrule.data.signature import Signature
 from chainrule.data.text_input import TextInput
+from chainrule.display import Shown
 from chainrule.errors import DataError, ShapeError
 from chainrule.spelling import listed
 
 
 @dataclass(frozen=True, eq=False)
 @checked
-class Dataset:
+class Dataset(Shown):
     """Examples for training, validation and test, checked as a whole when made.
 
     `scaling` maps the inputs, and `target_scaling` the float targets, to what a network sees; both are learned from the

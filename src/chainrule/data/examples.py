@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.errors import DataError, DtypeError
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class Example(Shown):
     """One example: its input `x` of shape (features...), and its target `y`: a class label, or numbers of shape (k,)."""
 
     x: Array
@@ -25,7 +26,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False, init=False)
 @checked
-class Examples:
+class Examples(Shown):
     """Inputs `x` of shape (n, features...) and targets `y`: int64 class labels of shape (n,), or numbers of shape (n, k).
 
     uint8 inputs (images) stay uint8, float32 stays float32, all other numbers become float64. Both arrays are read-only; the

@@ -14,6 +14,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
+from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
@@ -26,7 +27,7 @@ _CLOUD_POINTS = 200
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Shown):
     """A function of one variable with its formula and the interval on which it is shown."""
 
     formula: str

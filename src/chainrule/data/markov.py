@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.checks import check_whole
+from chainrule.display import Shown
 from chainrule.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -18,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 @checked
-class WordChain:
+class WordChain(Shown):
     """Writes words, a blank behind each: which comes next depends on the word before, with the probabilities of `follows`.
 
     Raises DataError if probabilities do not add up to 1, if a word has a blank in it, or if a word follows that is not described.

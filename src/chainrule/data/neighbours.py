@@ -11,6 +11,7 @@ from chainrule.checks import checked
 from chainrule.data.checks import check_amount
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array
+from chainrule.display import Shown
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +19,7 @@ _MOST_NUMBERS = 2_000_000  # of a block of distances: 16 MB
 
 
 @dataclass(frozen=True)
-class NearDuplicate:
+class NearDuplicate(Shown):
     """Example `index` of the part `part` has the training example `training_index` as its nearest, `distance` away."""
 
     part: str

@@ -12,13 +12,14 @@ from chainrule.checks import Portion, Seed, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import changed_origin
+from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class WrongLabels:
+class WrongLabels(Shown):
     """`data` with some wrong labels in its training part: `changed`, their indices in rising order, and `truth`, what they were.
 
     `changed` and `truth` have the same shape (m,).

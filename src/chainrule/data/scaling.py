@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 
 Floats = NDArray[np.float64]
@@ -19,7 +20,7 @@ ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 @dataclass(frozen=True, eq=False, init=False)
 @checked
-class Scaling:
+class Scaling(Shown):
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 
     `usual`: nobody asked for it, so that a training may take another map, which suits its network and its loss better. `reason`: what

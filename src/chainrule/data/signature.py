@@ -10,13 +10,14 @@ from typing import Any, Literal, cast
 from chainrule.data.columns import Columns
 from chainrule.data.scaling import Scaling
 from chainrule.data.text_input import TextInput
+from chainrule.display import Shown
 from chainrule.errors import FileFormatError
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Signature:
+class Signature(Shown):
     """Names, shapes and dtypes of one example, scalings learned on the training part, classes, columns, vocabulary; no examples.
 
     `input_range`: the least and the largest number in the inputs of the training part, None where nothing is known of them.

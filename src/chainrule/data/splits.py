@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule.checks import Fraction, Rule, Seed, checked
 from chainrule.data.columns import MISSING, to_numbers
 from chainrule.data.examples import Array, as_array
+from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
@@ -21,7 +22,7 @@ Rows: TypeAlias = Annotated[Array, Rule(lambda rows: rows.ndim > 0 and rows.size
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Parts(Shown):
     """Three arrays of int64 indices, each in rising order (in order of time for TimeSplit); together, each example once."""
 
     train: Indices
@@ -39,7 +40,7 @@ class Split(Protocol):
 
 @dataclass(frozen=True)
 @checked
-class RandomSplit:
+class RandomSplit(Shown):
     """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
 
     A fraction above 0 gives at least one example. Raises OptionError for fractions that make no sense, DataError if there are
@@ -64,7 +65,7 @@ class RandomSplit:
 
 @dataclass(frozen=True)
 @checked
-class StratifiedSplit:
+class StratifiedSplit(Shown):
     """Deals out at random, but so that each class has its share in every part, to within one example.
 
     Each class keeps at least one example for training. Errors as for RandomSplit, and DataError if there are no classes.
@@ -103,7 +104,7 @@ class StratifiedSplit:
 
 @dataclass(frozen=True, eq=False)
 @checked
-class GroupSplit:
+class GroupSplit(Shown):
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
     `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are dealt
@@ -138,7 +139,7 @@ class GroupSplit:
 
 @dataclass(frozen=True, eq=False)
 @checked
-class TimeSplit:
+class TimeSplit(Shown):
     """Trains on the past and tests on the future: the latest examples are the test part, those before them validation.
 
     `times` holds one value per example (numbers, datetime64 or ISO texts such as 2024-05-31), or is the name of a column of

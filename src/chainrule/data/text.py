@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.examples import Array
+from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
 from chainrule.files import writing
 from chainrule.spelling import listed
@@ -53,7 +54,7 @@ def words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 @checked
-class Vocabulary:
+class Vocabulary(Shown):
     """The tokens that a network knows, each with its id: its place in `tokens`. The first two are padding and unknown.
 
     Raises DataError if the first two are others, or if a token stands twice.

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.data.examples import Array
 from chainrule.data.text import PADDING, Padding, Vocabulary, characters, encoded, words
+from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.spelling import listed
 
@@ -21,7 +22,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class TextInput:
+class TextInput(Shown):
     """Cuts a text into tokens, looks them up in the vocabulary, and writes them down as a network takes them.
 
     tokens: "characters" or "words". encoding: "one_hot" (length, tokens), "ids" (length,), or "counts": how often each token but

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph import Array, Graph, conform
 
@@ -16,7 +17,7 @@ STAGES = ("schedule", "buffers", "llvm", "assembly")
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(Shown):
     """A graph to be run step after step, and where each of its leaves comes from.
 
     graphs: for each batch size the graph of one step; a shorter last batch is a second graph.
@@ -54,7 +55,7 @@ RowFunction: TypeAlias = "Callable[[Array, Array], Array]"
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Shown):
     """What some steps left behind: `records` (replicas, steps, ...) and `stacked` (replicas, rows, ...), by output name."""
 
     records: Mapping[str, Array]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.engines.engine import Loop, Results, RowFunction, check_run
 from chainrule.engines.kernels import VIEWS, Call, kernel
 from chainrule.errors import OptionError
@@ -15,7 +16,7 @@ from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
 
 
-class Plan:
+class Plan(Shown):
     """A graph bound to memory: a buffer for each node, and the list of calls that fills them.
 
     Views (reshape, transpose, broadcast, slice) are taken once, here: as long as buffers stay where they are, so do they.
@@ -111,7 +112,7 @@ class _Turns:
 
 
 @dataclass(frozen=True)
-class ReferenceProgram:
+class ReferenceProgram(Shown):
     """A graph, run by its plan."""
 
     graph: Graph
@@ -159,7 +160,7 @@ class _Step:
             np.copyto(target, value)
 
 
-class ReferenceLoop:
+class ReferenceLoop(Shown):
     """A loop, run step by step and replica by replica."""
 
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
@@ -234,7 +235,7 @@ class ReferenceLoop:
         return found
 
 
-class ReferenceEngine:
+class ReferenceEngine(Shown):
     """Runs graphs by NumPy; the definition that every other engine is held to.
 
     >>> from chainrule.graph import Graph, input_node

@@ -16,6 +16,7 @@ from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential
+from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Run
 from chainrule.views import pictures
 
@@ -108,7 +109,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     gain = 1 - found["curved 8"]["test"].mean() / components.error(test_part(data).y, 8)
     worst = max(fact.value for fact in facts if fact.most == CLOSE)
     verdict = (
-        f"Linear autoencoders come to within {100 * (worst - 1):.1g} % of the error of principal components and "
+        f"Linear autoencoders come to within {numeral(100 * (worst - 1), 1)} % of the error of principal components and "
         f"{'never' if least >= 1 else 'once'} below it. With curved layers and eight numbers to a digit the error in digits that were "
         f"never seen is {abs(gain):.0%} {'less' if gain > 0 else 'more'} than with eight components."
     )

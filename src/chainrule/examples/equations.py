@@ -16,6 +16,7 @@ from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array, Graph, Node, constant, evaluate, input_node
 from chainrule.nn import Dense, Layer, Sequential, build_network, place
+from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Model
 from chainrule.views import pictures
 
@@ -169,7 +170,8 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
         Fact("pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), most=1.0, unit="%"),
     )  # fmt: skip
     verdict = (
-        f"From the equation alone, with no solution to learn from, the network follows the damped oscillator to {errors.mean():.1g} of its "
+        f"From the equation alone, with no solution to learn from, the network follows the damped oscillator to "
+        f"{numeral(errors.mean(), 1)} of its "
         f"first amplitude, and the pendulum's period comes out as {periods.mean():.4f}, where the elliptic integral gives "
         f"{pendulum_period(1.0):.4f} and small swings would have 2π = {2 * pi:.4f}."
     )

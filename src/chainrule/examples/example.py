@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from chainrule.data import Dataset
+from chainrule.display import Shown
 from chainrule.examples.fact import Fact
 from chainrule.nn import Layer
 from chainrule.train import Run, fit
@@ -15,7 +16,7 @@ from chainrule.views.report.layout import OwnDrawing
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Shown):
     """One call of `fit`, not made yet: a network, its data, and the options by name."""
 
     network: Layer | str
@@ -28,7 +29,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Shown):
     """What an example came to: its facts, a verdict in a sentence or two, and pictures.
 
     The verdict may be that nothing can be told apart; it must follow from the facts. trainings: what it was concluded from, by name;
@@ -67,7 +68,7 @@ Runs: TypeAlias = Mapping[str, Run]
 
 
 @dataclass(frozen=True)
-class Example:
+class Example(Shown):
     """A question that networks answer, with data that ship or are made offline.
 
     name: the word it is called by. title: what it is, in a few words. question: what is asked, how it is answered and what is known

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
+from chainrule.numerals import numeral
 
 SIGMAS = 2.0
 """Within how many standard errors a number agrees with a known one."""
 
 
 @dataclass(frozen=True)
-class Fact:
+class Fact(Shown):
     """A number with its standard error, and what it is held against: a known value, or a bound.
 
     error: one standard error of `value`, in its unit; None where the number is exact. known: what theory or a book says; the two agree
@@ -60,16 +62,16 @@ class Fact:
     @property
     def measured(self) -> str:
         """The value with its error to its first digit, and its unit."""
-        shown = f"{self.value:.5g}" if not self.error else _with_error(self.value, self.error)
+        shown = numeral(self.value, 5) if not self.error else _with_error(self.value, self.error)
         return f"{_signed(shown)} {self.unit}".rstrip()
 
     @property
     def expected(self) -> str:
         """What it is held against, in words; empty where nothing is known."""
         parts = [
-            *([] if self.known is None else [f"known {_signed(f'{self.known:.6g}')}"]),
-            *([] if self.least is None else [f"at least {_signed(f'{self.least:.4g}')}"]),
-            *([] if self.most is None else [f"at most {_signed(f'{self.most:.4g}')}"]),
+            *([] if self.known is None else [f"known {numeral(self.known, 6)}"]),
+            *([] if self.least is None else [f"at least {numeral(self.least)}"]),
+            *([] if self.most is None else [f"at most {numeral(self.most)}"]),
         ]
         return " and ".join(parts) + (f" ({self.source})" if parts and self.source else "")
 

@@ -11,6 +11,7 @@ from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import RNN, Dense, Normal, Sequential
+from chainrule.numerals import numeral
 from chainrule.train import SGD, ClipNorm, Model
 from chainrule.views import pictures
 
@@ -116,7 +117,7 @@ def _verdict(facts: tuple[Fact, ...]) -> str:
     high, low = value["highest loss of a step, exploding"], value["highest loss of a step, clipped"]
     return (
         "The derivative by a shared weight is the sum over the time steps, to "
-        f"{value['largest |Σ over steps − finite difference|']:.0e} of the finite difference; the average misses it by "
+        f"{numeral(value['largest |Σ over steps − finite difference|'], 1)} of the finite difference; the average misses it by "
         f"{value['largest |average over steps − finite difference|']:.2f}. A step back multiplies the gradient by the spectral radius "
         "of U, exactly so in the linear network; with tanh also by its slope. Clipping holds the highest loss of a step at "
         f"{low:.1f} instead of {high:.1f}. {whole}"

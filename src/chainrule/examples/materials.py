@@ -13,6 +13,7 @@ from chainrule.examples.example import Example, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential
+from chainrule.numerals import numeral
 from chainrule.train import LBFGS, Adam, Cosine, Run, fit
 from chainrule.views import pictures
 
@@ -101,7 +102,8 @@ def _conclude(trained: Runs, seed: int) -> Outcome:
         else "less than 68 %: it is too narrow" if inside < ONE_SIGMA else "more than 68 %: it is too wide"
     )  # fmt: skip
     verdict = (
-        f"The network finds the law behind {len(learned)} measurements to {100 * np.median(off):.1g} % (median), closer than any of them "
+        f"The network finds the law behind {len(learned)} measurements to {numeral(100 * np.median(off), 1)} % (median), "
+        "closer than any of them "
         f"is precise, with χ²/dof = {facts[0].measured}. Its band of one standard error holds the law for {inside:.0%} of new "
         f"materials, {judged}."
     )

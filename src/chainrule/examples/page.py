@@ -10,7 +10,7 @@ from chainrule.examples.code import code_section
 from chainrule.examples.example import Example, Outcome
 from chainrule.examples.fact import Fact
 from chainrule.train.folder import write_durably
-from chainrule.views.pictures.picture import require_matplotlib
+from chainrule.views.figures.style import require_matplotlib
 from chainrule.views.report.layout import Section, figures, page
 from chainrule.views.svg import clean
 

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.examples.student import chance, quantile
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 
 LEVEL = 0.05
 """How often a difference is claimed where there is none."""
@@ -241,7 +242,7 @@ def plus_minus(value: float, error: float) -> str:
     ('12.346 ± 0.079', '0.5')
     """
     if not (error > 0 and np.isfinite(error)):
-        return f"{value:.4g}".replace("-", "−")
+        return numeral(value)
     digits = max(0, 1 - int(np.floor(np.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 

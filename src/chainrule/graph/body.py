@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from chainrule.display import Shown
 from chainrule.errors import GraphError
 from chainrule.graph.node import Node
 
@@ -30,7 +31,7 @@ class Turn(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Body:
+class Body(Shown):
     """One turn of a loop: a graph whose leaves are states, sequences and constants, in this order the values given to the loop.
 
     states: leaves carried from turn to turn; the graph's output of the same name is the next value. sequences: leaves that are a row of

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from chainrule.checks import anything, checked, read, readers_of, scalar, shown
+from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.types import FLOATS, Array, Type, require_dtype
 from chainrule.spelling import suggest
@@ -30,7 +31,7 @@ _scope: ContextVar[str] = ContextVar("scope", default="")
 
 
 @dataclass(frozen=True, slots=True)
-class Notation:
+class Notation(Shown):
     """How an op is written: templates in which {0}, {1} stand for the inputs and {name} for attributes.
 
     `binds` is the usual precedence: 0 for names and functions, 1 powers, 2 products, 3 sums, 4 comparisons. An input that binds
@@ -56,7 +57,7 @@ def _is_ours(meaning: Callable[..., Array]) -> bool:
     return meaning.__module__.startswith("chainrule.")
 
 
-class Op:
+class Op(Shown):
     """A primitive: its meaning in NumPy, type rule, notation and derivative, under one name.
 
     Applied to nodes (and numbers, which become constants) it makes a node. The values come first, as many as its meaning takes; the
@@ -174,7 +175,7 @@ REGISTRY: dict[str, Op] = {}
 """Every op by name: for reading texts, and for the operators of `Node`."""
 
 
-class Node:
+class Node(Shown):
     """One quantity in a graph: an op applied to nodes, or a leaf (input, parameter, constant).
 
     A node is equal only to itself: two nodes that compute the same thing are merged by a pass, never by accident.

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.graph.node import CONSTANT, Node
 from chainrule.graph.types import Array
-
-Style: TypeAlias = Literal["text", "latex"]
+from chainrule.numerals import Style, printed
 
 _CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "})
 """What may stand in a row without parentheses, read from the left: sums, products, matrix products."""
+MOST_DIGITS = 8
+"""Numbers with more digits than this are shortened in formulas, by two more: what fits no line is not read."""
 _OPENS = re.compile(r"[(\[{⌊]|\\lfloor|\\lVert|\\begin")
 _CLOSES = re.compile(r"[)\]}⌋]|\\rfloor|\\rVert|\\end")
 _OPERATOR_BEFORE = re.compile(r"([+−·/-]|\\cdot) *$")
@@ -116,12 +116,10 @@ def number_piece(value: object, style: Style) -> Piece:
     """A number as it is written in a formula; a negative one binds as a difference does."""
     # str, not repr: NumPy's own writes a float32 with the digits that a float32 has.
     digits = str(value).removesuffix(".0").replace("nan", "NaN")
-    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-    digits = digits.replace("inf", "∞" if style == "text" else r"\infty")
-    mantissa, _, exponent = digits.partition("e")
-    if exponent and style == "latex":
-        return Piece(rf"{sign}{mantissa} \times 10^{{{int(exponent)}}}", 3 if sign else 2)
-    return Piece(sign.replace("-", "−" if style == "text" else "-") + digits, 3 if sign else 0)
+    if sum(map(str.isdigit, digits.partition("e")[0])) > MOST_DIGITS:
+        digits = f"{float(digits):.{MOST_DIGITS - 2}g}"
+    written = printed(digits, style)
+    return Piece(written, 3 if digits.startswith("-") else 2 if r"\times" in written else 0)
 
 
 def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:

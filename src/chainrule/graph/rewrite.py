@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph.body import Body
 from chainrule.graph.form import frozen
 from chainrule.graph.graph import Graph
@@ -19,7 +20,7 @@ Rule: TypeAlias = Callable[[Node], "Node | None"]
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Shown):
     """One node before and after; `after` is empty where the node was dropped."""
 
     before: str
@@ -27,7 +28,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Shown):
     """What one pass did to one graph."""
 
     name: str

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import shown
+from chainrule.display import Shown
 from chainrule.errors import DtypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
@@ -30,7 +31,7 @@ def require_dtype(dtype: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Type:
+class Type(Shown):
     """A dtype name and a shape; both are fixed when a node is born.
 
     >>> Type("float64", (64, 16))

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
 from chainrule.nn.build import Layer, applied
@@ -16,7 +17,7 @@ from chainrule.nn.build import Layer, applied
 
 @dataclass(frozen=True)
 @checked
-class Ablated:
+class Ablated(Shown):
     """A network whose named quantity has some of its neurons held at `value`; what follows is computed from the held values.
 
     `neurons` are positions in one example's numbers of the quantity, counted along the last axis first. The graph is rewritten at

@@ -9,13 +9,14 @@ from typing import Annotated, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Choice, Positive, Range, checked
+from chainrule.display import Shown
 from chainrule.graph import Node, Op
 from chainrule.ops.declare import normal_axis
 
 
 @dataclass(frozen=True)
 @checked
-class ActivationFunction:
+class ActivationFunction(Shown):
     """A named function from node to node, with its formula, range, and what its derivative is where there is none."""
 
     name: str

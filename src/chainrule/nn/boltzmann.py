@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Count, checked
+from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
@@ -18,7 +19,7 @@ from chainrule.nn.parts import Initialiser
 
 @dataclass(frozen=True)
 @checked
-class RestrictedBoltzmann:
+class RestrictedBoltzmann(Shown):
     """A restricted Boltzmann machine: `units` hidden bits h and visible bits v with the energy E(v, h) = −b·v − c·h − v·W·h.
 
     Shapes: v (batch, visible), each number a bit or the probability of one; W (visible, units), b (visible,), c (units,). The

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from chainrule.checks import Natural, Numbers, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 
@@ -32,7 +33,7 @@ def bit_states(units: Natural) -> Array:
 
 @dataclass(frozen=True, eq=False)
 @checked
-class BoltzmannMachine:
+class BoltzmannMachine(Shown):
     """The parameters of a `RestrictedBoltzmann` layer, and what follows from them: W (visible, hidden), b (visible,), c (hidden,).
 
     P(v, h) = exp(b·v + c·h + v·W·h)/Z. What sums over all states takes at most 20 units on the smaller side: the sum over the other

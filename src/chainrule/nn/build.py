@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from chainrule.checks import Count, Extents, checked, shown
+from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
@@ -79,7 +80,7 @@ _current: ContextVar[Build | None] = ContextVar("build", default=None)
 
 
 @dataclass
-class Place:
+class Place(Shown):
     """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for."""
 
     build: Build
@@ -249,7 +250,7 @@ def applied(layer: Layer, x: Node) -> Node:
 
 
 @dataclass(frozen=True)
-class Built:
+class Built(Shown):
     """A network's graph for one batch size: its input, output node, parameters, states, layers, and the layers' own losses.
 
     data: the leaf that the input was computed from by scaling, where it was; else the input.

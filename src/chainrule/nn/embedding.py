@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Count, Natural, Range, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import place
@@ -24,7 +25,7 @@ Vocabulary: TypeAlias = Annotated[int, Range(least=1, most=LARGEST)]
 
 @dataclass(frozen=True)
 @checked
-class OneHot:
+class OneHot(Shown):
     """Each id as a row with a single 1, at its place: (batch, ...) becomes (batch, ..., classes).
 
     x holds whole numbers from 0 to classes − 1, as integers or as floats. The id `padding` becomes a row of zeros, so that a
@@ -57,7 +58,7 @@ class OneHot:
 
 @dataclass(frozen=True)
 @checked
-class Embedding:
+class Embedding(Shown):
     """Each id as a vector that is learned, row id of W: (batch, ...) becomes (batch, ..., units).
 
     Shapes: x (batch, ...) with whole numbers from 0 to vocabulary − 1, as integers or as floats; W (vocabulary, units). It is

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from chainrule.checks import Count, Sizes, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.activations import ActivationName
@@ -39,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, repr=False)
 @checked
-class Filtering(ABC):
+class Filtering(Shown, ABC):
     """A layer whose filters all weigh windows of `kernel` entries, in `space` axes: one in rows, two in pictures."""
 
     filters: Count

@@ -13,6 +13,7 @@ from typing import TypeAlias, cast
 
 from chainrule import ops
 from chainrule.checks import Extents, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ParseError, ShapeError
 from chainrule.graph import Node, Shape, constant
 from chainrule.nn.activations import ACTIVATIONS
@@ -69,7 +70,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Node, Node], Node]] = {
 
 @dataclass(frozen=True)
 @checked
-class Formula:
+class Formula(Shown):
     """A formula in one variable as a layer: "almost anything can be called a layer".
 
     The variable may have any name; `f(i) = ...` in front says which it is. There are + − * / ^, comparisons (1 where they hold,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import evaluate, input_node
 from chainrule.graph.types import Array
@@ -14,6 +15,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import building
 from chainrule.nn.formula import ROWWISE, Formula
 from chainrule.nn.layers import Activation, activation_named
+from chainrule.numerals import numeral
 
 POINTS = 4001
 """How many points are looked at, evenly spaced with both ends."""
@@ -22,7 +24,7 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class FunctionReport:
+class FunctionReport(Shown):
     """A function of one variable on an interval; `warnings` says what stands against it as an activation."""
 
     function: str
@@ -54,7 +56,7 @@ class FunctionReport:
 
 
 def _shown(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:g} and {interval[1]:g}".replace("-", "−")
+    return f"{numeral(interval[0], 6)} and {numeral(interval[1], 6)}"
 
 
 @checked

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Count, checked
+from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
 from chainrule.nn.build import place
@@ -31,7 +32,7 @@ def hopfield_energy(s: Node, W: Node) -> Node:
 
 @dataclass(frozen=True)
 @checked
-class Hopfield:
+class Hopfield(Shown):
     """Hopfield's memory of patterns of ±1: the state s takes the sign of its local field, `steps` times for all neurons at once.
 
     Shapes: s (batch, neurons), W (neurons, neurons), result as s. W begins at 0, and its diagonal plays no part. A neuron whose

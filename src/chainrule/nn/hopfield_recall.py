@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chainrule.checks import Natural, Seed, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 
@@ -27,7 +28,7 @@ def hebb_weights(patterns: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Recall:
+class Recall(Shown):
     """A recall, one neuron after the other: `states` (n, neurons) as they ended, `energies` (sweeps + 1, n) after each sweep.
 
     `flips` (sweeps, n): how many neurons each sweep turned; the last row is 0 where a state has come to rest. `paths`: for each state

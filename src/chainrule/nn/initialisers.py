@@ -8,6 +8,7 @@ from math import prod
 
 from chainrule import ops
 from chainrule.checks import NonNegative, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, Shape, constant
 
@@ -23,7 +24,7 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Zeros:
+class Zeros(Shown):
     """All zero: for biases. Weights at zero would keep all neurons of a layer the same for ever."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -33,7 +34,7 @@ class Zeros:
 
 @dataclass(frozen=True)
 @checked
-class Constant:
+class Constant(Shown):
     """One number everywhere."""
 
     value: float
@@ -45,7 +46,7 @@ class Constant:
 
 @dataclass(frozen=True)
 @checked
-class Normal:
+class Normal(Shown):
     """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
 
     mean: float = 0.0
@@ -58,7 +59,7 @@ class Normal:
 
 @dataclass(frozen=True)
 @checked
-class Uniform:
+class Uniform(Shown):
     """Uniform numbers between two limits."""
 
     low: float = -0.05
@@ -74,7 +75,7 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class GlorotUniform:
+class GlorotUniform(Shown):
     """Uniform in ±√(6/(fan_in + fan_out)). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 16."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -84,7 +85,7 @@ class GlorotUniform:
 
 
 @dataclass(frozen=True)
-class GlorotNormal:
+class GlorotNormal(Shown):
     """Normal with variance 2/(fan_in + fan_out). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 12."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -93,7 +94,7 @@ class GlorotNormal:
 
 
 @dataclass(frozen=True)
-class HeUniform:
+class HeUniform(Shown):
     """Uniform with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -103,7 +104,7 @@ class HeUniform:
 
 
 @dataclass(frozen=True)
-class HeNormal:
+class HeNormal(Shown):
     """Normal with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -112,7 +113,7 @@ class HeNormal:
 
 
 @dataclass(frozen=True)
-class LeCunNormal:
+class LeCunNormal(Shown):
     """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998) eq. 16."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:
@@ -121,7 +122,7 @@ class LeCunNormal:
 
 
 @dataclass(frozen=True)
-class LeCunUniform:
+class LeCunUniform(Shown):
     """Uniform with variance 1/fan_in. Source: as for LeCunNormal."""
 
     def __call__(self, key: Node, shape: Shape) -> Node:

@@ -11,7 +11,7 @@ from typing import cast
 
 from chainrule import ops
 from chainrule.checks import Count, Extents, Fraction, checked, shown, takes
-from chainrule.display import Explained
+from chainrule.display import Explained, Shown
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.graph.node import NAME, NAME_RULE
@@ -38,7 +38,7 @@ def activation_named(name: object) -> ActivationFunction:
 
 @dataclass(frozen=True)
 @checked
-class Dense:
+class Dense(Shown):
     """a = f(x·W + b): each of `units` neurons weighs all inputs, adds its bias, and applies the activation f.
 
     Shapes: x (batch, inputs), W (inputs, units), b (units,), result (batch, units). Without `bias` there is no b. The weights
@@ -80,7 +80,7 @@ class Dense:
 
 @dataclass(frozen=True)
 @checked
-class Activation:
+class Activation(Shown):
     """A function applied to each number (softmax: to each row), by its name.
 
     >>> Activation("tanh")
@@ -107,7 +107,7 @@ class Activation:
 
 @dataclass(frozen=True)
 @checked
-class Dropout:
+class Dropout(Shown):
     """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
 
     Which are dropped is a function of seed, step and the layer's name; a Dropout that is used twice draws anew for its second
@@ -132,7 +132,7 @@ class Dropout:
 
 @dataclass(frozen=True)
 @checked
-class Flatten:
+class Flatten(Shown):
     """Each example's numbers in one row: (batch, ...) becomes (batch, product of the rest)."""
 
     name: LayerName = ""
@@ -148,7 +148,7 @@ class Flatten:
 
 @dataclass(frozen=True)
 @checked
-class Reshape:
+class Reshape(Shown):
     """Each example's numbers, in their order, in another shape: (batch, ...) becomes (batch, *shape).
 
     >>> Reshape((28, 28, 1))
@@ -175,7 +175,7 @@ class Reshape:
 
 @dataclass(frozen=True)
 @checked
-class Function:
+class Function(Shown):
     """Any function from node to node as a layer: "almost anything can be called a layer".
 
     >>> Function(abs_then_double := lambda x: x * 2.0, name="double").name

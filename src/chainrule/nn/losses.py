@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import NonNegative, Positive, checked, shown
+from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import CONSTANT, Node, scope
 from chainrule.nn.activations import sigmoid_input, softmax_input
@@ -47,7 +48,7 @@ class Loss(Protocol):
         ...
 
 
-class _Addable:
+class _Addable(Shown):
     """Terms add up to an objective."""
 
     def __add__(self, other: Any) -> Objective:
@@ -423,7 +424,7 @@ def _require_term(term: object) -> None:
 
 @dataclass(frozen=True)
 @checked
-class Objective:
+class Objective(Shown):
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 
     Without a loss only those that layers bring along are left; its name is then "none".

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import Count, Natural, NonNegative, WholeNumbers, checked
+from chainrule.display import Shown
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
@@ -19,7 +20,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 @checked
-class Accuracy:
+class Accuracy(Shown):
     """How many of how many were right, with the binomial error.
 
     >>> print(Accuracy(17, 20))
@@ -157,7 +158,7 @@ def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray
 
 @dataclass(frozen=True, eq=False)
 @checked
-class ConfusionMatrix:
+class ConfusionMatrix(Shown):
     """How often each true class was predicted as which: counts[true, predicted].
 
     A ratio 0/0 is undefined and reported as NaN: the precision of a class that was never predicted, the recall of one that

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from chainrule import ops
 from chainrule.checks import Count, Positive, Range, checked
+from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.build import Initialiser, Place, place
@@ -17,7 +18,7 @@ from chainrule.nn.initialisers import Constant, Zeros
 
 @dataclass(frozen=True)
 @checked
-class LayerNorm:
+class LayerNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with mean μ and variance σ² over the last axis: one example's neurons, or one place's channels.
 
     Shapes: x (batch, ..., n), gain and b (n,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.
@@ -45,7 +46,7 @@ class LayerNorm:
 
 @dataclass(frozen=True)
 @checked
-class GroupNorm:
+class GroupNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² over all places of an example and the channels of one of `groups` groups.
 
     Shapes: x (batch, space..., channels), gain and b (channels,), result as x. With as many groups as channels it is known as
@@ -85,7 +86,7 @@ class GroupNorm:
 
 @dataclass(frozen=True)
 @checked
-class BatchNorm:
+class BatchNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² of one channel over the examples of the batch and all their places.
 
     Shapes: x (batch, space..., channels), gain and b (channels,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.

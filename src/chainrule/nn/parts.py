@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from chainrule.display import Shown
 from chainrule.graph import Node, Shape, Type
 
 
@@ -25,7 +26,7 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Parameter(Shown):
     """A parameter leaf and how its first values are made."""
 
     node: Node
@@ -33,7 +34,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class State:
+class State(Shown):
     """A leaf that is carried from one training step to the next, but not trained: a layer says itself what becomes of it.
 
     `next` is its value after the step, None where nothing changes it. `by_row`: it has a row for each row of a batch, (batch, ...).
@@ -54,7 +55,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class LayerUse:
+class LayerUse(Shown):
     """One application of a layer: what went in, what came out, which parameters and states it used; `first` where it made them."""
 
     name: str

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Sizes, checked
+from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import Place, place
@@ -18,7 +19,7 @@ from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
 
 @dataclass(frozen=True)
 @checked
-class MaxPool:
+class MaxPool(Shown):
     """The largest number of each window of `size`, channel by channel; the gradient goes to it, in equal parts where several are.
 
     `size` and `stride` are one number for all axes of space, or one to each; without `stride` windows stand side by side.
@@ -51,7 +52,7 @@ class MaxPool:
 
 @dataclass(frozen=True)
 @checked
-class AveragePool:
+class AveragePool(Shown):
     """The mean of each window of `size`, channel by channel; shapes, `size`, `stride` and `padding` as in `MaxPool`.
 
     With `padding` "same" a window over the edge is divided by the number of entries that are inside: no zeros are averaged in.
@@ -78,7 +79,7 @@ class AveragePool:
 
 @dataclass(frozen=True)
 @checked
-class GlobalMaxPool:
+class GlobalMaxPool(Shown):
     """The largest number of each channel, wherever it stands: (batch, space..., channels) becomes (batch, channels)."""
 
     name: LayerName = ""
@@ -95,7 +96,7 @@ class GlobalMaxPool:
 
 @dataclass(frozen=True)
 @checked
-class GlobalAveragePool:
+class GlobalAveragePool(Shown):
     """The mean of each channel over all of space: (batch, space..., channels) becomes (batch, channels).
 
     Source: M. Lin, Q. Chen, S. Yan, ICLR (2014): Network in network, section 3.2.
@@ -115,7 +116,7 @@ class GlobalAveragePool:
 
 @dataclass(frozen=True)
 @checked
-class UpSample:
+class UpSample(Shown):
     """Each number repeated `factor` times along every axis of space: (batch, n, ..., channels) becomes (batch, n·factor, ..., channels).
 
     >>> UpSample(2)

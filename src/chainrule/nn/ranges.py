@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
+from chainrule.display import Shown
 from chainrule.graph import Array, Body, Node, Op, topological_order
 from chainrule.nn.activations import softmax_input
 
@@ -20,7 +21,7 @@ TURNS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Range:
+class Range(Shown):
     """The least and the largest number of each entry, both of the node's shape, or () where all entries have the same.
 
     The bounds may be approached only, and a node may reach less: what is outside, it cannot reach.

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from chainrule import ops
+from chainrule.display import Shown
 from chainrule.graph import Array, Node, topological_order
 from chainrule.nn.build import MOVES, Built
 from chainrule.nn.layers import Reshape
@@ -17,7 +18,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Reading(Shown):
     """What a network makes of the numbers of one example, each array of the example's shape.
 
     positions: which are taken for whole numbers that count places, such as the ids of an `Embedding`. groups: numbers with one and the

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Count, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
 from chainrule.nn.activations import ActivationName
@@ -24,7 +25,7 @@ Answer = Literal["last", "every"]
 
 @dataclass(frozen=True)
 @checked
-class _Recurrent(ABC):
+class _Recurrent(Shown, ABC):
     """What recurrent layers have in common: one loop over time, whose turn each of them describes."""
 
     units: Count
@@ -235,7 +236,7 @@ Recurrent: TypeAlias = RNN | LSTM | GRU
 
 @dataclass(frozen=True, init=False)
 @checked
-class Bidirectional:
+class Bidirectional(Shown):
     """A recurrent layer and another one like it that runs backwards in time, their outputs side by side: (..., 2·units).
 
     Source: M. Schuster, K. K. Paliwal, IEEE Transactions on Signal Processing 45, 2673 (1997).
@@ -278,7 +279,7 @@ class Bidirectional:
 
 @dataclass(frozen=True, init=False)
 @checked
-class EachStep:
+class EachStep(Shown):
     """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
 
     >>> from chainrule.nn import Dense

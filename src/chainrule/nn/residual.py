@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Layer, applied, place
@@ -14,7 +15,7 @@ from chainrule.nn.layers import as_layer
 
 @dataclass(frozen=True, init=False)
 @checked
-class Residual:
+class Residual(Shown):
     """a = x + f(x), f the layers one behind the other: they need only learn what to change, and gradients pass them by.
 
     Shapes: f must keep the shape of its input.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chainrule import ops
 from chainrule.checks import NonNegative, checked
+from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
@@ -14,7 +15,7 @@ from chainrule.nn.checks import LayerName, short_repr
 
 @dataclass(frozen=True)
 @checked
-class GaussianNoise:
+class GaussianNoise(Shown):
     """In training a = x + deviation·ε, each ε standard normal and independent; in use, nothing is done.
 
     Shapes: x (batch, ...), result as x; the deviation is in the units of x. The noise is a function of seed, step and the layer's
@@ -43,7 +44,7 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 @checked
-class Latent:
+class Latent(Shown):
     """Draws the code of a variational autoencoder: a = μ + exp(½s)·ε in training, ε standard normal; in use a = μ.
 
     Given are, side by side, the mean μ and the log variance s of the normal distribution q that an example's code is drawn from.

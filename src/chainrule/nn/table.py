@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from chainrule.checks import Extents, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS, ActivationName
@@ -14,13 +15,14 @@ from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense
+from chainrule.numerals import numeral
 
 COUNTING = "the input is not counted as a layer"
 """Which of the two habits of counting layers is used here."""
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Shown):
     """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known."""
 
     name: str
@@ -34,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Shown):
     """All rows, and the parameters counted: weights have two axes or more, biases one or none."""
 
     rows: tuple[Row, ...]
@@ -131,8 +133,8 @@ def range_badge(activation: ActivationName) -> str:
     ('[0, 1]', '[0, ∞)', '(−∞, ∞)')
     """
     found = ACTIVATIONS[activation]
-    low = "(−∞" if math.isinf(found.lowest) else f"[{found.lowest:.3g}".replace("-", "−")
-    high = "∞)" if math.isinf(found.highest) else f"{found.highest:.3g}]"
+    low = "(−∞" if math.isinf(found.lowest) else f"[{numeral(found.lowest, 3)}"
+    high = "∞)" if math.isinf(found.highest) else f"{numeral(found.highest, 3)}]"
     return f"{low}, {high}"
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from chainrule.checks import Count, checked, shown, takes
+from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
 from chainrule.ops.declare import op
@@ -80,7 +81,7 @@ def split_values(body: Body, values: tuple[T, ...]) -> tuple[dict[str, T], dict[
 
 
 @dataclass(frozen=True)
-class Recurrence:
+class Recurrence(Shown):
     """A loop that is ready to be taken from; see `recurrence`."""
 
     body: Body

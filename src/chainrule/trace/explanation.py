@@ -24,7 +24,7 @@ LEVELS: tuple[str, ...] = get_args(Level)
 
 
 @dataclass(frozen=True)
-class ForwardStep:
+class ForwardStep(Shown):
     """How one quantity was computed: its formula, one entry of it with numbers, and what of it is stored."""
 
     quantity: Quantity
@@ -38,7 +38,7 @@ class ForwardStep:
 
 
 @dataclass(frozen=True)
-class BackwardStep:
+class BackwardStep(Shown):
     """What one quantity passes back to one input: the rule, and one path through it with numbers and its check.
 
     `incoming` is ∂C/∂(the quantity), `local` ∂(quantity)/∂(input), both for the entries of `path`, whose `product` is what this path adds

@@ -34,7 +34,7 @@ _UNIT = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class OtherMode:
+class OtherMode(Shown):
     """The same network as it is in its other mode: the graph of its cost, values for its leaves, and whether it is the training mode."""
 
     graph: Graph

@@ -8,7 +8,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, evaluator
+from chainrule.numerals import numeral
 from chainrule.trace.differences import AGREEMENT, relative, slope
 from chainrule.trace.planted import BackwardPass, descendants
 from chainrule.trace.tolerance import FLOOR, Tolerance
@@ -20,7 +22,7 @@ _NAME_WIDTH = 32
 
 
 @dataclass(frozen=True)
-class ParameterCheck:
+class ParameterCheck(Shown):
     """One parameter's array beside the true gradient.
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of
@@ -62,10 +64,10 @@ class ParameterCheck:
         if self.verdict == "right" and not np.any(self.gradient):
             return f"{head}, but all of {entries(self.mine.size)} are 0"
         if self.verdict == "right":
-            return f"{head}, all of {entries(self.mine.size)}, to a relative difference of {self.difference:.0e}"
+            return f"{head}, all of {entries(self.mine.size)}, to a relative difference of {numeral(self.difference, 1)}"
         yours, true = float(self.mine[self.where]), float(self.gradient[self.where])
         place = f" at {list(self.where)}" if self.where else ""
-        worst = f"yours {yours:.6g}, true {true:.6g}{place}"
+        worst = f"yours {numeral(yours, 6)}, true {numeral(true, 6)}{place}"
         return f"{head}, {np.sum(~self.agrees)} of {entries(self.mine.size)}; most of all {worst}"
 
 
@@ -83,9 +85,10 @@ class Judge:
 
     def __str__(self) -> str:
         if self.confirmed:
-            return f"The true gradient agrees with finite differences at {entries(self.entries)} (relative error {self.error:.0e})."
+            return f"The true gradient agrees with finite differences at {entries(self.entries)} (relative error {numeral(self.error, 1)})."
         return (
-            f"The true gradient differs from finite differences at some of {entries(self.entries)} (relative error {self.error:.0e}): "
+            f"The true gradient differs from finite differences at some of {entries(self.entries)} "
+            f"(relative error {numeral(self.error, 1)}): "
             "the cost has a kink there, or a jump; try other values."
         )
 

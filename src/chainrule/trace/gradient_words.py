@@ -8,6 +8,7 @@ from textwrap import fill
 
 import numpy as np
 
+from chainrule.numerals import numeral
 from chainrule.trace.gradient_judge import ParameterCheck
 from chainrule.trace.mistake_search import Search
 from chainrule.trace.mistake_solutions import Solution
@@ -94,7 +95,7 @@ def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
         # The usual reason would be in δ, and δ is right.
         values = sorted({solution.arrays[name].factor for name in arrays})
         explanation = (
-            f"{_listed(arrays)}: {', '.join(f'{value:.6g}' for value in values)} times what it should be, though δ is right."
+            f"{_listed(arrays)}: {', '.join(numeral(value, 6) for value in values)} times what it should be, though δ is right."
         )
         return Mistake(
             kind.name, ordered, explanation, f"look for the factor where {_listed(arrays)} is made from δ", evidence, closer
@@ -132,7 +133,7 @@ def _arrays(search: Search, arrays: list[str]) -> str:
 def _evidence(search: Search, solution: Solution, kind: Kind, arrays: list[str], layers: tuple[str, ...]) -> str:
     said: list[str] = []
     if kind is weights.updated:
-        said.append(f"your numbers fit W − η·∂C/∂W with η = {solution.rate:.6g}")
+        said.append(f"your numbers fit W − η·∂C/∂W with η = {numeral(solution.rate, 6)}")
     if kind.where == "factor" and len(solution.kinds) == 1:
         said.append(_factors(search, solution, kind, arrays, layers))
     elif arrays and kind.where != "whole":
@@ -168,7 +169,7 @@ def _factors(search: Search, solution: Solution, kind: Kind, arrays: list[str], 
     by_factor: dict[float, list[str]] = {}
     for name in arrays:
         by_factor.setdefault(solution.arrays[name].factor, []).append(name)
-    shown = "yours/true is " + "; ".join(f"{factor:.6g} in {_listed(names)}" for factor, names in by_factor.items())
+    shown = "yours/true is " + "; ".join(f"{numeral(factor, 6)} in {_listed(names)}" for factor, names in by_factor.items())
     size = _size(search.structure, kind, arrays)
     order = list(dict.fromkeys(search.structure.layers.values()))
     every = [name for name in search.mine if search.structure.layers[name] in layers and not search.tolerance.is_zero(name)]
@@ -235,8 +236,8 @@ def _compared(row: ParameterCheck) -> str:
     if not np.any(row.mine):
         return "all of yours are 0"
     if not np.any(row.gradient):
-        return f"all of the true ones are 0, yours have the length {np.linalg.norm(row.mine):.4g}"
-    return f"cosine with the true gradient {row.cosine:.4f}, {row.ratio:.4g} times its size"
+        return f"all of the true ones are 0, yours have the length {numeral(np.linalg.norm(row.mine))}"
+    return f"cosine with the true gradient {row.cosine:.4f}, {numeral(row.ratio)} times its size"
 
 
 def _where(rows: Sequence[ParameterCheck], order: Sequence[str], bad: Sequence[str], silent: Sequence[str]) -> list[str]:
@@ -266,7 +267,9 @@ def _entries(row: ParameterCheck) -> str:
     spots = [
         np.unravel_index(int(flat), row.mine.shape) for flat in np.argsort(-gaps, kind="stable")[: min(wrong, _MOST_ENTRIES)]
     ]
-    shown = (f"{[int(i) for i in spot]} yours {row.mine[spot]:.5g}, true {row.gradient[spot]:.5g}" for spot in spots)
+    shown = (
+        f"{[int(i) for i in spot]} yours {numeral(row.mine[spot], 5)}, true {numeral(row.gradient[spot], 5)}" for spot in spots
+    )
     return f"{wrong} of {row.mine.size} entries differ, most of all " + "; ".join(shown)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chainrule.derivatives import jvp, vjp
+from chainrule.display import Shown
 from chainrule.graph import CONSTANT, Graph, Node, Step, input_node, rewrite_nodes, run_passes, scope_root, topological_order
 from chainrule.graph.text import labels
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
 
 @dataclass(frozen=True, eq=False)
-class Quantity:
+class Quantity(Shown):
     """A node that has a place of its own in the explanation; what has none is written out inside the formulas of others.
 
     `inputs`: the quantities that it is computed from directly, each once. `definition` computes the same from `stand_ins`, one leaf

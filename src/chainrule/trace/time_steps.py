@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, Node, Step, dead_code, rewrite_nodes, run_passes
 from chainrule.ops import broadcast_to, concatenate, reshape, simplify_algebra, slice_axes, slice_axis, transpose, unroll
@@ -96,7 +97,7 @@ def _computed(source: Node, start: int, stop: int) -> Node | None:
 
 
 @dataclass(frozen=True)
-class ThroughTime:
+class ThroughTime(Shown):
     """A batch's way through a network with memory, and back: values and derivatives at each time step, numbered from 1.
 
     trace: of the cost graph, step by step; examples: how many are in the batch. What is called `rnn1.h` here are the trace's `rnn1.h.t1`,

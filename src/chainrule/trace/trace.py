@@ -11,10 +11,11 @@ import numpy as np
 
 from chainrule.checks import checked
 from chainrule.derivatives import vjp
+from chainrule.display import Shown
 from chainrule.engines import Plan
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, topological_order
-from chainrule.graph.text import labels
+from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, formula, topological_order
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace.precise import in_float64, lengthened
 from chainrule.trace.quantities import Quantity, quantities_of, quantity_through
@@ -23,7 +24,7 @@ Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Term:
+class Term(Shown):
     """What one user of a quantity passes back to it: one of the paths whose sum is its derivative."""
 
     user: Quantity
@@ -32,7 +33,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Path:
+class Path(Shown):
     """One step of the chain rule for one entry: ∂C/∂entry gets ∂(user's entry)/∂entry · ∂C/∂(user's entry)."""
 
     user: Quantity
@@ -47,8 +48,8 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A value that the forward pass keeps because the backward pass reads it, and its size in bytes."""
+class Stored(Shown):
+    """A value that the forward pass keeps because the backward pass reads it, and its size in bytes; one without a name by its formula."""
 
     name: str
     shape: Index
@@ -56,7 +57,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Push:
+class Push(Shown):
     """How one entry of an input moves an entry of a quantity: the slope ∂quantity/∂input there, and the input's value."""
 
     source: Quantity
@@ -71,7 +72,7 @@ class Push:
 
 
 @checked
-class Trace:
+class Trace(Shown):
     """Every quantity of a graph with its value, its derivative ∂C/∂(it), and the terms that this is the sum of.
 
     `values` binds the leaves by name. What depends on `cost`, an output of the graph, is differentiated. With `every`, each node is
@@ -288,13 +289,16 @@ class Trace:
     def stored(self) -> tuple[Stored, ...]:
         """What the forward pass must keep for the backward pass of the parameters; leaves are there anyway and do not count."""
         forward = topological_order([self.cost])
-        names = labels(self.graph.nodes)
         known = set(forward)
         adjoints = [self._adjoints[node] for node in forward if node.op is PARAMETER and node in self._adjoints]
         read = {
             source for node in topological_order(adjoints) if node not in known for source in node.inputs if source in known
         }
-        return tuple(Stored(names[node], node.shape, node.type.nbytes) for node in forward if node in read and not node.is_leaf)
+        return tuple(
+            Stored(node.name or formula(node), node.shape, node.type.nbytes)
+            for node in forward
+            if node in read and not node.is_leaf
+        )
 
     @property
     def parameters(self) -> tuple[Quantity, ...]:
@@ -302,7 +306,7 @@ class Trace:
         return tuple(quantity for quantity in self.quantities if quantity.node.op is PARAMETER)
 
     def __repr__(self) -> str:
-        return f"<Trace: {len(self.quantities)} quantities, {self.cost_name} = {float(self._numbers[self.cost]):.6g}>"
+        return f"<Trace: {len(self.quantities)} quantities, {self.cost_name} = {numeral(float(self._numbers[self.cost]), 6)}>"
 
 
 def require_index(quantity: Quantity, index: Index) -> None:

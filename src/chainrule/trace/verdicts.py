@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, evaluator, topological_order
 from chainrule.ops import stop_gradient
@@ -29,7 +30,7 @@ _MARGIN = 8 * float(np.finfo(EXTENDED).eps) / float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class RuleCheck:
+class RuleCheck(Shown):
     """What a quantity passes back to one of its inputs, held against a finite difference of the quantity's own formula.
 
     The check is local: it takes what arrives as given, so that a wrong rule shows at its quantity and nowhere else. It goes along one
@@ -51,7 +52,7 @@ class RuleCheck:
 
 
 @dataclass(frozen=True)
-class EntryCheck:
+class EntryCheck(Shown):
     """∂C/∂entry of a parameter from the backward pass, and the slope of the whole cost by finite differences.
 
     Shapes: scalars. `error` is relative to the larger of both, or to a thousandth of the parameter's largest derivative where both

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
 from chainrule.graph.notation import Piece, Style, name_text
@@ -43,7 +44,7 @@ _PRODUCT = 2
 
 
 @dataclass(frozen=True)
-class Wording:
+class Wording(Shown):
     """How the quantities of one trace are written; `names` of nodes and formulas agree in every notation.
 
     Layers are counted from 1 in the order in which they are computed; the input is layer 0.

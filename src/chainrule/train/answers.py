@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train.evaluation import class_probabilities
@@ -15,7 +16,7 @@ from chainrule.train.run import Run
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Answers(Shown):
     """A classifier's answers when `at` (m,) steps were done, on n examples with labels `labels` (n,).
 
     predicted: (m, replicas, n) labels. confidence: (m, replicas, n), the probability that was given to the label in the data.

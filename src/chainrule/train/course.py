@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph import Array
 from chainrule.train.contracts import require_rates
 from chainrule.train.schedules import Schedule
 
 
 @dataclass(frozen=True)
-class Parent:
+class Parent(Shown):
     """The run that a branch began at: its folder, if it has one, the step, and the hash of all parameters there."""
 
     path: str | None

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
+from chainrule.numerals import numeral, with_uncertainty
 from chainrule.train.evaluation import Scores, decide
 from chainrule.train.task import Task
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
 
     labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are
@@ -117,10 +119,8 @@ def with_error(values: Array) -> str:
     """
     mean = float(np.mean(values))
     if len(values) < 2:
-        return f"{mean:.4g}"
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 and np.isfinite(error) else 4
-    return f"{mean:.{min(digits, 9)}f} ± {error:.{min(digits, 9)}f}"
+        return numeral(mean)
+    return with_uncertainty(mean, float(np.std(values, ddof=1) / np.sqrt(len(values))))
 
 
 def _replicas(count: int) -> str:

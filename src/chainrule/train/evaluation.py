@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.data import Examples
+from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram
 from chainrule.graph import Array, evaluate, input_node
 from chainrule.nn import softmax
@@ -19,7 +20,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Shown):
     """What an evaluation found: by name ("loss", each term, "accuracy") one number to a replica, shape (replicas,); and the outputs.
 
     `outputs`: (replicas, examples, ...), in the units of the data.
@@ -30,7 +31,7 @@ class Scores:
     outputs: Array
 
 
-class Evaluator:
+class Evaluator(Shown):
     """Evaluates a task's network on one set of examples, again and again."""
 
     def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int) -> None:

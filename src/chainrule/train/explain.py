@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, cast
@@ -16,6 +16,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
 from chainrule.nn import Network, Sequential, build_network, read_input
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
 from chainrule.train.given import given_examples
@@ -90,12 +91,22 @@ def _outcome(model: Model, examples: Examples) -> dict[str, str]:
     if len(examples) > 1:
         return {"batch": f"{len(examples)} examples, C is the mean over them"}
     if classes is None:
-        return {"target": ", ".join(f"{value:.4g}" for value in examples.y[0])}
+        return {"target": ", ".join(_target_words(examples.y[0], model.task.output.shape[-1]))}
     if not model.task.classifies:
         return {"class": f"{classes[int(examples.y[0])]} (not told to the network)"}
     predicted, truth = int(model.decide(examples.x)[0]), int(examples.y[0])
     right = "right" if predicted == truth else "wrong"
     return {"truth": classes[truth], "prediction": f"{classes[predicted]} ({right})"}
+
+
+def _target_words(y: Array, count: int) -> Iterator[str]:
+    """The numbers to fit; where standard errors stand behind them, each with its own."""
+    values, errors = y[:count], y[count:]
+    if len(errors) != count:
+        yield from map(numeral, y)
+        return
+    for value, error in zip(values, errors, strict=True):
+        yield f"{numeral(value)} ± {numeral(error)} (its standard error)"
 
 
 # ---- networks without a run

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import FileFormatError, MissingFileError, UnwritableFileError
 from chainrule.graph import Array
 
@@ -27,7 +28,7 @@ _MOST_BYTES = 1 << 34
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Shown):
     """The state after a number of steps: arrays by name, and what else is needed to go on."""
 
     step: int
@@ -51,7 +52,7 @@ def write_durably(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-class RunFolder:
+class RunFolder(Shown):
     """Reads and writes a run's folder."""
 
     def __init__(self, path: Path) -> None:

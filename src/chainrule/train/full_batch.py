@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array, Node
 from chainrule.train.optimizers import Slots, Update
@@ -18,7 +19,7 @@ USED_UP = "iterations used up"
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Shown):
     """Where a method is after an iteration: the point (n,), its cost, the largest gradient entry, and why it ends there, if it does."""
 
     point: Array
@@ -48,7 +49,7 @@ class Problem(Protocol):
         ...
 
 
-class FullBatch(ABC):
+class FullBatch(Shown, ABC):
     """An optimizer that takes the full batch in float64; each of its iterations is one epoch and one step."""
 
     title: ClassVar[str]

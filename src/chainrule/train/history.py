@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import FileFormatError, OptionError
 from chainrule.graph import Array
 
 
 @dataclass(frozen=True)
-class Epoch:
+class Epoch(Shown):
     """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
 
     `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
@@ -39,7 +40,7 @@ class Epoch:
 
 
 @dataclass
-class History:
+class History(Shown):
     """What happened, step by step and epoch by epoch."""
 
     replicas: int

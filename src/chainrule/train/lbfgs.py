@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.checks import Count, Natural, NonNegative, checked
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, Problem, Progress, largest, require_finite
 
 Objective: TypeAlias = "Callable[[Array], tuple[float, Array]]"
@@ -133,7 +134,7 @@ def _why_no_lower(cost: float, slope: float) -> str:
     """What it means that no step lowers the cost: rounding where the gradient is small beside the cost, else a failed search."""
     if slope <= 1e-6 * max(abs(cost), 1e-300):
         return "converged: no lower cost in double precision"
-    return f"no lower cost to be found in double precision, though the gradient is {slope:.2g}"
+    return f"no lower cost to be found in double precision, though the gradient is {numeral(slope, 2)}"
 
 
 def _step(

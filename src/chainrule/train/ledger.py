@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chainrule.data import Examples
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral, printed
 from chainrule.train.replay import Replay
 from chainrule.train.shares import Place, Shares, rule
 from chainrule.train.trainer import Trainer
@@ -21,7 +23,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(Shown):
     """An example's part in a change: its place in the batch, its index in the training part, and the part along the change."""
 
     place: int
@@ -30,7 +32,7 @@ class Share:
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Shown):
     """Δw of one step of one parameter, or of one entry of it, as a sum: Δw = Σ shares + Σ parts + residual.
 
     before, after: w as it was and became, () for an entry, else the parameter's shape. rows (B,): the index of each example of the
@@ -116,17 +118,17 @@ class Ledger:
         lines += [(name, self.along(part)) for name, part in self.parts.items()]
         lines += [("= the sum of all parts", self.along(self.total)), ("rounding", self.along(self.residual)), ("= Δw", whole)]
         wide = max(len(text) for text, _ in lines)
-        table = [f"  {text:{wide}}  {value + 0.0:+.5e}  {_percent(value, whole):>8}" for text, value in lines]
+        table = [f"  {text:{wide}}  {printed(f'{value + 0.0:+.5e}')}  {_percent(value, whole):>8}" for text, value in lines]
         return "\n".join([*self._head(), *table])
 
     def _head(self) -> list[str]:
-        where = f"{self.label}, step {self.step} → {self.step + 1}, replica {self.replica}, η = {self.rate:.6g}"
+        where = f"{self.label}, step {self.step} → {self.step + 1}, replica {self.replica}, η = {numeral(self.rate, 6)}"
         if self.before.ndim:
             size = float(np.linalg.norm(self.change))
-            return [where, f"‖Δw‖ = {size:.6g}; parts by their components along Δw"]
-        divided = "" if self.denominator is None else f", η divided by {float(self.denominator):.6g}"
-        moved = f"{float(self.before):.9g} → {float(self.after):.9g}, Δw = {float(self.change):+.5e}"
-        return [where, f"{moved}{divided}, neighbouring numbers are {float(self.ulp):.1e} apart"]
+            return [where, f"‖Δw‖ = {numeral(size, 6)}; parts by their components along Δw"]
+        divided = "" if self.denominator is None else f", η divided by {numeral(float(self.denominator), 6)}"
+        moved = f"{numeral(float(self.before), 9)} → {numeral(float(self.after), 9)}, Δw = {numeral(float(self.change), 6, sign=True)}"
+        return [where, f"{moved}{divided}, neighbouring numbers are {numeral(float(self.ulp), 2)} apart"]
 
     def _example(self, share: Share) -> str:
         text = f"example {share.example}"
@@ -139,7 +141,7 @@ class Ledger:
 
 def _percent(value: float, whole: float) -> str:
     # + 0.0 turns −0 into 0.
-    return f"{round(100 * value / whole, 1) + 0.0:.1f} %" if whole else ""
+    return printed(f"{round(100 * value / whole, 1) + 0.0:.1f} %") if whole else ""
 
 
 class Ledgers:

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.checks import Natural, Positive, checked
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train.full_batch import USED_UP, FullBatch, Problem, Progress, largest, require_finite
 
 _MEMORY = 0.7
@@ -74,7 +75,7 @@ class _Descent:
             before, cost = self.point, self.cost
             if not self._advance():
                 small = slope * float(np.max(np.abs(self.point), initial=1.0)) <= 1e-6 * max(self.cost, 1e-300)
-                failed = f"no lower cost to be found in double precision, though the gradient is {slope:.2g}"
+                failed = f"no lower cost to be found in double precision, though the gradient is {numeral(slope, 2)}"
                 yield Progress(
                     self.point, self.cost, slope, "converged: no lower cost in double precision" if small else failed
                 )

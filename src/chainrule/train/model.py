@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.checks import Count, checked, shown
 from chainrule.derivatives import grad
+from chainrule.display import Shown
 from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, evaluate, input_node, rewrite_nodes, topological_order
@@ -32,7 +33,7 @@ PIECE = 1000
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Shown):
     """A task's network with one set of parameters by name; every number is float64.
 
     Inputs `x` (n, ...) and targets `y` are rows as the data hold them: scaling is part of the graph. The network is built for

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Fraction, NonNegative, Positive, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, constant
 from chainrule.train.schedules import Schedule
@@ -41,7 +42,7 @@ Rate: TypeAlias = Positive | Schedule
 
 @dataclass(frozen=True)
 @checked
-class SGD:
+class SGD(Shown):
     """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
 
     Sources: B. T. Polyak (1964); for Nesterov's form I. Sutskever, J. Martens, G. Dahl, G. Hinton, ICML (2013).
@@ -76,7 +77,7 @@ class SGD:
 
 @dataclass(frozen=True)
 @checked
-class AdaGrad:
+class AdaGrad(Shown):
     """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
 
     learning_rate: Rate = 0.01
@@ -92,7 +93,7 @@ class AdaGrad:
 
 @dataclass(frozen=True)
 @checked
-class RMSprop:
+class RMSprop(Shown):
     """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
 
     learning_rate: Rate = 0.001
@@ -109,7 +110,7 @@ class RMSprop:
 
 @dataclass(frozen=True)
 @checked
-class Adam:
+class Adam(Shown):
     """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
 
     Source: D. P. Kingma, J. Ba, ICLR (2015), algorithm 1. `epsilon_hat` chooses the form at the end of their section 2, in which ε is
@@ -138,7 +139,7 @@ class Adam:
 
 @dataclass(frozen=True)
 @checked
-class AdamW:
+class AdamW(Shown):
     """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
     As in the paper the decay acts on every parameter.
@@ -161,7 +162,7 @@ class AdamW:
 
 @dataclass(frozen=True)
 @checked
-class PerceptronRule:
+class PerceptronRule(Shown):
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
     The step has no gradient; the rule takes t − a at the output as it stands. With batches of one it is Rosenblatt's rule, and stops
@@ -179,7 +180,7 @@ class PerceptronRule:
 
 @dataclass(frozen=True)
 @checked
-class ClipNorm:
+class ClipNorm(Shown):
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
     Squares that would leave the range of the dtype are taken in units of a power of two, so that the norm of any finite gradients is right.
@@ -209,7 +210,7 @@ class ClipNorm:
 
 @dataclass(frozen=True)
 @checked
-class ClipValue:
+class ClipValue(Shown):
     """Each entry of each gradient is kept between −limit and limit."""
 
     limit: Positive

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from chainrule.checks import Count, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 
@@ -21,7 +22,7 @@ OrderName: TypeAlias = Literal["shuffled", "consecutive"]
 
 @dataclass(frozen=True)
 @checked
-class ConsecutiveOrder:
+class ConsecutiveOrder(Shown):
     """Row r of a batch goes on where row r of the batch before stopped: the examples are cut into `rows` runs of equal length.
 
     Batch k holds the k-th example of each run. Where the examples are sequences' chunks, one sequence behind the other, and `rows`

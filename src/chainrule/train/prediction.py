@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram, RowFunction
 from chainrule.graph import Array
 from chainrule.train.inputs import as_inputs, is_finite
@@ -17,7 +18,7 @@ SIZES = (256, 16, 1)
 """Batches that any number of rows is cut into; a row gives the same bits in each of them."""
 
 
-class Predictor:
+class Predictor(Shown):
     """From inputs to outputs, at the weights that the run had when this was made.
 
     >>> import chainrule as cr

@@ -13,9 +13,11 @@ import numpy as np
 from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
+from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
+from chainrule.numerals import numeral
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder
@@ -36,7 +38,7 @@ from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.writing import chances_along, written
 
 
-class Run:
+class Run(Shown):
     """A training and what came of it.
 
     `print(run)` says how well it did; `run.history` holds its curves; `run.predict(x)` uses it.
@@ -353,11 +355,11 @@ class Run:
         epochs = self.trainer.step / self.trainer.steps_per_epoch
         if epochs:
             rate = self.trainer.seconds / epochs
-            unit = f"{rate:.2f} s" if rate >= 0.1 else f"{rate * 1000:.2g} ms"
+            unit = f"{rate:.2f} s" if rate >= 0.1 else f"{numeral(rate * 1000, 2)} ms"
             of_all = f" of all {self.settings.replicas} replicas" if self.settings.replicas > 1 else ""
             of_steps = f" of {self.trainer.steps}" if self.trainer.step < self.trainer.steps else ""
             lines.append(
-                f"{epochs:g} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
+                f"{numeral(epochs, 6)} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
         lines.append(self.task.formula)
         if self.signature.scaling_words:
@@ -372,4 +374,6 @@ class Run:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<Run on {self.signature.name!r}: {self.trainer.step} of {self.trainer.steps} steps, {self.settings.replicas} replicas>"
+        trainer, count = self.trainer, self.settings.replicas
+        replicas = "1 replica" if count == 1 else f"{count} replicas"
+        return f"<Run on {self.signature.name!r}: {trainer.step} of {trainer.steps} steps, {replicas}>"

@@ -11,6 +11,7 @@ from chainrule.data import Dataset, Scaling, to_digits
 from chainrule.errors import DataError
 from chainrule.graph import Array, evaluate, input_node, scope_root
 from chainrule.nn import Layer, Loss, Range, Reading, objective, output_range, read_input, softmax_input
+from chainrule.numerals import numeral
 from chainrule.train.task import Task
 
 Floats = Array
@@ -216,18 +217,18 @@ def _one_map(low: float, high: float, y: Floats) -> tuple[float, float, str]:
         size = float(np.sqrt(np.mean(y * y)))
         if np.isfinite(high - low) or not size or not low <= least / size <= largest / size <= high:
             return 0.0, 1.0, f"as they are: outputs reach {reached}, and so do they"
-        return 0.0, 1.0 / size, f"divided by {size:.4g}, not shifted: outputs reach {reached}"
+        return 0.0, 1.0 / size, f"divided by {numeral(size)}, not shifted: outputs reach {reached}"
     if np.isfinite(high - low):
         inner, width = low + MARGIN * (high - low), (1 - 2 * MARGIN) * (high - low)
         factor = width / (largest - least) if largest > least else 1.0
-        words = f"mapped to {inner:.4g} … {inner + width:.4g}: outputs reach {reached}, and {where} lie outside"
+        words = f"mapped to {numeral(inner)} … {numeral(inner + width)}: outputs reach {reached}, and {where} lie outside"
         return least - inner / factor, factor, words
     factor = 1.0 / spread if spread else 1.0
     room = 3.0 / factor if _is_far(low, high, y) else 0.0
     offset = least - room - low / factor if np.isfinite(low) else largest + room - high / factor
     lie = "are far from it" if room else "lie outside"
     shift = f"{'+' if offset < 0 else '−'}{to_digits(abs(offset), spread)}"
-    words = f"shifted by {shift} and divided by {1 / factor:.4g}: outputs reach {reached}, and {where} {lie}"
+    words = f"shifted by {shift} and divided by {numeral(1 / factor)}: outputs reach {reached}, and {where} {lie}"
     return offset, factor, words
 
 
@@ -242,8 +243,8 @@ def _is_far(low: float, high: float, y: Floats) -> bool:
 def _interval(low: float, high: float) -> str:
     low, high = low + 0.0, high + 0.0
     if np.isinf(high):
-        return f"from {low:.4g} up"
-    return f"up to {high:.4g}" if np.isinf(low) else f"{low:.4g} … {high:.4g}"
+        return f"from {numeral(low)} up"
+    return f"up to {numeral(high)}" if np.isinf(low) else f"{numeral(low)} … {numeral(high)}"
 
 
 # ---- what a loss takes
@@ -263,8 +264,8 @@ def _require_within(data: Dataset, low: float, high: float, why: str, remedy: st
         outside = ~((seen >= low) & (seen <= high))
         if outside.any():
             place = tuple(int(number) for number in np.argwhere(outside)[0])
-            value = f"{float(examples.y[place]):.6g}"
-            value += "" if scaling.is_none else f", scaled to {float(seen[place]):.6g},"
+            value = numeral(float(examples.y[place]), 6)
+            value += "" if scaling.is_none else f", scaled to {numeral(float(seen[place]), 6)},"
             raise DataError(
                 f"the target {value} at example {place[0]} of the {part} part"
                 + (f", number {place[1]}" if seen.shape[1] > 1 else ""),

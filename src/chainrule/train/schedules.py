@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 import numpy as np
 
 from chainrule.checks import Count, NonNegative, Positive, Range, checked
+from chainrule.display import Shown
 from chainrule.graph import Array
 
 
@@ -22,7 +23,7 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 @checked
-class ConstantRate:
+class ConstantRate(Shown):
     """The same rate at every step.
 
     >>> ConstantRate(0.1)(np.arange(3.0), 3)
@@ -38,7 +39,7 @@ class ConstantRate:
 
 @dataclass(frozen=True)
 @checked
-class StepDecay:
+class StepDecay(Shown):
     """The rate is multiplied by `factor` after every `every` steps."""
 
     rate: Positive
@@ -52,7 +53,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 @checked
-class Cosine:
+class Cosine(Shown):
     """From `rate` to `final` along half a cosine over the whole run. Source: I. Loshchilov, F. Hutter, ICLR (2017), eq. 5."""
 
     rate: Positive
@@ -65,7 +66,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 @checked
-class WarmUp:
+class WarmUp(Shown):
     """A rise in equal parts over the first `steps` steps, then a constant rate, or a schedule that counts from the rise's end."""
 
     steps: Count

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from chainrule.checks import Count, Natural, Positive, Seed, checked
 from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit
+from chainrule.display import Shown
 from chainrule.errors import FileFormatError, OptionError
 from chainrule.nn import LOSSES, Objective
 from chainrule.nn.losses import L1, L2
@@ -22,7 +23,7 @@ from chainrule.train.stopping import EarlyStopping
 
 @dataclass(frozen=True)
 @checked
-class Settings:
+class Settings(Shown):
     """Optimizer, epochs, batch size, seed, replicas, and how often to look."""
 
     optimizer: Optimizer = field(default_factory=SGD)

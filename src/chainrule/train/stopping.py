@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule.checks import Count, NonNegative, checked
+from chainrule.display import Shown
 from chainrule.graph import Array
 
 
 @dataclass(frozen=True)
 @checked
-class EarlyStopping:
+class EarlyStopping(Shown):
     """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
 
     The best weights are restored, for each replica apart, so that replica k still equals a single run with seed k.

@@ -13,6 +13,7 @@ from chainrule import ops
 from chainrule.checks import checked, shown
 from chainrule.data import Scaling, Signature
 from chainrule.derivatives import require_gradients, vjp
+from chainrule.display import Shown
 from chainrule.engines import Loop
 from chainrule.errors import DataError, LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
@@ -37,7 +38,7 @@ from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, Perceptro
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Shown):
     """The objective of one batch as nodes: the network's graph, the target y, and how both become one number.
 
     `terms`: each term of the objective by name, scalars; `rows`: for its losses, the numbers of each example; `total`: their sum C.
@@ -52,7 +53,7 @@ class Cost:
 
 @dataclass(frozen=True)
 @checked
-class Task:
+class Task(Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     batch_size: how many examples training takes in a step; None where nothing trains.
@@ -348,11 +349,23 @@ class Task:
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
         measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
+        if measured and (self.data.classes is not None or self.data.target_size % 2):
+            held = (
+                "classes"
+                if self.data.classes is not None
+                else f"{self.data.target_size} number{'s' * (self.data.target_size > 1)}"
+            )
+            raise LossError(
+                f"chi_squared on the data {self.data.name!r}, whose targets are {held} without standard errors",
+                expected="behind each number its standard error σ",
+                remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
+            )
         wanted = self.data.target_size // 2 if measured else self.data.target_size
         found = output.shape[1:]
         one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
             what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            what += ", each with its error behind them" * measured
             raise ShapeError(
                 f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.data import Dataset
+from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
 from chainrule.graph import Array, Graph
@@ -38,7 +39,7 @@ SNAPSHOT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Shown):
     """What a callback is told. It may return True to end the training there."""
 
     kind: Literal["steps", "epoch", "end"]
@@ -53,7 +54,7 @@ class Moment:
 Callback: TypeAlias = Callable[[Moment], object]
 
 
-class Trainer:
+class Trainer(Shown):
     """Trains a task by its settings.
 
     The result does not depend on how the steps are cut into pieces: each step is a function of the state, the seed and its number.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import lru_cache
 
 from chainrule.views.colours import CSS_VARIABLES
@@ -13,22 +14,42 @@ def _variables(place: int) -> str:
     return ";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items())
 
 
-CSS = (
-    f".chainrule{{{_variables(0)}}}@media(prefers-color-scheme:dark){{.chainrule{{{_variables(1)}}}}}"
-    ".chainrule{color:var(--ink);background:var(--paper);font:14px/1.5 system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif}"
-    ".chainrule h2,.chainrule h3{line-height:1.25;margin:1.2em 0 .4em}"
-    ".chainrule table{border-collapse:collapse;margin:.5em 0 1em}"
-    ".chainrule th{color:var(--faint);font-weight:600;text-align:left;font-size:12px}"
-    ".chainrule td,.chainrule th{padding:.35em .7em;border-bottom:1px solid var(--line);vertical-align:top;text-align:left}"
-    ".chainrule .faint{color:var(--faint);font-size:12px}"
-    ".chainrule .right{color:var(--right)}.chainrule .wrong{color:var(--wrong);font-weight:700}"
-    ".chainrule .scroll{overflow-x:auto}"
-    ".chainrule .cells{display:inline-grid;grid-auto-flow:column;gap:1px;vertical-align:middle}"
-    ".chainrule .cells i{width:8px;height:14px;display:block;border:1px solid var(--line)}"
-    ".chainrule math{font-size:1.2em}"
-    ".chainrule bdi{unicode-bidi:isolate}.chainrule code{font-size:12px}"
+_RULES = {
+    "": "color:var(--ink);background:var(--paper);font:14px/1.5 system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif",
+    "h2, h3": "line-height:1.25;margin:1.2em 0 .4em",
+    "p": "margin:.4em 0",
+    "table": "border-collapse:collapse;border:0;margin:.5em 0 1em;table-layout:auto;width:auto;font-size:inherit;color:inherit",
+    "tr": "background:none",
+    "td, th": "padding:.35em .7em;border:0;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:left;max-width:none",
+    "th": "color:var(--faint);font-weight:600;font-size:12px",
+    "td.number, th.number": "text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap",
+    "pre, code": "font:12px/1.4 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;color:inherit",
+    "pre": "background:var(--panel);padding:.8em;border-radius:6px;overflow-x:auto",
+    ".faint": "color:var(--faint);font-size:12px",
+    ".right": "color:var(--right)",
+    ".wrong": "color:var(--wrong);font-weight:700",
+    ".unsure": "color:var(--ink);font-style:italic",
+    "td > .verdict": "display:block;min-width:9em",
+    ".bar": "display:inline-block;height:.7em;background:var(--faint)",
+    ".scroll": "overflow-x:auto",
+    ".cells": "display:inline-grid;grid-auto-flow:column;gap:1px;vertical-align:middle",
+    ".cells i": "width:8px;height:14px;display:block;border:1px solid var(--line)",
+    "math": "font-size:1.2em",
+    "bdi": "unicode-bidi:isolate",
+}
+_OURS = ".chainrule" * 3 + ":not(svg)"
+"""Drawings have letters of their own. Said three times, for the styles that notebooks have for tables are told apart by two classes."""
+
+CSS = f".chainrule{{{_variables(0)}}}@media(prefers-color-scheme:dark){{.chainrule{{{_variables(1)}}}}}" + "".join(
+    f"{','.join(f'{_OURS} {part}'.rstrip() for part in where.split(', '))}{{{look}}}" for where, look in _RULES.items()
 )
 """The style of every page and notebook view, under the class "chainrule" so that nothing else on a page is touched."""
+
+
+_SIGN = r"<m[ino](?: [^>]*)?>[^<>]+</m[ino]>"
+_UPRIGHT = re.compile(rf'<mrow>(<mi mathvariant="normal">[^<>]+</mi>(?:{_SIGN})*)</mrow>')
+_LETTER = re.compile(r">([^<>]+)<")
+"""A name, which is one thing: its letters and dots would else be set as factors and signs, with room between them."""
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +63,7 @@ def mathml(latex: str, fallback: str) -> str:
         return f"<span>{clean(fallback)}</span>"
     from latex2mathml.converter import convert
 
-    return convert(latex)
+    return _UPRIGHT.sub(lambda found: f"<mtext>{''.join(_LETTER.findall(found[1]))}</mtext>", convert(latex))
 
 
 def isolated(text: object) -> str:

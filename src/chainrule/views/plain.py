@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
+
+from chainrule.data import Signature
+from chainrule.numerals import numeral
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -49,20 +53,47 @@ def duration(seconds: float) -> str:
     ('12 ms', '4.2 s', '1 h 2 min')
     """
     if seconds < 0.1:
-        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{1000 * seconds:.1g} ms"
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{numeral(1000 * seconds, 1)} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min {seconds % 60:.0f} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def number(value: float) -> str:
-    """A score with four digits that count.
+def data_text(data: Signature, outputs: int | None = None) -> str:
+    """The data in one sentence: how many examples in each part, and what goes in and out.
 
-    >>> number(0.123456), number(1234567.0), number(float("nan"))
-    ('0.1235', '1.235e+06', 'not a number')
+    `outputs`: how many numbers the network gives, where it is known: behind as many targets their errors may stand.
+
+    >>> from chainrule.data import moons
+    >>> data_text(moons().signature)
+    'moons: 200 training, 200 test examples; inputs of 2 numbers; 2 classes (upper, lower)'
     """
-    return "not a number" if math.isnan(value) else f"{value:.4g}"
+    parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
+    inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
+    if data.classes is None:
+        measured = outputs is not None and data.target_size == 2 * outputs
+        size = data.target_size // (2 if measured else 1)
+        out = f"{counted(size, 'number')} to fit{', with standard errors' * measured}"
+    else:
+        named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
+        out = f"{len(data.classes)} classes{named}"
+    return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
+
+
+def optimizer_text(optimizer: object) -> str:
+    """An optimizer in words: its learning rate, and what differs from the usual.
+
+    >>> from chainrule.train import SGD
+    >>> optimizer_text(SGD(0.1, momentum=0.9))
+    'SGD, learning rate 0.1, momentum 0.9'
+    """
+    words = [type(optimizer).__name__]
+    for item in fields(optimizer) if is_dataclass(optimizer) else ():
+        value: object = getattr(optimizer, item.name)
+        if item.repr and (item.name == "learning_rate" or value != item.default):
+            words.append(f"{item.name.replace('_', ' ')} {numeral(value) if isinstance(value, float) else value}")
+    return ", ".join(words)
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Moment, with_error
-from chainrule.views.plain import duration, number, printable, spaced
+from chainrule.views.plain import duration, printable, spaced
 
 _REDRAW_SECONDS = 0.1
 _MOST_ROWS = 20
@@ -92,7 +93,7 @@ def _head(part: str, name: str) -> str:
 
 
 def _value(values: Array, with_errors: bool) -> str:
-    return with_error(values) if with_errors and len(values) > 1 else f"{float(np.mean(values)):.4g}"
+    return with_error(values) if with_errors and len(values) > 1 else numeral(float(np.mean(values)))
 
 
 class EpochLines:
@@ -168,7 +169,7 @@ class LiveProgress(EpochLines):
         grid.add_row(ProgressBar(total=max(steps, 1), completed=step, width=30), Text(f"{share:.0%}"), Text(left, style="dim"))
         words = [Text(self.plan.title or position(self.plan, step))]
         if moment is not None and np.isfinite(moment.loss):
-            words.append(Text(f"loss {number(moment.loss)}{_accuracy(moment.scores)} · {duration(moment.seconds)}"))
+            words.append(Text(f"loss {numeral(moment.loss)}{_accuracy(moment.scores)} · {duration(moment.seconds)}"))
         return Group(grid, *words)
 
 
@@ -176,5 +177,5 @@ def _accuracy(parts: Parts) -> str:
     """The newest accuracy of the part that tells most."""
     for part in ("validation", "test", "training"):
         if "accuracy" in parts.get(part, {}):
-            return f" · {printable(part)} accuracy {number(float(np.mean(parts[part]['accuracy'])))}"
+            return f" · {printable(part)} accuracy {numeral(float(np.mean(parts[part]['accuracy'])))}"
     return ""

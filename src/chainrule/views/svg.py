@@ -1,13 +1,19 @@
-"""Drawings as SVG text: a few elements, every text in them escaped, colours by the names that the page gives them."""
+"""Drawings as SVG text: a few elements, every text in them escaped, colours as numbers that any program reads and as names for pages."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from html import escape
 
 from chainrule.views.colours import CSS_VARIABLES
 
 ALLOWED_BREAKS = "\t\n"
+FONTS = "DejaVu Sans, Verdana, system-ui, sans-serif"
+"""Letters of one width wherever a drawing is seen: its places are counted by them, and matplotlib brings the first."""
+NAMED = re.compile(r"var\(--([a-z]+)\)")
+"""A colour by its meaning, as the marks name it."""
 
 
 def clean(text: object) -> str:
@@ -27,12 +33,27 @@ def _shown(letter: str) -> str:
 
 
 def attributes(**given: object) -> str:
-    """Attributes of an element: `stroke_width=2` becomes stroke-width="2"; a name may end with _ where Python has the word (class_)."""
-    return "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{clean(number(value) if isinstance(value, float) else value)}"'
-        for name, value in given.items()
-        if value is not None
-    )
+    """Attributes of an element: `stroke_width=2` becomes stroke-width="2"; a name may end with _ where Python has the word (class_).
+
+    A colour by its meaning, `fill="var(--ink)"`, becomes the colour of a light page, and beside it its name, by which `look` gives it the
+    page's colour: programs that know no variables (LaTeX's, those of slides) draw what a light page shows.
+
+    >>> attributes(fill="var(--ink)", stroke_width=2.0)
+    ' fill="#1b1f24" data-fill="ink" stroke-width="2"'
+    """
+    return "".join(f' {name.rstrip("_").replace("_", "-")}="{value}"' for name, value in _written(given))
+
+
+def _written(given: dict[str, object]) -> Iterable[tuple[str, str]]:
+    for name, value in given.items():
+        if value is None:
+            continue
+        meant = NAMED.fullmatch(str(value)) if name in {"fill", "stroke"} else None
+        if meant is None:
+            yield name, clean(number(value) if isinstance(value, float) else value)
+        else:
+            yield name, CSS_VARIABLES[meant[1]][0]
+            yield f"data-{name}", meant[1]
 
 
 def number(value: float) -> str:
@@ -50,9 +71,19 @@ def element(tag: str, content: str = "", **given: object) -> str:
     return f"<{tag}{attributes(**given)}>{content}</{tag}>" if content else f"<{tag}{attributes(**given)}/>"
 
 
-def text(x: float, y: float, words: object, **given: object) -> str:
-    """A line of text; `bdi`-like isolation keeps texts that run from right to left from turning their neighbours round."""
-    return element("text", clean(words), x=float(x), y=float(y), **{"unicode_bidi": "isolate", **given})
+def text(x: float, y: float, words: object, *, halo: float = 0.0, **given: object) -> str:
+    """A line of text in ink; `bdi`-like isolation keeps texts that run from right to left from turning their neighbours round.
+
+    `halo`: so wide a rim in the colour of the paper keeps it readable where lines run below it. The rim is a text of its own, for not
+    every program paints a text's outline below its letters.
+    """
+    look = {"x": float(x), "y": float(y), "fill": "var(--ink)", "unicode_bidi": "isolate", **given}
+    above = element("text", clean(words), **look)
+    if not halo:
+        return above
+    paper = "var(--paper)"
+    rim = {"fill": paper, "stroke": paper, "stroke_width": halo, "stroke_linejoin": "round", "aria_hidden": "true"}
+    return element("text", clean(words), **{**look, **rim}) + above
 
 
 def title(words: object) -> str:
@@ -60,15 +91,27 @@ def title(words: object) -> str:
     return element("title", clean(words))
 
 
-def drawing(width: float, height: float, parts: Iterable[str], *, name: str) -> str:
-    """A whole drawing with a name; it scales with its place and knows light and dark pages."""
-    style = (
-        f"svg.chainrule{{{';'.join(f'--{key}:{light}' for key, (light, _) in CSS_VARIABLES.items())}}}"
-        f"@media(prefers-color-scheme:dark){{svg.chainrule{{{';'.join(f'--{key}:{dark}' for key, (_, dark) in CSS_VARIABLES.items())}}}}}"
-        "svg.chainrule text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:var(--ink)}"
-    )
+def look(rules: str = "") -> str:
+    """The style of a drawing: where variables are known, named colours follow the page's, for light and dark; and further `rules`.
+
+    A page that defines the variables itself, for the class "chainrule", is followed. Converters that read no such rule take the attributes.
+    """
+    light, dark = (";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items()) for place in (0, 1))
+    kinds = [(kind, name) for kind in ("fill", "stroke") for name in CSS_VARIABLES]
+    follow = "".join(f"svg.chainrule [data-{kind}={name}]{{{kind}:var(--{name})}}" for kind, name in kinds)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" role="img" viewBox="0 0 {number(width)} {number(height)}" '
-        f'width="{number(width)}" height="{number(height)}" style="max-width:100%;height:auto;background:var(--paper)">'
-        f"{title(name)}<style>{style}</style>{''.join(parts)}</svg>"
+        f"@supports(fill:var(--a)){{:where(svg.chainrule){{{light}}}"
+        f"@media(prefers-color-scheme:dark){{:where(svg.chainrule){{{dark}}}}}svg.chainrule{{max-width:100%;height:auto}}{follow}{rules}}}"
+    )
+
+
+def drawing(width: float, height: float, parts: Iterable[str], *, name: str) -> str:
+    """A whole drawing with a name, on its own paper; it scales with its place and knows light and dark pages."""
+    # Whole units: whoever makes pixels of it rounds the rest away, each in its own direction.
+    width, height = math.ceil(width), math.ceil(height)
+    paper = element("rect", width=width, height=height, fill="var(--paper)")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chainrule" role="img" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" font-family="{FONTS}">'
+        f"{title(name)}<style>{look()}</style>{paper}{''.join(parts)}</svg>"
     )

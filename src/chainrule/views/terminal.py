@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -11,11 +11,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.data import Signature
 from chainrule.graph import Array, Shape
 from chainrule.nn import Table as NetworkTable
+from chainrule.numerals import numeral
 from chainrule.train import Evaluation, FullBatch, History, Settings, with_error
-from chainrule.views.plain import bar, counted, duration, number, printable, spaced, sparkline
+from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
 
 WIDE = 84
 """The width from which on tables show every column."""
@@ -79,23 +79,6 @@ def code_text(text: str) -> Text:
 
 
 # ---- data
-
-
-def data_text(data: Signature) -> str:
-    """The data in one sentence: how many examples in each part, and what goes in and out.
-
-    >>> from chainrule.data import moons
-    >>> data_text(moons().signature)
-    'moons: 200 training, 200 test examples; inputs of 2 numbers; 2 classes (upper, lower)'
-    """
-    parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
-    inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
-    if data.classes is None:
-        out = f"{counted(data.target_size, 'number')} to fit"
-    else:
-        named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
-        out = f"{len(data.classes)} classes{named}"
-    return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
 
 
 def picture(x: Array) -> str | None:
@@ -182,7 +165,12 @@ def _curve(history: History, part: str, name: str) -> tuple[tuple[str, str, str,
     epochs, values = history.curve(part, name)
     means: list[float] = np.asarray(values, dtype=np.float64).mean(axis=1).tolist()
     best = int(np.argmax(means) if name == "accuracy" else np.argmin(means))
-    return (printable(f"{part} {name}"), number(means[0]), number(means[-1]), f"{number(means[best])} at {epochs[best]}"), means
+    return (
+        printable(f"{part} {name}"),
+        numeral(means[0]),
+        numeral(means[-1]),
+        f"{numeral(means[best])} at {epochs[best]}",
+    ), means
 
 
 # ---- lists of runs
@@ -275,21 +263,6 @@ def rows_table(heads: Sequence[str], rows: Sequence[Sequence[str]], total: int) 
 
 
 # ---- how it is trained
-
-
-def optimizer_text(optimizer: object) -> str:
-    """An optimizer in words: its learning rate, and what differs from the usual.
-
-    >>> from chainrule.train import SGD
-    >>> optimizer_text(SGD(0.1, momentum=0.9))
-    'SGD, learning rate 0.1, momentum 0.9'
-    """
-    words = [type(optimizer).__name__]
-    for item in fields(optimizer) if is_dataclass(optimizer) else ():
-        value: object = getattr(optimizer, item.name)
-        if item.name != "slots" and (item.name == "learning_rate" or value != item.default):
-            words.append(f"{item.name.replace('_', ' ')} {value}")
-    return ", ".join(words)
 
 
 def training_facts(settings: Settings, examples: int) -> list[tuple[str, str | Text]]:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph import Array, Shape
 from chainrule.nn.build import Built
 from chainrule.nn.parts import Layer
@@ -15,7 +16,7 @@ from chainrule.nn.peers.parts import Step
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class Scale(Shown):
     """(x − offset)·factor, each float64, () or along the last axes of an example; with `undo` back: x/factor + offset."""
 
     offset: Array
@@ -29,7 +30,7 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
-class Export:
+class Export(Shown):
     """A network, the shape of one example, and what is done to inputs before it and to outputs behind it."""
 
     network: Layer

@@ -8,12 +8,13 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph import Array, Shape
 from chainrule.nn.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Shown):
     """One use of a layer; shapes are those of one example. inside: the names of the layers that it is made of.
 
     For a peer: channels_first, whether it has them before the axes of space; rows, where it has the numbers of the input in another

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.graph import Array, Node
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import BackwardPass, Part, Planted, Walk
@@ -21,7 +22,7 @@ Where: TypeAlias = Literal["backward", "array", "factor", "penalty", "whole", "n
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Shown):
     """A kind of mistake: its name, an explanation with the right formula, what to do, and how it is made.
 
     `vague`: it is named only where no other kind of mistake gives the same numbers. `in_delta`: it is made in δ at the output; a layer
@@ -41,7 +42,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Mistake(Shown):
     """A mistake found in a gradient: its name, the layers that it was made in, what is wrong, what to do, and what shows it.
 
     `layers` are in the order of the network; `at` says more closely where, as far as there is more to say: a gate, a time step, an

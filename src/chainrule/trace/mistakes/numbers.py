@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.trace.mistakes.kinds import Found, Given, number_mistake
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import weights_of
@@ -27,7 +28,7 @@ def clipped(given: Given) -> Iterable[Found]:
     cut = {name: np.clip(array, -bound, bound) for name, array in given.right.items()}
     count = sum(int(np.sum(np.abs(given.mine[name]) == bound)) for name in given.wrong)
     if bound > 0 and count > 1 and all(given.agree(name, cut[name]) for name in given.wrong):
-        yield Found(f"no entry is beyond ±{bound:.6g}, and {count} stand there", cut)
+        yield Found(f"no entry is beyond ±{numeral(bound, 6)}, and {count} stand there", cut)
 
 
 @number_mistake(
@@ -96,7 +97,7 @@ def _factor(given: Given, names: Iterable[str]) -> float | None:
 
 def _called(structure: Structure, factor: float, what: str) -> str:
     origin = next(iter(origins(structure, factor)), "")
-    return f"yours = {factor:.10g} · {what}{f'; {origin}' if origin else ''}"
+    return f"yours = {numeral(factor, 10)} · {what}{f'; {origin}' if origin else ''}"
 
 
 def origins(structure: Structure, factor: float) -> Iterator[str]:

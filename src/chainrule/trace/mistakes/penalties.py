@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.trace.mistakes.kinds import Found, Given, Sizes, number_mistake, penalty_mistake
 
 
@@ -113,7 +114,7 @@ def _extra(given: Given, has_penalty: bool) -> Iterable[Found]:
     for shape, formula in (("weights", "W"), ("sign", "sign(W)")):
         found = _fitted(given, shape)
         if found is not None:
-            yield Found(f"yours − true is {found[0]:.6g}·{formula} in {', '.join(given.wrong)}", found[1])
+            yield Found(f"yours − true is {numeral(found[0], 6)}·{formula} in {', '.join(given.wrong)}", found[1])
 
 
 @number_mistake(

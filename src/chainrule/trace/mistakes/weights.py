@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from chainrule.graph import CONSTANT, Array, Node, evaluate
+from chainrule.numerals import numeral
 from chainrule.ops import broadcast_to, divide, matmul, multiply, reshape, select
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import Structure, without_step
@@ -82,9 +83,9 @@ def updated(structure: Structure) -> Iterable[Planting]:
 def forgotten_constant(structure: Structure) -> Iterable[Planting]:
     """A constant factor inside the network left out on the way back."""
     for node, moving, value in _scaled(structure):
-        place = without_step(node.name) or f"factor {value:.4g} in {structure.layer_at(node)}"
+        place = without_step(node.name) or f"factor {numeral(value)} in {structure.layer_at(node)}"
         planted = Planted(scalings={node: 1 / value})
-        yield Planting(place, structure.layer_at(node), planted, (moving,), f"the factor {value:.4g}")
+        yield Planting(place, structure.layer_at(node), planted, (moving,), f"the factor {numeral(value)}")
 
 
 @backward_mistake(
@@ -96,8 +97,10 @@ def forgotten_constant(structure: Structure) -> Iterable[Planting]:
 def doubled_constant(structure: Structure) -> Iterable[Planting]:
     """A constant factor inside the network applied twice on the way back."""
     for node, moving, value in _scaled(structure):
-        place = without_step(node.name) or f"factor {value:.4g} in {structure.layer_at(node)}"
-        yield Planting(place, structure.layer_at(node), Planted(scalings={node: value}), (moving,), f"the factor {value:.4g}")
+        place = without_step(node.name) or f"factor {numeral(value)} in {structure.layer_at(node)}"
+        yield Planting(
+            place, structure.layer_at(node), Planted(scalings={node: value}), (moving,), f"the factor {numeral(value)}"
+        )
 
 
 def _scaled(structure: Structure) -> Iterator[tuple[Node, Node, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -128,15 +129,55 @@ def _hidden(graph: Graph, constants: str) -> set[Node]:
 
 
 def _together(nodes: Sequence[Node], opened: Collection[str], hidden: set[Node]) -> list[tuple[str, list[Node]]]:
-    """Nodes that share a box, with the folded scope's name; in the order of their last nodes, so that inputs come first."""
-    groups: dict[object, tuple[str, list[Node]]] = {}
+    """Nodes that share a box, with the folded scope's name; in the order of their last nodes, so that inputs come first.
+
+    A scope that something else stands between, computed from one part of it and needed by another, has a box to each part: arrows
+    between boxes never go round in a ring.
+    """
+    groups: list[tuple[str, list[Node]]] = []
+    home: dict[Node, int] = {}
+    newest: dict[str, int] = {}
+    sources: list[set[int]] = []
     for node in nodes:
-        if node not in hidden:
-            folded = next((scope for scope in _path(node.scope) if scope not in opened), "")
-            key: object = folded or node
-            groups.setdefault(key, (folded, []))[1].append(node)
-    place = {node: index for index, node in enumerate(nodes)}
-    return sorted(groups.values(), key=lambda group: place[group[1][-1]])
+        if node in hidden:
+            continue
+        folded = next((scope for scope in _path(node.scope) if scope not in opened), "")
+        feeding = {home[source] for source in node.inputs if source in home}
+        place = newest.get(folded, -1) if folded else -1
+        if place < 0 or _reached(feeding - {place}, sources, place):
+            place = len(groups)
+            groups.append((folded, []))
+            sources.append(set())
+            newest[folded] = place
+        groups[place][1].append(node)
+        sources[place] |= feeding - {place}
+        home[node] = place
+    order = {node: index for index, node in enumerate(nodes)}
+    return sorted(_numbered(groups), key=lambda group: order[group[1][-1]])
+
+
+def _reached(starts: set[int], sources: Sequence[set[int]], wanted: int) -> bool:
+    """Whether one of the boxes is computed from the wanted one."""
+    seen, stack = set(starts), list(starts)
+    while stack:
+        box = stack.pop()
+        if box == wanted:
+            return True
+        new = sources[box] - seen
+        seen |= new
+        stack.extend(new)
+    return False
+
+
+def _numbered(groups: Sequence[tuple[str, list[Node]]]) -> list[tuple[str, list[Node]]]:
+    """The parts of a scope that has several, by their numbers."""
+    count = Counter(scope for scope, _ in groups)
+    met: Counter[str] = Counter()
+    found: list[tuple[str, list[Node]]] = []
+    for scope, nodes in groups:
+        met[scope] += 1
+        found.append((f"{scope} (part {met[scope]} of {count[scope]})" if scope and count[scope] > 1 else scope, nodes))
+    return found
 
 
 def _written(node: Node, hidden: set[Node]) -> list[Node]:

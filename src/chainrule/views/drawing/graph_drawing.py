@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from chainrule import display
-from chainrule.files import writing
 from chainrule.graph import Array, Graph, Node
 from chainrule.views.drawing.folding import Arrow, Folded, Kind, fold, scopes
 from chainrule.views.drawing.layered import Layout, layered
@@ -18,6 +16,7 @@ from chainrule.views.drawing.lettering import description, lines
 from chainrule.views.drawing.marks import arrow_mark, box_mark, box_size, frame_mark, frame_name, group, heading, legend
 from chainrule.views.plain import counted, spaced
 from chainrule.views.svg import drawing, text
+from chainrule.views.svg_picture import SvgDrawing
 
 MARGIN = 16.0
 LEAST_WIDTH = 420.0
@@ -28,7 +27,7 @@ MOST = 400
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(SvgDrawing):
     """A drawn graph: what is drawn, where it stands, and the SVG of it. A notebook shows it.
 
     `folded`: boxes and arrows; `layout`: their places; `numbers`: each node's number; `stored`: arrows that are drawn faintly,
@@ -67,18 +66,6 @@ class Drawing:
         foot, below = legend(self._kinds(), above + 8 + self.layout.height + 14, width, self._notes())
         height = above + 8 + self.layout.height + 14 + below
         return drawing(width + 2 * MARGIN, height + 2 * MARGIN, [group(top + body + foot, MARGIN, MARGIN)], name=self.title)
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
-
-    def save(self, path: str | Path) -> Path:
-        """Writes the SVG.
-
-        Raises: OptionError for a name that does not end with .svg, MissingFileError for a folder that is not there.
-        """
-        with writing(path, ".svg") as place:
-            place.write_text(self.svg(), encoding="utf-8")
-        return place
 
     def _parts(self) -> list[str]:
         folded, layout = self.folded, self.layout

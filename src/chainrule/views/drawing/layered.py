@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.views.drawing.crossings import count_crossings, order_rows
@@ -20,7 +21,7 @@ Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Spacing:
+class Spacing(Shown):
     """Distances, in the unit of the sizes."""
 
     between: float = 20.0
@@ -36,7 +37,7 @@ class Spacing:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Shown):
     """Where everything stands; y grows downwards, and all lies between (0, 0) and (width, height).
 
     `centres` (n, 2) of the nodes; `rank` (n,), from 0 at the top; `routes`: for each edge the control points (3k + 1, 2) of its

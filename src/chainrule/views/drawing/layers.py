@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from chainrule.display import Shown
+
 Kind: TypeAlias = Literal["node", "bend", "left", "right"]
 
 
 @dataclass(frozen=True)
-class Frames:
+class Frames(Shown):
     """Which frame each node stands in (-1: none), and which frame each frame stands in; a parent comes before its children."""
 
     inside: Sequence[int] = ()

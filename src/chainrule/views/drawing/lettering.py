@@ -11,8 +11,9 @@ from string import Formatter
 import numpy as np
 
 from chainrule.graph import CONSTANT, Array, Node, formula
+from chainrule.numerals import numeral
 from chainrule.views.drawing.folding import Box
-from chainrule.views.plain import counted, number, printable
+from chainrule.views.plain import counted, printable
 
 LARGE, SMALL = 13.0, 9.5
 """Sizes of letters."""
@@ -125,9 +126,9 @@ def value_text(value: Array) -> str:
     """A value in a line: numbers where there are few, else shape, mean and largest size."""
     value = np.asarray(value)
     if value.size <= 4:
-        shown = ", ".join(number(float(item)) for item in value.reshape(-1))
+        shown = ", ".join(numeral(float(item)) for item in value.reshape(-1))
         return f"= {shown}" if value.ndim == 0 else f"= [{shown}]"
-    return f"mean {number(float(np.mean(value)))}, largest {number(float(np.max(np.abs(value))))}"
+    return f"mean {numeral(float(np.mean(value)))}, largest {numeral(float(np.max(np.abs(value))))}"
 
 
 def description(box: Box, numbers: Mapping[Node, int]) -> str:

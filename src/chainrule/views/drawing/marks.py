@@ -27,7 +27,7 @@ STACK = 4.0
 """How far the cards behind a folded scope look out."""
 BORDER = 7.0
 """What the double border of an output adds to both sides together."""
-HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:4px"
+HALO = 4.0
 """Keeps a name readable where an arrow runs behind it."""
 
 
@@ -63,13 +63,8 @@ def box_mark(
     parts.append(_shape(box.kind, x, y, width, height))
     top = y - sum(_heights(lines)) / 2
     for line, tall in zip(lines, _heights(lines), strict=True):
-        look = {
-            "text_anchor": "middle",
-            "font_size": line.size,
-            "font_weight": line.weight,
-            "style": f"fill:var(--{line.colour})",
-        }
-        parts.append(text(x, top + tall * 0.76, line.text, **look))
+        look: dict[str, Any] = {"font_size": line.size, "font_weight": line.weight, "fill": f"var(--{line.colour})"}
+        parts.append(text(x, top + tall * 0.76, line.text, text_anchor="middle", **look))
         top += tall
     if badge:
         # On a small box it hangs at the corner, off the only line.
@@ -81,7 +76,7 @@ def box_mark(
 def _badge(left: float, top: float, words: str) -> str:
     width = text_width(words, 8.5) + 6
     return element("rect", x=left, y=top, width=width, height=11.5, rx=5.5, fill="var(--paper)", stroke="var(--line)") + text(
-        left + width / 2, top + 8.8, words, text_anchor="middle", font_size=8.5, style="fill:var(--ink)"
+        left + width / 2, top + 8.8, words, text_anchor="middle", font_size=8.5
     )
 
 
@@ -153,7 +148,7 @@ def frame_name(box: Sequence[float], name: str) -> str:
     """The name of a frame at its upper left, cut where the frame is narrow."""
     room = int((box[2] - box[0] - 16) / (SMALL + 1) / 0.7)
     words = printable(name, most=max(room, 4))
-    return text(box[0] + 8, box[1] + 14, words, font_size=SMALL + 1, font_weight="bold", style=f"fill:var(--faint);{HALO}")
+    return text(box[0] + 8, box[1] + 14, words, font_size=SMALL + 1, font_weight="bold", fill="var(--faint)", halo=HALO)
 
 
 def legend(kinds: Sequence[Kind], y: float, width: float, extras: Sequence[str]) -> tuple[str, float]:
@@ -171,7 +166,7 @@ def legend(kinds: Sequence[Kind], y: float, width: float, extras: Sequence[str])
         room = text_width(words, SMALL) + 18
         if x and x + room > width:
             x, top = 0.0, top + 20
-        parts.append(text(x, top + 3.5, words, font_size=SMALL, style="fill:var(--faint)"))
+        parts.append(text(x, top + 3.5, words, font_size=SMALL, fill="var(--faint)"))
         x += room
     return element("g", "".join(parts), class_="legend"), top + 12 - y
 
@@ -180,7 +175,7 @@ def heading(name: str, reading: str, width: float) -> tuple[str, float]:
     """The title and the sentence on how to read the drawing, above it; and how high they are."""
     parts = [text(0.0, 13.0, printable(name, most=90), font_size=14.0, font_weight="bold")]
     lines = textwrap.wrap(reading, max(40, int(width / SMALL / 0.58)))
-    parts += [text(0.0, 29.0 + 13 * i, line, font_size=SMALL, style="fill:var(--faint)") for i, line in enumerate(lines)]
+    parts += [text(0.0, 29.0 + 13 * i, line, font_size=SMALL, fill="var(--faint)") for i, line in enumerate(lines)]
     return "".join(parts), 29.0 + 13 * len(lines) + 8
 
 

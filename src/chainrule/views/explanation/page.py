@@ -1,146 +1,182 @@
-"""Explanations as HTML: formulas as MathML, values as strips of colour, each derivative beside its check."""
+"""Explanations as HTML, at the explanation's level: who pushes whom in words, factors as bars, or formulas as MathML."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping
 
 from chainrule import display
-from chainrule.graph import Array
-from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Quantity, RuleCheck, State
-from chainrule.views.colours import signed_colour
-from chainrule.views.explanation.text import entries_summary, passed_by, signed, verdict
-from chainrule.views.page import CSS, isolated, mathml
-from chainrule.views.plain import counted, printable
+from chainrule.numerals import numeral
+from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Level
+from chainrule.views.explanation.marks import bar_html, bracketed, formula, in_latex, mark_html, strip, verdict_html
+from chainrule.views.explanation.text import LEGEND, entries_summary, factors, passed_by, pushed, stored_text, wish
+from chainrule.views.objects.parts import shown
+from chainrule.views.page import isolated
+from chainrule.views.plain import printable
 from chainrule.views.svg import clean
-
-CLASSES: Mapping[State, str] = {"agrees": "right", "kink": "faint", "unclear": "faint", "differs": "wrong"}
-"""How a verdict looks: its class in the style sheet."""
-MOST_CELLS = 24
-"""A strip shows so many entries of an array; longer ones show evenly spaced ones and say so."""
 
 
 @display.html.register
 def explanation_html(explanation: Explanation) -> str:
     """The whole explanation as a piece of HTML with its own style."""
-    return f'<div class="chainrule"><style>{CSS}</style>{explanation_body(explanation)}</div>'
+    return shown(explanation_body(explanation))
 
 
 def explanation_body(explanation: Explanation) -> str:
     """The explanation without the style, for pages that have it."""
     facts = " · ".join(f"{clean(word)}: <b>{isolated(printable(text))}</b>" for word, text in explanation.facts.items())
+    level = explanation.level
     return "".join(
         [
             f"<p>{facts}</p>" if facts else "",
             "<h3>Forward: each quantity after what it is computed from</h3>",
-            '<div class="scroll"><table><tr><th>#</th><th>quantity and its values</th><th>one entry with numbers</th></tr>',
-            *(_forward_row(explanation, step) for step in explanation.forward),
-            "</table></div>",
-            _stored(explanation),
+            _table(FORWARD_HEADS[level], (FORWARD[level](explanation, step) for step in explanation.forward)),
+            f'<p class="faint">{clean(stored_text(explanation))}</p>' if level == "mathematics" else "",
             "<h3>Backward: from C back, each rule beside a finite difference</h3>",
-            '<div class="scroll"><table><tr><th>#</th><th>derivative</th><th>local · incoming = product</th><th>check</th></tr>',
-            *(_backward_row(explanation, step) for step in explanation.backward),
-            "</table></div>",
+            _table(BACKWARD_HEADS[level], (BACKWARD[level](explanation, step) for step in explanation.backward)),
+            f'<p class="faint">{clean(LEGEND)}</p>' if level == "picture" else "",
+            _factors(explanation) if level == "numbers" else "",
             "<h3>Checks: the whole cost computed again with one entry moved</h3>",
-            '<div class="scroll"><table>',
-            *_check_rows(explanation),
-            "</table></div>",
+            _table((), _check_rows(explanation)),
+            f'<p class="faint">{clean(entries_summary(explanation))}</p>',
         ]
     )
 
 
-# ---- rows
+def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    head = f"<tr>{''.join(f'<th>{clean(word)}</th>' for word in heads)}</tr>" if heads else ""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table>{head}{body}</table></div>'
 
 
-def _forward_row(explanation: Explanation, step: ForwardStep) -> str:
-    wording, quantity = explanation.wording, step.quantity
-    formula = f"{wording.symbol(quantity, 'latex')} = {wording.formula(quantity, 'latex')}"
-    entry = f"{wording.symbol(quantity, 'latex', step.index)} = {wording.numbers(quantity, step.index, 'latex')} = {signed(step.value)}"
-    cells = (
-        str(quantity.number),
-        _math(explanation, formula, f"{step.symbol} = {step.formula}")
-        + f"<div>{_strip(quantity, explanation.trace.value_of(quantity))}</div>",
-        _math(explanation, entry, f"{step.entry} = {step.numbers} = {signed(step.value)}"),
+Row = tuple[str, ...]
+FORWARD_HEADS: Mapping[Level, Row] = {
+    "picture": ("#", "entry and its value", "who pushes it"),
+    "numbers": ("#", "quantity and its values", "one entry: who pushes it, and by how much"),
+    "mathematics": ("#", "quantity and its values", "one entry with numbers"),
+}
+BACKWARD_HEADS: Mapping[Level, Row] = {
+    "picture": ("#", "what would lower C", "check"),
+    "numbers": ("#", "derivative", "local · incoming = product", "check"),
+    "mathematics": ("#", "derivative", "local · incoming = product", "check"),
+}
+
+
+# ---- forward
+
+
+def _forward_picture(explanation: Explanation, step: ForwardStep) -> Row:
+    entry, pushes = _entry(explanation, step), clean(pushed(explanation, step))
+    return str(step.quantity.number), entry + _values(explanation, step), pushes
+
+
+def _forward_numbers(explanation: Explanation, step: ForwardStep) -> Row:
+    pushes = f"{_entry(explanation, step)}<div>{clean(pushed(explanation, step))}</div>"
+    return str(step.quantity.number), _definition(explanation, step) + _values(explanation, step), pushes
+
+
+def _forward_mathematics(explanation: Explanation, step: ForwardStep) -> Row:
+    wording, value = explanation.wording, numeral(step.value)
+    between = wording.numbers(step.quantity, step.index, "latex")
+    # C is the sum of one loss where there is one example: its value need not be said twice.
+    said = step.numbers != value
+    latex = f"{between} = {in_latex(step.value)}" if said else in_latex(step.value)
+    plain = f"{step.entry} = {step.numbers} = {value}" if said else f"{step.entry} = {value}"
+    entry = formula(explanation, f"{wording.symbol(step.quantity, 'latex', step.index)} = {latex}", plain)
+    return str(step.quantity.number), _definition(explanation, step) + _values(explanation, step), entry
+
+
+def _definition(explanation: Explanation, step: ForwardStep) -> str:
+    wording = explanation.wording
+    latex = f"{wording.symbol(step.quantity, 'latex')} = {wording.formula(step.quantity, 'latex')}"
+    return formula(explanation, latex, f"{step.symbol} = {step.formula}")
+
+
+def _entry(explanation: Explanation, step: ForwardStep) -> str:
+    latex = f"{explanation.wording.symbol(step.quantity, 'latex', step.index)} = {in_latex(step.value)}"
+    return formula(explanation, latex, f"{step.entry} = {numeral(step.value)}")
+
+
+def _values(explanation: Explanation, step: ForwardStep) -> str:
+    return strip(step.quantity, explanation.trace.value_of(step.quantity))
+
+
+FORWARD: Mapping[Level, Callable[[Explanation, ForwardStep], Row]] = {
+    "picture": _forward_picture, "numbers": _forward_numbers, "mathematics": _forward_mathematics,
+}  # fmt: skip
+
+
+# ---- backward
+
+
+def _backward_picture(explanation: Explanation, step: BackwardStep) -> Row:
+    return str(step.quantity.number), clean(wish(explanation, step)) + _derivatives(explanation, step), mark_html(step.check)
+
+
+def _backward_numbers(explanation: Explanation, step: BackwardStep) -> Row:
+    symbol = formula(
+        explanation, explanation.wording.derivative(step.input, "latex"), explanation.wording.derivative(step.input)
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    return _backward(explanation, step, symbol)
 
 
-def _stored(explanation: Explanation) -> str:
-    stored = explanation.trace.stored
-    total = counted(sum(item.bytes for item in stored), "byte")
-    names = ", ".join(f"{clean(item.name)} ({item.bytes})" for item in stored)
-    return f'<p class="faint">Stored for the backward pass: {total}: {names}</p>'
+def _backward_mathematics(explanation: Explanation, step: BackwardStep) -> Row:
+    wording = explanation.wording
+    latex = f"{wording.derivative(step.input, 'latex')} = {wording.rule(step.quantity, step.check.place, 'latex')}"
+    return _backward(explanation, step, formula(explanation, latex, f"{wording.derivative(step.input)} = {step.rule}"))
 
 
-def _backward_row(explanation: Explanation, step: BackwardStep) -> str:
+def _backward(explanation: Explanation, step: BackwardStep, symbol: str) -> Row:
     wording, path = explanation.wording, step.path
-    place = step.check.place
-    latex = f"{wording.derivative(step.input, 'latex')} = {wording.rule(step.quantity, place, 'latex')}"
-    rule = _math(explanation, latex, f"{wording.derivative(step.input)} = {step.rule}")
-    symbols = (
+    product = (
         f"{wording.local_symbol(path.user, step.input, 'latex', (path.index, step.index))} \\cdot "
-        f"{wording.derivative(path.user, 'latex', path.index)} = {signed(path.local)} \\cdot {_bracketed(path.arriving)} "
-        f"= {signed(path.product)}"
+        f"{wording.derivative(path.user, 'latex', path.index)} = {in_latex(path.local)} \\cdot {bracketed(path.arriving)} "
+        f"= {in_latex(path.product)}"
     )
-    plain = f"{signed(path.local)} · {signed(path.arriving)} = {signed(path.product)}"
-    more = f'<div class="faint">the largest of {step.paths} paths; sum {signed(step.total)}</div>' if step.paths > 1 else ""
-    derivative = explanation.trace.derivative_by(step.input)
-    strip = _strip(step.input, derivative) if derivative is not None else ""
+    plain = f"{numeral(path.local)} · {numeral(path.arriving)} = {numeral(path.product)}"
+    more = f'<div class="faint">the largest of {step.paths} paths; sum {numeral(step.total)}</div>' if step.paths > 1 else ""
     aside = f'<div class="faint">{clean(passed_by(explanation, step))}</div>' if step.aside else ""
-    cells = (
+    return (
         str(step.quantity.number),
-        f"{rule}<div>{strip}</div>{aside}",
-        f"{_math(explanation, symbols, plain)}{more}",
-        _verdict(step.check),
+        symbol + _derivatives(explanation, step) + aside,
+        formula(explanation, product, plain) + more,
+        verdict_html(step.check),
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _check_rows(explanation: Explanation) -> Iterator[str]:
+def _derivatives(explanation: Explanation, step: BackwardStep) -> str:
+    derivative = explanation.trace.derivative_by(step.input)
+    return strip(step.input, derivative) if derivative is not None else ""
+
+
+BACKWARD: Mapping[Level, Callable[[Explanation, BackwardStep], Row]] = {
+    "picture": _backward_picture, "numbers": _backward_numbers, "mathematics": _backward_mathematics,
+}  # fmt: skip
+
+
+# ---- entries
+
+
+def _factors(explanation: Explanation) -> str:
+    """The derivatives of the main entries as their factors, each with a bar as long as its size."""
+    parts = ["<h3>Factors: a derivative is the product of those along its path</h3>"]
+    for check in explanation.main_entries:
+        chain = factors(explanation, check)
+        largest = max((abs(value) for _, value in chain), default=0.0) or 1.0
+        rows = ((clean(symbol), numeral(value), bar_html(abs(value) / largest)) for symbol, value in chain)
+        paths = len(explanation.trace.paths(check.name, check.index))
+        body = _table((), rows) if chain else f'<p class="faint">a sum over {paths} paths</p>'
+        parts.append(f"<p>{_derivative(explanation, check)} {verdict_html(check)}</p>{body}")
+    return "".join(parts)
+
+
+def _derivative(explanation: Explanation, check: EntryCheck) -> str:
+    quantity = explanation.trace.quantity(check.name)
+    latex = f"{explanation.wording.derivative(quantity, 'latex', check.index)} = {in_latex(check.derivative, 6)}"
+    return formula(
+        explanation, latex, f"{explanation.wording.derivative(quantity, index=check.index)} = {numeral(check.derivative, 6)}"
+    )
+
+
+def _check_rows(explanation: Explanation) -> Iterator[Row]:
     for check in explanation.shown_entries:
-        quantity = explanation.trace.quantity(check.name)
-        latex = f"{explanation.wording.derivative(quantity, 'latex', check.index)} = {signed(check.derivative, 6)}"
-        plain = f"{explanation.wording.derivative(quantity, index=check.index)} = {signed(check.derivative, 6)}"
-        yield f"<tr><td>{_math(explanation, latex, plain)}</td><td>{_verdict(check)}</td></tr>"
-    yield f'<tr><td colspan="2" class="faint">{clean(entries_summary(explanation))}</td></tr>'
-
-
-def _verdict(check: RuleCheck | EntryCheck) -> str:
-    return f'<span class="{CLASSES[check.state]}">{clean(verdict(check))}</span>'
-
-
-# ---- parts
-
-
-def _math(explanation: Explanation, latex: str, plain: str) -> str:
-    if explanation.notation == "code":
-        return f"<code>{clean(plain)}</code>"
-    # A number with its sign is one thing: braces keep the minus from being set as that of a difference.
-    return mathml(re.sub(r"(^|[(=] ?|\\cdot )-([\d.]+)", r"\1{-\2}", latex.replace("−", "-")), plain)
-
-
-def _bracketed(value: float) -> str:
-    return f"({signed(value)})" if value < 0 else signed(value)
-
-
-def _strip(quantity: Quantity, values: Array) -> str:
-    """The entries as cells of signed colour, each with its number to be read by pointing at it."""
-    flat = np.asarray(values, dtype=np.float64).ravel()
-    if flat.size == 1:
-        return ""
-    places: list[int] = np.unique(np.linspace(0, flat.size - 1, min(flat.size, MOST_CELLS)).astype(int)).tolist()
-    largest = float(np.max(np.abs(flat[np.isfinite(flat)]), initial=0.0)) or 1.0
-    cells = "".join(
-        f'<i style="background:{signed_colour(float(np.nan_to_num(flat[place])) / largest)}" '
-        f'title="{clean(_named(quantity, place))} = {signed(float(flat[place]))}"></i>'
-        for place in places
-    )
-    shown = f"{len(places)} of {flat.size} entries, " if len(places) < flat.size else ""
-    return f'<span class="cells">{cells}</span> <span class="faint">{shown}{signed(flat.min(), 3)} … {signed(flat.max(), 3)}</span>'
-
-
-def _named(quantity: Quantity, flat: int) -> str:
-    index = np.unravel_index(flat, quantity.node.shape)
-    return f"{quantity.name}[{','.join(str(int(i)) for i in index)}]"
+        yield _derivative(explanation, check), verdict_html(check)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Signature
-from chainrule.views.networks import marks
+from chainrule.numerals import numeral
 from chainrule.views.networks.layout import Place
 from chainrule.views.networks.numbers import Neurons, Outcome
 from chainrule.views.plain import printable, spaced
@@ -70,14 +70,16 @@ def _bar(left: float, y: float, neuron: int, outcome: Outcome, height: float) ->
         if math.isfinite(p):
             share = BAR_WIDTH * min(1.0, max(0.0, p))
             found.append(
-                element("rect", title(f"probability {p:.4g}"), class_="probability", width=share, fill="var(--faint)", **frame)
+                element(
+                    "rect", title(f"probability {numeral(p)}"), class_="probability", width=share, fill="var(--faint)", **frame
+                )
             )
         found.append(text(left + BAR_WIDTH + 8, y + 4, f"{p:.3f}" if math.isfinite(p) else "not a number", font_size=11))
         left += BAR_WIDTH + 48
     if words:
         right = "truth" in words
         shown = text(
-            left, y + 4, f"◂ {words}", font_size=11, font_weight="bold", style=f"fill:var(--{'right' if right else 'wrong'})"
+            left, y + 4, f"◂ {words}", font_size=11, font_weight="bold", fill=f"var(--{'right' if right else 'wrong'})"
         )
         found.append(element("g", shown, class_="verdict"))
     return found
@@ -100,7 +102,7 @@ def _rest(item: Neurons, place: Place, left: float, outcome: Outcome) -> list[st
         return []
     count = item.column.size - len(item.shown)
     others = float(np.delete(outcome.probabilities, item.shown).sum())
-    words = f"{spaced(count)} others together {marks.precise(others)}"
+    words = f"{spaced(count)} others together {numeral(others)}"
     return [text(left, place.ys[-1] + 30, words, font_size=11)]
 
 
@@ -118,8 +120,8 @@ def _numbers(item: Neurons, place: Place, left: float, outcome: Outcome) -> list
     """Outputs that are numbers, in the data's units, beside the truth."""
     found: list[str] = []
     for neuron, y in zip(item.shown.tolist(), place.ys, strict=True):
-        words = f"output {marks.precise(float(outcome.output[neuron]))}"
+        words = f"output {numeral(float(outcome.output[neuron]))}"
         if outcome.target is not None:
-            words += f", truth {marks.precise(float(outcome.target[neuron]))}"
+            words += f", truth {numeral(float(outcome.target[neuron]))}"
         found.append(text(left, y + 4, words, font_size=12))
     return [*found, text(left, place.ys[-1] + 24, "in the data's units", font_size=10)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.layout import Place, box_size
 from chainrule.views.networks.numbers import Neurons
@@ -73,7 +74,7 @@ def _strongest(item: Neurons, given: Array, place: Place) -> list[str]:
     found = [_frame(item, place)]
     for spot, channel in enumerate(order.tolist()):
         row, column = divmod(spot, across)
-        words = f"{item.column.key}, channel {channel}: from {marks.precise(low)}, black, to {marks.precise(high)}, white"
+        words = f"{item.column.key}, channel {channel}: from {numeral(low)}, black, to {numeral(high)}, white"
         found.append(
             marks.image(left + 4 + column * (room + 4), top + 4 + row * (room + 4), room, maps[:, :, channel], low, high, words)
         )

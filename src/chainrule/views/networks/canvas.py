@@ -12,20 +12,21 @@ import numpy as np
 
 from chainrule.data import Signature
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.answers import answers, answers_width
 from chainrule.views.networks.boxes import box, size_words
 from chainrule.views.networks.layout import GAP, Layout, Place, box_size, gaps, laid_out
 from chainrule.views.networks.legend import legend
 from chainrule.views.networks.numbers import Neurons, Outcome, joined, shown_weights
-from chainrule.views.networks.svg_picture import LINE, wrapped_lines
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, wrapped_lines
 
 NAME_LETTERS = 18
 IMAGE = 168.0
-HALO: dict[str, Any] = {"style": "paint-order:stroke;stroke:var(--paper);stroke-width:3px"}
+HALO: dict[str, Any] = {"halo": 3.0}
 """Keeps a text readable where lines run below it."""
 
 
@@ -98,12 +99,12 @@ class Canvas:
         lines = [
             marks.weight_line(
                 starts[i], ends[j], float(weights[i, j]), largest,
-                f"{matrix}[{first.shown[i]}, {second.shown[j]}] = {marks.precise(float(weights[i, j]))}",
+                f"{matrix}[{first.shown[i]}, {second.shown[j]}] = {numeral(float(weights[i, j]))}",
             )
             for i, j in cells
         ]  # fmt: skip
         place = self.layout.places[target]
-        words = f"widest |w| = {marks.precise(largest)}"
+        words = f"widest |w| = {numeral(largest)}"
         # Captions stand in one line, but where several columns share a rank.
         low = self.layout.bottom if len(self._rank(target)) == 1 else place.ys[-1] + self.layout.radius
         caption = text(place.x - GAP / 2, low + 20, words, font_size=10, text_anchor="middle", **HALO)
@@ -198,12 +199,12 @@ class Canvas:
         """Name, value and formula of a neuron, as they stand on hover."""
         column = item.column
         name = f"{column.node.name or column.key}[{i}]" + (f" (use {column.use})" if column.use > 1 else "")
-        value = "" if item.values is None else f" = {marks.precise(float(item.values[i]))}"
+        value = "" if item.values is None else f" = {numeral(float(item.values[i]))}"
         if column.kind == "input":
             feature = column.start + i
             known = f", {self.signature.features[feature]}" if self.signature and self.signature.features else ""
             return f"{name}{value}{known}"
-        z = "" if item.z is None else f" = {marks.precise(float(item.z[i]))}"
+        z = "" if item.z is None else f" = {numeral(float(item.z[i]))}"
         weights = column.weights.name if column.weights is not None else "W"
         bias = "" if column.bias is None else f" + {column.bias.name}[{i}]"
         pre = f"z[{i}] = Σ_k x[k]·{weights}[k, {i}]{bias}{z}"
@@ -223,7 +224,7 @@ class Canvas:
         place, radius = self.layout.places[0], self.layout.radius
         pixels = self.row.reshape(self.image_shape)
         low, high = (0.0, 255.0) if pixels.dtype == np.uint8 else (float(np.nanmin(pixels)), float(np.nanmax(pixels)))
-        y = (place.ys[0] + place.ys[-1]) / 2 - IMAGE / 2
+        y = float(round((place.ys[0] + place.ys[-1]) / 2 - IMAGE / 2))
         size = "×".join(map(str, self.image_shape[:2]))
         picture = marks.image(24, y, IMAGE, pixels, low, high, f"the example: {size} pixels")
         side = IMAGE / max(self.image_shape[:2])
@@ -256,4 +257,4 @@ def largest_of(values: Array) -> float:
 def _bias_words(item: Neurons, i: int) -> str:
     bias = item.column.bias
     value = float(item.biases[i]) if item.biases is not None else math.nan
-    return f"{bias.name if bias is not None else 'b'}[{i}] = {marks.precise(value)}"
+    return f"{bias.name if bias is not None else 'b'}[{i}] = {numeral(value)}"

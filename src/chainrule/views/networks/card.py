@@ -11,14 +11,14 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, LayerUse, range_badge
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
-from chainrule.views.networks.marks import precise
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.networks.update_rule import update_rule
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 WIDTH, PANEL = 760.0, 356.0
 BINS = 25
@@ -128,9 +128,9 @@ def _described(name: str, values: Array) -> str:
     if not finite.size:
         return size + lost
     if values.size == 1:
-        return f"{size}, {precise(float(finite.reshape(-1)[0]))}"
-    spread = f"mean {precise(float(finite.mean()))}, deviation {precise(float(finite.std()))}"
-    return f"{size}, {spread}, from {precise(float(finite.min()))} to {precise(float(finite.max()))}{lost}"
+        return f"{size}, {numeral(float(finite.reshape(-1)[0]))}"
+    spread = f"mean {numeral(float(finite.mean()))}, deviation {numeral(float(finite.std()))}"
+    return f"{size}, {spread}, from {numeral(float(finite.min()))} to {numeral(float(finite.max()))}{lost}"
 
 
 def _transformation(use: LayerUse) -> tuple[str, ...]:
@@ -190,5 +190,5 @@ def _histogram(x: float, base: float, name: str, values: Array) -> str:
         for i, (height, low) in enumerate(zip(heights.tolist(), edges[:-1].tolist(), strict=True))
         if height
     ]  # fmt: skip
-    words = title(f"{name}: {BINS} equal steps from {precise(float(edges[0]))} to {precise(float(edges[-1]))}")
+    words = title(f"{name}: {BINS} equal steps from {numeral(float(edges[0]))} to {numeral(float(edges[-1]))}")
     return element("g", words + "".join(bars) + text(x, base + 11, name.rpartition(".")[2], font_size=9), class_="histogram")

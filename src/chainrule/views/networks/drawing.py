@@ -9,6 +9,7 @@ from chainrule.data import Example, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
 from chainrule.nn import Layer, build_network, network
+from chainrule.numerals import numeral
 from chainrule.train import Model, Run
 from chainrule.views.networks.canvas import Canvas
 from chainrule.views.networks.numbers import (
@@ -24,9 +25,9 @@ from chainrule.views.networks.numbers import (
     shown_weights,
 )
 from chainrule.views.networks.structure import read_columns
-from chainrule.views.networks.svg_picture import SvgPicture
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import printable
+from chainrule.views.svg_picture import SvgPicture
 
 Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""
@@ -87,7 +88,8 @@ class NetworkDrawing(SvgPicture):
         if any(item.column.maps is None for item in boxes):
             lines += "; a box is a layer of another kind, whose lines only say where numbers go"
         ranks = max(item.column.rank for item in self.items)
-        counting = f"the input layer is followed by layers 1 … {ranks}, so the input is not counted as a layer"
+        behind = "layer 1" if ranks == 1 else f"layers 1 … {ranks}"
+        counting = f"the input layer is followed by {behind}, so the input is not counted as a layer"
         return f"{first}, {lines}; {counting}." + (
             " Dropout does nothing here: it acts in training only." if self.dropout else ""
         )
@@ -172,5 +174,5 @@ def _architecture(layers: Layer, most: int, choose_by: Choice, input_shape: Shap
 
 
 def _numbers(values: Array) -> str:
-    shown = ", ".join(f"{value:.4g}".replace("-", "−") for value in values[:4].tolist())
+    shown = ", ".join(numeral(value) for value in values[:4].tolist())
     return shown + (f", … ({len(values)} numbers)" if len(values) > 4 else "")

@@ -12,13 +12,13 @@ from chainrule.data import Examples, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Table, table_of
+from chainrule.numerals import numeral
 from chainrule.train import Evaluation, Run
-from chainrule.views.networks.marks import precise
 from chainrule.views.networks.numbers import Outcome, outcome_of
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 STAGES = ("Input", "Layer", "Output", "Activation", "Metric", "Loss", "Data", "Performance")
 """What the picture grows by, in the order of the lectures."""
@@ -161,8 +161,8 @@ def _output_lines(run: Run) -> tuple[str, ...]:
 
 def _answer(found: Outcome) -> tuple[str, ...]:
     if found.classes is None:
-        truth = [] if found.target is None else [f"truth {precise(float(found.target[0]))}"]
-        return (f"  {precise(float(found.output[0]))}, {truth[0]}" if truth else f"  {precise(float(found.output[0]))}",)
+        truth = [] if found.target is None else [f"truth {numeral(float(found.target[0]))}"]
+        return (f"  {numeral(float(found.output[0]))}, {truth[0]}" if truth else f"  {numeral(float(found.output[0]))}",)
     name = partial(printable, most=16)
     if found.predicted is None:
         return ("  no prediction: not finite",)
@@ -182,7 +182,7 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
     if seen.targets is None:
         return ("none: outputs are compared", "with no targets")
     if seen.labels is None:
-        return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", f"training: {precise(seen.r_squared())}")
+        return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", f"training: {numeral(seen.r_squared())}")
     found = seen.accuracy()
     return ("accuracy = right / all", "training:", f"{spaced(found.correct)}/{spaced(found.total)} = {found.value:.4f}")
 
@@ -190,7 +190,7 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
 def _loss_lines(run: Run, seen: Evaluation) -> tuple[str, ...]:
     formula = run.task.formula
     pieces = [formula[i : i + LETTERS] for i in range(0, min(len(formula), 2 * LETTERS), LETTERS)]
-    return (*pieces, f"training: C = {precise(float(seen.loss[0]))}")
+    return (*pieces, f"training: C = {numeral(float(seen.loss[0]))}")
 
 
 def _data_lines(signature: Signature) -> tuple[str, ...]:
@@ -200,11 +200,11 @@ def _data_lines(signature: Signature) -> tuple[str, ...]:
 def _performance_lines(judged: Evaluation | None) -> tuple[str, ...]:
     if judged is None:
         return ("not known:", "no examples were kept apart")
-    loss = f"loss {precise(float(judged.loss[0]))}"
+    loss = f"loss {numeral(float(judged.loss[0]))}"
     if judged.targets is None:
         return (f"unseen {judged.part} part:", loss)
     if judged.labels is None:
-        return (f"unseen {judged.part} part:", f"R² = {precise(judged.r_squared())}", loss)
+        return (f"unseen {judged.part} part:", f"R² = {numeral(judged.r_squared())}", loss)
     return (f"unseen {judged.part} part:", f"{judged.accuracy()}", loss)
 
 

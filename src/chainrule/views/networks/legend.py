@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.numbers import Neurons
-from chainrule.views.networks.svg_picture import LETTER, LINE, wrapped_lines
 from chainrule.views.plain import printable, spaced
 from chainrule.views.svg import element, text
+from chainrule.views.svg_picture import LETTER, LINE, wrapped_lines
 
 LISTED = 6
 """So many of the shown neurons' numbers are written out."""
@@ -61,9 +62,7 @@ def _neuron_samples(items: Sequence[Neurons]) -> list[tuple[float, str, str]]:
 
 def _scales(items: Sequence[Neurons]) -> str:
     """What white stands for, layer by layer."""
-    parts = [
-        f"{_name(item)} {marks.precise(item.scale)}" for item in items if item.column.kind != "box" and item.values is not None
-    ]
+    parts = [f"{_name(item)} {numeral(item.scale)}" for item in items if item.column.kind != "box" and item.values is not None]
     return f"White stands for: {', '.join(parts)} (1 where activations lie in [0, 1], else the layer's largest size)."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import printed
 from chainrule.views.colours import CSS_VARIABLES, grey
 from chainrule.views.svg import element, text, title
 
@@ -72,10 +73,7 @@ def neuron(x: float, y: float, radius: float, value: float | None, scale: float,
 def _number(x: float, y: float, radius: float, value: float, share: float) -> str:
     shown = short(value)
     size = min(11.0, radius * 1.55 / (0.56 * len(shown)))
-    # By `style`, for the drawing's own rule on texts is stronger than an attribute.
-    return text(
-        x, y + 0.35 * size, shown, font_size=size, text_anchor="middle", style=f"fill:{'#000' if share > 0.5 else '#fff'}"
-    )
+    return text(x, y + 0.35 * size, shown, font_size=size, text_anchor="middle", fill="#000" if share > 0.5 else "#fff")
 
 
 def _blue(share: float) -> str:
@@ -88,23 +86,12 @@ def short(value: float) -> str:
     """A number in a few letters, as it fits into a neuron.
 
     >>> short(0.974), short(-12.34), short(34567.0), short(0.0)
-    ('0.97', '−12', '3.5e4', '0')
+    ('0.97', '−12', '3.5×10⁴', '0')
     """
     if value == 0:
         return "0"
     size = abs(value)
-    shown = f"{value:.2f}" if size < 9.995 else f"{value:.0f}" if size < 999.5 else f"{value:.1e}"
-    head, sign, exponent = shown.partition("e")
-    return (f"{head}e{int(exponent)}" if sign else shown).replace("-", "−")
-
-
-def precise(value: float) -> str:
-    """A number with four digits that count, the minus as in print.
-
-    >>> precise(-0.123456), precise(float("nan"))
-    ('−0.1235', 'not a number')
-    """
-    return "not a number" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+    return printed(f"{value:.2f}" if size < 9.995 else f"{value:.0f}" if size < 999.5 else f"{value:.1e}")
 
 
 def bias_stub(x: float, y: float, radius: float, bias: float, largest: float, words: str) -> str:
@@ -127,7 +114,9 @@ def image(x: float, y: float, side: float, pixels: Array, low: float, high: floa
     levels = np.round(255 * np.nan_to_num(shown)).astype(int)
     height, width = levels.shape[:2]
     square = side / max(height, width)
-    parts = [element("rect", x=x, y=y, width=width * square, height=height * square, fill="#000", stroke="var(--faint)")]
+    frame: dict[str, Any] = {"x": x, "y": y, "width": width * square, "height": height * square}
+    # Only the squares are sharp: a sharp frame of an odd width lies on one side or the other.
+    parts = [element("rect", fill="#000", stroke="var(--faint)", shape_rendering="auto", **frame)]
     for row in range(height):
         parts += _runs(x, y + row * square, square, levels[row])
     return element("g", title(words) + "".join(parts), class_="image", shape_rendering="crispEdges")

@@ -106,7 +106,9 @@ def outcome_of(model: Model, row: Array, truth: int | Array | None) -> Outcome:
         # The network's own numbers are scaled targets; the truth beside them is not.
         scaling = task.data.target_scaling
         output = output if scaling is None else np.asarray(scaling.undo(output), dtype=np.float64)
-        return Outcome(output, None, None, None, None, None if truth is None else np.asarray(truth, dtype=float).reshape(-1))
+        # Behind measured numbers stand their errors.
+        target = None if truth is None else np.asarray(truth, dtype=float).reshape(-1)[: len(output)]
+        return Outcome(output, None, None, None, None, target)
     predicted = int(decide(output[None], task.threshold)[0]) if np.isfinite(output).all() else None
     label = None if truth is None else int(truth)
     return Outcome(output, _probabilities(output, task.probabilities), classes, predicted, label, None)

@@ -10,14 +10,14 @@ import numpy as np
 from chainrule.data import Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.trace import Quantity, ThroughTime
 from chainrule.train import Model, Run
 from chainrule.views.colours import SERIES
-from chainrule.views.networks.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 from chainrule.views.pictures.subject import model_of
-from chainrule.views.pictures.subplots import figures
 from chainrule.views.plain import printable
 from chainrule.views.svg import drawing, element, text, title
+from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
 
 Spot = tuple[str, int]
 """A row's name and a time step, from 1; step 0 is the folded drawing."""
@@ -143,7 +143,7 @@ class UnrolledDrawing(SvgPicture):
         x, y = self._x(step), self._y(row)
         values = self.values.get((row, step))
         named = f"{row} at step {step}" if step else f"{row}"
-        told = "" if values is None else ": " + ", ".join(figures(float(value), 3) for value in values[:12])
+        told = "" if values is None else ": " + ", ".join(numeral(float(value), 3) for value in values[:12])
         mark = element("circle", cx=x, cy=y, r=RADIUS, fill="var(--panel)", stroke="var(--ink)", stroke_width=1.4)
         inner: list[str] = []
         if values is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.numerals import numeral
 from chainrule.train import (
     LBFGS,
     SGD,
@@ -14,12 +15,10 @@ from chainrule.train import (
     ClipValue,
     FullBatch,
     LevenbergMarquardt,
-    Optimizer,
     PerceptronRule,
     RMSprop,
     Settings,
 )
-from chainrule.views.networks.marks import precise
 
 
 def update_rule(settings: Settings, step: int, steps: int) -> tuple[str, ...]:
@@ -28,32 +27,33 @@ def update_rule(settings: Settings, step: int, steps: int) -> tuple[str, ...]:
     >>> update_rule(Settings(SGD(0.1, momentum=0.9)), 0, 10)
     ('v ← μ·v − η·g, where g = ∂C/∂w', 'w ← w + v', 'μ = 0.9', 'η = 0.1')
     """
-    lines = _formulas(settings.optimizer)
+    lines = formulas_of(settings.optimizer)
     if isinstance(settings.optimizer, FullBatch):
         return lines
     place = min(step, max(steps - 1, 0))
     rate = float(settings.schedule(np.array([float(place)]), steps)[0])
     fixed = isinstance(settings.optimizer.learning_rate, int | float)
-    return (*lines, *_clipped(settings), f"η = {precise(rate)}" + ("" if fixed else f" at step {place}, by its schedule"))
+    return (*lines, *_clipped(settings), f"η = {numeral(rate)}" + ("" if fixed else f" at step {place}, by its schedule"))
 
 
-def _formulas(optimizer: Optimizer) -> tuple[str, ...]:
+def formulas_of(optimizer: object) -> tuple[str, ...]:
+    """The optimizer's formulas and constants."""
     match optimizer:
         case SGD(momentum=0.0):
             return ("w ← w − η·g, where g = ∂C/∂w",)
         case SGD(momentum=momentum, nesterov=nesterov):
             last = "w ← w + μ·v − η·g" if nesterov else "w ← w + v"
-            return ("v ← μ·v − η·g, where g = ∂C/∂w", last, f"μ = {precise(momentum)}")
+            return ("v ← μ·v − η·g, where g = ∂C/∂w", last, f"μ = {numeral(momentum)}")
         case AdaGrad(epsilon=epsilon):
-            return ("s ← s + g², where g = ∂C/∂w", "w ← w − η·g/(√s + ε)", f"ε = {precise(epsilon)}")
+            return ("s ← s + g², where g = ∂C/∂w", "w ← w − η·g/(√s + ε)", f"ε = {numeral(epsilon)}")
         case RMSprop(decay=decay, epsilon=epsilon):
-            constants = f"ρ = {precise(decay)}, ε = {precise(epsilon)}"
+            constants = f"ρ = {numeral(decay)}, ε = {numeral(epsilon)}"
             return ("s ← ρ·s + (1 − ρ)·g², where g = ∂C/∂w", "w ← w − η·g/(√s + ε)", constants)
         case Adam():
             return (*_moments(optimizer), _adam_step(optimizer), _constants(optimizer))
         case AdamW(decay=decay):
             last = "w ← w − η·m̂/(√v̂ + ε) − η·λ·w"
-            return (*_moments(optimizer), last, f"{_constants(optimizer)}, λ = {precise(decay)}")
+            return (*_moments(optimizer), last, f"{_constants(optimizer)}, λ = {numeral(decay)}")
         case PerceptronRule():
             return ("w ← w + η·(t − a)·x, b ← b + η·(t − a), averaged over the batch",)
         case LevenbergMarquardt():
@@ -82,14 +82,14 @@ def _adam_step(optimizer: Adam) -> str:
 
 
 def _constants(optimizer: Adam | AdamW) -> str:
-    return f"β₁ = {precise(optimizer.beta1)}, β₂ = {precise(optimizer.beta2)}, ε = {precise(optimizer.epsilon)}"
+    return f"β₁ = {numeral(optimizer.beta1)}, β₂ = {numeral(optimizer.beta2)}, ε = {numeral(optimizer.epsilon)}"
 
 
 def _clipped(settings: Settings) -> tuple[str, ...]:
     match settings.clip:
         case ClipNorm(norm=norm):
-            return (f"before, all g together are scaled down to the norm {precise(norm)} where theirs is larger",)
+            return (f"before, all g together are scaled down to the norm {numeral(norm)} where theirs is larger",)
         case ClipValue(limit=limit):
-            return (f"before, each g is kept between −{precise(limit)} and {precise(limit)}",)
+            return (f"before, each g is kept between −{numeral(limit)} and {numeral(limit)}",)
         case _:
             return ()

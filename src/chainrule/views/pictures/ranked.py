@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TypeAlias
 
-from chainrule.views.plain import number, printable
+from chainrule.display import Shown
+from chainrule.numerals import numeral
+from chainrule.views.plain import printable
 
 Cell: TypeAlias = "str | int | float"
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranked(Shown):
     """Rows in the order of their rank, under headings; `str()` gives them in aligned columns.
 
     >>> print(Ranked(("entry", "value"), (("W[0, 1]", -0.25), ("b[0]", 0.125))))
     entry    value
-    W[0, 1]  -0.25
+    W[0, 1]  −0.25
     b[0]     0.125
     """
 
@@ -30,15 +31,16 @@ class Ranked:
         return tuple(row[place] for row in self.rows)
 
     def __str__(self) -> str:
-        lines = [tuple(printable(cell, most=40) for cell in self.headings), *(tuple(map(_cell, row)) for row in self.rows)]
+        lines = [tuple(printable(cell, most=40) for cell in self.headings), *self.texts()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         )
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+    def texts(self) -> list[tuple[str, ...]]:
+        """The rows as texts."""
+        return [tuple(map(_cell, row)) for row in self.rows]
 
 
 def _cell(cell: Cell) -> str:
-    return number(cell) if isinstance(cell, float) else printable(cell, most=40)
+    return numeral(cell) if isinstance(cell, float) else printable(cell, most=40)

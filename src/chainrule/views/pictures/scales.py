@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.numerals import numeral, printed
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW_DECADES = 1.7
 """On an axis shorter than this the numbers between the powers of ten are labelled too."""
 
@@ -38,11 +39,9 @@ def decimal(value: float) -> str:
     """A tick's number: plain from a hundredth to ten thousand, else with its power of ten in small raised figures.
 
     >>> decimal(0.05), decimal(10000.0), decimal(1e-7), decimal(2e5)
-    ('0.05', '10000', '10⁻⁷', '2·10⁵')
+    ('0.05', '10000', '10⁻⁷', '2×10⁵')
     """
     if value == 0 or 0.00999 < abs(value) < 10001:
-        return f"{value:.6g}"
-    power = int(np.floor(np.log10(abs(value)) + 1e-9))
-    front = f"{value / 10.0**power:.3g}"
-    raised = f"10{str(power).translate(SUPERSCRIPTS)}"
-    return raised if front == "1" else f"{front}·{raised}"
+        return numeral(value, 6)
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return printed(f"{mantissa.rstrip('0').rstrip('.')}e{exponent}")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.graph import Array, Shape
+from chainrule.numerals import numeral
 from chainrule.views.colours import SERIES
-from chainrule.views.plain import number, printable
+from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +114,7 @@ def feature_cells(
     count = int(rows.shape[1])
     names = [printable(name, most=12) for name in features] if features else [f"x{place}" for place in range(count)]
     rest = count - most
-    cells = [[number(float(value)) for value in row[:most]] for row in rows]
+    cells = [[numeral(float(value)) for value in row[:most]] for row in rows]
     if rest <= 0:
         return names, cells
     return [*names[:most], f"and {rest} more"], [[*row, "…"] for row in cells]

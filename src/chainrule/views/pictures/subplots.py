@@ -12,14 +12,11 @@ from chainrule.views.pictures.picture import Picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, FAINT = "#1b1f24", "#6b7280"
-"""Lines and words that are no series of their own: strong and weak, readable on light paper."""
-
 
 def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str] | None = None) -> list[Axes]:
     """Axes, row by row, in the place of `ax`, which keeps its title and is hidden; `projections`: matplotlib's kind by place.
 
-    >>> from chainrule.views.pictures.picture import new_figure
+    >>> from chainrule.views.figures.figure import new_figure
     >>> figure, ax = new_figure((6, 3))
     >>> len(subplots(ax, 1, 2)), len(figure.axes)
     (2, 4)
@@ -40,15 +37,6 @@ def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str
     spacer.set_axis_off()
     spacer.set_title(" ")
     return [figure.add_subplot(grid[1 + i // columns, i % columns], projection=kinds.get(i)) for i in range(rows * columns)]
-
-
-def figures(value: float, digits: int = 4) -> str:
-    """A number in a sentence or a legend, with a true minus.
-
-    >>> figures(-0.123456)
-    '−0.1235'
-    """
-    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def arrays_of(pictures: Mapping[str, Picture]) -> dict[str, Array]:

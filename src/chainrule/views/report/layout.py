@@ -24,8 +24,7 @@ PAGE_CSS = (
     "figcaption{color:var(--faint);font-size:12px;max-width:36em;margin-top:.2em}"
     "abbr{text-decoration:underline dotted var(--faint);text-underline-offset:2px;cursor:help}"
     "details{border:1px solid var(--line);border-radius:6px;padding:.5em 1em;margin:.6em 0}summary{cursor:pointer;font-weight:600}"
-    "dt{font-weight:600}dd{margin:0 0 .4em 1em}pre{overflow-x:auto;background:var(--panel);padding:.8em;border-radius:6px}"
-    "td.number{text-align:right;font-variant-numeric:tabular-nums}"
+    "dt{font-weight:600}dd{margin:0 0 .4em 1em}"
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from chainrule.errors import OptionError
 from chainrule.train import Run
 from chainrule.train.folder import write_durably
-from chainrule.views.pictures.picture import require_matplotlib
+from chainrule.views.figures.style import require_matplotlib
 from chainrule.views.report.layout import page
 from chainrule.views.report.sections import OF_WHOLE_BATCHES, SECTIONS, Subject
 

@@ -18,10 +18,10 @@ from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network, draw_unrolled
-from chainrule.views.page import isolated
+from chainrule.views.objects.networks import network_table
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
-from chainrule.views.plain import counted, printable, spaced
+from chainrule.views.plain import counted, data_text, optimizer_text
 from chainrule.views.report.layout import Section, facts_table, figures
 from chainrule.views.svg import clean
 
@@ -94,30 +94,21 @@ def configuration(subject: Subject) -> Section:
     run, settings = subject.run, subject.run.settings
     signature = run.signature
     layers = table_of(run.task.described.built)
-    rows = "".join(
-        f"<tr><td>{isolated(printable(row.name, most=40))}</td><td>{isolated(printable(row.description))}</td>"
-        f'<td class="number">{row.input}</td>'
-        f'<td class="number">{row.output}</td><td class="number">{spaced(row.parameters)}</td><td>{clean(row.range)}</td></tr>'
-        for row in layers.rows
-    )
-    head = "<tr><th>layer</th><th>what it does</th><th>input</th><th>output</th><th>parameters</th><th>range</th></tr>"
+    outputs = math.prod(run.task.output.shape[1:])
     facts = {
-        "data": f"{signature.name}: {', '.join(f'{spaced(count)} {part}' for part, count in signature.parts.items())} examples",
+        "data": data_text(signature, outputs),
         "input": f"shape {signature.input_shape}, {signature.input_dtype}",
-        "output": f"{len(signature.classes)} classes"
-        if signature.classes is not None
-        else counted(signature.target_size, "number"),
+        "output": f"{len(signature.classes)} classes" if signature.classes is not None else counted(outputs, "number"),
         "cost": run.task.formula,
         "scaling": signature.scaling_words or "none",
-        "optimizer": repr(settings.optimizer),
+        "optimizer": optimizer_text(settings.optimizer),
         "training": f"{counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, {counted(run.trainer.step, 'step')}",
         "seed": f"{settings.seed}, {counted(settings.replicas, 'replica')}",
         "hash of parameters": run.hash[:16],
         "hash of data": signature.hash[:16],
     }
-    total = f"{spaced(layers.total)} parameters: {spaced(layers.weights)} weights and {spaced(layers.biases)} biases."
-    parts = [f'<div class="scroll"><table>{head}{rows}</table></div>', facts_table(facts)]
-    return Section("configuration", "Configuration", f"The network has {total}", parts)
+    words = f"The network has {counted(layers.total, 'parameter')}."
+    return Section("configuration", "Configuration", words, [network_table(layers), facts_table(facts)])
 
 
 def curves(subject: Subject) -> Section | None:
@@ -168,15 +159,16 @@ def functions(subject: Subject) -> Section | None:
     """The learned function itself, where it has one or two inputs."""
     shape, model = subject.run.signature.input_shape, subject.model
     if shape == (1,) and not subject.is_classifier and subject.run.task.compares:
-        drawn = [pictures.fit_1d(subject.run)]
+        drawn = [pictures.fit_1d(subject.run, replica=subject.replica)]
         has_hidden = sum(name.endswith(".z") for name in model.quantity_names) == 2
         drawn += [pictures.hidden_contributions(model)] if has_hidden else []
         return Section("function", "The learned function", "The fit, and what each neuron adds to it.", [figures(drawn)])
     if shape == (2,):
         outputs = model.quantity_names[-1]
-        drawn = [pictures.neuron_surface(model, outputs, 0)]
-        first = next((name for name in model.quantity_names if name.endswith(".a")), None)
-        drawn += [pictures.neuron_surface(model, first, 0)] if first and first != outputs else []
+        # The input has a name of its own where it is scaled; it is no neuron.
+        hidden = [name for name in model.quantity_names if name.endswith(".a") and name not in {"input.a", outputs}]
+        shown = (outputs, *hidden[:1])
+        drawn = [pictures.neuron_surface(subject.run, name, 0, replica=subject.replica) for name in shown]
         return Section("function", "The learned function", "Neurons over the plane of the two inputs.", [figures(drawn)])
     return None
 
@@ -191,7 +183,7 @@ def representation(subject: Subject) -> Section | None:
     seen = training[np.unique(np.linspace(0, len(training) - 1, rows).astype(int))]
     drawn = [
         pictures.layer_projections(model, some.x, some.y, most=400),
-        pictures.linear_probes(model, seen.x, seen.y, some.x, some.y),
+        pictures.linear_probes(model, seen.x, seen.y, some.x, some.y, part=subject.part),
     ]
     first = model.parameters.get("dense1.W")
     sees_images = subject.has_images and first is not None and len(first) == math.prod(subject.run.signature.input_shape)

@@ -12,9 +12,10 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
 from chainrule.train import Model
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.features.representations import principal_axes
 from chainrule.views.pictures.mosaics import draw_mosaic
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, class_signs
 from chainrule.views.plain import counted, printable
 

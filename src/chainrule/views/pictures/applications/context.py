@@ -9,9 +9,11 @@ import numpy as np
 
 from chainrule.data import CountModel, Examples, block_mean
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -51,9 +53,7 @@ class ContextCurve(Picture):
         mean, error = block_mean(self.network)
         ax.axhspan(mean - error, mean + error, color=SERIES[0], alpha=0.35, label=f"network: {mean:.3f} ± {error:.3f}")
         if self.floor is not None:
-            ax.axhline(
-                self.floor, color="#333333", linestyle="--", linewidth=1.1, label=f"entropy of the source: {self.floor:.3f}"
-            )
+            ax.axhline(self.floor, color=INK, linestyle="--", linewidth=1.1, label=f"entropy of the source: {self.floor:.3f}")
         ax.set_yscale("log")
         ax.set_xticks(orders)
         ax.legend(loc="upper right")
@@ -61,7 +61,7 @@ class ContextCurve(Picture):
         ticks = [
             tick for tick in (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5) if 0.7 * np.min(found[:, 0]) < tick < 1.3 * np.max(found[:, 0])
         ]
-        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.set_yticks(ticks, [numeral(tick, 6) for tick in ticks])
         ax.minorticks_off()
 
 

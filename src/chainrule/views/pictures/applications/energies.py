@@ -14,10 +14,10 @@ from chainrule.graph import Array, Shape
 from chainrule.nn import BoltzmannMachine
 from chainrule.train import Run
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS, draw_image, image_shape, panels
-from chainrule.views.pictures.subplots import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,11 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.features.representations import principal_axes
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
@@ -137,7 +139,7 @@ class TextSurprise(Picture):
         ax.set_ylim(-row + 0.9, 1.0)
         ax.set_yticks([-place for place, _ in ticks], [name for _, name in ticks])
         ax.set(xlabel="place in the line (characters)", ylabel="text, bits above it")
-        ax.figure.colorbar(colours, ax=ax, fraction=0.02, pad=0.01).set_label(f"surprise (bits, cut at {most:.3g})")
+        ax.figure.colorbar(colours, ax=ax, fraction=0.02, pad=0.01).set_label(f"surprise (bits, cut at {numeral(most, 3)})")
 
 
 def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> TextSurprise:
@@ -243,7 +245,7 @@ class WordWeights(Picture):
         colours = [SERIES[0] if weight >= 0 else SERIES[1] for weight in self.weights.tolist()]
         errors = self.errors if np.any(self.errors) else None
         ax.barh(places, self.weights, xerr=errors, color=colours, error_kw={"linewidth": 0.8})
-        ax.axvline(0, color="#555555", linewidth=0.8)
+        ax.axvline(0, color=FAINT, linewidth=0.8)
         ax.set_yticks(places, [printable(word, most=24) for word in self.words], fontsize=8)
         ax.invert_yaxis()
         ax.set(xlabel="weight (change of z for one occurrence)", ylabel="word")

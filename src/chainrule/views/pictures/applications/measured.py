@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import INK, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ class PullHistogram(Picture):
     @property
     def title(self) -> str:
         """Mean and width."""
-        mean, width = figures(float(self.pulls.mean()), 2), figures(float(self.pulls.std(ddof=1)), 3)
+        mean, width = numeral(float(self.pulls.mean()), 2), numeral(float(self.pulls.std(ddof=1)), 3)
         return f"Pulls of {len(self.pulls)} {self.what}: mean {mean}, width {width}"
 
     @property

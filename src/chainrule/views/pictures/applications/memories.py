@@ -14,10 +14,11 @@ from chainrule.graph import Array, Shape
 from chainrule.nn import hebb_weights, hopfield_recall
 from chainrule.ops import erf
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS, draw_image
-from chainrule.views.pictures.subplots import FAINT, INK, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,15 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.trace import ThroughTime
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.learning.places import entry_name
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import decimal, logarithmic
-from chainrule.views.pictures.subplots import FAINT, INK, figures, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +116,7 @@ class GradientDecay(Picture):
             share: Array = self.sizes[i] / self.sizes[i, 0]
             rate, error, predicted = float(self.rates[i]), float(self.errors[i]), float(self.predicted[i])
             colour, marker = SERIES[i % len(SERIES)], "osv^D<>*"[i % 8]
-            words = f"{name}: {figures(rate, 3)} ± {error:.1g} a step, ln(ρ·s) = {figures(predicted, 3)}"
+            words = f"{name}: {numeral(rate, 3)} ± {numeral(error, 1)} a step, ln(ρ·s) = {numeral(predicted, 3)}"
             ax.plot(distance, share, marker, color=colour, markersize=4, label=words)
             middle = np.exp(np.mean(np.log(share)) + rate * (distance - (len(share) - 1) / 2))
             ax.plot(distance, middle, color=colour, linewidth=0.9, linestyle=("-", "--", "-.", ":")[i % 4])
@@ -191,8 +193,8 @@ class StepShares(Picture):
     def reading(self) -> str:
         """What the bars and lines say."""
         return (
-            f"Each bar is what one use of the shared weight asks for; their sum {figures(self.total)} is the finite difference "
-            f"{figures(self.difference)}, their average {figures(self.total / len(self.shares))} is not."
+            f"Each bar is what one use of the shared weight asks for; their sum {numeral(self.total)} is the finite difference "
+            f"{numeral(self.difference)}, their average {numeral(self.total / len(self.shares))} is not."
         )
 
     def draw(self, ax: Axes) -> None:

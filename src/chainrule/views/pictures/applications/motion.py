@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS
-from chainrule.views.pictures.subplots import FAINT, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +73,7 @@ class HiddenPath(Picture):
     def title(self) -> str:
         """What is inferred."""
         miss = float(np.sqrt(np.mean((self.inferred - self.hidden) ** 2)))
-        return f"The hidden oscillator, inferred to {miss:.2g} of a length unit"
+        return f"The hidden oscillator, inferred to {numeral(miss, 2)} of a length unit"
 
     @property
     def reading(self) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import MARKERS, draw_images
-from chainrule.views.pictures.subplots import FAINT, INK, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ class LatticeSheet(Picture):
 
     def draw(self, ax: Axes) -> None:
         """The lattices side by side."""
-        captions = [f"T = {figures(temperature)} J/k_B" for temperature in self.temperatures.tolist()]
+        captions = [f"T = {numeral(temperature)} J/k_B" for temperature in self.temperatures.tolist()]
         draw_images(ax, 255 * self.lattices.astype(np.uint8), captions, 4, line=0.07)
 
 
@@ -87,7 +88,7 @@ class PhaseCurves(Picture):
                 label=f"L = {edge}",
             )
         ax.axhline(0.5, color=FAINT, linewidth=0.8)
-        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {figures(self.known, 5)}")
+        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {numeral(self.known, 5)}")
         ax.set(xlabel=SCALE, ylabel="mean output: probability of order", ylim=(-0.03, 1.03))
         ax.legend()
 
@@ -125,10 +126,10 @@ class SizeExtrapolation(Picture):
         ax.fill_between(x, curve - band, curve + band, color=SERIES[0], alpha=0.25, linewidth=0)
         ax.plot(x, curve, color=SERIES[0], label="T_c + a/L + b/L²")
         ax.errorbar(1 / self.sizes, self.crossings, self.errors, fmt="o", color=INK, capsize=3, markersize=4, label="T*(L)")
-        ax.plot([0], [self.known], "D", color=SERIES[1], clip_on=False, zorder=5, label=f"known T_c = {figures(self.known, 5)}")
+        ax.plot([0], [self.known], "D", color=SERIES[1], clip_on=False, zorder=5, label=f"known T_c = {numeral(self.known, 5)}")
         ax.set(xlabel="1/L (L: spins along an edge)", ylabel="T* (J/k_B)", xlim=(0, float(x[-1])))
         for edge, value in zip(self.sizes.tolist(), self.crossings.tolist(), strict=True):
-            ax.annotate(f"L = {edge:g}", (1 / edge, value), (6, -12), textcoords="offset points", fontsize=8)
+            ax.annotate(f"L = {numeral(edge, 6)}", (1 / edge, value), (6, -12), textcoords="offset points", fontsize=8)
         ax.legend(loc="upper left")
 
 
@@ -173,7 +174,7 @@ class CumulantCrossing(Picture):
         ax.axvspan(
             self.found - self.error, self.found + self.error, color=FAINT, alpha=0.3, linewidth=0, label="where they meet"
         )
-        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {figures(self.known, 5)}")
+        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {numeral(self.known, 5)}")
         ax.set(xlabel=SCALE, ylabel="1 − ⟨φ⁴⟩/3⟨φ²⟩² (no unit)")
         ax.legend(loc="lower left")
 
@@ -209,7 +210,7 @@ class ConfusionCurve(Picture):
         ax.errorbar(
             self.assumed, self.accuracies, self.errors, fmt="o-", color=SERIES[0], markersize=4, capsize=2, label="accuracy"
         )
-        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {figures(self.known, 5)}")
+        ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {numeral(self.known, 5)}")
         ax.set(xlabel="assumed transition temperature (J/k_B)", ylabel="share of test lattices labelled as assumed")
         ax.legend()
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.colours import SERIES, second_way
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +65,7 @@ class AccuracyAgainstGap(Picture):
             for place, row in zip(moved, self.scores[i], strict=True):
                 ax.plot(np.full(row.size, place + 0.04), row.ravel(), "_", color=colour, markersize=5, alpha=0.7)
         ax.axhline(self.chance, color=FAINT, linestyle=":", label="chance")
-        ax.set_xticks(places, [f"{gap:g}" for gap in self.gaps])
+        ax.set_xticks(places, [numeral(gap, 6) for gap in self.gaps])
         ax.set_ylim(0.0, 1.05)
         ax.set_xlabel("silence between signal and question (steps)")
         ax.set_ylabel("test accuracy (no unit)")

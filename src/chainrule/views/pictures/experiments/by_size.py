@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import Picture
@@ -66,7 +67,7 @@ class BySize(Picture):
         ax.set_xscale("log")
         ax.set_xticks([], minor=True)
         shown = every if len(every) <= 8 else self.sizes[0]
-        ax.set_xticks(shown, [f"{size:g}" for size in shown.tolist()])
+        ax.set_xticks(shown, [numeral(size, 6) for size in shown.tolist()])
         ax.set_xlabel(self.size_label)
         ax.set_ylabel(self.value_label)
         ax.legend()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SEQUENTIAL, SERIES
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import HeadedPicture, Picture
@@ -129,7 +130,9 @@ class Sweep(HeadedPicture):
         ax.set_xlabel(self.column_name)
         ax.set_ylabel(self.row_name)
         bar = ax.figure.colorbar(image, ax=ax, label=f"{self.score}, logarithmic")
-        bar.set_ticks([float(scale.min()), float(scale.max())], labels=[f"{self.means.min():.2g}", f"{self.means.max():.2g}"])
+        bar.set_ticks(
+            [float(scale.min()), float(scale.max())], labels=[numeral(self.means.min(), 2), numeral(self.means.max(), 2)]
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import DASHES, SERIES
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.picture import Picture
@@ -67,7 +68,7 @@ class SuspectSheet(Picture):
     def _words(self, place: int) -> tuple[str, str, str, str]:
         given, said = (class_name(self.classes, int(labels[place]), 9) for labels in (self.given, self.said))
         known = "" if self.truth is None else ("(planted)" if self.truth[place] != self.given[place] else "(as shipped)")
-        return f"{given} → {said}", known, str(int(self.indices[place])), f"{float(self.suspicion[place]):.3g}"
+        return f"{given} → {said}", known, str(int(self.indices[place])), numeral(float(self.suspicion[place]), 3)
 
 
 @dataclass(frozen=True, eq=False)

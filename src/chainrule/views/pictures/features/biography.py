@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import PARAMETER, Array, Node, topological_order
+from chainrule.numerals import numeral
 from chainrule.ops import matmul
 from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SERIES
@@ -19,7 +20,7 @@ from chainrule.views.pictures.learning.places import cost_at, output_names
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_image, draw_images, draw_table, feature_cells, image_shape, panels
 from chainrule.views.pictures.subject import feature_names, require_quantity
-from chainrule.views.plain import counted, number, printable
+from chainrule.views.plain import counted, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ class NeuronBiography(Picture):
     def reading(self) -> str:
         """How to read the panels, and what its removal does."""
         told = [effect_words(effect, classifier=self.classes is not None) for effect in self.removal]
-        at = ["0", *(f"its mean {number(effect.value)}" for effect in self.removal[1:])]
+        at = ["0", *(f"its mean {numeral(effect.value)}" for effect in self.removal[1:])]
         words = [f"held at {value}: {what}" for value, what in zip(at, told, strict=False)]
         return (
             "Its weights from the layer before, how strongly it answers, the examples that excite it most, and its weights to the next "
@@ -102,11 +103,11 @@ class NeuronBiography(Picture):
 
     def _draw_incoming(self, panel: Axes) -> None:
         if self.incoming is None or self.image is None:
-            _draw_bars(panel, self.incoming, f"Incoming weights (bias {number(self.bias)})", self._sources)
+            _draw_bars(panel, self.incoming, f"Incoming weights (bias {numeral(self.bias)})", self._sources)
             return
         most = float(np.abs(self.incoming.values).max()) or 1.0
         draw_image(panel, self.incoming.values.reshape(self.image), -most, most, DIVERGING)
-        panel.set_title(f"Incoming weights (bias {number(self.bias)})", fontsize=9)
+        panel.set_title(f"Incoming weights (bias {numeral(self.bias)})", fontsize=9)
         # A bar of colours beside the image, in the free part of the panel.
         bar = panel.inset_axes((1.06, 0.0, 0.05, 1.0))
         bar.imshow(np.linspace(most, -most, 101)[:, None], cmap=DIVERGING, aspect="auto", extent=(0, 1, -most, most))
@@ -138,7 +139,7 @@ class NeuronBiography(Picture):
         panel.set(xlabel=f"activation {name}: median, middle half, 5 to 95 %", ylabel="class")
 
     def _draw_best(self, panel: Axes) -> None:
-        answers = [f"{number(float(value))}" for value in self.activations[self.best]]
+        answers = [numeral(float(value)) for value in self.activations[self.best]]
         names = [self._target(int(place)) for place in self.best]
         panel.set_title("What excites it most", fontsize=9)
         shape = image_shape(self.best_inputs.shape[1:], self.best_inputs.dtype.name)
@@ -152,7 +153,7 @@ class NeuronBiography(Picture):
 
     def _target(self, place: int) -> str:
         target = self.targets[place]
-        return class_name(self.classes, int(target), 10) if self.classes is not None else number(float(target[0]))
+        return class_name(self.classes, int(target), 10) if self.classes is not None else numeral(float(target[0]))
 
 
 def _draw_bars(panel: Axes, weights: Weights | None, title: str, what: str) -> None:

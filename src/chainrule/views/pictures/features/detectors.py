@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES
 from chainrule.views.pictures.picture import Picture
@@ -202,7 +203,7 @@ class NoiseConfidence(Picture):
         sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in self.highest.items())
         return (
             "Each curve is the share of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
-            f"know would give noise about {1 / self.classes:.2g} to each class, but above 0.9 lie {sure}."
+            f"know would give noise about {numeral(1 / self.classes, 2)} to each class, but above 0.9 lie {sure}."
         )
 
     def arrays(self) -> dict[str, Array]:

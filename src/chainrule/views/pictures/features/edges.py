@@ -9,11 +9,12 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Shape
+from chainrule.numerals import numeral
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.features.weights import edge_weights, neuron_images
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source
-from chainrule.views.plain import number, printable
+from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ class EdgeLikeness(Picture):
         if not np.isfinite(self.likeness).any():
             return f"No neuron of {printable(self.layer, most=40)} has weights that can be compared with an edge"
         place = int(np.nanargmax(self.likeness))
-        most = number(float(self.likeness[place]))
+        most = numeral(float(self.likeness[place]))
         return f"{printable(self.layer, most=40)}: neuron {self.neurons[place]} is most like an edge, {most} of 1"
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.data import Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.views.colours import DIVERGING
 from chainrule.views.networks.numbers import example_row
@@ -18,7 +19,7 @@ from chainrule.views.pictures.features.representations import layer_names
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import draw_image, grid_for, image_shape, panels, without_ticks
 from chainrule.views.pictures.subject import Source, model_of
-from chainrule.views.plain import number, printable
+from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ class Channels:
         """Name, size, and scale."""
         rows, columns = self.maps.shape[1:]
         some = "" if len(self.shown) == self.count else f", {len(self.shown)} shown"
-        low, high = (number(end) for end in self.span)
+        low, high = (numeral(end) for end in self.span)
         channels = "channel" if self.count == 1 else "channels"
         return (
             f"{printable(self.name, most=30)}: {self.count} {channels} of {rows} × {columns}{some}; black {low}, white {high}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class LinearProbes(Picture):
     network: int
     total: int
     penalty: float
+    part: str = "test"
 
     @property
     def accuracies(self) -> tuple[Accuracy, ...]:
@@ -48,9 +49,9 @@ class LinearProbes(Picture):
     def reading(self) -> str:
         """How to read the points."""
         return (
-            f"Each point is the accuracy, on {counted(self.total, 'test example')}, of a ridge regression to one-hot targets on a layer's "
-            "activations, fitted on training examples, with its binomial error: where it rises, a layer has made the classes easier to "
-            "tell apart by planes."
+            f"Each point is the accuracy, on {counted(self.total, f'{self.part} example')}, of a ridge regression to one-hot targets "
+            "on a layer's activations, fitted on training examples, with its binomial error: where it rises, a layer has made the "
+            "classes easier to tell apart by planes."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -63,22 +64,24 @@ class LinearProbes(Picture):
         ax.axhspan(*(100 * end for end in own.interval()), color=SERIES[1], alpha=0.2, linewidth=0)
         ax.axhline(100 * own.value, color=SERIES[1], linestyle="--", label=f"the network itself: {own.value:.1%}")
         ax.errorbar(places, 100 * shares, 100 * around, fmt="o-", color=SERIES[0], capsize=3, label="linear classifier")
-        for place, share in zip(places.tolist(), shares.tolist(), strict=True):
-            ax.annotate(f"{share:.1%}", (place, 100 * share), (6, -11), textcoords="offset points", fontsize=7.5)
+        for place, share, end in zip(places.tolist(), shares.tolist(), ends[:, 1].tolist(), strict=True):
+            look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
+            ax.annotate(f"{100 * share:.1f} %", (place, 100 * end), (0, 4), **look)
         names = [printable(name, most=18) for name in self.names]
         ax.set_xticks(places, names, rotation=30 if len(names) > 5 else 0)
-        ax.set(xlabel="layer", ylabel="test accuracy (%)", xlim=(-0.4, len(names) - 0.4))
+        ax.set(xlabel="layer", ylabel=f"{self.part} accuracy (%)", xlim=(-0.4, len(names) - 0.4))
         ax.margins(y=0.15)
         ax.legend(loc="lower right")
 
 
 def linear_probes(
-    model: Model, x_train: Array, y_train: Array, x_test: Array, y_test: Array, penalty: float = 1e-3
+    model: Model, x_train: Array, y_train: Array, x_test: Array, y_test: Array, penalty: float = 1e-3, *, part: str = "test"
 ) -> LinearProbes:
     """The test accuracy of a linear classifier on the input's and each layer's activations, beside the network's own.
 
     The classifier is a ridge regression in closed form and float64: activations are standardised on the training examples,
     targets are one-hot, W = (AᵀA/n + penalty·1)⁻¹ Aᵀ(T − mean T)/n, and the largest output wins. Nothing is trained by steps.
+    `part` is what those examples are called.
     Source: G. Alain, Y. Bengio, Understanding intermediate layers using linear classifier probes, arXiv:1610.01644 (2016).
 
     Shapes: x (n, ...), y labels (n,). Raises: OptionError for a network that predicts numbers, or a penalty that is not above 0.
@@ -97,7 +100,7 @@ def linear_probes(
     wanted = np.eye(len(classes))[y_train]
     right = [np.count_nonzero(_ridge_labels(train[name], wanted, test[name], penalty) == y_test) for name in names]
     own = accuracy(y_test, model.decide(x_test))
-    return LinearProbes(names, np.array(right, dtype=np.int64), own.correct, own.total, penalty)
+    return LinearProbes(names, np.array(right, dtype=np.int64), own.correct, own.total, penalty, part)
 
 
 def _ridge_labels(train: Array, wanted: Array, test: Array, penalty: float) -> Array:

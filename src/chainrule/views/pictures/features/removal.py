@@ -11,11 +11,12 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate
+from chainrule.numerals import numeral
 from chainrule.train import Model, decide
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.learning.places import CostAt, cost_at
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.plain import counted, number, printable
+from chainrule.views.plain import counted, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,5 +203,5 @@ def effect_words(effect: Effect, *, classifier: bool) -> str:
     """
     points, error = 100 * abs(effect.drop), 100 * effect.error
     accuracy = f"accuracy {'−' if effect.drop > 0 else '+'}{points:.1f} ± {error:.1f} points ({effect.lost} lost, {effect.gained} gained), "
-    rise = f"cost {'+' if effect.cost_rise >= 0 else '−'}{number(abs(effect.cost_rise))} ± {effect.cost_error:.2g}"
+    rise = f"cost {'+' if effect.cost_rise >= 0 else '−'}{numeral(abs(effect.cost_rise))} ± {numeral(effect.cost_error, 2)}"
     return (accuracy if classifier else "") + rise

@@ -11,13 +11,15 @@ import numpy as np
 from chainrule.data import Dataset
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
+from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.views.colours import DIVERGING, SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.networks.structure import read_columns
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_images, grid_for, image_shape, panels, without_ticks
 from chainrule.views.pictures.subject import Source, model_of
-from chainrule.views.plain import number, printable, spaced
+from chainrule.views.plain import printable, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,13 +208,13 @@ class EdgeResponse(Picture):
         place = left.inset_axes((0.0, -0.2, 1.0, 0.05))
         ax.figure.colorbar(drawn, cax=place, label="weight (no unit)", orientation="horizontal")
         places = np.arange(len(self.classes))
-        middle.barh(places, self.means, xerr=self.deviations, color=SERIES[0], error_kw={"lw": 0.8, "ecolor": "#555555"})
-        middle.axvline(0.0, color="#555555", linewidth=0.8)
+        middle.barh(places, self.means, xerr=self.deviations, color=SERIES[0], error_kw={"lw": 0.8, "ecolor": FAINT})
+        middle.axvline(0.0, color=FAINT, linewidth=0.8)
         middle.set_yticks(places, [class_name(self.classes, place) for place in places.tolist()])
         middle.invert_yaxis()
         middle.set(xlabel="answer z = w·x + b (no unit)", ylabel="class")
         captions = [
-            f"{class_name(self.classes, int(self.labels[i]), 6)}: z = {number(float(self.z[i]))}" for i in self.best.tolist()
+            f"{class_name(self.classes, int(self.labels[i]), 6)}: z = {numeral(float(self.z[i]))}" for i in self.best.tolist()
         ]
         draw_images(right, self.images, captions, 2)
 

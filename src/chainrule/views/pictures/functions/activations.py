@@ -15,11 +15,13 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, evaluate, input_node
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named
+from chainrule.numerals import numeral
 from chainrule.ops import decompose
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Span
-from chainrule.views.pictures.subplots import INK, arrays_of, figures, subplots
+from chainrule.views.pictures.subplots import arrays_of, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +48,7 @@ class ActivationCurve(Picture):
     def reading(self) -> str:
         """How to read the two curves, and the rule at the kink."""
         rule = f"rule at the kink: {self.kink}" if self.kink else "smooth: its derivative exists everywhere"
-        return f"Solid f, dashed its derivative f′, between {figures(self.slopes.min(), 3)} and {figures(self.slopes.max(), 3)}; {rule}."
+        return f"Solid f, dashed its derivative f′, between {numeral(self.slopes.min(), 3)} and {numeral(self.slopes.max(), 3)}; {rule}."
 
     def draw(self, ax: Axes) -> None:
         """Both curves and what they are."""
@@ -65,7 +67,7 @@ class ActivationCurve(Picture):
                 "o",
                 color=SERIES[1],
                 markeredgecolor=INK,
-                label=f"f′(0) taken as {self.slope_at_kink:g}",
+                label=f"f′(0) taken as {numeral(self.slope_at_kink, 6)}",
             )
         ax.set_xlabel("z (no unit)")
         ax.set_ylabel("f, f′ (no unit)")
@@ -129,15 +131,15 @@ class SoftmaxSteps(Picture):
     @property
     def title(self) -> str:
         """The function and its temperature."""
-        return f"Softmax step by step{f', temperature {self.temperature:g}' if self.temperature != 1 else ''}"
+        return f"Softmax step by step{f', temperature {numeral(self.temperature, 6)}' if self.temperature != 1 else ''}"
 
     @property
     def reading(self) -> str:
         """How to read the three panels."""
-        divided = f"divided by the temperature {self.temperature:g} and " if self.temperature != 1 else ""
+        divided = f"divided by the temperature {numeral(self.temperature, 6)} and " if self.temperature != 1 else ""
         return (
             f"Left to right: z {divided}shifted so that the largest is 0, its exponential, and that divided by the sum "
-            f"{figures(self.exponentials.sum(), 3)}; the order of the bars never changes."
+            f"{numeral(self.exponentials.sum(), 3)}; the order of the bars never changes."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -150,7 +152,7 @@ class SoftmaxSteps(Picture):
         ]
         for place, (title, label, values) in zip(subplots(ax, 1, 3), steps, strict=True):
             bars = place.barh(np.arange(len(values)), values, color=[SERIES[i % len(SERIES)] for i in range(len(values))])
-            place.bar_label(bars, labels=[figures(value, 3) for value in values], padding=3, fontsize=8)
+            place.bar_label(bars, labels=[numeral(value, 3) for value in values], padding=3, fontsize=8)
             place.set_yticks(np.arange(len(values)), [f"{i}" for i in range(len(values))])
             place.invert_yaxis()
             place.margins(x=0.25)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import dataclass, field
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -12,11 +14,12 @@ from chainrule.data import CURVES, Dataset, Signature
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Dense, LayerUse
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
-from chainrule.views.pictures.subplots import FAINT, INK, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +34,7 @@ FEW = 8
 class Fit(Picture):
     """A network's curve: `predicted` (n,) and, where it is known, `true` (n,) at `x` (n,); the examples `x_data`, `y_data` (m,).
 
-    `sizes`: the network's input, and each layer's output.
+    `sizes`: the network's input, and each layer's output. `errors` (m,): the examples' standard errors, empty where none are known.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Fit(Picture):
     true: Array | None
     x_data: Array
     y_data: Array
+    errors: Array = field(default_factory=partial(np.zeros, 0))
 
     @property
     def title(self) -> str:
@@ -52,7 +56,8 @@ class Fit(Picture):
         """How to read the curves."""
         true = ", dotted is the true curve" if self.true is not None else ""
         noise = "; where the line bends for a single circle, it fits the noise" if len(self.x_data) else ""
-        return f"Circles are training examples, the solid line is what the network makes of every x{true}{noise}."
+        bars = ", bars their standard errors" if len(self.errors) else ""
+        return f"Circles are training examples{bars}, the solid line is what the network makes of every x{true}{noise}."
 
     def draw(self, ax: Axes) -> None:
         """Examples, true curve, the network's curve."""
@@ -60,7 +65,10 @@ class Fit(Picture):
             ax.plot(self.x, self.true, ":", color=SERIES[2], label="true curve", linewidth=2.2)
         ax.plot(self.x, self.predicted, color=SERIES[0], label="network")
         if len(self.x_data):
-            ax.plot(self.x_data, self.y_data, "o", color=INK, fillstyle="none", markersize=4, label="training example")
+            bars = self.errors if len(self.errors) else None
+            words = "training example" + (" ± its standard error" if bars is not None else "")
+            look: dict[str, Any] = {"color": INK, "fillstyle": "none", "markersize": 4, "elinewidth": 0.9}
+            ax.errorbar(self.x_data, self.y_data, bars, fmt="o", label=words, **look)
         ax.set_xlabel(f"{self.name} (data's units)")
         ax.set_ylabel("y (data's units)")
         ax.legend()
@@ -101,7 +109,7 @@ class Contributions(Picture):
         kinks = "; ticks below mark where a neuron bends, at −b/w" if np.isfinite(self.kinks).any() else ""
         return (
             "Each thin line is one hidden neuron's activation times its output weight, the thick line their sum with the output bias "
-            f"{figures(self.offset)}: the network's output{kinks}{cut}."
+            f"{numeral(self.offset)}: the network's output{kinks}{cut}."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -146,10 +154,16 @@ class Contributions(Picture):
 
 
 def fit_1d(
-    source: Source, truth: Callable[[Array], Array] | None = None, *, span: Span | None = None, points: int = 501
+    source: Source,
+    truth: Callable[[Array], Array] | None = None,
+    *,
+    span: Span | None = None,
+    points: int = 501,
+    replica: int = 0,
 ) -> Fit:
     """A network of one number on one number: its curve beside the examples and, where it is known, the truth.
 
+    Measured targets have their standard errors as bars. `replica`: which of a run's networks.
     The true curve is `truth` (n,) → (n,), else that of `chainrule.data.curve` if the run was trained on one of its named curves.
 
     >>> import chainrule as cr
@@ -160,11 +174,12 @@ def fit_1d(
 
     Raises: OptionError for networks with several inputs or outputs.
     """
-    model, data = model_of(source), data_of(source)
+    model, data = model_of(source, replica), data_of(source)
     signature = require_curve(model)
     x = places(signature, span or usual_span(source, 0), points)
     known = truth or (true_curve(data) if data else None)
     empty = np.zeros(0)
+    y = data.train.y.astype(np.float64) if data else np.zeros((0, 1))
     return Fit(
         name=feature_names(signature)[0],
         sizes=(1, *(use.output.shape[-1] for use in model.task.described.built.uses)),
@@ -172,7 +187,8 @@ def fit_1d(
         predicted=predicted(model, x),
         true=None if known is None else known(x),
         x_data=data.train.x[:, 0].astype(np.float64) if data else empty,
-        y_data=data.train.y[:, 0].astype(np.float64) if data else empty,
+        y_data=y[:, 0],
+        errors=y[:, 1] if y.shape[1] > 1 else empty,
     )
 
 
@@ -230,9 +246,10 @@ def require_curve(model: Model) -> Signature:
     Raises: OptionError for any other.
     """
     data = model.task.data
-    if data.input_shape != (1,) or data.classes is not None or data.target_shape != (1,):
+    outputs = prod(model.task.output.shape[1:])
+    if data.input_shape != (1,) or data.classes is not None or outputs != 1:
         raise OptionError(
-            f"a network from inputs {data.input_shape} to {data.target_size} {'classes' if data.classes else 'numbers'}",
+            f"a network from inputs {data.input_shape} to {outputs} {'classes' if data.classes else 'numbers'}",
             expected="one input, and one number to fit",
             remedy="use neuron_surface for two inputs or more",
         )

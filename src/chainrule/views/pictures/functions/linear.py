@@ -10,11 +10,13 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Dense
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Source, bias_of, feature_names, model_of, neuron_values, short, usual_span
-from chainrule.views.pictures.subplots import INK, subplots
+from chainrule.views.pictures.subplots import subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +58,7 @@ class LinearLayers(Picture):
         product = "·".join(f"W{i + 1}" for i in range(self.layers))
         return (
             f"Left each output along a straight line through the inputs: lines of the network, signs of the single layer W = {product}; "
-            f"they differ by {self.largest_difference:.1g} at most, and stay straight; right how many parameters each has."
+            f"they differ by {numeral(self.largest_difference, 1)} at most, and stay straight; right how many parameters each has."
         )
 
     def draw(self, ax: Axes) -> None:

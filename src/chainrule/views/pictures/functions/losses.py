@@ -12,9 +12,11 @@ from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.graph import Array, constant, evaluate, input_node
 from chainrule.nn import objective, softmax
+from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.subplots import INK, subplots
+from chainrule.views.pictures.subplots import subplots
 from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class ProbabilityTriangle(Picture):
         for pair in ((0, 1), (1, 2), (0, 2)):
             ax.plot(*np.array([_CORNERS.mean(axis=0), _CORNERS[list(pair)].mean(axis=0)]).T, ":", color=INK)
         for k, (mark, value) in enumerate(zip(self.marks, mark_values, strict=True)):
-            words = f"({', '.join(f'{p:g}' for p in mark)}): {value:.3f}"
+            words = f"({', '.join(numeral(p, 6) for p in mark)}): {value:.3f}"
             ax.plot(*(mark @ _CORNERS), "os^Dv"[k % 5], color=SERIES[1], markeredgecolor="white", markersize=8, label=words)
         self._name_corners(ax)
         # Ticks would measure nothing here: the corners are the axes.

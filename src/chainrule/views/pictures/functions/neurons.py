@@ -10,8 +10,10 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES, second_way
+from chainrule.views.figures.style import FAINT, INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -27,7 +29,6 @@ from chainrule.views.pictures.subject import (
     through,
     usual_span,
 )
-from chainrule.views.pictures.subplots import FAINT, INK, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ class Sharpness(Picture):
         """A curve to a scale, and where z is 0."""
         for i, scale in enumerate(self.scales):
             look: dict[str, Any] = {"color": SERIES[i % len(SERIES)], "linestyle": second_way(i, DASHES)}
-            ax.plot(self.places, self.activations[i], label=f"× {scale:g}", **look)
+            ax.plot(self.places, self.activations[i], label=f"× {numeral(scale, 6)}", **look)
         crossings = np.flatnonzero(np.diff(np.sign(self.z)))
         for k in crossings:
             ax.axvline(
@@ -97,14 +98,14 @@ class FiringShare(Picture):
         """How to read the curve."""
         return (
             "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
-            f"now it fires for {100 * self.present_share:.3g} %."
+            f"now it fires for {numeral(100 * self.present_share, 3)} %."
         )
 
     def draw(self, ax: Axes) -> None:
         """The share against the bias, the present one marked."""
         ax.plot(self.biases, 100 * self.shares, color=SERIES[0], drawstyle="steps-mid")
         ax.axvline(self.present, color=FAINT, linewidth=0.8, linestyle="--")
-        ax.plot([self.present], [100 * self.present_share], "o", color=INK, label=f"now: bias {figures(self.present)}")
+        ax.plot([self.present], [100 * self.present_share], "o", color=INK, label=f"now: bias {numeral(self.present)}")
         ax.set_xlabel("bias b (no unit)")
         ax.set_ylabel("examples that fire, z > 0 (%)")
         ax.set_ylim(-3, 103)

@@ -10,7 +10,10 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
+from chainrule.train import Model
 from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES, second_way
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import (
     Source,
@@ -27,7 +30,7 @@ from chainrule.views.pictures.subject import (
     standpoint,
     usual_span,
 )
-from chainrule.views.pictures.subplots import INK, arrays_of, figures, space, subplots
+from chainrule.views.pictures.subplots import arrays_of, space, subplots
 from chainrule.views.plain import printable
 
 if TYPE_CHECKING:
@@ -213,11 +216,13 @@ def neuron_surface(
     at: Array | None = None,
     span: tuple[Span, Span] | None = None,
     points: int = 60,
+    replica: int = 0,
 ) -> NeuronSurface:
     """Any neuron of any network over any two inputs, given by place or name; the others are held at the point `at`.
 
     `at` is an example in the data's units; None is the mean of the training part (of a model alone: what it sees as 0). `span`: a
-    range for each of the two inputs; None is that of the training part. For data of whole numbers the places are whole numbers.
+    range for each of the two inputs; None is that of the training part. `replica`: which of a run's networks.
+    For data of whole numbers the places are whole numbers.
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
@@ -226,7 +231,7 @@ def neuron_surface(
 
     Raises: OptionError for quantities, neurons or inputs that the network does not have.
     """
-    model, here = model_of(source), standpoint(source, at)
+    model, here = model_of(source, replica), standpoint(source, at)
     signature = model.task.data
     i, j = (feature_index(signature, feature) for feature in inputs)
     if i == j:
@@ -241,7 +246,7 @@ def neuron_surface(
         names=(names[i], names[j]),
         first=first,
         second=second,
-        values=_over_grid(source, quantity, neuron, here, (i, j), (first, second)),
+        values=_over_grid(model, quantity, neuron, here, (i, j), (first, second)),
         held=_held(here, names, (i, j)),
         examples=examples,
         labels=labels,
@@ -268,12 +273,12 @@ def neuron_steps(
 
 
 def _over_grid(
-    source: Source, quantity: str, neuron: int, here: Standpoint, features: tuple[int, int], axes: tuple[Array, Array]
+    model: Model, quantity: str, neuron: int, here: Standpoint, features: tuple[int, int], axes: tuple[Array, Array]
 ) -> Array:
     across, up = np.meshgrid(*axes)
     rows = np.tile(here.point, (across.size, 1))
     rows[:, features[0]], rows[:, features[1]] = across.reshape(-1), up.reshape(-1)
-    return neuron_values(model_of(source), quantity, neuron, rows).reshape(across.shape)
+    return neuron_values(model, quantity, neuron, rows).reshape(across.shape)
 
 
 def _examples(source: Source, i: int, j: int) -> tuple[Array, Array, tuple[str, ...]]:
@@ -291,6 +296,6 @@ def _held(here: Standpoint, names: tuple[str, ...], shown: tuple[int, int]) -> s
     others = [k for k in range(len(names)) if k not in shown]
     if not others:
         return ""
-    numbers = ", ".join(f"{names[k]} = {figures(here.point[k])}" for k in others[:4])
+    numbers = ", ".join(f"{names[k]} = {numeral(here.point[k])}" for k in others[:4])
     which = numbers if len(others) <= 4 else f"the other {len(others)} inputs"
     return f"; held at {here.words}: {which}"

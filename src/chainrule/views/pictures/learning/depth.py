@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.learning.places import examples, shown
@@ -66,7 +67,9 @@ class GradientSizes(Picture):
     def reading(self) -> str:
         """What to look for."""
         fitted = float(self.factor[-1])
-        rate = f" At the last state a layer multiplies it by {fitted:.2g} on the way back." if np.isfinite(fitted) else ""
+        rate = (
+            f" At the last state a layer multiplies it by {numeral(fitted, 2)} on the way back." if np.isfinite(fitted) else ""
+        )
         return (
             "Height: the root mean square of a layer's gradient entries, so that large and small layers compare; layers far "
             f"below the others learn hardly at all (vanishing), far above them too fast (exploding).{rate}"
@@ -101,7 +104,7 @@ class GradientSizes(Picture):
         if np.all(np.isfinite(sizes)) and len(sizes) > 1:
             middle = np.exp(np.log(sizes).mean())
             line = middle * self.factor[0] ** (numbers.mean() - numbers)
-            ax.plot(numbers, line, "--", color=SERIES[1], label=f"fit: ×{self.factor[0]:.2g} for each layer back")
+            ax.plot(numbers, line, "--", color=SERIES[1], label=f"fit: ×{numeral(self.factor[0], 2)} for each layer back")
         ax.set_xticks(numbers, [shown(layer) for layer in self.layers], rotation=45, ha="right", fontsize=8)
         ax.set_xlabel("layer, from the input to the output")
         ax.legend()

@@ -12,10 +12,11 @@ from chainrule import ops
 from chainrule.derivatives import require_gradients
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate, input_node
+from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.subject import Span
-from chainrule.views.pictures.subplots import INK, figures
 from chainrule.views.plain import counted
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class CostCurveStarts(Picture):
             ax.plot([], [], label="still moving", **look)
         if k >= 0:
             place, cost = float(self.minima[k]), float(self.path_costs[-1, chosen].mean())
-            words = f"w = {figures(place, 3)}, C = {figures(cost, 3)}: {counted(int(chosen.sum()), 'start')}"
+            words = f"w = {numeral(place, 3)}, C = {numeral(cost, 3)}: {counted(int(chosen.sum()), 'start')}"
             ax.plot([place], [cost], markersize=10, label=words, markeredgecolor=INK, zorder=4, **look)
 
 
@@ -238,7 +239,7 @@ def _descended(cost: CostOfNodes, start: Array, rate: float, steps: int) -> Arra
             raise OptionError(
                 f"gradient descent with rate {rate} left the finite numbers at step {step + 1}",
                 expected="a rate with which the cost falls",
-                remedy=f"write rate={rate / 10:g}",
+                remedy=f"write rate={numeral(rate / 10, 6)}",
             )
     return np.array(path)
 

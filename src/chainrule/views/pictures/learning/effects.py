@@ -9,11 +9,13 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.nudging import pushed
 from chainrule.views.pictures.learning.places import cost_at, one_example, output_names, shown, targets
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +53,9 @@ class StepEffect(Picture):
     def reading(self) -> str:
         """What moved, and how far C fell."""
         return (
-            f"With learning rate {self.learning_rate:g}, C went from {self.cost_before:.4g} to {self.cost_after:.4g} "
-            f"({self.cost_after - self.cost_before:+.3g}; the gradient promised {self.promised:+.3g}, which holds for small "
+            f"With learning rate {numeral(self.learning_rate, 6)}, C went from {numeral(self.cost_before)} to {numeral(self.cost_after)} "
+            f"({numeral(self.cost_after - self.cost_before, 3, sign=True)}; the gradient promised "
+            f"{numeral(self.promised, 3, sign=True)}, which holds for small "
             f"steps); {int(self.kept.sum())} of {len(self.names)} outputs moved against their slope ∂C/∂{shown(self.by)}."
         )
 

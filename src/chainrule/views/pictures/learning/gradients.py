@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
@@ -46,11 +47,17 @@ class GradientEntries(Picture):
         return float(first / squares.sum()) if squares.sum() > 0 else float("nan")
 
     @property
+    def _largest(self) -> str:
+        return "The largest 1 % carry" if len(self.entries) >= 200 else "The largest alone carries"
+
+    @property
     def reading(self) -> str:
         """What size and sign say."""
+        if not self.entries.any():
+            return "Every entry is exactly 0: no small change of a parameter changes C, so that training by gradients stands still here."
         return (
             "The size of an entry says how much that parameter matters here, its sign which way to go: against it (above 0: "
-            f"lower the parameter). The largest 1 % carry {100 * self.share_of_largest:.0f} % of |∇C|²."
+            f"lower the parameter). {self._largest} {100 * self.share_of_largest:.0f} % of |∇C|²."
         )
 
     def top_entries(self, count: int = 10) -> Ranked:
@@ -68,7 +75,11 @@ class GradientEntries(Picture):
         return entry_name(name, [int(i) for i in place])
 
     def draw(self, ax: Axes) -> None:
-        """Sizes over ranks, both logarithmic; the two signs by colour and marker."""
+        """Sizes over ranks, both logarithmic; the two signs by colour and marker; in words where there is nothing to draw."""
+        if not self.entries.any():
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, f"all {spaced(len(self.entries))} entries are exactly 0", ha="center", transform=ax.transAxes)
+            return
         ranks, sizes = np.arange(1, len(self.entries) + 1), np.abs(self.entries)
         few = 4 if len(ranks) > 500 else 16
         for sign, colour, marker, word in ((1, POSITIVE, "^", "above 0"), (-1, NEGATIVE, "v", "below 0")):
@@ -78,18 +89,8 @@ class GradientEntries(Picture):
         zeros = int((sizes == 0).sum())
         if zeros:
             ax.plot([], [], " ", label=f"exactly 0: {spaced(zeros)}")
-        one = max(1, len(ranks) // 100)
-        ax.axvline(one + 0.5, color="#8a8a8a", linestyle="--", linewidth=0.9)
-        words = f"1 % of the entries:\n{100 * self.share_of_largest:.0f} % of |∇C|²"
-        ax.annotate(
-            words,
-            (one + 0.5, 0.5),
-            xycoords=("data", "axes fraction"),
-            xytext=(-5, 0),
-            textcoords="offset points",
-            fontsize=8,
-            ha="right",
-        )
+        words = f"left of it {100 * self.share_of_largest:.0f} % of |∇C|²"
+        ax.axvline(max(1, len(ranks) // 100) + 0.5, color="#8a8a8a", linestyle="--", linewidth=0.9, label=words)
         if np.any(sizes > 0):
             # What is a thousand millions smaller than the largest is rounding, and would press the rest together.
             ax.set_ylim(max(float(sizes[sizes > 0].min()) / 2, float(sizes.max()) * 1e-9), float(sizes.max()) * 2)
@@ -97,7 +98,7 @@ class GradientEntries(Picture):
         logarithmic(ax, "x")
         ax.set_xlabel("rank by size (1: the largest)")
         ax.set_ylabel("|∂C/∂parameter|")
-        ax.legend(loc="lower left", markerscale=2)
+        ax.legend(markerscale=2)
 
 
 def gradient_entries(model: Model, x: Array, y: Array) -> GradientEntries:
@@ -140,7 +141,7 @@ class AveragedWishes(Picture):
         """How well both agree."""
         return (
             f"A mark to a parameter entry: what {spaced(self.examples)} examples wish for it on average, against −∂C/∂w of all "
-            f"together; all lie on the diagonal, no further from it than {self.largest_difference:.1e}. Faint bars: one "
+            f"together; all lie on the diagonal, no further from it than {numeral(self.largest_difference, 2)}. Faint bars: one "
             "standard deviation over the examples."
         )
 
@@ -175,7 +176,14 @@ class AveragedWishes(Picture):
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.set_xlabel("−∂C/∂w of all examples together")
         ax.set_ylabel("mean over examples of −∂Cᵢ/∂w")
-        ax.text(0.98, 0.04, f"largest difference {self.largest_difference:.1e}", transform=ax.transAxes, ha="right", fontsize=8)
+        ax.text(
+            0.98,
+            0.04,
+            f"largest difference {numeral(self.largest_difference, 2)}",
+            transform=ax.transAxes,
+            ha="right",
+            fontsize=8,
+        )
         ax.legend(loc="upper left")
 
 

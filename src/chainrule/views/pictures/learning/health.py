@@ -11,10 +11,12 @@ import numpy as np
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Op, topological_order
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import shown
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.plain import spaced
 
@@ -72,7 +74,7 @@ class DeadAndSaturated(Picture):
         """What counts as dead, and as saturated."""
         return (
             "A bar is the share of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
-            f"{spaced(self.examples)} examples (dead), sigmoids and tanhs whose mean |f′| is below {self.threshold:g} "
+            f"{spaced(self.examples)} examples (dead), sigmoids and tanhs whose mean |f′| is below {numeral(self.threshold, 6)} "
             "(saturated)."
         )
 
@@ -182,8 +184,8 @@ class WeightHistograms(Picture):
             colour = SERIES[row % len(SERIES)]
             ax.stairs(after, self.edges, baseline=-row, fill=True, color=colour, alpha=0.45)
             ax.stairs(before, self.edges, baseline=-row, color=INK, linestyle="--", linewidth=0.9)
-            words = f"Δ {self.moved[name]:.2g}"
-            ax.annotate(words, (0.995, -row + 0.35), xycoords=("axes fraction", "data"), ha="right", fontsize=8)
+            words = f"Δ {numeral(self.moved[name], 2)}"
+            ax.annotate(words, (1.01, -row + 0.35), xycoords=("axes fraction", "data"), fontsize=8, annotation_clip=False)
         ax.plot([], [], "--", color=INK, linewidth=0.9, label="at the start")
         ax.fill_between([], [], [], color="#6b7280", alpha=0.45, label="now")
         ax.set_yticks(-np.arange(len(self.before)), [shown(name) for name in self.before])

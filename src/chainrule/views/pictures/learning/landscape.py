@@ -10,10 +10,12 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import entry_name, examples, require_entry, with_entry
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import logarithmic
 
@@ -52,7 +54,8 @@ class CostOverWeight(Picture):
                 " The staircase is the accuracy: flat but for jumps where an example changes sides, so its slope says nothing."
             )
         return (
-            f"The point is the present weight, the dashed line its tangent with the slope ∂C/∂w = {self.slope:+.3g}: against "
+            f"The point is the present weight, the dashed line its tangent with the slope "
+            f"∂C/∂w = {numeral(self.slope, 3, sign=True)}: against "
             f"it lies the way down.{steps}"
         )
 
@@ -76,9 +79,9 @@ class CostOverWeight(Picture):
             "--",
             color=INK,
             linewidth=1,
-            label=f"slope {self.slope:+.3g}",
+            label=f"slope {numeral(self.slope, 3, sign=True)}",
         )
-        ax.plot([self.here], [self.cost], "o", color=INK, markersize=6, label=f"now: w = {self.here:.3g}")
+        ax.plot([self.here], [self.cost], "o", color=INK, markersize=6, label=f"now: w = {numeral(self.here, 3)}")
         ax.set_ylim(low - rim, high + rim)
         ax.set_xlabel(f"weight {self.entry}")
         ax.set_ylabel("cost C")
@@ -154,7 +157,7 @@ class DifferenceQuotients(Picture):
         """What the slopes mean, and why the error rises again."""
         return (
             "From right to left ε shrinks: the error of the forward quotient falls with ε, of the central one with ε²; then "
-            f"rounding, about 1e-16·C/ε (dotted), takes over and grows. ∂C/∂w = {self.derivative:.10g}."
+            f"rounding, about 1e-16·C/ε (dotted), takes over and grows. ∂C/∂w = {numeral(self.derivative, 10)}."
         )
 
     @property

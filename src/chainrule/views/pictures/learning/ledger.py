@@ -9,16 +9,16 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Ledger
 from chainrule.views.colours import signed_colour
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_image, image_shape
 from chainrule.views.plain import counted, printable, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_INK = "#333333"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class LedgerPicture(Picture):
         what = "their sum is Δw" if self.is_entry else "they are components along Δw and add up to its length ‖Δw‖"
         return (
             f"Each bar is what one part did (the batch's examples, with their numbers in the training part, then all else) and "
-            f"begins where the one above ended, so {what}, up to {abs(self.residual):.1e} of rounding."
+            f"begins where the one above ended, so {what}, up to {numeral(abs(self.residual), 2)} of rounding."
         )
 
     def draw(self, ax: Axes) -> None:
@@ -61,8 +61,8 @@ class LedgerPicture(Picture):
         rows = len(self.values) + 1
         for row, (start, value) in enumerate(zip(starts.tolist(), self.values.tolist(), strict=True)):
             _bar(ax, row, start, value, signed_colour(1.0 if value > 0 else -1.0))
-            ax.plot([start + value] * 2, [row + 0.36, row + 0.64], color=_INK, linewidth=0.8)
-        _bar(ax, rows - 1, 0.0, self.change, _INK)
+            ax.plot([start + value] * 2, [row + 0.36, row + 0.64], color=INK, linewidth=0.8)
+        _bar(ax, rows - 1, 0.0, self.change, INK)
         ax.axvline(0.0, color="#999999", linewidth=0.6, zorder=0)
         reached = np.array([0.0, self.change, *ends])
         room = 0.2 * float(np.ptp(reached)) or 1.0  # for the numbers behind the bars
@@ -87,11 +87,11 @@ class LedgerPicture(Picture):
 
 
 def _bar(ax: Axes, row: int, start: float, value: float, colour: str) -> None:
-    ax.barh(row, value, left=start, height=0.72, color=colour, edgecolor=_INK, linewidth=0.6)
+    ax.barh(row, value, left=start, height=0.72, color=colour, edgecolor=INK, linewidth=0.6)
     # The number stands behind the bar, on the side that it points to: its sign shows without colour.
     side = 1 if value >= 0 else -1
     ax.annotate(
-        f"{value + 0.0:+.2e}".replace("-", "−"), (start + value, row), (4 * side, 0), textcoords="offset points", va="center",
+        numeral(value + 0.0, 3, sign=True), (start + value, row), (4 * side, 0), textcoords="offset points", va="center",
         ha="left" if side > 0 else "right", fontsize=7.5,
     )  # fmt: skip
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from chainrule.derivatives import vjp
 from chainrule.graph import Array, Node, evaluate, input_node
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.places import (
     CostAt,
     DensePlace,
@@ -23,7 +25,7 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ class Nudges(Picture):
         places = np.arange(len(rows)) + np.repeat([0.0, 0.7, 1.4], np.diff([0, *ends]))
         values = np.array([value for _, value in rows])
         bars = ax.barh(places, values, color=np.where(values > 0, POSITIVE, NEGATIVE))
-        ax.bar_label(bars, [f"{value:+.3g}" for value in values], padding=3, fontsize=7.5)
+        ax.bar_label(bars, [numeral(value, 3, sign=True) for value in values], padding=3, fontsize=7.5)
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.set_yticks(places, [name for name, _ in rows], fontsize=8)
         ax.set_ylim(places[-1] + 0.7, -0.8)
@@ -239,7 +241,7 @@ class Wishes(Picture):
         return (
             "Each piece of a bar is one neuron's wish, −∂C/∂z of it times its weight, stacked upwards for more and downwards "
             "for less; the black mark is their sum, which is −∂C/∂a (largest difference "
-            f"{float(np.max(np.abs(self.total - self.descent))):.1e}): what the layer before is told."
+            f"{numeral(float(np.max(np.abs(self.total - self.descent))), 2)}): what the layer before is told."
         )
 
     def draw(self, ax: Axes) -> None:

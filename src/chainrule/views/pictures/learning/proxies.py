@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import printed
 from chainrule.train import Run, batch_sizes
 from chainrule.views.colours import SEQUENTIAL, SERIES
+from chainrule.views.figures.style import INK
 from chainrule.views.pictures.learning.curves import has_curve
 from chainrule.views.pictures.learning.places import shown
-from chainrule.views.pictures.picture import INK, Picture
+from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import spaced
@@ -47,7 +49,11 @@ class LossAgainstMetric(Picture):
     def reading(self) -> str:
         """How good a stand-in the loss is."""
         ranks = self.rank_correlation
-        told = f"rank correlation {ranks:+.2f}; −1 would be always" if np.isfinite(ranks) else "here one of them never changed"
+        told = (
+            f"rank correlation {printed(f'{ranks:+.2f}')}; −1 would be always"
+            if np.isfinite(ranks)
+            else "here one of them never changed"
+        )
         return (
             "Each mark is one network after one epoch, darker early and brighter late: where the marks fall from upper left "
             f"to lower right, a lower loss meant a better {shown(self.metric)} ({told})."
@@ -58,9 +64,10 @@ class LossAgainstMetric(Picture):
         epochs = np.broadcast_to(self.epochs[:, None], self.losses.shape)
         marks = ax.scatter(self.losses, self.metrics, c=epochs, cmap=SEQUENTIAL, s=18, zorder=2)
         ax.plot(self.losses.mean(axis=1), self.metrics.mean(axis=1), color="#8a8a8a", linewidth=0.7, zorder=1)
-        for place, word in ((0, f"epoch {self.epochs[0]:g}"), (-1, f"epoch {self.epochs[-1]:g}")):
-            spot = (self.losses[place].mean(), self.metrics[place].mean())
-            ax.annotate(word, spot, xytext=(10, 10), textcoords="offset points", fontsize=8, color=INK)
+        for place, sign in ((0, "s"), (-1, "D")):
+            spot: dict[str, Any] = {"marker": sign, "fillstyle": "none", "markersize": 9, "color": INK, "linestyle": ""}
+            ax.plot(self.losses[place].mean(), self.metrics[place].mean(), label=f"epoch {self.epochs[place]:g}", **spot)
+        ax.legend()
         ax.figure.colorbar(marks, ax=ax, label="epoch")
         ax.set_xlabel(f"loss ({self.part} part)")
         ax.set_ylabel(f"{shown(self.metric)} ({self.part} part{', share right' if self.metric == 'accuracy' else ''})")

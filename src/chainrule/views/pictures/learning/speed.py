@@ -11,11 +11,12 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.colours import SERIES
+from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.scales import logarithmic
-from chainrule.views.pictures.subplots import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,8 @@ class TimePerExample(Picture):
         best = self.seconds.min(axis=1)
         return (
             f"The line is the fastest of {self.seconds.shape[1]} measurements, a tick each of them: computing many examples together "
-            f"shares what every call costs, here {best[0] / best.min():.3g} times less per example than for {self.sizes[0]} at once."
+            f"shares what every call costs, here {numeral(best[0] / best.min(), 3)} times less per example "
+            f"than for {self.sizes[0]} at once."
         )
 
     def draw(self, ax: Axes) -> None:

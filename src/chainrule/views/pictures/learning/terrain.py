@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import SEQUENTIAL
 from chainrule.views.pictures.learning.landscape import centred, require_span
@@ -157,7 +158,7 @@ class PathOfRun(Picture):
         return (
             "Dots are the weights along the run, from the ring to the star, in the plane that holds most of the path "
             f"({100 * float(self.explained.sum()):.0f} % of its variance); shades are C in that plane. C fell from "
-            f"{self.costs[0]:.3g} to {self.costs[-1]:.3g} along the run itself."
+            f"{numeral(self.costs[0], 3)} to {numeral(self.costs[-1], 3)} along the run itself."
         )
 
     def draw(self, ax: Axes) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
-from chainrule.views.plain import counted, number, spaced
+from chainrule.views.plain import counted, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,11 +67,11 @@ class JudgedSheet(HeadedPicture):
         truth, other = (class_name(self.classes, int(labels[place]), 9) for labels in (self.labels, self.predicted))
         chances = float(self.chance[place]), float(self.chance_of_truth[place])
         shown = "none" if np.isnan(chances[0]) else ", ".join(f"{chance:.3f}" for chance in chances)
-        return spaced(int(self.indices[place])), f"{truth} → {other}", shown, number(float(self.losses[place]))
+        return spaced(int(self.indices[place])), f"{truth} → {other}", shown, numeral(float(self.losses[place]))
 
     def _captions(self) -> list[str]:
         words = map(self._words, range(len(self.indices)))
-        losses = [f"{loss:.3g}" for loss in self.losses.tolist()]
+        losses = [numeral(loss, 3) for loss in self.losses.tolist()]
         return [f"{what}\np {p}\nno. {index}, loss {loss}" for (index, what, p, _), loss in zip(words, losses, strict=True)]
 
 
@@ -166,7 +167,7 @@ class ResidualSheet(Picture):
     def draw(self, ax: Axes) -> None:
         """Images with captions, or a table of features."""
         words = [
-            [" ".join(number(float(value)) for value in row[place]) for row in (self.targets, self.outputs, self.residuals)]
+            [" ".join(numeral(float(value)) for value in row[place]) for row in (self.targets, self.outputs, self.residuals)]
             for place in range(len(self.indices))
         ]
         shape = image_shape(self.inputs.shape[1:], self.inputs.dtype.name)

@@ -10,13 +10,14 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Accuracy, ConfusionMatrix, r_squared
+from chainrule.numerals import numeral
 from chainrule.train import Evaluation, Run
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.confused import MOST_CLASSES, frequent_confusions
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.results.judged import examples_of, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, panels
-from chainrule.views.plain import counted, number, printable, spaced
+from chainrule.views.plain import counted, printable, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,7 +147,7 @@ class Reliability(Picture):
     @property
     def title(self) -> str:
         """What is compared, and the mean distance."""
-        return f"Calibration, {self.part}: off by {100 * self.expected_error:.2g} % on average"
+        return f"Calibration, {self.part}: off by {numeral(100 * self.expected_error, 2)} % on average"
 
     @property
     def reading(self) -> str:
@@ -214,7 +215,7 @@ class RegressionFit(Picture):
     def title(self) -> str:
         """The quantity, and how much of its variance is explained."""
         return (
-            f"{printable(self.quantity, most=30)} predicted: {self.part}, R² = {number(r_squared(self.truth, self.predicted))}"
+            f"{printable(self.quantity, most=30)} predicted: {self.part}, R² = {numeral(r_squared(self.truth, self.predicted))}"
         )
 
     @property
@@ -223,7 +224,7 @@ class RegressionFit(Picture):
         mean, spread = float(self.residuals.mean()), float(self.residuals.std())
         return (
             f"Left, each point is one example, on the diagonal where the prediction is right; right, how far off the "
-            f"{counted(len(self.truth), 'example')} are: {number(mean)} on average, with a standard deviation of {number(spread)}."
+            f"{counted(len(self.truth), 'example')} are: {numeral(mean)} on average, with a standard deviation of {numeral(spread)}."
         )
 
     def draw(self, ax: Axes) -> None:

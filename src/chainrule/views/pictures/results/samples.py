@@ -10,10 +10,11 @@ import numpy as np
 from chainrule.data import Dataset
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
-from chainrule.views.plain import number, printable, spaced
+from chainrule.views.plain import printable, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ class ExampleSheet(Picture):
     def _target(self, place: int) -> str:
         if self.classes is not None:
             return class_name(self.classes, int(self.targets[place]))
-        return ", ".join(number(float(value)) for value in self.targets[place][:3])
+        return ", ".join(numeral(float(value)) for value in self.targets[place][:3])
 
 
 def data_examples(data: Dataset, part: str = "training", most: int = 20) -> ExampleSheet:

@@ -1,0 +1,62 @@
+"""Networks as tables of their layers, and optimizers with the formulas by which they change a weight."""
+
+from __future__ import annotations
+
+from chainrule import display
+from chainrule.nn import Network, Sequential, Table, table
+from chainrule.train import LBFGS, SGD, AdaGrad, Adam, AdamW, LevenbergMarquardt, PerceptronRule, RMSprop
+from chainrule.views.networks.update_rule import formulas_of
+from chainrule.views.objects.general import described
+from chainrule.views.objects.parts import clean_lines, heading, shown
+from chainrule.views.objects.parts import table as html_table
+from chainrule.views.plain import counted, spaced
+
+
+@display.html.register(Sequential)
+@display.html.register(Network)
+def network_html(network: Sequential | Network) -> str:
+    """A row to each layer; without the input's shape, which layers there are."""
+    if network.input_shape is None:
+        return shown(described(network))
+    return shown(network_table(table(network)))
+
+
+@display.html.register
+def table_html(found: Table) -> str:
+    """A row to each layer, then the parameters counted."""
+    return shown(network_table(found))
+
+
+def network_table(found: Table) -> str:
+    """The table as HTML."""
+    heads = ("layer", "what it does", "input", "output", "parameters", "range")
+    rows = [
+        (
+            row.name,
+            row.description,
+            "×".join(map(str, row.input)) or "1 number",
+            "×".join(map(str, row.output)) or "1 number",
+            "shared" if row.shared and not row.parameters else spaced(row.parameters),
+            row.range,
+        )
+        for row in found.rows
+    ]
+    biases = counted(found.biases, "bias", "biases")
+    total = (
+        f"{counted(found.total, 'parameter')} = {counted(found.weights, 'weight')} + {biases}; {counted(found.layers, 'layer')}"
+    )
+    return html_table(heads, rows, numbers=(2, 3, 4)) + f'<div class="faint">{total} (the input is not counted as one)</div>'
+
+
+@display.html.register(SGD)
+@display.html.register(AdaGrad)
+@display.html.register(RMSprop)
+@display.html.register(Adam)
+@display.html.register(AdamW)
+@display.html.register(PerceptronRule)
+@display.html.register(LBFGS)
+@display.html.register(LevenbergMarquardt)
+def optimizer_html(optimizer: object) -> str:
+    """Its numbers, and its rule as formulas."""
+    lines = clean_lines("\n".join(formulas_of(optimizer)))
+    return shown(described(optimizer), heading("The rule"), f"<pre>{lines}</pre>")
