@@ -23,9 +23,10 @@ from chainrule.data import Signature, Table, read_table
 from chainrule.data.archives import read_arrays
 from chainrule.data.columns import to_numbers
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
+from chainrule.files import writing
 from chainrule.graph import Array
 from chainrule.spelling import listed
-from chainrule.train import Run, decide, open_run, write_durably
+from chainrule.train import Run, decide, open_run
 from chainrule.views.plain import number, printable
 from chainrule.views.terminal import picture, probability_bars, rows_table
 
@@ -110,7 +111,8 @@ def predict(
     prediction = _predicted(found, x, replica)
     screen = console()
     if output is not None:
-        write_durably(Path(output), _csv(prediction).encode())
+        with writing(output) as place:
+            place.write_bytes(_csv(prediction).encode())
         click.echo(f"{len(x)} predictions written to {printable(output)}", err=True)
     elif as_json:
         for row in prediction.json_rows():

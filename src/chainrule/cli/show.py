@@ -27,7 +27,6 @@ from chainrule.nn import Sequential, build_network, network, table
 from chainrule.nn.peers import STYLES
 from chainrule.ops import SIMPLIFICATIONS
 from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
-from chainrule.train.history import read_history
 from chainrule.views.drawing import draw_graph, open_enough
 from chainrule.views.plain import counted, duration, printable, printable_lines
 from chainrule.views.terminal import CurvesView, NetworkView, code_text, data_text, facts, optimizer_text
@@ -168,12 +167,7 @@ def _show_run(screen: Console, folder: RunFolder) -> None:
     pairs += [("Time", duration(found.seconds)), *_environment(saved_environment(folder))]
     screen.print(facts(pairs))
     screen.print()
-    history, _ = read_history(folder.history_lines(), settings.replicas, _newest_step(folder), settings.dtype)
-    screen.print(CurvesView(history))
-
-
-def _newest_step(folder: RunFolder) -> int:
-    return max(folder.snapshot_steps(), default=0)
+    screen.print(CurvesView(folder.read_history(folder.newest_snapshot(), settings.replicas, settings.dtype)))
 
 
 def _seeds(settings: Settings) -> str:

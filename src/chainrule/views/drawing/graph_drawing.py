@@ -78,7 +78,7 @@ class Drawing:
         """
         with writing(path, ".svg") as place:
             place.write_text(self.svg(), encoding="utf-8")
-        return place
+        return Path(path)
 
     def _parts(self) -> list[str]:
         folded, layout = self.folded, self.layout

@@ -39,7 +39,7 @@ class SvgPicture(ABC):
         """
         with writing(path, ".svg") as place:
             place.write_text(self.svg(), encoding="utf-8")
-        return place
+        return Path(path)
 
     def _repr_svg_(self) -> str:
         return self.svg()

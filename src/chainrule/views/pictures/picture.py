@@ -97,7 +97,7 @@ class Picture(ABC):
             # Without a date the same numbers give the same file.
             extra = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}[place.suffix]
             self.figure().savefig(place, metadata=extra)
-        return place
+        return Path(path)
 
     def svg(self, *, caption: bool = True) -> str:
         """The figure as SVG text, to stand in a page: without a ground of its own, in the page's ink where the page has one."""
