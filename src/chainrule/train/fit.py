@@ -15,7 +15,7 @@ from chainrule.errors import OptionError
 from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
-from chainrule.train.folder import RunFolder, Snapshot
+from chainrule.train.folder import RunFolder
 from chainrule.train.full_batch import FullBatch
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
@@ -132,7 +132,7 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
         objective, source = restore(config["objective"]), config["data"]
         _require_possible(signature, settings)
         saved = None if net is not None else _saved_network(config["network"])
-    snapshot = _snapshot(folder, step)
+    snapshot = folder.snapshot(step)
     with as_written(folder.path / "config.json") if saved is not None else nullcontext():
         task = Task(as_layer(net) if saved is None else saved, signature, objective, settings.dtype, settings.batch_size)
         trainer = Trainer(
@@ -144,19 +144,6 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
         trainer.course = course.extended(snapshot.step, settings.epochs)
         trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
-
-
-def _snapshot(folder: RunFolder, step: int | None) -> Snapshot:
-    if step is None:
-        return folder.newest_snapshot()
-    if step not in (known := folder.snapshot_steps()):
-        raise OptionError(
-            f"the state after {step} steps, which {folder.path} does not keep",
-            expected=f"one of {', '.join(map(str, known))}",
-            remedy="choose one of these, or run.at(step), which does the steps between again",
-        )
-    folder.allows_older = True
-    return folder.read_snapshot(step)
 
 
 def _require_possible(signature: Signature, settings: Settings) -> None:

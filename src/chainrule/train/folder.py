@@ -316,6 +316,19 @@ class RunFolder:
             except SafetensorError as error:
                 raise ValueError(str(error)) from error
 
+    def snapshot(self, step: int | None) -> Snapshot:
+        """That of a step, or the newest; OptionError for a step of which none is kept."""
+        if step is None:
+            return self.newest_snapshot()
+        if step not in (known := self.snapshot_steps()):
+            raise OptionError(
+                f"the state after {step} steps, which {self.path} does not keep",
+                expected=f"one of {', '.join(map(str, known))}",
+                remedy="choose one of these; in Python, run.at(step) does the steps between again",
+            )
+        self.allows_older = True
+        return self.read_snapshot(step)
+
     def newest_snapshot(self) -> Snapshot:
         """The newest snapshot. Raises: MissingFileError if there is none, FileFormatError, which names an older one that is whole."""
         steps = self.snapshot_steps()

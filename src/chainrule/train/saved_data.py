@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, load
-from chainrule.errors import ChainruleError, DataError, MissingFileError, OptionTypeError
+from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import restore
 
@@ -74,7 +74,7 @@ def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Mapping[s
         dataset = load(**source)
         _require_same(dataset, saved)
         return dataset
-    except (MissingFileError, DataError) as trouble:
+    except (MissingFileError, DataError, FileFormatError) as trouble:
         for place in places_beside(Path(source[file]), folder) if file else ():
             try:
                 dataset = load(**{**source, file: str(place)})
@@ -82,8 +82,14 @@ def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Mapping[s
                 return dataset
             except ChainruleError:
                 continue
-        if isinstance(trouble, DataError):
+        if not file:
             raise
+        if not isinstance(trouble, MissingFileError):
+            raise DataError(
+                f"{source[file]} is no longer what the run learned from: {trouble.happened}",
+                expected="the same data, bit for bit",
+                remedy="restore the file, say where it is now: data=..., or train anew on the changed data",
+            ) from trouble
         raise MissingFileError(
             f"the run's data are no longer at {source[file]}, and not beside the run",
             expected="the file that it learned from, unchanged",
