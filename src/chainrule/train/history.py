@@ -174,7 +174,8 @@ def _row(line: str) -> dict[str, Any]:
 
 def _read_steps(row: dict[str, Any], history: History, dtype: str) -> tuple[int, dict[str, Array]]:
     first = row.pop("first")
-    records = {name: np.array(values, dtype="int64" if name == "correct" else dtype) for name, values in row.items()}
+    with np.errstate(over="raise"):  # a number that the dtype cannot hold was never one of these
+        records = {name: np.array(values, dtype="int64" if name == "correct" else dtype) for name, values in row.items()}
     shape = records["loss"].shape
     if (
         len(shape) != 2
