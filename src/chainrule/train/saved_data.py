@@ -71,7 +71,8 @@ def _file_of(source: Mapping[str, Any]) -> str:
 def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Mapping[str, Any]) -> Dataset:
     """The data from where they were, or else from where they are found to be the same."""
     try:
-        dataset = load(**source)
+        with as_written(folder / "config.json"):
+            dataset = load(**source)
         _require_same(dataset, saved)
         return dataset
     except (MissingFileError, DataError, FileFormatError) as trouble:
