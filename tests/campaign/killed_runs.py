@@ -67,23 +67,23 @@ def main(place: Path, seed: int, kills: int) -> None:
     begin(place / "timed")
     length = time.perf_counter() - began
     random_ = random.Random(seed)
-    done = runs = before = 0
+    done = runs = early = 0
     while done < kills:
         folder = place / f"run{runs}"
         runs += 1
         alive = True
         while alive and done < kills:
-            work = go_on if (folder / "latest.txt").is_file() else begin
-            alive = killed_after(random_.uniform(0.0, 1.2 * length), work, folder)
+            begun = (folder / "latest.txt").is_file()
+            alive = killed_after(random_.uniform(0.0, 1.2 * length), go_on if begun else begin, folder)
             done += alive
             if (folder / "latest.txt").is_file():
                 check_readable(folder)
             else:
-                before += alive
+                early += 1
         if (folder / "latest.txt").is_file():
             go_on(folder)
             check_whole(folder, whole)
-    print(json.dumps({"kills": done, "runs": runs, "before anything was there": before}))
+    print(json.dumps({"kills": done, "runs": runs, "before there was a folder": early}))
 
 
 def check_readable(folder: Path) -> None:
@@ -98,9 +98,7 @@ def check_whole(folder: Path, whole: cr.Run) -> None:
     assert all(np.array_equal(array, run.trainer.state[name]) for name, array in whole.trainer.state.items())
     assert np.array_equal(run.history.steps(), whole.history.steps())
     assert [epoch.hash for epoch in run.history.epochs] == [epoch.hash for epoch in whole.history.epochs]
-    assert not [path for path in (folder / "latest.txt").parent.rglob("*.partial*") if path.parent != folder], (
-        "something half written"
-    )
+    assert not list(run.folder.rglob("*.partial*")), "something half written"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Whatever the system refuses while a run is saved: every step that was trained is kept, in the folder or in memory."""
 
 import errno
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import files
 from chainrule.errors import UnsavedRunWarning, UnwritableFileError
 from tests.train.conftest import same_state
 from tests.train.failing_system import FailingSystem
@@ -152,6 +155,33 @@ def test_an_error_of_a_callback_loses_no_step(tmp_path, monkeypatch):
     saved = cr.open_run(tmp_path / "latest", data=DATA)
     assert saved.trainer.step == 5
     assert same_state(cr.resume(tmp_path / "latest", data=DATA), train())
+
+
+def test_names_with_nul_are_refused(tmp_path):
+    run = train(tmp_path)
+    calls = (
+        train,
+        cr.open_run,
+        run.save,
+        lambda name: cr.data.read_csv(name, target="y"),
+        lambda name: cr.data.load(f"{name}.csv", target="y"),
+    )
+    for call in calls:
+        with pytest.raises(cr.errors.OptionError, match="without the character NUL"):
+            call(f"{tmp_path}/a\0b")
+
+
+def test_all_that_writes_goes_through_the_calls_that_are_let_fail():
+    """Another call would be another way to leave half a file: who writes uses what chainrule.files gives."""
+    root, calls = (
+        Path(files.__file__).parent,
+        r"\.(write_text|write_bytes|mkdir|unlink|rename|touch)\(|open\([^)]*[\"'][wa]b?[\"']|os\.(open|replace)",
+    )
+    alone = {"files.py", "train/lock.py", "engines/native/cache.py"}
+    writers = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*.py")}
+    found = {name for name, text in writers.items() if re.search(calls, text) and name not in alone}
+    assert "views/networks/svg_picture.py" in found
+    assert [name for name in sorted(found) if "with writing(" not in writers[name]] == []
 
 
 def test_small_epochs_wait_for_the_disk_a_few_times_only(tmp_path, monkeypatch):

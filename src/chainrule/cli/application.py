@@ -39,7 +39,8 @@ class Application(click.Group):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnsavedRunWarning)  # the commands say so themselves
                 found = super().invoke(ctx)
-                sys.stdout.flush()  # here, where a full disk can still be told
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where a full disk can still be told
                 return found
         except ChainruleError as error:
             self._refuse(ctx, _message(error, self.commands.get(ctx.invoked_subcommand or "")))
