@@ -175,10 +175,16 @@ def test_all_that_writes_goes_through_the_calls_that_are_let_fail():
     """Another call would be another way to leave half a file: who writes uses what chainrule.files gives."""
     root, calls = (
         Path(files.__file__).parent,
-        r"\.(write_text|write_bytes|mkdir|unlink|rename|touch)\(|open\([^)]*[\"'][wa]b?[\"']|os\.(open|replace)",
+        r"(?<!formatter)\.(write_text|write_bytes|mkdir|unlink|rename|touch)\(|open\([^)]*[\"'][wa]b?[\"']|os\.(open|replace)",
     )
-    alone = {"files.py", "train/lock.py", "engines/native/cache.py"}
-    writers = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*.py")}
+    alone = {
+        "files.py",
+        "train/lock.py",
+        "engines/native/cache.py",
+        "cli/application.py",
+    }  # the last opens what swallows everything
+    texts = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*.py")}
+    writers = {name: re.sub(r"(?m)^ *(>>>|\.\.\.) .*", "", text) for name, text in texts.items()}
     found = {name for name, text in writers.items() if re.search(calls, text) and name not in alone}
     assert "views/networks/svg_picture.py" in found
     assert [name for name in sorted(found) if "with writing(" not in writers[name]] == []
