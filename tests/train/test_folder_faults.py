@@ -15,7 +15,7 @@ from tests.train.conftest import same_state
 from tests.train.failing_system import FailingSystem
 
 DATA = cr.data.moons(30)
-SETTINGS = {"epochs": 3, "batch_size": 10, "optimizer": cr.Adam(0.01)}
+SETTINGS = {"epochs": 3, "batch_size": 10, "optimizer": cr.Adam(0.01), "engine": "reference"}
 
 
 def train(folder=None, **more):
