@@ -82,6 +82,14 @@ class UnwritableFileError(ChainruleError, OSError):
     """A file or folder that cannot be written."""
 
 
+class FolderInUseError(UnwritableFileError, BlockingIOError):
+    """A run folder that another process is writing."""
+
+
+class UnsavedRunWarning(UserWarning):
+    """A training is done, and its folder could not be brought up to date: the run is in memory alone."""
+
+
 @dataclass(frozen=True)
 class NonFinitePlace(Shown):
     """Where a number that is not finite appeared; `example` is its index in the training part, where there is one."""

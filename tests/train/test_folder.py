@@ -1,13 +1,18 @@
 """The run folder: what it holds, that writes are whole, and that broken files are refused with one clear message."""
 
 import json
+import os
+import platform
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 import chainrule as cr
-from chainrule.train import RunFolder, Snapshot
+from chainrule.train import RunFolder
+from tests.train.folders import as_old, change
 
 
 @pytest.fixture
@@ -57,13 +62,138 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("ending", "damage"), DAMAGES)
-def test_a_broken_snapshot_is_passed_over_for_an_older_one_or_refused(run, damage, ending):
-    newest = run.folder / "snapshots" / f"step-{run.trainer.step:09d}.{ending}"
+def test_a_damaged_newest_snapshot_is_said_and_the_older_one_offered(run, damage, ending):
+    last, older = run.trainer.step, run.trainer.step // 2
+    newest = run.folder / "snapshots" / f"step-{last:09d}.{ending}"
     damage(newest)
-    assert cr.open_run(run.folder).trainer.step == run.trainer.step // 2
-    damage(run.folder / "snapshots" / f"step-{run.trainer.step // 2:09d}.{ending}")
-    with pytest.raises(cr.errors.FileFormatError, match="cannot be read"):
+    before = contents(run.folder)
+    for call in (cr.open_run, cr.resume):
+        with pytest.raises(cr.errors.FileFormatError, match=rf"{newest.name} cannot be read[\s\S]*step={older}$"):
+            call(run.folder)
+    assert contents(run.folder) == before
+    assert cr.open_run(run.folder, step=older).trainer.step == older
+    assert contents(run.folder) == before
+    # Whoever goes on from the older one loses nothing of what was there.
+    again = cr.resume(run.folder, step=older)
+    assert again.hash == run.hash
+    aside = run.folder / "aside-1"
+    assert (aside / newest.name).read_bytes() == before[f"snapshots/{newest.name}"]
+    assert (aside / "history.jsonl").read_bytes() == before["history.jsonl"]
+    damage(run.folder / "snapshots" / f"step-{older:09d}.{ending}")
+    damage(newest)
+    with pytest.raises(cr.errors.FileFormatError, match="or train anew"):
         cr.open_run(run.folder)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_step_that_is_not_kept_is_refused(run):
+    with pytest.raises(cr.errors.OptionError, match=r"one of 7, 14"):
+        cr.open_run(run.folder, step=3)
+
+
+@pytest.mark.parametrize("damage", [break_truncated, break_altered, break_emptied])
+def test_a_damaged_history_is_said_and_takes_nothing_from_the_network(run, damage):
+    damage(run.folder / "history.jsonl")
+    saved = cr.open_run(run.folder)
+    assert saved.evaluate("test").loss.tolist() == run.evaluate("test").loss.tolist()
+    for ask in (lambda: saved.history, lambda: cr.resume(run.folder, epochs=4)):
+        with pytest.raises(cr.errors.FileFormatError, match=r"history\.jsonl is damaged"):
+            ask()
+    if damage is not break_emptied:  # the damage is at its end: the older state has a whole one
+        assert [epoch.epoch for epoch in cr.open_run(run.folder, step=7).history.epochs] == [1]
+
+
+def test_reading_while_it_is_trained_changes_nothing_and_sees_a_whole_run(tmp_path):
+    seen = []
+
+    def read(moment):
+        if moment.kind != "end":
+            saved = cr.open_run(tmp_path / "latest")
+            assert saved.history.end == saved.trainer.step
+            seen.append((moment.kind, moment.step, saved.trainer.step))
+
+    net, data = "2-8-2 tanh softmax", cr.data.load("moons", n=400)
+    run = cr.fit(net, data, epochs=3, batch_size=4, folder=tmp_path, callbacks=(read,))
+    assert seen[0][1:] == (seen[0][1], 0)
+    assert seen[-1] == ("epoch", run.trainer.step, run.trainer.step)
+    assert cr.open_run(run.folder).history.end == run.trainer.step
+    assert run.hash == cr.fit(net, data, epochs=3, batch_size=4).hash
+
+
+def test_one_writer_at_a_time(tmp_path):
+    refused = []
+
+    def write_too(moment):
+        if moment.kind == "epoch" and moment.epoch == 1:
+            for write in (lambda: cr.resume(tmp_path / "latest"), lambda: cr.open_run(tmp_path / "latest").save()):
+                with pytest.raises(cr.errors.FolderInUseError) as error:
+                    write()
+                refused.append(str(error.value))
+
+    run = cr.fit("2-4-2 tanh softmax", "moons", epochs=2, folder=tmp_path, callbacks=(write_too,))
+    assert all(f"by another process: {os.getpid()} on {platform.node()}, since 2" in text for text in refused)
+    assert len(refused) == 2
+    assert cr.resume(run.folder, epochs=3).trainer.step == 21
+
+
+def test_a_run_that_somebody_went_on_with_is_not_written_over(run):
+    opened = cr.open_run(run.folder)
+    cr.resume(run.folder, epochs=4)
+    for late in (opened, run):
+        with pytest.raises(cr.errors.OptionError, match=r"gone on with: it stands at step 28.*14[\s\S]*open it again"):
+            late.save()
+    assert cr.open_run(run.folder).trainer.step == 28
+
+
+def test_folders_of_the_first_versions_open_and_go_on(run):
+    as_old(run.folder)
+    with (run.folder / "history.jsonl").open("a") as file:
+        file.write('{"kind": "steps", "first": 14, "loss": [[0.1], [0.2]], "correct": [[1], [2]]}\n{"kind": "epo')
+    before = contents(run.folder)
+    saved = cr.open_run(run.folder)
+    np.testing.assert_array_equal(saved.history.steps(), run.history.steps())
+    assert contents(run.folder) == before
+    longer = cr.resume(run.folder, epochs=3)
+    assert longer.hash == cr.fit("2-4-2 tanh softmax", "moons", epochs=3, replicas=2).hash
+    assert cr.open_run(run.folder).history.end == 21
+
+
+def test_a_changed_configuration_is_noticed(run):
+    path = run.folder / "config.json"
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(cr.errors.FileFormatError, match=r'config\.json was changed[\s\S]*"seal"'):
+        cr.open_run(run.folder)
+    change(path, lambda config: None)  # without the seal it is taken as it stands
+    assert cr.open_run(run.folder).settings.seed == 1
+
+
+HOSTILE = {
+    "units": lambda config: config["network"]["network"]["layers"][0].update(units=10**12),
+    "replicas": lambda config: config["settings"].update(replicas=10**9),
+    "many replicas": lambda config: config["settings"].update(replicas=10**5),
+    "threads": lambda config: config["settings"].update(threads=10**9),
+    "examples": lambda config: config["data"]["parts"].update(training=10**15),
+    "negative": lambda config: config["data"]["parts"].update(training=-1),
+    "batches": lambda config: config["data"]["parts"].update(training=10**9) or config["settings"].update(batch_size=1),
+    "layers": lambda config: config["network"]["network"].update(layers=config["network"]["network"]["layers"] * 1001),
+    "shape": lambda config: config["data"]["input"].update(shape=[10**6] * 4),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_configuration_cannot_ask_for_more_memory_than_its_snapshot_has(run, name):
+    change(run.folder / "config.json", HOSTILE[name], keep_seal=True)
+    tracemalloc.start()
+    began = time.perf_counter()
+    with pytest.raises(cr.errors.ChainruleError):
+        cr.open_run(run.folder)
+    assert tracemalloc.get_traced_memory()[1] < 5e7
+    tracemalloc.stop()
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 99}', "null", '{"version": 1, "network": {}}'])
@@ -74,19 +204,13 @@ def test_a_broken_configuration_is_refused(run, text):
 
 
 def test_unknown_kinds_are_not_made(run):
-    path = run.folder / "config.json"
-    config = json.loads(path.read_text())
-    config["settings"]["optimizer"]["kind"] = "os.system"
-    path.write_text(json.dumps(config))
+    change(run.folder / "config.json", lambda config: config["settings"]["optimizer"].update(kind="os.system"))
     with pytest.raises(cr.errors.FileFormatError, match=r"os\.system"):
         cr.open_run(run.folder)
 
 
 def test_changed_data_are_noticed(run):
-    path = run.folder / "config.json"
-    config = json.loads(path.read_text())
-    config["data"]["load"]["seed"] = 1
-    path.write_text(json.dumps(config))
+    change(run.folder / "config.json", lambda config: config["data"]["load"].update(seed=1))
     saved = cr.open_run(run.folder)
     with pytest.raises(cr.errors.DataError, match="bit for bit"):
         saved.evaluate("test")
@@ -104,22 +228,32 @@ def test_a_saved_run_predicts_without_its_data(tmp_path):
     saved = cr.open_run(run.folder)
     x = saved.encode({"colour": np.array(["red", "blue"]), "size": np.array([31.0, 30.0])})
     np.testing.assert_allclose(saved.predict(x), [[93.0], [140.0]], atol=3.0)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"data=\.\.\."):
         saved.evaluate("test")
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    folder = RunFolder.create(tmp_path, "x")
-    folder.write_snapshot(Snapshot(1, {"w": np.zeros(3)}, {}))
-
-    def fail(self, target):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        folder.write_snapshot(Snapshot(1, {"w": np.ones(3)}, {}))
-    monkeypatch.undo()
-    np.testing.assert_array_equal(folder.read_snapshot(1).state["w"], np.zeros(3))
+def test_data_that_moved_with_their_run_are_found(tmp_path, monkeypatch):
+    old, new = tmp_path / "old", tmp_path / "elsewhere" / "new"
+    (old / "data").mkdir(parents=True)
+    (old / "data" / "line.csv").write_text("x,y\n" + "\n".join(f"{i},{i * 2}" for i in range(40)))
+    monkeypatch.chdir(old)
+    run = cr.fit("1-1", {"name_or_path": "data/line.csv", "target": "y"}, epochs=1, folder="runs")
+    loss = run.evaluate("test").loss
+    new.parent.mkdir()
+    old.rename(new)
+    monkeypatch.chdir(tmp_path)
+    folder = new / "runs" / "latest"
+    assert cr.open_run(folder).evaluate("test").loss == loss
+    assert cr.resume(folder, epochs=2).trainer.step == 2
+    # Somewhere else it must be named; another file of that name is not taken.
+    (new / "data" / "line.csv").rename(tmp_path / "moved.csv")
+    (new / "data" / "line.csv").write_text("x,y\n" + "\n".join(f"{i},{i * 3}" for i in range(40)))
+    with pytest.raises(cr.errors.MissingFileError, match=r"no longer at .*line\.csv"):
+        cr.open_run(folder).evaluate("test")
+    for given in ("moved.csv", tmp_path / "moved.csv"):
+        assert cr.open_run(folder, data=given).evaluate("test").loss < loss
+    with pytest.raises(cr.errors.DataError, match="bit for bit"):
+        cr.open_run(folder, data=new / "data" / "line.csv").evaluate("test")
 
 
 def test_two_runs_in_the_same_second_get_two_folders(tmp_path):

@@ -9,6 +9,7 @@ import chainrule as cr
 from chainrule.train import Trainer
 from chainrule.train.folder import SNAPSHOTS
 from tests.train.conftest import same_state
+from tests.train.folders import as_old, change
 
 SETTINGS = {"optimizer": cr.Adam(cr.WarmUp(10, cr.Cosine(0.003))), "epochs": 4, "batch_size": 48, "replicas": 2, "seed": 5}
 """500 digits in batches of 48: 11 steps an epoch, the last with 20 examples."""
@@ -120,20 +121,20 @@ def test_old_histories_without_hashes_are_read(digits, small_net, tmp_path):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert [row["sha256"] for row in rows if row["kind"] == "epoch"] == [epoch.hash for epoch in run.history.epochs]
     path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "sha256"}) + "\n" for row in rows))
-    config = json.loads((run.folder / "config.json").read_text())
-    del config["course"]
-    (run.folder / "config.json").write_text(json.dumps(config))
+    as_old(run.folder)
+    change(run.folder / "config.json", lambda config: config.pop("course"))
     old = cr.open_run(run.folder, data=digits)
     assert [epoch.hash for epoch in old.history.epochs] == [""] * 4
     assert old.at(16).hash == run.at(16).hash
 
 
-def altered(run, change):
+def altered(run, edit):
     """The run's folder after a change to the rows of its history, with the snapshots gone, opened."""
     path = run.folder / "history.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    change(rows)
+    edit(rows)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    as_old(run.folder)  # newer ones know their history by its hash
     for step in run.trainer.folder.snapshot_steps()[:-1]:
         (run.folder / "snapshots" / f"step-{step:09d}.json").unlink()
 
@@ -162,9 +163,7 @@ def test_other_bits_are_an_error(digits, small_net, tmp_path, change, message):
 
 def test_another_engine_is_noticed(digits, small_net, tmp_path):
     run = cr.fit(small_net, digits, folder=tmp_path, **SETTINGS)
-    config = json.loads((run.folder / "config.json").read_text())
-    config["settings"]["engine"] = "reference"
-    (run.folder / "config.json").write_text(json.dumps(config))
+    change(run.folder / "config.json", lambda config: config["settings"].update(engine="reference"))
     saved = cr.open_run(run.folder, data=digits)
     assert saved.at(44).hash == run.hash  # a snapshot holds it
     with pytest.raises(cr.errors.ReplayError):

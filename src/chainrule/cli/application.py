@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from typing import Any
+import warnings
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -13,31 +16,49 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.example import example
 from chainrule.cli.explain import explain
 from chainrule.cli.predict import predict
+from chainrule.cli.remedies import as_options
 from chainrule.cli.report import report
 from chainrule.cli.resume import resume
 from chainrule.cli.runs import runs
 from chainrule.cli.show import show
+from chainrule.cli.spelled import HANDLER
 from chainrule.cli.train import train
 from chainrule.cli.write import write
 from chainrule.data import BUILT_IN
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, UnsavedRunWarning
 from chainrule.spelling import did_you_mean
 from chainrule.views.plain import printable, printable_lines
 
 
 class Application(click.Group):
-    """A group of commands that turns errors of the user into one message and the exit code 2."""
+    """A group of commands that turns errors of the user, and what the system refuses, into one message and the exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; errors that are not the user's are let through."""
+        """Runs the command; what is neither the user's mistake nor the system's is let through."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnsavedRunWarning)  # the commands say so themselves
+                found = super().invoke(ctx)
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where a full disk can still be told
+                return found
         except ChainruleError as error:
-            click.echo(f"error: {printable_lines(error)}", err=True)
-            ctx.exit(2)
+            self._refuse(ctx, _message(error, self.commands.get(ctx.invoked_subcommand or "")))
+        except BrokenPipeError:
+            raise  # whoever read has gone: that ends quietly
+        except OSError as trouble:
+            self._refuse(ctx, _message_of_system(trouble))
+        except MemoryError:
+            self._refuse(ctx, "there is not enough memory for this\n  to mend it: choose a smaller network, batch or table")
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)
             ctx.exit(130)
+
+    def _refuse(self, ctx: click.Context, message: str) -> NoReturn:
+        _drop_unwritable_output()
+        with suppress(OSError):
+            click.echo(f"error: {printable_lines(message)}", err=True)
+        ctx.exit(2)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; for a misspelt one an error that names the nearest."""
@@ -75,10 +96,33 @@ for command in (train, resume, evaluate, predict, write, explain, report, show, 
     application.add_command(command)
 
 
+def _message(error: ChainruleError, command: click.Command | None) -> str:
+    """An error as it is told at the command line: its remedy in options."""
+    remedy = error.remedy if command is None else as_options(error.remedy, command)
+    return f"{error.happened}\n  expected: {error.expected}\n  to mend it: {remedy}"
+
+
+def _message_of_system(trouble: OSError) -> str:
+    place = f" of {trouble.filename}" if trouble.filename else ""
+    return (
+        f"the system refused the reading or writing{place}: {trouble.strerror or trouble}\n"
+        "  to mend it: see to the room on the disk and to the permissions, or choose another place"
+    )
+
+
+def _drop_unwritable_output() -> None:
+    """Where standard output takes nothing any more, what waits for it is thrown away: Python would try once more at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """What the console script calls."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal without UTF-8 gets "?" for σ, rather than a traceback.
+        # A terminal without UTF-8 gets "sigma" for σ, rather than a traceback.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=HANDLER)
     application(prog_name="chainrule")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from chainrule.cli.locate import run_folder
+from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.scores import evaluation_row, last_part, show_scores
 from chainrule.data import BUILT_IN, Examples, Signature, load, read_table
@@ -15,7 +15,7 @@ from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
 from chainrule.spelling import listed
-from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of, open_run
+from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 
 
 @click.command(
@@ -32,12 +32,14 @@ from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 @click.argument("data", metavar="[DATA]", required=False)
 @click.option("--part", help="The part of the data: training, validation or test.  [default: test if there is one]")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")
-def evaluate(run: str, data: str | None, part: str | None, as_json: bool) -> None:
+@step_option
+@data_option
+def evaluate(run: str, data: str | None, part: str | None, as_json: bool, step: int | None, moved: str | None) -> None:
     """Show how well RUN does on its own test part, or on other DATA (a built-in name, or a .csv or .npz file).
 
     Other data need the same inputs as those of the training, and their targets.
     """
-    found = open_run(run_folder(run).path)
+    found = opened(run, step, moved)
     evaluation = found.evaluate(part or last_part(found.signature)) if data is None else _on_other_data(found, data, part)
     if as_json:
         say_json({"kind": "evaluation", "data": data or found.signature.name, **evaluation_row(evaluation)})

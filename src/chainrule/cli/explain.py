@@ -8,11 +8,10 @@ import textwrap
 import click
 from rich.text import Text
 
-from chainrule.cli.locate import run_folder
+from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.errors import OptionError
 from chainrule.trace import LEVELS, NOTATIONS, Explanation, Index
-from chainrule.train import open_run
 from chainrule.views.explanation import KINK, RIGHT, WRONG, backward_text, explanation_text, forward_text, node_text
 from chainrule.views.plain import printable
 
@@ -67,6 +66,8 @@ STYLES = {
 @click.option(
     "--entry", "entries", multiple=True, help="A parameter's entry to be checked, such as dense3.W:5,9; may be repeated."
 )
+@step_option
+@data_option
 def explain(
     run: str,
     example: int,
@@ -80,9 +81,11 @@ def explain(
     backward: bool,
     every: bool,
     entries: tuple[str, ...],
+    step: int | None,
+    moved: str | None,
 ) -> None:
     """Print how RUN computes one example: forward, backward, and each derivative beside a finite difference."""
-    found = open_run(run_folder(run).path)
+    found = opened(run, step, moved)
     parts = found.signature.parts
     explanation = found.explain(
         example,

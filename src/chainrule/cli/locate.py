@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import click
 
 from chainrule.data import BUILT_IN, Dataset, RandomSplit, StratifiedSplit, load
 from chainrule.errors import OptionError
-from chainrule.train import RunFolder
+from chainrule.train import Run, RunFolder, open_run
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 RUNS = "runs"
 """The folder that runs are kept in unless another one is named."""
@@ -31,6 +35,23 @@ def run_folder(text: str) -> RunFolder:
     ):
         path = beside
     return RunFolder.open(path)
+
+
+def step_option(command: F) -> F:
+    """Adds --step to a command that opens a run."""
+    text = "Take the state that was saved after N steps, in place of the newest one."
+    return click.option("--step", type=int, metavar="N", help=text)(command)
+
+
+def data_option(command: F) -> F:
+    """Adds --data to a command that needs the data of a run."""
+    text = "Where the file that RUN learned from is now, if it has moved elsewhere than with the run; it must be unchanged."
+    return click.option("--data", "moved", metavar="FILE", help=text)(command)
+
+
+def opened(run: str, step: int | None, data: str | None = None) -> Run:
+    """The run that is meant, at a saved step or at its newest one. Raises: as `open_run`."""
+    return open_run(run_folder(run).path, step=step, data=data)
 
 
 # ---- data

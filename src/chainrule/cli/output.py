@@ -6,13 +6,15 @@ import json
 import math
 import os
 import sys
+from contextlib import suppress
 from typing import Any, cast
 
 import click
 import numpy as np
 from rich.console import Console
 
-from chainrule.train import Moment
+from chainrule.errors import OptionError
+from chainrule.train import Callback, Moment
 from chainrule.views.progress import EpochLines, LiveProgress, Plan
 
 
@@ -40,8 +42,47 @@ def console() -> Console:
 
 def say_json(row: dict[str, Any]) -> None:
     """One object on one line of standard output, at once."""
-    click.echo(json.dumps(plain_json(row), ensure_ascii=False, allow_nan=False))
+    spelled = (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(plain_json(row), ensure_ascii=spelled, allow_nan=False))
     sys.stdout.flush()
+
+
+def say_csv(text: str) -> None:
+    """A table for programs: every letter as it is, or an error where standard output cannot take it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError as trouble:
+        raise OptionError(
+            f"{trouble.object[trouble.start : trouble.end]!r} on standard output, which is {encoding}",
+            expected="an output in UTF-8",
+            remedy="write --output FILE, or set PYTHONIOENCODING=utf-8 before the command",
+        ) from None
+    click.echo(text, nl=False)
+
+
+def steady(told: Callback) -> Callback:
+    """A callback that loses its voice where its output takes nothing any more, a full disk say: the training goes on.
+
+    What keeps the run's folder from being brought up to date is told once, on standard error.
+    """
+    mute, troubles = False, set[str]()
+
+    def tell(moment: Moment) -> None:
+        nonlocal mute
+        if moment.unsaved and not troubles:
+            troubles.add(moment.unsaved)
+            with suppress(OSError):
+                click.echo(f"not saved: {moment.unsaved}; the training goes on, and saving is tried again", err=True)
+        if not mute:
+            try:
+                told(moment)
+            except BrokenPipeError:
+                raise
+            except OSError:
+                mute = True
+
+    return tell
 
 
 def plain_json(value: Any) -> Any:

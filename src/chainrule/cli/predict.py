@@ -16,17 +16,18 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from chainrule.cli.locate import run_folder
-from chainrule.cli.output import ExplainedCommand, console, say_json
+from chainrule.cli.locate import data_option, opened, step_option
+from chainrule.cli.output import ExplainedCommand, console, say_csv, say_json
 from chainrule.cli.scores import last_part
 from chainrule.data import Signature, Table, read_table
 from chainrule.data.archives import read_arrays
 from chainrule.data.columns import to_numbers
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
+from chainrule.files import writing
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.spelling import listed
-from chainrule.train import Run, decide, open_run, write_durably
+from chainrule.train import Run, decide
 from chainrule.views.plain import printable
 from chainrule.views.terminal import picture, probability_bars, rows_table
 
@@ -91,8 +92,18 @@ class Prediction:
 @click.option("--output", metavar="FILE", help="Write all predictions to this file as CSV.")
 @click.option("--replica", type=int, default=0, show_default=True, metavar="K", help="Which of several replicas is asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON to each prediction.")
+@step_option
+@data_option
 def predict(
-    run: str, file: str | None, example: int | None, text: str | None, output: str | None, replica: int, as_json: bool
+    run: str,
+    file: str | None,
+    example: int | None,
+    text: str | None,
+    output: str | None,
+    replica: int,
+    as_json: bool,
+    step: int | None,
+    moved: str | None,
 ) -> None:
     """Let RUN predict for the inputs in FILE: a .csv with the columns of the training, or an .npz file with x.
 
@@ -106,18 +117,19 @@ def predict(
             expected="FILE, --example N or --text TEXT",
             remedy=_HOW,
         )
-    found = open_run(run_folder(run).path)
+    found = opened(run, step, moved)
     x, truth = _asked(found, file, example, text)
     prediction = _predicted(found, x, replica)
     screen = console()
     if output is not None:
-        write_durably(Path(output), _csv(prediction).encode())
+        with writing(output) as place:
+            place.write_bytes(_csv(prediction).encode())
         click.echo(f"{len(x)} predictions written to {printable(output)}", err=True)
     elif as_json:
         for row in prediction.json_rows():
             say_json(row if truth is None else {**row, "truth": truth})
     elif not screen.is_terminal:
-        click.echo(_csv(prediction), nl=False)
+        say_csv(_csv(prediction))
     elif len(x) == 1:
         _show_one(screen, x[0], prediction, truth, found.signature)
     else:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from chainrule.cli.locate import run_folder
+from chainrule.cli.locate import data_option, opened, run_folder, step_option
 from chainrule.cli.output import ExplainedCommand, console
-from chainrule.train import open_run
 from chainrule.views.plain import printable
 from chainrule.views.report import write_report
 
@@ -24,10 +23,11 @@ from chainrule.views.report import write_report
     "--output", type=click.Path(path_type=Path), help="The file to be written.  [default: report.html in the run's folder]"
 )
 @click.option("--replica", type=int, default=0, show_default=True, help="Which of several networks trained at once.")
-def report(run: str, output: Path | None, replica: int) -> None:
+@step_option
+@data_option
+def report(run: str, output: Path | None, replica: int, step: int | None, moved: str | None) -> None:
     """Write a page about RUN: configuration, curves, results, what the layers do, gradients, and a few examples number by number."""
-    folder = run_folder(run)
-    found = open_run(folder.path)
-    path = write_report(found, output or folder.path / "report.html", replica=replica)
+    found = opened(run, step, moved)
+    path = write_report(found, output or run_folder(run).path / "report.html", replica=replica)
     size = path.stat().st_size / 1e6
     console().print(f"{printable(path)} ({size:.1f} MB): open it in a browser", markup=False, highlight=False, soft_wrap=True)

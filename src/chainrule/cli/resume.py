@@ -7,11 +7,11 @@ from dataclasses import replace
 import click
 from rich.text import Text
 
-from chainrule.cli.locate import run_folder
-from chainrule.cli.output import ExplainedCommand, console, progress
+from chainrule.cli.locate import data_option, opened, run_folder, step_option
+from chainrule.cli.output import ExplainedCommand, console, progress, steady
 from chainrule.cli.scores import Speech, announce, conclude, shown_folder
 from chainrule.errors import OptionError
-from chainrule.train import Run, open_run
+from chainrule.train import Run
 from chainrule.train import resume as go_on
 from chainrule.views.progress import Plan
 
@@ -26,13 +26,15 @@ from chainrule.views.progress import Plan
 @click.option("--epochs", type=int, help="How many epochs the run is to have in all.  [default: as many as it was begun with]")
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON for programs: one for each epoch, then the result.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
-def resume(run: str, epochs: int | None, as_json: bool, quiet: bool) -> None:
+@step_option
+@data_option
+def resume(run: str, epochs: int | None, as_json: bool, quiet: bool, step: int | None, moved: str | None) -> None:
     """Go on with RUN, a run folder or the word latest.
 
     The result is the same, bit for bit, as if it had never been interrupted. With --epochs a finished run is trained further.
     """
     folder = run_folder(run).path
-    found = open_run(folder)
+    found = opened(run, step, moved)
     wanted = found.settings.epochs if epochs is None else epochs
     done = found.trainer.step / found.trainer.steps_per_epoch
     _require_more(found, done, wanted)
@@ -43,7 +45,7 @@ def resume(run: str, epochs: int | None, as_json: bool, quiet: bool) -> None:
     trainer = found.trainer
     plan = Plan(wanted, trainer.steps_per_epoch, found.settings.batch_size, trainer.count)
     with progress(screen, plan, as_json=as_json, quiet=quiet) as told:
-        done = go_on(folder, epochs=epochs, callbacks=(told,))
+        done = go_on(folder, epochs=epochs, data=moved, step=step, callbacks=(steady(told),))
     conclude(screen, done, Speech(as_json, quiet))
 
 

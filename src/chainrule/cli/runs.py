@@ -15,6 +15,7 @@ from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.saved import network_text, read_saved, saved_environment
 from chainrule.errors import ChainruleError, MissingFileError
 from chainrule.train import RunFolder
+from chainrule.train.sealed import UNREADABLE
 from chainrule.views.plain import printable
 from chainrule.views.terminal import RunRecord, RunsView
 
@@ -52,7 +53,7 @@ def record(path: Path) -> RunRecord:
     """What the list says of a folder; never an error, whatever is in it."""
     try:
         return _read(RunFolder.open(path))
-    except (ChainruleError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (ChainruleError, OSError, *UNREADABLE) as error:
         happened = error.happened if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
         return RunRecord(path.name, problem=happened)
 
@@ -69,7 +70,7 @@ def _read(folder: RunFolder) -> RunRecord:
         epochs=str(done) if done == planned else f"{done} of {planned}",
         scores=_scores(last),
         started=str(saved_environment(folder).get("started", "")),
-        seconds=float(last.get("seconds", 0.0)),
+        seconds=_finite(last.get("seconds", 0.0)),
     )
 
 
@@ -88,6 +89,13 @@ def _last_epoch(path: Path) -> Mapping[str, Any]:
             except ValueError:
                 continue  # the line that was being written when the run died
     return {}
+
+
+def _finite(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < 1e15:
+        raise ValueError(f"{seconds} seconds")
+    return seconds
 
 
 def _scores(row: Mapping[str, Any]) -> dict[str, list[float]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from chainrule.data import Signature
-from chainrule.errors import ChainruleError, FileFormatError, OptionError
+from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.nn import Layer, Objective, from_json, to_text
 from chainrule.train import RunFolder, Settings
+from chainrule.train.sealed import as_written, read_sealed
 from chainrule.train.settings import restore
 
 
@@ -28,23 +28,18 @@ class Saved:
 def read_saved(folder: RunFolder) -> Saved:
     """The configuration of a run. Raises: FileFormatError."""
     config = folder.read_config()
-    try:
+    with as_written(folder.path / "config.json"):
         structure, load = config["network"], config["data"]["load"]
+        objective = restore(config["objective"])
+        if not isinstance(objective, Objective):
+            raise TypeError(f"{objective!r} is no loss")
         return Saved(
             None if structure is None else from_json(structure),
             Signature.from_json(config["data"]),
             None if load is None else {str(key): restore(value) for key, value in load.items()},
-            cast("Objective", restore(config["objective"])),
+            objective,
             Settings.from_json(config["settings"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, ChainruleError):
-            raise
-        raise FileFormatError(
-            f"{folder.path / 'config.json'} cannot be read: {error!r}",
-            expected="what a training wrote",
-            remedy="restore the file",
-        ) from error
 
 
 def network_text(network: Layer | None) -> str:
@@ -58,18 +53,17 @@ def network_text(network: Layer | None) -> str:
 
 
 def saved_engine(folder: RunFolder) -> dict[str, Any]:
-    """What the engine compiled for the run; empty where nothing was compiled or the file cannot be read."""
-    return _read_json(folder, "engine.json")
+    """What the engine compiled for the run; empty where nothing was compiled or the file is damaged: nothing depends on it."""
+    return _read_note(folder, "engine.json")
 
 
 def saved_environment(folder: RunFolder) -> dict[str, Any]:
-    """What the run's environment file says; empty where it cannot be read, for nothing depends on it."""
-    return _read_json(folder, "environment.json")
+    """What the run's environment file says; empty where it is damaged: nothing depends on it."""
+    return _read_note(folder, "environment.json")
 
 
-def _read_json(folder: RunFolder, name: str) -> dict[str, Any]:
+def _read_note(folder: RunFolder, name: str) -> dict[str, Any]:
     try:
-        found: object = json.loads((folder.path / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_sealed(folder.path / name)
+    except (FileFormatError, MissingFileError):
         return {}
-    return {str(key): value for key, value in cast("dict[Any, Any]", found).items()} if isinstance(found, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, Signature
+from chainrule.errors import UnwritableFileError
 from chainrule.nn import table
 from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
+from chainrule.train.folder import newest_beside
 from chainrule.views.confusion import ConfusionView
 from chainrule.views.plain import data_text, duration, printable
 from chainrule.views.terminal import NetworkView, facts, score_facts, training_facts
@@ -68,8 +71,28 @@ def conclude(screen: Console, run: Run, speech: Speech) -> None:
         show_scores(screen, run, evaluation)
         _tell_ending(screen, run)
         _tell_folder(screen, run)
+    if run.unsaved:
+        raise _rescued(run)
     if run.stopped == "interrupted":
         raise SystemExit(130)
+
+
+def _rescued(run: Run) -> UnwritableFileError:
+    """The error for a run whose folder could not be brought up to date, after it was saved where temporary files are."""
+    happened, place = run.unsaved, Path(tempfile.gettempdir()) / "chainrule-runs"
+    try:
+        where = run.save(place)
+    except UnwritableFileError as trouble:
+        return UnwritableFileError(
+            f"the last steps of the run are lost: {happened}; {trouble.happened}",
+            expected="room for the run",
+            remedy="make room, and go on from the last state that could be saved: chainrule resume",
+        )
+    return UnwritableFileError(
+        happened,
+        expected="room for the run",
+        remedy=f"nothing is lost: the run is saved in {where}, from where you can move it",
+    )
 
 
 def show_scores(screen: Console, run: Run, evaluation: Evaluation) -> None:
@@ -140,7 +163,7 @@ def _tell_ending(screen: Console, run: Run) -> None:
 
 
 def _tell_folder(screen: Console, run: Run) -> None:
-    if not run.folder:
+    if not run.folder or run.unsaved:
         return
     folder = shown_folder(run.folder)
     last = run.signature.parts[last_part(run.signature)] - 1
@@ -156,6 +179,6 @@ def _tell_folder(screen: Console, run: Run) -> None:
 def shown_folder(folder: Path) -> str:
     """How the run's folder is best typed: its name alone in the usual place, quoted where the shell needs it."""
     newest = folder.parent / "latest.txt"
-    latest = newest.is_file() and newest.read_text(encoding="utf-8").strip() == folder.name
+    latest = newest_beside(newest) == folder
     shown = folder.parent / "latest" if latest and folder.parent == Path(RUNS) else folder
     return shlex.quote(printable(shown))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chainrule.cli.code import network_code, run_code
-from chainrule.cli.locate import run_folder
+from chainrule.cli.locate import opened, run_folder, step_option
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
 from chainrule.cli.saved import read_saved, saved_engine, saved_environment
@@ -26,8 +26,8 @@ from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
 from chainrule.nn.peers import STYLES
 from chainrule.ops import SIMPLIFICATIONS
-from chainrule.train import RunFolder, Settings, Task, open_run, optimizer_named
-from chainrule.train.history import read_history
+from chainrule.train import RunFolder, Settings, Task, optimizer_named
+from chainrule.train.sealed import UNREADABLE, as_written
 from chainrule.views.drawing import draw_graph, open_enough
 from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
 from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
@@ -86,6 +86,7 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
     show_default=True,
     help="With a training step of a network: how many examples a batch has.",
 )
+@step_option
 def show(
     what: str,
     stage: str,
@@ -96,6 +97,7 @@ def show(
     loss: str | None,
     optimizer: str,
     batch_size: int,
+    step: int | None,
 ) -> None:
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
     if svg is not None and stage not in {"graph", "gradient"}:
@@ -110,14 +112,14 @@ def show(
     if code is not None or stage == "code":
         screen.print(Text(printable_lines(_code(net, folder, code))), soft_wrap=True)
     elif stage == "table" and folder is not None:
-        _show_run(screen, folder)
+        _show_run(screen, folder, step)
     elif stage == "table" and net is not None:
         screen.print(NetworkView(table(net)))
     elif stage in ENGINE_STAGES:
-        loop = open_run(folder.path).trainer.loop if folder is not None else _loop(network(what), loss, optimizer, batch_size)
+        loop = opened(what, step).trainer.loop if folder is not None else _loop(network(what), loss, optimizer, batch_size)
         screen.print(code_text(printable_lines(engine_named("native").stage(loop, stage))), soft_wrap=True)
     elif folder is not None:
-        graph = open_run(folder.path).graph("forward" if stage == "graph" else "step")
+        graph = opened(what, step).graph("forward" if stage == "graph" else "step")
         _show_graph(screen, graph, raw=raw, trace=trace, svg=svg)
     elif net is not None:
         graph = _forward(net) if stage == "graph" else _loop(net, loss, optimizer, batch_size).graphs[batch_size]
@@ -140,18 +142,21 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
     if folder is None:
         return network_code(net, style or "chainrule")
     saved = read_saved(folder)
-    return run_code(saved) if style is None else network_code(saved.network, style, saved.data)
+    with as_written(folder.path / "config.json"):
+        return run_code(saved) if style is None else network_code(saved.network, style, saved.data)
 
 
 # ---- runs
 
 
-def _show_run(screen: Console, folder: RunFolder) -> None:
+def _show_run(screen: Console, folder: RunFolder, step: int | None) -> None:
     """From the folder alone: also where the data are no longer there."""
     saved = read_saved(folder)
     data, settings = saved.data, saved.settings
     if saved.network is not None:
-        screen.print(NetworkView(table(saved.network, data.input_shape)))
+        with as_written(folder.path / "config.json"):
+            layers = table(saved.network, data.input_shape)
+        screen.print(NetworkView(layers))
         screen.print()
     found = record(folder.path)
     pairs: list[tuple[str, str | Text]] = [
@@ -166,16 +171,14 @@ def _show_run(screen: Console, folder: RunFolder) -> None:
     pairs += [
         (word, str(value)) for word, value in (("Stopping", settings.early_stopping), ("Clipping", settings.clip)) if value
     ]
-    pairs += _engine(saved_engine(folder))
+    try:
+        pairs += _engine(saved_engine(folder))
+    except UNREADABLE:
+        pairs.append(("Code", "engine.json cannot be read"))
     pairs += [("Time", duration(found.seconds)), *_environment(saved_environment(folder))]
     screen.print(facts(pairs))
     screen.print()
-    history, _ = read_history(folder.history_lines(), settings.replicas, _newest_step(folder), settings.dtype)
-    screen.print(CurvesView(history))
-
-
-def _newest_step(folder: RunFolder) -> int:
-    return max(folder.snapshot_steps(), default=0)
+    screen.print(CurvesView(folder.read_history(folder.snapshot(step), settings.replicas, settings.dtype)))
 
 
 def _seeds(settings: Settings) -> str:

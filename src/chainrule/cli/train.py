@@ -8,7 +8,7 @@ from typing import Any, cast
 import click
 
 from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
-from chainrule.cli.output import ExplainedCommand, console, progress
+from chainrule.cli.output import ExplainedCommand, console, progress, steady
 from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, KINDS, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
@@ -221,7 +221,7 @@ def train(**options: Any) -> None:
             threads=settings.threads,
             evaluate_every=settings.evaluate_every,
             early_stopping=settings.early_stopping,
-            callbacks=(told,),
+            callbacks=(steady(told),),
             folder=None if request.no_save else request.runs,
         )
     conclude(screen, run, request.speech)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from chainrule.cli.locate import run_folder
+from chainrule.cli.locate import opened, step_option
 from chainrule.cli.output import ExplainedCommand, say_json
-from chainrule.train import open_run
 from chainrule.views.plain import printable_lines
 
 
@@ -30,9 +29,12 @@ from chainrule.views.plain import printable_lines
 @click.option("--seed", type=int, default=0, show_default=True, help="The number that fixes what is drawn.")
 @click.option("--replica", type=int, default=0, show_default=True, metavar="K", help="Which of several replicas writes.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON.")
-def write(run: str, start: str, tokens: int, temperature: float, seed: int, replica: int, as_json: bool) -> None:
+@step_option
+def write(
+    run: str, start: str, tokens: int, temperature: float, seed: int, replica: int, as_json: bool, step: int | None
+) -> None:
     """Let RUN, trained on next_character, go on with the text START."""
-    text = open_run(run_folder(run).path).write(start, tokens, temperature=temperature, seed=seed, replica=replica)
+    text = opened(run, step).write(start, tokens, temperature=temperature, seed=seed, replica=replica)
     if as_json:
         say_json({"kind": "text", "start": start, "temperature": temperature, "seed": seed, "text": text})
     else:

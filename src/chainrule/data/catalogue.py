@@ -132,7 +132,7 @@ def _no_target(path: Path) -> ColumnError:
     return ColumnError(
         f"no target is named for {path}",
         expected=f"the name of the column to predict, one of {names}",
-        remedy="add target=..., on the command line --target NAME",
+        remedy="name it: target=...",
     )
 
 

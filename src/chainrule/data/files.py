@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from chainrule.errors import FileFormatError, MissingFileError
+from chainrule.files import named
 
 
 def read_bounded(path: str | Path, *, max_bytes: int) -> bytes:
@@ -19,7 +21,7 @@ def read_bounded(path: str | Path, *, max_bytes: int) -> bytes:
       expected: the path of an existing file
       to mend it: check the spelling; relative paths start at ...
     """
-    path = Path(path)
+    path = named(path)
     try:
         return _content(path, max_bytes)
     except OSError as trouble:
@@ -43,7 +45,8 @@ def _content(path: Path, max_bytes: int) -> bytes:
     if not path.is_file():
         raise FileFormatError(f"{path} is not a regular file", expected="a file", remedy="name a file inside the folder")
     with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
+        # As much as it says to hold and a byte more, so that no room is made for what is not there.
+        content = file.read(min(os.fstat(file.fileno()).st_size, max_bytes) + 1)
     if len(content) > max_bytes:
         raise FileFormatError(
             f"{path} holds {path.stat().st_size} bytes",

@@ -9,7 +9,7 @@ from chainrule.errors import OptionError
 from chainrule.examples.code import code_section
 from chainrule.examples.example import Example, Outcome
 from chainrule.examples.fact import Fact
-from chainrule.train.folder import write_durably
+from chainrule.files import make_folder_at, named, refusals, writing
 from chainrule.views.figures.style import require_matplotlib
 from chainrule.views.report.layout import Section, figures, page
 from chainrule.views.svg import clean
@@ -40,20 +40,22 @@ def page_path(example: Example, path: str | Path | None = None) -> Path:
     """Where a page will be written, with its folder made: to be asked for before the training, which a wrong name would waste.
 
     path: a file that ends with .html; without one it is the example's name. Raises: OptionError for another ending or a folder,
-    MissingPackageError without matplotlib, OSError where no folder can be made.
+    MissingPackageError without matplotlib, UnwritableFileError where no folder can be made.
     """
-    found = Path(f"{example.name}.html" if path is None else path)
+    found = named(f"{example.name}.html" if path is None else path)
     if found.suffix != ".html" or found.is_dir():
         raise OptionError(
             f"a page as {found.name!r}", expected="a file whose name ends with .html", remedy=f"write {example.name}.html"
         )
     require_matplotlib()
-    found.parent.mkdir(parents=True, exist_ok=True)
+    with refusals(found.parent):
+        make_folder_at(found.parent, exist_ok=True)
     return found
 
 
 def write_page(example: Example, outcome: Outcome, path: str | Path) -> Path:
     """Writes the page to a file that ends with .html; gives its path. Raises: as `page_path`."""
     found = page_path(example, path)
-    write_durably(found, page(example.title, outcome.verdict, example_sections(example, outcome)).encode())
+    with writing(found) as place:
+        place.write_bytes(page(example.title, outcome.verdict, example_sections(example, outcome)).encode())
     return found

@@ -39,6 +39,8 @@ from chainrule.spelling import suggest
 FORMAT, VERSION = "chainrule network", 1
 DEEPEST = 50
 """How many Sequentials may stand inside each other in a file."""
+MOST_LAYERS = 2000
+"""How many layers a file may hold: a graph of more would take minutes to be built."""
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -91,6 +93,8 @@ def _layer(value: object, reader: _Reader) -> object:
     reader.depth += 1
     if reader.depth > DEEPEST:
         raise _refuse("layers inside layers", f"at most {DEEPEST} levels")
+    if len(reader.layers) >= MOST_LAYERS:
+        raise _refuse("layer after layer", f"at most {MOST_LAYERS} layers")
     # The place is taken before the parts are read: layers are numbered in the order in which they are opened.
     place = len(reader.layers)
     reader.layers.append(None)
@@ -207,6 +211,8 @@ def to_json(network: Layer) -> Json:
         raise OptionError(
             f"layers {_depth(network)} levels deep", expected=f"at most {DEEPEST}", remedy="put them in one Sequential"
         )
+    if (count := sum(type(item) in LAYERS for item in _all_layers(network))) > MOST_LAYERS:
+        raise OptionError(f"a network of {count} layers", expected=f"at most {MOST_LAYERS}", remedy="keep it as Python code")
     return {"format": FORMAT, "version": VERSION, "network": _written(network, {})}
 
 

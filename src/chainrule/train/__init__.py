@@ -5,7 +5,7 @@ from chainrule.train.batches import batch_sizes
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
-from chainrule.train.folder import RunFolder, Snapshot, write_durably
+from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.inputs import as_inputs
@@ -41,5 +41,5 @@ __all__ = [
     "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer",
     "WarmUp", "answers_along", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
     "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
-    "with_rate", "write_durably",
+    "with_rate",
 ]  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from chainrule.errors import OptionError
 from chainrule.nn import to_json
@@ -20,13 +21,37 @@ def make_folder(parent: str | os.PathLike[str], label: str, trainer: Trainer) ->
             "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
         )
     config = configuration(trainer)
-    trainer.folder = RunFolder.create(parent, label)
-    trainer.folder.write_config(config)
-    if trainer.start:
-        trainer.folder.write_start(trainer.start)
-    if trainer.step:
-        trainer.folder.write_snapshot(trainer.start or trainer.snapshot())
-        trainer.folder.append_history(trainer.history.rows())
+    folder = RunFolder.create(parent, label)
+    try:
+        folder.write_config(config)
+        if trainer.start:
+            folder.write_start(trainer.start)
+        if trainer.step:
+            folder.append_history(trainer.history.rows())
+        folder.save(trainer.ending(), sync=True)
+        # Only now that it can be opened does anything lead there.
+        folder.announce()
+    except BaseException:
+        folder.discard()
+        raise
+    trainer.folder = folder
+
+
+def save(trainer: Trainer, parent: str | os.PathLike[str] | None) -> Path:
+    """Brings a training's folder up to date, or makes it a new one in `parent`; gives the folder.
+
+    Raises: UnwritableFileError; OptionError for a training that has no folder, where none is named.
+    """
+    if parent is not None:
+        make_folder(parent, trainer.task.data.name, trainer)
+    elif trainer.folder is None:
+        raise OptionError("a run without a folder", expected="where to save it", remedy='write run.save("runs")')
+    else:
+        with trainer.keeper.writer(trainer.step, trainer.history.rows):
+            trainer.keeper.save(trainer.ending(), last=True)
+        if trainer.keeper.trouble:
+            raise trainer.keeper.trouble
+    return cast("RunFolder", trainer.folder).path
 
 
 def configuration(trainer: Trainer) -> dict[str, Any]:

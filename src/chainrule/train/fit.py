@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from chainrule.checks import Count, Natural, Seed, checked, shown
-from chainrule.data import Dataset, Signature, from_arrays, load
+from chainrule.checks import Count, Natural, Seed, checked
+from chainrule.data import Dataset, Signature
 from chainrule.engines import load_ahead
-from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
+from chainrule.errors import OptionError
 from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
 from chainrule.train.full_batch import FullBatch
-from chainrule.train.history import read_history
 from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
 from chainrule.train.orders import Order, OrderName
-from chainrule.train.run import Run
+from chainrule.train.run import Run, told
+from chainrule.train.saved_data import as_dataset, saved_data
 from chainrule.train.scales import suited
+from chainrule.train.sealed import as_written
 from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
+
+MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 << 20, 1 << 12
+"""What a run's folder may say of itself."""
 
 
 @checked
@@ -66,7 +71,9 @@ def fit(
     machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine may
     use, None for as many as there are processors; no result depends on it.
 
-    Ctrl-C ends the training and keeps what was learned. Raises: NonFiniteError, and what misfits of network, data and loss raise.
+    Ctrl-C ends the training and keeps what was learned. A disk that is full or gone ends no training: the run is given, with an
+    UnsavedRunWarning, and `run.save("elsewhere")` saves it. Raises: NonFiniteError, UnwritableFileError where no folder can be made,
+    and what misfits of network, data and loss raise.
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200)
@@ -75,7 +82,7 @@ def fit(
     """
     if not isinstance(data, Dataset):
         load_ahead(engine)
-    dataset = _as_dataset(data)
+    dataset = as_dataset(data)
     chosen = usual_optimizer(dataset.task) if optimizer is None else optimizer
     chosen = optimizer_named(chosen) if isinstance(chosen, str) else chosen
     if batch_size is None:
@@ -99,68 +106,57 @@ def fit(
     if folder is not None:
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
     trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
-    return Run(trainer)
-
-
-def _as_dataset(data: Any) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, str):
-        return load(data)
-    if isinstance(data, Mapping):
-        options = {str(name): value for name, value in cast("Mapping[Any, Any]", data).items()}
-        if "name_or_path" not in options:
-            raise OptionTypeError(
-                f"data={shown(cast('object', data))}",
-                expected="name_or_path, and options of that data set",
-                remedy="write (x, y)",
-            )
-        return load(**options)
-    if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
-        return from_arrays(pair[0], pair[1])
-    raise OptionTypeError(
-        f"data={shown(cast('object', data))}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)"
-    )
+    return told(Run(trainer))
 
 
 @checked
-def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None) -> Run:
+def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: Any = None, step: Natural | None = None) -> Run:
     """A saved run at its newest snapshot, to be looked at, used or gone on with; ".../latest" is the newest run.
 
-    Scalings, classes and columns are kept with the network, so the data are loaded only to evaluate or to go on. `net` and `data`
-    are needed only where the folder cannot rebuild them: networks with Python functions, data given as arrays.
+    Nothing is written, also while another process trains there. Scalings, classes and columns are kept with the network, so the data
+    are loaded only to evaluate or to go on; a file that has moved is looked for beside the run. `net` and `data` are needed only where
+    the folder cannot rebuild them: networks with Python functions, data given as arrays, or the new place of a file. step: an older
+    snapshot instead, one of those that the folder keeps.
     Raises: MissingFileError, FileFormatError; when they are loaded, DataError where the data are no longer the same.
     """
-    run = _load(folder, net, data)
+    run = _load(RunFolder.open(folder), net, data, step)
     run.trainer.take_best()
     return run
 
 
-def _load(folder: str | os.PathLike[str], net: Layer | None, data: Any) -> Run:
-    run_folder = RunFolder.open(folder)
-    config = run_folder.read_config()
-    try:
+def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> Run:
+    config = folder.read_config()
+    with as_written(folder.path / "config.json"):
         settings = Settings.from_json(config["settings"])
-        network_used = as_layer(net) if net is not None else _saved_network(config["network"])
         signature = Signature.from_json(config["data"])
-        task = Task(network_used, signature, restore(config["objective"]), settings.dtype, settings.batch_size)
         course = Course.from_json(config.get("course"), settings.epochs)
-    except (KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, ChainruleError):
-            raise
-        raise FileFormatError(
-            f"{run_folder.path / 'config.json'} cannot be read: {error!r}", expected="what fit wrote", remedy="restore the file"
-        ) from error
-    trainer = Trainer(task, settings, lambda: _same_data(config["data"], data, signature), folder=run_folder)
-    snapshot = run_folder.newest_snapshot()
-    history, lines = read_history(run_folder.history_lines(), settings.replicas, snapshot.step, settings.dtype)
-    if lines != [line.rstrip("\n") for line in run_folder.history_lines()]:
-        run_folder.replace_history(lines)
-    trainer.load(snapshot, history)
-    # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
-    trainer.course = course.extended(snapshot.step, settings.epochs)
-    trainer.stopped = str(snapshot.extra.get("stopped", ""))
+        objective, source = restore(config["objective"]), config["data"]
+        _require_possible(signature, settings)
+        saved = None if net is not None else _saved_network(config["network"])
+    snapshot = folder.snapshot(step)
+    with as_written(folder.path / "config.json") if saved is not None else nullcontext():
+        task = Task(as_layer(net) if saved is None else saved, signature, objective, settings.dtype, settings.batch_size)
+        trainer = Trainer(
+            task, settings, lambda: saved_data(folder.path, source, data, signature), folder=folder, saved=snapshot
+        )
+    with as_written(folder.path / "snapshots" / f"step-{snapshot.step:09d}.json"):
+        trainer.load(snapshot, lambda: folder.read_history(snapshot, settings.replicas, settings.dtype))
+        # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
+        trainer.course = course.extended(snapshot.step, settings.epochs)
+        trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
+
+
+def _require_possible(signature: Signature, settings: Settings) -> None:
+    """Numbers that no training had: they would only ask for more memory than there is."""
+    for what, number, most in (
+        ("examples", signature.parts["training"], MOST_EXAMPLES),
+        ("batches in an epoch", signature.parts["training"] // settings.batch_size, MOST_BATCHES),
+        ("replicas", settings.replicas, MOST_REPLICAS),
+        ("threads", settings.threads or 1, MOST_THREADS),
+    ):
+        if not 0 <= number <= most:
+            raise ValueError(f"{number} {what}, where 0 to {most} can be")
 
 
 @checked
@@ -170,16 +166,21 @@ def resume(
     epochs: Natural | None = None,
     net: Layer | None = None,
     data: Any = None,
+    step: Natural | None = None,
     callbacks: Callback | Sequence[Callback] = (),
 ) -> Run:
     """Goes on with a saved run, up to `epochs` in all (by default those it was begun with).
 
-    The result is bit for bit that of a run that was never interrupted, also from the middle of an epoch.
+    The result is bit for bit that of a run that was never interrupted, also from the middle of an epoch. step: an older snapshot to go
+    on from; what is newer is set aside in the run's folder. Raises: as `open_run`; FolderInUseError while another process trains there.
     """
-    run = _load(folder, net, data)
-    run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
-    run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
-    return run
+    opened = RunFolder.open(folder)
+    with opened.writer():
+        run = _load(opened, net, data, step)
+        _ = run.data
+        run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+        run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
+    return told(run)
 
 
 def _saved_network(structure: Any) -> Layer:
@@ -190,21 +191,3 @@ def _saved_network(structure: Any) -> Layer:
             remedy="build it and pass it: net=...",
         )
     return from_json(structure)
-
-
-def _same_data(saved: Mapping[str, Any], given: Any, signature: Signature) -> Dataset:
-    if given is None and saved["load"] is None:
-        raise DataError(
-            f"the run's data {saved['name']!r} were arrays, which the folder does not hold",
-            expected="the same data again",
-            remedy="pass them: data=(x, y)",
-        )
-    dataset = _as_dataset({key: restore(value) for key, value in saved["load"].items()} if given is None else given)
-    if dataset.hash != saved["hash"]:
-        raise DataError(
-            f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {saved['hash'][:12]}...",
-            expected="the same data, bit for bit",
-            remedy="restore the file, or train anew on the changed data",
-        )
-    # What was decided when the training began, and learned from these data then, is kept with the run.
-    return dataset.scaled_by(signature.scaling, signature.target_scaling)

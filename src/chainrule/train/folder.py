@@ -1,14 +1,19 @@
-"""The run folder: configuration, history, snapshots and environment, written so that a crash never loses the last good state."""
+"""The run folder: configuration, history, snapshots and environment, written so that a crash never loses the last good state.
+
+Who reads writes nothing, and sees what stood there at some save: each snapshot names how much of the history belongs to it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import re
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -17,14 +22,31 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.files import read_bounded
 from chainrule.display import Shown
-from chainrule.errors import FileFormatError, MissingFileError, UnwritableFileError
+from chainrule.errors import FileFormatError, MissingFileError, OptionError, UnwritableFileError
+from chainrule.files import (
+    GrowingFile,
+    make_folder_at,
+    move,
+    named,
+    refusals,
+    remove,
+    remove_leftovers,
+    write_whole,
+)
 from chainrule.graph import Array
+from chainrule.train.history import History, history_lines, lines_until, read_history
+from chainrule.train.lock import WriterLock
+from chainrule.train.sealed import as_written, read_sealed, sealed
 
 VERSION = 1
 SNAPSHOTS = 16
 """How many snapshots a folder keeps at most: spread over the training, and the two newest."""
-_MOST_BYTES = 1 << 34
+SYNC_SECONDS = 5.0
+"""How much work a power cut may lose. The death of the process loses nothing that was saved, whether it was waited for the disk or not."""
+_MOST_BYTES, _MOST_HISTORY = 1 << 34, 1 << 32
+_OLDER = "take the state of another step"
 
 
 @dataclass(frozen=True)
@@ -34,22 +56,8 @@ class Snapshot(Shown):
     step: int
     state: dict[str, Array]
     extra: dict[str, Any]
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file so that after a crash either the old or the new content is there, whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    if os.name == "posix":  # the rename itself is on disk only when the folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    history: Mapping[str, Any] | None = None
+    """How much of the history file belongs to it: its number of bytes, and their SHA-256. None in the files of older versions."""
 
 
 class RunFolder(Shown):
@@ -57,39 +65,50 @@ class RunFolder(Shown):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.allows_older = False
+        """Whether to go on from another snapshot than the newest: what is newer is set aside then."""
+        self._lock = WriterLock(path / "lock")
+        self._history: GrowingFile | None = None
+        self._synced_at = time.monotonic()
 
     @staticmethod
     def create(parent: str | os.PathLike[str], label: str) -> RunFolder:
-        """A new folder in `parent`, named by time and label; "latest" beside it names the newest."""
+        """A new folder in `parent`, named by time and label."""
         stem = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}_{re.sub(r'[^A-Za-z0-9.]+', '-', label)[:60].strip('-')}"
-        parent = Path(parent)
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-        except OSError as trouble:
-            raise UnwritableFileError(
-                f"the folder {parent} cannot be made: {trouble.strerror or trouble}",
-                expected="the name of a folder that is there or can be made",
-                remedy="choose another folder",
-            ) from trouble
-        number = 1
-        while True:
-            path = parent / (stem if number == 1 else f"{stem}_{number}")
+        parent = named(parent, "folder")
+        with refusals(parent):
+            make_folder_at(parent, exist_ok=True)
+        path = parent / stem
+        for number in range(2, 10_000):
             try:
-                path.mkdir(parents=True)
+                with refusals(path):
+                    make_folder_at(path)
                 break
-            except FileExistsError:
-                number += 1
-        (path / "snapshots").mkdir()
-        write_durably(parent / "latest.txt", f"{path.name}\n".encode())
-        return RunFolder(path)
+            except UnwritableFileError as trouble:
+                if not isinstance(trouble.__cause__, FileExistsError):
+                    raise
+                path = parent / f"{stem}_{number}"
+        folder = RunFolder(path)
+        with refusals(path):
+            make_folder_at(path / "snapshots")
+        folder._history = GrowingFile(path / "history.jsonl")
+        return folder
+
+    def discard(self) -> None:
+        """Takes away what could not be made whole."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def announce(self) -> None:
+        """Has "latest" beside the folder name it: to be done once there is something to open."""
+        remove_leftovers(self.path.parent, older_than=3600)
+        write_whole(self.path.parent / "latest.txt", f"{self.path.name}\n".encode(), sync=False)
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> RunFolder:
         """An existing folder; a last part "latest" stands for the newest run beside it."""
-        path = Path(path)
-        pointer = path.parent / "latest.txt"
-        if path.name == "latest" and not path.exists() and pointer.is_file():
-            path = path.parent / Path(pointer.read_text(encoding="utf-8").strip()).name
+        path = named(path, "folder")
+        if path.name == "latest" and not path.exists():
+            path = newest_beside(path) or path
         if not (path / "config.json").is_file():
             raise MissingFileError(
                 f"there is no run in {str(path)!r}",
@@ -98,23 +117,69 @@ class RunFolder(Shown):
             )
         return RunFolder(path)
 
+    # ---- one writer
+
+    @contextmanager
+    def writer(self) -> Generator[None]:
+        """Inside, nobody else writes here. Raises: FolderInUseError, which says who does; UnwritableFileError."""
+        with self._lock.held_here():
+            yield
+
+    def take_up(self, step: int, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        """Before the first writing: makes sure that the folder stands at `step`, and cleans up after a writer that died there.
+
+        rows: gives the whole history at any later time, for a file that somebody takes away meanwhile.
+
+        Raises: OptionError if somebody has gone on with it since, FileFormatError for a damaged history.
+        """
+        newest = max(self.snapshot_steps(), default=-1)
+        if newest > step and not self.allows_older:
+            raise OptionError(
+                f"the run in {self.path} has been gone on with: it stands at step {newest}, and was opened at step {step}",
+                expected="the newest state",
+                remedy="open it again",
+            )
+        # Where the folder is behind, what is in memory could not be saved.
+        content = history_lines(rows()) if newest < step else self._history_of(step, self._noted_history(step))
+        if newest > step:
+            self._set_aside(step)
+        self._history = GrowingFile(self.path / "history.jsonl", content, lambda: history_lines(rows()))
+        if not self._history_bytes().startswith(content):  # or lines of older versions, which a crash may have cut anywhere
+            self._history.rewrite(content)
+        self.allows_older = False
+        for place in (self.path, self.path / "snapshots"):
+            remove_leftovers(place)
+
+    def _set_aside(self, step: int) -> None:
+        """Snapshots after `step`, and the history as it was, go into a folder of their own: nothing that was trained is thrown away."""
+        number = 1
+        while (aside := self.path / f"aside-{number}").exists():
+            number += 1
+        with refusals(aside):
+            make_folder_at(aside)
+            write_whole(aside / "history.jsonl", self._history_bytes())
+            for path in sorted((self.path / "snapshots").glob("step-*")):
+                found = _STEP.fullmatch(path.stem)
+                if found and int(found[1]) > step:
+                    move(path, aside / path.name)
+
     # ---- configuration
 
     def write_engine(self, report: Mapping[str, Any]) -> None:
         """What the engine compiled for this run, and how long that took."""
-        write_durably(self.path / "engine.json", _json(dict(report)))
+        write_whole(self.path / "engine.json", sealed(dict(report)), sync=False)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """The configuration, and the environment that it runs in."""
-        write_durably(self.path / "config.json", _json({"version": VERSION, **config}))
-        write_durably(self.path / "environment.json", _json(environment()))
+        write_whole(self.path / "config.json", sealed({"version": VERSION, **config}))
+        write_whole(self.path / "environment.json", sealed(environment()), sync=False)
 
     def read_config(self) -> dict[str, Any]:
         """The configuration, of a version that is known."""
-        config = _read_json(self.path / "config.json")
+        config = read_sealed(self.path / "config.json")
         if config.get("version") != VERSION:
             raise FileFormatError(
-                f"{self.path / 'config.json'} has version {config.get('version')!r}",
+                f"{self.path / 'config.json'} has version {str(config.get('version'))[:20]!r}",
                 expected=f"version {VERSION}",
                 remedy="read it with the version of chainrule that wrote it",
             )
@@ -122,88 +187,192 @@ class RunFolder(Shown):
 
     # ---- history
 
-    def append_history(self, rows: list[dict[str, Any]]) -> None:
-        """Rows at the end of the history, one line of JSON each."""
-        if rows:
-            with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows at the end of the history, one line of JSON each. Raises: UnwritableFileError; they are written with the next ones."""
+        if rows and self._history is not None:
+            self._history.add(history_lines(rows))
 
-    def history_lines(self) -> list[str]:
-        """The history's lines; none if nothing was written yet."""
+    def read_history(self, snapshot: Snapshot, replicas: int, dtype: str) -> History:
+        """The history that belongs to a snapshot. Raises: FileFormatError where it is damaged."""
+        content = self._history_of(snapshot.step, snapshot.history)
+        with as_written(self.path / "history.jsonl"):
+            return read_history(content, replicas, dtype)
+
+    def _history_of(self, step: int, noted: Mapping[str, Any] | None) -> bytes:
+        """The bytes of the history that belong to a snapshot: those that it names, or in older folders the lines up to its step."""
+        path, content = self.path / "history.jsonl", self._history_bytes()
+        with as_written(path):
+            if noted is None:
+                return lines_until(content, step)
+            if not _begins(content, noted):
+                raise FileFormatError(
+                    f"{path} is damaged: it does not begin with what was noted at step {step}",
+                    expected="the history as it was written",
+                    remedy=self._remedy_of_history(step, content),
+                )
+            return content[: noted["bytes"]]
+
+    def _noted_history(self, step: int) -> Mapping[str, Any] | None:
+        return self._read_head(f"step-{step:09d}").get("history")
+
+    def _history_bytes(self) -> bytes:
         path = self.path / "history.jsonl"
-        return path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+        return read_bounded(path, max_bytes=_MOST_HISTORY) if path.exists() else b""
 
-    def replace_history(self, lines: list[str]) -> None:
-        """The history with just these lines."""
-        write_durably(self.path / "history.jsonl", "".join(f"{line}\n" for line in lines).encode())
+    def _remedy_of_history(self, step: int, content: bytes) -> str:
+        """What can still be had: an earlier state whose history is whole, and the network in every case."""
+        for earlier in reversed([other for other in self.snapshot_steps() if other < step]):
+            with suppress(FileFormatError, MissingFileError):
+                noted = self._noted_history(earlier)
+                if noted is not None and _begins(content, noted):
+                    return f"restore it, or take the state after {earlier} steps, before the damage: step={earlier}"
+        return "restore it; to predict and to evaluate, the run needs no history"
 
     # ---- snapshots
 
-    def write_snapshot(self, snapshot: Snapshot, name: str = "") -> Path:
+    def save(self, snapshot: Snapshot, *, sync: bool = False) -> None:
+        """Writes a snapshot; waits for the disk if asked to, or if that was not done for SYNC_SECONDS."""
+        sync = sync or time.monotonic() - self._synced_at >= SYNC_SECONDS
+        if self._history is not None:
+            self._history.flush()
+            if sync:
+                self._history.sync()
+        self.write_snapshot(snapshot, sync=sync)
+        if sync:
+            self._synced_at = time.monotonic()
+        with suppress(UnwritableFileError):  # one snapshot too many does no harm
+            self._thin_out()
+
+    def write_snapshot(self, snapshot: Snapshot, name: str = "", *, sync: bool = True) -> None:
         """The arrays first, then the JSON that names their hash: a snapshot counts only when both are whole."""
         stem = name or f"step-{snapshot.step:09d}"
         from safetensors.numpy import save  # third-party, loaded when used: `import chainrule` stays light
 
         content = save({key: np.ascontiguousarray(array) for key, array in snapshot.state.items()})
-        write_durably(self.path / "snapshots" / f"{stem}.safetensors", content)
+        write_whole(self.path / "snapshots" / f"{stem}.safetensors", content, sync=sync)
+        history = self._history or GrowingFile(self.path / "history.jsonl")
         head = {
             "version": VERSION,
             "step": snapshot.step,
             "sha256": hashlib.sha256(content).hexdigest(),
+            "history": {"bytes": history.size, "sha256": history.digest},
             "extra": snapshot.extra,
         }
-        write_durably(self.path / "snapshots" / f"{stem}.json", _json(head))
-        self._thin_out()
-        return self.path / "snapshots" / f"{stem}.safetensors"
+        write_whole(self.path / "snapshots" / f"{stem}.json", sealed(head), sync=sync)
 
     def write_start(self, snapshot: Snapshot) -> None:
         """The state that the training began with, where it is not the first values that its seeds give."""
         self.write_snapshot(snapshot, "start")
 
     def _thin_out(self) -> None:
-        """Removes the snapshots that are missed least: those with the nearest neighbours, never the two newest."""
-        for step in missed_least(self.snapshot_steps(), SNAPSHOTS):
+        """Removes the snapshots that are missed least: those with the nearest neighbours, never the two newest.
+
+        That of step 0 is only there so that a run which dies early can be gone on with: the seeds give it too.
+        """
+        steps = self.snapshot_steps()
+        later = [step for step in steps if step]
+        first = [0] if later and len(steps) > len(later) else []
+        for step in [*first, *missed_least(later, SNAPSHOTS)]:
             # The JSON first: without it the arrays do not count, whenever the run dies.
             for ending in ("json", "safetensors"):
-                (self.path / "snapshots" / f"step-{step:09d}.{ending}").unlink(missing_ok=True)
+                path = self.path / "snapshots" / f"step-{step:09d}.{ending}"
+                with refusals(path):
+                    remove(path)
 
     def snapshot_steps(self) -> list[int]:
         """The steps that snapshots were written at, rising."""
-        return sorted(int(path.stem.removeprefix("step-")) for path in (self.path / "snapshots").glob("step-*.json"))
+        found = (_STEP.fullmatch(path.stem) for path in (self.path / "snapshots").glob("step-*.json"))
+        return sorted(int(match[1]) for match in found if match)
 
     def read_snapshot(self, step: int) -> Snapshot:
-        """The snapshot of a step. Raises: FileFormatError if it is truncated, altered or not what it should be."""
+        """The snapshot of a step. Raises: FileFormatError if it is truncated, altered or not what it should be; MissingFileError."""
         return self._read_snapshot(f"step-{step:09d}")
 
     def read_start(self) -> Snapshot | None:
         """The state that the training began with; None if that were the first values that its seeds give."""
         return self._read_snapshot("start") if (self.path / "snapshots" / "start.json").is_file() else None
 
-    def _read_snapshot(self, stem: str) -> Snapshot:
+    def _read_head(self, stem: str) -> dict[str, Any]:
         path = self.path / "snapshots" / f"{stem}.json"
-        head = _read_json(path)
-        content = _read_bytes(path.with_suffix(".safetensors"))
-        if head.get("version") != VERSION or hashlib.sha256(content).hexdigest() != head.get("sha256"):
-            raise _broken(path.with_suffix(".safetensors"), "its SHA-256 is not the one that its JSON file names")
+        head = read_sealed(path)
+        with as_written(path, _OLDER):
+            if head["version"] != VERSION:
+                raise ValueError(f"its version is {head['version']!r}")
+            if stem != "start" and head["step"] != int(stem.removeprefix("step-")):
+                raise ValueError(f"it says to be of step {head['step']!r}")
+        return head
+
+    def _read_snapshot(self, stem: str) -> Snapshot:
+        path = self.path / "snapshots" / f"{stem}.safetensors"
+        head = self._read_head(stem)
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        try:
-            return Snapshot(int(head["step"]), load(content), dict(head["extra"]))
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise _broken(path, str(error)) from error
+        with as_written(path, _OLDER):
+            content = read_bounded(path, max_bytes=_MOST_BYTES)
+            if hashlib.sha256(content).hexdigest() != head["sha256"]:
+                raise ValueError("its SHA-256 is not the one that its JSON file names")
+            try:
+                return Snapshot(int(head["step"]), load(content), dict(head["extra"]), head.get("history"))
+            except SafetensorError as error:
+                raise ValueError(str(error)) from error
+
+    def snapshot(self, step: int | None) -> Snapshot:
+        """That of a step, or the newest; OptionError for a step of which none is kept."""
+        if step is None:
+            return self.newest_snapshot()
+        if step not in (known := self.snapshot_steps()):
+            raise OptionError(
+                f"the state after {step} steps, which {self.path} does not keep",
+                expected=f"one of {', '.join(map(str, known))}",
+                remedy="choose one of these; in Python, run.at(step) does the steps between again",
+            )
+        self.allows_older = True
+        return self.read_snapshot(step)
 
     def newest_snapshot(self) -> Snapshot:
-        """The newest snapshot that is whole; a broken newer one is passed over only if there is an older one."""
+        """The newest snapshot. Raises: MissingFileError if there is none, FileFormatError, which names an older one that is whole."""
         steps = self.snapshot_steps()
-        if not steps:
-            raise MissingFileError(f"{self.path} has no snapshot", expected="one or more", remedy="train anew")
-        for step in reversed(steps[1:]):
+        while steps:
             try:
-                return self.read_snapshot(step)
-            except FileFormatError:
-                continue
-        return self.read_snapshot(steps[0])
+                return self.read_snapshot(steps[-1])
+            except (FileFormatError, MissingFileError) as trouble:
+                before, steps = steps, self.snapshot_steps()
+                if steps[-1:] == before[-1:]:  # else somebody writes here, and there is a newer one by now
+                    raise self._damaged(steps, trouble) from trouble
+        raise MissingFileError(f"{self.path} has no snapshot", expected="one or more", remedy="train anew")
+
+    def _damaged(self, steps: Sequence[int], trouble: FileFormatError | MissingFileError) -> FileFormatError:
+        """The error for a damaged newest snapshot: which older one is whole."""
+        for step in reversed(steps[:-1]):
+            with suppress(FileFormatError, MissingFileError):
+                self.read_snapshot(step)
+                return FileFormatError(
+                    f"the newest state of the run, after {steps[-1]} steps, is damaged: {trouble.happened}",
+                    expected="the files as they were written",
+                    remedy=f"restore them, or take the state after {step} steps, which is whole: step={step}",
+                )
+        return FileFormatError(
+            trouble.happened, expected="the files as they were written", remedy="restore them, or train anew"
+        )
+
+
+_STEP = re.compile(r"step-(\d{1,18})")
+
+
+def newest_beside(path: Path) -> Path | None:
+    """The run that latest.txt in the folder of `path` names; None where there is no such file, or it names none."""
+    with suppress(MissingFileError, FileFormatError, UnicodeDecodeError):
+        text = read_bounded(path.parent / "latest.txt", max_bytes=10_000).decode().strip()
+        name = Path(text.replace("\0", "�")).name
+        return path.parent / name if name else None
+    return None
+
+
+def _begins(content: bytes, noted: Mapping[str, Any]) -> bool:
+    """Whether a history begins with the bytes that a snapshot noted."""
+    size = int(noted["bytes"])
+    return 0 <= size <= len(content) and hashlib.sha256(content[:size]).hexdigest() == noted["sha256"]
 
 
 def missed_least(steps: Sequence[int], most: int) -> list[int]:
@@ -230,34 +399,3 @@ def environment() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise _broken(path, f"it has {path.stat().st_size} bytes")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise MissingFileError(
-            f"{path} is not there", expected="the file", remedy="restore it, or take an older snapshot"
-        ) from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(_read_bytes(path))
-        if not isinstance(found, dict):
-            raise TypeError("it is not a JSON object")
-        return dict(found)  # pyright: ignore[reportUnknownArgumentType]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise _broken(path, str(error)) from error
-
-
-def _broken(path: Path, why: str) -> FileFormatError:
-    return FileFormatError(
-        f"{path} cannot be read: {why}", expected="the file as it was written", remedy="take another snapshot, or train anew"
-    )

@@ -7,13 +7,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from chainrule.display import Shown
-from chainrule.errors import FileFormatError, OptionError
+from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.train.sealed import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,14 @@ class History(Shown):
     replicas: int
     epochs: list[Epoch] = field(default_factory=list[Epoch])
     chunks: list[tuple[int, dict[str, Array]]] = field(default_factory=list[tuple[int, dict[str, Array]]])
+
+    @property
+    def end(self) -> int:
+        """Up to which step records are known; 0 where there are none."""
+        if not self.chunks:
+            return 0
+        first, records = self.chunks[-1]
+        return first + next(iter(records.values())).shape[1]
 
     def steps(self, name: str = "loss") -> Array:
         """A record of every step so far, shape (replicas, steps): "loss", "correct", or "term.NAME" where there are several terms."""
@@ -114,41 +123,82 @@ def _numbers(values: Array) -> list[float | int | None]:
     return [None if isinstance(item, float) and not math.isfinite(item) else item for item in np.asarray(values).tolist()]
 
 
-def read_history(lines: Iterable[str], replicas: int, upto: int, dtype: str) -> tuple[History, list[str]]:
-    """The history up to step `upto`, and the lines that belong to it: a crash may have written more than the last snapshot knows."""
-    history, kept = History(replicas), list[str]()
-    for number, line in enumerate(lines, 1):
+def history_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows as lines of the history file."""
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
+
+
+def read_history(content: bytes, replicas: int, dtype: str) -> History:
+    """The history that these lines tell. Raises: ValueError and its kin for anything that `history_lines` did not write."""
+    history = History(replicas)
+    for number, line in enumerate(content.decode().splitlines(), 1):
         try:
-            row = json.loads(line)
-            kind = row.pop("kind")
-            if kind == "steps":
-                kept += _read_steps(row, history, upto, dtype)
-            elif row["step"] <= upto:
-                history.epochs.append(_read_epoch(row))
-                kept.append(line.rstrip("\n"))
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            if number > 1 and not line.endswith("\n"):
-                break  # the line that was being written when the run died
-            raise FileFormatError(
-                f"line {number} of the history cannot be read: {error}",
-                expected="a JSON object",
-                remedy="restore the file, or train anew",
-            ) from error
-    return history, kept
+            row = _row(line)
+            if row.pop("kind") == "steps":
+                history.chunks.append(_read_steps(row, history, dtype))
+            else:
+                history.epochs.append(_read_epoch(row, replicas))
+        except UNREADABLE as error:
+            raise ValueError(f"line {number}: {error}") from error
+    return history
 
 
-def _read_steps(row: dict[str, Any], history: History, upto: int, dtype: str) -> list[str]:
+def lines_until(content: bytes, step: int) -> bytes:
+    """The lines of a history up to a step, for snapshots of the versions that did not note how far it reached.
+
+    A crash may have written more than the snapshot knows, and may have cut the last line short.
+    """
+    kept: list[Mapping[str, Any]] = []
+    for line in content.decode().splitlines(keepends=True):
+        try:
+            row = _row(line)
+        except UNREADABLE:
+            if kept and not line.endswith("\n"):
+                break
+            raise
+        if row["kind"] != "steps":
+            kept += [row] if row["step"] <= step else []
+        elif (left := step - row["first"]) > 0:
+            kept.append({name: [one[:left] for one in row[name]] if name not in _HEAD else row[name] for name in row})
+    return history_lines(kept)
+
+
+_HEAD = {"kind", "first"}
+
+
+def _row(line: str) -> dict[str, Any]:
+    row: object = json.loads(line)
+    if not isinstance(row, dict):
+        raise TypeError("it is not a JSON object")
+    return cast("dict[str, Any]", row)
+
+
+def _read_steps(row: dict[str, Any], history: History, dtype: str) -> tuple[int, dict[str, Array]]:
     first = row.pop("first")
-    if first >= upto:
-        return []
-    records = {
-        name: np.array(values, dtype="int64" if name == "correct" else dtype)[:, : upto - first] for name, values in row.items()
-    }
-    return [json.dumps(history.add_steps(first, records))]
+    with np.errstate(over="raise"):  # a number that the dtype cannot hold was never one of these
+        records = {name: np.array(values, dtype="int64" if name == "correct" else dtype) for name, values in row.items()}
+    shape = records["loss"].shape
+    if (
+        len(shape) != 2
+        or shape[0] != history.replicas
+        or not shape[1]
+        or any(array.shape != shape for array in records.values())
+    ):
+        raise ValueError(f"records of shapes {sorted({array.shape for array in records.values()})}")
+    names = history.chunks[-1][1].keys() if history.chunks else records.keys()
+    if type(first) is not int or first < history.end or records.keys() != names:
+        raise ValueError(f"records {', '.join(records)} from step {first!r} on, behind those up to step {history.end}")
+    return first, records
 
 
-def _read_epoch(row: dict[str, Any]) -> Epoch:
-    head = (row.pop("epoch"), row.pop("step"), row.pop("seconds"), np.array(row.pop("running_loss"), dtype=float))
+def _read_epoch(row: dict[str, Any], replicas: int) -> Epoch:
+    epoch, step, seconds = row.pop("epoch"), row.pop("step"), float(row.pop("seconds"))
+    running = np.array(row.pop("running_loss"), dtype=float)
     noted = str(row.pop("sha256", ""))
     parts = {part: {name: np.array(v, dtype=float) for name, v in scores.items()} for part, scores in row.items()}
-    return Epoch(*head, parts, noted)
+    arrays = [running, *(array for scores in parts.values() for array in scores.values())]
+    if type(epoch) is not int or type(step) is not int or any(array.shape != (replicas,) for array in arrays):
+        raise ValueError(
+            f"an epoch {epoch!r} at step {step!r}, with scores of shapes {sorted({array.shape for array in arrays})}"
+        )
+    return Epoch(epoch, step, seconds, running, parts, noted)

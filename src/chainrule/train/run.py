@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +15,13 @@ from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
 from chainrule.display import Shown
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, OptionError, UnsavedRunWarning
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
-from chainrule.train.configuration import make_folder
+from chainrule.train.configuration import make_folder, save
 from chainrule.train.course import Parent
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
@@ -81,6 +82,26 @@ class Run(Shown):
     def folder(self) -> Path | None:
         """Where it is saved, if it is."""
         return self.trainer.folder.path if self.trainer.folder else None
+
+    @property
+    def unsaved(self) -> str:
+        """What the system answered when its folder was last to be brought up to date: a full disk, say. "" when the folder is."""
+        return self.trainer.keeper.trouble.happened if self.trainer.keeper.trouble else ""
+
+    @checked
+    def save(self, folder: str | os.PathLike[str] | None = None) -> Path:
+        """Saves the run as it stands into its own folder, or with `folder` into a new one in there, which is its own from then on.
+
+        A training saves by itself: this is for one without a folder, or whose folder could not be written. Gives the run's folder.
+        Raises: UnwritableFileError, FolderInUseError; OptionError where there is no folder and none is named.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2)
+        >>> saved = cr.open_run(run.save(getfixture("tmp_path")), data=cr.data.moons(60))
+        >>> saved.hash == run.hash, len(saved.history.epochs)
+        (True, 2)
+        """
+        return save(self.trainer, folder)
 
     @property
     def stopped(self) -> str:
@@ -218,7 +239,7 @@ class Run(Shown):
         if folder is not None:
             make_folder(folder, f"{self.signature.name}_branch", trainer)
         trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
-        return Run(trainer)
+        return told(Run(trainer))
 
     @checked
     def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None = None, *, replica: int = 0) -> Ledger:
@@ -370,10 +391,21 @@ class Run(Shown):
         if self.parent:
             lines.append(f"branched from {self.parent}")
         if self.folder:
-            lines.append(f"saved in {self.folder}")
+            lines.append(f"not saved: {self.unsaved}" if self.unsaved else f"saved in {self.folder}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         trainer, count = self.trainer, self.settings.replicas
         replicas = "1 replica" if count == 1 else f"{count} replicas"
         return f"<Run on {self.signature.name!r}: {trainer.step} of {trainer.steps} steps, {replicas}>"
+
+
+def told(run: Run) -> Run:
+    """The run, with a warning where it is in memory alone though it has a folder."""
+    if run.unsaved:
+        warnings.warn(
+            f"the run is not saved: {run.unsaved}. It is whole in memory: run.save() tries again, run.save(folder) saves it elsewhere",
+            UnsavedRunWarning,
+            stacklevel=4,  # whoever called fit, through what holds arguments to their annotations
+        )
+    return run

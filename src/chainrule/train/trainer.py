@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +16,7 @@ from chainrule import ops
 from chainrule.data import Dataset
 from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, engine_named
-from chainrule.errors import DataError, NonFiniteError, NonFinitePlace, OptionError, PositionError
+from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
 from chainrule.train.batches import batch_sizes
 from chainrule.train.course import Course
@@ -25,6 +25,7 @@ from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.full_batch import USED_UP, FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
+from chainrule.train.keeper import Keeper
 from chainrule.train.nonfinite import all_finite, first_nonfinite, row_of
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.problem import TrainingProblem
@@ -32,10 +33,10 @@ from chainrule.train.settings import Settings
 from chainrule.train.stopping import Watch
 from chainrule.train.task import Task
 
+BEST = "best/"
+"""What the names of the best weights begin with in a snapshot of a run with early stopping."""
 PIECE_SECONDS = 0.05
 """How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
-SNAPSHOT_SECONDS = 30.0
-"""How much work a crash may lose where no pause for curves, at which snapshots are written, comes earlier."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Moment(Shown):
     loss: float
     scores: Mapping[str, Mapping[str, Array]]
     seconds: float
+    unsaved: str = ""
+    """What the system answered when the run's folder was last to be brought up to date; "" when it is."""
 
 
 Callback: TypeAlias = Callable[[Moment], object]
@@ -69,11 +72,12 @@ class Trainer(Shown):
         folder: RunFolder | None = None,
         order: Order | None = None,
         initial: Mapping[str, Array] | None = None,
+        saved: Snapshot | None = None,
     ) -> None:
         # What describes a training goes by its batches: a branch may have others than the training it came from.
         same = task.batch_size == settings.batch_size
         self.task = task if same else replace(task, batch_size=settings.batch_size)
-        self.settings, self.folder = settings, folder
+        self.settings, self.keeper = settings, Keeper(folder)
         self._load_data = data
         self.engine: Engine = engine_named(settings.engine, settings.threads)
         self.count = task.data.parts["training"]
@@ -86,13 +90,14 @@ class Trainer(Shown):
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
         self.task.require_one_size(set(self.sizes.tolist()))
-        self._check_order()
         self.states: tuple[str, ...] = tuple(self.task.carried(settings.batch_size))
-        self.state: dict[str, Array] = self._initial_state(initial)
+        if saved is None:
+            self._check_order()
+        self.state: dict[str, Array] = self._initial_state(initial) if saved is None else self._saved_state(saved)
         self.course = Course(((0, settings.epochs),))
         self.step: int = 0
         self.seconds = 0.0
-        self.history = History(settings.replicas)
+        self._history: History | Callable[[], History] = History(settings.replicas)
         self.stopped = ""
         self.watch = Watch(settings.early_stopping, settings.replicas) if settings.early_stopping else None
         self.start: Snapshot | None = None
@@ -101,7 +106,7 @@ class Trainer(Shown):
         self._orders: tuple[range, Array] | None = None
         self._piece = 8
         self._pause: int = 0
-        self._saved_at = time.monotonic()
+        self._ending: Snapshot | None = None
         if self.watch and "validation" not in task.data.parts:
             raise OptionError(
                 "early stopping without a validation part",
@@ -116,6 +121,26 @@ class Trainer(Shown):
             )
         if initial is not None:
             self.start = self.snapshot()
+
+    @property
+    def folder(self) -> RunFolder | None:
+        """Where it is saved, if it is."""
+        return self.keeper.folder
+
+    @folder.setter
+    def folder(self, folder: RunFolder | None) -> None:
+        self.keeper = Keeper(folder)
+
+    @property
+    def history(self) -> History:
+        """What happened so far; that of a saved run is read when it is first asked for."""
+        if not isinstance(self._history, History):
+            self._history = self._history()
+        return self._history
+
+    @history.setter
+    def history(self, history: History | Callable[[], History]) -> None:
+        self._history = history
 
     @cached_property
     def data(self) -> Dataset:
@@ -134,8 +159,7 @@ class Trainer(Shown):
     def program(self) -> LoopProgram:
         """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
         program = self.engine.compile_loop(self.loop, self._tables, self.settings.replicas)
-        if self.folder:
-            self.folder.write_engine(program.report())
+        self.keeper.note_engine(program.report())
         return program
 
     @property
@@ -191,13 +215,30 @@ class Trainer(Shown):
         drawn = [seeded({"seed": key} if takes_seed else {}) for key in keys]
         return {"seed": np.stack(keys), **{name: np.stack([values[name] for values in drawn]) for name in nodes}}
 
+    def _saved_state(self, saved: Snapshot) -> dict[str, Array]:
+        """The arrays of a snapshot, which must be those that this network has: nothing of another size is ever made."""
+        nodes = self.task.initial_state(self.settings.optimizer)
+        wanted = {name: (str(node.type.dtype), (self.settings.replicas, *node.shape)) for name, node in nodes.items()}
+        wanted["seed"] = ("uint32", (self.settings.replicas, 2))
+        best = {f"{BEST}{name}": kind for name, kind in wanted.items()} if self.settings.early_stopping else {}
+        found = {name: (str(array.dtype), array.shape) for name, array in saved.state.items()}
+        odd = sorted(name for name in wanted if found.get(name) != wanted[name])
+        odd += sorted(name for name in best if name in found and found[name] != best[name])
+        if odd:
+            raise FileFormatError(
+                f"the state after {saved.step} steps has {odd[0]} as {found.get(odd[0], 'nothing')}",
+                expected=f"{(wanted | best)[odd[0]]}, as the network of config.json has it",
+                remedy="restore the files of the run",
+            )
+        return {name: saved.state[name].copy() for name in wanted}
+
     def _descend(self, method: FullBatch, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
         """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
         program = self.engine.compile_loop(self.loop, self._tables, 1)
         searches = [_Search(method, problem) for problem in self._problems(program)]
         while not self.stopped and self.step < self.steps:
             started = time.perf_counter()
-            costs = [search.advance() for search in searches]
+            costs = self._advance(searches)
             self.seconds += time.perf_counter() - started
             if all(search.reason and not search.moved for search in searches):
                 break
@@ -214,6 +255,16 @@ class Trainer(Shown):
         if self.step and not (self.history.epochs and self.history.epochs[-1].step == self.step):
             self._evaluate()
 
+    def _advance(self, searches: Sequence[_Search]) -> list[float]:
+        """One iteration of each search; what is half done when an error or a second Ctrl-C comes is taken back."""
+        before = {name: array.copy() for name, array in self.state.items()}
+        try:
+            return [search.advance() for search in searches]
+        except BaseException:
+            for name, array in before.items():
+                self.state[name][...] = array
+            raise
+
     def _problems(self, program: LoopProgram) -> list[TrainingProblem]:
         """Each replica's training as a function of a vector."""
         state = [
@@ -224,29 +275,41 @@ class Trainer(Shown):
     # ---- moving forward
 
     def train(self, callbacks: tuple[Callback, ...] = ()) -> None:
-        """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case."""
+        """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case.
+
+        Also where an error ends it (a callback's, say), what was learned until then is saved before the error goes on.
+        """
         self.stopped = "early stopping" if self.watch and self.watch.stopped.all() else ""
-        with deferred_interrupts() as interrupt:
-            if isinstance(self.settings.optimizer, FullBatch) and self.step < self.steps:
-                self._descend(self.settings.optimizer, interrupt, callbacks)
-            self._pause = self._next_pause()
-            if self.step < self.steps and not self.stopped:
-                _ = self.program  # compiled before the clock starts
-            while self.step < self.steps and not self.stopped:
-                self._run_piece()
-                if self.step == self._pause:
-                    self._evaluate()
-                    self._save()
-                    self._pause = self._next_pause()
-                    self._tell(callbacks, "epoch")
-                else:
-                    self._save_now_and_then()
-                    self._tell(callbacks, "steps")
-                if interrupt.requested:
-                    self.stopped = "interrupted"
-        self._save()
-        self.take_best()
+        with self.keeper.writer(self.step, lambda: self.history.rows()), deferred_interrupts() as interrupt:
+            try:
+                self._go_on(interrupt, callbacks)
+            except BaseException:
+                if self.history.end in {0, self.step}:  # else a second Ctrl-C came between a piece and its records
+                    self._save(last=True)
+                raise
+            self._save(last=True)
+            self._ending = self.snapshot() if self.watch else None
+            self.take_best()
         self._tell(callbacks, "end")
+
+    def _go_on(self, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
+        if isinstance(self.settings.optimizer, FullBatch) and self.step < self.steps:
+            self._descend(self.settings.optimizer, interrupt, callbacks)
+        self._pause = self._next_pause()
+        if self.step < self.steps and not self.stopped:
+            _ = self.program  # compiled before the clock starts
+        while self.step < self.steps and not self.stopped:
+            self._run_piece()
+            if self.step == self._pause:
+                self._evaluate()
+                self._save()
+                self._pause = self._next_pause()
+                self._tell(callbacks, "epoch")
+            else:
+                self._save_now_and_then()
+                self._tell(callbacks, "steps")
+            if interrupt.requested:
+                self.stopped = "interrupted"
 
     def advance(self, last: int) -> Mapping[str, Array]:
         """Does the steps up to `last`, and nothing else: no curves, no history, no snapshot. Gives their records."""
@@ -269,22 +332,23 @@ class Trainer(Shown):
 
     def _run_piece(self) -> None:
         """As many steps as take about PIECE_SECONDS, over ends of epochs where nobody wants to look, up to the next pause."""
-        last = min(self.step + self._piece, self._pause)
+        first, last = self.step, min(self.step + self._piece, self._pause)
         before = {name: array.copy() for name, array in self.state.items()}
-        started = time.perf_counter()
         try:
-            records = self._run(self.step, last)
-        except PositionError:
+            started = time.perf_counter()
+            records = self._run(first, last)
+            elapsed = time.perf_counter() - started
+            finite = all_finite(self.state) and all_finite(records)
+        except BaseException:  # a label out of range, a second Ctrl-C: what is half done is taken back
             self.state = before
             raise
-        elapsed = time.perf_counter() - started
-        if not (all_finite(self.state) and all_finite(records)):
+        if not finite:
             self.state = before
             self._stop_at_nonfinite(last)
-        self._note(self.step, records)
-        self.seconds += elapsed
-        self._piece = max(1, int(PIECE_SECONDS * (last - self.step) / max(elapsed, 1e-6)))
         self.step = last
+        self._note(first, records)
+        self.seconds += elapsed
+        self._piece = max(1, int(PIECE_SECONDS * (last - first) / max(elapsed, 1e-6)))
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
@@ -335,9 +399,7 @@ class Trainer(Shown):
             order_of_epochs(self._fixed_order, self.settings.seed, range(1), self.count)
 
     def _note(self, first: int, records: Mapping[str, Array]) -> None:
-        row = self.history.add_steps(first, records)
-        if self.folder:
-            self.folder.append_history([row])
+        self.keeper.note([self.history.add_steps(first, records)])
 
     def _evaluate(self) -> None:
         """Takes all curves at the present weights."""
@@ -346,8 +408,7 @@ class Trainer(Shown):
         running = self.history.running_loss((epoch - 1) * self.steps_per_epoch, self.step, self.sizes)
         row = Epoch(epoch, self.step, self.seconds, running, scores, self.hash)
         self.history.epochs.append(row)
-        if self.folder:
-            self.folder.append_history([row.to_json()])
+        self.keeper.note([row.to_json()])
         if self.watch and self.watch.look(epoch, scores["validation"], self.state):
             self.stopped = "early stopping"
 
@@ -370,7 +431,8 @@ class Trainer(Shown):
         loss = self.history.chunks[-1][1]["loss"][:, -1].mean() if self.history.chunks else np.nan
         scores: Mapping[str, Mapping[str, Array]] = self.history.epochs[-1].parts if self.history.epochs else {}
         epoch = self.step // self.steps_per_epoch if self.step else 0
-        moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds)
+        unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
+        moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved)
         for callback in callbacks:
             if callback(moment) is True and kind != "end":
                 self.stopped = self.stopped or "stopped by a callback"
@@ -386,7 +448,7 @@ class Trainer(Shown):
                 self.state = before
                 self.step = step
                 self.stopped = "not finite"
-                self._save()
+                self._save(last=True)
                 raise self._explain_nonfinite(step)
             self._note(step, records)
             self.step = step + 1
@@ -398,7 +460,7 @@ class Trainer(Shown):
         graph = self.loop.graphs[size]
         saved = (
             f"; the state before it is in {self.folder.path}"
-            if self.folder
+            if self.folder and not self.keeper.trouble
             else "; the state before it is in the attribute state of this error"
         )
         rate = float(self.rates(np.array([step]))[0])
@@ -432,13 +494,16 @@ class Trainer(Shown):
 
     def _save_now_and_then(self) -> None:
         """Between pauses, a snapshot after every SNAPSHOT_SECONDS: a crash loses no more than that."""
-        if time.monotonic() - self._saved_at > SNAPSHOT_SECONDS:
+        if self.keeper.is_due:
             self._save()
 
-    def _save(self) -> None:
-        self._saved_at = time.monotonic()
+    def _save(self, *, last: bool = False) -> None:
         if self.folder:
-            self.folder.write_snapshot(self.snapshot())
+            self.keeper.save(self.snapshot(), last=last)
+
+    def ending(self) -> Snapshot:
+        """What is to be saved of the training as it stands: with early stopping its last weights beside the best, which it has now."""
+        return self._ending if self._ending and self._ending.step == self.step else self.snapshot()
 
     def snapshot(self) -> Snapshot:
         """Everything that the steps to come depend on, as copies."""
@@ -446,7 +511,7 @@ class Trainer(Shown):
         state = {name: array.copy() for name, array in self.state.items()}
         if self.watch:
             extra["watch"] = self.watch.to_json()
-            state |= {f"best/{name}": array.copy() for name, array in self.watch.kept.items()}
+            state |= {f"{BEST}{name}": array.copy() for name, array in self.watch.kept.items()}
         return Snapshot(self.step, state, extra)
 
     def beginning(self) -> Snapshot:
@@ -471,21 +536,21 @@ class Trainer(Shown):
     def apart(self) -> Trainer:
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""
         twin = copy(self)
-        twin.folder, twin._orders = None, None
+        twin.folder, twin._orders, twin._ending = None, None, None
         twin.state = {name: array.copy() for name, array in self.state.items()}
         twin.history = self.history.until(self.step)
         twin.watch = deepcopy(self.watch)
         return twin
 
-    def load(self, snapshot: Snapshot, history: History) -> None:
+    def load(self, snapshot: Snapshot, history: History | Callable[[], History]) -> None:
         """Takes up a snapshot: the next step is the one that the uninterrupted run would have done."""
         for name, array in self.state.items():
             array[...] = snapshot.state[name]
         self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
         if self.watch:
-            best = {name: array for name, array in snapshot.state.items() if name.startswith("best/")}
+            best = {name: array for name, array in snapshot.state.items() if name.startswith(BEST)}
             # Copies, since the watch writes into what it keeps.
-            self.watch.load(snapshot.extra["watch"], {name.removeprefix("best/"): array.copy() for name, array in best.items()})
+            self.watch.load(snapshot.extra["watch"], {name.removeprefix(BEST): array.copy() for name, array in best.items()})
 
 
 class _Search:

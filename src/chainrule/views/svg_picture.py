@@ -35,7 +35,7 @@ class SvgDrawing(ABC):
                 place.write_text(self.svg(), encoding="utf-8")
             else:
                 write_figure(svg_figure(self.svg()), place)
-        return place
+        return Path(path)
 
     def _repr_svg_(self) -> str:
         return self.svg()

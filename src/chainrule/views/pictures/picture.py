@@ -80,7 +80,7 @@ class Picture(ABC):
         """
         with writing(path, *FORMATS) as place:
             write_figure(self.figure(), place)
-        return place
+        return Path(path)
 
     def svg(self, *, caption: bool = True, ground: bool = False) -> str:
         """The figure as SVG text, to stand in a page: in the page's ink, and without a ground of its own unless it is asked for."""

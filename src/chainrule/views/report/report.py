@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chainrule.errors import OptionError
+from chainrule.files import writing
 from chainrule.train import Run
-from chainrule.train.folder import write_durably
 from chainrule.views.figures.style import require_matplotlib
 from chainrule.views.report.layout import page
 from chainrule.views.report.sections import OF_WHOLE_BATCHES, SECTIONS, Subject
@@ -32,5 +32,6 @@ def write_report(run: Run, path: str | Path, *, replica: int = 0) -> Path:
     path = Path(path)
     if path.suffix != ".html":
         raise OptionError(f"a report as {path.name!r}", expected="a name that ends with .html", remedy="write report.html")
-    write_durably(path, report_page(run, replica=replica).encode())
+    with writing(path) as place:
+        place.write_bytes(report_page(run, replica=replica).encode())
     return path
