@@ -6,6 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+class Remedy(str):
+    """A remedy as Python writes it; `command` says the same as the command line writes it."""
+
+    __slots__ = ("command",)
+
+    def __new__(cls, python: str, command: str) -> Remedy:
+        """The text is `python`."""
+        made = super().__new__(cls, python)
+        made.command = command
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Remedy, (str(self), self.command))
+
+
+def command_words(text: str) -> str:
+    """A remedy, or a note that proposes something, as the command line writes it; other texts as they are."""
+    return text.command if isinstance(text, Remedy) else text
+
+
 class ChainruleError(Exception):
     """What happened (with values), what was expected, what to do: three questions, answered in every message.
 
@@ -18,6 +38,11 @@ class ChainruleError(Exception):
     def __init__(self, happened: str, *, expected: str, remedy: str) -> None:
         self.happened, self.expected, self.remedy = happened, expected, remedy
         super().__init__(f"{happened}\n  expected: {expected}\n  to mend it: {remedy}")
+
+    @property
+    def at_command_line(self) -> str:
+        """The message with its remedy as the command line writes it."""
+        return f"{self.happened}\n  expected: {self.expected}\n  to mend it: {command_words(self.remedy)}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default re-calls __init__ with `args` alone, which lacks the keywords: keep pickling across processes working.

@@ -33,7 +33,7 @@ class Application(click.Group):
         try:
             return super().invoke(ctx)
         except ChainruleError as error:
-            click.echo(f"error: {printable_lines(error)}", err=True)
+            click.echo(f"error: {printable_lines(error.at_command_line)}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)

@@ -16,6 +16,7 @@ from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, Signature
+from chainrule.errors import command_words
 from chainrule.nn import table
 from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
 from chainrule.views.confusion import ConfusionView
@@ -40,7 +41,10 @@ def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> 
     """What will be trained: network, loss, data and how."""
     screen.print(NetworkView(table(task.network, task.data.input_shape)))
     screen.print()
-    pairs = [("Data", data_text(data.signature)), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
+    pairs = [
+        ("Data", data_text(data.signature)),
+        *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes),
+    ]
     pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(task.data)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks import Fraction, Rule, Seed, checked
-from chainrule.data.columns import MISSING, to_numbers
+from chainrule.data.cells import MISSING, to_numbers
 from chainrule.data.examples import Array, as_array
 from chainrule.errors import DataError, OptionError
 
