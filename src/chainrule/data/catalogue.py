@@ -154,7 +154,10 @@ def _no_target(path: Path, options: Mapping[str, Any]) -> ColumnError:
     return ColumnError(
         f"no target is named for {path}",
         expected=f"the name of the column to predict, one of {names}",
-        remedy=Remedy("add target=..., on the command line --target NAME", "add --target NAME"),
+        remedy=Remedy(
+            f"add target=..., as in cr.data.load({str(path)!r}, target=...); on the command line --target NAME",
+            "add --target NAME",
+        ),
     )
 
 

@@ -287,7 +287,7 @@ def not_a_number(table: Table, name: str, unreadable: NDArray[np.int64]) -> Data
 
 def _units_remedy(name: str, value: str, below: tuple[str, ...]) -> str:
     """The remedy for a text in the first row alone: units stand there, or the marks of a missing value."""
-    if all(map(is_number, below)):
+    if all(map(is_number, below)) and any(map(str.isalpha, value)):
         return advice("if it is a unit, say that the row below the names holds units: {0}", ("units", True))
     return remedy_for(name, value, [value, *(text for text in below if not is_number(text))])
 

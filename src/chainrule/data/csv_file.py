@@ -77,7 +77,7 @@ def parse_table(
     """The table in the bytes of a file of that name, as `read_table`; `whole` names a column whose whole numbers stay whole beside gaps."""
     content = _utf8(_unpacked(content, name, max_bytes), form, name)
     _check_lines(content, name)
-    if not content.strip():
+    if not content or content.isspace():
         raise FileFormatError(
             f"{name} has no content",
             expected="a header line and at least one row",

@@ -111,8 +111,8 @@ class Form:
                 raise OptionError(
                     f"{name}={mark!r}", expected="one character, no letter, digit or quote", remedy=f"write {name}=';'"
                 )
-        given = [mark for mark in marks.values() if mark is not None]
-        if len(set(given)) < len(given):
+        # A delimiter may be a mark of numbers too: there it stands in quoted cells.
+        if self.decimal == self.thousands or (self.comment and self.comment in (self.delimiter, self.decimal, self.thousands)):
             raise OptionError(
                 ", ".join(f"{name}={mark!r}" for name, mark in marks.items() if mark is not None),
                 expected="different marks",

@@ -110,12 +110,16 @@ def _cells(name: str, column: Any) -> Cells:
         whole = array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize < 8)
         masked = np.ma.getmaskarray(values)
         if masked.any():
-            numbers: Floats = array.astype(np.float64)
-            numbers[masked] = np.nan
-            return numbers
-        return array.astype(np.int64 if whole else np.float64)
+            return _floats(array, masked)
+        return array.astype(np.int64) if whole else array.astype(np.float64)
     if array.dtype.kind == "M":
         array = np.datetime_as_string(array)
     kept: Any = np.ma.array(array, mask=np.ma.getmaskarray(values))
     objects: list[object] = kept.tolist()
     return Texts.of(None if value is None else to_text(str(value)) for value in objects)
+
+
+def _floats(array: Array, masked: Array) -> Floats:
+    numbers = np.array(array, np.float64)
+    numbers[masked] = np.nan
+    return numbers

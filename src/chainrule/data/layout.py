@@ -190,12 +190,14 @@ def _cells(lines: list[str], delimiter: str) -> list[list[str]]:
 
 def _delimiter(lines: list[str], form: Form) -> str:
     """The mark that divides the header into most names; another one, where only that divides all rows alike."""
-    marks = [mark for mark in _DELIMITERS if mark not in (form.decimal, form.thousands, form.comment)]
+    marks = [mark for mark in _DELIMITERS if mark not in (form.decimal, form.comment)]
     some = [line for line in lines if line.strip()][:50]
     if not some:
         return marks[0]
     header = _QUOTED.sub("", some[0])
     usual = max(marks, key=header.count)
+    if usual not in header and form.decimal in header and _width(some, form.decimal) > 1:
+        return form.decimal  # its other use is in quoted cells
     if usual in header and _width(some, usual):
         return usual
     widths = {mark: _width(some, mark) for mark in [*marks, " "]}
@@ -275,7 +277,7 @@ def _check_is_header(names: list[str], rows: list[list[str]], line: int, path: s
         remedy=advice(
             "if it is a row of data, read with {0}, which names the columns 0, 1, ...; if these are names, with {1}",
             ("header", None),
-            ("header", 0),
+            ("header", "first"),
         ),
     )
 

@@ -206,9 +206,11 @@ def _target(table: Table, name: str, task: Task | None, *, as_category: bool) ->
     """Labels or numbers from the target column, with the classes, a note on how it was read, and its column in the schema."""
     cells = table.cells(name)
     absent = missing_cells(cells)
-    if absent.any():
+    count = int(np.count_nonzero(absent))
+    if count:
         raise DataError(
-            f"{table.place(int(absent.argmax()), name)}: the target is missing",
+            f"{table.place(int(absent.argmax()), name)}: the target is missing"
+            + (f", as in {count} of {len(table)} rows" if count > 1 else ""),
             expected="a target in every row: it is never made up",
             remedy=advice("leave such rows out: {0}", ("missing", "drop")),
         )

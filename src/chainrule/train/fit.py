@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
+
 from chainrule.checks import Count, Natural, Seed, checked, shown
 from chainrule.data import Dataset, Signature, from_arrays, is_frame, load
 from chainrule.engines import load_ahead
-from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError
+from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError, OptionTypeError, ShapeError
 from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
@@ -93,7 +95,10 @@ def fit(
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
     layer = network(net) if isinstance(net, str) else as_layer(net)
-    dataset = suited(layer, dataset, loss, batch_size, dtype)
+    try:
+        dataset = suited(layer, dataset, loss, batch_size, dtype)
+    except ShapeError as error:
+        raise _perhaps_labels(error, dataset) from error
     task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     if folder is not None:
@@ -120,10 +125,24 @@ def _as_dataset(data: Any) -> Dataset:
     )
 
 
+def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError:
+    """The error for outputs that do not fit the targets, which may be labels that were stored as floats, as numpy.loadtxt does."""
+    y = data.train.y
+    if data.classes is not None or y.shape[1:] != (1,) or not np.array_equal(y, np.floor(y)) or len(np.unique(y)) > 20:
+        return error
+    return ShapeError(
+        f"{error.happened}\n      the targets are whole numbers stored as {y.dtype.name}",
+        expected=error.expected,
+        remedy=f"if they are classes, write y.astype(int); if they are numbers, {error.remedy}",
+    )
+
+
 def _how_to_give(data: Any) -> str:
     """The call that makes a data set of an object of another kind."""
     if isinstance(data, Mapping) and {"data", "target"} <= cast("Mapping[Any, Any]", data).keys():
         return "write (bunch['data'], bunch['target'])"
+    if hasattr(cast("object", data), "toarray"):
+        return "write (x.toarray(), y)"
     if is_frame(cast("object", data)):
         return "name the column to predict: cr.data.from_dataframe(frame, target='...')"
     return "write (x, y)"
