@@ -75,7 +75,7 @@ FORMS = [
     ("UTF-8 with its mark", PLAIN, "utf-8-sig", "t.csv", {}, {}),
     ("Latin-1", "größe,b\n1,ü\n2,v\n", "latin-1", "t.csv", {"encoding": "latin-1"}, {"encoding": "latin-1"}),
     ("gzip", PLAIN, "utf-8", "t.csv.gz", {}, {"compression": "gzip"}),
-    ("other marks", "a,b\n-,1\n2,none given\n3,4\n", "utf-8", "t.csv", {"na_values": ["-", "none given"]}, {"na_values": ["-", "none given"]}),
+    ("other marks", "a,b\n-,1\n2,no one\n3,4\n", "utf-8", "t.csv", {"na_values": ["-", "no one"]}, {"na_values": ["-", "no one"]}),
     ("marks of all kinds", "a,b\n" + "".join(f"{mark},{mark}\n1,u\n" for mark in MARKS[1:]), "utf-8", "t.csv", {}, {}),
     ("quotes", 'a,"b, c"\n"x\ny",1\n"say ""hi""",2\n z ,3\n', "utf-8", "t.csv", {}, {}),
     ("truth values", "a,b\nTRUE,yes\nFALSE,no\n,yes\n", "utf-8", "t.csv", {}, {"dtype": str}),
@@ -109,6 +109,15 @@ def test_a_column_of_numbers_whose_texts_come_late(write):
     codes = [str(k % 7).zfill(3) for k in range(120_000)] + ["x1"] * 3
     lines = "".join(f"{code},{k % 2}\n" for k, code in enumerate(codes))
     assert list(read_table(write("code,y\n" + lines)).columns["code"]) == codes
+
+
+def test_the_marks_of_numbers_hold_beside_texts(write):
+    path = write("a;b;y\n1,5;1.000;1\n2,5;tall;2\n3,5;2.000;3\nx;3.000;4\n")
+    table = read_table(path, decimal=",", thousands=".", texts=["b"])
+    assert table.columns["a"] == ("1.5", "2.5", "3.5", "x")
+    assert table.columns["b"] == ("1.000", "tall", "2.000", "3.000")
+    with pytest.raises(DataError, match="line 5, column 'a': 'x' is not a number\n"):
+        read_csv(path, target="y", decimal=",", thousands=".", drop=["b"])
 
 
 def test_lines_are_those_of_the_file(write):
@@ -188,7 +197,7 @@ def test_each_refusal_proposes_what_then_reads_the_table(write, text, options, p
     followed = {}
     for words in proposed if len(proposed) == 1 or "header" in proposed[1] or "thousands" in proposed[1] else proposed[:1]:
         name, value = words.split("=", 1)
-        followed[name] = eval(value)  # noqa: S307  (what a user would type)
+        followed[name] = eval(value)  # what a user would type
     data = read_csv(path, **options, **followed)
     assert data.train.x[0, 0] == first
 
@@ -319,7 +328,11 @@ def test_rows_that_cannot_be_used_are_named_with_counts():
                   np.array([2, 3, 5, 6]), "line", "new.csv")  # fmt: skip
     good, said = schema.usable(table)
     assert good.tolist() == [True, False, False, False]
-    assert said == ["1 row misses a value of 'size' (line 5)", "1 row misses a value of 'hue' (line 6)", "1 row holds a category of 'hue' that is not known, 'pink' (line 3)"]  # fmt: skip
+    assert said == [
+        "1 row misses a value of 'size' (line 5)",
+        "1 row misses a value of 'hue' (line 6)",
+        "1 row holds a category of 'hue' that is not known, 'pink' (line 3)",
+    ]
     assert "1 row holds a category of 'kind' that is not known, 'm' (line 6)" in schema.usable(table, with_target=True)[1]
     with pytest.raises(DataError, match="line 3, column 'hue': the category 'pink' is not known"):
         schema.encode(table.take(np.array([0, 1])))

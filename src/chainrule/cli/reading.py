@@ -40,13 +40,17 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def called(**given: Any) -> Any:
         texts = {name: given.pop(name) for name in WORDS}
-        form = {name: True if text is True else from_text(name, text) for name, text in texts.items() if text}
+        form = {
+            name: from_text(name, text) if isinstance(text, str) else text for name, text in texts.items() if text is not None
+        }
         return command(form=form, **given)
 
     for name, (metavar, words) in reversed(_HELP.items()):
         flag, text = f"--{name.replace('_', '-')}", f"For a table: {words}."
-        kind: Any = {"metavar": metavar} if metavar else {"is_flag": True}
-        called = click.option(flag, name, help=text, **kind)(called)
+        if metavar:
+            called = click.option(flag, name, help=text, metavar=metavar)(called)
+        else:
+            called = click.option(f"{flag}/--no-{name}", name, help=text, default=None)(called)
     return called
 
 

@@ -42,7 +42,9 @@ def _flag(name: str, value: object) -> str:
     if name not in _OWN:
         return f"--option {shlex.quote(f'{name}={text}')}"
     flag = f"--{name.replace('_', '-')}"
-    return flag if value is True else f"{flag} {shlex.quote(text)}"
+    if isinstance(value, bool):
+        return flag if value else f"--no-{name}"
+    return f"{flag} {shlex.quote(text)}"
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.advice import advice, literal
-from chainrule.data.cells import MISSING, Cells, Texts, to_text
+from chainrule.data.cells import MISSING, Cells, Texts, is_number, to_text
 from chainrule.data.files import read_bounded
 from chainrule.data.form import Form, FormOptions
 from chainrule.data.layout import Layout, Row, RowError, bad_header, decoded_lines, layout, rows_of, too_long
@@ -199,8 +199,18 @@ class _Source:
         for place, name in enumerate(self.layout.names):
             series = frame.pop(place)
             if place not in left_out:
-                found[name] = _cells(series if written is None or place not in again else written[place])
+                as_written = name in texts
+                cells = _cells(series if written is None or place not in again else written[place])
+                found[name] = cells if as_written or not isinstance(cells, Texts) else self._plain_numbers(cells)
         return found, notes
+
+    def _plain_numbers(self, cells: Texts) -> Texts:
+        """Texts, most of them numbers with the marks that were told: these with a point. pandas reads none where one is a text."""
+        if self.form.decimal == "." and self.form.thousands is None:
+            return cells
+        plain = [text.replace(self.form.thousands or "\0", "").replace(self.form.decimal, ".") for text in cells.values]
+        found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
+        return Texts(cells.codes, found) if 2 * sum(map(is_number, found)) > len(found) else cells
 
     def _no_columns(self, frame: Any) -> tuple[set[int], list[str]]:
         """The positions of what is no column: an index, and empty cells at the ends of rows."""

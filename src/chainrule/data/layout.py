@@ -82,6 +82,7 @@ def layout(content: bytes, form: Form, path: str) -> Layout:
     names, index, guessed = _without_index(names, data, form, header_line, path)
     _check_names(names, index, data, header_line, path)
     if form.units and data:
+        _check_units(data[0], path)
         notes.append(f"the row of units ({', '.join(data[0][1])}) was left out")
         data = data[1:]
     if not data:
@@ -286,6 +287,16 @@ def _rising(names: list[str]) -> bool:
     """Whether names are whole numbers that rise, as years do over columns."""
     values = [int(name) for name in names]
     return len(values) > 1 and all(later > earlier for earlier, later in pairwise(values))
+
+
+def _check_units(row: Row, path: str) -> None:
+    line, cells = row
+    if any(is_number(cell) and cell != "1" for cell in cells):  # what has no unit may say 1
+        raise FileFormatError(
+            f"{path}, line {line}, the row of units, holds {listed(cells, most=4)}",
+            expected="units, and no numbers",
+            remedy=advice("if it is a row of data, read with {0}", ("units", False)),
+        )
 
 
 def _without_index(names: list[str], data: list[Row], form: Form, line: int, path: str) -> tuple[list[str], int | None, bool]:
