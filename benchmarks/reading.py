@@ -162,7 +162,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         for name, write in (
             ("short.csv", lambda path: write_numbers(path, "%.4g")),
-            ("long.csv", lambda path: write_numbers(path, "%r")),
+            ("long.csv", lambda path: write_numbers(path, "%.17g")),
             ("mixed.csv", write_mixed),
         ):
             if not (folder / name).exists():
