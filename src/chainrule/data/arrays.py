@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
-from chainrule.data.dataset import Dataset
+from chainrule.data.dataset import Dataset, require_finite
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
@@ -139,7 +139,9 @@ def choose_split(options: Options, y: Array) -> Split:
 
 
 def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
-    """The data set of examples that are dealt out to parts by index."""
+    """The data set of examples that are dealt out to parts by index; a number that is not finite is named by its place before that."""
+    for name, values, features in (("x", examples.x, meaning.features), ("y", examples.y, None)):
+        require_finite(name, values, "", features)
     return finish(
         examples[parts.train],
         examples[parts.validation] if len(parts.validation) else None,

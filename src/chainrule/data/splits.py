@@ -16,7 +16,7 @@ from chainrule.data.examples import Array, as_array
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
-_BLOCK = 4096
+_BLOCK = 1024
 Rows: TypeAlias = Annotated[Array, Rule(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")]
 """One row or more."""
 
@@ -196,7 +196,7 @@ def duplicate_note(name: str, x: Array, other_name: str, others: Array) -> str |
 
 
 def _sums(x: Array) -> NDArray[np.uint64]:
-    """A number for each row, the same for equal rows: a weighted sum of its words, mixed, modulo 2⁶⁴."""
+    """A number for each row, the same for equal rows: a weighted sum of its words modulo 2⁶⁴."""
     rows = np.ascontiguousarray(x).reshape(len(x), -1)
     words = -(-rows.shape[1] * rows.itemsize // 8)
     weights = np.random.default_rng(0).integers(1, 2**63, words, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -204,11 +204,12 @@ def _sums(x: Array) -> NDArray[np.uint64]:
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         block = block if block.dtype.kind == "u" else block + 0.0  # 0.0 and −0.0 are the same
-        padded = np.zeros((len(block), words * 8), np.uint8)
-        padded[:, : block.shape[1] * block.itemsize] = np.ascontiguousarray(block).view(np.uint8).reshape(len(block), -1)
-        mixed = padded.view(np.uint64) * weights
-        mixed ^= mixed >> np.uint64(29)
-        found[start : start + _BLOCK] = (mixed * weights).sum(axis=1, dtype=np.uint64)
+        padded = np.zeros((len(block), words * 8 // block.itemsize), block.dtype)
+        padded[:, : block.shape[1]] = block
+        mixed = padded.view(np.uint64)
+        mixed ^= mixed >> np.uint64(32)  # the last digits of few-digit floats are zeros, which a product keeps
+        mixed *= weights
+        found[start : start + _BLOCK] = mixed.sum(axis=1)
     return found
 
 

@@ -372,7 +372,7 @@ def _filled(column: Column, table: Table, train: Indices, missing: Missing) -> C
     """The column with the fill that the rule learns from the training rows, where the rule fills at all."""
     if missing in ("refuse", "drop"):
         return column
-    cells = table.take(train).cells(column.name)
+    cells = table.cells(column.name)[train]
     present = ~missing_cells(cells)
     if not present.any():
         raise DataError(
