@@ -65,7 +65,7 @@ FORMS = [
     ("lines above", "made by hand\nin May\na,b\n1,2\n3,4\n5,6\n", "utf-8", "t.csv", {"skiprows": 2}, {"skiprows": 2}),
     ("comments above", "# made by hand\n# in May\n" + PLAIN, "utf-8", "t.csv", {}, {"comment": "#"}),
     ("comments between", PLAIN + "# the end\n9,u,1 # doubtful\n", "utf-8", "t.csv", {"comment": "#"}, {"comment": "#"}),
-    ("numpy's header", "# made\n# a b y\n1 2 3\n4.5 5 6\n", "utf-8", "t.dat", {}, {"sep": r"\s+", "names": ["a", "b", "y"], "comment": "#"}),
+    ("numpy's header", "# me\n# a b y\n1 2 3\n4.5 5 6\n", "utf-8", "t.dat", {}, {"sep": r"\s+", "names": ["a", "b", "y"], "comment": "#"}),
     ("units", "a,y\nm,s\n1,2\n3,4\n", "utf-8", "t.csv", {"units": True}, {"skiprows": [1]}),
     ("pandas' index", pd.DataFrame({"a": [1.5, 2.5], "y": [1, 2]}).to_csv(), "utf-8", "t.csv", {}, {"index_col": 0}),
     ("index of names", ",a,y\nann,1,2\nbob,3,4\n", "utf-8", "t.csv", {}, {"index_col": 0}),
