@@ -184,7 +184,7 @@ def read_truth(value: object) -> bool:
 def read_text(value: object) -> str:
     """A text."""
     if isinstance(value, str):
-        return str(value)
+        return str(value) if isinstance(value, np.generic) else value
     raise MisfitError("a text", 'write a text in quotes: {name}="..."')
 
 

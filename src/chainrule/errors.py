@@ -8,6 +8,26 @@ from dataclasses import dataclass
 from chainrule.display import Shown
 
 
+class Remedy(str):
+    """A remedy as Python writes it; `command` says the same as the command line writes it."""
+
+    __slots__ = ("command",)
+
+    def __new__(cls, python: str, command: str) -> Remedy:
+        """The text is `python`."""
+        made = super().__new__(cls, python)
+        made.command = command
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Remedy, (str(self), self.command))
+
+
+def command_words(text: str) -> str:
+    """A remedy, or a note that proposes something, as the command line writes it; other texts as they are."""
+    return text.command if isinstance(text, Remedy) else text
+
+
 class ChainruleError(Exception):
     """What happened (with values), what was expected, what to do: three questions, answered in every message.
 

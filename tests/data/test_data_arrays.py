@@ -122,7 +122,7 @@ def test_names_are_kept():
         ([f"id{k}" for k in range(50)], {}, "y holds 50 distinct texts in 50 examples"),
         (["a"] * 50, {}, "the classes are 'a'"),
         (["a", None] * 25, {}, "y holds None at example 1, among texts"),
-        ([None, 1.5] * 25, {}, "y is nan at example 0 of the training part"),
+        ([None, 1.5] * 25, {}, "y is nan at example 0"),
         ([{}] * 50, {}, "y holds objects that are not numbers"),
         (np.ones(50, complex), {}, "y has dtype complex128"),
         (np.ones((50, 1), int), {}, r"y has shape \(50, 1\) and dtype int64"),
@@ -144,5 +144,17 @@ def test_refusals(y, options, message):
 def test_nan_is_reported_before_a_scaling_is_learned():
     x = X.copy()
     x[0, 2] = np.nan
-    with pytest.raises(DataError, match="x is nan at example 0 of the training part, feature 2"):
+    with pytest.raises(DataError, match="x is nan at example 0, feature 2"):
         from_arrays(x, X[:, 0], split=RandomSplit(test=0))
+
+
+def test_places_in_errors_are_those_of_the_users_rows():
+    """Wherever the split would have put the example."""
+    for place in range(0, 20, 3):
+        x, y = np.arange(40.0).reshape(20, 2), np.arange(20.0)
+        x[place, 1] = np.nan
+        with pytest.raises(DataError, match=f"x is nan at example {place}, feature "):
+            from_arrays(x, y)
+        y[place] = np.inf
+        with pytest.raises(DataError, match=f"y is inf at example {place}"):
+            from_arrays(np.ones((20, 2)), y)

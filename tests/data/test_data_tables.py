@@ -70,7 +70,8 @@ def test_delimiters_line_ends_and_byte_order_mark(write, delimiter, line_end, en
 
 def test_quotes_blank_lines_and_spaces(write):
     table = read_table(write('"a, b", c\n\n 1 , "x\ny"\n\n2,"say ""hi"""\n'))
-    assert table.columns == {"a, b": ("1", "2"), "c": ("x\ny", 'say "hi"')}
+    assert table.columns["a, b"].tolist() == [1, 2]
+    assert table.columns["c"] == ("x\ny", 'say "hi"')
     assert table.rows.tolist() == [3, 6]
 
 
@@ -90,7 +91,8 @@ def test_quotes_blank_lines_and_spaces(write):
         ("a,b\n" + "x" * 5_000_000, "line 2 has 5000000 characters"),
         ("a," * 100_001, "it has 100002 columns"),
         (b"a,b\n1,\xff\n", r"byte 6 \(0xff\) is not part of a UTF-8 text"),
-        (b"\xff\xfea\0,\0b\0", "byte 0"),
+        (b"\xff\xfea\0,\0b\0", "has a header and no rows"),
+        (b"\xff\xfea\0,\0b", r"byte 6 \(0x62\) is not part of a UTF-16 text"),
     ],
 )
 def test_form_refusals(write, text, message):
@@ -143,7 +145,7 @@ def test_a_typo_in_a_column_of_numbers():
 
 
 def test_decimal_commas(write):
-    with pytest.raises(DataError, match=r"line 2, column 'b': '1,5' is not a number(.|\n)*decimal points"):
+    with pytest.raises(DataError, match=r"line 2, column 'b': '1,5' is not a number, one of 3 such cells(.|\n)*decimal=','"):
         read_csv(write("a;b;y\n1;1,5;2\n2;2,5;3\n3;1,5;2\n4;1;2\n"), target="y")
 
 

@@ -25,7 +25,7 @@ from chainrule.cli.spelled import HANDLER
 from chainrule.cli.train import train
 from chainrule.cli.write import write
 from chainrule.data import BUILT_IN
-from chainrule.errors import ChainruleError, UnsavedRunWarning
+from chainrule.errors import ChainruleError, UnsavedRunWarning, command_words
 from chainrule.spelling import did_you_mean
 from chainrule.views.plain import printable, printable_lines
 
@@ -98,7 +98,7 @@ for command in (train, resume, evaluate, predict, write, explain, report, show, 
 
 def _message(error: ChainruleError, command: click.Command | None) -> str:
     """An error as it is told at the command line: its remedy in options."""
-    remedy = error.remedy if command is None else as_options(error.remedy, command)
+    remedy = command_words(error.remedy) if command is None else as_options(error.remedy, command)
     return f"{error.happened}\n  expected: {error.expected}\n  to mend it: {remedy}"
 
 

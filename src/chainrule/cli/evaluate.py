@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
+from chainrule.cli.reading import read_for, table_options, usable_rows
 from chainrule.cli.scores import evaluation_row, last_part, show_scores
-from chainrule.data import BUILT_IN, Examples, Signature, load, read_table
+from chainrule.data import BUILT_IN, Examples, Signature, load
 from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
@@ -34,30 +37,34 @@ from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")
 @step_option
 @data_option
-def evaluate(run: str, data: str | None, part: str | None, as_json: bool, step: int | None, moved: str | None) -> None:
-    """Show how well RUN does on its own test part, or on other DATA (a built-in name, or a .csv or .npz file).
+@table_options
+def evaluate(
+    run: str, data: str | None, part: str | None, as_json: bool, step: int | None, moved: str | None, form: Mapping[str, Any]
+) -> None:
+    """Show how well RUN does on its own test part, or on other DATA (a built-in name, a table such as .csv, or an .npz file).
 
-    Other data need the same inputs as those of the training, and their targets.
+    Other data need the same inputs as those of the training, and their targets. A table is read as that of the training was, unless
+    options say otherwise. Rows that miss a value, or hold a category that the training did not know, are left out, with a count.
     """
     found = opened(run, step, moved)
-    evaluation = found.evaluate(part or last_part(found.signature)) if data is None else _on_other_data(found, data, part)
+    evaluation = found.evaluate(part or last_part(found.signature)) if data is None else _on_other_data(found, data, part, form)
     if as_json:
         say_json({"kind": "evaluation", "data": data or found.signature.name, **evaluation_row(evaluation)})
     else:
         show_scores(console(), found, evaluation)
 
 
-def _on_other_data(run: Run, name: str, part: str | None) -> Evaluation:
-    examples, called = _examples(run, name, part)
+def _on_other_data(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> Evaluation:
+    examples, called = _examples(run, name, part, form)
     evaluator = Evaluator(run.task, run.trainer.engine, examples, run.settings.replicas)
     scores = evaluator(run.trainer.state)
     return evaluation_of(run.task, called, scores, examples.y)
 
 
-def _examples(run: Run, name: str, part: str | None) -> tuple[Examples, str]:
+def _examples(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> tuple[Examples, str]:
     """The examples to be scored, with inputs and labels as the run knows them, and what they are called."""
     if name not in BUILT_IN and Path(name).suffix.lower() != ".npz":
-        return _table_examples(run, name), Path(name).stem
+        return _table_examples(run, name, form), Path(name).stem
     whole = name not in BUILT_IN and {"x", "y"} <= read_arrays(name).keys()
     data = load(name, split=None) if whole else load(name)
     chosen = part or last_part(data.signature)
@@ -94,7 +101,7 @@ def _as_known(known: Signature, other: Signature, y: Array) -> Array:
     return np.array([known.classes.index(name) for name in other.classes])[y]
 
 
-def _table_examples(run: Run, name: str) -> Examples:
+def _table_examples(run: Run, name: str, form: Mapping[str, Any]) -> Examples:
     columns = run.signature.columns
     if columns is None:
         raise DataError(
@@ -102,6 +109,7 @@ def _table_examples(run: Run, name: str) -> Examples:
             expected="an .npz file with x and y, or a built-in name",
             remedy="save the data with np.savez(path, x=x, y=y)",
         )
-    table = read_table(name)
+    table = read_for(columns, name, form)
+    table = table.take(usable_rows(columns, table, with_target=True))
     y = columns.target.encode(table)
     return Examples(columns.encode(table), y if run.signature.classes is None else np.argmax(y, axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from chainrule.data import BUILT_IN, Dataset, RandomSplit, StratifiedSplit, load
+from chainrule.data.form import WORDS, from_text
 from chainrule.errors import OptionError
 from chainrule.train import Run, RunFolder, open_run
 
@@ -76,8 +78,13 @@ def parsed_options(texts: tuple[str, ...]) -> dict[str, Any]:
             )
         if key in {"split", "name_or_path", "target", "missing"} and text != "split=none":
             raise OptionError(f"--option {text}", expected="what has no option of its own", remedy=_elsewhere(key))
-        found[key] = value.split(",") if key in _LISTS else _value(value)
+        found[key] = _named(value) if key in _LISTS else from_text(key, value) if key in WORDS else _value(value)
     return found
+
+
+def _named(text: str) -> list[str]:
+    """Names with commas between; one that holds a comma itself stands in quotes, as in a CSV file."""
+    return next(csv.reader([text], skipinitialspace=True), list[str]())
 
 
 def _elsewhere(key: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ from rich.text import Text
 
 from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_csv, say_json
+from chainrule.cli.reading import MOST_BYTES, read_for, table_options, usable_rows
 from chainrule.cli.scores import last_part
-from chainrule.data import Signature, Table, read_table
+from chainrule.data import Signature, Table
 from chainrule.data.archives import read_arrays
-from chainrule.data.columns import to_numbers
-from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
+from chainrule.data.cells import to_numbers
+from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.files import writing
 from chainrule.graph import Array
 from chainrule.numerals import numeral
@@ -31,22 +31,32 @@ from chainrule.train import Run, decide
 from chainrule.views.plain import printable
 from chainrule.views.terminal import picture, probability_bars, rows_table
 
-MOST_BYTES = 2**28
 MOST_ROWS = 30
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The outputs (n, k) for some inputs; classes and probabilities (n, classes) where the network has them."""
+    """The outputs (n, k) for some inputs; classes and probabilities (n, classes) where the network has them.
+
+    `places` are the rows of the file that the inputs stand in, of `count` in all: those that could not be used have no prediction.
+    """
 
     outputs: Array
     heads: tuple[str, ...]
     classes: tuple[str, ...] | None
     labels: tuple[str, ...]
     probabilities: Array | None
+    places: Array
+    count: int
 
     def rows(self) -> list[list[str]]:
-        """A row of texts to each input, numbers to the last digit that their dtype holds."""
+        """A row of texts to each row of the file, numbers to the last digit that their dtype holds; empty where there is no prediction."""
+        rows: list[list[str]] = [[""] * len(self.heads) for _ in range(self.count)]
+        for place, row in zip(self.places.tolist(), self._rows(), strict=True):
+            rows[place] = row
+        return rows
+
+    def _rows(self) -> list[list[str]]:
         if self.classes is None:
             return [
                 [str(value) for value in row] for row in self.outputs
@@ -60,7 +70,7 @@ class Prediction:
         """An object to each input."""
         rows: list[dict[str, Any]] = []
         for place in range(len(self.outputs)):
-            row: dict[str, Any] = {"kind": "prediction", "row": place}
+            row: dict[str, Any] = {"kind": "prediction", "row": int(self.places[place])}
             if self.classes is None:
                 row |= {"values": dict(zip(self.heads, self.outputs[place].tolist(), strict=True))}
             else:
@@ -94,6 +104,7 @@ class Prediction:
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON to each prediction.")
 @step_option
 @data_option
+@table_options
 def predict(
     run: str,
     file: str | None,
@@ -104,11 +115,13 @@ def predict(
     as_json: bool,
     step: int | None,
     moved: str | None,
+    form: Mapping[str, Any],
 ) -> None:
-    """Let RUN predict for the inputs in FILE: a .csv with the columns of the training, or an .npz file with x.
+    """Let RUN predict for the inputs in FILE: a table such as .csv with the columns of the training, or an .npz file with x.
 
-    For FILE write - to read a table from standard input. The target column may be there or not; it is not looked at. Classes come
-    with their probability. Into a pipe or a file the predictions are written as CSV.
+    For FILE write - to read a table from standard input. The target column may be there or not; it is not looked at. A table is read
+    as that of the training was, unless options say otherwise; a row that misses a value, or holds a category that the training did
+    not know, gets an empty prediction. Classes come with their probability. Into a pipe or a file the predictions are written as CSV.
     """
     given = sum(what is not None for what in (file, example, text))
     if given != 1:
@@ -118,41 +131,52 @@ def predict(
             remedy=_HOW,
         )
     found = opened(run, step, moved)
-    x, truth = _asked(found, file, example, text)
-    prediction = _predicted(found, x, replica)
+    asked = _asked(found, file, example, text, form)
+    x, truth = asked.x, asked.truth
+    prediction = _predicted(found, asked, replica)
     screen = console()
     if output is not None:
         with writing(output) as place:
             place.write_bytes(_csv(prediction).encode())
-        click.echo(f"{len(x)} predictions written to {printable(output)}", err=True)
+        click.echo(f"{len(x)} prediction{'s' * (len(x) != 1)} written to {printable(output)}", err=True)
     elif as_json:
         for row in prediction.json_rows():
             say_json(row if truth is None else {**row, "truth": truth})
     elif not screen.is_terminal:
         say_csv(_csv(prediction))
-    elif len(x) == 1:
+    elif prediction.count == 1:
         _show_one(screen, x[0], prediction, truth, found.signature)
     else:
-        screen.print(rows_table(prediction.heads, prediction.rows()[:MOST_ROWS], len(x)))
+        screen.print(rows_table(prediction.heads, prediction.rows()[:MOST_ROWS], prediction.count))
 
 
 _HOW = "write chainrule predict runs/latest --example 7, or name a file"
 
 
-def _predicted(run: Run, x: Array, replica: int) -> Prediction:
-    outputs = run.predict(x, replica)
+@dataclass(frozen=True)
+class Asked:
+    """The inputs that are meant, the rows of the file that they stand in, of `count` in all, and what is known of the truth."""
+
+    x: Array
+    places: Array
+    count: int
+    truth: str | None = None
+
+
+def _predicted(run: Run, asked: Asked, replica: int) -> Prediction:
+    outputs, where = run.predict(asked.x, replica), (asked.places, asked.count)
     classes = run.task.classes
     if classes is None:
         columns = run.signature.columns
         count = outputs.shape[1]
         named = columns is not None and count == 1 and run.task.compares
         heads = (columns.target.name,) if columns and named else tuple(f"output{place + 1}" for place in range(count))
-        return Prediction(_rounded(run, outputs), heads, None, (), None)
+        return Prediction(_rounded(run, outputs), heads, None, (), None, *where)
     decided: list[int] = decide(outputs, run.task.threshold).tolist()
     labels = tuple(classes[label] for label in decided)
     if run.task.probabilities == "none":
-        return Prediction(outputs, ("class",), classes, labels, None)
-    return Prediction(outputs, ("class", "probability"), classes, labels, run.probabilities(x, replica))
+        return Prediction(outputs, ("class",), classes, labels, None, *where)
+    return Prediction(outputs, ("class", "probability"), classes, labels, run.probabilities(asked.x, replica), *where)
 
 
 def _rounded(run: Run, outputs: Array) -> Array:
@@ -204,19 +228,19 @@ def _words_of(data: Signature, x: Array) -> str | None:
 # ---- inputs
 
 
-def _asked(run: Run, file: str | None, example: int | None, text: str | None) -> tuple[Array, str | None]:
-    """The inputs that are meant, and what is known of the truth."""
+def _asked(run: Run, file: str | None, example: int | None, text: str | None, form: Mapping[str, Any]) -> Asked:
     if example is not None:
-        return _example(run, example)
+        x, truth = _example(run, example)
+        return Asked(x, np.arange(1), 1, truth)
     if text is None:
-        return _inputs(run.signature, str(file)), None
+        return _inputs(run.signature, str(file), form)
     if run.signature.text is None:
         raise OptionError(
             f"--text for a network that learned {run.signature.name!r}",
             expected="a network that learned from texts, such as opinions",
             remedy=_HOW,
         )
-    return run.encode(text), None
+    return Asked(run.encode(text), np.arange(1), 1)
 
 
 def _example(run: Run, place: int) -> tuple[Array, str]:
@@ -234,12 +258,16 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
     return examples.x[place : place + 1], truth
 
 
-def _inputs(data: Signature, file: str) -> Array:
+def _inputs(data: Signature, file: str, form: Mapping[str, Any]) -> Asked:
     """The inputs in a file, as the network was trained on them: (n, ...)."""
     if Path(file).suffix.lower() == ".npz":
-        return _array(file)
-    table = _standard_input() if file == "-" else read_table(file)
-    return data.columns.encode(table) if data.columns is not None else _numbers(data, table)
+        x = _array(file)
+        return Asked(x, np.arange(len(x)), len(x))
+    table = _standard_input(data, form) if file == "-" else read_for(data.columns, file, form)
+    if data.columns is None:
+        return Asked(_numbers(data, table), np.arange(len(table)), len(table))
+    rows = usable_rows(data.columns, table)
+    return Asked(data.columns.encode(table.take(rows)), rows, len(table))
 
 
 def _array(file: str) -> Array:
@@ -252,19 +280,9 @@ def _array(file: str) -> Array:
     )
 
 
-def _standard_input() -> Table:
+def _standard_input(data: Signature, form: Mapping[str, Any]) -> Table:
     """The table on standard input, read within the same bounds as a file."""
-    content = sys.stdin.buffer.read(MOST_BYTES + 1)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard input"
-        path.write_bytes(content)
-        try:
-            return replace(read_table(path, max_bytes=MOST_BYTES), source=path.name)
-        except ChainruleError as error:
-            # The path of the copy would mean nothing to the reader of the message.
-            raise type(error)(
-                error.happened.replace(str(path), path.name), expected=error.expected, remedy=error.remedy
-            ) from None
+    return read_for(data.columns, "standard input", form, sys.stdin.buffer.read(MOST_BYTES))
 
 
 def _numbers(data: Signature, table: Table) -> Array:

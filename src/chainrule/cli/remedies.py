@@ -13,6 +13,7 @@ import click
 
 from chainrule.data import BUILT_IN, read_csv, read_npz
 from chainrule.data.arrays import Options
+from chainrule.errors import Remedy
 
 _INSIDE = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))*"
 _CALL = re.compile(rf"(?<![\w.])(?:cr\.|data\.|cr\.data\.)?([A-Za-z_]\w*)\(({_INSIDE})\)")
@@ -24,7 +25,7 @@ _BARE = {"fit", "load", "resume", "open_run", "Settings"}
 
 
 def as_options(remedy: str, command: click.Command) -> str:
-    """A remedy with its Python arguments as options of a command.
+    """A remedy with its Python arguments as options of a command; one that says itself how a command line has it is taken at its word.
 
     >>> from chainrule.cli.train import train
     >>> as_options("write batch_size=60, or leave it out: drop=('Name', 'Ticket')", train)
@@ -34,6 +35,8 @@ def as_options(remedy: str, command: click.Command) -> str:
     >>> as_options("clip the gradient (clip=ClipNorm(1.0))", train)
     'clip the gradient (in Python clip=ClipNorm(1.0))'
     """
+    if isinstance(remedy, Remedy):
+        return remedy.command
     return _ARGUMENT.sub(lambda found: _option(found, command), _CALL.sub(lambda found: _called(found, command), remedy))
 
 

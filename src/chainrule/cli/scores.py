@@ -18,7 +18,7 @@ from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, Signature
-from chainrule.errors import UnwritableFileError
+from chainrule.errors import UnwritableFileError, command_words
 from chainrule.nn import table
 from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
 from chainrule.train.folder import newest_beside
@@ -45,7 +45,7 @@ def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> 
     screen.print(NetworkView(table(task.network, task.data.input_shape)))
     screen.print()
     told = data_text(data.signature, math.prod(task.output.shape[1:]))
-    pairs = [("Data", told), *(("", f"note: {printable(note, most=300)}") for note in data.notes)]
+    pairs = [("Data", told), *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(task.data)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))

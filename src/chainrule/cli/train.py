@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import click
 
 from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, progress, steady
+from chainrule.cli.reading import table_options
 from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, KINDS, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
@@ -49,6 +51,7 @@ class Request:
     network: str | None
     target: str | None
     missing: str | None
+    form: Mapping[str, Any]
     option: tuple[str, ...]
     validation: str | None
     epochs: int | None
@@ -78,7 +81,7 @@ class Request:
 
 _SETS = "; ".join(f"{', '.join(sets)} ({kind})" for kind, sets in KINDS.items())
 HELP = (
-    "Train a network on DATA: a built-in set or the path of a .csv or .npz file.\n\n"
+    "Train a network on DATA: a built-in set, or the path of a table (.csv, .tsv, .txt, .dat, .data; .gz) or .npz file.\n\n"
     f"Built in are {_SETS}. Ctrl-C ends the training at any time and keeps what was learned."
 )
 
@@ -190,11 +193,12 @@ HELP = (
 @click.option("--no-save", is_flag=True, help="Write nothing to disk.")
 @click.option("--json", is_flag=True, help="Print lines of JSON for programs: one for each epoch, then one with the result.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
+@table_options
 def train(**options: Any) -> None:
     """Trains and saves, and says what came out."""
     request = Request(**options)
     load_ahead(request.engine)
-    source = origin(request.data, request.target, request.missing, parsed_options(request.option))
+    source = origin(request.data, request.target, request.missing, {**request.form, **parsed_options(request.option)})
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)

@@ -7,14 +7,15 @@ from chainrule.data.arrays import Options, from_arrays
 from chainrule.data.bars_and_stripes import bars_and_stripes
 from chainrule.data.catalogue import BUILT_IN, KINDS, load
 from chainrule.data.chunks import chunks
-from chainrule.data.columns import Column, Columns, Table
+from chainrule.data.columns import Column, Columns
 from chainrule.data.counting import CountModel, block_mean
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.examples import Example, Examples
 from chainrule.data.faces import faces
-from chainrule.data.frame import as_table
+from chainrule.data.form import Form
+from chainrule.data.frame import as_table, is_frame
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
@@ -31,6 +32,7 @@ from chainrule.data.scaling import Scaling, to_digits
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
 from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
+from chainrule.data.table import Table
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 from chainrule.data.text import Vocabulary, characters, lengths, mask, words
 from chainrule.data.text_input import TextInput
@@ -46,6 +48,7 @@ __all__ = [
     "Column",
     "Columns",
     "Table",
+    "Form",
     # where they come from
     "from_arrays",
     "chunks",
@@ -56,6 +59,7 @@ __all__ = [
     "from_table",
     "read_table",
     "as_table",
+    "is_frame",
     "load",
     "Options",
     # how they are dealt out

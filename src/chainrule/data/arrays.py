@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
-from chainrule.data.dataset import Dataset
+from chainrule.data.dataset import Dataset, require_finite
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
+from chainrule.data.frame import frame_names, in_order, is_frame
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit, duplicate_note
 from chainrule.data.targets import Task, read_targets
@@ -55,6 +56,7 @@ def from_arrays(
 ) -> Dataset:
     """A data set from inputs `x` of shape (n, features...) and targets `y`; x of shape (n,) becomes (n, 1).
 
+    A data frame of numbers as `x` gives the features its names; one with texts, or with the target inside, is for `from_dataframe`.
     Whole numbers, texts and truth values of shape (n,) in `y` are classes, named by their distinct values in order; with
     `classes`, whole numbers are indices into those names. Floats of shape (n, k) are numbers to fit; here, and nowhere else,
     shape (n,) becomes (n, 1). `test` and `validation` are further pairs (x, y) that stand apart already.
@@ -81,7 +83,9 @@ def from_arrays(
     """
     check_options(options, ("test", "validation", "features", "classes"))
     given = [(x, y), *(pair for pair in (validation, test) if pair is not None)]
-    inputs = [_with_features(as_inputs(part_x)) for part_x, _ in given]
+    if is_frame(x):
+        features = tuple(features) if features is not None else frame_names(x)
+    inputs = [_with_features(as_inputs(in_order(part_x, frame_names(x)) if is_frame(x) else part_x)) for part_x, _ in given]
     targets = read_targets([as_array(part_y, "y") for _, part_y in given], options.get("task"), classes)
     whole, *apart = [Examples(*pair) for pair in zip(inputs, targets.parts, strict=True)]
     meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
@@ -135,7 +139,9 @@ def choose_split(options: Options, y: Array) -> Split:
 
 
 def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
-    """The data set of examples that are dealt out to parts by index."""
+    """The data set of examples that are dealt out to parts by index; a number that is not finite is named by its place before that."""
+    for name, values, features in (("x", examples.x, meaning.features), ("y", examples.y, None)):
+        require_finite(name, values, "", features)
     return finish(
         examples[parts.train],
         examples[parts.validation] if len(parts.validation) else None,

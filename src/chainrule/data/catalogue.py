@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.faces import faces
+from chainrule.data.form import WORDS
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.ising import ising
 from chainrule.data.language import next_character, opinions, story
@@ -81,12 +82,12 @@ KINDS: dict[str, dict[str, Callable[..., Dataset]]] = {
 }  # fmt: skip
 """The makers of the built-in sets by their names, by what they hold."""
 BUILT_IN: dict[str, Callable[..., Dataset]] = {name: maker for made in KINDS.values() for name, maker in made.items()}
-_TABLES = (".csv", ".tsv", ".txt")
+_TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
 
 
 @checked
-def load(name_or_path: str | Path, *, target: str | None = None, **options: Any) -> Dataset:
-    """The built-in data set of that name, or the data in a .csv, .tsv, .txt or .npz file.
+def load(name_or_path: str | Path, *, target: str | int | None = None, **options: Any) -> Dataset:
+    """The built-in data set of that name, the arrays in an .npz file, or the table in a .csv, .tsv, .txt, .dat or .data file (or .gz).
 
     `target` names the column of a table to predict. Options go to the maker: `n`, `noise`, `seed` and so on for built-in sets,
     those of `read_csv` and `read_npz` for files. Raises OptionError for an unknown name or option, ColumnError for a table
@@ -108,9 +109,9 @@ def load(name_or_path: str | Path, *, target: str | None = None, **options: Any)
         return BUILT_IN[text](**settled)
     if path.suffix.lower() == ".npz":
         return read_npz(path, **settled)
-    if path.suffix.lower() in _TABLES:
+    if is_table(path):
         if target is None:
-            raise _no_target(path)
+            raise _no_target(path, options)
         return read_csv(path, target=target, **options)
     raise _unknown(text, path)
 
@@ -127,8 +128,17 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
             )
 
 
-def _no_target(path: Path) -> ColumnError:
-    names = listed(read_table(path).columns)
+def is_table(path: str | Path) -> bool:
+    """Whether the ending of a file's name says that it holds a table.
+
+    >>> is_table("a.csv"), is_table("a.dat.gz"), is_table("a.npz")
+    (True, True, False)
+    """
+    return Path(str(path).lower().removesuffix(".gz")).suffix in _TABLES
+
+
+def _no_target(path: Path, options: Mapping[str, Any]) -> ColumnError:
+    names = listed(read_table(path, **{name: options[name] for name in WORDS if name in options}).columns)
     return ColumnError(
         f"no target is named for {path}",
         expected=f"the name of the column to predict, one of {names}",
@@ -141,7 +151,9 @@ def _unknown(text: str, path: Path) -> OptionError | FileFormatError | MissingFi
     known = f"{listed(BUILT_IN, most=len(BUILT_IN))}, or a .csv or .npz file"
     if path.exists():
         return FileFormatError(
-            f"{text} is neither a .csv nor an .npz file", expected=known, remedy="save the data as CSV or NPZ"
+            f"{text} is neither a table nor an .npz file by its ending",
+            expected=f"{known}; tables end in {', '.join(_TABLES)}",
+            remedy="rename it, or save the data as CSV or NPZ",
         )
     if path.suffix or len(path.parts) > 1:
         return MissingFileError(

@@ -3,69 +3,25 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.advice import advice
+from chainrule.data.cells import Cells, Floats, Texts, is_number, missing_cells, to_numbers, to_texts
+from chainrule.data.form import Form
+from chainrule.data.table import Table
+from chainrule.data.writing import remedy_for
 from chainrule.display import Shown
-from chainrule.errors import ColumnError, DataError, FileFormatError
+from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
-Floats = NDArray[np.float64]
-Texts = tuple[str | None, ...]
-Cells: TypeAlias = Texts | NDArray[np.int64] | NDArray[np.float64]
-
-# "none" is not here: it is a category in many tables ("garage: none").
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "<na>", "nat"})
 _VERSION = 1
+_BLOCK = 4096
 _MOST_BYTES = 2**32  # 4 GiB: an encoded table beyond this is a mistake (an identifier read as a category), not a data set
-# Python's float() also reads "1_000" and Arabic digits; a table that means a number writes it in this way.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, eq=False)
-class Table(Shown):
-    """Named columns of cells, not yet encoded: texts with None for missing, or numbers with NaN for missing.
-
-    `rows` numbers the rows as the source counts them; `row_word` is its word for a row ("line" of a file, "row" of a frame).
-    """
-
-    columns: Mapping[str, Cells]
-    rows: NDArray[np.int64]
-    row_word: str
-    source: str
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def cells(self, name: str) -> Cells:
-        """The cells of one column; ColumnError, with the nearest name, if there is none of this name."""
-        if name not in self.columns:
-            raise ColumnError(
-                f"{self.source} has no column {name!r}; it has {listed(self.columns)}",
-                expected="the name of a column",
-                remedy=f"check the spelling;{did_you_mean(name, self.columns) or ' capital letters count'}",
-            )
-        return self.columns[name]
-
-    def place(self, index: int, name: str) -> str:
-        """Words for one cell, as the user would look it up: "line 7, column 'height'"."""
-        return f"{self.row_word} {self.rows[index]}, column {name!r}"
-
-    def take(self, index: NDArray[Any]) -> Table:
-        """The table of some of the rows."""
-        columns = {name: _taken(cells, index) for name, cells in self.columns.items()}
-        return replace(self, columns=columns, rows=self.rows[index])
-
-    def without(self, names: Sequence[str]) -> Table:
-        """The table without some of its columns; ColumnError if it lacks one of them."""
-        for name in names:
-            self.cells(name)
-        return replace(self, columns={name: cells for name, cells in self.columns.items() if name not in names})
 
 
 @dataclass(frozen=True)
@@ -90,25 +46,43 @@ class Column(Shown):
             return (self.name,)
         return tuple(f"{self.name}={category}" for category in self.categories)
 
-    def encode(self, table: Table) -> Floats:
-        """The column of a table as float64 of shape (n, features), missing cells filled.
+    def values(self, table: Table) -> Floats | NDArray[np.int64]:
+        """The column of a table, missing cells filled: numbers, or for each row the place of its category; (n,).
 
         Raises DataError, naming row, column and value, for a missing cell without a fill, a text that is no number and a
         category that is not known; ColumnError if the table lacks the column.
         """
         cells = table.cells(self.name)
+        missing = self.lacking(table)
+        if missing.any():
+            raise missing_value(table, self.name, int(missing.argmax()))
+        return self._numbers(table, cells) if self.kind == "numeric" else self._known_codes(table, to_texts(cells))
+
+    def encode(self, table: Table) -> Floats:
+        """The column of a table as float64 of shape (n, features); errors as in `values`."""
+        found = self.values(table)
         if self.kind == "numeric":
-            return self._numbers(table, cells)[:, None]
-        return np.eye(len(self.categories), dtype=np.float64)[self._codes(table, cells)]
+            return found.astype(np.float64, copy=False)[:, None]
+        return np.eye(len(self.categories), dtype=np.float64)[found.astype(np.int64, copy=False)]
+
+    def lacking(self, table: Table) -> NDArray[np.bool_]:
+        """True in each row whose cell is missing and is not filled: (n,)."""
+        missing = missing_cells(table.cells(self.name))
+        return missing if self.fill is None else np.zeros_like(missing)
+
+    def unknown(self, table: Table) -> NDArray[np.bool_]:
+        """True in each row that holds a category which is not known: (n,)."""
+        if self.kind == "numeric":
+            return np.zeros(len(table), bool)
+        texts = to_texts(table.cells(self.name))
+        return self._codes(texts) < 0
 
     def _numbers(self, table: Table, cells: Cells) -> Floats:
         numbers, unreadable = to_numbers(cells)
         if unreadable.size:
-            raise not_a_number(table, self.name, int(unreadable[0]))
+            raise not_a_number(table, self.name, unreadable)
         missing = missing_cells(cells)
-        if missing.any() and self.fill is None:
-            raise missing_value(table, self.name, int(missing.argmax()))
-        wrong = ~missing & ~np.isfinite(numbers)
+        wrong = ~(np.isfinite(numbers) | missing)
         if wrong.any():
             index = int(wrong.argmax())
             raise DataError(
@@ -116,22 +90,28 @@ class Column(Shown):
                 expected="finite numbers",
                 remedy="correct the value, or delete the row",
             )
-        return np.where(missing, np.float64(0 if self.fill is None else self.fill), numbers)
+        return np.where(missing, np.float64(0 if self.fill is None else self.fill), numbers) if missing.any() else numbers
 
-    def _codes(self, table: Table, cells: Cells) -> NDArray[np.int64]:
+    def _codes(self, texts: Texts) -> NDArray[np.int64]:
+        """The place of each row's category; −1 where it is not known."""
         known = {category: code for code, category in enumerate(self.categories)}
-        codes = np.empty(len(cells), np.int64)
-        for index, text in enumerate(to_texts(cells)):
-            value = self.fill if text is None else text
-            if value is None:
-                raise missing_value(table, self.name, index)
-            if value not in known:
-                raise DataError(
-                    f"{table.place(index, self.name)}: the category {value!r} is not known",
-                    expected=f"one of {listed(self.categories)}",
-                    remedy=f"correct the value, or train again on data that hold it;{did_you_mean(str(value), known)}",
-                )
-            codes[index] = known[str(value)]
+        # The code −1 of a missing cell finds the last entry, the fill's.
+        filled = known.get(str(self.fill), -1) if self.fill is not None else -1
+        return np.array([*(known.get(value, -1) for value in texts.values), filled], np.int64)[texts.codes]
+
+    def _known_codes(self, table: Table, texts: Texts) -> NDArray[np.int64]:
+        codes = self._codes(texts)
+        unknown = np.flatnonzero(codes < 0)
+        if unknown.size:
+            index = int(unknown[0])
+            value, count = str(texts[index]), len(unknown)
+            more = "" if count == 1 else f"; {count} of {len(table)} rows hold such ones: {table.places(unknown)}"
+            raise DataError(
+                f"{table.place(index, self.name)}: the category {value!r} is not known{more}",
+                expected=f"one of {listed(self.categories)}",
+                remedy="correct the value, leave such rows out, or train again on data that hold it;"
+                + did_you_mean(value, self.categories),
+            )
         return codes
 
     def to_json(self) -> dict[str, object]:
@@ -160,6 +140,8 @@ class Column(Shown):
 class Columns(Shown):
     """The schema of a table: its feature columns in their order, and the target column (its categories are the classes).
 
+    `others` names the columns of the table that are neither; `form` is what its reader was told, so that new files are read alike.
+
     >>> schema = Columns((Column("height", "numeric"), Column("sex", "category", ("f", "m"))), Column("weight", "numeric"))
     >>> schema.names
     ('height', 'sex=f', 'sex=m')
@@ -169,6 +151,8 @@ class Columns(Shown):
 
     features: tuple[Column, ...]
     target: Column
+    others: tuple[str, ...] = ()
+    form: Form = field(default_factory=Form)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -186,9 +170,54 @@ class Columns(Shown):
         array([[1.5, 0. , 1. ],
                [2. , 1. , 0. ]])
         """
+        return self.encode_parts(table, [np.arange(len(table))])[0]
+
+    def encode_parts(self, table: Table, parts: Sequence[NDArray[np.int64]]) -> list[Floats]:
+        """The inputs for some rows of a table, and for others: as `encode`, without all of them ever standing in one array."""
         self._check_size(len(table))
-        blocks = [column.encode(table) for column in self.features]
-        return np.concatenate(blocks, axis=1) if blocks else np.empty((len(table), 0))
+        found = [column.values(table) for column in self.features]
+        return [self._encoded(found, rows) for rows in parts]
+
+    def _encoded(self, found: Sequence[Floats | NDArray[np.int64]], rows: NDArray[np.int64]) -> Floats:
+        x = np.zeros((len(rows), len(self.names)))
+        # Some rows at a time: then what is written from column to column is still in the cache.
+        for start in range(0, len(rows), _BLOCK):
+            block, some = x[start : start + _BLOCK], rows[start : start + _BLOCK]
+            place = 0
+            for column, values in zip(self.features, found, strict=True):
+                if column.kind == "numeric":
+                    block[:, place] = values[some]
+                else:
+                    block[np.arange(len(some)), place + values[some].astype(np.int64, copy=False)] = 1
+                place += len(column.features)
+        return x
+
+    def usable(self, table: Table, *, with_target: bool = False) -> tuple[NDArray[np.bool_], list[str]]:
+        """Which rows of a new table can be encoded, and sentences with counts and places on those that cannot.
+
+        Those miss a value that is not filled, or hold a category that the training did not know. Raises ColumnError for a column
+        that the table lacks.
+
+        >>> schema = Columns((Column("hue", "category", ("blue", "red")),), Column("y", "numeric"))
+        >>> schema.usable(Table({"hue": ("red", "pink", None)}, np.array([2, 3, 4]), "line", "new.csv"))[1]
+        ["1 row misses a value of 'hue' (line 4)", "1 row holds a category of 'hue' that is not known, 'pink' (line 3)"]
+        """
+        good, said = np.ones(len(table), bool), list[str]()
+        for column in (*self.features, *([self.target] if with_target else [])):
+            lacking = column.lacking(table)
+            unknown = column.unknown(table) & ~lacking
+            if lacking.any():
+                said.append(
+                    f"{_rows(lacking, 'misses', 'miss')} a value of {column.name!r} ({table.places(np.flatnonzero(lacking))})"
+                )
+            if unknown.any():
+                words = listed(to_texts(table.cells(column.name))[unknown].present(), most=3)
+                said.append(
+                    f"{_rows(unknown, 'holds', 'hold')} a category of {column.name!r} that is not known, {words} "
+                    f"({table.places(np.flatnonzero(unknown))})"
+                )
+            good &= ~(lacking | unknown)
+        return good, said
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that JSON can keep, with the version of its form."""
@@ -196,6 +225,8 @@ class Columns(Shown):
             "version": _VERSION,
             "features": [column.to_json() for column in self.features],
             "target": self.target.to_json(),
+            "others": list(self.others),
+            "form": self.form.to_json(),
         }
 
     @classmethod
@@ -205,7 +236,13 @@ class Columns(Shown):
             case {"version": 1, "features": list(), "target": dict()}:
                 described = cast("dict[str, Any]", content)
                 features = cast("list[object]", described["features"])
-                return cls(tuple(Column.from_json(column) for column in features), Column.from_json(described["target"]))
+                return cls(
+                    tuple(Column.from_json(column) for column in features),
+                    Column.from_json(described["target"]),
+                    # Runs of the first versions know of neither.
+                    _names_of(described.get("others", [])),
+                    _form_of(described.get("form", {})),
+                )
             case _:
                 raise _not_columns(content)
 
@@ -217,83 +254,62 @@ class Columns(Shown):
                 f"{rows} rows × {len(self.names)} features would take {size} bytes; column {widest.name!r} alone becomes "
                 f"{len(widest.features)} features",
                 expected=f"at most {_MOST_BYTES} bytes",
-                remedy=f"leave that column out: drop=({widest.name!r},)",
+                remedy=advice("leave that column out: {0}", ("drop", (widest.name,))),
             )
-
-
-def to_numbers(cells: Cells) -> tuple[Floats, NDArray[np.int64]]:
-    """The cells as float64 with NaN for missing ones, and the indices of the cells that are no numbers.
-
-    >>> to_numbers(("1.5", None, "tall"))
-    (array([1.5, nan, nan]), array([2]))
-    """
-    if isinstance(cells, np.ndarray):
-        return cells.astype(np.float64), np.empty(0, np.int64)
-    readable = [text is None or _NUMBER.fullmatch(text) is not None for text in cells]
-    values = [float(text) if text is not None and good else math.nan for text, good in zip(cells, readable, strict=True)]
-    return np.array(values, np.float64), np.flatnonzero(~np.array(readable, bool))
-
-
-def to_texts(cells: Cells) -> Texts:
-    """The cells as texts with None for missing ones; whole numbers of a float column are written without the point.
-
-    >>> to_texts(np.array([1.0, 2.5, np.nan]))
-    ('1', '2.5', None)
-    """
-    if not isinstance(cells, np.ndarray):
-        return cells
-    values: list[float] = cells.tolist()
-    return tuple(None if math.isnan(value) else _text_of(value) for value in values)
-
-
-def to_text(cell: str) -> str | None:
-    """A cell without the spaces around it; None if it says that the value is missing.
-
-    >>> to_text(" wet "), to_text("NA")
-    ('wet', None)
-    """
-    stripped = cell.strip()
-    return None if stripped.casefold() in MISSING else stripped
-
-
-def missing_cells(cells: Cells) -> NDArray[np.bool_]:
-    """True where a cell is missing."""
-    if isinstance(cells, np.ndarray):
-        return np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(len(cells), bool)
-    return np.array([text is None for text in cells], bool)
 
 
 def missing_value(table: Table, name: str, index: int) -> DataError:
     """The error for a missing cell where no rule says what to do."""
+    count = int(np.count_nonzero(missing_cells(table.cells(name))))
     return DataError(
-        f"{table.place(index, name)}: the value is missing",
+        f"{table.place(index, name)}: the value is missing" + (f", as in {count} of {len(table)} rows" if count > 1 else ""),
         expected="a value in every cell",
-        remedy="when reading, say what to do: missing='drop' (leave such rows out), 'mean' or 'most_frequent'",
-    )
+        remedy=advice(
+            "when reading, say what to do: {0} (leave such rows out), or fill in by {1} or {2}",
+            ("missing", "drop"), ("missing", "mean"), ("missing", "most_frequent"),
+        ),
+    )  # fmt: skip
 
 
-def not_a_number(table: Table, name: str, index: int) -> DataError:
-    """The error for a text in a column of numbers."""
-    value = to_texts(table.cells(name))[index]
-    decimal_comma = value is not None and re.fullmatch(r"[+-]?\d+,\d+", value) is not None
+def not_a_number(table: Table, name: str, unreadable: NDArray[np.int64]) -> DataError:
+    """The error for texts, in some of the rows, in a column of numbers."""
+    index = int(unreadable[0])
+    texts = to_texts(table.cells(name))
+    value = str(texts[index])
+    others = f", one of {len(unreadable)} such cells" if len(unreadable) > 1 else ""
     return DataError(
-        f"{table.place(index, name)}: {value!r} is not a number",
+        f"{table.place(index, name)}: {value!r} is not a number{others}",
         expected="numbers such as 3.14 in this column",
-        remedy="write decimal points, not decimal commas"
-        if decimal_comma
-        else f"correct the value; if these are categories, read with categories=({name!r},)",
+        remedy=remedy_for(name, value, [text for text in texts.present() if not is_number(text)])
+        if index or table.row_word != "line"
+        else _units_remedy(name, value, texts[1:].present()),
     )
 
 
-def _text_of(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
+def _units_remedy(name: str, value: str, below: tuple[str, ...]) -> str:
+    """The remedy for a text in the first row alone: units stand there, or the marks of a missing value."""
+    if all(map(is_number, below)) and any(map(str.isalpha, value)):
+        return advice("if it is a unit, say that the row below the names holds units: {0}", ("units", True))
+    return remedy_for(name, value, [value, *(text for text in below if not is_number(text))])
 
 
-def _taken(cells: Cells, index: NDArray[Any]) -> Cells:
-    if isinstance(cells, np.ndarray):
-        return cells[index]
-    places = np.flatnonzero(index) if index.dtype == bool else index
-    return tuple(cells[place] for place in places.tolist())
+def _rows(which: NDArray[np.bool_], one: str, several: str) -> str:
+    count = int(np.count_nonzero(which))
+    return f"1 row {one}" if count == 1 else f"{count} rows {several}"
+
+
+def _names_of(content: object) -> tuple[str, ...]:
+    names: list[object] = cast("list[object]", content) if isinstance(content, list) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise _not_columns(cast("object", content))
+    return tuple(map(str, names))
+
+
+def _form_of(content: object) -> Form:
+    try:
+        return Form(**cast("dict[str, Any]", content))
+    except (TypeError, OptionError) as trouble:
+        raise _not_columns(content) from trouble
 
 
 def _not_columns(content: object) -> FileFormatError:

@@ -1,133 +1,248 @@
-"""Reads CSV files into tables: UTF-8, one header line, cells as texts; bounded, and strict about its form."""
+"""Reads tables in text files, as people have them: the form is found out or told, and the cells are read by pandas."""
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chainrule.data.columns import Table, to_numbers, to_text
+from chainrule.checks import checked
+from chainrule.data.advice import advice
+from chainrule.data.cells import Cells, Texts, is_number
+from chainrule.data.decoding import check_lines, count, unpacked, utf8
 from chainrule.data.files import read_bounded
+from chainrule.data.form import Form, FormOptions
+from chainrule.data.layout import Layout, Row, RowError, bad_header, decoded_lines, layout, rows_of
+from chainrule.data.pieces import Pieces
+from chainrule.data.table import Table
 from chainrule.errors import FileFormatError
-from chainrule.spelling import listed
 
-_DELIMITERS = ",;\t"
-_MOST_COLUMNS = 100_000
-_LONGEST_LINE = 2**22
+MOST_BYTES = 2**32
+MOST_ROWS = 20_000_000
+_LONGEST_CELL = 2**17
+_QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 
 
-def read_table(path: str | Path, *, max_bytes: int = 2**28, max_rows: int = 2_000_000) -> Table:
-    r"""The cells of a CSV file as texts: for `from_table`, and for `Columns.encode` when predicting on a new file.
+@checked
+def read_table(
+    path: str | Path,
+    *,
+    texts: Sequence[str] = (),
+    max_bytes: int = MOST_BYTES,
+    max_rows: int = MOST_ROWS,
+    **form: Unpack[FormOptions],
+) -> Table:
+    r"""The cells of a table in a text file: for `from_table`, and for `Columns.encode` when predicting on a new file.
 
-    The file is UTF-8 (a byte order mark is fine) with one header line of different names. The delimiter is the one of comma,
-    semicolon and tab that divides the header into most names. Spaces around a cell and empty lines do not count.
-    Raises MissingFileError; FileFormatError naming the line for anything that is not such a file or exceeds the bounds.
+    The file may be CSV or one of its kin, also compressed by gzip. What divides the cells, a header, lines with # above it, an
+    index that pandas or R wrote, and a mark of the encoding are found out; what cannot be, the options say, see `data.Form`. Spaces
+    around a cell and empty lines do not count. Columns of numbers become arrays, others texts; `texts` names columns that stay
+    texts as they are written, such as postal codes.
+
+    Raises MissingFileError; FileFormatError naming the line for what is no such table or exceeds the bounds; OptionError.
 
     >>> path = getfixture("tmp_path") / "new.csv"
-    >>> _ = path.write_text("a;b\n1;wet\n2;NA\n")
-    >>> read_table(path).columns
-    {'a': ('1', '2'), 'b': ('wet', None)}
+    >>> _ = path.write_text("a;b\n1,5;wet\n2;NA\n")
+    >>> read_table(path, decimal=",").columns
+    {'a': array([1.5, 2. ]), 'b': ('wet', None)}
     """
-    text = _decoded(read_bounded(path, max_bytes=max_bytes), str(path))
-    delimiter = _delimiter(text)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    reader = csv.reader(_short_lines(text, str(path)), delimiter=delimiter, skipinitialspace=True, strict=True)
-    start = 1
-    try:
-        for row in reader:
-            if row:
-                _check_row(row, rows, start, str(path), max_rows)
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1  # a cell in quotes can hold line breaks: the next row begins after them
-    except csv.Error as trouble:
+    content = read_bounded(path, max_bytes=max_bytes)
+    return parse_table(content, str(path), Form.from_options(form), texts=texts, max_bytes=max_bytes, max_rows=max_rows)
+
+
+def parse_table(
+    content: bytes,
+    name: str,
+    form: Form,
+    *,
+    texts: Sequence[str] = (),
+    whole: str | None = None,
+    max_bytes: int = MOST_BYTES,
+    max_rows: int = MOST_ROWS,
+) -> Table:
+    """The table in the bytes of a file of that name, as `read_table`; `whole` names a column whose whole numbers stay whole beside gaps."""
+    content = utf8(unpacked(content, name, max_bytes), form, name)
+    check_lines(content, name)
+    if not content or content.isspace():
         raise FileFormatError(
-            f"{path}, line {start}: {trouble}",
-            expected=f"cells of at most {csv.field_size_limit()} characters, quotes in pairs",
-            remedy="correct this line: a quote inside a quoted cell is written twice",
-        ) from trouble
-    return _table(rows, lines, str(path))
-
-
-def _decoded(content: bytes, path: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as trouble:
-        raise FileFormatError(
-            f"{path}: byte {trouble.start} ({content[trouble.start]:#04x}) is not part of a UTF-8 text",
-            expected="a text file in UTF-8",
-            remedy="save it again as CSV in UTF-8",
-        ) from trouble
-
-
-def _short_lines(text: str, path: str) -> Iterator[str]:
-    # Millions of delimiters in one line would become millions of cells before the line could be compared with the header.
-    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
-        if len(line) > _LONGEST_LINE:
-            raise FileFormatError(
-                f"{path}, line {number} has {len(line)} characters",
-                expected=f"lines of at most {_LONGEST_LINE} characters",
-                remedy="check that this is a CSV file",
-            )
-        yield line
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter that divides the first line with content into most cells; the comma if none does."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    outside_quotes = re.sub(r'"[^"]*"', "", header)
-    return max(_DELIMITERS, key=outside_quotes.count)
-
-
-def _check_row(row: list[str], rows: list[list[str]], line: int, path: str, max_rows: int) -> None:
-    """Compares a new row with the header, `rows[0]`; the header itself is checked when it comes."""
-    if not rows:
-        _check_header([name.strip() for name in row], line, path)
-    elif len(row) != len(rows[0]):
-        raise FileFormatError(
-            f"{path}, line {line} has {len(row)} cells, and the header has {len(rows[0])}",
-            expected="as many cells in each line as there are names in the header",
-            remedy="correct this line; a cell that contains the delimiter needs quotes",
-        )
-    elif len(rows) > max_rows:
-        raise FileFormatError(
-            f"{path} has more than {max_rows} rows",
-            expected=f"at most {max_rows} rows",
-            remedy="pass a larger max_rows to read_table if the file is meant to be this long",
-        )
-
-
-def _check_header(names: list[str], line: int, path: str) -> None:
-    trouble = None
-    if len(names) > _MOST_COLUMNS:
-        trouble = f"it has {len(names)} columns, more than {_MOST_COLUMNS}"
-    elif "" in names:
-        trouble = f"column {names.index('') + 1} has no name"
-    elif len(set(names)) < len(names):
-        trouble = f"two columns are named {Counter(names).most_common(1)[0][0]!r}"
-    elif not to_numbers(tuple(names))[1].size:
-        trouble = f"it holds only numbers ({listed(names, most=3)}): the names seem to be missing"
-    if trouble is not None:
-        raise FileFormatError(
-            f"{path}, line {line}, the header: {trouble}",
-            expected="a first line of different names, one per column",
-            remedy="write the names of the columns into the first line",
-        )
-
-
-def _table(rows: list[list[str]], lines: list[int], path: str) -> Table:
-    if len(rows) < 2:
-        raise FileFormatError(
-            f"{path} has {'a header and no rows' if rows else 'no content'}",
+            f"{name} has no content",
             expected="a header line and at least one row",
             remedy="check that this is the right file",
         )
-    names = [name.strip() for name in rows[0]]
-    columns = {name: tuple(to_text(row[place]) for row in rows[1:]) for place, name in enumerate(names)}
-    return Table(columns, np.array(lines[1:], np.int64), "line", path)
+    source = _Source(content, layout(content, form, name), form, name)
+    found = source.read(max_rows + 1)
+    if len(found) > max_rows:
+        raise FileFormatError(
+            f"{name} has more than {max_rows} rows",
+            expected=f"at most {max_rows} rows",
+            remedy="pass a larger max_rows to read_table if the file is meant to be this long",
+        )
+    if not len(found):
+        raise FileFormatError(
+            f"{name} has a header and no rows",
+            expected="a header line and at least one row",
+            remedy="check that this is the right file",
+        )
+    source.check_widths(found)
+    rows = source.lines(len(found))
+    columns, notes = source.columns(found, texts, whole)
+    return Table(columns, rows, "line", name, (*source.layout.notes, *notes), form)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The bytes of a table with what is known of their layout."""
+
+    content: bytes
+    layout: Layout
+    form: Form
+    path: str
+
+    def read(self, most: int | None = None, *, only: Sequence[int] | None = None) -> Pieces:
+        """The cells, columns by position; those in `only` as texts, each as it is written."""
+        rows = count(memoryview(self.content)[self.layout.start :], self.layout.newline.decode()) + 1
+        found = Pieces(range(len(self.layout.names)) if only is None else only, rows)
+        file = io.BytesIO(self.content)
+        file.seek(self.layout.start)
+        try:
+            found.read(file, self.layout.delimiter, self.form, len(self.layout.names), most, as_texts=only is not None)
+        except ValueError as trouble:  # pandas' errors of parsing are such
+            self._find_fault()
+            raise FileFormatError(
+                f"{self.path} cannot be read: {trouble}",
+                expected="rows of cells with one delimiter between",
+                remedy=advice("say how it is written, for example {0}", ("delimiter", ";")),
+            ) from trouble
+        return found
+
+    def scan(self) -> Iterator[Row]:
+        """The rows of data one by one: slow, and only for what pandas does not say."""
+        lines = decoded_lines(self.content, self.layout.newline, self.layout.start)
+        return rows_of(lines, self.layout.delimiter, self.form, self.layout.first_line)
+
+    def check_widths(self, found: Pieces) -> None:
+        """FileFormatError for a row with fewer cells than names, which pandas would fill, and for quotes that are not in pairs."""
+        data = memoryview(self.content)[self.layout.start :]
+        quoted = b'"' in self.content
+        bare = _QUOTED.sub(b"", data) if quoted else data
+        if (quoted and b'"' in bytes(bare)) or self._has_long_line():
+            self._find_fault()
+        last = len(self.layout.names) - 1
+        if last and found.missing(last).any() and (
+            self.layout.delimiter == " "
+            or self.form.comment is not None
+            or count(bare, self.layout.delimiter) != last * len(found)
+        ):  # fmt: skip
+            self._find_fault()
+
+    def _has_long_line(self) -> bool:
+        """Whether a cell could be longer than any text of a table."""
+        steps = range(self.layout.start, len(self.content) - _LONGEST_CELL, _LONGEST_CELL // 2)
+        return any(self.content.rfind(self.layout.newline, start, start + _LONGEST_CELL // 2) < 0 for start in steps)
+
+    def lines(self, rows: int) -> NDArray[np.int64]:
+        """The number of the line that each of the rows begins in."""
+        ends = count(memoryview(self.content)[self.layout.start :], self.layout.newline.decode())
+        ends += not self.content.endswith(self.layout.newline)
+        if ends == rows:
+            return np.arange(self.layout.first_line, self.layout.first_line + rows)
+        found = np.array([line for line, _ in self.scan()], np.int64)
+        return found if len(found) == rows else np.arange(1, rows + 1)
+
+    def columns(self, read: Pieces, texts: Sequence[str], whole: str | None) -> tuple[dict[str, Cells], list[str]]:
+        """The columns by name, and notes on those that are none."""
+        left_out, notes = self._no_columns(read)
+        named = [(place, name) for place, name in enumerate(self.layout.names) if place not in left_out]
+        again = [
+            place
+            for place, name in named
+            if name in texts or read.is_mixed(place) or (name == whole and read.has_gaps_in_whole(place))
+        ]
+        written = self.read(len(read), only=again) if again else read
+        found: dict[str, Cells] = {}
+        for place, name in named:
+            cells = (written if place in again else read).pop(place)
+            found[name] = cells if name in texts or not isinstance(cells, Texts) else self._plain_numbers(cells)
+        return found, notes
+
+    def _plain_numbers(self, cells: Texts) -> Texts:
+        """Texts, most of them numbers with the marks that were told: these with a point. pandas reads none where one is a text."""
+        if self.form.decimal == "." and self.form.thousands is None:
+            return cells
+        plain = [text.replace(self.form.thousands or "\0", "").replace(self.form.decimal, ".") for text in cells.values]
+        found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
+        return Texts(cells.codes, found) if 2 * sum(map(is_number, found)) > len(found) else cells
+
+    def _no_columns(self, read: Pieces) -> tuple[set[int], list[str]]:
+        """The positions of what is no column: an index, and empty cells at the ends of rows."""
+        out, notes = set[int](), list[str]()
+        index = self.layout.index
+        if index is not None:
+            name = self.layout.names[index]
+            if self.layout.guessed and not read.is_index(index):
+                raise bad_header(self.path, self.layout.header_line, f"column {index + 1} has no name")
+            words = f"column {name!r}" if name else "first column, which has no name,"
+            notes.append(f"the {words} was taken for an index of the rows and left out")
+            out.add(index)
+        empty = [place for place, name in enumerate(self.layout.names) if not name and place != index]
+        for place in empty:
+            if not read.missing(place).all():
+                raise bad_header(self.path, self.layout.header_line, f"column {place + 1} has no name")
+        if empty:
+            words = "1 empty column" if len(empty) == 1 else f"{len(empty)} empty columns"
+            notes.append(f"left out: {words} behind the last delimiter")
+        return out | set(empty), notes
+
+    def _find_fault(self) -> None:
+        """FileFormatError for the first row that does not fit, if one is found."""
+        width = len(self.layout.names)
+        line = self.layout.first_line
+        try:
+            for begin, cells in self.scan():
+                line = begin
+                if len(cells) != width:
+                    raise self._wrong_width(line, cells)
+        except RowError as error:
+            raise error.at(self.path) from error
+
+    def _wrong_width(self, line: int, cells: list[str]) -> FileFormatError:
+        width = len(self.layout.names)
+        remedy = "correct this line; a cell that contains the delimiter needs quotes"
+        if cells[0].startswith(("#", "%", "//")):
+            remedy = advice("if the line is a comment, read with {0}", ("comment", cells[0][0]))
+        else:
+            skipped, wide, numbers = self._table_below(line)
+            if skipped:
+                options: list[tuple[str, object]] = [("skiprows", skipped), *([("header", None)] if numbers else [])]
+                places = ", ".join(f"{{{place}}}" for place in range(len(options)))
+                remedy = advice(f"if the table of {wide} columns below line {skipped} is meant, read with {places}", *options)
+        return FileFormatError(
+            f"{self.path}, line {line} has {len(cells)} cells, and the header has {width}",
+            expected="as many cells in each line as there are names in the header",
+            remedy=remedy,
+        )
+
+    def _table_below(self, line: int) -> tuple[int, int, bool]:
+        """How many lines stand above the longest run of rows of one width at the end, the width, and whether its first row are numbers.
+
+        0 lines if most rows do not belong to such a run, so that a mistake in one line is not taken for a text above the table.
+        """
+        lines = list(decoded_lines(self.content, self.layout.newline))
+        if len(lines) > 100_000:
+            return 0, 0, False
+        rows = [(number, row.split()) for number, row in enumerate(lines, 1) if row.strip()]
+        width = len(rows[-1][1])
+        run = len(rows)
+        while run and len(rows[run - 1][1]) == width and all(_NUMERIC.fullmatch(cell) for cell in rows[run - 1][1]):
+            run -= 1
+        above = rows[run - 1][0] if run else 0
+        return (above, width, True) if width > 1 and len(rows) - run >= 3 and above >= line else (0, 0, False)
+
+
+_NUMERIC = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")

@@ -64,9 +64,9 @@ class Dataset(Shown):
         self._check_names()
         self._check_scalings()
         for part, examples in self.parts():
-            self._check_numbers(part, "x", examples.x, self.features)
+            require_finite("x", examples.x, f" of the {part} part", self.features)
             if self.classes is None:
-                self._check_numbers(part, "y", examples.y, None)
+                require_finite("y", examples.y, f" of the {part} part", None)
             else:
                 self._check_labels(part, examples.y, self.classes)
 
@@ -212,19 +212,20 @@ class Dataset(Shown):
                 remedy="correct the label, or give one class name per label; labels count from 0",
             )
 
-    @staticmethod
-    def _check_numbers(part: str, name: str, values: Array, features: tuple[str, ...] | None) -> None:
-        # The sum of finite numbers is finite but for overflow, and takes no memory: only a suspicious sum is looked at closely.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if values.dtype.kind != "f" or math.isfinite(float(values.sum())):
-                return
-        wrong = ~np.isfinite(values)
-        if not wrong.any():
+
+def require_finite(name: str, values: Array, where: str, features: tuple[str, ...] | None) -> None:
+    """DataError that names the first NaN or infinity among some examples, and `where` these stand."""
+    # The sum of finite numbers is finite but for overflow, and takes no memory: only a suspicious sum is looked at closely.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if values.dtype.kind != "f" or math.isfinite(float(values.sum())):
             return
-        index, *rest = (int(place) for place in np.argwhere(wrong)[0])
-        feature = repr(features[rest[0]]) if features else ", ".join(str(place) for place in rest)
-        raise DataError(
-            f"{name} is {values[wrong][0]} at example {index} of the {part} part" + (f", feature {feature}" if rest else ""),
-            expected="finite numbers",
-            remedy="fill in or leave out such examples first; for tables see the option missing=...",
-        )
+    wrong = ~np.isfinite(values)
+    if not wrong.any():
+        return
+    index, *rest = (int(place) for place in np.argwhere(wrong)[0])
+    feature = repr(features[rest[0]]) if features else ", ".join(str(place) for place in rest)
+    raise DataError(
+        f"{name} is {values[wrong][0]} at example {index}{where}" + (f", feature {feature}" if rest else ""),
+        expected="finite numbers",
+        remedy="fill in or leave out such examples first; for tables see the option missing=...",
+    )

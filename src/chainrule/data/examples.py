@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -101,6 +101,7 @@ def as_array(values: ArrayLike, what: str) -> Array:
       expected: every row of x with the same shape
       to mend it: cut or fill the rows to one length
     """
+    require_plain(values, what)
     try:
         array = np.asarray(values)
     except ValueError as trouble:
@@ -116,6 +117,30 @@ def as_array(values: ArrayLike, what: str) -> Array:
             remedy=f"put it into a list: [{values!r}]",
         )
     return array
+
+
+def require_plain(values: Any, what: str) -> None:
+    """DataError for an array with masked values, DtypeError for a sparse one: as plain arrays they would lose what they mean.
+
+    >>> require_plain(np.ma.array([1.0, 1e20], mask=[False, True]), "x")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.DataError: 1 of 2 values of x is masked, the first at example 1
+      expected: a value everywhere
+      to mend it: leave such examples out, or fill them in: x.filled(...)
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(cast("Array", values))
+        if masked.any():
+            count = int(np.count_nonzero(masked))
+            raise DataError(
+                f"{count} of {masked.size} values of {what} {'is' if count == 1 else 'are'} masked"
+                + (f", the first at example {np.argwhere(masked)[0][0]}" if masked.ndim else ""),
+                expected="a value everywhere",
+                remedy=f"leave such examples out, or fill them in: {what}.filled(...)",
+            )
+    elif hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise DtypeError(f"{what} is a sparse {type(values).__name__}", expected="an array", remedy=f"write {what}.toarray()")
 
 
 def as_inputs(x: ArrayLike) -> Array:

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.data.columns import Cells, Table, to_text
-from chainrule.data.examples import Array
-from chainrule.errors import DataError, OptionTypeError
+from chainrule.data.cells import Cells, Floats, Texts, to_text
+from chainrule.data.examples import Array, require_plain
+from chainrule.data.table import Table
+from chainrule.errors import ColumnError, DataError, OptionTypeError
 from chainrule.spelling import listed
 
 
@@ -19,7 +20,8 @@ def as_table(frame: object) -> Table:
     >>> as_table({"hue": ["red", None], "size": [1, 2]}).columns
     {'hue': ('red', None), 'size': array([1, 2])}
     """
-    columns = {name: _cells(name, values) for name, values in _frame_columns(frame)}
+    found = dict(_frame_columns(frame))
+    columns = {name: _cells(name, values) for name, values in found.items()}
     lengths = {len(cells) for cells in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(
@@ -27,13 +29,56 @@ def as_table(frame: object) -> Table:
             expected="one column or more, of one length of at least 1",
             remedy="check the frame",
         )
-    return Table(columns, np.arange(*lengths, dtype=np.int64), "row", f"{type(frame).__name__} in memory")
+    declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
+    return Table(columns, np.arange(*lengths, dtype=np.int64), "row", f"{type(frame).__name__} in memory", declared=declared)
 
 
-def _frame_columns(frame: object) -> Iterable[tuple[str, Array]]:
+def is_frame(value: object) -> bool:
+    """Whether a value is a table with names for its columns: a data frame, a mapping of names to sequences, a `Table`.
+
+    >>> is_frame({"x": [1.0]}), is_frame([[1.0]])
+    (True, False)
+    """
+    return isinstance(value, Mapping | Table) or (hasattr(value, "columns") and hasattr(value, "__getitem__"))
+
+
+def frame_names(frame: Any) -> tuple[str, ...]:
+    """The names of the columns of a frame."""
+    columns = cast("Iterable[Any]", frame if isinstance(frame, Mapping) else frame.columns)
+    return tuple(str(name) for name in columns)
+
+
+def in_order(frame: Any, names: tuple[str, ...]) -> Any:
+    """The cells of a frame as an array (rows, columns), its columns in the order of the names; other values as they are.
+
+    >>> in_order({"b": [1, 2], "a": [3, 4]}, ("a", "b"))
+    array([[3, 1],
+           [4, 2]])
+
+    Raises ColumnError unless it has these columns and no others.
+    """
+    if not is_frame(frame):
+        return frame
+    found = frame_names(frame)
+    if sorted(found) != sorted(names):
+        wrong = [name for name in (*names, *found) if (name in names) != (name in found)]
+        raise ColumnError(
+            f"the frame has the columns {listed(found)}",
+            expected=f"the columns {listed(names)}, in any order",
+            remedy=f"mend {listed(wrong)}",
+        )
+    if found == names and not isinstance(frame, Mapping | Table):
+        return np.asarray(frame)
+    columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else _frame_columns(cast("object", frame)))
+    for name in names:
+        require_plain(columns[name], name)
+    return np.stack([np.asarray(columns[name]) for name in names], axis=1)
+
+
+def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
     if isinstance(frame, Mapping):
         mapping = cast("Mapping[str, Any]", frame)
-        return [(str(name), np.asarray(values)) for name, values in mapping.items()]
+        return [(str(name), values) for name, values in mapping.items()]
     names: Iterable[Any] | None = getattr(frame, "columns", None)
     if names is None or not hasattr(frame, "__getitem__"):
         raise OptionTypeError(
@@ -50,20 +95,31 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Array]]:
             remedy="rename the columns",
         )
     columns = cast("Any", frame)
-    return [(text, columns[label].to_numpy()) for text, label in zip(texts, labels, strict=True)]
+    return [(text, columns[label]) for text, label in zip(texts, labels, strict=True)]
 
 
-def _cells(name: str, values: Array) -> Cells:
-    """The cells of a frame's column: whole numbers and floats stay numbers, everything else becomes texts."""
-    if values.ndim != 1:
+def _cells(name: str, column: Any) -> Cells:
+    """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
+    values: Any = column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column)
+    array: Array = np.asarray(values)
+    if array.ndim != 1:
         raise DataError(
-            f"column {name!r} has shape {values.shape}", expected="one value per row", remedy="split it into columns"
+            f"column {name!r} has shape {array.shape}", expected="one value per row", remedy="split it into columns"
         )
-    if values.dtype.kind == "i" or (values.dtype.kind == "u" and values.dtype.itemsize < 8):
-        return values.astype(np.int64)
-    if values.dtype.kind in "fu":
-        return values.astype(np.float64)
-    if values.dtype.kind == "M":
-        values = np.datetime_as_string(values)
-    objects: list[object] = values.tolist()
-    return tuple(None if value is None else to_text(str(value)) for value in objects)
+    if not hasattr(getattr(column, "dtype", None), "categories") and array.dtype.kind in "iuf":
+        whole = array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize < 8)
+        masked = np.ma.getmaskarray(values)
+        if masked.any():
+            return _floats(array, masked)
+        return array.astype(np.int64) if whole else array.astype(np.float64)
+    if array.dtype.kind == "M":
+        array = np.datetime_as_string(array)
+    kept: Any = np.ma.array(array, mask=np.ma.getmaskarray(values))
+    objects: list[object] = kept.tolist()
+    return Texts.of(None if value is None else to_text(str(value)) for value in objects)
+
+
+def _floats(array: Array, masked: Array) -> Floats:
+    numbers = np.array(array, np.float64)
+    numbers[masked] = np.nan
+    return numbers

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -14,32 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import checked
-from chainrule.data.arrays import Meaning, Options, assemble, check_options, choose_split
-from chainrule.data.columns import (
-    Cells,
-    Column,
-    Columns,
-    Table,
-    Texts,
-    missing_cells,
-    missing_value,
-    not_a_number,
-    to_numbers,
-    to_texts,
-)
-from chainrule.data.csv_file import read_table
+from chainrule.data.advice import advice, literal
+from chainrule.data.arrays import Meaning, Options, check_options, choose_split, finish
+from chainrule.data.cells import Cells, Texts, is_number, missing_cells, to_numbers, to_texts
+from chainrule.data.columns import Column, Columns, missing_value, not_a_number
+from chainrule.data.csv_file import MOST_BYTES, parse_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
+from chainrule.data.files import read_bounded
+from chainrule.data.form import WORDS, Form, FormOptions
 from chainrule.data.frame import as_table
 from chainrule.data.origin import remembered
 from chainrule.data.splits import Indices, split_column, with_values
+from chainrule.data.table import Table
 from chainrule.data.targets import MOST_WHOLE_CLASSES, Task, read_targets
+from chainrule.data.writing import are_dates, is_written_otherwise
 from chainrule.errors import DataError, OptionError, OptionTypeError
 
 Missing = Literal["refuse", "drop", "mean", "most_frequent"]
 
-_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)  # 18 digits always fit an int64
+Name = str | int
+"""A column's name; a whole number stands for the text that it is written as, as frames without names have it."""
+
+_MOST_DIGITS = 18  # so many always fit an int64
 _FEW_ROWS = 10  # in so few rows, texts that are all different prove nothing
+
+
+class TableOptions(Options, FormOptions, total=False):
+    """What the readers of tables in files take beside the data."""
 
 
 @remembered()
@@ -47,36 +47,42 @@ _FEW_ROWS = 10  # in so few rows, texts that are all different prove nothing
 def read_csv(
     path: str | Path,
     *,
-    target: str,
+    target: Name,
     missing: Missing = "refuse",
-    categories: Sequence[str] = (),
-    drop: Sequence[str] = (),
-    **options: Unpack[Options],
+    categories: Sequence[Name] = (),
+    drop: Sequence[Name] = (),
+    **options: Unpack[TableOptions],
 ) -> Dataset:
-    r"""A data set from a CSV file with a header line: `read_table`, then `from_table`, whose options these are.
+    r"""A data set from a table in a text file: `read_table`, then `from_table`, whose options these are, and those of `data.Form`.
 
     For a file beyond the bounds of `read_table` write the two steps: `from_table(read_table(path, max_rows=...), target=...)`.
 
     >>> path = getfixture("tmp_path") / "plants.csv"
-    >>> _ = path.write_text("height,soil,kind\n1.5,wet,fern\n2.5,dry,moss\n1.0,wet,fern\n2.0,dry,moss\n3.0,dry,moss\n")
-    >>> plants = read_csv(path, target="kind")
+    >>> _ = path.write_text("height;soil;kind\n1,5;wet;fern\n2,5;dry;moss\n1,0;wet;fern\n2,0;dry;moss\n3,0;dry;moss\n")
+    >>> plants = read_csv(path, target="kind", decimal=",")
     >>> plants
     Dataset('plants': 4 train, 1 test; inputs (3,) float64; 2 classes)
     >>> plants.features
     ('height', 'soil=dry', 'soil=wet')
     """
-    settled: Options = {"name": Path(path).stem, **options}
-    return from_table(read_table(path), target=target, missing=missing, categories=categories, drop=drop, **settled)
+    check_options(options, ("missing", "categories", "drop", *WORDS))
+    content = read_bounded(path, max_bytes=MOST_BYTES)
+    as_written = () if isinstance(categories, str) else tuple(map(str, categories))
+    table = parse_table(content, str(path), Form.from_options(options), texts=as_written, whole=str(target))
+    del content  # the table holds what is needed of it
+    name = Path(Path(path).stem).stem if str(path).endswith(".gz") else Path(path).stem
+    settled: Any = {"name": name, **{key: value for key, value in options.items() if key not in WORDS}}
+    return from_table(table, target=target, missing=missing, categories=categories, drop=drop, **settled)
 
 
 @checked
 def from_dataframe(
     frame: object,
     *,
-    target: str,
+    target: Name,
     missing: Missing = "refuse",
-    categories: Sequence[str] = (),
-    drop: Sequence[str] = (),
+    categories: Sequence[Name] = (),
+    drop: Sequence[Name] = (),
     **options: Unpack[Options],
 ) -> Dataset:
     """A data set from a data frame (pandas, polars, and others alike) or a mapping of names to sequences.
@@ -95,10 +101,10 @@ def from_dataframe(
 def from_table(
     table: Table,
     *,
-    target: str,
+    target: Name,
     missing: Missing = "refuse",
-    categories: Sequence[str] = (),
-    drop: Sequence[str] = (),
+    categories: Sequence[Name] = (),
+    drop: Sequence[Name] = (),
     **options: Unpack[Options],
 ) -> Dataset:
     """A data set from a table: the column `target` is to be predicted, all others but those in `drop` are features.
@@ -109,6 +115,9 @@ def from_table(
     The target is classes if it holds texts or truth values, or at most 20 distinct whole numbers with at least two rows each on
     average (a note says so); any other column of numbers is fitted. `task="regression"` or `"classification"` overrides, and
     so does naming the target in `categories`.
+
+    Dates, numbers in another writing (5%, 1,000) and texts of which most are different are refused, unless `categories` names them.
+    Notes say what was taken for categories, left out or filled, with counts.
 
     Missing cells (empty, NA, N/A, NaN, NULL, ?) are refused by default. "drop" leaves such rows out. "mean" fills numbers with
     the mean and categories with the most frequent value of the training part; "most_frequent" fills both with the latter. A
@@ -123,28 +132,45 @@ def from_table(
             f"missing={missing!r}", expected="'refuse', 'drop', 'mean' or 'most_frequent'", remedy="write missing='drop'"
         )
     by = split_column(options.get("split"))
+    target, categories, drop = str(target), _names("categories", categories), _names("drop", drop)
     _check_used(table, target, categories, drop, by)
+    known = table.columns
     table = table.without(drop)
+    notes = list(table.notes)
     if missing == "drop":
-        table = _complete_rows(table)
+        table, dropped = _complete_rows(table)
+        notes += dropped
+    categories = (*categories, *table.declared)
     labels, meaning, target_column = _target(table, target, options.get("task"), as_category=target in categories)
     split = choose_split(options, labels)
     if by is not None:
         split = with_values(split, _split_values(table, by))
     parts = split.parts(labels)
     inputs = table.without([target, *([by] if by is not None else [])])
-    features, notes = _features(inputs, categories)
-    columns = Columns(tuple(_filled(column, inputs, parts.train, missing) for column in features), target_column)
-    meaning = replace(meaning, features=columns.names, columns=columns, notes=(*meaning.notes, *notes))
+    features, noticed = _features(inputs, categories)
+    filled = tuple(_filled(column, inputs, parts.train, missing) for column in features)
+    others = tuple(name for name in known if name != target and all(column.name != name for column in filled))
+    columns = Columns(filled, target_column, others, table.form)
+    notes = (*meaning.notes, *notes, *noticed, *_filled_notes(filled, inputs))
+    meaning = replace(meaning, features=columns.names, columns=columns, notes=notes)
     settled: Options = {"name": "table", "source": table.source, **options}
-    return assemble(Examples(columns.encode(inputs), labels), parts, meaning, settled)
+    rows = (parts.train, parts.validation, parts.test)
+    encoded = columns.encode_parts(inputs, rows)
+    train, validation, test = (
+        Examples(x, labels[index]) if len(index) else None for x, index in zip(encoded, rows, strict=True)
+    )
+    assert train is not None  # noqa: S101  (a split leaves something for training)
+    return finish(train, validation, test, meaning, settled)
+
+
+def _names(option: str, names: Sequence[Name]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise OptionTypeError(f"{option}={names!r}", expected="a list of names", remedy=f"write {option}=[{names!r}]")
+    return tuple(map(str, names))
 
 
 def _check_used(table: Table, target: str, categories: Sequence[str], drop: Sequence[str], by: str | None) -> None:
     """ColumnError for a name that the table lacks, OptionError for a target that is dropped or used for the split."""
-    for option, names in (("categories", categories), ("drop", drop)):
-        if isinstance(names, str):
-            raise OptionTypeError(f"{option}={names!r}", expected="a list of names", remedy=f"write {option}=[{names!r}]")
     used = [target, *categories, *drop, *([by] if by is not None else [])]
     for name in used:
         table.cells(name)
@@ -156,35 +182,47 @@ def _check_used(table: Table, target: str, categories: Sequence[str], drop: Sequ
         )
 
 
-def _complete_rows(table: Table) -> Table:
-    complete = ~np.logical_or.reduce([missing_cells(cells) for cells in table.columns.values()])
+def _complete_rows(table: Table) -> tuple[Table, list[str]]:
+    """The rows in which no cell is missing, and a note on how many were left out for which columns."""
+    missing = {name: missing_cells(cells) for name, cells in table.columns.items()}
+    complete = ~np.logical_or.reduce(list(missing.values()))
+    counts = Counter({name: int(np.count_nonzero(cells)) for name, cells in missing.items() if cells.any()})
+    if not counts:
+        return table, []
+    worst = [name for name, _ in counts.most_common()]
     if not complete.any():
         raise DataError(
-            f"each of the {len(table)} rows of {table.source} misses a value",
+            f"each of the {len(table)} rows of {table.source} misses a value, most of them one of {worst[0]!r}",
             expected="some complete rows",
-            remedy="leave the emptiest columns out: drop=(...,), or fill them: missing='mean'",
+            remedy=advice("leave the emptiest columns out: {0}, or fill them: {1}", ("drop", (worst[0],)), ("missing", "mean")),
         )
-    return table.take(np.flatnonzero(complete))
+    words = ", ".join(f"{counts[name]} miss {name!r}" for name in worst[:3]) + (", ..." if len(worst) > 3 else "")
+    count = int(np.count_nonzero(~complete))
+    note = f"rows with missing cells were left out: {count} of {len(table)}, {count / len(table):.0%} ({words})"
+    return table.take(np.flatnonzero(complete)), [note]
 
 
 def _target(table: Table, name: str, task: Task | None, *, as_category: bool) -> tuple[Array, Meaning, Column]:
     """Labels or numbers from the target column, with the classes, a note on how it was read, and its column in the schema."""
     cells = table.cells(name)
     absent = missing_cells(cells)
-    if absent.any():
+    count = int(np.count_nonzero(absent))
+    if count:
         raise DataError(
-            f"{table.place(int(absent.argmax()), name)}: the target is missing",
+            f"{table.place(int(absent.argmax()), name)}: the target is missing"
+            + (f", as in {count} of {len(table)} rows" if count > 1 else ""),
             expected="a target in every row: it is never made up",
-            remedy="leave such rows out with missing='drop'",
+            remedy=advice("leave such rows out: {0}", ("missing", "drop")),
         )
-    values = np.array(to_texts(cells), str) if as_category else _target_values(table, name, cells, task)
+    values = np.array(list(to_texts(cells)), str) if as_category else _target_values(table, name, cells, task)
     targets = read_targets([values], task or _task_of(values))
     if targets.classes is None:
         return targets.parts[0], Meaning(None), Column(name, "numeric")
     notes: tuple[str, ...] = ()
     if task is None and values.dtype.kind == "i":
         count = len(targets.classes)
-        notes = (f"the target {name!r} holds {count} distinct whole numbers, read as classes; task='regression' fits them",)
+        words = f"the target {literal(name)} holds {count} distinct whole numbers, read as classes; {{0}} fits them"
+        notes = (advice(words, ("task", "regression")),)
     return targets.parts[0], Meaning(targets.classes, notes=notes), Column(name, "category", targets.classes)
 
 
@@ -192,16 +230,24 @@ def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> 
     """The target's cells as whole numbers, floats or texts."""
     if isinstance(cells, np.ndarray):
         return cells if cells.dtype == np.int64 else _finite(table, name, cells.astype(np.float64))
-    texts = [text for text in cells if text is not None]
-    if all(_WHOLE.fullmatch(text) for text in texts):
-        return np.array([int(text) for text in texts], np.int64)
+    present = cells.present()
+    if all(text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS and is_number(text) for text in present):
+        return np.array([int(text) for text in cells.values], np.int64)[cells.codes]
     numbers, unreadable = to_numbers(cells)
     if not unreadable.size:
         return _finite(table, name, numbers)
     _check_few_typos(table, name, cells, unreadable)
     if task == "regression":
-        raise not_a_number(table, name, int(unreadable[0]))
-    return np.array(texts)
+        raise not_a_number(table, name, unreadable)
+    if task is None and len(present) * 2 > len(table) and are_dates(present):
+        raise DataError(
+            f"the target {name!r} holds dates, such as {present[0]!r}",
+            expected="numbers or classes",
+            remedy=advice(
+                "write them as numbers, such as days since the first; if they are classes, {0}", ("categories", (name,))
+            ),
+        )
+    return np.array(list(cells), str)
 
 
 def _finite(table: Table, name: str, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -226,9 +272,7 @@ def _split_values(table: Table, name: str) -> list[str | float]:
     absent = missing_cells(cells)
     if absent.any():
         raise missing_value(table, name, int(absent.argmax()))
-    values: list[str | float] = (
-        cells.tolist() if isinstance(cells, np.ndarray) else [text for text in cells if text is not None]
-    )
+    values: list[str | float] = cells.tolist() if isinstance(cells, np.ndarray) else [str(text) for text in cells]
     return values
 
 
@@ -236,12 +280,15 @@ def _features(table: Table, categories: Sequence[str]) -> tuple[list[Column], li
     """The columns of the schema, not yet with fills, and notes on those that were left out or look odd."""
     columns: list[Column] = []
     notes: list[str] = []
+    taken: list[str] = []
     for name, cells in table.columns.items():
         column = _feature(table, name, cells, name in categories)
         if column.kind == "category" and len(column.categories) == 1:
             notes.append(f"column {name!r} holds only {column.categories[0]!r} and was left out")
             continue
         columns.append(column)
+        if column.kind == "category" and name not in categories:
+            taken.append(f"{name!r} ({len(column.categories)})")
         notes.extend(_odd(name, cells) if column.kind == "numeric" else [])
     if not columns:
         raise DataError(
@@ -249,6 +296,8 @@ def _features(table: Table, categories: Sequence[str]) -> tuple[list[Column], li
             expected="at least one column with different values beside the target",
             remedy="check target and drop",
         )
+    if taken:
+        notes.insert(0, f"texts were taken for categories: {', '.join(taken[:8])}" + (", ..." if len(taken) > 8 else ""))
     return columns, notes
 
 
@@ -257,7 +306,7 @@ def _feature(table: Table, name: str, cells: Cells, as_category: bool) -> Column
         raise DataError(
             f"column {name!r} of {table.source} holds no value at all",
             expected="values in every feature column",
-            remedy=f"leave it out: drop=({name!r},)",
+            remedy=advice("leave it out: {0}", ("drop", (name,))),
         )
     _, unreadable = to_numbers(cells)
     if not as_category and not unreadable.size:
@@ -265,26 +314,41 @@ def _feature(table: Table, name: str, cells: Cells, as_category: bool) -> Column
     texts = to_texts(cells)
     if not as_category:
         _check_few_typos(table, name, texts, unreadable)
+        _check_no_dates(name, texts)
         _check_no_identifier(table, name, texts)
-    return Column(name, "category", tuple(sorted({text for text in texts if text is not None})))
+    return Column(name, "category", tuple(sorted(texts.present())))
 
 
 def _check_few_typos(table: Table, name: str, texts: Texts, unreadable: Indices) -> None:
-    """DataError if a column is numbers but for a few texts: those are mistakes, not categories."""
-    present = sum(text is not None for text in texts)
-    first = int(unreadable[0])
-    decimal_comma = re.fullmatch(r"[+-]?\d+,\d+", texts[first] or "") is not None
-    if decimal_comma or len(unreadable) * 2 < present:
-        raise not_a_number(table, name, first)
+    """DataError if a column is numbers but for a few texts, which are mistakes, or holds numbers in another writing."""
+    present = int(np.count_nonzero(texts.codes >= 0))
+    if len(unreadable) * 2 < present or is_written_otherwise(texts.present()):
+        raise not_a_number(table, name, unreadable)
+
+
+def _check_no_dates(name: str, texts: Texts) -> None:
+    present = texts.present()
+    if are_dates(present):
+        raise DataError(
+            f"column {name!r} holds {len(present)} dates, such as {present[0]!r}",
+            expected="numbers, or categories that occur again",
+            remedy=advice(
+                "leave it out: {0}; in Python split=TimeSplit(...) may go by it; if these are categories, read with {1}",
+                ("drop", (name,)),
+                ("categories", (name,)),
+            ),
+        )
 
 
 def _check_no_identifier(table: Table, name: str, texts: Texts) -> None:
-    present = [text for text in texts if text is not None]
-    if len(present) > _FEW_ROWS and len(set(present)) == len(present):
+    present, rows = texts.present(), int(np.count_nonzero(texts.codes >= 0))
+    different = len(present)
+    if rows > _FEW_ROWS and (different == rows or (different > MOST_WHOLE_CLASSES and 2 * different > rows)):
+        words = "that are all different" if different == rows else f"of which {different} are different"
         raise DataError(
-            f"column {name!r} of {table.source} holds {len(present)} texts that are all different, such as {present[0]!r}",
+            f"column {name!r} of {table.source} holds {rows} texts {words}, such as {present[0]!r}",
             expected="categories that occur again, or numbers: nothing can be learned from an identifier",
-            remedy=f"leave it out: drop=({name!r},); or insist: categories=({name!r},)",
+            remedy=advice("leave it out: {0}; or insist: {1}", ("drop", (name,)), ("categories", (name,))),
         )
 
 
@@ -296,7 +360,11 @@ def _odd(name: str, cells: Cells) -> list[str]:
     if len(steps) and (steps == 0).all():
         return [f"column {name!r} is {numbers[0]:g} in every row"]
     if len(numbers) > _FEW_ROWS and (steps == 1).all():
-        return [f"column {name!r} counts the rows: if it is an identifier, leave it out with drop=({name!r},)"]
+        return [
+            advice(
+                f"column {literal(name)} counts the rows: if it is an identifier, leave it out with {{0}}", ("drop", (name,))
+            )
+        ]
     return []
 
 
@@ -304,16 +372,18 @@ def _filled(column: Column, table: Table, train: Indices, missing: Missing) -> C
     """The column with the fill that the rule learns from the training rows, where the rule fills at all."""
     if missing in ("refuse", "drop"):
         return column
-    cells = table.take(train).cells(column.name)
+    cells = table.cells(column.name)[train]
     present = ~missing_cells(cells)
     if not present.any():
         raise DataError(
             f"column {column.name!r} has no value in the training part",
             expected="at least one value to learn a fill from",
-            remedy=f"leave it out: drop=({column.name!r},)",
+            remedy=advice("leave it out: {0}", ("drop", (column.name,))),
         )
     if column.kind == "category":
-        return replace(column, fill=_most_frequent(list(compress(to_texts(cells), present))))
+        texts = to_texts(cells)
+        frequent = dict(zip(texts.values, texts.counts(), strict=True))
+        return replace(column, fill=max(sorted(frequent), key=frequent.__getitem__))
     numbers = to_numbers(cells)[0][present]
     if missing == "most_frequent":
         return replace(column, fill=_most_frequent(numbers.tolist()))
@@ -323,6 +393,17 @@ def _filled(column: Column, table: Table, train: Indices, missing: Missing) -> C
     return replace(column, fill=mean if np.isfinite(mean) else 0.0)
 
 
-def _most_frequent(values: Sequence[Any]) -> Any:
+def _most_frequent(values: Sequence[float]) -> float:
     counts = Counter(values)
     return max(sorted(counts), key=counts.__getitem__)  # the least of several that are equally frequent
+
+
+def _filled_notes(columns: Sequence[Column], table: Table) -> list[str]:
+    """A sentence on how many cells were filled with what."""
+    said: list[str] = []
+    for column in columns:
+        count = int(np.count_nonzero(missing_cells(table.cells(column.name)))) if column.fill is not None else 0
+        if count:
+            value = f"{column.fill:.6g}" if isinstance(column.fill, float) else repr(column.fill)
+            said.append(f"{count} of {column.name!r} with {value}")
+    return [f"missing cells were filled: {', '.join(said[:8])}" + (", ..." if len(said) > 8 else "")] if said else []

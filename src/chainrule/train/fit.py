@@ -8,10 +8,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
+
 from chainrule.checks import Count, Natural, Seed, checked
 from chainrule.data import Dataset, Signature
 from chainrule.engines import load_ahead
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
@@ -99,7 +101,10 @@ def fit(
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
     layer = network(net) if isinstance(net, str) else as_layer(net)
-    dataset = suited(layer, dataset, loss, batch_size, dtype)
+    try:
+        dataset = suited(layer, dataset, loss, batch_size, dtype)
+    except ShapeError as error:
+        raise _perhaps_labels(error, dataset) from error
     task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     _ = trainer.loop  # what does not fit is found before a folder is made
@@ -107,6 +112,18 @@ def fit(
         make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
     trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return told(Run(trainer))
+
+
+def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError:
+    """The error for outputs that do not fit the targets, which may be labels that were stored as floats, as numpy.loadtxt does."""
+    y = data.train.y
+    if data.classes is not None or y.shape[1:] != (1,) or not np.array_equal(y, np.floor(y)) or len(np.unique(y)) > 20:
+        return error
+    return ShapeError(
+        f"{error.happened}\n      the targets are whole numbers stored as {y.dtype.name}",
+        expected=error.expected,
+        remedy=f"if they are classes, write y.astype(int); if they are numbers, {error.remedy}",
+    )
 
 
 @checked

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import Signature
-from chainrule.errors import DataError, ShapeError
+from chainrule.data import Signature, Table, as_table, is_frame
+from chainrule.data.cells import to_numbers
+from chainrule.data.columns import not_a_number
+from chainrule.data.examples import require_plain
+from chainrule.data.frame import frame_names, in_order
+from chainrule.errors import ColumnError, DataError, ShapeError
 from chainrule.graph import Array
+from chainrule.spelling import did_you_mean, listed
 
 
 def as_inputs(signature: Signature, x: Any) -> Array:
-    """Inputs (n, ...) as an array of the data's dtype and shape; texts are read as the data's were.
+    """Inputs (n, ...) as an array of the data's dtype and shape; texts are read as the data's were, tables by their names.
 
     A network that learned from bytes takes whole numbers from 0 to 255, of any dtype: floats between 0 and 1 are images in another unit.
     Raises: DataError for what are no numbers, for NaN and infinity, and for numbers in another unit; ShapeError for another shape.
@@ -29,7 +34,7 @@ def as_inputs(signature: Signature, x: Any) -> Array:
       to mend it: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
     """
     dtype, shape = np.dtype(signature.input_dtype), signature.input_shape
-    array = as_array("x", x)
+    array = as_array("x", _in_order(signature, x) if is_frame(x) else x)
     if array.dtype.kind == "U" and signature.text is not None:
         array = signature.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
     if array.dtype.kind not in "fiub":
@@ -56,13 +61,41 @@ def as_inputs(signature: Signature, x: Any) -> Array:
 
 
 def as_array(name: str, values: Any) -> Array:
-    """The values as an array; ShapeError for rows that differ in length."""
+    """The values as an array; ShapeError for rows that differ in length, DataError for masked values, DtypeError for sparse ones."""
+    require_plain(values, name)
     try:
         return np.asarray(values)
     except ValueError:
         raise ShapeError(
             f"the rows of {name} differ in length", expected="rows of equal length", remedy="cut or fill them"
         ) from None
+
+
+def _in_order(signature: Signature, frame: Any) -> Array:
+    """The rows of a table by the names of its columns, in the order of the training; by position where that had no names.
+
+    Raises ColumnError for a column that is missing or that the training did not know.
+    """
+    columns, features = signature.columns, signature.features
+    if columns is None and features is None:
+        return in_order(frame, frame_names(frame))
+    table = frame if isinstance(frame, Table) else as_table(frame)
+    used = tuple(column.name for column in columns.features) if columns else features or ()
+    also = (columns.target.name, *columns.others) if columns else ()
+    unknown = [name for name in table.columns if name not in {*used, *also}]
+    if unknown:
+        raise ColumnError(
+            f"x has the column{'s' * (len(unknown) > 1)} {listed(unknown)}, which the training did not know",
+            expected=f"the columns {listed(used)}, in any order",
+            remedy=f"leave {'them' if len(unknown) > 1 else 'it'} out;{did_you_mean(unknown[0], used) or ' or correct the name'}",
+        )
+    if columns is not None:
+        return columns.encode(table)
+    found = [to_numbers(table.cells(name)) for name in used]
+    for name, (_, unreadable) in zip(used, found, strict=True):
+        if unreadable.size:
+            raise not_a_number(table, name, unreadable)
+    return np.stack([numbers for numbers, _ in found], axis=1)
 
 
 def is_finite(x: Array) -> bool:

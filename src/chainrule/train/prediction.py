@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import is_frame
 from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram, RowFunction
 from chainrule.graph import Array
-from chainrule.train.inputs import as_inputs, is_finite
+from chainrule.train.inputs import as_array, as_inputs, is_finite
 from chainrule.train.task import Task
 
 SIZES = (256, 16, 1)
@@ -41,7 +42,7 @@ class Predictor(Shown):
         Raises: ShapeError, DataError for what are no such inputs.
         """
         if type(x) is not np.ndarray or not x.flags.c_contiguous:
-            x = np.asarray(x, order="C")
+            x = as_inputs(self._programs.task.data, x) if is_frame(x) else np.asarray(as_array("x", x), order="C")
         single = x.shape == self._shape
         rows = x[None] if single else x
         if rows.dtype != self._dtype or rows.shape[1:] != self._shape or not is_finite(rows):

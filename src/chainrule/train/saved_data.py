@@ -8,32 +8,40 @@ from pathlib import Path
 from typing import Any, cast
 
 from chainrule.checks import shown
-from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, load
+from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import restore
 
 
 def as_dataset(data: Any) -> Dataset:
-    """The data set that a user means: itself, a name, a file, what `data.load` takes, or (x, y). Raises: OptionTypeError for the rest."""
+    """The data set that a user means: itself, a name, a file, what `data.load` takes, or x and y. Raises: OptionTypeError for the rest."""
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, str):
+    if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, Mapping):
         options = {str(name): value for name, value in cast("Mapping[Any, Any]", data).items()}
-        if "name_or_path" not in options:
-            raise OptionTypeError(
-                f"data={shown(cast('object', data))}",
-                expected="name_or_path, and options of that data set",
-                remedy="write (x, y)",
-            )
-        return load(**options)
+        if "name_or_path" in options:
+            return load(**options)
+        if options.keys() == {"x", "y"}:
+            return from_arrays(**options)
     if isinstance(data, tuple) and len(pair := cast("tuple[Any, ...]", data)) == 2:
         return from_arrays(pair[0], pair[1])
     raise OptionTypeError(
-        f"data={shown(cast('object', data))}", expected="a Dataset, a name, a file, or (x, y)", remedy="write (x, y)"
+        f"data={shown(cast('object', data))}", expected="a Dataset, a name, a file, or (x, y)", remedy=_how_to_give(data)
     )
+
+
+def _how_to_give(data: Any) -> str:
+    """The call that makes a data set of an object of another kind."""
+    if isinstance(data, Mapping) and {"data", "target"} <= cast("Mapping[Any, Any]", data).keys():
+        return "write (bunch['data'], bunch['target'])"
+    if hasattr(cast("object", data), "toarray"):
+        return "write (x.toarray(), y)"
+    if is_frame(cast("object", data)):
+        return "name the column to predict: cr.data.from_dataframe(frame, target='...')"
+    return "write (x, y)"
 
 
 def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Signature) -> Dataset:

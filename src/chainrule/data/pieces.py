@@ -1,0 +1,164 @@
+"""Pieces: the columns of a long table, gathered from the pieces that pandas reads, without all of it ever standing there twice."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.cells import MISSING, Cells, Texts, missing_cells, to_text
+from chainrule.data.form import Form
+
+_MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "NaT"})
+_CELLS = 2**20
+"""How many cells a piece has, about."""
+
+
+class Pieces:
+    """The columns of a table of at most `most` rows, by position, as far as they have been read."""
+
+    def __init__(self, places: Iterable[int], most: int) -> None:
+        self._columns = {place: _Column(most) for place in places}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def read(self, file: BinaryIO, delimiter: str, form: Form, width: int, most: int | None, *, as_texts: bool) -> None:
+        """Reads the rows of a text in UTF-8 from where the file stands; of `width` cells each, the columns that were asked for.
+
+        Raises: pandas' ParserError, a ValueError, for what are no such rows.
+        """
+        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+        reader: Any = pd
+        older = tuple(int(part) for part in reader.__version__.split(".")[:2]) < (3, 1)
+        # Before that, pandas' quick reader of numbers was not exact.
+        options: dict[str, Any] = {"float_precision": "round_trip"} if older else {}
+        options |= {"dtype": str, "usecols": list(self._columns)} if as_texts else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
+            try:
+                pieces = reader.read_csv(
+                    file,
+                    sep=r"\s+" if delimiter == " " else delimiter,
+                    header=None,
+                    names=list(range(width)),
+                    index_col=False,
+                    skipinitialspace=True,
+                    keep_default_na=False,
+                    na_values=[*_MARKS, *form.marks],
+                    decimal=form.decimal,
+                    thousands=form.thousands,
+                    comment=form.comment,
+                    nrows=most,
+                    chunksize=max(1000, _CELLS // width),
+                    low_memory=False,
+                    encoding="utf-8",
+                    **options,
+                )
+                with pieces:
+                    for piece in pieces:
+                        for place, column in self._columns.items():
+                            column.add(piece.pop(place))
+                        self._count += len(piece)
+            except reader.errors.EmptyDataError:
+                return
+            except reader.errors.ParserWarning as trouble:
+                raise ValueError(str(trouble)) from trouble
+
+    def pop(self, place: int) -> Cells:
+        """A column, which is no longer kept here."""
+        return self._columns.pop(place).cells()
+
+    def missing(self, place: int) -> NDArray[np.bool_]:
+        """True where a cell of the column is missing."""
+        return missing_cells(self._columns[place].cells())
+
+    def is_mixed(self, place: int) -> bool:
+        """Whether pandas read some cells as other than what is written, or not all alike: the column has to be read again, as texts."""
+        return self._columns[place].mixed
+
+    def has_gaps_in_whole(self, place: int) -> bool:
+        """Whether a column holds whole numbers and gaps: only what is written tells whether they were written as whole."""
+        cells = self._columns[place].cells()
+        if isinstance(cells, Texts) or not np.isnan(cells).any():
+            return False
+        present = cells[~np.isnan(cells)]
+        return bool(len(present) and np.all(present == np.floor(present)))
+
+    def is_index(self, place: int) -> bool:
+        """Whether a column counts the rows, or names each of them by a text of its own."""
+        cells = self._columns[place].cells()
+        if isinstance(cells, Texts):
+            return len(cells.values) == len(cells) and not (cells.codes < 0).any()
+        first = cells[0] if len(cells) else -1
+        return first in (0, 1) and bool(np.array_equal(cells, np.arange(first, first + len(cells))))
+
+
+class _Column:
+    """A column as it grows; `mixed` once its pieces are of kinds that do not go together."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.count, self.mixed = most, 0, False
+        self.numbers: NDArray[Any] | None = None
+        self.codes: NDArray[np.int64] | None = None
+        self.values: dict[str, int] = {}
+
+    def add(self, piece: Any) -> None:
+        """Takes the cells of a piece, a pandas series."""
+        begin, self.count = self.count, self.count + len(piece)
+        if self.mixed:
+            return
+        if piece.dtype.kind in "iuf":
+            self._add_numbers(piece.to_numpy(), begin)
+        elif piece.dtype.kind == "b" or (piece.dtype == object and not _all_texts(piece)):
+            self._give_up()
+        else:
+            self._add_texts(piece, begin)
+
+    def cells(self) -> Cells:
+        """All that was taken."""
+        if self.numbers is not None:
+            return self.numbers[: self.count]
+        codes = np.full(self.count, -1) if self.codes is None else self.codes[: self.count]
+        return Texts(codes, list(self.values))
+
+    def _add_numbers(self, numbers: NDArray[Any], begin: int) -> None:
+        if self.codes is not None:
+            if numbers.dtype.kind == "f" and np.isnan(numbers).all():
+                self.codes[begin : self.count] = -1
+            else:
+                self._give_up()
+            return
+        kind = np.int64 if numbers.dtype.kind == "i" else np.float64
+        if self.numbers is None:
+            self.numbers = np.empty(self.most, kind)
+        elif self.numbers.dtype == np.int64 and kind is np.float64:
+            self.numbers = self.numbers.astype(np.float64)
+        self.numbers[begin : self.count] = numbers
+
+    def _add_texts(self, piece: Any, begin: int) -> None:
+        if self.numbers is not None:
+            if self.numbers.dtype != np.float64 or not np.isnan(self.numbers[:begin]).all():
+                self._give_up()
+                return
+            self.numbers = None
+            self.codes = np.full(self.most, -1)
+        if self.codes is None:
+            self.codes = np.empty(self.most, np.int64)
+        codes, values = piece.factorize()
+        texts = [to_text(str(value)) for value in values]
+        places = [-1 if text is None else self.values.setdefault(text, len(self.values)) for text in texts]
+        # pandas' code of a missing cell, −1, finds the last entry.
+        self.codes[begin : self.count] = np.array([*places, -1], np.int64)[codes]
+
+    def _give_up(self) -> None:
+        self.mixed, self.numbers, self.codes, self.values = True, None, None, {}
+
+
+def _all_texts(piece: Any) -> bool:
+    return all(isinstance(value, str) or value != value for value in piece)  # only NaN differs from itself

@@ -1,0 +1,130 @@
+"""Tables at the command line: their forms in options, remedies in options, and new files read as the old one was."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chainrule.cli.application import application
+from chainrule.data.form import WORDS
+from chainrule.train import open_run
+
+ROWS = [
+    (f"{k % 7},{k % 3}", "red" if k % 2 else "blue", "-" if k == 9 else f"{k},5", "yes" if k % 2 else "no") for k in range(40)
+]
+GERMAN = "Größe;Farbe;Höhe;Ziel;\nm;;cm;;\n" + "".join(";".join(row) + ";\n" for row in ROWS)
+FORM = ("--encoding", "cp1252", "--decimal", ",", "--na-values=-", "--units")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("messung.txt").write_text(GERMAN, encoding="cp1252")
+
+
+def call(*arguments, code=0, given=None):
+    result = CliRunner().invoke(application, arguments, input=given)
+    assert result.exit_code == code, result.stderr
+    return result
+
+
+def train(*options, code=0, file="messung.txt"):
+    return call("train", file, "--network", "4-3-2", "--epochs", "1", *options, code=code)
+
+
+def test_a_form_is_told_once_and_remembered():
+    told = train("--target", "Ziel", "--missing", "drop", *FORM).stdout
+    assert "the row of units (m, , cm, , ) was left out" in told
+    assert "left out: 1 empty column behind the last delimiter" in told
+    assert "rows with missing cells were left out: 1 of 40, 2% (1 miss 'Höhe')" in " ".join(told.split())
+    assert "texts were taken for categories: 'Farbe' (2)" in " ".join(told.split())
+    form = open_run("runs/latest").signature.columns.form
+    assert form.told() == {"encoding": "cp1252", "decimal": ",", "na_values": ("-",), "units": True}
+    again = call("evaluate", "latest", "messung.txt")
+    assert "left out: 1 of 40 rows of messung.txt\n  1 row misses a value of 'Höhe' (line 12)\n" in again.stderr
+    predicted = call("predict", "latest", "messung.txt").stdout.splitlines()
+    assert len(predicted) == 41
+    assert predicted[10] == ","
+    plain = GERMAN.replace("m;;cm;;\n", "").replace(",", ".").replace("-;", "?;")
+    Path("neu.csv").write_text(plain, encoding="utf-8")
+    other = ("--encoding", "utf-8", "--decimal", ".", "--na-values", "?")
+    refused = call("predict", "latest", "neu.csv", *other, code=2).stderr
+    assert "line 2, the row of units, holds '0.0', 'blue', '0.5', 'no'" in refused
+    assert "read with --no-units" in refused
+    assert call("predict", "latest", "neu.csv", *other, "--no-units").stdout.splitlines() == predicted
+    assert call("resume", "latest", "--epochs", "2").exit_code == 0
+
+
+def test_remedies_are_options_that_help():
+    """Whoever does what each message says comes to a trained network."""
+    options = ["--target", "Ziel"]
+    for _ in range(8):
+        result = CliRunner().invoke(application, ["train", "messung.txt", "--network", "4-3-2", "--epochs", "1", *options])
+        if result.exit_code == 0:
+            break
+        assert result.exit_code == 2
+        remedy = result.stderr.split("to mend it: ")[1]
+        assert "=(" not in remedy
+        words = shlex.split(remedy.replace(";", " ").replace("(", " ( "))
+        place = next(place for place, word in enumerate(words) if word.startswith("--"))
+        flag = words[place].strip(",")
+        options += [flag] if flag == "--units" else [flag, words[place + 1]]
+    assert result.exit_code == 0
+    assert options[2:] == ["--encoding", "cp1252", "--missing", "drop", "--decimal", ",", "--na-values", "-"]
+
+
+def test_unknown_categories_leave_the_other_rows_their_predictions():
+    train("--target", "Ziel", "--missing", "drop", *FORM)
+    Path("neu.txt").write_text("Höhe;Farbe;Größe\ncm;;m\n1,5;red;2,5\n1,5;pink;2,5\n2,5;blue;1\n", encoding="cp1252")
+    for given in (("neu.txt",), ("neu.txt", "--output", "out.csv"), ("neu.txt", "--json")):
+        result = call("predict", "latest", *given)
+        assert "left out: 1 of 3 rows" in result.stderr
+        assert "1 row holds a category of 'Farbe' that is not known, 'pink' (line 4)" in result.stderr
+    rows = Path("out.csv").read_text().splitlines()
+    assert rows[2] == ","
+    assert all(len(row) > 3 for row in (rows[1], rows[3]))
+    given = Path("neu.txt").read_bytes()
+    assert call("predict", "latest", "-", given=given).stdout.splitlines() == rows
+    Path("rosa.txt").write_text("Höhe;Farbe;Größe\ncm;;m\n1,5;pink;2,5\n", encoding="cp1252")
+    assert "the category 'pink' is not known" in call("predict", "latest", "rosa.txt", code=2).stderr
+
+
+def test_a_file_without_names():
+    Path("abalone.data").write_text("".join(f"{'MFI'[k % 3]},0.{k + 11},{k / 7:.3f},{k % 4}\n" for k in range(60)))
+    refused = call("train", "abalone.data", "--target", "3", code=2).stderr
+    assert (
+        "line 1, the header: it holds 'M', '0.11', '0.000', '0', like the rows below: the names seem to be missing" in refused
+    )
+    assert "--header none" in refused
+    train("--header", "none", "--target", "3", "--network", "5-3-4", file="abalone.data")
+    assert "abalone accuracy" in call("evaluate", "latest", "abalone.data").stdout
+    train(
+        "--option",
+        "header=none",
+        "--option",
+        "names=sex,long,high,rings",
+        "--target",
+        "rings",
+        "--network",
+        "5-3-4",
+        file="abalone.data",
+    )
+    assert open_run("runs/latest").signature.features[-1] == "high"
+
+
+def test_names_with_commas_and_blanks_can_be_dropped():
+    Path("who.csv").write_text('"last, first",a,y\n' + "".join(f"name {chr(65 + k)},{k},{k / 3}\n" for k in range(20)))
+    refused = call("train", "who.csv", "--target", "y", code=2).stderr
+    remedy = shlex.split(refused.split("leave it out: ")[1].split(";")[0])
+    assert remedy == ["--option", 'drop="last, first"']
+    train(*remedy, "--target", "y", "--network", "1-2-1", file="who.csv")
+
+
+def test_every_option_of_a_form_is_an_option_of_the_commands():
+    for command in ("train", "evaluate", "predict"):
+        text = call(command, "--help").stdout
+        assert all(f"--{word.replace('_', '-')}" in text for word in WORDS)
+    assert "decimal" in train("--target", "Ziel", "--decimal", "x", code=2).stderr

@@ -1,0 +1,116 @@
+"""Data frames at the doors of a network: names count, not positions; and what else people hand over in place of arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+import chainrule as cr
+from chainrule.errors import ColumnError, DataError, DtypeError, OptionTypeError, ShapeError
+
+RANDOM = np.random.default_rng(0)
+FRAME = pd.DataFrame({"a": RANDOM.normal(size=40), "b": 3 * RANDOM.normal(size=40), "hue": ["red", "blue"] * 20})
+FRAME["y"] = 2 * FRAME.a - FRAME.b
+
+
+@pytest.fixture(scope="module")
+def from_table():
+    return cr.fit("4-3-1", cr.data.from_dataframe(FRAME, target="y"), epochs=1)
+
+
+@pytest.fixture(scope="module")
+def from_arrays():
+    return cr.fit("2-3-1", (FRAME[["a", "b"]], FRAME.y), epochs=1)
+
+
+def test_another_order_is_put_right_at_every_door(from_table, from_arrays):
+    for run, names in ((from_table, ["a", "b", "hue"]), (from_arrays, ["a", "b"])):
+        expected = run.predict(FRAME[names])
+        turned = FRAME[names[::-1]]
+        for given in (turned, {name: list(turned[name]) for name in turned}, cr.data.as_table(turned)):
+            assert np.array_equal(run.predict(given), expected)
+            assert np.array_equal(run.predictor()(given), expected)
+    assert from_arrays.signature.features == ("a", "b")
+    assert np.array_equal(from_arrays.predict(FRAME[["a", "b"]].to_numpy()), from_arrays.predict(FRAME[["a", "b"]]))
+
+
+def test_columns_that_are_missing_or_unknown_are_refused(from_table, from_arrays):
+    for run, names in ((from_table, ["a", "b", "hue"]), (from_arrays, ["a", "b"])):
+        for ask in (run.predict, run.predictor()):
+            with pytest.raises(ColumnError, match="has no column 'b'"):
+                ask(FRAME[[name for name in names if name != "b"]])
+            with pytest.raises(ColumnError, match="'c', which the training did not know"):
+                ask(FRAME[names].assign(c=1))
+    # What the table of the training held beside its inputs may stand there again.
+    assert len(from_table.predict(FRAME)) == 40
+    with pytest.raises(ColumnError, match="'hue', 'y', which the training did not know"):
+        from_arrays.predict(FRAME)
+
+
+def test_columns_that_were_left_out_are_known():
+    run = cr.fit("1-2-1", cr.data.from_dataframe(FRAME.assign(who=range(40)), target="y", drop=["b", "hue", "who"]), epochs=0)
+    assert run.signature.columns.others == ("b", "hue", "who")
+    assert len(run.predict(FRAME)) == 40
+
+
+def test_gaps_and_texts_in_frames_are_refused(from_table, from_arrays):
+    with pytest.raises(DataError, match="row 3, column 'a': the value is missing"):
+        from_table.predict(FRAME.assign(a=FRAME.a.where(FRAME.index != 3)))
+    with pytest.raises(DataError, match="x is nan at example 3, feature 'a'"):
+        from_arrays.predict(FRAME[["a", "b"]].assign(a=FRAME.a.where(FRAME.index != 3)))
+    with pytest.raises(DataError, match="row 0, column 'b': 'tall' is not a number"):
+        from_arrays.predict({"a": [1.0], "b": ["tall"]})
+
+
+def test_parts_that_stand_apart_are_put_in_order():
+    data = cr.data.from_arrays(FRAME[["a", "b"]], FRAME.y, test=(FRAME[["b", "a"]], FRAME.y))
+    assert np.array_equal(data.train.x, data.test.x)
+    with pytest.raises(ColumnError, match="the columns 'a', 'b', in any order"):
+        cr.data.from_arrays(FRAME[["a", "b"]], FRAME.y, test=(FRAME[["b", "y"]], FRAME.y))
+
+
+MASKED = np.ma.array([[1.0, 1e20], [2.0, 3.0]], mask=[[False, True], [False, False]])
+
+
+def test_masked_values_are_never_numbers(from_arrays):
+    for ask in (from_arrays.predict, from_arrays.predictor(), lambda x: cr.data.from_arrays(x, [0.0, 1.0])):
+        with pytest.raises(DataError, match="1 of 4 values of x is masked, the first at example 0"):
+            ask(MASKED)
+    with pytest.raises(DataError, match="1 of 2 values of y is masked"):
+        cr.data.from_arrays(MASKED.data, np.ma.array([0.0, 1.0], mask=[False, True]))
+    assert len(from_arrays.predict(np.ma.array(MASKED.data))) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (FRAME, OptionTypeError, r"from_dataframe\(frame, target='...'\)"),
+        ({"a": [1.0, 2.0], "b": [1.0, 2.0]}, OptionTypeError, r"from_dataframe\(frame, target='...'\)"),
+        ({"data": [[1.0]], "target": [1.0], "DESCR": ""}, OptionTypeError, r"bunch\['data'\], bunch\['target'\]"),
+        (np.ones((3, 2)), OptionTypeError, r"write \(x, y\)"),
+        ([np.ones((3, 2)), np.ones(3)], OptionTypeError, r"write \(x, y\)"),
+        (scipy.sparse.eye_array(3), OptionTypeError, r"write \(x.toarray\(\), y\)"),
+        ((scipy.sparse.eye_array(3), np.ones(3)), DtypeError, r"write x.toarray\(\)"),
+        ((np.ones((6, 2)), np.array([0.0, 1, 2, 0, 1, 2])), ShapeError, r"if they are classes, write y.astype\(int\)"),
+    ],
+)
+def test_what_is_handed_over_in_place_of_data(data, error, message):
+    with pytest.raises(error, match=message):
+        cr.fit("2-3-3", data, epochs=0)
+
+
+def test_what_has_a_natural_meaning(tmp_path: Path):
+    x, y = FRAME[["a", "b"]].to_numpy(), FRAME.y.to_numpy()
+    np.savez(tmp_path / "made.npz", x=x, y=y)
+    runs = [
+        cr.fit("2-2-1", data, epochs=0)
+        for data in ((x, y), {"x": x, "y": y}, tmp_path / "made.npz", str(tmp_path / "made.npz"))
+    ]
+    assert {run.signature.hash for run in runs} == {runs[0].signature.hash}
+    (tmp_path / "made.csv").write_text("a,y\n1,2\n")
+    with pytest.raises(ColumnError, match=r"cr.data.load\('.*made.csv', target=...\)"):
+        cr.fit("1-1", tmp_path / "made.csv")
