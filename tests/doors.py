@@ -415,6 +415,7 @@ def _graphs() -> Iterator[Door]:
     yield door("parameter", cr.parameter, nodes_used, name="a", shape=(2, 3))
     yield door("constant", cr.constant, nodes_used, value=1.5)
     yield door("Graph", Graph, str, outputs={"y": squares})
+    yield door("Form", cr.data.Form, delimiter=";", decimal=",", header=None)
     yield door("parse", cr.parse, text=str(Graph({"y": squares})))
     yield door("evaluate", cr.evaluate, nodes=[squares], values={leaf: given})
     yield door("grad", cr.grad, nodes_used, y=squares, wrt=[leaf])

@@ -30,7 +30,7 @@ MADE_BY_THE_LIBRARY = {
     "Pass", "INPUT", "PARAMETER", "CONSTANT",
     # parts that functions of the table are made of, and what needs a file or an hour
     "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
-    "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
+    "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
     "batch_sizes", "class_probabilities", "decide", "evaluation_of", "minimise", "usual_batch_size", "usual_optimizer",
     "with_rate", "with_error", "loop_key", "split_values", "unroll", "simplify_algebra", "scan",
     "threefry2x32", "check_gradient", "resume", "open_run", "read_csv", "read_npz", "read_idx", "from_dataframe",
@@ -159,7 +159,7 @@ def test_what_cannot_be_written_is_said(folder, tmp_path):
     (tmp_path / "taken.svg").mkdir()
     with pytest.raises(cr.errors.UnwritableFileError, match="cannot be written"):
         cr.views.networks.draw_network(run).save(tmp_path / "taken.svg")
-    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be made"):
+    with pytest.raises(cr.errors.UnwritableFileError, match="cannot be written"):
         cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", folder=tmp_path / "a file" / "runs")
 
 

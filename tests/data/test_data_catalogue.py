@@ -119,7 +119,8 @@ def test_the_package_imports_only_what_it_may():
                 allowed = (
                     root in sys.stdlib_module_names
                     or root in {"numpy", "pandas"}
-                    or name in {f"chainrule.{name}" for name in ("checks", "display", "errors", "files", "spelling")}
+                    or name
+                    in {f"chainrule.{name}" for name in ("checks", "display", "errors", "files", "numerals", "spelling")}
                 )
                 assert allowed or name.startswith("chainrule.data."), f"{path.name} imports {name}"
 

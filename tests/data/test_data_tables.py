@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas_judge import read_by_pandas
 
 from chainrule.data import (
     Column,
@@ -339,7 +340,7 @@ def test_pandas_with_columns_that_are_not_texts():
 
 def test_csv_and_pandas_agree(write):
     path = write(PLANTS)
-    ours, theirs = read_csv(path, target="kind"), from_dataframe(pd.read_csv(path), target="kind")
+    ours, theirs = read_csv(path, target="kind"), from_dataframe(read_by_pandas(path), target="kind")
     assert ours.hash == theirs.hash
     assert ours.columns == theirs.columns
     assert ours.scaling == theirs.scaling

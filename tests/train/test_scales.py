@@ -23,6 +23,7 @@ from chainrule.graph import Array, Node
 from chainrule.nn import output_range, to_code, to_peer
 from chainrule.train import Run, suited
 from chainrule.views.report.sections import Subject, configuration
+from tests.train.folders import change
 
 RANDOM = np.random.default_rng(7)
 X = RANDOM.uniform(-1, 1, (30, 2))
@@ -120,7 +121,9 @@ def test_the_kinds_of_decision() -> None:
     assert decided("relu", "positive").offset == 0
     assert decided("relu", "positive").reason.endswith("not shifted: outputs reach from 0 up")
     assert decided("sigmoid", "shares").is_none
-    assert decided("tanh", "of both signs").reason.startswith("mapped to -0.8 … 0.8: outputs reach -1 … 1, and targets from")
+    assert decided("tanh", "of both signs").reason.startswith(
+        "mapped to −0.8 … 0.8: outputs reach −1 … 1, and targets from −4.947 to"
+    )
     far = decided("relu", "far away")
     assert "are far from it" in far.reason
     y = _data(TARGETS["far away"]).train.y
@@ -216,7 +219,7 @@ def test_targets_that_a_loss_or_an_output_cannot_take_are_refused_by_row(network
     assert "the training part" in str(told.value)
     y = np.clip(y, 0, 1)
     y[-1, 0] = -0.25
-    with pytest.raises(DataError, match=r"target -0\.25 at example 0 of the test part"):
+    with pytest.raises(DataError, match=r"target −0\.25 at example 0 of the test part"):
         cr.fit(network, cr.data.from_arrays(X[:-1], y[:-1], test=(X[-1:], y[-1:])), loss=loss, epochs=1)
 
 
@@ -550,12 +553,13 @@ def test_an_unknown_scaling_is_refused() -> None:
 def test_a_folder_of_an_earlier_version_opens_with_its_scalings(tmp_path: Path) -> None:
     run = cr.fit("2-4-1 tanh relu", _data(TARGETS["positive"]), epochs=1, folder=tmp_path, engine="reference")
     assert run.folder is not None
-    path = run.folder / "config.json"
-    config = json.loads(path.read_text())
-    for side in ("input", "target"):
-        config["data"][side]["scaling"] = {"offset": [1.0] * (2 if side == "input" else 1), "factor": 0.5}
-    del config["data"]["input"]["range"]
-    path.write_text(json.dumps(config))
+
+    def as_it_was(config: dict[str, Any]) -> None:
+        for side in ("input", "target"):
+            config["data"][side]["scaling"] = {"offset": [1.0] * (2 if side == "input" else 1), "factor": 0.5}
+        del config["data"]["input"]["range"]
+
+    change(run.folder / "config.json", as_it_was)
     again = cr.open_run(run.folder, data=_data(TARGETS["positive"]))
     assert again.signature.target_scaling == Scaling([1.0], 0.5)
     predicted = _by_hand(again, run.data.test.x, "relu")[1]

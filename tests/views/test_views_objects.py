@@ -29,7 +29,7 @@ SHOWN = ("_repr_html_", "_repr_svg_")
 def own(kind: type) -> bool:
     """Whether it is a class of ours that has instances which a cell may end with."""
     is_protocol = getattr(kind, "_is_protocol", False)
-    special = issubclass(kind, BaseException) or is_protocol or typing.is_typeddict(kind)
+    special = issubclass(kind, BaseException) or is_protocol or typing.is_typeddict(kind) or hasattr(kind, "__enter__")
     return kind.__module__.startswith("chainrule") and not kind.__module__.startswith("chainrule.cli") and not special
 
 

@@ -25,7 +25,7 @@ from chainrule.data.reconstructed import PARTS, Noise, reconstruction
 from chainrule.data.relabelled import with_random_labels, with_wrong_labels
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.tables import read_csv
-from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError
+from chainrule.errors import ColumnError, FileFormatError, MissingFileError, OptionError, Remedy
 from chainrule.spelling import did_you_mean, listed
 
 Details = Sequence[tuple[str, Any]]
@@ -99,7 +99,7 @@ def load(name_or_path: str | Path, *, target: str | int | None = None, **options
     Traceback (most recent call last):
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
-      expected: 'mnist', 'and', 'xor', ..., or a .csv or .npz file
+      expected: 'mnist', 'faces', ..., 'reconstruction', or a .csv or .npz file
       to mend it: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)
@@ -142,7 +142,7 @@ def _no_target(path: Path, options: Mapping[str, Any]) -> ColumnError:
     return ColumnError(
         f"no target is named for {path}",
         expected=f"the name of the column to predict, one of {names}",
-        remedy="name it: target=...",
+        remedy=Remedy(f"name it: cr.data.load({str(path)!r}, target=...)", "name it: --target COLUMN"),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.display import Shown
+
 Floats = NDArray[np.float64]
 
 # "none" is not here: it is a category in many tables ("garage: none").
@@ -18,7 +20,7 @@ MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "<na>", "nat"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 
 
-class Texts(Sequence["str | None"]):
+class Texts(Shown, Sequence["str | None"]):
     """The texts of a column, None for missing ones: each different text once, in `values`, and a code for each row, −1 for none.
 
     It reads and compares like a tuple. What is asked of the texts is asked of `values` alone, which are few where rows are many.

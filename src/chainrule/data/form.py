@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict, cast
 
 from chainrule.checks import Natural, checked
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "blanks": " ", "\\s+": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -31,7 +32,7 @@ class FormOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 @checked
-class Form:
+class Form(Shown):
     r"""How a table is written down, in pandas' words; what is left out is found out, or refused with a proposal.
 
     - `delimiter`: what stands between cells: a character, "tab", or " " for any run of blanks;

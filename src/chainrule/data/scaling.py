@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
+from chainrule.numerals import printed
 
 Floats = NDArray[np.float64]
 ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
@@ -236,7 +237,7 @@ def to_digits(value: float, unit: float) -> str:
     """
     ratio = abs(value) / unit if unit > 0 else 1.0
     digits = max(4, 3 + math.ceil(math.log10(ratio))) if 1 < ratio < math.inf else 4
-    return f"{value:.{min(digits, 15)}g}"
+    return printed(f"{value:.{min(digits, 15)}g}")
 
 
 def _others(x: Floats) -> tuple[int, ...]:

@@ -26,8 +26,8 @@ X86 = pytest.mark.skipif(platform.machine().lower() not in {"x86_64", "amd64"}, 
 # x[i] = fma(x[i], scale, 0.1) for 16 numbers at a time, then 5 more behind a mask; constants of a vector, a loop, a fused product.
 SCALE = """
 declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
-declare <16 x float> @llvm.masked.load.v16f32.p0(ptr, <16 x i1>, <16 x float>)
-declare void @llvm.masked.store.v16f32.p0(<16 x float>, ptr, <16 x i1>)
+declare <16 x float> @llvm.masked.load.v16f32.p0(ptr, i32, <16 x i1>, <16 x float>)
+declare void @llvm.masked.store.v16f32.p0(<16 x float>, ptr, i32, <16 x i1>)
 define void @scale(ptr noalias %x, ptr noalias %by) nounwind {
 entry:
   %one = load float, ptr %by, align 4
@@ -47,9 +47,9 @@ tail:
   %end = getelementptr inbounds i8, ptr %x, i64 640
   %few = icmp slt <16 x i64> <i64 0, i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7, i64 8, i64 9, i64 10, i64 11, i64 12, i64 13,
     i64 14, i64 15>, splat (i64 5)
-  %rest = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %end, <16 x i1> %few, <16 x float> zeroinitializer)
+  %rest = call <16 x float> @llvm.masked.load.v16f32.p0(ptr %end, i32 4, <16 x i1> %few, <16 x float> zeroinitializer)
   %last = call <16 x float> @llvm.fma.v16f32(<16 x float> %rest, <16 x float> %all, <16 x float> splat (float 0x3FB99999A0000000))
-  call void @llvm.masked.store.v16f32.p0(<16 x float> %last, ptr align 4 %end, <16 x i1> %few)
+  call void @llvm.masked.store.v16f32.p0(<16 x float> %last, ptr %end, i32 4, <16 x i1> %few)
   ret void
 }
 """

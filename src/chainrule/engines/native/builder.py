@@ -219,10 +219,10 @@ class Function:
         if mask is None:
             return self.emit(element, lanes, f"load {kind}, {pointer}, align {bytes_of(element)}{tag}")
         name = f"llvm.masked.load.{suffix(Value(element, lanes, ''))}.p0"
-        self.declarations.add(f"declare {kind} @{name}(ptr, <{lanes} x i1>, {kind})")
+        # The alignment as a number: the form of LLVM 20, which later ones still read; the older one dies of theirs.
+        self.declarations.add(f"declare {kind} @{name}(ptr, i32, <{lanes} x i1>, {kind})")
         filled = self.constant(element, lanes, outside)
-        where = f"ptr align {bytes_of(element)} {pointer.text}"
-        return self.emit(element, lanes, f"call {kind} @{name}({where}, {mask}, {filled}){tag}")
+        return self.emit(element, lanes, f"call {kind} @{name}({pointer}, i32 {bytes_of(element)}, {mask}, {filled}){tag}")
 
     def store(self, value: Value, pointer: Value, mask: Value | None = None, tag: str = "") -> None:
         """Writes the lanes one behind the other; those outside the mask are left alone."""
@@ -231,8 +231,8 @@ class Function:
             self.perform(f"store {value}, {pointer}, align {align}{tag}")
             return
         name = f"llvm.masked.store.{suffix(value)}.p0"
-        self.declarations.add(f"declare void @{name}({value.type}, ptr, <{value.lanes} x i1>)")
-        self.perform(f"call void @{name}({value}, ptr align {align} {pointer.text}, {mask}){tag}")
+        self.declarations.add(f"declare void @{name}({value.type}, ptr, i32, <{value.lanes} x i1>)")
+        self.perform(f"call void @{name}({value}, {pointer}, i32 {align}, {mask}){tag}")
 
     def stack_memory(self, kind: str) -> Value:
         """Memory on the stack, taken once for the whole function."""

@@ -202,10 +202,9 @@ class Emitter:
         kept = mask or f.constant("i1", lanes, 1)
         kind = Value(element, lanes, "").type
         name = f"llvm.masked.gather.v{lanes}{_short(element)}.v{lanes}p0"
-        f.declarations.add(f"declare {kind} @{name}(<{lanes} x ptr>, <{lanes} x i1>, {kind})")
-        return f.emit(
-            element, lanes, f"call {kind} @{name}({_aligned(pointers, element)}, {kept}, {kind} zeroinitializer){tag}"
-        )
+        f.declarations.add(f"declare {kind} @{name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {kind})")
+        align = bytes_of(element)
+        return f.emit(element, lanes, f"call {kind} @{name}({pointers}, i32 {align}, {kept}, {kind} zeroinitializer){tag}")
 
     def _fetch(self, line: Line, point: Point, position: Value) -> Value:
         f, place = self.f, _placed(line)
@@ -257,8 +256,8 @@ class Emitter:
         pointers = f.emit("ptr", point.lanes, f"getelementptr inbounds i8, {at}, {offsets}")
         kept = point.mask or f.constant("i1", point.lanes, 1)
         name = f"llvm.masked.scatter.v{point.lanes}{_short(value.element)}.v{point.lanes}p0"
-        f.declarations.add(f"declare void @{name}({value.type}, <{point.lanes} x ptr>, <{point.lanes} x i1>)")
-        f.perform(f"call void @{name}({value}, {_aligned(pointers, value.element)}, {kept}){tag}")
+        f.declarations.add(f"declare void @{name}({value.type}, <{point.lanes} x ptr>, i32, <{point.lanes} x i1>)")
+        f.perform(f"call void @{name}({value}, {pointers}, i32 {bytes_of(value.element)}, {kept}){tag}")
 
     # ---- loops
 
@@ -361,10 +360,6 @@ def _placed(line: Line) -> Place:
     if line.place is None:
         raise AssertionError(f"{line.op} without a place")
     return line.place
-
-
-def _aligned(pointers: Value, element: str) -> str:
-    return f"{pointers.type} align {bytes_of(element)} {pointers.text}"
 
 
 def _short(element: str) -> str:

@@ -31,6 +31,8 @@ llvm: Any = llvmlite.binding
 
 LEVEL = 1
 """How hard the code generator tries, from 0 to 3: 2 and 3 take a tenth longer for code that is no faster, 0 makes slow code."""
+TRIED = range(20, 23)
+"""The versions of LLVM that the texts were tried with: those of llvmlite 0.45 to 0.50."""
 PIPELINE = f"no passes, codegen {LEVEL}, pic, small"
 """What is done to a module, in words; part of the cache's keys, so to be changed together with the code."""
 
@@ -116,7 +118,8 @@ def compile_module(text: str, target: Target, cache: Cache | None, verify: bool 
     versions = str(llvmlite.__version__), str(llvm.llvm_version_info)
     key = key_of(text, target.triple, target.cpu, target.features, *versions, PIPELINE) if cache else ""
     kept = cache.get(key) if cache else None
-    made = _object(text, target, verify) if kept is None else kept
+    # An LLVM that nobody has tried may read the text otherwise: it is asked first, since what it does not expect ends the process.
+    made = _object(text, target, verify or llvm.llvm_version_info[0] not in TRIED) if kept is None else kept
     if cache and kept is None:
         cache.put(key, made)
     return MachineCode(_load(made, "\n" + text), len(made), time.perf_counter() - begin, kept is not None)
