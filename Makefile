@@ -39,7 +39,7 @@ report: $(VENV)/pictures  ## the newest run in runs/ (the demo, if there is none
 	$(BIN)/chainrule report runs/latest --output report.html
 
 test: $(VENV)/dev  ## every test, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_OPTIONS)
 
 coverage: $(VENV)/dev  ## the same, and which lines they reach: half as long again
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term --cov-fail-under=90
@@ -67,7 +67,7 @@ campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 
 oldest:  ## every test with the oldest version of each dependency that is allowed; for another Python: make oldest PYTHON=python3.13
 	$(PYTHON) tests/oldest.py > .oldest.txt
-	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=.oldest.txt
+	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=.oldest.txt PYTEST_OPTIONS='-W ignore::DeprecationWarning'  # of old packages about new ones
 
 clean:  ## remove what the doors made
 	rm -rf .venv .venv-oldest .oldest.txt .pytest_cache .ruff_cache .coverage htmlcov docs/site runs report.html
