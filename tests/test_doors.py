@@ -48,6 +48,23 @@ def public() -> Iterator[str]:
                 yield name
 
 
+# What makes each node of a graph has no time to look at names; Python's own refusal says which it is.
+@pytest.mark.parametrize("name", [name for name in DOORS if name not in {"constant", "Type"}])
+def test_an_argument_that_there_is_not_is_refused_by_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cr.errors.ChainruleError, match="no_such_argument"):
+        DOORS[name].call({"no_such_argument": 1})
+
+
+def test_a_call_with_too_many_or_too_few_values_is_refused():
+    for call in (
+        lambda: cr.fit("2-2", "moons", "cross_entropy"), lambda: cr.fit("2-2"), lambda: cr.Adam(1, 2, 3, 4, 5, 6),
+        lambda: cr.Conv2D(3), lambda: cr.Dense(3, units=3),
+    ):  # fmt: skip
+        with pytest.raises(cr.errors.OptionTypeError, match=r"was given (no|\d values?)"):
+            call()
+
+
 def test_every_public_name_has_a_door_or_needs_none():
     behind = {found.function for found in DOORS.values()}
     missing = {name for name in public() if name not in MADE_BY_THE_LIBRARY and name not in DOORS}

@@ -557,8 +557,11 @@ def checked(target: F) -> F:
     own = cast("Any", target)
     if "__init__" in vars(target):
         own.__init__ = _checked_function(own.__init__, target.__name__)
-    elif "__post_init__" in vars(target) or not hasattr(target, "__post_init__"):
+        return cast("F", target)
+    if "__post_init__" in vars(target) or not hasattr(target, "__post_init__"):
         own.__post_init__ = _checked_fields(vars(target).get("__post_init__"))
+    if own.__new__ is object.__new__:
+        own.__new__ = _made_by_known_fields
     # What is inherited from a checked class reads the fields of its heirs too.
     return cast("F", target)
 
@@ -577,9 +580,67 @@ def _checked_fields(then: Callable[[Any], None] | None) -> Callable[[Any], None]
     return hold
 
 
+def _made_by_known_fields(kind: Any, *given: Any, **named: Any) -> Any:
+    """What a description is made by: `dataclass` writes its `__init__` later, whose own refusals are Python's."""
+    # Nothing at all is what copies and pickles begin with.
+    if given or named:
+        known, required = _fields_of(kind)
+        told = {*known[: len(given)], *named}
+        fits = len(told) == len(given) + len(named) and told.issuperset(required) and told.issubset(known)
+        if not fits:
+            raise _no_such_call(kind.__name__, kind.__init__, (None, *given), named)
+    return object.__new__(kind)
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The fields that a description is made by, in their order, and those that must be given."""
+    parts = list(signature(kind.__init__).parameters.values())[1:]
+    return tuple(part.name for part in parts), frozenset(part.name for part in parts if part.default is Parameter.empty)
+
+
+def _no_such_call(
+    owner: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]
+) -> OptionTypeError:
+    """The error for a call that the function's parameters do not allow: a name that is none of them, too many values, or too few."""
+    parts = dict(signature(function).parameters)
+    if parts.pop("self", None):
+        given = given[1:]
+    unknown = [name for name in named if name not in parts]
+    if unknown:
+        return OptionTypeError(
+            f"{owner} was given {unknown[0]}={shown(named[unknown[0]])}",
+            expected=", ".join(parts) or "no argument",
+            remedy=suggest(unknown[0], parts, f"see help({owner})"),
+        )
+    places = [name for name, part in parts.items() if part.kind in _BY_PLACE]
+    twice = [name for name in places[: len(given)] if name in named]
+    if len(given) > len(places) or twice:
+        return OptionTypeError(
+            f"{owner} was given {len(given)} value{'s' * (len(given) != 1)}{f', and {twice[0]} by its name too' if twice else ''}",
+            expected=f"{len(places)} at most, for {', '.join(places)}" if places else "none without its name",
+            remedy="give each once, the others by their names",
+        )
+    told = {*places[: len(given)], *named}
+    missing = [
+        name
+        for name, part in parts.items()
+        if part.default is Parameter.empty and part.kind not in _GATHERED and name not in told
+    ]
+    return OptionTypeError(
+        f"{owner} was given no {' and no '.join(missing)}",
+        expected=", ".join(parts),
+        remedy=f"write {owner}({', '.join(f'{name}=...' for name in missing)})",
+    )
+
+
+_BY_PLACE = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+_GATHERED = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+
+
 def _checked_function(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
     parameters = list(signature(function).parameters.values())
-    positions = [part.name for part in parameters if part.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}]
+    positions = [part.name for part in parameters if part.kind in _BY_PLACE]
     spread = next((part.name for part in parameters if part.kind is Parameter.VAR_POSITIONAL), None)
     gathered = next((part.name for part in parameters if part.kind is Parameter.VAR_KEYWORD), None)
 
@@ -595,7 +656,13 @@ def _checked_function(function: Callable[..., Any], owner: str) -> Callable[...,
                 named[name] = read(owner, name, readers[name], value)
             elif gathered is not None and gathered in readers:
                 named[name] = _gathered(function, gathered, owner, name, value)
-        return function(*held, **named)
+        try:
+            return function(*held, **named)
+        except TypeError as error:
+            # Where nothing of the function has run, it is the call itself that Python refuses.
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+        raise _no_such_call(owner, function, given, named)
 
     return call
 

@@ -24,6 +24,7 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+@checked
 class Zeros(Shown):
     """All zero: for biases. Weights at zero would keep all neurons of a layer the same for ever."""
 
@@ -75,6 +76,7 @@ class Uniform(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class GlorotUniform(Shown):
     """Uniform in ±√(6/(fan_in + fan_out)). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 16."""
 
@@ -85,6 +87,7 @@ class GlorotUniform(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class GlorotNormal(Shown):
     """Normal with variance 2/(fan_in + fan_out). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 12."""
 
@@ -94,6 +97,7 @@ class GlorotNormal(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class HeUniform(Shown):
     """Uniform with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
@@ -104,6 +108,7 @@ class HeUniform(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class HeNormal(Shown):
     """Normal with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
@@ -113,6 +118,7 @@ class HeNormal(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class LeCunNormal(Shown):
     """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998) eq. 16."""
 
@@ -122,6 +128,7 @@ class LeCunNormal(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class LeCunUniform(Shown):
     """Uniform with variance 1/fan_in. Source: as for LeCunNormal."""
 

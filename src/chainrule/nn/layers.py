@@ -197,6 +197,7 @@ def _called(function: object) -> str:
     return name.lower() if name.isidentifier() else "function"
 
 
+@checked
 def as_layer(item: object) -> Layer:
     """Layers as they are, functions and ops wrapped; anything else is refused."""
     if isinstance(item, FunctionType | MethodType | BuiltinFunctionType | partial | Op | ActivationFunction):

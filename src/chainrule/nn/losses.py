@@ -520,6 +520,7 @@ NO_LOSS = "none"
 """The name of the objective that compares nothing with targets: what is minimised are the losses that layers bring along."""
 
 
+@checked
 def objective(loss: object) -> Objective:
     """The objective that a name, a loss or a sum of terms stands for."""
     if isinstance(loss, str):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeAlias, cast
 
+from chainrule.checks import checked
 from chainrule.errors import ChainruleError, FileFormatError, OptionError
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.build import Layer
@@ -171,6 +172,7 @@ def _read_kind(value: object, kinds: tuple[type, ...], what: str, reader: _Reade
         ) from error
 
 
+@checked
 def from_json(document: object) -> Layer:
     """The network that `to_json` wrote down; only the layers and initialisers of `chainrule.nn` are made, no code is run.
 
@@ -194,6 +196,7 @@ def from_json(document: object) -> Layer:
 # ---- writing
 
 
+@checked
 def to_json(network: Layer) -> Json:
     """The network's structure as plain data for JSON: no weights, every field written out, so that defaults may change later.
 
