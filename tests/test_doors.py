@@ -56,6 +56,15 @@ def test_an_argument_that_there_is_not_is_refused_by_name(name, tmp_path, monkey
         DOORS[name].call({"no_such_argument": 1})
 
 
+def test_an_heir_of_a_description_may_take_what_it_likes():
+    class Wide(cr.Dense):
+        def __init__(self, **options):
+            super().__init__(100, **options)
+
+    assert Wide(activation="tanh").units == 100
+    assert Wide(activation="tanh").activation == "tanh"
+
+
 def test_a_call_with_too_many_or_too_few_values_is_refused():
     for call in (
         lambda: cr.fit("2-2", "moons", "cross_entropy"), lambda: cr.fit("2-2"), lambda: cr.Adam(1, 2, 3, 4, 5, 6),

@@ -306,8 +306,13 @@ def _of_protocol(protocol: type) -> Reader:
 
 def takes(function: Callable[..., Any], names: Iterable[str] = (), count: int = 0) -> bool:
     """Whether a function can be called with so many arguments, and those of these names; where that cannot be known, it is believed."""
+    return takes_call(function, [None] * count, dict.fromkeys(names))
+
+
+def takes_call(function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Whether a function's parameters allow a call; where that cannot be known, it is believed."""
     try:
-        signature(function).bind(*[None] * count, **dict.fromkeys(names))
+        signature(function).bind(*given, **named)
     except TypeError:
         return False
     except ValueError:
@@ -587,7 +592,8 @@ def _made_by_known_fields(kind: Any, *given: Any, **named: Any) -> Any:
         known, required = _fields_of(kind)
         told = {*known[: len(given)], *named}
         fits = len(told) == len(given) + len(named) and told.issuperset(required) and told.issubset(known)
-        if not fits:
+        # An heir may have an `__init__` of its own, which takes what it likes.
+        if not fits and not takes_call(kind.__init__, (None, *given), named):
             raise _no_such_call(kind.__name__, kind.__init__, (None, *given), named)
     return object.__new__(kind)
 
@@ -660,7 +666,7 @@ def _checked_function(function: Callable[..., Any], owner: str) -> Callable[...,
             return function(*held, **named)
         except TypeError as error:
             # Where nothing of the function has run, it is the call itself that Python refuses.
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None or takes_call(function, held, named):
                 raise
         raise _no_such_call(owner, function, given, named)
 

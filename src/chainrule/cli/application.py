@@ -25,6 +25,7 @@ from chainrule.cli.spelled import HANDLER
 from chainrule.cli.train import train
 from chainrule.cli.write import write
 from chainrule.data import BUILT_IN
+from chainrule.data.catalogue import is_table
 from chainrule.errors import ChainruleError, UnsavedRunWarning, command_words
 from chainrule.spelling import did_you_mean
 from chainrule.views.plain import printable, printable_lines
@@ -65,7 +66,7 @@ class Application(click.Group):
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             hint = did_you_mean(name, self.commands) or f" the commands are {', '.join(self.commands)}."
-            if name in BUILT_IN or name.endswith((".csv", ".npz")):
+            if name in BUILT_IN or is_table(name) or name.endswith(".npz"):
                 hint = f' to train on these data write "chainrule train {printable(name)}".'
             ctx.fail(f"There is no command {printable(repr(name))};{hint}")
         return super().resolve_command(ctx, args)

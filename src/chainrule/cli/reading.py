@@ -11,13 +11,11 @@ import click
 import numpy as np
 
 from chainrule.data import Columns, Form, Table
-from chainrule.data.csv_file import parse_table
+from chainrule.data.csv_file import MOST_BYTES, parse_table
 from chainrule.data.files import read_bounded
 from chainrule.data.form import WORDS, from_text
 from chainrule.graph import Array
 from chainrule.views.plain import printable
-
-MOST_BYTES = 2**32
 
 _HELP = {
     "delimiter": ("MARK", 'what stands between cells: a character, tab, or space for any run of blanks'),

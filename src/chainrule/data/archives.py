@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from chainrule.checks import checked
 from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import read_bounded
+from chainrule.data.files import read_bounded, too_large
 from chainrule.data.origin import remembered
 from chainrule.errors import FileFormatError
 from chainrule.spelling import listed
@@ -104,11 +104,7 @@ def _check_size(members: dict[str, zipfile.ZipInfo], max_bytes: int, path: str) 
     # The directory of the archive states the sizes, and zipfile never unpacks more than they say.
     size = sum(member.file_size for member in members.values())
     if size > max_bytes:
-        raise FileFormatError(
-            f"{path} would unpack to {size} bytes",
-            expected=f"at most {max_bytes} bytes",
-            remedy="pass a larger max_bytes if the archive is meant to be this large",
-        )
+        raise too_large(f"{path} would unpack to {size} bytes", max_bytes)
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> NDArray[Any]:

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 
 from chainrule.data.advice import advice, literal
+from chainrule.data.files import too_large
 from chainrule.data.form import Form
 from chainrule.data.layout import too_long
 from chainrule.errors import FileFormatError
@@ -34,11 +35,7 @@ def unpacked(content: bytes, path: str, most: int) -> bytes:
             f"{path} cannot be unpacked: {trouble}", expected="a file that gzip wrote", remedy="restore the file"
         ) from trouble
     if len(found) > most:
-        raise FileFormatError(
-            f"{path} holds more than {most} bytes, unpacked",
-            expected=f"at most {most} bytes",
-            remedy="pass a larger max_bytes if the file is meant to be this large",
-        )
+        raise too_large(f"{path} holds more than {most} bytes, unpacked", most)
     return found
 
 

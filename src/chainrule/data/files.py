@@ -48,9 +48,12 @@ def _content(path: Path, max_bytes: int) -> bytes:
         # As much as it says to hold and a byte more, so that no room is made for what is not there.
         content = file.read(min(os.fstat(file.fileno()).st_size, max_bytes) + 1)
     if len(content) > max_bytes:
-        raise FileFormatError(
-            f"{path} holds {path.stat().st_size} bytes",
-            expected=f"at most {max_bytes} bytes",
-            remedy="pass a larger max_bytes if the file is meant to be this large",
-        )
+        raise too_large(f"{path} holds {path.stat().st_size} bytes", max_bytes)
     return content
+
+
+def too_large(happened: str, most: int) -> FileFormatError:
+    """The error for a file, packed or unpacked, that exceeds a bound."""
+    return FileFormatError(
+        happened, expected=f"at most {most} bytes", remedy="pass a larger max_bytes if the file is meant to be this large"
+    )

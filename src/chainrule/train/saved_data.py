@@ -109,7 +109,7 @@ def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Mapping[s
 def places_beside(file: Path, folder: Path) -> Iterator[Path]:
     """Where a file may be after it was moved together with a run: at the end of its old path, from any folder above the run on.
 
-    The run of /old/work/runs/a learned from /old/work/data/x.csv: when work has become /new/work, that is /new/work/data/x.csv.
+    The run of old/fits/runs/a learned from old/fits/data/x.csv: when the folder fits has moved into new, that is new/fits/data/x.csv.
     """
     seen = {file}
     for above in (folder.resolve(), *folder.resolve().parents):

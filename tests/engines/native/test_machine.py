@@ -366,6 +366,15 @@ def test_a_text_that_llvm_refuses_is_named_with_its_line(text, words):
     assert str(caught.value).startswith("LLVM refuses the module: ")
 
 
+def test_a_version_of_llvm_that_nobody_has_tried_is_asked_before_it_compiles(monkeypatch):
+    monkeypatch.setattr(machine, "TRIED", range(0))
+    text = (
+        "define i32 @f(i1 %c) {\n  br i1 %c, label %a, label %b\na:\n  %x = add i32 1, 2\n  br label %b\nb:\n  ret i32 %x\n}\n"
+    )
+    with pytest.raises(RuntimeError, match="does not dominate all uses"):
+        compile_module(text, host(), None)
+
+
 def test_a_function_that_nobody_has_is_named():
     text = "declare void @nobody_has_this()\ndefine void @f() {\n  call void @nobody_has_this()\n  ret void\n}\n"
     with pytest.raises(RuntimeError, match="declares nobody_has_this"):

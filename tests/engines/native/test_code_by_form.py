@@ -1,0 +1,78 @@
+"""Code goes by the form of a loop: loops that were built alike share it, and whatever the numbers depend on tells forms apart."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import ops
+from chainrule.engines import Loop
+from chainrule.engines.native.engine import NativeEngine
+from chainrule.graph import Graph, constant, form_of, input_node, scope
+
+
+def graph(number=2.0, *, dtype="float64", size=3, op=ops.multiply, name="x", room="", output="y", swapped=False):
+    with scope(room) if room else scope():
+        x = input_node(name, (size,), dtype)
+        factor = constant(np.full(size, number), dtype)
+        return Graph({output: op(factor, x) if swapped else op(x, factor)})
+
+
+OTHERS = {
+    "number": {"number": 3.0},
+    "sign of zero": {"number": -0.0},
+    "not a number": {"number": np.nan},
+    "dtype": {"dtype": "float32"},
+    "size": {"size": 4},
+    "op": {"op": ops.add},
+    "leaf": {"name": "z"},
+    "scope": {"room": "dense1"},
+    "output": {"output": "z"},
+    "order of inputs": {"swapped": True},
+}
+
+
+def test_graphs_that_were_built_alike_have_one_form():
+    assert form_of(graph()) == form_of(graph())
+    assert form_of(graph(0.0)) == form_of(graph(0.0))
+    assert form_of(graph(np.nan)) == form_of(graph(np.nan))
+
+
+@pytest.mark.parametrize("size", [3, 100], ids=["short", "long"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_the_numbers_depend_on_tells_forms_apart(other, size):
+    one = {"number": 0.0 if other == "sign of zero" else 2.0, "size": size}
+    assert form_of(graph(**one)) != form_of(graph(**{**one, **OTHERS[other]}))
+
+
+def test_the_bodies_of_loops_over_time_are_looked_into():
+    def loop(factor):
+        states, sequences = {"h": input_node("start", (2,))}, {"x": input_node("rows", (4, 2))}
+        return Graph({"y": ops.recurrence(lambda h, x: {"h": h * factor + x}, states, sequences).last("h")})
+
+    assert form_of(loop(1.5)) == form_of(loop(1.5))
+    assert form_of(loop(1.5)) != form_of(loop(2.5))
+
+
+def test_each_loop_computes_its_own_numbers():
+    engine, x = NativeEngine(), np.array([1.0, -2.0, 3.0])
+    for number in (2.0, 3.0, -0.0, 2.0):
+        np.testing.assert_array_equal(engine.compile(graph(number))({"x": x})["y"], x * number)
+    assert engine.compile(graph(5.0)).program.code is engine.compile(graph(5.0)).program.code
+
+
+def test_what_is_done_with_the_outputs_tells_loops_apart():
+    engine, kept = NativeEngine(), graph(output="x")
+    as_state = engine.compile_loop(Loop({1: kept}, {}, ("x",)), {}, 1)
+    as_record = engine.compile_loop(Loop({1: kept}, {}, ("x",), records=("x",)), {}, 1)
+    assert as_state.code is not as_record.code
+
+
+def test_a_second_training_of_the_same_network_makes_no_code():
+    def trained():
+        return cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=20)
+
+    first, second = trained(), trained()
+    assert second.trainer.program.code is first.trainer.program.code
+    assert second.hash == first.hash
+    other = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=20, optimizer=cr.SGD(0.1, momentum=0.5))
+    assert other.trainer.program.code is not first.trainer.program.code
