@@ -1,5 +1,6 @@
 """The run folder: what it holds, that writes are whole, and that broken files are refused with one clear message."""
 
+import hashlib
 import json
 import os
 import platform
@@ -8,7 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 import chainrule as cr
 from chainrule.train import RunFolder
@@ -87,6 +88,58 @@ def test_a_damaged_newest_snapshot_is_said_and_the_older_one_offered(run, damage
 
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def paths_into(content, path=()):
+    """Every place in nested JSON."""
+    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, inside in pairs:
+        yield (*path, key)
+        yield from paths_into(inside, (*path, key))
+
+
+def without(path, value):
+    """An edit that takes the place away, or puts a value there."""
+
+    def edit(content):
+        *way, last = path
+        for key in way:
+            content = content[key]
+        if value is None:
+            del content[last]
+        else:
+            content[last] = value
+
+    return edit
+
+
+@pytest.mark.parametrize("value", [None, [], {"a": 1}], ids=["missing", "list", "mapping"])
+def test_whatever_is_missing_or_wrong_in_the_configuration_gives_one_message_or_the_right_result(run, value):
+    file = run.folder / "config.json"
+    whole, right = file.read_bytes(), run.evaluate("test").loss.tolist()
+    refused = 0
+    for path in paths_into(run.trainer.folder.read_config()):
+        change(file, without(path, value), keep_seal=True)
+        try:
+            assert cr.open_run(run.folder).evaluate("test").loss.tolist() == right, path
+        except cr.errors.ChainruleError:
+            refused += 1
+        file.write_bytes(whole)
+    assert refused > 30
+
+
+def test_best_weights_that_are_not_those_of_the_network_are_refused(tmp_path):
+    moons = cr.data.moons(60)
+    data = cr.data.from_arrays(moons.train.x, moons.train.y, split=cr.data.RandomSplit(test=0.2, validation=0.2))
+    run = cr.fit("2-4-2 tanh softmax", data, epochs=2, early_stopping=cr.EarlyStopping(patience=5), folder=tmp_path)
+    newest = max((run.folder / "snapshots").glob("*.safetensors"))
+    arrays = load_file(newest)
+    for name in [name for name in arrays if name.startswith("best/")]:
+        newest.write_bytes(save({f"{key}s" if key == name else key: array for key, array in arrays.items()}))
+        digest = hashlib.sha256(newest.read_bytes()).hexdigest()
+        change(newest.with_suffix(".json"), without(("sha256",), digest), keep_seal=True)
+        with pytest.raises(cr.errors.FileFormatError, match=name):
+            cr.open_run(run.folder)
 
 
 def test_a_step_that_is_not_kept_is_refused(run):

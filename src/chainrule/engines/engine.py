@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph import Array, Graph, conform
+from chainrule.graph import Array, Graph, conform, dtype_name
 
 STAGES = ("schedule", "buffers", "llvm", "assembly")
 """The stages that a compiling engine can show, behind the graph."""
@@ -100,7 +100,7 @@ def check_run(
                 expected=f"rows of shape {leaf.shape[1:]}",
                 remedy="reshape the table",
             )
-        if table.dtype.name != leaf.dtype:
+        if dtype_name(table) != leaf.dtype:
             raise DtypeError(f"a table of {table.dtype.name} for {name}", expected=leaf.dtype, remedy="convert it with astype")
     for name in loop.state:
         node = graph.leaves.get(name, graph.outputs.get(name))
@@ -155,15 +155,22 @@ class Engine(Protocol):
         """The word that users choose it by."""
         ...
 
-    def compile(self, graph: Graph) -> Program:
-        """A program for single calls."""
+    def compile(self, graph: Graph, calls: int | None = None) -> Program:
+        """A program for single calls.
+
+        `calls` is about how many there will be, None for many: where little is to be done an engine may take less care to be fast, and
+        be ready earlier. No number depends on it.
+        """
         ...
 
-    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> LoopProgram:
-        """A program for many steps; `tables` maps names to arrays whose first axis is the rows."""
+    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int, steps: int | None = None) -> LoopProgram:
+        """A program for many steps; `tables` maps names to arrays whose first axis is the rows.
+
+        `steps` is about how many a replica will do in all, None for many; see `compile`.
+        """
         ...
 
-    def stage(self, loop: Loop, name: str) -> str:
+    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """A stage on the way from the loop to what runs, as text; `name` is one of STAGES. OptionError if the engine has none."""
         ...
 

@@ -247,15 +247,15 @@ class ReferenceEngine(Shown):
 
     name = "reference"
 
-    def compile(self, graph: Graph) -> ReferenceProgram:
+    def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""
         return ReferenceProgram(graph, run_passes(graph, PASSES)[0])
 
-    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> ReferenceLoop:
+    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int, steps: int | None = None) -> ReferenceLoop:
         """A program for many steps."""
         return ReferenceLoop(loop, tables, replicas)
 
-    def stage(self, loop: Loop, name: str) -> str:
+    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """There are none: it runs the graph as it is."""
         raise OptionError(
             f"stage {name} of the reference engine",

@@ -2,7 +2,7 @@
 
 from chainrule.graph.body import Body
 from chainrule.graph.evaluate import evaluate, evaluator
-from chainrule.graph.form import form_of
+from chainrule.graph.form import form_of, frozen
 from chainrule.graph.graph import Graph, check, conform, topological_order
 from chainrule.graph.node import (
     CONSTANT,
@@ -25,11 +25,12 @@ from chainrule.graph.node import (
 from chainrule.graph.notation import formula
 from chainrule.graph.parse import parse
 from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constants, rewrite_nodes, run_passes, share_common
-from chainrule.graph.types import Array, Shape, Type
+from chainrule.graph.types import Array, Shape, Type, dtype_name
 
 __all__ = [
     "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
-    "REGISTRY", "Shape", "Step", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code", "evaluate", "evaluator",
-    "fold_constants", "form_of", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
+    "REGISTRY", "Shape", "Step", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code", "dtype_name", "evaluate",
+    "evaluator", "fold_constants", "form_of", "formula", "frozen",
+    "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
     "share_common", "topological_order",
 ]  # fmt: skip

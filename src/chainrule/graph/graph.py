@@ -14,7 +14,7 @@ from chainrule.display import Drawn
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
 from chainrule.graph.text import format_graph
-from chainrule.graph.types import Array, Type
+from chainrule.graph.types import Array, Type, is_plain
 
 
 def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tuple[Node, ...]:
@@ -125,6 +125,8 @@ def conform(value: object, wanted: Type, name: str) -> Array:
     Numbers and lists take the type's dtype where it can hold them, arrays where that changes no entry: whole numbers become floats, but a
     float64 array for a float32 leaf is noticed.
     """
+    if type(value) is np.ndarray and value.shape == wanted.shape and is_plain(value, wanted.dtype):
+        return value
     value = scalar(value)
     array = _converted(cast("Array", value), wanted) if isinstance(value, np.ndarray) else _from_python(value, wanted, name)
     if array.shape != wanted.shape:

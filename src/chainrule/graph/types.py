@@ -24,6 +24,16 @@ _NAMES = {np.dtype(name): name for name in DTYPES}
 _TYPE_TEXT = re.compile(r"(\w+)\[([\d,]*)\]")
 
 
+def dtype_name(array: Array) -> str:
+    """The name of an array's dtype, as `array.dtype.name`, faster."""
+    return _NAMES.get(array.dtype) or array.dtype.name
+
+
+def is_plain(array: Array, dtype: str) -> bool:
+    """Whether the numbers are of this dtype, in the machine's byte order, and lie in order in memory."""
+    return _NAMES.get(array.dtype) == dtype and array.flags.c_contiguous
+
+
 def require_dtype(dtype: object) -> None:
     """Refuses what is no name of a dtype that nodes may have."""
     if not isinstance(dtype, str) or dtype not in DTYPES:
@@ -62,7 +72,7 @@ class Type(Shown):
     @staticmethod
     def of(array: Array) -> Type:
         """The type of a NumPy array."""
-        return Type(_NAMES.get(array.dtype) or array.dtype.name, array.shape)
+        return Type(dtype_name(array), array.shape)
 
     @staticmethod
     def parse(text: str) -> Type:

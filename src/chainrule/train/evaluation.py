@@ -34,12 +34,13 @@ class Scores(Shown):
 class Evaluator(Shown):
     """Evaluates a task's network on one set of examples, again and again."""
 
-    def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int) -> None:
+    def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int, calls: int | None = None) -> None:
         self.task, self.replicas, self.count = task, replicas, len(examples)
         self.examples = examples
         self.sizes = task.pieces(self.count, BATCH)
         tables = {"x": examples.x, "y": examples.y}
-        self.program: LoopProgram = engine.compile_loop(task.evaluation_loop(set(self.sizes.tolist())), tables, replicas)
+        loop, steps = task.evaluation_loop(set(self.sizes.tolist())), None if calls is None else calls * len(self.sizes)
+        self.program: LoopProgram = engine.compile_loop(loop, tables, replicas, steps)
         self.order = np.tile(np.arange(self.count), (replicas, 1))
 
     def __call__(self, state: Mapping[str, Array]) -> Scores:

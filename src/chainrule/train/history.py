@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -75,10 +75,10 @@ class History(Shown):
             )
         return np.array([epoch.epoch for epoch in found]), np.array([epoch.parts[part][name] for epoch in found])
 
-    def add_steps(self, first: int, records: Mapping[str, Array]) -> dict[str, Any]:
-        """Notes the records of steps first, first + 1, ...; returns the line for the file."""
+    def add_steps(self, first: int, records: Mapping[str, Array]) -> Callable[[], dict[str, Any]]:
+        """Notes the records of steps first, first + 1, ...; returns what makes the line for the file."""
         self.chunks.append((first, dict(records)))
-        return _steps_row(first, records)
+        return lambda: _steps_row(first, records)
 
     def until(self, step: int) -> History:
         """What had happened when `step` steps were done."""

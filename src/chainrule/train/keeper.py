@@ -38,11 +38,11 @@ class Keeper:
             self._saved_at = time.monotonic()
             yield
 
-    def note(self, rows: Rows) -> None:
-        """Rows of the history."""
+    def note(self, rows: Callable[[], Rows]) -> None:
+        """Rows of the history, which are made only where there is a folder."""
         with self._trying():
             if self.folder:
-                self.folder.append_history(rows)
+                self.folder.append_history(rows())
 
     def note_engine(self, report: Mapping[str, Any]) -> None:
         """What the engine compiled."""

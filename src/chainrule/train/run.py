@@ -273,7 +273,7 @@ class Run(Shown):
     @checked
     def stage(self, name: str) -> str:
         """The training loop on its way to machine code, as text: "schedule", "buffers", "llvm" or "assembly"."""
-        return self.trainer.engine.stage(self.trainer.loop, name)
+        return self.trainer.engine.stage(self.trainer.loop, name, self.settings.replicas, self.trainer.steps)
 
     @checked
     def evaluate(self, part: str = "test") -> Evaluation:

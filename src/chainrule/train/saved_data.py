@@ -50,14 +50,16 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
     A file that is no longer where it was, or no longer the same, is looked for beside the run and in the folders above it.
     Raises: MissingFileError, DataError.
     """
-    if given is None and saved["load"] is None:
+    with as_written(folder / "config.json"):
+        name, load_options, _ = saved["name"], saved["load"], saved["hash"]
+    if given is None and load_options is None:
         raise DataError(
-            f"the run's data {saved['name']!r} were arrays, which the folder does not hold",
+            f"the run's data {name!r} were arrays, which the folder does not hold",
             expected="the same data again",
             remedy="pass them: data=(x, y)",
         )
     with as_written(folder / "config.json"):
-        load_options: Mapping[str, Any] = saved["load"] or {}
+        load_options = load_options or {}
         source = {str(key): restore(value) for key, value in load_options.items()}
         file = _file_of(source)
     if given is not None:

@@ -35,6 +35,8 @@ from chainrule.train.task import Task
 
 BEST = "best/"
 """What the names of the best weights begin with in a snapshot of a run with early stopping."""
+CALLS_AN_ITERATION = 3
+"""About how often a method that takes all examples at once asks for the cost and its gradient, to go one step further."""
 PIECE_SECONDS = 0.05
 """How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
 
@@ -158,7 +160,7 @@ class Trainer(Shown):
     @cached_property
     def program(self) -> LoopProgram:
         """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
-        program = self.engine.compile_loop(self.loop, self._tables, self.settings.replicas)
+        program = self.engine.compile_loop(self.loop, self._tables, self.settings.replicas, self.steps)
         self.keeper.note_engine(program.report())
         return program
 
@@ -220,10 +222,11 @@ class Trainer(Shown):
         nodes = self.task.initial_state(self.settings.optimizer)
         wanted = {name: (str(node.type.dtype), (self.settings.replicas, *node.shape)) for name, node in nodes.items()}
         wanted["seed"] = ("uint32", (self.settings.replicas, 2))
-        best = {f"{BEST}{name}": kind for name, kind in wanted.items()} if self.settings.early_stopping else {}
+        # The best weights are there, all of them, from the first look at the curves on.
+        has_best = any(name.startswith(BEST) for name in saved.state)
+        best = {f"{BEST}{name}": kind for name, kind in wanted.items()} if self.settings.early_stopping and has_best else {}
         found = {name: (str(array.dtype), array.shape) for name, array in saved.state.items()}
-        odd = sorted(name for name in wanted if found.get(name) != wanted[name])
-        odd += sorted(name for name in best if name in found and found[name] != best[name])
+        odd = sorted(name for name, kind in (wanted | best).items() if found.get(name) != kind)
         if odd:
             raise FileFormatError(
                 f"the state after {saved.step} steps has {odd[0]} as {found.get(odd[0], 'nothing')}",
@@ -234,7 +237,7 @@ class Trainer(Shown):
 
     def _descend(self, method: FullBatch, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
         """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
-        program = self.engine.compile_loop(self.loop, self._tables, 1)
+        program = self.engine.compile_loop(self.loop, self._tables, 1, CALLS_AN_ITERATION * self.steps)
         searches = [_Search(method, problem) for problem in self._problems(program)]
         while not self.stopped and self.step < self.steps:
             started = time.perf_counter()
@@ -348,7 +351,21 @@ class Trainer(Shown):
         self.step = last
         self._note(first, records)
         self.seconds += elapsed
-        self._piece = max(1, int(PIECE_SECONDS * (last - first) / max(elapsed, 1e-6)))
+        self._piece = self._next_piece(last - first, elapsed)
+
+    def _next_piece(self, steps: int, seconds: float) -> int:
+        """How many steps to do in one call, after so many have taken so long."""
+        call = self._call_seconds
+        # What a call takes however few its steps, as with many replicas, stays the smaller part of a piece.
+        wanted = max(PIECE_SECONDS - call, 3 * call)
+        return max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
+
+    @cached_property
+    def _call_seconds(self) -> float:
+        """How long a call of the program takes that does no step."""
+        started = time.perf_counter()
+        self._run(self.step, self.step)
+        return time.perf_counter() - started
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
@@ -399,7 +416,8 @@ class Trainer(Shown):
             order_of_epochs(self._fixed_order, self.settings.seed, range(1), self.count)
 
     def _note(self, first: int, records: Mapping[str, Array]) -> None:
-        self.keeper.note([self.history.add_steps(first, records)])
+        row = self.history.add_steps(first, records)
+        self.keeper.note(lambda: [row()])
 
     def _evaluate(self) -> None:
         """Takes all curves at the present weights."""
@@ -408,7 +426,7 @@ class Trainer(Shown):
         running = self.history.running_loss((epoch - 1) * self.steps_per_epoch, self.step, self.sizes)
         row = Epoch(epoch, self.step, self.seconds, running, scores, self.hash)
         self.history.epochs.append(row)
-        self.keeper.note([row.to_json()])
+        self.keeper.note(lambda: [row.to_json()])
         if self.watch and self.watch.look(epoch, scores["validation"], self.state):
             self.stopped = "early stopping"
 
@@ -424,7 +442,9 @@ class Trainer(Shown):
         if part not in found:
             raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
         if part not in self._evaluators:
-            self._evaluators[part] = Evaluator(self.task, self.engine, found[part], self.settings.replicas)
+            every = self.settings.evaluate_every
+            looks = 1 + (self.settings.epochs // every if every else 0)
+            self._evaluators[part] = Evaluator(self.task, self.engine, found[part], self.settings.replicas, looks)
         return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
@@ -526,6 +546,8 @@ class Trainer(Shown):
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         self.settings, self.stopped = settings, ""
+        self._evaluators.clear()
+        self.__dict__.pop("program", None)  # what is compiled depends on how much is to be done
         self.course = self.course.extended(self.step, settings.epochs)
         if self.folder:
             config = self.folder.read_config()
@@ -548,9 +570,9 @@ class Trainer(Shown):
             array[...] = snapshot.state[name]
         self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
         if self.watch:
-            best = {name: array for name, array in snapshot.state.items() if name.startswith(BEST)}
+            best = {name: snapshot.state.get(f"{BEST}{name}") for name in self.state}
             # Copies, since the watch writes into what it keeps.
-            self.watch.load(snapshot.extra["watch"], {name.removeprefix(BEST): array.copy() for name, array in best.items()})
+            self.watch.load(snapshot.extra["watch"], {name: array.copy() for name, array in best.items() if array is not None})
 
 
 class _Search:

@@ -1,4 +1,4 @@
-"""Code goes by the form of a loop: loops that were built alike share it, and whatever the numbers depend on tells forms apart."""
+"""Code goes by form: loops that were built alike share it, so do kernels; whatever the numbers depend on tells forms apart."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
+from chainrule.engines.native import module
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.graph import Graph, constant, form_of, input_node, scope
 
@@ -76,3 +77,50 @@ def test_a_second_training_of_the_same_network_makes_no_code():
     assert second.hash == first.hash
     other = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=20, optimizer=cr.SGD(0.1, momentum=0.5))
     assert other.trainer.program.code is not first.trainer.program.code
+
+
+# ---- kernels that share their code
+
+
+X = np.random.default_rng(3).normal(size=(40, 4))
+DEEP = {
+    "dense": lambda depth: [cr.Dense(4, "tanh") for _ in range(depth)],
+    "normalised, with dropout": lambda depth: [cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Dropout(0.1)) for _ in range(depth)],
+    "residual": lambda depth: [cr.Residual(cr.Sequential(cr.Dense(4, "relu"), cr.Dense(4))) for _ in range(depth)],
+    "convolutions": lambda depth: [cr.Reshape((4, 1)), *[cr.Conv1D(2, 3, "tanh", padding="same") for _ in range(depth)], cr.Flatten()],
+    "over time": lambda depth: [cr.Reshape((4, 1)), *[cr.RNN(3, answer="every") for _ in range(depth)], cr.Flatten()],
+}  # fmt: skip
+
+
+def trained(layers, **options):
+    return cr.fit(cr.Sequential(*layers, cr.Dense(4)), (X, X), epochs=2, batch_size=16, optimizer=cr.Adam(0.01), **options)
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_kernels_that_share_their_code_compute_what_each_would_alone(monkeypatch, name):
+    layers = DEEP[name](6)
+    shared = trained(layers)
+    assert "@same_0" in shared.stage("llvm")
+    monkeypatch.setattr(module, "kernel_form", lambda *_: None)
+    monkeypatch.setattr(module, "PIECE", 10**6)
+    alone = trained([*layers, cr.Dropout(0.0)])  # another form, so that it is compiled anew
+    assert "@same_0" not in alone.stage("llvm")
+    assert "@piece" not in alone.stage("llvm")
+    assert alone.hash == shared.hash
+
+
+def test_text_grows_less_than_depth():
+    short, long = (len(trained(DEEP["dense"](depth)).stage("llvm").splitlines()) for depth in (10, 40))
+    assert long < 2.2 * short
+
+
+# ---- little work
+
+
+def test_where_little_is_to_be_done_code_is_made_quickly_and_anew_for_more(tmp_path):
+    little = trained(DEEP["dense"](2), folder=tmp_path)
+    assert little.trainer.program.report()["code"] == "made quickly"
+    more = cr.resume(little.folder, data=(X, X), epochs=100_000, callbacks=(lambda moment: moment.step > little.trainer.step,))
+    assert more.trainer.program.report()["code"] == "made to run fast"
+    assert more.trainer.step > little.trainer.step
+    assert more.at(little.trainer.step).hash == little.hash

@@ -270,10 +270,10 @@ def test_assembly_names_the_functions_and_their_instructions():
 
 def test_the_same_text_gives_the_same_object():
     text = SCALE + DIVIDE
-    here = {machine._object(text, host(), verify=False) for _ in range(3)}
+    here = {machine._object(text, host(), machine.LEVEL, verify=False) for _ in range(3)}
     program = (
         "import hashlib, sys\nfrom chainrule.engines.native import machine\n"
-        "print(hashlib.sha256(machine._object(sys.stdin.read(), machine.host(), False)).hexdigest())"
+        "print(hashlib.sha256(machine._object(sys.stdin.read(), machine.host(), machine.LEVEL, False)).hexdigest())"
     )
     there = {
         subprocess.run(

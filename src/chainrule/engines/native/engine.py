@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from chainrule.engines.engine import STAGES, Loop, Results, RowFunction, check_run
 from chainrule.engines.native.cache import default_cache
@@ -26,6 +27,8 @@ from chainrule.graph import Array, Body, Graph, evaluate, form_of, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
+LITTLE = 300_000_000
+"""Operations in all below which code is made quickly: it takes up to 0.1 ns longer for each, and LLVM up to 100 ms less for the whole."""
 APART = 64 * 1024
 """Bytes of a replica's state from which on it stays among its neighbours'."""
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
@@ -55,7 +58,7 @@ class Code:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.machine_code: MachineCode = compile_module(module.text, host(), default_cache())
+        self.machine_code: MachineCode = compile_module(module.text, host(), default_cache(), is_quick=module.is_quick)
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)
@@ -133,6 +136,7 @@ class NativeLoop:
             "processor": target.cpu,
             "vector_bytes": target.vector_bytes,
             "threads": self.threads,
+            "code": "made quickly" if module.is_quick else "made to run fast",
             "compile_seconds": round(code.seconds, 4),
             "from_cache": code.cached,
             "code_bytes": code.size,
@@ -164,7 +168,7 @@ class NativeLoop:
         pieces = self._pieces(sizes)
         jobs = [(replica, piece) for replica in range(self.replicas) for piece in pieces]
         starts = [piece[:2] for piece in pieces]
-        contexts = [context for replica in range(self.replicas) for context in memory.contexts(replica, starts)]
+        contexts = memory.contexts(self.replicas, starts)
         run_all(lambda worker, job: self._run_one(contexts[job], worker, jobs[job][1][2]), len(jobs), self.lanes)
         memory.write_back()
         if memory.wrong[0]:
@@ -202,7 +206,7 @@ class NativeLoop:
         blank = {leaf: np.zeros((1, *self.types[leaf].shape[1:]), self.types[leaf].dtype)}
         single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
         memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
-        (context,) = memory.contexts(0, [(0, 0)])
+        (context,) = memory.contexts(1, [(0, 0)])
         arena, team = single._arenas[0], aligned(TEAM_BYTES).view(np.int64)
         team[:] = 0
         context.slots[ARENA], team_start = address(arena), address(team)
@@ -267,13 +271,13 @@ class _Memory:
         self._lent: list[tuple[Array, Array]] = []
         self._usable = {name: own(_usable(state[name], kind.dtype)) for name, kind in program.types.items() if name in state}
 
-    def contexts(self, replica: int, starts: Sequence[tuple[int, int]]) -> list[Context]:
-        """For each (step, row) the pointers for the steps from there on."""
+    def contexts(self, replicas: int, starts: Sequence[tuple[int, int]]) -> list[Context]:
+        """For each replica, and in it each (step, row), the pointers for the steps from there on."""
         count = FIRST + len(self.program.code.module.slots) + 1
-        # The pointers at the beginning, and how many bytes each moves on with a step and with a row.
-        slots, by_step, by_row = np.zeros(count, np.uintp), np.zeros(count, np.uintp), np.zeros(count, np.uintp)
+        # The pointers at the beginning, and how many bytes each moves on with a replica, a step and a row.
+        slots, by_replica, by_step, by_row = np.zeros((4, count), np.uintp)
         slots[CONSTANTS], slots[WRONG] = address(self.program.code.constants), address(self.wrong)
-        slots[ORDER], by_row[ORDER] = address(self.order[replica]), 8
+        slots[ORDER], by_replica[ORDER], by_row[ORDER] = address(self.order), self.order.strides[0], 8
         slots[SIZES], by_step[SIZES] = address(self.sizes), 8
         for (kind, name), slot in self.program.code.module.slots.items():
             match kind:
@@ -286,28 +290,33 @@ class _Memory:
                     found = self.scalars[name]
                     by_step[slot] = found.itemsize
                 case "record":
-                    found = self.records[name][replica]
-                    by_step[slot] = found.strides[0]
+                    found = self.records[name]
+                    by_replica[slot], by_step[slot] = found.strides[:2]
                 case "stacked":
-                    found = self.stacked[name][replica]
-                    by_row[slot] = found.strides[0]
+                    found = self.stacked[name]
+                    by_replica[slot], by_row[slot] = found.strides[:2]
                 case _:
-                    found = self._apart(self._usable[name][replica, ...])
+                    found = self._apart(self._usable[name])
+                    by_replica[slot] = found.strides[0]
             slots[slot] = address(found)
-        steps = np.array([step for step, _ in starts], np.uintp)[:, None]
-        rows = np.array([row for _, row in starts], np.uintp)[:, None]
-        return [Context(own, self) for own in slots + steps * by_step + rows * by_row]
+        numbers = np.arange(replicas, dtype=np.uintp)[:, None, None]
+        steps, rows = np.array(starts, np.uintp).T[:, None, :, None]
+        made = slots + numbers * by_replica + steps * by_step + rows * by_row
+        return [Context(own, self) for own in made.reshape(-1, count)]
 
-    def _apart(self, state: Array) -> Array:
-        """A replica's state on cache lines of its own.
+    def _apart(self, states: Array) -> Array:
+        """The replicas' states, each on cache lines of its own.
 
         Small states of neighbouring replicas share lines, which two threads that write them would take from each other at every step.
         """
-        if self.program.lanes == 1 or self.program.is_independent or state.nbytes >= APART or self.program.code.module.guarded:
-            return state
-        own = aligned(-(-state.nbytes // 64) * 64)[: state.nbytes].view(state.dtype).reshape(state.shape)
-        own[...] = state
-        self._lent.append((state, own))
+        each = states[0].nbytes
+        program = self.program
+        if program.lanes == 1 or program.is_independent or each >= APART or program.code.module.guarded or not each:
+            return states
+        lines = aligned(len(states) * (-(-each // 64) * 64)).reshape(len(states), -1)[:, :each].view(states.dtype)
+        own = as_strided(lines, states.shape, (lines.strides[0], *states.strides[1:]))
+        own[...] = states
+        self._lent.append((states, own))
         return own
 
     def write_back(self) -> None:
@@ -345,13 +354,13 @@ class Context:
 class NativeProgram:
     """A graph as machine code: a loop of one step, whose leaves are state that stays and whose outputs are records."""
 
-    def __init__(self, graph: Graph, engine: NativeEngine) -> None:
+    def __init__(self, graph: Graph, engine: NativeEngine, calls: int | None) -> None:
         self.graph = graph
         # Outputs get names that no leaf has: what is called like a state leaf would be its next value.
         self.names = {f"output/{name}": name for name in graph.outputs}
         renamed = Graph({f"output/{name}": node for name, node in graph.outputs.items()})
         self.loop = Loop({1: renamed}, {}, tuple(graph.leaves), (), tuple(renamed.outputs))
-        self.program = engine.compile_loop(self.loop, {}, 1)
+        self.program = engine.compile_loop(self.loop, {}, 1, calls)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""
@@ -380,9 +389,16 @@ class _Form:
 
 
 @lru_cache(maxsize=64)
-def _code_of(form: _Form, *, is_guarded: bool) -> Code:
-    """The code of a loop; what this process has made a moment ago is not made again."""
-    return Code(module_of(form.loop, is_guarded=is_guarded))
+def _module_of(form: _Form, *, is_guarded: bool) -> Module:
+    """The stages of a loop, up to its text; what this process has made a moment ago is not made again."""
+    return module_of(form.loop, is_guarded=is_guarded)
+
+
+@lru_cache(maxsize=64)
+def _code_of(form: _Form, *, is_guarded: bool, is_quick: bool) -> Code:
+    """The code of a loop."""
+    module = _module_of(form, is_guarded=is_guarded)
+    return Code(module.quick() if is_quick else module)
 
 
 def _require_known(graph: Graph) -> None:
@@ -407,6 +423,11 @@ def module_of(loop: Loop, *, is_guarded: bool = False) -> Module:
     return Module(graphs, loop, machine_of_host(), guarded=is_guarded)
 
 
+def _is_little(module: Module, replicas: int, steps: int | None) -> bool:
+    """Whether the steps are done before LLVM has made better code for them."""
+    return steps is not None and module.work * steps * replicas < LITTLE
+
+
 class NativeEngine:
     """Runs graphs as machine code made by LLVM for this processor.
 
@@ -425,18 +446,21 @@ class NativeEngine:
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
         self.threads, self.is_guarded = threads or default_threads(), is_guarded
 
-    def compile(self, graph: Graph) -> NativeProgram:
-        """A program for single calls."""
-        return NativeProgram(graph, self)
+    def compile(self, graph: Graph, calls: int | None = None) -> NativeProgram:
+        """A program for single calls; see `Engine.compile`."""
+        return NativeProgram(graph, self, calls)
 
-    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> NativeLoop:
-        """A program for many steps."""
-        code = _code_of(_Form.of(loop, is_guarded=self.is_guarded), is_guarded=self.is_guarded)
+    def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int, steps: int | None = None) -> NativeLoop:
+        """A program for many steps; see `Engine.compile_loop`."""
+        form = _Form.of(loop, is_guarded=self.is_guarded)
+        is_quick = _is_little(_module_of(form, is_guarded=self.is_guarded), replicas, steps)
+        code = _code_of(form, is_guarded=self.is_guarded, is_quick=is_quick)
         return NativeLoop(loop, tables, replicas, self.threads, code)
 
-    def stage(self, loop: Loop, name: str) -> str:
+    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """The schedule, the buffers, the LLVM text or the machine's instructions of a loop."""
         module = module_of(loop, is_guarded=self.is_guarded)
+        module = module.quick() if _is_little(module, replicas, steps) else module
         match name:
             case "schedule":
                 return module.schedule_text()
@@ -445,7 +469,7 @@ class NativeEngine:
             case "llvm":
                 return module.text
             case "assembly":
-                return assembly(module.text, host()).expandtabs(8)
+                return assembly(module.text, host(), is_quick=module.is_quick).expandtabs(8)
             case _:
                 raise OptionError(f"stage {name!r}", expected=f"one of {', '.join(STAGES)}", remedy="choose one of these")
 

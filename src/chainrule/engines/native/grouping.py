@@ -128,6 +128,8 @@ class Grouping:
         self.groups: list[Group] = []
         self.group_of: dict[Node, Group] = {}
         self._uses: dict[Node, list[_Use]] = {node: [] for node in graph.nodes}
+        self._reads: dict[Group, dict[Node, None]] = {}
+        """What each group is noted to use."""
         self._loops: dict[tuple[object, ...], Group] = {}
         self.copies: list[Group] = []
         """The group that writes each of the copied nodes."""
@@ -154,7 +156,7 @@ class Grouping:
     def _copy(self, node: Node, order: int) -> Group:
         group = Group(squeezed(node.shape), order)
         self.groups.append(group)
-        self._uses[node].append(_Use(group, "outer"))
+        self._note(node, group, "outer")
         return group
 
     def _assign(self, node: Node, order: int) -> None:
@@ -238,10 +240,17 @@ class Grouping:
         for other in self.groups:
             if group in other.readers:
                 other.readers = {into if reader is group else reader for reader in other.readers}
-        for uses in self._uses.values():
-            uses[:] = [_Use(into, use.level) if use.group is group else use for use in uses]
+        read = self._reads.pop(group, {})
+        for node in read:
+            self._uses[node] = [_Use(into, use.level) if use.group is group else use for use in self._uses[node]]
+        self._reads.setdefault(into, {}).update(read)
         for node in (*group.inner, *group.outer):
             self.group_of[node] = into
+
+    def _note(self, node: Node, group: Group, level: str) -> None:
+        """Writes down that a group uses the node."""
+        self._uses[node].append(_Use(group, level))
+        self._reads.setdefault(group, {})[node] = None
 
     def _note_inputs(self, node: Node, group: Group, level: str) -> None:
         """Tells the node's inputs who reads them, and how."""
@@ -252,7 +261,7 @@ class Grouping:
                 how = "inner" if source.type.size else "memory"
             else:
                 how = level
-            self._uses[source].append(_Use(group, how))
+            self._note(source, group, how)
 
     def _pass_on(self, node: Node, uses: list[_Use]) -> None:
         """An inlined node hands its readers on to its inputs: at the same point only if it moves no entry."""
@@ -261,7 +270,7 @@ class Grouping:
                 node.shape
             )
             for use in uses:
-                self._uses[source].append(_Use(use.group, "memory" if moves else use.level))
+                self._note(source, use.group, "memory" if moves else use.level)
 
 
 def _same_loops(group: Group, other: Group) -> bool:

@@ -29,11 +29,11 @@ from chainrule.errors import OptionError
 
 llvm: Any = llvmlite.binding
 
-LEVEL = 1
-"""How hard the code generator tries, from 0 to 3: 2 and 3 take a tenth longer for code that is no faster, 0 makes slow code."""
+LEVEL, QUICK_LEVEL = 1, 0
+"""How hard the code generator tries, from 0 to 3: 2 and 3 take a tenth longer for code that is no faster, 0 half as long for slow code."""
 TRIED = range(20, 23)
 """The versions of LLVM that the texts were tried with: those of llvmlite 0.45 to 0.50."""
-PIPELINE = f"no passes, codegen {LEVEL}, pic, small"
+PIPELINE = "no passes, codegen {level}, pic, small"
 """What is done to a module, in words; part of the cache's keys, so to be changed together with the code."""
 
 # What the code generator calls where the processor lacks the instruction, whether or not the text declares it.
@@ -107,27 +107,30 @@ def host() -> Target:
     return named
 
 
-def compile_module(text: str, target: Target, cache: Cache | None, verify: bool = False) -> MachineCode:
+def compile_module(
+    text: str, target: Target, cache: Cache | None, verify: bool = False, *, is_quick: bool = False
+) -> MachineCode:
     """The functions of a module as code in this process; from the cache, if there is one and it has them.
 
     >>> code = compile_module("define i64 @next(i64 %x) { %y = add i64 %x, 1 ret i64 %y }", host(), None)
     >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(code.address("next"))(41)
     42
     """
-    begin = time.perf_counter()
+    begin, level = time.perf_counter(), QUICK_LEVEL if is_quick else LEVEL
     versions = str(llvmlite.__version__), str(llvm.llvm_version_info)
-    key = key_of(text, target.triple, target.cpu, target.features, *versions, PIPELINE) if cache else ""
+    key = key_of(text, target.triple, target.cpu, target.features, *versions, PIPELINE.format(level=level)) if cache else ""
     kept = cache.get(key) if cache else None
     # An LLVM that nobody has tried may read the text otherwise: it is asked first, since what it does not expect ends the process.
-    made = _object(text, target, verify or llvm.llvm_version_info[0] not in TRIED) if kept is None else kept
+    verify = verify or llvm.llvm_version_info[0] not in TRIED
+    made = _object(text, target, level, verify) if kept is None else kept
     if cache and kept is None:
         cache.put(key, made)
     return MachineCode(_load(made, "\n" + text), len(made), time.perf_counter() - begin, kept is not None)
 
 
-def assembly(text: str, target: Target) -> str:
+def assembly(text: str, target: Target, *, is_quick: bool = False) -> str:
     """The instructions that the module becomes, for people to read."""
-    machine = _machine(target)
+    machine = _machine(target, QUICK_LEVEL if is_quick else LEVEL)
     with _prepared(text, target, machine, verify=True) as module:
         return str(machine.emit_assembly(module))
 
@@ -158,18 +161,18 @@ def _target(triple: str, cpu: str, features: str, width: int, fused: bool) -> Ta
     return Target(triple, cpu, features, width, 32 if is_arm or width == 64 else 16, fused or is_arm)
 
 
-def _machine(target: Target) -> Any:
+def _machine(target: Target, level: int) -> Any:
     _initialise()
     # "small": near constants, read by one instruction and not two; the loader lays a module out in one piece, so near they are.
     make: Any = llvm.Target.from_triple(target.triple).create_target_machine
-    return make(cpu=target.cpu, features=target.features, opt=LEVEL, reloc="pic", codemodel="small", jit=True)
+    return make(cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="small", jit=True)
 
 
 # ---- from text to object code
 
 
-def _object(text: str, target: Target, verify: bool) -> bytes:
-    machine = _machine(target)
+def _object(text: str, target: Target, level: int, verify: bool) -> bytes:
+    machine = _machine(target, level)
     with _prepared(text, target, machine, verify) as module:
         return bytes(machine.emit_object(module))
 

@@ -108,6 +108,7 @@ class ProductWriter:
     core: Product
     tiles: Tiling
     scratch: Value | None
+    unrolled: int = UNROLLED
 
     @cached_property
     def element(self) -> str:
@@ -281,7 +282,7 @@ class ProductWriter:
         def over(level: int, totals: list[Value], tall: Value, wide: Value) -> list[Value]:
             """The sum over the loops from this level on, of a left matrix read through windows."""
             extents, extent = self.core.parts[level:], self.core.parts[level]
-            if len(extents) == 1 and rows * vectors * extent <= UNROLLED:
+            if len(extents) == 1 and rows * vectors * extent <= self.unrolled:
                 for k in range(extent):
                     totals = multiply_add(totals, f.index(k), tall, wide)
                 return totals
@@ -296,7 +297,7 @@ class ProductWriter:
 
         if len(self.core.parts) > 1:
             totals = over(0, totals, tall, wide)
-        elif rows * vectors * self.core.inner <= UNROLLED:
+        elif rows * vectors * self.core.inner <= self.unrolled:
             for k in range(self.core.inner):
                 totals = multiply_add(totals, f.index(k))
         else:

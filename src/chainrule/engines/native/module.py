@@ -1,6 +1,8 @@
 """The module of a loop: for each batch size a step, made of kernels, and around them the loop over steps, all as LLVM text.
 
-    step_32(context, step, position)                 one step: its kernels, one after the other
+    step_32(context, step, position, team)           one step: its kernels, one after the other
+    piece_32_1(context, step, position, team)        some kernels of a step that has many
+    same_4(context, position, buffers ...)           kernels that differ in their buffers only, wherever they stand
     turn_32_2(context, step, position, turn)         one turn of a loop over time
     kernel_32_1(context, step, position, worker, task)  a part of a kernel that is worth sharing between threads
     run(context, team, steps)                        the loop over steps
@@ -12,8 +14,10 @@ axes; then one for each state leaf, table, scalar, record and stacked output.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -21,9 +25,10 @@ from chainrule.engines.engine import Loop
 from chainrule.engines.native.buffers import ALIGNMENT, Plan, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
+from chainrule.engines.native.forms import KernelForm, kernel_form, memory_key
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
-from chainrule.engines.native.matmul import ProductWriter, Tiling, scratch_bytes, tiling
+from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.schedule import Schedule, schedule
 from chainrule.engines.native.team import Team
@@ -32,8 +37,12 @@ from chainrule.graph import Graph
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
 SHARED_WORK = 4_000_000
 """Operations from which on a kernel is shared between threads: some ten microseconds, where handing over takes one or two."""
+PIECE = 16
+"""How many kernels are written into one function: what LLVM does with a function takes more than in proportion to its length."""
 PARTS = 32
 """Into how many parts at most a shared kernel is cut; fixed, so that no result depends on the number of threads."""
+QUICK_ROWS = 2
+"""Rows of a tile, at most, where code is made quickly."""
 PREFETCHED = 256
 """Bytes of a table's row from which on the next step's rows are asked for while this step computes."""
 
@@ -66,6 +75,22 @@ class Step:
         """The kernels that threads share, by number, with the turns of their outermost loop."""
         large = [number for number, kernel in enumerate(self.schedule.kernels) if kernel.work >= SHARED_WORK]
         return {number: turns for number in large if (turns := self._turns(number)) > 1}
+
+    @property
+    def quick_tilings(self) -> dict[int, Tiling]:
+        """Tiles of few rows: products of which less code is written."""
+        return {key: replace(tiles, rows=min(tiles.rows, QUICK_ROWS)) for key, tiles in self.tilings.items()}
+
+    @cached_property
+    def work(self) -> int:
+        """About how many operations it does."""
+        return sum(kernel.work for kernel in self.schedule.kernels)
+
+    @cached_property
+    def forms(self) -> list[KernelForm | None]:
+        """The form of each kernel; none of a loop over time, whose turns have a function of their own."""
+        kernels = self.schedule.kernels
+        return [None if isinstance(k.core, Turns) else kernel_form(k, self.plan, self.tilings.get(id(k))) for k in kernels]
 
     def _turns(self, number: int) -> int:
         """How many turns of a kernel's outermost loop do not depend on each other; 1 where that loop runs along the lanes."""
@@ -158,10 +183,8 @@ class _StepMemory:
 
     def tag(self, buffer: Buffer) -> str:
         """See `Memory`."""
-        buffer = buffer.memory
-        if buffer.kind == "arena":
-            return self.module.tags((self.step.size, self.step.plan.region(buffer)))
-        return self.module.tags((buffer.kind, buffer.name))
+        key = memory_key(buffer, self.step.plan)
+        return self.module.tags((self.step.size, *key) if key[0] == "arena" else key)
 
     def scratch_tag(self) -> str:
         """See `Memory`."""
@@ -185,8 +208,41 @@ class _StepMemory:
             f.store(f.index(1), self.slot(WRONG))
 
 
+class _StepFunction:
+    """A function that does some kernels of a step, being written."""
+
+    def __init__(self, module: Module, step: Step, name: str) -> None:
+        arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
+        self.step, self.f = step, Function(name, arguments, attributes="nounwind")
+        self.f.linkage = "internal "
+        context, number, position, _ = self.f.arguments
+        self.memory = _StepMemory(module, step, self.f, context, number, position, None)
+
+
+class _OwnMemory(_StepMemory):
+    """Where the buffers of a kernel lie whose code is a function of its own: at the pointers that this is given."""
+
+    def __init__(self, module: Module, step: Step, f: Function, form: KernelForm) -> None:
+        context, position, *pointers = f.arguments
+        super().__init__(module, step, f, context, f.index(0), position, None)
+        self._given = {
+            id(buffer): place for buffer, place in zip(form.buffers, zip(pointers, form.memories, strict=True), strict=True)
+        }
+
+    def address(self, buffer: Buffer) -> Value:
+        """See `Memory`."""
+        return self._given[id(buffer)][0]
+
+    def tag(self, buffer: Buffer) -> str:
+        """See `Memory`."""
+        return self.module.tags(("given", self._given[id(buffer)][1]))
+
+
 class Module:
     """A loop as schedule, buffers and LLVM text; each is made when first asked for."""
+
+    is_quick = False
+    """Whether it is made to be compiled quickly: less code for the same numbers, which runs slower."""
 
     def __init__(self, graphs: Mapping[int, Graph], loop: Loop, machine: Machine, *, guarded: bool = False) -> None:
         self.loop, self.machine, self.guarded = loop, machine, guarded
@@ -219,6 +275,18 @@ class Module:
                 if buffer.kind not in {"arena", "constant"}:
                     keys[buffer.kind, buffer.name] = None
         return {key: FIRST + number for number, key in enumerate(keys)}
+
+    def quick(self) -> Module:
+        """The same with less code, for LLVM's quickest way: where little is to be done, compiling takes longer than running."""
+        made = copy(self)
+        made.is_quick, made.tags = True, Tags()
+        made.steps = {size: replace(step, tilings=step.quick_tilings) for size, step in self.steps.items()}
+        return made
+
+    @property
+    def work(self) -> int:
+        """About how many operations a step does, the largest if there are several."""
+        return max((step.work for step in self.steps.values()), default=0)
 
     @property
     def looks_ahead(self) -> bool:
@@ -263,38 +331,68 @@ class Module:
         """The module as LLVM text."""
         functions: list[Function] = []
         calls: list[tuple[str, int]] = []
+        forms = Counter(form for step in self.steps.values() for form in step.forms if form)
+        same: dict[KernelForm, Function] = {}
         for step in self.steps.values():
-            functions += self._step(step, calls)
+            for form, kernel in zip(step.forms, step.schedule.kernels, strict=True):
+                if form and forms[form] > 1 and form not in same:
+                    same[form] = self._same(step, kernel, form, f"same_{len(same)}")
+            functions += self._step(step, calls, same)
         team = Team(self.tags, self.machine.triple, [name for name, _ in calls])
-        functions += [*team.functions(), self._run()]
+        functions += [*same.values(), *team.functions(), self._run()]
         declared = sorted({line for function in functions for line in function.declarations})
         defined = {f"@{function.name}(" for function in functions}
         declared = [line for line in declared if not any(name in line for name in defined)]
         return "\n\n".join([*map(str, functions), "\n".join(declared), str(self.tags)]) + "\n"
 
-    def _step(self, step: Step, calls: list[tuple[str, int]]) -> list[Function]:
-        arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
-        f = Function(f"step_{step.size}", arguments, attributes="nounwind")
-        f.linkage = "internal "
+    def _step(self, step: Step, calls: list[tuple[str, int]], same: Mapping[KernelForm, Function]) -> list[Function]:
+        """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
+        whole = _StepFunction(self, step, f"step_{step.size}")
+        self._prefetch(step, whole.memory)
+        count = len(step.schedule.kernels)
+        if count <= PIECE:
+            return [*self._kernels(whole, range(count), calls, same), whole.f]
+        found: list[Function] = []
+        for number, first in enumerate(range(0, count, PIECE)):
+            piece = _StepFunction(self, step, f"piece_{step.size}_{number}")
+            found += [*self._kernels(piece, range(first, min(first + PIECE, count)), calls, same), piece.f]
+            whole.f.call(piece.f.name, "void", 1, *whole.f.arguments)
+        return [*found, whole.f]
+
+    def _kernels(
+        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], same: Mapping[KernelForm, Function]
+    ) -> list[Function]:
+        """Writes kernels, or calls of them, into a function; the functions that are called."""
+        step, f, memory = into.step, into.f, into.memory
         context, number, position, team = f.arguments
-        parts: list[Function] = []
-        memory = _StepMemory(self, step, f, context, number, position, None)
-        self._prefetch(step, memory)
-        for place, kernel in enumerate(step.schedule.kernels):
+        found: list[Function] = []
+        for place in places:
+            kernel, form = step.schedule.kernels[place], step.forms[place]
             f.comment(f"kernel {place}: {kernel.label}")
             if place in step.shared:
                 part, tasks = self._part(step, place, step.shared[place])
-                parts.append(part)
+                found.append(part)
                 calls.append((part.name, tasks))
                 f.call("share", "void", 1, context, number, position, team, f.index(len(calls) - 1), f.index(tasks))
             elif isinstance(kernel.core, Turns):
                 turn = self._turn(step, f"turn_{step.size}_{place}", kernel.core)
-                parts.append(turn)
+                found.append(turn)
                 with f.loop(0, kernel.core.count) as loop:
                     f.call(turn.name, "void", 1, context, number, position, loop.index)
+            elif form is not None and form in same:
+                f.call(same[form].name, "void", 1, context, position, *map(memory.address, form.buffers))
             else:
                 self._kernel(step, kernel, memory, None)
-        return [*parts, f]
+        return found
+
+    def _same(self, step: Step, kernel: Kernel, form: KernelForm, name: str) -> Function:
+        """The function of all kernels of a form."""
+        buffers = [("ptr", f"buffer{number}") for number in range(len(form.buffers))]
+        f = Function(name, [("ptr", "context"), ("i64", "position"), *buffers], attributes="nounwind")
+        f.linkage, f.shares_memory = "internal ", True
+        f.comment(f"as {kernel.label}")
+        self._kernel(step, kernel, _OwnMemory(self, step, f, form), None)
+        return f
 
     def _turn(self, step: Step, name: str, turns: Turns) -> Function:
         """A function that does one turn of a loop over time."""
@@ -346,7 +444,8 @@ class Module:
             case Product():
                 tiles = step.tilings[id(kernel)]
                 scratch = memory.scratch() if tiles.packed else None
-                ProductWriter(emitter, kernel, kernel.core, tiles, scratch).write(first)
+                unrolled = 0 if self.is_quick else UNROLLED
+                ProductWriter(emitter, kernel, kernel.core, tiles, scratch, unrolled).write(first)
             case Reduction():
                 ReductionWriter(emitter, kernel, kernel.core).write(first)
             case Scatter():
