@@ -51,17 +51,16 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
     Raises: MissingFileError, DataError.
     """
     with as_written(folder / "config.json"):
-        name, load_options, _ = saved["name"], saved["load"], saved["hash"]
-    if given is None and load_options is None:
+        options: Mapping[str, Any] | None = saved["load"]
+        name, _ = saved["name"], saved["hash"]
+        source = {} if options is None else {str(key): restore(value) for key, value in options.items()}
+        file = _file_of(source)
+    if given is None and options is None:
         raise DataError(
             f"the run's data {name!r} were arrays, which the folder does not hold",
             expected="the same data again",
             remedy="pass them: data=(x, y)",
         )
-    with as_written(folder / "config.json"):
-        load_options = load_options or {}
-        source = {str(key): restore(value) for key, value in load_options.items()}
-        file = _file_of(source)
     if given is not None:
         named = isinstance(given, str | os.PathLike) and file and str(cast("object", given)) not in BUILT_IN
         dataset = load(**{**source, file: str(cast("object", given))}) if named else as_dataset(given)
