@@ -93,7 +93,7 @@ def test_state_records_and_rows_of_a_random_loop(seed: int, dtype: str) -> None:
     for runs, steps in ((ReferenceEngine(), None), (engine(seed), None), (engine(seed), 1)):
         state = drawn.fresh_state()
         program = runs.compile_loop(drawn.loop, drawn.tables, drawn.replicas, steps)
-        left = program.run(state, drawn.order, drawn.sizes, drawn.scalars)
+        left = program.run(program.load(state), drawn.order, drawn.sizes, drawn.scalars)
         results.append({**state, **{f"recorded {name}": value for name, value in {**left.records, **left.stacked}.items()}})
     wanted, found, quick = results
     assert list(found) == list(wanted)

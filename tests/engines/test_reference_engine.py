@@ -98,7 +98,7 @@ def test_state_that_changes_places_is_not_overwritten_too_early():
     loop = Loop({3: Graph({"a": b, "b": a + 1.0, "kept": ops.sum(x)})}, {"x": "table"}, ("a", "b"), (), ("kept",), ())
     program = ReferenceEngine().compile_loop(loop, {"table": np.arange(12.0).reshape(6, 2)}, 1)
     state = {"a": np.array([[1.0, 2.0]]), "b": np.array([[10.0, 20.0]])}
-    results = program.run(state, np.array([[0, 1, 2, 5, 5, 5, 3, 3, 3]]), np.array([3, 3, 3]), {})
+    results = program.run(program.load(state), np.array([[0, 1, 2, 5, 5, 5, 3, 3, 3]]), np.array([3, 3, 3]), {})
     np.testing.assert_array_equal(results.records["kept"][0], [15.0, 63.0, 39.0])
     np.testing.assert_array_equal(state["a"][0], [11.0, 21.0])
     np.testing.assert_array_equal(state["b"][0], [3.0, 4.0])
@@ -113,7 +113,7 @@ def test_scalars_stacked_rows_and_the_short_batch():
     table = np.arange(10, dtype=np.uint8).reshape(5, 2)
     program = ReferenceEngine().compile_loop(loop, {"t": table}, 2)
     order = np.array([[0, 1, 4], [3, 3, 0]])
-    results = program.run({}, order, np.array([2, 1]), {"rate": np.array([1.0, 10.0])})
+    results = program.run(program.load({}), order, np.array([2, 1]), {"rate": np.array([1.0, 10.0])})
     np.testing.assert_array_equal(results.stacked["doubled"][0], table[[0, 1, 4]] * [[1.0], [1.0], [10.0]])
     np.testing.assert_array_equal(results.records["size"], [[6.0, 17.0], [26.0, 1.0]])
 
@@ -131,7 +131,7 @@ def test_rows_outside_the_table_are_refused_before_any_step(order, sizes, text):
     graphs = {size: Graph({"y": ops.sum(input_node("x", (size,)))}) for size in (1, 2)}
     program = ReferenceEngine().compile_loop(Loop(graphs, {"x": "t"}, records=("y",)), {"t": np.arange(5.0)}, 1)
     with pytest.raises(cr.errors.GraphError, match=text):
-        program.run({}, np.array(order), np.array(sizes), {})
+        program.run(program.load({}), np.array(order), np.array(sizes), {})
 
 
 def test_a_loop_whose_leaves_have_no_source_is_refused():

@@ -19,8 +19,7 @@ from chainrule.cli.runs import record
 from chainrule.cli.saved import read_saved, saved_engine, saved_environment
 from chainrule.cli.scores import scaling_facts
 from chainrule.data import Dataset, Examples, Signature
-from chainrule.engines import STAGES as ENGINE_STAGES
-from chainrule.engines import Loop, engine_named
+from chainrule.engines import ENGINES, Loop, engine_named
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
@@ -32,6 +31,7 @@ from chainrule.views.drawing import draw_graph, open_enough
 from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
 from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
 
+ENGINE_STAGES = tuple(dict.fromkeys(stage for kind in ENGINES.values() for stage in kind.stages))
 STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 
 

@@ -16,8 +16,8 @@ class Sheet:
 
     >>> sheet = Sheet(2, 8, background=0.0)
     >>> sheet.ellipse((0, 0), (0.5, 0.5), 1.0)
-    >>> sheet.pixels().shape, sheet.pixels()[0, 4, 4]
-    ((2, 8, 8), np.uint8(255))
+    >>> sheet.pixels().shape, int(sheet.pixels()[0, 4, 4])
+    ((2, 8, 8), 255)
     """
 
     def __init__(

@@ -50,8 +50,8 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     >>> x = input_node("x")
     >>> (slope,) = grad(x * x * x, [x])
     >>> (curvature,) = grad(slope, [x])
-    >>> evaluate([slope, curvature], {x: np.float64(2.0)})
-    [np.float64(12.0), np.float64(12.0)]
+    >>> [float(value) for value in evaluate([slope, curvature], {x: np.float64(2.0)})]
+    [12.0, 12.0]
 
     Raises: ShapeError if y is not a scalar. Source: S. Linnainmaa (1970); D. E. Rumelhart, G. E. Hinton, R. J. Williams,
     Nature 323, 533 (1986).

@@ -1,12 +1,15 @@
 """Floor 3: engines run graphs; `reference` is the definition, `native` the fast one."""
 
-from chainrule.engines.choice import ENGINES, engine_named, load_ahead
-from chainrule.engines.engine import STAGES, Engine, Loop, LoopProgram, Program, Results, RowFunction
+from chainrule.engines.choice import ENGINES, EngineKind, engine_named, load_ahead
+from chainrule.engines.engine import Carried, Engine, HostState, Loop, LoopProgram, Program, Results, RowFunction, all_finite
 from chainrule.engines.reference import Plan, ReferenceEngine
 
 __all__ = [
+    "Carried",
     "ENGINES",
     "Engine",
+    "EngineKind",
+    "HostState",
     "Loop",
     "LoopProgram",
     "Plan",
@@ -14,7 +17,7 @@ __all__ = [
     "ReferenceEngine",
     "Results",
     "RowFunction",
-    "STAGES",
+    "all_finite",
     "engine_named",
     "load_ahead",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 
 from chainrule.checks import checked
@@ -13,13 +15,33 @@ from chainrule.engines.engine import Engine
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
 
-ENGINES = ("native", "reference")
-"""The names that `engine=` takes; the first is what is taken where none is named."""
+
+@dataclass(frozen=True)
+class EngineKind:
+    """An engine that can be chosen: how it is made, for so many threads; the package that it needs; the stages that it can show."""
+
+    make: Callable[[int | None], Engine]
+    package: str = ""
+    stages: tuple[str, ...] = ()
+
+
+def _native(threads: int | None) -> Engine:
+    # Late, because it loads llvmlite, which who never computes does not need.
+    from chainrule.engines.native.engine import NativeEngine
+
+    return NativeEngine(threads)
+
+
+ENGINES = {
+    "native": EngineKind(_native, "llvmlite", ("schedule", "buffers", "llvm", "assembly")),
+    "reference": EngineKind(lambda threads: ReferenceEngine()),
+}
+"""The engines by the names that `engine=` takes; the first is what is taken where none is named."""
 
 
 @checked
 def engine_named(name: str, threads: int | None = None) -> Engine:
-    """The engine of this name; where llvmlite is missing `reference` takes the place of `native`, with one warning.
+    """The engine of this name; where its package is missing `reference` takes its place, with one warning.
 
     threads: how many the engine may use; None for as many as there are processors (or as CHAINRULE_THREADS says).
 
@@ -28,14 +50,22 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
     """
     if name not in ENGINES:
         raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
-    return _native(threads) if name == "native" else ReferenceEngine()
+    kind = ENGINES[name]
+    if not _is_there(kind):
+        _warn_once(name, kind.package)
+        return ReferenceEngine()
+    return kind.make(threads)
 
 
 @checked
 def load_ahead(name: str) -> None:
     """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing."""
-    if name in ENGINES and importlib.util.find_spec("llvmlite") is not None:
+    if name in ENGINES and _is_there(ENGINES[name]):
         threading.Thread(target=_load_quietly, args=(name,), daemon=True).start()
+
+
+def _is_there(kind: EngineKind) -> bool:
+    return not kind.package or importlib.util.find_spec(kind.package) is not None
 
 
 def _load_quietly(name: str) -> None:
@@ -43,21 +73,11 @@ def _load_quietly(name: str) -> None:
         engine_named(name)
 
 
-def _native(threads: int | None) -> Engine:
-    if importlib.util.find_spec("llvmlite") is None:
-        _warn_once()
-        return ReferenceEngine()
-    # Late, because it loads llvmlite, which who never computes does not need.
-    from chainrule.engines.native.engine import NativeEngine
-
-    return NativeEngine(threads)
-
-
 @cache
-def _warn_once() -> None:
+def _warn_once(name: str, package: str) -> None:
     warnings.warn(
-        "llvmlite is not installed: the reference engine computes instead of the native one, with the same results, but many "
-        "times slower; get it by: pip install llvmlite",
+        f"{package} is not installed: the reference engine computes instead of the {name} one, with the same results, but many "
+        f"times slower; get it by: pip install {package}",
         MissingPackageWarning,
-        stacklevel=6,  # whoever called fit
+        stacklevel=5,  # whoever called fit
     )

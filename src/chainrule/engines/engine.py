@@ -9,11 +9,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from chainrule.display import Shown
-from chainrule.errors import DtypeError, GraphError, ShapeError
+from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, conform, dtype_name
-
-STAGES = ("schedule", "buffers", "llvm", "assembly")
-"""The stages that a compiling engine can show, behind the graph."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,17 @@ class Loop(Shown):
                     expected="each leaf among rows, state or scalars, and each record among the outputs",
                     remedy="name them in the Loop",
                 )
+
+
+def no_such_stage(engine: Engine, name: str) -> OptionError:
+    """The error for a stage that an engine does not have."""
+    if engine.stages:
+        return OptionError(f"stage {name!r}", expected=f"one of {', '.join(engine.stages)}", remedy="choose one of these")
+    return OptionError(
+        f"stage {name!r} of the {engine.name} engine",
+        expected="an engine that compiles: this one runs the graph as it is",
+        remedy='look at the graph, or use engine="native"',
+    )
 
 
 RowFunction: TypeAlias = "Callable[[Array, Array], Array]"
@@ -114,6 +122,53 @@ def check_run(
                 )
 
 
+class Carried(Protocol):
+    """What a loop carries from step to step, where the engine wants it: in NumPy arrays of this process, or on a device."""
+
+    def arrays(self) -> Mapping[str, Array]:
+        """All of it by name, each (replicas, ...), to be read and not written; waits for what is still being computed."""
+        ...
+
+    def copy(self) -> Carried:
+        """The same, which no step changes."""
+        ...
+
+    def is_finite(self) -> bool:
+        """Whether no number is NaN or infinite."""
+        ...
+
+
+class HostState:
+    """State in NumPy arrays of this process, which steps write into.
+
+    >>> state = HostState({"w": np.array([1.0, np.inf])})
+    >>> state.is_finite(), state.copy().arrays()["w"] is state.arrays()["w"]
+    (False, False)
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = arrays
+
+    def arrays(self) -> Mapping[str, Array]:
+        """See `Carried`."""
+        return self._arrays
+
+    def copy(self) -> HostState:
+        """See `Carried`."""
+        return HostState({name: array.copy() for name, array in self._arrays.items()})
+
+    def is_finite(self) -> bool:
+        """See `Carried`."""
+        return all_finite(self._arrays)
+
+
+def all_finite(arrays: Mapping[str, Array]) -> bool:
+    """Whether no number is NaN or infinite."""
+    # One NaN or infinity makes the sum so; a sum of finite numbers that overflows is looked at closely.
+    with np.errstate(all="ignore"):
+        return all(bool(np.isfinite(a.sum())) or bool(np.isfinite(a).all()) for a in arrays.values() if a.dtype.kind == "f")
+
+
 class Program(Protocol):
     """A compiled graph."""
 
@@ -123,14 +178,23 @@ class Program(Protocol):
 
 
 class LoopProgram(Protocol):
-    """A compiled loop over tables that were given when it was compiled."""
+    """A compiled loop over tables that were given when it was compiled; ready to run when `compile_loop` returns."""
 
-    def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
-        """Runs len(sizes) steps and writes the new state into the arrays of `state`.
+    @property
+    def longest(self) -> int | None:
+        """How many steps a call may do at most; None for any number."""
+        ...
 
-        Shapes: state name → (replicas, ...); order (replicas, Σ sizes) int64, the rows in the order they are used; sizes (steps,)
-        int64, each a batch size of the loop; scalars name → (steps,). A row outside its table is a GraphError before any step. After a
-        PositionError, which the steps themselves may raise, the arrays of `state` hold no particular step's values.
+    def load(self, state: Mapping[str, Array]) -> Carried:
+        """The state name → (replicas, ...) where the steps want it. The arrays may be taken as they are, and be written into."""
+        ...
+
+    def run(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
+        """Runs len(sizes) steps, behind which `state`, made by `load`, is the new one.
+
+        Shapes: order (replicas, Σ sizes) int64, the rows in the order they are used; sizes (steps,) int64, each a batch size of the
+        loop; scalars name → (steps,). A row outside its table is a GraphError before any step. After a PositionError, which the steps
+        themselves may raise, `state` is no particular step's.
         """
         ...
 
@@ -142,7 +206,7 @@ class LoopProgram(Protocol):
         """The same program over other tables, of the same dtypes and row shapes."""
         ...
 
-    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+    def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """The way from rows of a leaf to those of a stacked output, at the first replica of a state, without going through tables."""
         ...
 
@@ -153,6 +217,16 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The word that users choose it by."""
+        ...
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What it can show on the way from the graph to what runs, in order; none, if it runs the graph as it is."""
+        ...
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work."""
         ...
 
     def compile(self, graph: Graph, calls: int | None = None) -> Program:
@@ -171,7 +245,7 @@ class Engine(Protocol):
         ...
 
     def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
-        """A stage on the way from the loop to what runs, as text; `name` is one of STAGES. OptionError if the engine has none."""
+        """A stage on the way from the loop to what runs, as text; `name` is one of `stages`. OptionError for another."""
         ...
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:

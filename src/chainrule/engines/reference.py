@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.display import Shown
-from chainrule.engines.engine import Loop, Results, RowFunction, check_run
+from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
 from chainrule.engines.kernels import VIEWS, Call, kernel
-from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
 
@@ -166,22 +165,28 @@ class ReferenceLoop(Shown):
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
         self.loop, self.tables, self.replicas = loop, dict(tables), replicas
         self.graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
+        self.longest = None
         self.state: list[dict[str, Array]] = []
         self.steps: dict[tuple[int, int], _Step] = {}
 
-    def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
+    def load(self, state: Mapping[str, Array]) -> HostState:
+        """See `LoopProgram.load`."""
+        return HostState(state)
+
+    def run(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars)
+        carried = state.arrays()
+        check_run(self.loop, self.tables, self.replicas, carried, order, sizes, scalars)
         steps, total = len(sizes), int(np.sum(sizes, dtype=np.int64))
         outputs = next(iter(self.graphs.values())).outputs
         records = {n: np.empty((self.replicas, steps, *outputs[n].shape), outputs[n].dtype) for n in self.loop.records}
         stacked = {n: np.empty((self.replicas, total, *outputs[n].shape[1:]), outputs[n].dtype) for n in self.loop.stacked}
         with np.errstate(all="ignore"):
             for replica in range(self.replicas):
-                self._load(state, replica)
+                self._take(carried, replica)
                 self._run_replica(replica, order[replica], sizes.tolist(), scalars, records, stacked)
                 for name, array in self.state[replica].items():
-                    state[name][replica] = array
+                    carried[name][replica] = array
         return Results(records, stacked)
 
     def over(self, tables: Mapping[str, Array]) -> ReferenceLoop:
@@ -192,9 +197,9 @@ class ReferenceLoop(Shown):
         """See `LoopProgram.report`."""
         return {"engine": "reference"}
 
-    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+    def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
-        first = {name: array[:1] for name, array in state.items()}
+        first = HostState({name: array[:1] for name, array in state.arrays().items()})
 
         def function(rows: Array, sizes: Array) -> Array:
             program = ReferenceLoop(self.loop, {self.loop.rows[leaf]: rows}, 1)
@@ -202,7 +207,7 @@ class ReferenceLoop(Shown):
 
         return function
 
-    def _load(self, state: Mapping[str, Array], replica: int) -> None:
+    def _take(self, state: Mapping[str, Array], replica: int) -> None:
         if len(self.state) == replica:
             self.state.append({name: np.empty_like(state[name][replica]) for name in self.loop.state})
         for name, array in self.state[replica].items():
@@ -246,6 +251,8 @@ class ReferenceEngine(Shown):
     """
 
     name = "reference"
+    stages = ()
+    is_reproducible = True
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""
@@ -256,12 +263,8 @@ class ReferenceEngine(Shown):
         return ReferenceLoop(loop, tables, replicas)
 
     def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
-        """There are none: it runs the graph as it is."""
-        raise OptionError(
-            f"stage {name} of the reference engine",
-            expected="the native engine",
-            remedy='look at the graph, or use engine="native"',
-        )
+        """There are none."""
+        raise no_such_stage(self, name)
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""

@@ -38,8 +38,8 @@ def weighted_polynomial(x: Array, y: Array, errors: Array, degree: int = 1) -> P
     Source: P. R. Bevington, D. K. Robinson, Data Reduction and Error Analysis, chapters 6 and 7.
 
     >>> line = weighted_polynomial(np.array([0.0, 1.0]), np.array([1.0, 3.0]), np.array([0.1, 0.1]))
-    >>> line.coefficients.round(12), line.errors.round(12)[0]
-    (array([1., 2.]), np.float64(0.1))
+    >>> line.coefficients.round(12), float(line.errors.round(12)[0])
+    (array([1., 2.]), 0.1)
     """
     rows = np.vander(x, degree + 1, increasing=True) / errors[:, None]
     covariance = np.linalg.inv(rows.T @ rows)

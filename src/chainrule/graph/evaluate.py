@@ -25,8 +25,9 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) ->
 
     >>> from chainrule.graph import input_node
     >>> x = input_node("x")
-    >>> evaluate([x * x + 1.0], {x: np.float64(3.0)})
-    [np.float64(10.0)]
+    >>> (y,) = evaluate([x * x + 1.0], {x: np.float64(3.0)})
+    >>> float(y)
+    10.0
     """
     bound = {node: _fitting(value, node) for node, value in (values or {}).items()}
     return evaluator(nodes, bound)(bound)

@@ -345,7 +345,8 @@ def tanh_vjp(g: Node, out: Node, x: Node) -> Gradients:
 def sigmoid(x: Array) -> Array:
     """The logistic function 1/(1 + exp(−x)), between 0 and 1."""
     # Where exp(-x) overflows to infinity, 1/(1 + inf) = 0 is the right limit; everywhere else all digits are good.
-    return np.reciprocal(1.0 + np.exp(-x))
+    # The 1 has the input's dtype: NumPy 1 would make the sum of a plain 1.0 and a single float32 a float64.
+    return np.reciprocal(x.dtype.type(1) + np.exp(-x))
 
 
 @sigmoid.vjp

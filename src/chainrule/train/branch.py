@@ -98,8 +98,7 @@ def _take_state(trainer: Trainer, there: Trainer) -> None:
     """
     known = there.state if _is_same_rule(there, trainer) else there.names
     names = {name for name in known if trainer.state[name].shape == there.state[name].shape}
-    for name in names - {"seed"}:
-        trainer.state[name][...] = there.state[name]
+    trainer.state = {**trainer.state, **{name: there.state[name].copy() for name in trainer.state.keys() & names - {"seed"}}}
     trainer.watch = there.watch
     if trainer.watch:
         first = {name: array.copy() for name, array in trainer.state.items()}

@@ -45,7 +45,7 @@ class Evaluator(Shown):
 
     def __call__(self, state: Mapping[str, Array]) -> Scores:
         """The scores at these weights; penalties count as terms of the loss."""
-        results = self.program.run(state, self.order, self.sizes, {})
+        results = self.program.run(self.program.load(state), self.order, self.sizes, {})
         values: dict[str, Array] = {}
         for name, record in results.records.items():
             kind, _, term = name.partition(".")

@@ -108,8 +108,9 @@ class Model(Shown):
 
         >>> import chainrule as cr
         >>> model = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).model()
-        >>> model.ablated("dense1.a", 1, 0.5).quantities(model.task.data.scaling.offset + np.zeros((1, 2)))["dense1.a"][0, 1]
-        np.float64(0.5)
+        >>> held = model.ablated("dense1.a", 1, 0.5)
+        >>> held.quantities(model.task.data.scaling.offset + np.zeros((1, 2)))["dense1.a"][0, 1].item()
+        0.5
         """
         chosen = (neurons,) if isinstance(neurons, int | np.integer) else tuple(neurons)
         network = Ablated(self.task.network, quantity, tuple(int(neuron) for neuron in chosen), float(value))

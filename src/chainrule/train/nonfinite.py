@@ -12,13 +12,6 @@ from chainrule.ops import select
 from chainrule.ops.elementwise import ELEMENTWISE
 
 
-def all_finite(arrays: Mapping[str, Array]) -> bool:
-    """Whether no number is NaN or infinite."""
-    # One NaN or infinity makes the sum so; a sum of finite numbers that overflows is looked at closely.
-    with np.errstate(all="ignore"):
-        return all(bool(np.isfinite(a.sum())) or bool(np.isfinite(a).all()) for a in arrays.values() if a.dtype.kind == "f")
-
-
 def first_nonfinite(graph: Graph, values: Mapping[str, Array]) -> tuple[Node, Array] | None:
     """The first node in topological order that made a number that is not finite, of those that reach an output of the graph.
 

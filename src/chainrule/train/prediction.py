@@ -49,7 +49,7 @@ class Predictor(Shown):
             rows = as_inputs(self._programs.task.data, rows)
         function = self._function
         if function is None:
-            function = self._function = self._programs.program.mapping(self._state, "x", "output")
+            function = self._function = self._programs.mapping(self._state)
         sizes = self._sizes.get(len(rows))
         if sizes is None:
             sizes = self._sizes[len(rows)] = self._programs.blocks(len(rows))
@@ -74,10 +74,15 @@ class Programs:
         """The batches that `count` rows are cut into. Raises: DataError where the network is made for batches of its own size."""
         return row_blocks(count) if self.task.size == 1 else self.task.pieces(count, self.task.size)
 
+    def mapping(self, state: Mapping[str, Array]) -> RowFunction:
+        """The way from rows to outputs at these weights."""
+        return self.program.mapping(self.program.load(state), "x", "output")
+
     def predict(self, x: Array, state: Mapping[str, Array]) -> Array:
         """The outputs of all replicas: (replicas, n, k)."""
         order = np.tile(np.arange(len(x)), (self.replicas, 1))
-        return self.program.over({"x": x}).run(state, order, self.blocks(len(x)), {}).stacked["output"]
+        program = self.program.over({"x": x})
+        return program.run(program.load(state), order, self.blocks(len(x)), {}).stacked["output"]
 
 
 def row_blocks(count: int) -> Array:

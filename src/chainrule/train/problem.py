@@ -41,10 +41,9 @@ class TrainingProblem:
         self.write(point)
         scalars = {name: np.ones(1) if name == "learning_rate" else np.zeros(1) for name in SCALARS}
         order, sizes = np.arange(self.count)[None], np.array([self.count])
-        records = self.program.run(self.state, order, sizes, scalars).records
-        return float(records["loss"][0, 0]), np.concatenate(
-            [self.state[f"{name}.gradient"].ravel() for name in self.task.parameters]
-        )
+        carried = self.program.load(self.state)
+        records, found = self.program.run(carried, order, sizes, scalars).records, carried.arrays()
+        return float(records["loss"][0, 0]), np.concatenate([found[f"{n}.gradient"].ravel() for n in self.task.parameters])
 
     def residuals(self, point: Array) -> Array:
         """Numbers (m,) the sum of whose squares is the cost."""

@@ -122,8 +122,7 @@ class Replay:
                 expected=f"step {self.first} or {self.origin.step}",
                 remedy="train with another optimizer to go through its steps",
             )
-        for name, array in self._twin.state.items():
-            array[...] = self.origin.state[name]
+        self._twin.state = {name: self.origin.state[name].copy() for name in self._twin.state}
         self._twin.step = step
 
     # ---- proof

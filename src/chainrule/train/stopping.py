@@ -60,10 +60,9 @@ class Watch:
         self.waited[running] = np.where(better, 0, self.waited + 1)[running]
         return bool(self.stopped.all())
 
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Writes the best weights over the last ones."""
-        for name, array in self.kept.items():
-            state[name][...] = array
+    def best_of(self, state: Mapping[str, Array]) -> dict[str, Array]:
+        """The state with the best weights, copied, in the place of the last ones."""
+        return {name: self.kept[name].copy() if name in self.kept else array for name, array in state.items()}
 
     def to_json(self) -> dict[str, Any]:
         """What a snapshot must keep beside the weights."""

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.data import Dataset
 from chainrule.display import Shown
-from chainrule.engines import Engine, Loop, LoopProgram, engine_named
+from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
 from chainrule.train.batches import batch_sizes
@@ -26,7 +26,7 @@ from chainrule.train.full_batch import USED_UP, FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
 from chainrule.train.keeper import Keeper
-from chainrule.train.nonfinite import all_finite, first_nonfinite, row_of
+from chainrule.train.nonfinite import first_nonfinite, row_of
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
@@ -95,7 +95,7 @@ class Trainer(Shown):
         self.states: tuple[str, ...] = tuple(self.task.carried(settings.batch_size))
         if saved is None:
             self._check_order()
-        self.state: dict[str, Array] = self._initial_state(initial) if saved is None else self._saved_state(saved)
+        self.state = self._initial_state(initial) if saved is None else self._saved_state(saved)
         self.course = Course(((0, settings.epochs),))
         self.step: int = 0
         self.seconds = 0.0
@@ -132,6 +132,16 @@ class Trainer(Shown):
     @folder.setter
     def folder(self, folder: RunFolder | None) -> None:
         self.keeper = Keeper(folder)
+
+    @property
+    def state(self) -> Mapping[str, Array]:
+        """Parameters, states and what the optimizer remembers, by name, each (replicas, ...): to be read; what is assigned is taken."""
+        return self._carried.arrays()
+
+    @state.setter
+    def state(self, state: Mapping[str, Array]) -> None:
+        self._carried: Carried = HostState(state)
+        self._home: LoopProgram | None = None
 
     @property
     def history(self) -> History:
@@ -260,12 +270,11 @@ class Trainer(Shown):
 
     def _advance(self, searches: Sequence[_Search]) -> list[float]:
         """One iteration of each search; what is half done when an error or a second Ctrl-C comes is taken back."""
-        before = {name: array.copy() for name, array in self.state.items()}
+        before = self._carried.copy()
         try:
             return [search.advance() for search in searches]
         except BaseException:
-            for name, array in before.items():
-                self.state[name][...] = array
+            self._carried = before
             raise
 
     def _problems(self, program: LoopProgram) -> list[TrainingProblem]:
@@ -326,7 +335,7 @@ class Trainer(Shown):
         Snapshots hold both, so that a run that goes on does so from the last ones.
         """
         if self.watch and (self.step == self.steps or self.stopped == "early stopping"):
-            self.watch.restore(self.state)
+            self.state = self.watch.best_of(self.state)
 
     def _next_pause(self) -> int:
         """The step at which curves are taken next: after `evaluate_every` epochs, or only at the end."""
@@ -336,17 +345,17 @@ class Trainer(Shown):
     def _run_piece(self) -> None:
         """As many steps as take about PIECE_SECONDS, over ends of epochs where nobody wants to look, up to the next pause."""
         first, last = self.step, min(self.step + self._piece, self._pause)
-        before = {name: array.copy() for name, array in self.state.items()}
+        before = self._carried.copy()
         try:
             started = time.perf_counter()
             records = self._run(first, last)
             elapsed = time.perf_counter() - started
-            finite = all_finite(self.state) and all_finite(records)
+            finite = self._carried.is_finite() and all_finite(records)
         except BaseException:  # a label out of range, a second Ctrl-C: what is half done is taken back
-            self.state = before
+            self._carried = before
             raise
         if not finite:
-            self.state = before
+            self._carried = before
             self._stop_at_nonfinite(last)
         self.step = last
         self._note(first, records)
@@ -358,7 +367,8 @@ class Trainer(Shown):
         call = self._call_seconds
         # What a call takes however few its steps, as with many replicas, stays the smaller part of a piece.
         wanted = max(PIECE_SECONDS - call, 3 * call)
-        return max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
+        found = max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
+        return found if self.program.longest is None else min(found, self.program.longest)
 
     @cached_property
     def _call_seconds(self) -> float:
@@ -369,7 +379,9 @@ class Trainer(Shown):
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
-        return self.program.run(self.state, self._rows(first, last), sizes, self.scalars(first, last)).records
+        if self._home is not self.program:
+            self._carried, self._home = self.program.load(self.state), self.program
+        return self.program.run(self._carried, self._rows(first, last), sizes, self.scalars(first, last)).records
 
     def scalars(self, first: int, last: int) -> dict[str, Array]:
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
@@ -462,10 +474,10 @@ class Trainer(Shown):
     def _stop_at_nonfinite(self, last: int) -> None:
         """Goes again over the piece, step by step, to the one that made a number that is not finite; saves the state before it."""
         for step in range(self.step, last):
-            before = {name: array.copy() for name, array in self.state.items()}
+            before = self._carried.copy()
             records = self._run(step, step + 1)
-            if not (all_finite(self.state) and all_finite(records)):
-                self.state = before
+            if not (self._carried.is_finite() and all_finite(records)):
+                self._carried = before
                 self.step = step
                 self.stopped = "not finite"
                 self._save(last=True)
@@ -566,12 +578,11 @@ class Trainer(Shown):
 
     def load(self, snapshot: Snapshot, history: History | Callable[[], History]) -> None:
         """Takes up a snapshot: the next step is the one that the uninterrupted run would have done."""
-        for name, array in self.state.items():
-            array[...] = snapshot.state[name]
+        # Copies, since steps write into what they are given.
+        self.state = {name: snapshot.state[name].copy() for name in self.state}
         self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
         if self.watch:
             best = {name: snapshot.state.get(f"{BEST}{name}") for name in self.state}
-            # Copies, since the watch writes into what it keeps.
             self.watch.load(snapshot.extra["watch"], {name: array.copy() for name, array in best.items() if array is not None})
 
 

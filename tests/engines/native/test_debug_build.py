@@ -122,7 +122,7 @@ for m, k, n in ((1000, 300, 16), (1000, 100, 40), (799, 100, 40), (8, 300, 1080)
     program = GUARDED.compile_loop(loop, {}, 1)
     assert program.code.module.is_shared_code and program.helpers
     state = {"a": a[None], "b": b[None], "w": np.ones((1, m, n), "f")}
-    program.run(state, np.zeros((1, 2), np.int64), np.ones(2, np.int64), {})
+    program.run(program.load(state), np.zeros((1, 2), np.int64), np.ones(2, np.int64), {})
     np.testing.assert_allclose(state["w"][0], 2.0 * (a.astype("d") @ b) + 1.0, atol=2e-6 * k)
 print("all done")
 """)
@@ -201,7 +201,7 @@ def run_with(change: object) -> np.ndarray:
     change(kernels)
     program = NativeLoop(loop, tables, 1, 1, Code(module))
     order = np.array([[0, 1, 2, 8, 8, 8]])
-    return program.run({"w": np.ones((1, 5, 7))}, order, np.array([3, 3]), {}).records["sum"]
+    return program.run(program.load({"w": np.ones((1, 5, 7))}), order, np.array([3, 3]), {}).records["sum"]
 
 
 def read_behind(kind: str):

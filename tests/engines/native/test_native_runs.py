@@ -246,8 +246,10 @@ def test_a_position_outside_its_axis_is_an_error_and_the_next_run_is_not(axis, w
     good, bad = np.arange(2 * rows)[None], np.arange(150 - rows, 150 + rows)[None]
     for program in engines:
         with pytest.raises(cr.errors.PositionError, match=r"position|index"):
-            program.run({"w": w.copy()}, bad, np.full(2, rows), {})
-    found, wanted = (program.run({"w": w.copy()}, good, np.full(2, rows), {}).records["sum"] for program in engines)
+            program.run(program.load({"w": w.copy()}), bad, np.full(2, rows), {})
+    found, wanted = (
+        program.run(program.load({"w": w.copy()}), good, np.full(2, rows), {}).records["sum"] for program in engines
+    )
     np.testing.assert_array_equal(found, wanted)
 
 
@@ -256,10 +258,10 @@ def test_numbers_are_not_added_up_outside_their_array():
     added = ops.scatter_add(constant(np.zeros(3)), places, constant(np.ones(4)), axis=0)
     loop = Loop({4: Graph({"added": added})}, {"places": "t"}, (), (), ("added",))
     program = NativeEngine(1).compile_loop(loop, {"t": np.array([0, 1, 2, 2, 3])}, 1)
-    found = program.run({}, np.array([[0, 1, 2, 3]]), np.array([4]), {}).records["added"]
+    found = program.run(program.load({}), np.array([[0, 1, 2, 3]]), np.array([4]), {}).records["added"]
     np.testing.assert_array_equal(found[0, 0], [1.0, 1.0, 2.0])
     with pytest.raises(cr.errors.PositionError):
-        program.run({}, np.array([[0, 1, 2, 4]]), np.array([4]), {})
+        program.run(program.load({}), np.array([[0, 1, 2, 4]]), np.array([4]), {})
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
@@ -285,7 +287,8 @@ def test_numbers_of_each_step_may_be_of_either_float_type():
     loop = Loop({1: Graph({"rates": rate * 2.0, "fines": fine * 2.0})}, {}, (), ("rate", "fine"), ("rates", "fines"))
     given = {"rate": np.array([0.5, 1.5, 2.5]), "fine": np.array([0.1, 0.2, 0.3])}
     for engine in (NativeEngine(1), ReferenceEngine()):
-        found = engine.compile_loop(loop, {}, 1).run({}, np.zeros((1, 3), np.int64), np.ones(3, np.int64), given).records
+        program = engine.compile_loop(loop, {}, 1)
+        found = program.run(program.load({}), np.zeros((1, 3), np.int64), np.ones(3, np.int64), given).records
         np.testing.assert_array_equal(found["rates"][0], [1.0, 3.0, 5.0])
         np.testing.assert_array_equal(found["fines"][0], [0.2, 0.4, 0.6])
 
@@ -303,8 +306,13 @@ def test_state_in_any_form_comes_back_in_its_own():
     }
     for form, state in forms.items():
         wanted = state * 2.0 + 1.0
-        program.run({"w": state}, np.zeros((2, 1), np.int64), np.ones(1, np.int64), {})
+        program.run(program.load({"w": state}), np.zeros((2, 1), np.int64), np.ones(1, np.int64), {})
         np.testing.assert_array_equal(state, wanted, form)
+
+
+def ran(make, tables, order, sizes):
+    program = make(tables)
+    return program.run(program.load({}), order, sizes, {})
 
 
 @pytest.mark.parametrize("engine", [NativeEngine(1), ReferenceEngine()], ids=["native", "reference"])
@@ -313,12 +321,12 @@ def test_tables_whose_rows_have_another_shape_are_refused(engine):
     loop = Loop({2: Graph({"sum": ops.sum(x)})}, {"x": "t"}, (), (), ("sum",))
     program = engine.compile_loop(loop, {"t": np.ones((6, 3))}, 1)
     order, sizes = np.array([[0, 1, 5, 4]]), np.array([2, 2])
-    assert program.run({}, order, sizes, {}).records["sum"].tolist() == [[6.0, 6.0]]
+    assert program.run(program.load({}), order, sizes, {}).records["sum"].tolist() == [[6.0, 6.0]]
     for shape in ((6, 2), (6, 1), (6,), (6, 3, 2)):
-        with pytest.raises(ValueError, match=r"shape|array"):
-            program.over({"t": np.ones(shape)}).run({}, order, sizes, {})
-        with pytest.raises(ValueError, match=r"shape|array"):
-            engine.compile_loop(loop, {"t": np.ones(shape)}, 1).run({}, order, sizes, {})
+        table = {"t": np.ones(shape)}
+        for make in (program.over, lambda tables: engine.compile_loop(loop, tables, 1)):
+            with pytest.raises(ValueError, match=r"shape|array"):
+                ran(make, table, order, sizes)
 
 
 @pytest.mark.parametrize("engine", [NativeEngine(1), ReferenceEngine()], ids=["native", "reference"])
@@ -329,11 +337,11 @@ def test_state_that_is_carried_out_of_the_loop_must_fit_and_be_the_callers_to_wr
     order, sizes = np.zeros((1, 1), np.int64), np.ones(1, np.int64)
     for shape in ((1, 2), (1, 4), (3,)):
         with pytest.raises(ValueError, match=r"shape|broadcast"):
-            program.run({"w": np.ones((1, 3)), "gradient": np.zeros(shape)}, order, sizes, {})
+            program.run(program.load({"w": np.ones((1, 3)), "gradient": np.zeros(shape)}), order, sizes, {})
     fixed = np.ones((1, 3))
     fixed.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        program.run({"w": fixed, "gradient": np.zeros((1, 3))}, order, sizes, {})
+        program.run(program.load({"w": fixed, "gradient": np.zeros((1, 3))}), order, sizes, {})
     assert fixed.tolist() == [[1.0, 1.0, 1.0]]
 
 

@@ -87,7 +87,7 @@ def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give
     for threads in THREADS:
         workers.clear()
         program = NativeEngine(threads).compile_loop(loop, {"x": x}, 1)
-        found[threads] = program.run(run.trainer.state, np.arange(len(x))[None], sizes, {}).stacked["output"]
+        found[threads] = program.run(program.load(run.trainer.state), np.arange(len(x))[None], sizes, {}).stacked["output"]
         assert workers == set(range(min(threads, 14)))  # 28 steps, two at a time
     assert all(np.array_equal(found[threads], found[1]) for threads in THREADS)
     np.testing.assert_array_equal(found[1][0], run.predict(x))
@@ -173,7 +173,9 @@ class Shared:
 
     def run(self, steps: int = 3) -> bytes:
         state = {name: array.copy() for name, array in self.start.items()}
-        records = self.program.run(state, np.zeros((1, steps), np.int64), np.ones(steps, np.int64), {}).records
+        records = self.program.run(
+            self.program.load(state), np.zeros((1, steps), np.int64), np.ones(steps, np.int64), {}
+        ).records
         return state["w"].tobytes() + records["sum"].tobytes()
 
 

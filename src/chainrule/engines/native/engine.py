@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from chainrule.engines.engine import STAGES, Loop, Results, RowFunction, check_run
+from chainrule.engines.choice import ENGINES
+from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.grouping import KNOWN
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
@@ -22,7 +23,7 @@ from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
-from chainrule.errors import GraphError, OptionError, PositionError
+from chainrule.errors import GraphError, PositionError
 from chainrule.graph import Array, Body, Graph, evaluate, form_of, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
@@ -83,6 +84,7 @@ class NativeLoop:
     replicas: int
     threads: int
     code: Code
+    longest: int | None = None
 
     def __post_init__(self) -> None:
         # Runs of one program share its memory: a second thread that calls it waits.
@@ -147,11 +149,16 @@ class NativeLoop:
 
     # ---- running
 
-    def run(self, state: Mapping[str, Array], order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
+    def load(self, state: Mapping[str, Array]) -> HostState:
+        """See `LoopProgram.load`."""
+        return HostState(state)
+
+    def run(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_run(self.loop, self.tables, self.replicas, state, order, sizes, scalars, self._limits)
+        arrays = state.arrays()
+        check_run(self.loop, self.tables, self.replicas, arrays, order, sizes, scalars, self._limits)
         with self._lock:
-            return self._run(state, order, sizes, scalars)
+            return self._run(arrays, order, sizes, scalars)
 
     def _limits(self, order: Array) -> tuple[int, int]:
         """The lowest and the highest row; the threads look at the replicas' orders, which may be the largest arrays of all."""
@@ -198,14 +205,14 @@ class NativeLoop:
         """See `LoopProgram.over`."""
         return replace(self, tables=tables)
 
-    def mapping(self, state: Mapping[str, Array], leaf: str, output: str) -> RowFunction:
+    def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
         type_of, slots = self.outputs[output].type, self.code.module.slots
         largest = max(self.loop.graphs)
         order = np.arange(2 * largest, dtype=np.int64)[None]
         blank = {leaf: np.zeros((1, *self.types[leaf].shape[1:]), self.types[leaf].dtype)}
         single = replace(self, tables={self.loop.rows[leaf]: blank[leaf]}, replicas=1)
-        memory = _Memory(single, {name: array[:1] for name, array in state.items()}, order, np.ones(1, np.int64), {})
+        memory = _Memory(single, {name: array[:1] for name, array in state.arrays().items()}, order, np.ones(1, np.int64), {})
         (context,) = memory.contexts(1, [(0, 0)])
         arena, team = single._arenas[0], aligned(TEAM_BYTES).view(np.int64)
         team[:] = 0
@@ -219,7 +226,7 @@ class NativeLoop:
             count = len(rows)
             if count > largest:
                 many = single.over({self.loop.rows[leaf]: rows})
-                return many.run(memory.state, np.arange(count)[None], sizes, {}).stacked[output][0]
+                return many.run(HostState(memory.state), np.arange(count)[None], sizes, {}).stacked[output][0]
             found = np.empty((count, *row_shape), dtype)
             with lock:
                 table[rows_slot] = rows.__array_interface__["data"][0]
@@ -367,7 +374,7 @@ class NativeProgram:
         bound = self.graph.bind(values)
         state = {node.name: array[None] for node, array in bound.items()}
         try:
-            found = self.program.run(state, np.zeros((1, 1), np.int64), np.ones(1, np.int64), {})
+            found = self.program.run(HostState(state), np.zeros((1, 1), np.int64), np.ones(1, np.int64), {})
         except PositionError:
             evaluate(self.graph.outputs.values(), bound)  # the op itself says which position it was
             raise
@@ -442,6 +449,8 @@ class NativeEngine:
     """
 
     name = "native"
+    stages = ENGINES["native"].stages
+    is_reproducible = True
 
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
         self.threads, self.is_guarded = threads or default_threads(), is_guarded
@@ -471,7 +480,7 @@ class NativeEngine:
             case "assembly":
                 return assembly(module.text, host(), is_quick=module.is_quick).expandtabs(8)
             case _:
-                raise OptionError(f"stage {name!r}", expected=f"one of {', '.join(STAGES)}", remedy="choose one of these")
+                raise no_such_stage(self, name)
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
