@@ -12,6 +12,7 @@ from functools import cache
 
 from chainrule.checks import checked
 from chainrule.engines.engine import Engine
+from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
 
@@ -33,7 +34,7 @@ def _native(threads: int | None) -> Engine:
 
 
 ENGINES = {
-    "native": EngineKind(_native, "llvmlite", ("schedule", "buffers", "llvm", "assembly")),
+    "native": EngineKind(_native, "llvmlite", STAGES),
     "reference": EngineKind(lambda threads: ReferenceEngine()),
 }
 """The engines by the names that `engine=` takes; the first is what is taken where none is named."""

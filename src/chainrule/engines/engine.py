@@ -182,7 +182,7 @@ class LoopProgram(Protocol):
 
     @property
     def longest(self) -> int | None:
-        """How many steps a call may do at most; None for any number."""
+        """How many steps it does in one go, None for any number; longer calls it cuts itself."""
         ...
 
     def load(self, state: Mapping[str, Array]) -> Carried:

@@ -162,10 +162,11 @@ class _Step:
 class ReferenceLoop(Shown):
     """A loop, run step by step and replica by replica."""
 
+    longest: int | None = None
+
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
         self.loop, self.tables, self.replicas = loop, dict(tables), replicas
         self.graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
-        self.longest = None
         self.state: list[dict[str, Array]] = []
         self.steps: dict[tuple[int, int], _Step] = {}
 
@@ -199,7 +200,7 @@ class ReferenceLoop(Shown):
 
     def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
-        first = HostState({name: array[:1] for name, array in state.arrays().items()})
+        first = HostState({name: array[:1].copy() for name, array in state.arrays().items()})
 
         def function(rows: Array, sizes: Array) -> Array:
             program = ReferenceLoop(self.loop, {self.loop.rows[leaf]: rows}, 1)

@@ -344,8 +344,9 @@ class Trainer(Shown):
 
     def _run_piece(self) -> None:
         """As many steps as take about PIECE_SECONDS, over ends of epochs where nobody wants to look, up to the next pause."""
-        first, last = self.step, min(self.step + self._piece, self._pause)
-        before = self._carried.copy()
+        most = self._piece if self.program.longest is None else min(self._piece, self.program.longest)
+        first, last = self.step, min(self.step + most, self._pause)
+        before = self._loaded().copy()
         try:
             started = time.perf_counter()
             records = self._run(first, last)
@@ -367,8 +368,7 @@ class Trainer(Shown):
         call = self._call_seconds
         # What a call takes however few its steps, as with many replicas, stays the smaller part of a piece.
         wanted = max(PIECE_SECONDS - call, 3 * call)
-        found = max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
-        return found if self.program.longest is None else min(found, self.program.longest)
+        return max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
 
     @cached_property
     def _call_seconds(self) -> float:
@@ -377,11 +377,15 @@ class Trainer(Shown):
         self._run(self.step, self.step)
         return time.perf_counter() - started
 
-    def _run(self, first: int, last: int) -> Mapping[str, Array]:
-        sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
+    def _loaded(self) -> Carried:
+        """The state where the program wants it."""
         if self._home is not self.program:
             self._carried, self._home = self.program.load(self.state), self.program
-        return self.program.run(self._carried, self._rows(first, last), sizes, self.scalars(first, last)).records
+        return self._carried
+
+    def _run(self, first: int, last: int) -> Mapping[str, Array]:
+        sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
+        return self.program.run(self._loaded(), self._rows(first, last), sizes, self.scalars(first, last)).records
 
     def scalars(self, first: int, last: int) -> dict[str, Array]:
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
@@ -474,7 +478,7 @@ class Trainer(Shown):
     def _stop_at_nonfinite(self, last: int) -> None:
         """Goes again over the piece, step by step, to the one that made a number that is not finite; saves the state before it."""
         for step in range(self.step, last):
-            before = self._carried.copy()
+            before = self._loaded().copy()
             records = self._run(step, step + 1)
             if not (self._carried.is_finite() and all_finite(records)):
                 self._carried = before

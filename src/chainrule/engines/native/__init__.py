@@ -4,3 +4,8 @@
 
 Each stage is data that prints; `machine` alone knows llvmlite. Nothing here is loaded before a program is compiled.
 """
+
+STAGES = ("schedule", "buffers", "llvm", "assembly")
+"""What this engine can show on the way from a graph to what runs."""
+
+__all__ = ["STAGES"]

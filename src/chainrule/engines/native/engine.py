@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from chainrule.engines.choice import ENGINES
 from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
+from chainrule.engines.native import STAGES
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.grouping import KNOWN
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
@@ -449,7 +449,7 @@ class NativeEngine:
     """
 
     name = "native"
-    stages = ENGINES["native"].stages
+    stages = STAGES
     is_reproducible = True
 
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
