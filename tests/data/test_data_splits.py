@@ -53,6 +53,10 @@ def test_stratified_split(y, fractions, seed):
     try:
         parts = StratifiedSplit(test, validation, seed).parts(y)
     except DataError:
+        # One of each class is for training; of the others the test part may take all.
+        spare = len(y) - len(np.unique(y))
+        tests = max(1, int(test * len(y) + 0.5)) if test else 0
+        assert spare < bool(test) or (validation and spare <= tests)
         return
     check_complete(parts, len(y))
     for label in np.unique(y):

@@ -23,6 +23,7 @@ from chainrule.nn import (
     Zeros,
     build_network,
 )
+from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.initialisers import suited_to
 from chainrule.ops import random
 
@@ -117,6 +118,8 @@ def test_values_that_make_no_sense():
 def test_what_suits_an_activation():
     assert suited_to("relu") == HeNormal()
     assert suited_to("tanh") == suited_to("linear") == GlorotUniform()
+    kin = {"relu", "leaky_relu", "elu", "silu", "gelu", "softplus"}
+    assert {name for name in ACTIVATIONS if suited_to(name) == HeNormal()} == kin
     built = build_network(Sequential(Dense(3, "relu"), Dense(2), Dense(2, weights=Normal())), (4,))
     assert [item.initialiser for item in built.parameters.values()] == [
         HeNormal(), Zeros(), GlorotUniform(), Zeros(), Normal(), Zeros(),

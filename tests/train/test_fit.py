@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.train.course import Course
+from chainrule.train.stopping import Watch
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,29 @@ def test_early_stopping_restores_the_best_weights(digits):
     assert run.stopped == "early stopping"
     assert len(curve) == int(curve.argmin()) + 1 + 2
     np.testing.assert_array_equal(run.evaluate("validation").loss, curve.min(0))
+
+
+@pytest.mark.parametrize(
+    ("answer", "stops"), [(True, True), (np.True_, True), (1, False), ("stop", False), ([0], False), (None, False)]
+)
+def test_only_true_stops(answer, stops):
+    run = cr.fit("2-2", cr.data.moons(40), epochs=3, batch_size=10, callbacks=(lambda moment: answer,))
+    assert (run.stopped == "stopped by a callback") is stops
+
+
+@pytest.mark.parametrize("change", [0.0, 0.25])
+def test_a_loss_that_stays_stops_the_training(change):
+    watch = Watch(cr.EarlyStopping(patience=2, least_change=change), replicas=1)
+    losses = [1.0 - change * epoch for epoch in range(4)]  # each better by no more than what counts as nothing
+    looks = [watch.look(epoch, {"loss": np.array([losses[min(epoch, 1)]])}, {"w": np.ones(1)}) for epoch in range(4)]
+    assert looks == [False, False, True, True]
+    assert watch.best_epoch.tolist() == [0]
+
+
+def test_the_first_step_after_an_extension_goes_by_the_new_length():
+    course, schedule, steps = Course(((0, 2), (20, 4))), cr.Cosine(1.0), np.arange(18.0, 23.0)
+    alone = [schedule(steps, total) for total in (20, 40)]
+    assert course.rates(schedule, steps, 10).tolist() == [*alone[0][:2].tolist(), *alone[1][2:].tolist()]
 
 
 def test_callbacks_see_and_stop(digits, small_net):

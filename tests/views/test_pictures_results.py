@@ -174,6 +174,16 @@ def test_predictions_are_in_the_units_of_the_data():
 # ---- calibration
 
 
+def test_a_probability_at_an_edge_belongs_to_the_bin_below():
+    run = cr.fit("2-2:softmax", cr.data.moons(40), epochs=0, initial={"dense1.W": np.zeros((2, 2)), "dense1.b": np.zeros(2)})
+    assert np.flatnonzero(reliability(run, bins=2).counts).tolist() == [0]
+    assert np.flatnonzero(reliability(run, bins=4).counts).tolist() == [1]
+    run = cr.fit(
+        "2-2:softmax", cr.data.moons(40), epochs=0, initial={"dense1.W": np.zeros((2, 2)), "dense1.b": np.array([99.0, -99.0])}
+    )
+    assert np.flatnonzero(reliability(run, bins=4).counts).tolist() == [3]
+
+
 def test_reliability_bins(digits):
     shown, y, p = reliability(digits, bins=5), digits.data.test.y, probabilities(digits)
     chance, right = p.max(axis=1), p.argmax(axis=1) == y
@@ -189,6 +199,7 @@ def test_reliability_bins(digits):
             assert shown.high[place] - shown.low[place] > 0
     # The highest of ten probabilities is never below 0.1.
     assert np.isnan(reliability(digits, bins=20).observed[0])
+    assert shown.edges.tolist() == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     known = shown.counts > 0
     error = np.sum(np.abs(shown.observed - shown.predicted)[known] * shown.counts[known]) / 300
     assert shown.expected_error == pytest.approx(error)

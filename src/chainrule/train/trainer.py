@@ -470,7 +470,9 @@ class Trainer(Shown):
         unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
         moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved)
         for callback in callbacks:
-            if callback(moment) is True and kind != "end":
+            answer = callback(moment)
+            # A list of what was appended to, say, is no answer; NumPy's truth is one.
+            if isinstance(answer, bool | np.bool_) and answer and kind != "end":
                 self.stopped = self.stopped or "stopped by a callback"
 
     # ---- NaN
