@@ -197,13 +197,23 @@ def test_a_kept_error_state_is_seen() -> None:
     assert yields_under_error_states(ast.parse("with np.errstate(all='ignore'):\n    yield from f()")) == [2]
 
 
-def test_importing_chainrule_loads_numpy_and_nothing_else_that_was_installed() -> None:
+def test_importing_chainrule_loads_nothing_and_naming_its_parts_numpy_only() -> None:
     # What the interpreter has loaded by itself (an editable install brings a finder of its own) does not count.
-    added = roots(LOADED) - roots(BARE)
-    assert "chainrule" in added
-    assert not added & NEVER_LOADED
-    installed = {name for name in added if name not in sys.stdlib_module_names and not name.startswith("_")}
-    assert installed <= {"chainrule", "numpy", "cython_runtime"}  # the last is a shadow that NumPy's compiled modules cast
+    named = (
+        "import chainrule; [getattr(chainrule, name) for name in {*dir(chainrule)} - {'views', 'pictures', 'examples'}]; "
+        + LOADED
+    )
+    for program, expected in ((LOADED, set[str]()), (named, {"numpy"})):
+        added = roots(program) - roots(BARE)
+        assert {"chainrule", *expected} <= added
+        assert not added & (NEVER_LOADED | ({"numpy"} - expected))
+        installed = {name for name in added if name not in sys.stdlib_module_names and not name.startswith("_")}
+        assert installed <= {
+            "chainrule",
+            "lazy_loader",
+            "numpy",
+            "cython_runtime",
+        }  # the last is a shadow of NumPy's compiled modules
 
 
 def test_what_is_loaded_is_seen() -> None:

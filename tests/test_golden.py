@@ -14,7 +14,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.cli.application import application
+from chainrule.cli.application import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -468,4 +468,4 @@ def test_each_call_that_it_names_exists(name):
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"`chainrule (\w+)", CHECKLIST))))
 def test_each_command_that_it_names_exists(command):
-    assert command in application.commands
+    assert command in COMMANDS

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -13,6 +16,7 @@ from rich.console import Console
 
 import chainrule as cr
 from chainrule.cli import application
+from chainrule.cli.application import COMMANDS as COMMANDS_AND_WHAT_FOR
 from chainrule.cli.locate import parsed_options
 from chainrule.examples import EXAMPLES, Example, Fact, Outcome, Training
 from tests.train.folders import as_old
@@ -54,7 +58,7 @@ def write_plants(path="plants.csv", kinds=("fern", "moss"), count=60):
 # ---- help
 
 
-COMMANDS = application.commands
+COMMANDS = {name: import_module(f"chainrule.cli.{name}").__dict__[name] for name in COMMANDS_AND_WHAT_FOR}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -632,3 +636,15 @@ def test_a_graph_is_drawn_as_the_ending_says(ending):
     assert f"graph.{ending}" in call("show", "2-3-1", "--stage", "graph", "--svg", f"graph.{ending}").stdout
     begins = {"svg": b"<svg", "pdf": b"%PDF", "png": b"\x89PNG"}[ending]
     assert Path(f"graph.{ending}").read_bytes().startswith(begins)
+
+
+def test_help_and_version_load_neither_numpy_nor_a_command():
+    program = (
+        "import sys\nfrom chainrule.cli import main\nsys.argv[1:] = [sys.argv[1]]\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'numpy', 'rich', 'chainrule.train', 'chainrule.cli.train'} & sys.modules.keys()))"
+    )
+    for option in ("--help", "--version"):
+        printed = subprocess.run(
+            [sys.executable, "-c", program, option], capture_output=True, encoding="utf-8", check=True
+        ).stdout
+        assert printed.splitlines()[-1] == "[]"

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import warnings
-from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NoReturn
 
 import click
 
 from chainrule import __version__
-from chainrule.cli.evaluate import evaluate
-from chainrule.cli.example import example
-from chainrule.cli.explain import explain
-from chainrule.cli.predict import predict
-from chainrule.cli.remedies import as_options
-from chainrule.cli.report import report
-from chainrule.cli.resume import resume
-from chainrule.cli.runs import runs
-from chainrule.cli.show import show
 from chainrule.cli.spelled import HANDLER
-from chainrule.cli.train import train
-from chainrule.cli.write import write
-from chainrule.data import BUILT_IN
-from chainrule.data.catalogue import is_table
-from chainrule.errors import ChainruleError, UnsavedRunWarning, command_words
-from chainrule.spelling import did_you_mean
-from chainrule.views.plain import printable, printable_lines
+from chainrule.errors import ChainruleError, UnsavedRunWarning
+
+COMMANDS = {
+    "train": "Train a network on data.",
+    "resume": "Go on with a run where it stopped.",
+    "evaluate": "Scores and confusion matrix of a run.",
+    "predict": "Predictions of a run for new inputs.",
+    "write": "Text that a run writes, character by character.",
+    "explain": "One example forward and backward, number by number.",
+    "report": "One page with curves, pictures and explanations.",
+    "show": "A run or a network as table, graph, training step or code.",
+    "runs": "The list of runs.",
+    "example": "Train one of the lectures' examples.",
+}
+"""The commands in the order in which they are used. Each stands in the module of its name, which is loaded when it is asked for."""
 
 
 class Application(click.Group):
@@ -44,11 +43,11 @@ class Application(click.Group):
                     sys.stdout.flush()  # here, where a full disk can still be told
                 return found
         except ChainruleError as error:
-            self._refuse(ctx, _message(error, self.commands.get(ctx.invoked_subcommand or "")))
+            self._refuse(ctx, _told().message(error, self.get_command(ctx, ctx.invoked_subcommand or "")))
         except BrokenPipeError:
             raise  # whoever read has gone: that ends quietly
         except OSError as trouble:
-            self._refuse(ctx, _message_of_system(trouble))
+            self._refuse(ctx, _told().message_of_system(trouble))
         except MemoryError:
             self._refuse(ctx, "there is not enough memory for this\n  to mend it: choose a smaller network, batch or table")
         except KeyboardInterrupt:
@@ -56,19 +55,13 @@ class Application(click.Group):
             ctx.exit(130)
 
     def _refuse(self, ctx: click.Context, message: str) -> NoReturn:
-        _drop_unwritable_output()
-        with suppress(OSError):
-            click.echo(f"error: {printable_lines(message)}", err=True)
+        _told().refusal(message)
         ctx.exit(2)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; for a misspelt one an error that names the nearest."""
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            hint = did_you_mean(name, self.commands) or f" the commands are {', '.join(self.commands)}."
-            if name in BUILT_IN or is_table(name) or name.endswith(".npz"):
-                hint = f' to train on these data write "chainrule train {printable(name)}".'
-            ctx.fail(f"There is no command {printable(repr(name))};{hint}")
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(_told().no_such_command(args[0], tuple(COMMANDS)))
         return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -80,7 +73,16 @@ class Application(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order in which they are used, not that of the alphabet."""
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, None if there is none."""
+        return getattr(import_module(f"chainrule.cli.{cmd_name}"), cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What each command is for, without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
@@ -93,31 +95,9 @@ def application() -> None:
     """Trains neural networks, and shows every number in them."""
 
 
-for command in (train, resume, evaluate, predict, write, explain, report, show, runs, example):
-    application.add_command(command)
-
-
-def _message(error: ChainruleError, command: click.Command | None) -> str:
-    """An error as it is told at the command line: its remedy in options."""
-    remedy = command_words(error.remedy) if command is None else as_options(error.remedy, command)
-    return f"{error.happened}\n  expected: {error.expected}\n  to mend it: {remedy}"
-
-
-def _message_of_system(trouble: OSError) -> str:
-    place = f" of {trouble.filename}" if trouble.filename else ""
-    return (
-        f"the system refused the reading or writing{place}: {trouble.strerror or trouble}\n"
-        "  to mend it: see to the room on the disk and to the permissions, or choose another place"
-    )
-
-
-def _drop_unwritable_output() -> None:
-    """Where standard output takes nothing any more, what waits for it is thrown away: Python would try once more at its end."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _told() -> ModuleType:
+    # Loaded when something is wrong: help and success do not wait for it.
+    return import_module("chainrule.cli.told")
 
 
 def main() -> None:

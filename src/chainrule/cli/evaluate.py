@@ -23,7 +23,6 @@ from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Scores and confusion matrix of a run.",
     words="The test part are examples that the network never learned from; validation examples told when to stop.",
     examples=(
         "chainrule evaluate runs/latest",

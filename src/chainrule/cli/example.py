@@ -15,7 +15,6 @@ from chainrule.examples import example as example_named
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Train one of the lectures' examples.",
     words="Without NAME the examples are listed. Each ends with a verdict: numbers with their error bars beside what is known of them. "
     "The exit code is 1 if a number does not agree with what is known.",
     examples=(

@@ -27,7 +27,6 @@ STYLES = {
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="One example forward and backward, number by number.",
     words=(
         "∂C/∂w, a derivative, says how much the cost C changes when w grows a little. The backward pass computes all of them by the "
         "chain rule: incoming derivative times local derivative. A finite difference computes C twice, with w moved a little either way."

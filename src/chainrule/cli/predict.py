@@ -83,7 +83,6 @@ class Prediction:
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Predictions of a run for new inputs.",
     words="A replica is one of several networks that were trained at once and differ only in their seed; they count from 0.",
     examples=(
         "chainrule predict runs/latest --example 7",

@@ -14,7 +14,6 @@ from chainrule.views.report import write_report
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="One page with curves, pictures and explanations.",
     words="The page is one file: it needs no network, holds no script, and follows your browser's light or dark colours.",
     examples=("chainrule report runs/latest", "chainrule report runs/latest --output report.html"),
 )

@@ -18,7 +18,6 @@ from chainrule.views.progress import Plan
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Go on with a run where it stopped.",
     words="An epoch is one pass over all training examples.",
     examples=("chainrule resume runs/latest", "chainrule resume runs/latest --epochs 20"),
 )

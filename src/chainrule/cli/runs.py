@@ -25,7 +25,6 @@ _TAIL_BYTES = 1 << 20
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="The list of runs.",
     words="The newest run stands first. Scores are those after the last epoch that was evaluated.",
     examples=("chainrule runs", "chainrule runs my-experiments --json"),
 )

@@ -37,7 +37,6 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="A run or a network as table, graph, training step or code.",
     words="A pre-activation is a layer's z = x·W + b, its activation a = f(z) what it hands on. A graph has a line to each quantity: "
     "name, type[shape], the op that makes it, and behind an @ the layer that it belongs to. A pass is a rewriting of the graph that "
     "changes no number.",

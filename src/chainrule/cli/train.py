@@ -88,7 +88,6 @@ HELP = (
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Train a network on data.",
     help=HELP,
     words=WORDS,
     examples=(

@@ -11,7 +11,6 @@ from chainrule.views.plain import printable_lines
 
 @click.command(
     cls=ExplainedCommand,
-    short_help="Text that a run writes, character by character.",
     words="The network says how probable each character is to come next; one is drawn, and becomes part of the text. The temperature T "
     "makes the choice bolder (above 1) or more careful (below 1): each is drawn with a probability in proportion to p^(1/T).",
     examples=(

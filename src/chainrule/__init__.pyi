@@ -1,0 +1,105 @@
+"""What `import chainrule` gives, name by name: read by type checkers, and at run time to load what is asked for."""
+
+from . import data, engines, errors, examples, graph, nn, ops, trace, train, views
+from .derivatives import grad, hvp, jvp, vjp
+from .graph import Graph, Node, constant, evaluate, input_node, parameter, parse
+from .nn import (
+    GRU,
+    L1,
+    L2,
+    LSTM,
+    RNN,
+    AbsoluteError,
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Bidirectional,
+    BinaryCrossEntropy,
+    ChiSquared,
+    Conv1D,
+    Conv2D,
+    ConvTranspose1D,
+    ConvTranspose2D,
+    CrossEntropy,
+    Dense,
+    Dropout,
+    EachStep,
+    Embedding,
+    EuclideanDistance,
+    Flatten,
+    Formula,
+    Function,
+    GaussianNoise,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    GroupNorm,
+    Hinge,
+    Hopfield,
+    Huber,
+    Latent,
+    LayerNorm,
+    MaxPool,
+    Network,
+    OneHot,
+    PerceptronLoss,
+    Reshape,
+    Residual,
+    RestrictedBoltzmann,
+    Sequential,
+    SquaredError,
+    UpSample,
+    build_network,
+    network,
+)
+from .trace import Explanation, Trace, check_gradient, explain_graph
+from .train import (
+    LBFGS,
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    ClipNorm,
+    ClipValue,
+    ConstantRate,
+    Cosine,
+    EarlyStopping,
+    LevenbergMarquardt,
+    Model,
+    PerceptronRule,
+    RMSprop,
+    Run,
+    StepDecay,
+    WarmUp,
+    fit,
+    open_run,
+    resume,
+)
+
+__version__: str
+
+__all__ = [
+    # networks
+    "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "network", "build_network",
+    "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
+    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
+    "BatchNorm",
+    "GaussianNoise", "Latent",
+    "RestrictedBoltzmann",
+    "Hopfield",
+    "ConvTranspose1D",
+    "OneHot", "Embedding",
+    # objectives
+    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
+    "PerceptronLoss", "L1", "L2",
+    # training
+    "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
+    "ConstantRate",
+    "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    # the heart
+    "Graph", "Node", "input_node", "parameter", "constant", "parse", "evaluate", "grad", "vjp", "jvp", "hvp", "check_gradient",
+    # glass walls
+    "Explanation", "Model", "Trace", "explain_graph",
+    # the rooms
+    "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
+    "examples",
+]  # fmt: skip
