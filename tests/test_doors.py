@@ -27,7 +27,7 @@ MADE_BY_THE_LIBRARY = {
     "WordChain", "Recurrence", "Notation", "Op", "Node", "Body", "Change", "Step", "ActivationFunction",
     # protocols and names of types
     "Initialiser", "Layer", "Loss", "Optimizer", "Schedule", "Callback", "Order", "OrderName", "Split", "Options", "Array", "Shape",
-    "Pass", "INPUT", "PARAMETER", "CONSTANT",
+    "Pass", "INPUT", "PARAMETER", "CONSTANT", "Kind", "Traits",
     # parts that functions of the table are made of, and what needs a file or an hour
     "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
     "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
