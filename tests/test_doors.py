@@ -129,7 +129,7 @@ def test_numpys_floats_are_pythons(given):
     ("call", "words"),
     [
         (lambda: cr.fit("2-2", "moons", optimizer=cr.Adam), ["optimizer=Adam in fit", "write Adam(...)"]),
-        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "learning_rate, slots, update"]),
+        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "derived from Optimizer, with learning_rate, update"]),
         (lambda: cr.fit("2-2", "moons", clip=1.0), ["clip=1.0 in fit", "ClipNorm"]),
         (lambda: cr.fit("2-2", "moons", early_stopping=cr.EarlyStopping), ["write EarlyStopping(...)"]),
         (lambda: cr.fit("2-2", "moons", callbacks=3), ["callbacks=3", "a function of 1 argument"]),
