@@ -58,6 +58,27 @@ class Adadelta(Optimizer):
         return w - change * rate, {"square": square, "change": slots["change"] * 0.9 + change * change * 0.1}
 
 
+@dataclass(frozen=True)
+class ByLayer(Optimizer):
+    """Y. You, I. Gitman, B. Ginsburg (2017): a step as long as the weights are, whatever their shape."""
+
+    learning_rate: float = 0.01
+
+    def update(self, w, g, slots, rate, step):
+        trust = ops.sqrt((w * w).sum() + 1e-3) / ops.sqrt((g * g).sum() + 1e-3)
+        return w - trust * rate * g, {}
+
+
+@dataclass(frozen=True)
+class OfMatrices(Optimizer):
+    """A rule that needs rows."""
+
+    learning_rate: float = 0.1
+
+    def update(self, w, g, slots, rate, step):
+        return w - g * rate / (ops.norm(g)[..., None] + 1.0), {}
+
+
 def trained(optimizer, **options):
     options = {"epochs": 2, "batch_size": 8, "seed": 3, "dtype": "float64", "engine": "reference", **options}
     return cr.fit("2-3-2 tanh softmax", cr.data.moons(24), optimizer=optimizer, **options)
@@ -101,6 +122,16 @@ def test_its_formulas_are_its_update():
     assert "(1 − λ)·w + v" in html
     card = cr.views.networks.layer_card(trained(Damped()), "dense1")
     assert any("(1 − λ)·w + v" in line for lines in card.sections.values() for line in lines)
+
+
+def test_a_size_of_all_entries_together_is_a_step_size():
+    ledger = trained(ByLayer()).ledger(2, "dense1.W")
+    assert list(ledger.parts) == []
+    g = ledger.shares.sum(0)
+    np.testing.assert_allclose(g / np.linalg.norm(g), ledger.change / np.linalg.norm(ledger.change), atol=1e-14)
+    rows = trained(OfMatrices())
+    assert list(rows.ledger(2, "dense2.W").parts) == []
+    assert rows.settings.optimizer.formulas == ("w ← w − η·g / (‖g‖ + 1), where g = ∂C/∂w",)
 
 
 def test_a_letter_for_a_number_is_exact_only_where_it_stands():

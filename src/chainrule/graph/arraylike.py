@@ -214,7 +214,7 @@ class Symbol(float):
     >>> from chainrule.graph import formula, input_node
     >>> beta = Symbol(0.5, input_node("β"))
     >>> float(1.0 - beta), formula(input_node("x") * (1.0 - beta))
-    (0.5, 'x·(1.0 − β)')
+    (0.5, 'x·(1 − β)')
     """
 
     node: Any

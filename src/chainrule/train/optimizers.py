@@ -58,7 +58,7 @@ class AdaGrad(Optimizer):
     """A step that shrinks where gradients have been large. Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011).
 
     >>> print("; ".join(AdaGrad().formulas))
-    s ← s + g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ε = 1e-10
+    s ← s + g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ε = 10⁻¹⁰
     """
 
     learning_rate: Rate = 0.01
@@ -79,7 +79,7 @@ class RMSprop(Optimizer):
     """A step divided by the root of a running mean square. Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012).
 
     >>> print("; ".join(RMSprop().formulas))
-    s ← ρ·s + (1 − ρ)·g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ρ = 0.9, ε = 1e-08
+    s ← ρ·s + (1 − ρ)·g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ρ = 0.9, ε = 10⁻⁸
     """
 
     learning_rate: Rate = 0.001
@@ -119,7 +119,7 @@ class Adam(Optimizer):
     m ← β₁·m + (1 − β₁)·g, where g = ∂C/∂w
     v ← β₂·v + (1 − β₂)·g²
     w ← w − η / (1 − β₁^t)·m / (√v / √(1 − β₂^t) + ε), t the step counted from 1
-    β₁ = 0.9, β₂ = 0.999, ε = 1e-08
+    β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸
 
     Source: D. P. Kingma, J. Ba, ICLR (2015), algorithm 1. `epsilon_hat` chooses the form at the end of their section 2, in which ε is
     added to √v before the correction (scikit-learn, Keras); PyTorch and optax take algorithm 1.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, TypeAlias, cast
+from typing import ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.derivatives import vjp
 from chainrule.engines import Engine, engine_named
+from chainrule.errors import ChainruleError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, constant, formula, input_node, rewrite_nodes, topological_order
 from chainrule.graph.arraylike import Symbol
 from chainrule.graph.notation import Piece
@@ -81,20 +82,28 @@ def constants_of(rule: Rule) -> tuple[str, ...]:
 
 
 def _numbers(rule: Rule) -> dict[str, float]:
-    """The fields that hold a number and appear in the update as it is."""
+    """The fields that hold a fraction; whole numbers count turns and choose branches, and stay numbers."""
     if not is_dataclass(rule):
         return {}
     found = {item.name: getattr(rule, item.name) for item in fields(rule) if item.name != "learning_rate"}
-    return {name: value for name, value in found.items() if type(value) in {int, float}}
+    return {name: value for name, value in found.items() if type(value) is float}
 
 
 def _written(rule: Rule) -> _Written:
+    """The update of one number; of a matrix, where it is a rule for matrices only."""
+    try:
+        return _written_for(rule, ())
+    except (ChainruleError, IndexError):
+        return _written_for(rule, (2, 2))
+
+
+def _written_for(rule: Rule, shape: Shape) -> _Written:
     symbolic, named = copy.copy(rule), dict[str, Node]()
     for name, value in _numbers(rule).items():
         named[name] = input_node(name)
         object.__setattr__(symbolic, name, Symbol(value, named[name]))
-    leaves = {name: input_node(name) for name in ("w", "g", "rate", "step")}
-    slots = {slot: input_node(f"slot.{slot}") for slot in rule.slots}
+    leaves = {name: input_node(name, shape if name in {"w", "g"} else ()) for name in ("w", "g", "rate", "step")}
+    slots = {slot: input_node(f"slot.{slot}", shape) for slot in rule.slots}
     after, changed = symbolic.update(leaves["w"], leaves["g"], slots, leaves["rate"], leaves["step"])
     letters = {"w": "w", "g": "g", "rate": "η", "step": "t"}
     pieces = {leaves[name]: Piece(letter) for name, letter in letters.items()}
@@ -186,19 +195,14 @@ class Steps:
         self.rule, self.shape, self.dtype = rule, shape, dtype
         self._slots = [f"slot.{slot}" for slot in rule.slots]
         rounded, single = self._update("float64"), self._update(dtype)
-        cut = {place: node for place, node in enumerate(single.nodes) if _is_difference_of_steps(node, single)}
+        cut = {place: node for place, node in enumerate(single.nodes) if _is_difference_of_steps(node)}
         self._scalars = engine.compile(Graph({f"scalar.{place}": node for place, node in cut.items()})) if cut else None
         graph = Graph(self._outputs(self._as_run(rounded, cut.keys()).outputs["w"]))
         self._needed, self._program = tuple(graph.leaves), engine_named("reference").compile(graph)
 
     def parts(self, w: Array, g: Array, slots: Values, rate: float, step: int) -> Parts:
         """The parts of one step: g is the gradient after clipping, `step` the number of the update, 1 at the first."""
-        values = {
-            "w": w,
-            "g": g,
-            **{f"slot.{name}": array for name, array in slots.items()},
-            "rate": np.asarray(rate, np.float64),
-        }
+        values = {"w": w, "g": g, "rate": np.asarray(rate, np.float64), **{f"slot.{name}": slots[name] for name in slots}}
         if self._scalars:
             values |= {name: np.float64(found) for name, found in self._scalars({"step": np.asarray(step, self.dtype)}).items()}
         values["step"] = np.asarray(step, np.float64)
@@ -228,7 +232,7 @@ class Steps:
         after, _ = self.rule.update(leaves["w"], leaves["g"], slots, rate, step)
         return Graph({"w": after})
 
-    def _as_run(self, graph: Graph, cut: Any) -> Graph:
+    def _as_run(self, graph: Graph, cut: Container[int]) -> Graph:
         """The graph in float64, with constants as the run has them, and leaves in the place of what its engine is asked for."""
         originals = iter(range(len(graph.nodes)))
 
@@ -263,7 +267,7 @@ class Steps:
         return outputs
 
 
-def _is_difference_of_steps(node: Node, graph: Graph) -> bool:
+def _is_difference_of_steps(node: Node) -> bool:
     """Whether a node is a sum or difference of numbers that depend on the step's number alone: rounding can be large beside it."""
     if node.shape != () or node.op not in (ops.add, ops.subtract):
         return False
@@ -305,7 +309,10 @@ def held(change: Node, moving: list[Node], g: Node | None) -> Node:
             better = node.inputs[0] / ops.stop_gradient(node.inputs[1])
         elif node.op is ops.multiply and all(source in moves for source in node.inputs):
             x, y = node.inputs
-            kept, fixed = (y, x) if y in with_g and x not in with_g else (x, y)
+            # What is one number for all entries, such as a norm, is a step size too.
+            is_size = x.op is ops.broadcast_to and y.op is not ops.broadcast_to
+            holds_x = y in with_g if (x in with_g) != (y in with_g) else is_size
+            kept, fixed = (y, x) if holds_x else (x, y)
             better = kept * ops.stop_gradient(fixed)
         for known in (moves, with_g):
             if node.op is not ops.stop_gradient and not known.isdisjoint(better.inputs):
