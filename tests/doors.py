@@ -373,6 +373,7 @@ def _ops() -> Iterator[Door]:
         "reduce_sum": {"axes": (0,)}, "reduce_max": {"axes": (0,)}, "reduce_min": {"axes": (0,)}, "argmax": {"axis": 1},
         "cast": {"dtype": "float32"}, "pad": {"low": (1, 0), "high": (0, 1), "interior": (0, 0)},
         "slice_axes": {"starts": (0, 1), "stops": (2, 3), "steps": (1, 1)}, "slice_axis": {"axis": 1, "start": 0, "stop": 2},
+        "index": {"key": (0, slice(1, 3))},
         "windows": {"axes": (1,), "taps": (2,), "strides": (1,), "dilations": (1,)},
         "sum": {"axis": 1, "keepdims": True}, "mean": {"axis": 0, "keepdims": False}, "max": {"axis": (0, 1), "keepdims": False},
         "min": {"axis": None, "keepdims": False}, "position_of_max": {"axis": -1},

@@ -27,7 +27,7 @@ MADE_BY_THE_LIBRARY = {
     "WordChain", "Recurrence", "Notation", "Op", "Node", "Body", "Change", "Step", "ActivationFunction",
     # protocols and names of types
     "Initialiser", "Layer", "Loss", "Optimizer", "Schedule", "Callback", "Order", "OrderName", "Split", "Options", "Array", "Shape",
-    "Pass", "INPUT", "PARAMETER", "CONSTANT",
+    "Pass", "INPUT", "PARAMETER", "CONSTANT", "Kind", "Traits",
     # parts that functions of the table are made of, and what needs a file or an hour
     "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
     "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
@@ -129,7 +129,7 @@ def test_numpys_floats_are_pythons(given):
     ("call", "words"),
     [
         (lambda: cr.fit("2-2", "moons", optimizer=cr.Adam), ["optimizer=Adam in fit", "write Adam(...)"]),
-        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "learning_rate, slots, update"]),
+        (lambda: cr.fit("2-2", "moons", optimizer=3), ["optimizer=3 in fit", "derived from Optimizer, with learning_rate, update"]),
         (lambda: cr.fit("2-2", "moons", clip=1.0), ["clip=1.0 in fit", "ClipNorm"]),
         (lambda: cr.fit("2-2", "moons", early_stopping=cr.EarlyStopping), ["write EarlyStopping(...)"]),
         (lambda: cr.fit("2-2", "moons", callbacks=3), ["callbacks=3", "a function of 1 argument"]),

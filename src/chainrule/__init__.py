@@ -7,7 +7,6 @@ from __future__ import annotations
 
 # pyright: reportMissingTypeStubs=false
 # (lazy_loader says nothing about types; type checkers read __init__.pyi instead.)
-
 from importlib import import_module
 from typing import Any
 

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, wraps
-from inspect import Parameter, signature
+from inspect import Parameter, isabstract, signature
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -263,11 +263,19 @@ def _object(kind: type) -> Reader:
     def read(value: Any) -> Any:
         if isinstance(value, kind):
             return value
-        raise MisfitError(
-            f"an object of the class {kind.__name__}", object_for_class(value) or f"write {{name}}={kind.__name__}(...)"
-        )
+        if isabstract(kind):
+            words = f"an object of a class derived from {kind.__name__}, with {', '.join(_own_parts(kind))}"
+            remedy = f"take one of those that there are, or write your own: class Own({kind.__name__}): ..."
+        else:
+            words, remedy = f"an object of the class {kind.__name__}", f"write {{name}}={kind.__name__}(...)"
+        raise MisfitError(words, object_for_class(value) or remedy)
 
     return read
+
+
+def _own_parts(kind: Any) -> list[str]:
+    """What an abstract class leaves to those that are derived from it."""
+    return sorted({*kind.__abstractmethods__, *(name for name in kind.__annotations__ if not hasattr(kind, name))})
 
 
 def object_for_class(value: object) -> str:

@@ -263,3 +263,38 @@ def test_products_of_what_does_not_depend_are_none() -> None:
     assert some[0] is not None
     assert some[1] is None
     assert evaluate([some[0]], {x: np.float64(3.0)}) == [2.0]
+
+
+SQUARE = np.random.default_rng(7).normal(size=(3, 3))
+SAME_SHAPE = {
+    "a product with a square matrix": lambda x: x @ SQUARE,
+    "a square matrix from the left": lambda x: SQUARE @ x,
+    "softmax": lambda x: ops.softmax(x, axis=1),
+    "softmax by label": lambda x: ops.softmax_error(x, np.array([0, 2, 1])),
+    "transpose": lambda x: ops.transpose(x) * x,
+    "flip": lambda x: ops.flip(x, axes=(0,)) * x,
+    "gather": lambda x: ops.gather(x, np.array([2, 2, 0]), axis=0) * x,
+    "scatter": lambda x: ops.scatter_add(x, np.array([2, 0, 0]), x * 2.0, axis=0),
+    "windows": lambda x: ops.windows(x, axes=(1,), taps=(1,), strides=(1,), dilations=(1,))[:, :, 0],
+    "overlap": lambda x: ops.overlap_add(x[:, :, None], axes=(1,), extents=(3,), strides=(1,), dilations=(1,)),
+    "a loop": lambda x: ops.recurrence(lambda h, x: {"h": ops.tanh(h + x)}, {"h": x[0]}, {"x": x}).after("h"),
+    "a sum that is spread": lambda x: ops.broadcast_to(ops.sum(x, 1, keepdims=True), shape=(3, 3)) * x,
+    "pad": lambda x: ops.pad(x, low=(1, 0), high=(0, 0), interior=(0, 0))[:3] * x,
+}
+
+
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("name", SAME_SHAPE)
+def test_a_choice_masks_entries_only_of_what_works_entry_by_entry(name, place) -> None:
+    """What mixes entries passes something back everywhere, though it keeps the shape: a choice behind it masks nothing before it."""
+    x = input_node("x", (3, 3))
+    chosen = np.array([[True, False, False], [False, True, True], [False, False, True]])
+    mixed = SAME_SHAPE[name](x * x)
+    y = ops.sum(ops.select(chosen, mixed, 0.5) if place == 1 else ops.select(chosen, 0.5, mixed))
+    (slope,) = grad(y, [x])
+    at = np.random.default_rng(8).normal(size=(3, 3))
+    (found,) = evaluate([slope], {x: at})
+    for i in np.ndindex(3, 3):
+        moved = at.astype(complex)
+        moved[i] += 1e-20j
+        assert found[i] == pytest.approx(evaluate([y], {x: moved})[0].imag / 1e-20, rel=1e-12, abs=1e-14)

@@ -99,7 +99,7 @@ def repeated(**how: object) -> Node:
     return ops.scan(*loop.inputs, **(dict(loop.attributes) | how))
 
 
-ELEMENTWISE = [op.name for op in ops.elementwise.ELEMENTWISE]
+ELEMENTWISE = [name for name, op in REGISTRY.items() if op.kind == "elementwise" and name not in {row[0] for row in REFUSED}]
 TAKES = {
     "numbers": {"add", "subtract", "multiply", "negative", "maximum", "minimum", "less", "less_equal", "greater", "greater_equal",
                 "absolute", "sign"},

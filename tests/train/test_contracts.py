@@ -63,12 +63,13 @@ def test_a_loss_that_compares_with_what_there_is_not():
 
 
 @dataclass(frozen=True)
-class OwnOptimizer:
+class OwnOptimizer(cr.train.Optimizer):
     """An optimizer whose update gives what it is told to."""
 
     made: Any
     learning_rate: Any = 0.1
-    slots: tuple[str, ...] = ("memory",)
+
+    slots = ("memory",)
 
     def update(self, w, g, slots, rate, step):
         return self.made(w, g, slots, rate)
@@ -90,6 +91,17 @@ def test_an_optimizer_gives_the_next_weight_and_slots(made, words):
         trained(optimizer=OwnOptimizer(made))
     assert words in str(caught.value)
     assert "OwnOptimizer" in caught.value.happened
+
+
+def test_an_optimizer_is_derived_from_ours():
+    class Loose:
+        learning_rate, slots = 0.1, ()
+
+        def update(self, w, g, slots, rate, step):
+            return w - g * rate, {}
+
+    with pytest.raises(OptionTypeError, match=r"(?s)derived from Optimizer.*class Own\(Optimizer\)"):
+        trained(optimizer=Loose())
 
 
 def test_a_right_optimizer_of_ones_own_trains():

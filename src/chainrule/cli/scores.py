@@ -20,7 +20,7 @@ from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, Signature
 from chainrule.errors import UnwritableFileError, command_words
 from chainrule.nn import table
-from chainrule.train import Evaluation, FullBatch, Run, Settings, Task
+from chainrule.train import Evaluation, Run, Settings, Task
 from chainrule.train.folder import newest_beside
 from chainrule.views.confusion import ConfusionView
 from chainrule.views.plain import data_text, duration, printable
@@ -156,7 +156,7 @@ def _tell_ending(screen: Console, run: Run) -> None:
         screen.print(Text(f"The search ended: {run.stopped}."))
     if epochs:
         rate = f", {duration(seconds / epochs)} an epoch" if epochs > 1 else ""
-        word = "iterations" if isinstance(run.settings.optimizer, FullBatch) else "epochs"
+        word = "iterations" if run.settings.optimizer.search else "epochs"
         screen.print(
             Text(f"Trained {epochs:.4g} {word} in {duration(seconds)}{rate.replace('epoch', word.removesuffix('s'))}.")
         )

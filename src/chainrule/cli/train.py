@@ -19,7 +19,6 @@ from chainrule.nn import L1, L2, LOSSES, network, objective
 from chainrule.train import (
     OPTIMIZERS,
     EarlyStopping,
-    FullBatch,
     Optimizer,
     Settings,
     Task,
@@ -242,8 +241,8 @@ def _settings(request: Request, data: Dataset) -> Settings:
             remedy="add --validation 0.1",
         )
     size, epochs, dtype = request.batch_size, request.epochs, request.dtype
-    if isinstance(optimizer, FullBatch):
-        size, epochs, dtype = len(data.train), optimizer.iterations, dtype or "float64"
+    if search := optimizer.search:
+        size, epochs, dtype = len(data.train), search.iterations, dtype or "float64"
     return Settings(
         optimizer,
         USUAL.epochs if epochs is None else epochs,
@@ -261,13 +260,14 @@ def _settings(request: Request, data: Dataset) -> Settings:
 def _optimizer(request: Request, data: Dataset) -> Optimizer:
     named = None if request.optimizer is None else optimizer_named(request.optimizer)
     optimizer = with_rate(named or usual_optimizer(data.task), request.learning_rate)
-    if not isinstance(optimizer, FullBatch):
+    search = optimizer.search
+    if search is None:
         return optimizer
     for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):
         if value is not None:
             raise OptionError(
                 f"{name} {value} with {request.optimizer}",
-                expected=f"nothing: {optimizer.title} takes all examples at once, and searches for the size of each step",
+                expected=f"nothing: {search.title} takes all examples at once, and searches for the size of each step",
                 remedy=f"leave {name} out",
             )
     return optimizer if request.epochs is None else replace(cast("Any", optimizer), iterations=request.epochs)
@@ -283,10 +283,8 @@ def _with_penalties(task: Task, request: Request) -> object:
 
 
 def _title(settings: Settings) -> str:
-    method = settings.optimizer
-    return (
-        f"{method.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if isinstance(method, FullBatch) else ""
-    )
+    search = settings.optimizer.search
+    return f"{search.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if search else ""
 
 
 def _ask_for_network(name: str, data: Dataset) -> str:

@@ -8,37 +8,8 @@ from typing import Any
 
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
-from chainrule.graph import CONSTANT, Node, constant, input_node, scope_root, topological_order
-from chainrule.ops import (
-    absolute,
-    add,
-    broadcast_to,
-    cast,
-    concatenate,
-    divide,
-    flip,
-    greater,
-    logical_not,
-    multiply,
-    negative,
-    pad,
-    reduce_sum,
-    relu,
-    reshape,
-    select,
-    sigmoid,
-    slice_axes,
-    softplus,
-    subtract,
-    sum,  # noqa: A004
-    tanh,
-    transpose,
-)
-
-MOVES = frozenset({broadcast_to, reduce_sum, reshape, transpose, slice_axes, flip, pad, concatenate})
-"""Ops that move numbers or add them up: their rules move a derivative, and where it can be other than 0, alike."""
-TAME = frozenset({add, subtract, negative, cast, absolute, relu, sigmoid, softplus, tanh})
-"""Ops whose slope is finite wherever they are: they pass back 0 where 0 arrives."""
+from chainrule.graph import CONSTANT, Node, Op, constant, input_node, scope_root, topological_order
+from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, select, sum  # noqa: A004
 
 
 @checked
@@ -106,7 +77,7 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
     """What the node passes back to each input, and where that can be other than 0: where the value was chosen, if it was."""
     g, chosen = arrived.sums[node], arrived.chosen[node]
     found = _parts(node, g)
-    moved = _parts(node, cast(chosen, dtype=g.dtype)) if chosen is not None and node.op in MOVES else found
+    moved = _parts(node, cast(chosen, dtype=g.dtype)) if chosen is not None and _moves(node.op) else found
     for place, (source, passed) in enumerate(zip(node.inputs, found, strict=True)):
         if passed is None:
             continue
@@ -114,16 +85,22 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
             yield source, passed, _chosen_from(node.inputs[0], place)
         elif chosen is None:
             yield source, passed, None
-        elif node.op in MOVES:
+        elif _moves(node.op):
             where = moved[place]
             yield source, passed, None if where is None else greater(where, 0.0)
-        elif source.shape != node.shape:
+        elif node.op.kind != "elementwise":
+            # Such an op mixes entries: where it passes something back has little to do with where something arrived.
             yield source, passed, None
-        elif node.op in TAME or _is_by_a_number(node, place):
+        elif node.op.finite_slope or _is_by_a_number(node, place):
             yield source, passed, chosen
         else:
             # 0 times a slope that is infinite would be NaN: what was not chosen leaves no trace in the derivative either.
             yield source, select(chosen, passed, 0.0), chosen
+
+
+def _moves(op: Op) -> bool:
+    """Whether an op moves numbers or adds them up: its rule moves a derivative, and where it can be other than 0, alike."""
+    return op.kind in {"view", "placement"} or op is reduce_sum
 
 
 def _chosen_from(condition: Node, place: int) -> Node:
@@ -138,7 +115,7 @@ def _is_by_a_number(node: Node, place: int) -> bool:
     if node.op is not multiply and (node.op is not divide or place == 1):
         return False
     other = node.inputs[1 - place]
-    while other.op in MOVES:
+    while other.op.kind == "view":
         other = other.inputs[0]
     return other.op is CONSTANT
 

@@ -16,9 +16,6 @@ from chainrule.graph import Array, Node, as_declared
 Call: TypeAlias = Callable[[], object]
 Lowering: TypeAlias = "Callable[..., Call]"
 
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows"})
-"""Ops whose result may be another view of the input's memory: looked up once, when the plan is made, and never run."""
-
 _UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negative": np.negative,
     "maximum": np.maximum, "minimum": np.minimum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,

@@ -10,10 +10,12 @@ from chainrule.graph.node import (
     LEAVES,
     PARAMETER,
     REGISTRY,
+    Kind,
     Node,
     Notation,
     Op,
     Operand,
+    Traits,
     as_declared,
     as_nodes,
     constant,
@@ -28,9 +30,8 @@ from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constant
 from chainrule.graph.types import Array, Shape, Type, dtype_name
 
 __all__ = [
-    "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER", "Pass",
-    "REGISTRY", "Shape", "Step", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code", "dtype_name", "evaluate",
-    "evaluator", "fold_constants", "form_of", "formula", "frozen",
-    "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
-    "share_common", "topological_order",
+    "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "Kind", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER",
+    "Pass", "REGISTRY", "Shape", "Step", "Traits", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code",
+    "dtype_name", "evaluate", "evaluator", "fold_constants", "form_of", "formula", "frozen", "input_node", "parameter", "parse",
+    "rewrite_nodes", "run_passes", "scope", "scope_root", "share_common", "topological_order",
 ]  # fmt: skip

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from operator import is_
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 import numpy as np
 
 from chainrule.checks import anything, checked, read, readers_of, scalar, shown
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, ShapeError
+from chainrule.graph.arraylike import ArrayLike, Symbol
 from chainrule.graph.types import FLOATS, Array, Type, require_dtype
 from chainrule.spelling import suggest
 
@@ -43,6 +44,30 @@ class Notation(Shown):
     binds: int = 0
 
 
+Kind: TypeAlias = Literal[
+    "leaf", "elementwise", "view", "placement", "reduction", "rowwise", "product", "indexing", "random", "loop", "other"
+]
+"""How an op's entries come from those of its inputs, which is what rules for many ops at once go by:
+
+leaf: an input, a parameter, a constant. elementwise: each from the entries at the same place, all arrays being of one shape. view: each
+is an entry of the one input, which stands elsewhere, or in another shape. placement: inputs, piece by piece, at places in the result,
+added up where these overlap. reduction: axes are gone. rowwise: rows from the same rows. product: a matrix product. indexing: at
+places that are data. random: bits of a key. loop: turn after turn. other: nothing is known.
+"""
+Rounding: TypeAlias = Literal["none", "result", "terms"]
+"""Whether the result holds numbers that were given, or is rounded to its own size, or, as sums are, to that of its terms."""
+
+
+class Traits(TypedDict, total=False):
+    """What else is declared of an op, where it is not the usual; see `Op`."""
+
+    differentiable: bool
+    convention: str
+    finite_slope: bool
+    rounding: Rounding
+    is_activation: bool
+
+
 def _no_usual(*inputs: Node) -> dict[str, Any]:
     """No attribute has a usual value."""
     return {}
@@ -57,13 +82,34 @@ def _is_ours(meaning: Callable[..., Array]) -> bool:
     return meaning.__module__.startswith("chainrule.")
 
 
+class _WrittenSignature:
+    """What a call of an op takes, for help() and inspect: values as nodes, numbers or arrays, behind them the attributes."""
+
+    def __get__(self, op: Op | None, owner: object = None) -> Signature | None:
+        if op is None:
+            return None
+        behind = Parameter.KEYWORD_ONLY if op.arity is None else Parameter.POSITIONAL_OR_KEYWORD
+        parts: list[Parameter] = []
+        for part in signature(op.meaning).parameters.values():
+            if part.kind is Parameter.KEYWORD_ONLY:
+                may_be_left_out = part.name == "axes" and op.usual is not _no_usual
+                parts.append(part.replace(kind=behind, default=None if may_be_left_out else part.default))
+            else:
+                kind = part.kind if op.arity is None else Parameter.POSITIONAL_ONLY
+                parts.append(part.replace(kind=kind, annotation="Node | float | Array"))
+        return Signature(parts, return_annotation="Node")
+
+
 class Op(Shown):
     """A primitive: its meaning in NumPy, type rule, notation and derivative, under one name.
 
     Applied to nodes (and numbers, which become constants) it makes a node. The values come first, as many as its meaning takes; the
     attributes behind them, in their order or as keywords. An attribute `axis` or `axes` may count from the end.
 
-    differentiable: False says that it has no derivative, and that none is missed: it counts as a constant.
+    kind: how its entries come from those of its inputs, see `Kind`. differentiable: False says that it has no derivative, and that none
+    is missed: it counts as a constant. convention: what the derivative is where it does not exist. finite_slope: the derivative is finite
+    at every number, so that it passes back 0 where 0 arrives. rounding: see `Rounding`; views round nothing. is_activation: it is one of
+    the functions that networks bend with.
     """
 
     def __init__(
@@ -73,14 +119,18 @@ class Op(Shown):
         type_rule: Callable[..., Type],
         notation: Notation,
         *,
-        differentiable: bool = True,
+        kind: Kind = "other",
+        **traits: Unpack[Traits],
     ) -> None:
-        self.name, self.meaning, self.type_rule, self.notation = name, meaning, type_rule, notation
-        self.differentiable = differentiable
+        self.name, self.meaning, self.type_rule, self.notation, self.kind = name, meaning, type_rule, notation, kind
+        self.differentiable = traits.get("differentiable", True)
+        self.convention = traits.get("convention", "")
+        self.finite_slope = traits.get("finite_slope", False)
+        self.rounding: Rounding = traits.get("rounding", "none" if kind == "view" else "result")
+        self.is_activation = traits.get("is_activation", False)
         self.vjp_rule: Vjp | None = None
         self.decomposition: Callable[..., Node] | None = None
         self.inner: tuple[Op, Callable[..., Node]] | None = None
-        self.convention = ""
         self.prepare: Callable[..., tuple[Node, ...]] = as_nodes
         self.usual: Callable[..., dict[str, Any]] = _no_usual
         self.axes_to_name: Callable[..., int] = _first_ndim
@@ -88,7 +138,7 @@ class Op(Shown):
         spread = any(part.kind is Parameter.VAR_POSITIONAL for part in parts)
         self.arity = None if spread else sum(part.kind is Parameter.POSITIONAL_OR_KEYWORD for part in parts)
         self.keywords = {part.name: part.default for part in parts if part.kind is Parameter.KEYWORD_ONLY}
-        self.__doc__ = meaning.__doc__
+        self.__name__, self.__qualname__, self.__doc__ = name, name, meaning.__doc__
         known = REGISTRY.get(name)
         if known is not None and _is_ours(known.meaning) and not _is_ours(meaning):
             # Engines know ops by their names: another meaning would not be what they compute.
@@ -167,15 +217,21 @@ class Op(Shown):
             settled["axes"] = tuple(normal_axis(self.name, axis, ndim) for axis in settled["axes"])
         return settled
 
+    __signature__ = _WrittenSignature()
+
+    def __get__(self, instance: object, owner: object = None) -> Op:
+        """Itself: in a class, too, it is a function of its values alone. What has this, help() shows as a function."""
+        return self
+
     def __repr__(self) -> str:
         return f"op {self.name}"
 
 
 REGISTRY: dict[str, Op] = {}
-"""Every op by name: for reading texts, and for the operators of `Node`."""
+"""Every op by name: for reading texts."""
 
 
-class Node(Shown):
+class Node(ArrayLike):
     """One quantity in a graph: an op applied to nodes, or a leaf (input, parameter, constant).
 
     A node is equal only to itself: two nodes that compute the same thing are merged by a pass, never by accident.
@@ -213,19 +269,9 @@ class Node(Shown):
         raise AttributeError(f"a node is immutable: cannot delete {name!r}")
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The extents of its axes."""
-        return self.type.shape
-
-    @property
-    def dtype(self) -> str:
-        """The kind of its numbers, by NumPy's name."""
-        return self.type.dtype
-
-    @property
     def is_leaf(self) -> bool:
         """Whether it is an input, a parameter or a constant."""
-        return self.op in LEAVES
+        return self.op.kind == "leaf"
 
     def named(self, name: str) -> Node:
         """The same quantity under a name (a new node: this one stays as it is)."""
@@ -258,73 +304,6 @@ class Node(Shown):
         inputs = ", ".join(node.name or f"<{node.op.name}>" for node in self.inputs)
         label = f"{self.name}: " if self.name else ""
         return f"<{label}{self.type!r} = {self.op.name}({(inputs + attributes).removeprefix(', ')})>"
-
-    # A node stands for an array that has no truth value and no length yet; saying so beats NumPy's guessing.
-    __array_ufunc__ = None
-
-    def __bool__(self) -> bool:
-        raise GraphError(
-            f"the truth of {self!r} was asked for",
-            expected="a number; a node has none until its graph is run",
-            remedy="write select(condition, x, y) instead of if, and equal(x, y) instead of ==",
-        )
-
-    def __iter__(self) -> Iterator[Node]:
-        raise GraphError(f"{self!r} was iterated over", expected="an array", remedy="take parts with slice_axis(x, axis, i, j)")
-
-    def __add__(self, other: Operand) -> Node:
-        return REGISTRY["add"](self, other)
-
-    def __radd__(self, other: Operand) -> Node:
-        return REGISTRY["add"](other, self)
-
-    def __sub__(self, other: Operand) -> Node:
-        return REGISTRY["subtract"](self, other)
-
-    def __rsub__(self, other: Operand) -> Node:
-        return REGISTRY["subtract"](other, self)
-
-    def __mul__(self, other: Operand) -> Node:
-        return REGISTRY["multiply"](self, other)
-
-    def __rmul__(self, other: Operand) -> Node:
-        return REGISTRY["multiply"](other, self)
-
-    def __truediv__(self, other: Operand) -> Node:
-        return REGISTRY["divide"](self, other)
-
-    def __rtruediv__(self, other: Operand) -> Node:
-        return REGISTRY["divide"](other, self)
-
-    def __pow__(self, other: Operand) -> Node:
-        return REGISTRY["power"](self, other)
-
-    def __rpow__(self, other: Operand) -> Node:
-        return REGISTRY["power"](other, self)
-
-    def __matmul__(self, other: Operand) -> Node:
-        return REGISTRY["matmul"](self, other)
-
-    def __rmatmul__(self, other: Operand) -> Node:
-        return REGISTRY["matmul"](other, self)
-
-    def __abs__(self) -> Node:
-        return REGISTRY["absolute"](self)
-
-    def __neg__(self) -> Node:
-        return REGISTRY["negative"](self)
-
-    def __lt__(self, other: Operand) -> Node:
-        return REGISTRY["less"](self, other)
-
-    def __le__(self, other: Operand) -> Node:
-        return REGISTRY["less_equal"](self, other)
-
-    def __gt__(self, other: Operand) -> Node:
-        return REGISTRY["greater"](self, other)
-
-    def __ge__(self, other: Operand) -> Node:
-        return REGISTRY["greater_equal"](self, other)
 
 
 def _require_name(name: str) -> None:
@@ -385,6 +364,8 @@ def constant_beside(operand: float | Array, dtype: str | None) -> Node:
 
     An array keeps its own dtype (so that mixing is noticed); a number, Python's or NumPy's, takes its neighbour's, if it can.
     """
+    if isinstance(operand, Symbol):
+        return operand.node
     if dtype is not None:
         operand = cast("float | Array", scalar(operand))
     if dtype is None or isinstance(operand, np.ndarray):
@@ -456,10 +437,10 @@ def _value(*, value: Array) -> Array:
     return value
 
 
-INPUT = Op("input", _no_meaning, _given_type, Notation("{name}", "{name}"))
-PARAMETER = Op("parameter", _no_meaning, _given_type, Notation("{name}", "{name}"))
-CONSTANT = Op("constant", _value, _type_of_value, Notation("{value}", "{value}"))
-LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
+INPUT = Op("input", _no_meaning, _given_type, Notation("{name}", "{name}"), kind="leaf")
+PARAMETER = Op("parameter", _no_meaning, _given_type, Notation("{name}", "{name}"), kind="leaf")
+CONSTANT = Op("constant", _value, _type_of_value, Notation("{value}", "{value}"), kind="leaf")
+LEAVES = (INPUT, PARAMETER, CONSTANT)
 
 
 @checked

@@ -16,7 +16,7 @@ from chainrule.checks import checked
 from chainrule.errors import ChainruleError, GraphError, ParseError
 from chainrule.graph.body import Body
 from chainrule.graph.graph import Graph, conform
-from chainrule.graph.node import CONSTANT, LEAVES, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
+from chainrule.graph.node import CONSTANT, NAME, NAME_RULE, REGISTRY, Node, constant, scope_root
 from chainrule.graph.types import Type
 from chainrule.spelling import nearest
 
@@ -121,9 +121,10 @@ def _make(op_name: str, inputs: tuple[Node, ...], attributes: dict[str, Any], de
         # An empty list has lost its shape, (0, 3) say; any other tells it.
         value: Any = attributes["value"] if declared.size else np.empty(declared.shape, declared.dtype)
         return constant(conform(value, declared, "constant"), name=name)
-    if op in LEAVES and (inputs or attributes or op is CONSTANT):
+    is_leaf = op.kind == "leaf"
+    if is_leaf and (inputs or attributes or op is CONSTANT):
         raise TypeError("a leaf takes no values; a constant takes value=...")
-    return Node(op, inputs, {"type": declared} if op in LEAVES else attributes, name)
+    return Node(op, inputs, {"type": declared} if is_leaf else attributes, name)
 
 
 def _arguments(

@@ -15,11 +15,11 @@ import numpy as np
 from chainrule.checks import Count, Extents, checked, shown
 from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import LEAVES, Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
+from chainrule.graph import Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
-from chainrule.ops import broadcast_to, cast, flip, random_fold, reshape, select, slice_axes, stream, transpose
+from chainrule.ops import broadcast_to, cast, random_fold, select, stream
 
 
 @dataclass
@@ -179,7 +179,7 @@ class Place(Shown):
         """
         moves: list[Node] = []
         node = self.given
-        while node is not self.build.given and node.op in MOVES:
+        while node is not self.build.given and only_moves(node):
             moves.append(node)
             node = node.inputs[0]
         if node is not self.build.given or self.build.data is None:
@@ -193,7 +193,7 @@ class Place(Shown):
     def label(self, node: Node, suffix: str) -> Node:
         """The node, named `name.suffix`; a leaf, or what the layer was given, keeps the name that it has."""
         # A leaf under a second name would be a second leaf, which nobody binds a value to.
-        return node if node is self.given or node.op in LEAVES else node.named(f"{self.name}.{suffix}")
+        return node if node is self.given or node.is_leaf else node.named(f"{self.name}.{suffix}")
 
     def gives(self, out: Node) -> Node:
         """Notes the layer's use, and hands its output on."""
@@ -216,8 +216,9 @@ class Place(Shown):
         return random_fold(self.build.key, np.asarray(stream(f"{self.name}#{earlier + 1}" if earlier else self.name)))
 
 
-MOVES = frozenset({reshape, transpose, slice_axes, flip})
-"""What only puts numbers elsewhere."""
+def only_moves(node: Node) -> bool:
+    """Whether a node only puts numbers of its input elsewhere, each once at most."""
+    return node.op.kind == "view" and node.type.size <= node.inputs[0].type.size
 
 
 @contextmanager

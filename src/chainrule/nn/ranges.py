@@ -92,7 +92,7 @@ def _cone(node: Node, given: Mapping[Node, Range]) -> list[Node]:
         if item in needed or item in given:
             continue
         needed.add(item)
-        if item.op in RULES and softmax_input(item) is None:
+        if rule_of(item.op) is not None and softmax_input(item) is None:
             waiting += item.inputs
     return [item for item in topological_order([node]) if item in needed]
 
@@ -103,13 +103,14 @@ def _one(node: Node, found: Mapping[Node, Range]) -> Range:
         return Range(value, value)
     if softmax_input(node) is not None:
         return _between(0.0, 1.0)
-    if node.op not in RULES:
+    rule = rule_of(node.op)
+    if rule is None:
         return ANYTHING
-    known = RULES[node.op](node, tuple(found[item] for item in node.inputs))
+    known = rule(node, tuple(found[item] for item in node.inputs))
     between = _between_two(node)
     if between is not None:
         known = known.narrowed(found[between[0]].widened(found[between[1]]))
-    if node.op in MOVES or (np.isfinite(known.low).all() and np.isfinite(known.high).all()):
+    if rule is _moved or (np.isfinite(known.low).all() and np.isfinite(known.high).all()):
         return known
     tried = _tried(node, found)
     return known if tried is None else known.narrowed(tried)
@@ -122,7 +123,7 @@ def _between_two(node: Node) -> tuple[Node, Node] | None:
     for g, rest in (node.inputs, node.inputs[::-1]):
         for share, step in (rest.inputs, rest.inputs[::-1]) if rest.op is ops.multiply else ():
             gates = share
-            while gates.op in REARRANGING:
+            while gates.op.kind == "view":
                 gates = gates.inputs[0]
             if gates.op is ops.sigmoid and step.op is ops.subtract and step.inputs[1] is g:
                 return g, step.inputs[0]
@@ -149,7 +150,8 @@ def _rising(node: Node, given: tuple[Range, ...]) -> Range:
 
 def _moved(node: Node, given: tuple[Range, ...]) -> Range:
     """An op that puts entries elsewhere, or adds or compares them along axes."""
-    if node.op in REARRANGING and given[0].low.shape == given[0].high.shape == ():
+    # Of entries that all have the same range, these make entries that have it too.
+    if (node.op.kind == "view" or node.op is ops.reduce_max) and given[0].low.shape == given[0].high.shape == ():
         return given[0]
     lows, highs = zip(
         *((_full(item.low, x), _full(item.high, x)) for item, x in zip(given, node.inputs, strict=True)), strict=True
@@ -263,11 +265,8 @@ def _scan(node: Node, given: tuple[Range, ...]) -> Range:
     return _between(found.low.min(), found.high.max())
 
 
-REARRANGING: frozenset[Op] = frozenset({ops.reshape, ops.transpose, ops.slice_axes, ops.broadcast_to, ops.flip, ops.reduce_max})
-"""Of entries that all have the same range, these make entries that have it too."""
-MOVES: frozenset[Op] = REARRANGING | {ops.concatenate, ops.reduce_sum}
 RULES: dict[Op, Rule] = {
-    **dict.fromkeys(MOVES, _moved),
+    **dict.fromkeys((ops.reduce_max, ops.concatenate, ops.reduce_sum), _moved),
     **dict.fromkeys(
         (
             ops.add, ops.maximum, ops.minimum, ops.exp, ops.expm1, ops.log, ops.log1p, ops.sqrt, ops.tanh, ops.sigmoid, ops.softplus,
@@ -288,7 +287,12 @@ RULES: dict[Op, Rule] = {
     **dict.fromkeys((ops.norm, ops.huber, ops.softmax_cross_entropy), _always(0.0, math.inf)), ops.square: _square,
     ops.power: _power, ops.select: _select, ops.gather: _gather, ops.pad: _pad, ops.scan: _scan,
 }  # fmt: skip
-"""What is known of each op; of others nothing is, and their numbers can be anything."""
+"""What is known of each op, besides that views move numbers; of others nothing is, and their numbers can be anything."""
+
+
+def rule_of(op: Op) -> Rule | None:
+    """The rule for an op, if there is one."""
+    return RULES.get(op, _moved if op.kind == "view" else None)
 
 
 # ---- functions of one number
@@ -326,7 +330,7 @@ def _places(known: Range) -> Array:
 
 
 def _is_entrywise(op: Op) -> bool:
-    return op in ENTRYWISE
+    return op.kind == "elementwise" or op is ops.stop_gradient
 
 
 def _only_input(node: Node) -> Node | None:
@@ -360,7 +364,7 @@ def _values(node: Node, inside: Node, places: Array) -> Array | None:
             values[item] = np.asarray(_fixed(item), dtype=None if item.type.dtype == "bool" else np.float64)
         elif _is_entrywise(item.op) and all(x in values for x in item.inputs):
             given = [values[x] for x in item.inputs]
-            values[item] = given[0] if item.op in (ops.cast, ops.stop_gradient) else item.op.meaning(*given)
+            values[item] = given[0] if item.op in (ops.cast, ops.stop_gradient) else item.op.meaning(*given, **item.attributes)
     found = values.get(node)
     if found is None or found.shape[0] != len(places):
         return None
@@ -372,14 +376,3 @@ def _fixed(node: Node) -> Array:
         return np.asarray(node.attributes["value"])
     given = _fixed(node.inputs[0])
     return given if node.op is ops.cast else node.op.meaning(given, **node.attributes)
-
-
-ENTRYWISE: frozenset[Op] = frozenset(
-    {
-        ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.power, ops.maximum, ops.minimum, ops.equal, ops.not_equal,
-        ops.less, ops.less_equal, ops.greater, ops.greater_equal, ops.logical_and, ops.logical_or, ops.logical_not, ops.select,
-        ops.cast, ops.stop_gradient, ops.exp, ops.expm1, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
-        ops.softplus, ops.relu, ops.erf, ops.absolute, ops.sign, ops.floor, ops.square, ops.arctan,
-    }
-)  # fmt: skip
-"""Ops that work entry by entry, on numbers of one shape."""

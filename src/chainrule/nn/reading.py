@@ -10,7 +10,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, topological_order
-from chainrule.nn.build import MOVES, Built
+from chainrule.nn.build import Built, only_moves
 from chainrule.nn.layers import Reshape
 
 NOWHERE = -1
@@ -70,12 +70,12 @@ def _followed(built: Built, x: Node, places: Array) -> dict[Node, Array]:
         given = [known.get(item) for item in node.inputs]
         if node in known or all(found is None or _is_whole(item) for found, item in zip(given, node.inputs, strict=True)):
             continue
-        if node.op in MOVES or node.op is ops.concatenate:
+        if node.op is ops.concatenate or (node.inputs and only_moves(node)):
             whole = [
                 np.full(item.shape, NOWHERE) if found is None else found for found, item in zip(given, node.inputs, strict=True)
             ]
             known[node] = node.op.meaning(*whole, **node.attributes)
-        elif node.op in (ops.cast, ops.stop_gradient) and given[0] is not None:
+        elif node.op is ops.cast and given[0] is not None:
             known[node] = given[0]
     return known
 

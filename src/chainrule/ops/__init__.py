@@ -1,5 +1,6 @@
 """Floor 2: the primitives, one stanza each, and short names for common compounds of them."""
 
+from chainrule.ops.arrays import index
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.compounds import (
     arctan,
@@ -66,7 +67,7 @@ from chainrule.ops.windows import overlap_add, window_positions, windows
 __all__ = [
     "PASSES", "Recurrence", "SIMPLIFICATIONS", "absolute", "add", "arctan", "argmax", "broadcast_to", "cast", "concatenate",
     "cos", "decompose", "divide", "epoch_order", "equal", "erf", "exp", "expm1", "flip", "floor", "gather", "greater",
-    "greater_equal", "heaviside", "huber", "key", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
+    "greater_equal", "heaviside", "huber", "index", "key", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
     "logical_or", "loop_key", "margin", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "norm",
     "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits", "random_fold",
     "recurrence", "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "runner_up", "scan", "scatter_add", "select",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError
-from chainrule.graph import Array, Node, Operand, Shape, Type, as_nodes
+from chainrule.graph import Array, Node, Shape, Type
 from chainrule.graph.node import normal_axis
 from chainrule.ops.declare import Gradients, op, require_axis, require_kind
 from chainrule.ops.shapes import reshape
@@ -23,7 +23,7 @@ def _broadcast_type(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(shape)
 
 
-@op(_broadcast_type, "{0}", "{0}")
+@op(_broadcast_type, "{0}", "{0}", kind="view")
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
     """Repeats x along new leading axes and along axes of extent 1, by NumPy's rule.
 
@@ -63,7 +63,7 @@ def _sum_type(x: Type, *, axes: Shape) -> Type:
     return reduce_type(x, axes=axes)
 
 
-@op(_sum_type, "Σ {0}", r"\sum {0}", 2)
+@op(_sum_type, "Σ {0}", r"\sum {0}", 2, kind="reduction", rounding="terms")
 def reduce_sum(x: Array, *, axes: Shape) -> Array:
     """The sum over the axes, which are gone from the result; the dtype stays, but that narrow whole numbers become int64."""
     return np.sum(x, axis=axes, dtype=x.dtype)
@@ -86,27 +86,3 @@ def normal_axes(axis: int | Shape | None, ndim: int) -> Shape:
     """Axes in rising order, counted from 0; None means all."""
     axes: list[int] = list(range(ndim)) if axis is None else np.atleast_1d(axis).tolist()
     return tuple(sorted({normal_axis("a reduction", item, ndim) for item in axes}))
-
-
-def common_shape(*shapes: Shape) -> Shape:
-    """The shape that NumPy's rule broadcasts all of these to."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        width = max(len(str(shape)) for shape in shapes)
-        drawn = "\n".join(" " * 6 + str(shape).rjust(width) for shape in shapes)
-        raise ShapeError(
-            f"shapes that do not fit together, aligned at the last axis:\n{drawn}",
-            expected="on each axis equal extents, or an extent of 1",
-            remedy="reshape one of them, or reduce the axis that is too much",
-        ) from None
-
-
-def broadcast_operands(*operands: Operand) -> tuple[Node, ...]:
-    """Operands as nodes of one shape; where a shape differs a broadcast_to node is put in."""
-    nodes = as_nodes(*operands)
-    shapes = [node.type.shape for node in nodes]
-    if len(set(shapes)) <= 1:
-        return nodes
-    shape = common_shape(*shapes)
-    return tuple(node if node.shape == shape else broadcast_to(node, shape=shape) for node in nodes)

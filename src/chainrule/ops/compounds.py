@@ -15,7 +15,6 @@ from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.declare import Gradients, elementwise, op, require_axis, require_kind
 from chainrule.ops.elementwise import (
     absolute,
-    broadcast_operands,
     cast,
     divide,
     equal,
@@ -99,7 +98,7 @@ def _softmax_type(z: Type, *, axis: int) -> Type:
     return z
 
 
-@op(_softmax_type, "softmax", r"\operatorname{{softmax}}")
+@op(_softmax_type, "softmax", r"\operatorname{{softmax}}", kind="rowwise")
 def softmax(z: Array, *, axis: int) -> Array:
     """exp(z_j)/Σ_k exp(z_k) along an axis: numbers above 0 that add up to 1.
 
@@ -153,7 +152,13 @@ def _is_label(z: Array, labels: Array) -> Array:
     return np.equal(labels[..., None], np.arange(classes))
 
 
-@op(_softmax_error_type, "softmax({0}) − one_hot({1})", r"\operatorname{{softmax}}({0}) - \mathbf{{1}}_{{{1}}}", 3)
+@op(
+    _softmax_error_type,
+    "softmax({0}) − one_hot({1})",
+    r"\operatorname{{softmax}}({0}) - \mathbf{{1}}_{{{1}}}",
+    3,
+    kind="rowwise",
+)
 def softmax_error(z: Array, labels: Array) -> Array:
     """softmax(z) − y along the last axis, y being 1 at the label and 0 elsewhere: what cross-entropy passes back to z.
 
@@ -189,7 +194,7 @@ def _exponentials(z: Node, labels: Node) -> tuple[Node, Node, Node]:
     return exponential, reduce_sum(select(is_label, 0.0, exponential), axes=(axis,)), is_label
 
 
-@op(_softmax_loss_type, "−log softmax({0})[{1}]", r"-\log \operatorname{{softmax}}({0})_{{{1}}}", 3)
+@op(_softmax_loss_type, "−log softmax({0})[{1}]", r"-\log \operatorname{{softmax}}({0})_{{{1}}}", 3, kind="rowwise")
 def softmax_cross_entropy(z: Array, labels: Array) -> Array:
     """−log softmax(z)_label along the last axis, for labels 0 ... classes − 1.
 
@@ -287,7 +292,7 @@ def _huber_type(x: Type, *, delta: float) -> Type:
     return x
 
 
-@op(_huber_type, "huber", r"\operatorname{{huber}}")
+@op(_huber_type, "huber", r"\operatorname{{huber}}", kind="elementwise")
 def huber(x: Array, *, delta: float) -> Array:
     """½·x² where |x| ≤ delta, delta·(|x| − ½·delta) beyond. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
     size = np.where(np.real(x) < 0, -x, x)
@@ -316,7 +321,7 @@ def _norm_type(x: Type) -> Type:
     return x.with_shape(x.shape[:-1])
 
 
-@op(_norm_type, "‖{0}‖", r"\left\lVert {0} \right\rVert", convention="of a row of zeros the derivative is 0")
+@op(_norm_type, "‖{0}‖", r"\left\lVert {0} \right\rVert", convention="of a row of zeros the derivative is 0", kind="rowwise")
 def norm(x: Array) -> Array:
     """√Σ_j x_j², the length of each row along the last axis; no square overflows or is lost."""
     largest = np.max(np.abs(x), axis=-1, initial=0.0)
@@ -356,6 +361,7 @@ def _runner_up_type(z: Type, labels: Type) -> Type:
     r"\operatorname{{runner\_up}}({0}, {1})",
     convention="no gradient",
     differentiable=False,
+    kind="rowwise",
 )
 def runner_up(z: Array, labels: Array) -> Array:
     """1 at the largest entry of each row that is not the label's, 0 elsewhere; equals share it."""
@@ -378,7 +384,13 @@ def _without_label(z: Node, labels: Node) -> tuple[Node, Node]:
     return select(is_label, -math.inf, z), select(is_label, z, 0.0)
 
 
-@op(_margin_type, "margin({0}, {1})", r"\operatorname{{margin}}({0}, {1})", convention="equals share the runner-up's part")
+@op(
+    _margin_type,
+    "margin({0}, {1})",
+    r"\operatorname{{margin}}({0}, {1})",
+    convention="equals share the runner-up's part",
+    kind="rowwise",
+)
 def margin(z: Array, labels: Array) -> Array:
     """z_label − max of the others: by how much the right class leads.
 
@@ -400,10 +412,6 @@ def margin_parts(z: Node, labels: Node) -> Node:
     """The same, step by step."""
     axis, (others, own) = z.type.ndim - 1, _without_label(z, labels)
     return reduce_sum(own, axes=(axis,)) - max(others, axis)
-
-
-for _op in (square, arctan, sigmoid_error, sigmoid_cross_entropy):
-    _op.prepare = broadcast_operands
 
 
 def decompose(graph: Graph) -> tuple[Graph, Step]:

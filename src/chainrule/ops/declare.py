@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
 
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph import Array, Node, Notation, Op, Type
+from chainrule.graph import REGISTRY, Array, Kind, Node, Notation, Op, Operand, Shape, Traits, Type, as_nodes
 from chainrule.graph.node import normal_axis
 
 Meaning: TypeAlias = Callable[..., Array]
 
-KINDS = {
+DTYPE_KINDS = {
     "float": ("float32", "float64"),
     "number": ("float32", "float64", "uint8", "int32", "int64", "uint32"),
     "bool": ("bool",),
@@ -21,43 +23,27 @@ KINDS = {
 
 
 def op(
-    type_rule: Callable[..., Type],
-    text: str,
-    latex: str,
-    binds: int = 0,
-    *,
-    convention: str = "",
-    differentiable: bool = True,
+    type_rule: Callable[..., Type], text: str, latex: str, binds: int = 0, *, kind: Kind = "other", **traits: Unpack[Traits]
 ) -> Callable[[Meaning], Op]:
     """Makes an op of the function below, whose body is its meaning in NumPy.
 
-    `type_rule` takes the inputs' types and the attributes, gives the output's type, and refuses what does not fit.
-    `convention` says what the derivative is where it does not exist. An op whose rule is not declared below it, by its `vjp`, has to
-    say that there is none: differentiable=False. What gives whole numbers or truth values has none by its nature.
+    `type_rule` takes the inputs' types and the attributes, gives the output's type, and refuses what does not fit. `kind` and the traits
+    are what rules for many ops at once go by, see `Op`. An op whose rule is not declared below it, by its `vjp`, has to say that there is
+    none: differentiable=False. What gives whole numbers or truth values has none by its nature.
     """
 
     def declare(meaning: Meaning) -> Op:
-        notation = Notation(text, latex, binds)
-        made = Op(meaning.__name__, meaning, type_rule, notation, differentiable=differentiable)
-        made.convention = convention
-        return made
+        return Op(meaning.__name__, meaning, type_rule, Notation(text, latex, binds), kind=kind, **traits)
 
     return declare
 
 
 def elementwise(
-    text: str,
-    latex: str,
-    binds: int = 0,
-    *,
-    takes: str = "float",
-    gives: str = "",
-    convention: str = "",
-    differentiable: bool = True,
+    text: str, latex: str, binds: int = 0, *, takes: str = "float", gives: str = "", **traits: Unpack[Traits]
 ) -> Callable[[Meaning], Op]:
     """Makes an op that works entry by entry on inputs of one shape and dtype; operands of other shapes are broadcast by nodes.
 
-    `takes` is a key of KINDS; `gives` is the output's dtype where it differs; the rest as in `op`.
+    `takes` is a key of DTYPE_KINDS; `gives` is the output's dtype where it differs; the rest as in `op`.
     """
 
     def declare(meaning: Meaning) -> Op:
@@ -68,9 +54,35 @@ def elementwise(
             require_kind(meaning.__name__, types[0], takes)
             return types[0].with_dtype(gives) if gives else types[0]
 
-        return op(type_rule, text, latex, binds, convention=convention, differentiable=differentiable)(meaning)
+        made = op(type_rule, text, latex, binds, kind="elementwise", **traits)(meaning)
+        made.prepare = broadcast_operands
+        return made
 
     return declare
+
+
+def common_shape(*shapes: Shape) -> Shape:
+    """The shape that NumPy's rule broadcasts all of these to."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        width = max(len(str(shape)) for shape in shapes)
+        drawn = "\n".join(" " * 6 + str(shape).rjust(width) for shape in shapes)
+        raise ShapeError(
+            f"shapes that do not fit together, aligned at the last axis:\n{drawn}",
+            expected="on each axis equal extents, or an extent of 1",
+            remedy="reshape one of them, or reduce the axis that is too much",
+        ) from None
+
+
+def broadcast_operands(*operands: Operand) -> tuple[Node, ...]:
+    """Operands as nodes of one shape; where a shape differs a broadcast_to node is put in."""
+    nodes = as_nodes(*operands)
+    shapes = [node.type.shape for node in nodes]
+    if len(set(shapes)) <= 1:
+        return nodes
+    shape, broadcast_to = common_shape(*shapes), REGISTRY["broadcast_to"]
+    return tuple(node if node.shape == shape else broadcast_to(node, shape=shape) for node in nodes)
 
 
 def same_types(name: str, types: tuple[Type, ...], arity: int) -> None:
@@ -93,9 +105,9 @@ def same_types(name: str, types: tuple[Type, ...], arity: int) -> None:
 
 def require_kind(name: str, given: Type, kind: str) -> None:
     """Refuses a dtype that is not of the kind."""
-    if given.dtype not in KINDS[kind]:
+    if given.dtype not in DTYPE_KINDS[kind]:
         raise DtypeError(
-            f"{name} was given {given!r}", expected=" or ".join(KINDS[kind]), remedy="convert it with cast(x, dtype=...)"
+            f"{name} was given {given!r}", expected=" or ".join(DTYPE_KINDS[kind]), remedy="convert it with cast(x, dtype=...)"
         )
 
 

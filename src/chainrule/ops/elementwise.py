@@ -8,15 +8,14 @@ import numpy as np
 
 from chainrule.checks import checked
 from chainrule.errors import DtypeError
-from chainrule.graph import Array, Node, Op, Operand, Type, as_nodes, constant
+from chainrule.graph import Array, Node, Operand, Type, as_nodes, constant
 from chainrule.graph.types import DTYPES, FLOATS
-from chainrule.ops.broadcast import broadcast_operands
-from chainrule.ops.declare import Gradients, elementwise, op
+from chainrule.ops.declare import Gradients, broadcast_operands, elementwise, op
 
 # ---- arithmetic
 
 
-@elementwise("{0} + {1}", "{0} + {1}", 3, takes="number")
+@elementwise("{0} + {1}", "{0} + {1}", 3, takes="number", rounding="terms", finite_slope=True)
 def add(x: Array, y: Array) -> Array:
     """The sum x + y."""
     return np.add(x, y)
@@ -28,7 +27,7 @@ def add_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     return g, g
 
 
-@elementwise("{0} − {1}", "{0} - {1}", 3, takes="number")
+@elementwise("{0} − {1}", "{0} - {1}", 3, takes="number", rounding="terms", finite_slope=True)
 def subtract(x: Array, y: Array) -> Array:
     """The difference x − y."""
     return np.subtract(x, y)
@@ -64,7 +63,7 @@ def divide_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     return g / y, negative(g * out / y)
 
 
-@elementwise("−{0}", "-{0}", 3, takes="number")
+@elementwise("−{0}", "-{0}", 3, takes="number", rounding="none", finite_slope=True)
 def negative(x: Array) -> Array:
     """The number with the other sign."""
     return np.negative(x)
@@ -98,7 +97,9 @@ def power_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     return g * by_base, g * by_exponent
 
 
-@elementwise("max({0}, {1})", r"\max({0}, {1})", takes="number", convention="where x = y each gets half of the gradient")
+@elementwise(
+    "max({0}, {1})", r"\max({0}, {1})", takes="number", convention="where x = y each gets half of the gradient", rounding="none"
+)
 def maximum(x: Array, y: Array) -> Array:
     """The larger of the two; NaN if either is."""
     return np.maximum(x, y)
@@ -110,7 +111,9 @@ def maximum_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     return g * _share(x, y), g * _share(y, x)
 
 
-@elementwise("min({0}, {1})", r"\min({0}, {1})", takes="number", convention="where x = y each gets half of the gradient")
+@elementwise(
+    "min({0}, {1})", r"\min({0}, {1})", takes="number", convention="where x = y each gets half of the gradient", rounding="none"
+)
 def minimum(x: Array, y: Array) -> Array:
     """The smaller of the two; NaN if either is."""
     return np.minimum(x, y)
@@ -194,7 +197,13 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
     return x
 
 
-@op(_select_type, "({1} if {0} else {2})", r"\begin{{cases}}{1} & {0}\\ {2} & \text{{else}}\end{{cases}}")
+@op(
+    _select_type,
+    "({1} if {0} else {2})",
+    r"\begin{{cases}}{1} & {0}\\ {2} & \text{{else}}\end{{cases}}",
+    rounding="none",
+    kind="elementwise",
+)
 def select(condition: Array, x: Array, y: Array) -> Array:
     """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither."""
     return np.where(condition, x, y)
@@ -210,6 +219,9 @@ def _select_operands(condition: Operand, x: Operand, y: Operand) -> tuple[Node, 
     return broadcast_operands(condition, *as_nodes(x, y))
 
 
+select.prepare = _select_operands
+
+
 # ---- conversion
 
 
@@ -217,7 +229,15 @@ def _cast_type(x: Type, *, dtype: str) -> Type:
     return x.with_dtype(dtype)
 
 
-@op(_cast_type, "{0}", "{0}", convention="from and to whole numbers or bool: no gradient")
+@op(
+    _cast_type,
+    "{0}",
+    "{0}",
+    convention="from and to whole numbers or bool: no gradient",
+    rounding="none",
+    finite_slope=True,
+    kind="elementwise",
+)
 def cast(x: Array, *, dtype: str) -> Array:
     """The same numbers as another dtype; towards zero when cut to whole numbers."""
     if dtype not in DTYPES:
@@ -236,7 +256,7 @@ def _identity_type(x: Type) -> Type:
     return x
 
 
-@op(_identity_type, "{0}", "{0}", convention="by definition no gradient", differentiable=False)
+@op(_identity_type, "{0}", "{0}", convention="by definition no gradient", differentiable=False, kind="view")
 def stop_gradient(x: Array) -> Array:
     """The number itself, taken as a constant when derivatives are formed."""
     return np.real(x)  # without the trace of a complex-step derivative
@@ -305,7 +325,7 @@ def sqrt_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * 0.5 / out,)
 
 
-@elementwise("sin({0})", r"\sin({0})")
+@elementwise("sin({0})", r"\sin({0})", is_activation=True)
 def sin(x: Array) -> Array:
     """The sine of an angle in radians."""
     return np.sin(x)
@@ -317,7 +337,7 @@ def sin_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * cos(x),)
 
 
-@elementwise("cos({0})", r"\cos({0})")
+@elementwise("cos({0})", r"\cos({0})", is_activation=True)
 def cos(x: Array) -> Array:
     """The cosine of an angle in radians."""
     return np.cos(x)
@@ -329,7 +349,7 @@ def cos_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (negative(g * sin(x)),)
 
 
-@elementwise("tanh({0})", r"\tanh({0})")
+@elementwise("tanh({0})", r"\tanh({0})", finite_slope=True, is_activation=True)
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
     return np.tanh(x)
@@ -341,7 +361,7 @@ def tanh_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * (1.0 - out * out),)
 
 
-@elementwise("σ({0})", r"\sigma({0})")
+@elementwise("σ({0})", r"\sigma({0})", finite_slope=True, is_activation=True)
 def sigmoid(x: Array) -> Array:
     """The logistic function 1/(1 + exp(−x)), between 0 and 1."""
     # Where exp(-x) overflows to infinity, 1/(1 + inf) = 0 is the right limit; everywhere else all digits are good.
@@ -355,7 +375,7 @@ def sigmoid_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * (out * (1.0 - out)),)
 
 
-@elementwise("log(1 + exp({0}))", r"\log(1 + e^{{{0}}})")
+@elementwise("log(1 + exp({0}))", r"\log(1 + e^{{{0}}})", finite_slope=True, is_activation=True)
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)) without overflow: a smooth ReLU."""
     return np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, x.dtype.type(0))
@@ -367,7 +387,14 @@ def softplus_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * sigmoid(x),)
 
 
-@elementwise("ReLU({0})", r"\operatorname{{ReLU}}({0})", convention="at 0 the derivative is 0")
+@elementwise(
+    "ReLU({0})",
+    r"\operatorname{{ReLU}}({0})",
+    convention="at 0 the derivative is 0",
+    rounding="none",
+    finite_slope=True,
+    is_activation=True,
+)
 def relu(x: Array) -> Array:
     """max(0, x), the rectified linear unit; NaN stays NaN."""
     return np.where(np.real(x) > 0, x, 0) if np.iscomplexobj(x) else np.maximum(x, x.dtype.type(0))
@@ -382,7 +409,7 @@ def relu_vjp(g: Node, out: Node, x: Node) -> Gradients:
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 
-@elementwise("erf({0})", r"\operatorname{{erf}}({0})")
+@elementwise("erf({0})", r"\operatorname{{erf}}({0})", is_activation=True)
 def erf(x: Array) -> Array:
     """The error function 2/√π·∫₀ˣ exp(−t²) dt, by the C library's own."""
     return np.asarray(_erf(x)).astype(x.dtype)
@@ -394,7 +421,9 @@ def erf_vjp(g: Node, out: Node, x: Node) -> Gradients:
     return (g * (2.0 / math.sqrt(math.pi)) * exp(negative(x * x)),)
 
 
-@elementwise("|{0}|", r"\left|{0}\right|", takes="number", convention="at 0 the derivative is 0")
+@elementwise(
+    "|{0}|", r"\left|{0}\right|", takes="number", convention="at 0 the derivative is 0", rounding="none", finite_slope=True
+)
 def absolute(x: Array) -> Array:
     """The size of a number."""
     return np.where(np.real(x) < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
@@ -412,6 +441,7 @@ def absolute_vjp(g: Node, out: Node, x: Node) -> Gradients:
     takes="number",
     convention="no gradient: 0 almost everywhere",
     differentiable=False,
+    rounding="none",
 )
 def sign(x: Array) -> Array:
     """−1, 0 or 1."""
@@ -428,13 +458,3 @@ def floor(x: Array) -> Array:
 def heaviside(x: Node) -> Node:
     """1 where x > 0, else 0: the perceptron's step. No gradient passes."""
     return cast(greater(x, 0.0), dtype=x.dtype)
-
-
-ELEMENTWISE: tuple[Op, ...] = (
-    add, subtract, multiply, divide, negative, power, maximum, minimum,
-    equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_not,
-    exp, expm1, log, log1p, sqrt, sin, cos, tanh, sigmoid, softplus, relu, erf, absolute, sign, floor,
-)  # fmt: skip
-for _op in ELEMENTWISE:
-    _op.prepare = broadcast_operands
-select.prepare = _select_operands

@@ -33,7 +33,7 @@ def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
     return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
-@op(_gather_type, "{0}[{1}]", "{0}_{{{1}}}")
+@op(_gather_type, "{0}[{1}]", "{0}_{{{1}}}", kind="indexing", rounding="none")
 def gather(x: Array, indices: Array, *, axis: int) -> Array:
     """Entries of an axis by their positions, 0 ... n − 1; a position outside is a PositionError (an IndexError).
 
@@ -63,7 +63,7 @@ def _scatter_type(x: Type, indices: Type, updates: Type, *, axis: int) -> Type:
     return x
 
 
-@op(_scatter_type, "{0} with {2} added at {1}", r"{0} \oplus_{{{1}}} {2}", 3)
+@op(_scatter_type, "{0} with {2} added at {1}", r"{0} \oplus_{{{1}}} {2}", 3, kind="placement", rounding="terms")
 def scatter_add(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
     """Adds updates to x at positions of an axis; where a position comes twice both are added."""
     _require_inside(indices, x.shape[axis])
@@ -85,7 +85,7 @@ def _one_hot_type(labels: Type, *, classes: int, dtype: str) -> Type:
     return Type(dtype, (*labels.shape, classes))
 
 
-@op(_one_hot_type, "one_hot({0})", r"\mathbf{{1}}_{{{0}}}", convention="no gradient", differentiable=False)
+@op(_one_hot_type, "one_hot({0})", r"\mathbf{{1}}_{{{0}}}", convention="no gradient", differentiable=False, kind="indexing")
 def one_hot(labels: Array, *, classes: int, dtype: str) -> Array:
     """A row for each label: 1 at the label's place, 0 elsewhere; a label outside 0 ... classes − 1 gives a row of zeros.
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Operand, Type, as_nodes
-from chainrule.ops.broadcast import broadcast_to, common_shape
-from chainrule.ops.declare import Gradients, op, require_kind, same_types
+from chainrule.ops.broadcast import broadcast_to
+from chainrule.ops.declare import Gradients, common_shape, op, require_kind, same_types
 from chainrule.ops.shapes import swap_last
 
 
@@ -43,7 +43,7 @@ def draw(x: Type, y: Type) -> str:
     return f"{head}\n{marks}   {left[-1]} is not {right[-2]}"
 
 
-@op(_matmul_type, "{0} {1}", r"{0}\, {1}", 2)
+@op(_matmul_type, "{0} {1}", r"{0}\, {1}", 2, kind="product", rounding="terms")
 def matmul(x: Array, y: Array) -> Array:
     """The matrix product over the last two axes; axes before them are a batch of products.
 

@@ -50,7 +50,7 @@ def _bits_type(key: Type, *, shape: Shape) -> Type:
     return Type("uint32", tuple(shape))
 
 
-@op(_bits_type, "random_bits({0})", r"\operatorname{{bits}}({0})", convention="no gradient")
+@op(_bits_type, "random_bits({0})", r"\operatorname{{bits}}({0})", convention="no gradient", kind="random")
 def random_bits(key: Array, *, shape: Shape) -> Array:
     """32 random bits for each entry: entry i is word i mod 2 of the block with counter ⌊i/2⌋.
 
@@ -71,7 +71,7 @@ def _fold_type(key: Type, word: Type) -> Type:
     return key
 
 
-@op(_fold_type, "fold({0}, {1})", r"\operatorname{{fold}}({0}, {1})", convention="no gradient")
+@op(_fold_type, "fold({0}, {1})", r"\operatorname{{fold}}({0}, {1})", convention="no gradient", kind="random")
 def random_fold(key: Array, word: Array) -> Array:
     """A new key from a key and a number: one block, with the number as its counter."""
     # The high word is all ones, which no counter of random_bits has: keys and numbers never come from the same block.

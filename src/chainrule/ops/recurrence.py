@@ -43,7 +43,7 @@ def _leaf_type(body: Body, name: str) -> Type | None:
     return None if node is None else node.type
 
 
-@op(_scan_type, "scan", r"\operatorname{{scan}}")
+@op(_scan_type, "scan", r"\operatorname{{scan}}", kind="loop")
 def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False, reverse: bool = False) -> Array:
     """Runs a body turn after turn and gives one of its outputs at every turn, (turns, ...).
 

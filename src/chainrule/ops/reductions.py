@@ -24,13 +24,29 @@ def _extremum_type(x: Type, *, axes: Shape) -> Type:
     return reduced
 
 
-@op(_extremum_type, "max {0}", r"\max {0}", 2, convention="where several entries are largest each gets an equal part")
+@op(
+    _extremum_type,
+    "max {0}",
+    r"\max {0}",
+    2,
+    convention="where several entries are largest each gets an equal part",
+    kind="reduction",
+    rounding="none",
+)
 def reduce_max(x: Array, *, axes: Shape) -> Array:
     """The largest entry over the axes; NaN if one is."""
     return np.max(x, axis=axes)
 
 
-@op(_extremum_type, "min {0}", r"\min {0}", 2, convention="where several entries are smallest each gets an equal part")
+@op(
+    _extremum_type,
+    "min {0}",
+    r"\min {0}",
+    2,
+    convention="where several entries are smallest each gets an equal part",
+    kind="reduction",
+    rounding="none",
+)
 def reduce_min(x: Array, *, axes: Shape) -> Array:
     """The smallest entry over the axes; NaN if one is."""
     return np.min(x, axis=axes)
@@ -52,7 +68,7 @@ def _argmax_type(x: Type, *, axis: int) -> Type:
     return Type("int64", x.shape[:axis] + x.shape[axis + 1 :])
 
 
-@op(_argmax_type, "argmax {0}", r"\operatorname{{argmax}} {0}", 2, convention="no gradient")
+@op(_argmax_type, "argmax {0}", r"\operatorname{{argmax}} {0}", 2, convention="no gradient", kind="reduction")
 def argmax(x: Array, *, axis: int) -> Array:
     """The position of the largest entry on an axis; the first of several."""
     return np.asarray(np.argmax(x, axis=axis), dtype=np.int64)

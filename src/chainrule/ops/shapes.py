@@ -22,7 +22,7 @@ def _reshape_type(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(tuple(shape))
 
 
-@op(_reshape_type, "{0}", "{0}")
+@op(_reshape_type, "{0}", "{0}", kind="view")
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same numbers, read in row-major order, in another shape.
 
@@ -47,7 +47,7 @@ def _transpose_type(x: Type, *, axes: Shape) -> Type:
     return x.with_shape(tuple(x.shape[axis] for axis in axes))
 
 
-@op(_transpose_type, "{0}ᵀ", r"{0}^\top", 1)
+@op(_transpose_type, "{0}ᵀ", r"{0}^\top", 1, kind="view")
 def transpose(x: Array, *, axes: Shape) -> Array:
     """Axes in another order: axis i of the result is axis axes[i] of x; without `axes` in the opposite order."""
     return np.transpose(x, axes)
@@ -97,7 +97,7 @@ def _slice_type(x: Type, *, starts: Shape, stops: Shape, steps: Shape) -> Type:
     return x.with_shape(tuple(-((start - stop) // step) for start, stop, step in bounds))
 
 
-@op(_slice_type, "{0}[{starts}:{stops}:{steps}]", r"{0}_{{{starts}:{stops}}}")
+@op(_slice_type, "{0}[{starts}:{stops}:{steps}]", r"{0}_{{{starts}:{stops}}}", kind="view")
 def slice_axes(x: Array, *, starts: Shape, stops: Shape, steps: Shape) -> Array:
     """On each axis the entries start, start + step, ... below stop."""
     return x[tuple(slice(start, stop, step) for start, stop, step in zip(starts, stops, steps, strict=True))]
@@ -131,7 +131,7 @@ def _pad_type(x: Type, *, low: Shape, high: Shape, interior: Shape) -> Type:
     return x.with_shape(tuple(a + extent + b for a, extent, b in zip(low, inner, high, strict=True)))
 
 
-@op(_pad_type, "pad({0}, {low}, {high}, {interior})", r"\operatorname{{pad}}({0})")
+@op(_pad_type, "pad({0}, {low}, {high}, {interior})", r"\operatorname{{pad}}({0})", kind="placement", rounding="none")
 def pad(x: Array, *, low: Shape, high: Shape, interior: Shape) -> Array:
     """Zeros around x: `low` before, `high` behind, `interior` between neighbours of each axis."""
     padded = _pad_type(Type("float64", x.shape), low=low, high=high, interior=interior)
@@ -164,7 +164,7 @@ def _concatenate_type(*types: Type, axis: int) -> Type:
     return types[0].with_shape((*types[0].shape[:axis], total, *types[0].shape[axis + 1 :]))
 
 
-@op(_concatenate_type, "concatenate", r"\operatorname{{concatenate}}")
+@op(_concatenate_type, "concatenate", r"\operatorname{{concatenate}}", kind="placement", rounding="none")
 def concatenate(*arrays: Array, axis: int) -> Array:
     """Arrays one behind the other along an axis."""
     return np.concatenate(arrays, axis=axis)
@@ -183,7 +183,7 @@ def _flip_type(x: Type, *, axes: Shape) -> Type:
     return x
 
 
-@op(_flip_type, "flip({0}, {axes})", r"\operatorname{{flip}}({0})")
+@op(_flip_type, "flip({0}, {axes})", r"\operatorname{{flip}}({0})", kind="view")
 def flip(x: Array, *, axes: Shape) -> Array:
     """Entries in the opposite order along each of the axes; without `axes` along all of them."""
     return np.flip(x, axes)

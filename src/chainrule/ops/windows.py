@@ -48,7 +48,7 @@ def _windows_type(x: Type, *, axes: Shape, taps: Shape, strides: Shape, dilation
     return x.with_shape((*shape[: axes[-1] + 1], *taps, *shape[axes[-1] + 1 :]))
 
 
-@op(_windows_type, "windows({0})", r"\operatorname{{windows}}({0})")
+@op(_windows_type, "windows({0})", r"\operatorname{{windows}}({0})", kind="view")
 def windows(x: Array, *, axes: Shape, taps: Shape, strides: Shape, dilations: Shape) -> Array:
     """The entries that a window covers at each of its positions: w[..., p..., t..., ...] = x[..., p·stride + t·dilation, ...].
 
@@ -97,7 +97,7 @@ def _overlap_type(x: Type, *, axes: Shape, extents: Shape, strides: Shape, dilat
     return made
 
 
-@op(_overlap_type, "overlap({0})", r"\operatorname{{overlap}}({0})")
+@op(_overlap_type, "overlap({0})", r"\operatorname{{overlap}}({0})", kind="placement", rounding="terms")
 def overlap_add(x: Array, *, axes: Shape, extents: Shape, strides: Shape, dilations: Shape) -> Array:
     """The opposite of `windows`: an array of these extents, each entry the sum of all windows' entries that stand on it.
 

@@ -25,13 +25,8 @@ from chainrule.graph import (
     topological_order,
 )
 from chainrule.nn import softmax_input
-from chainrule.ops.elementwise import ELEMENTWISE
-from chainrule.trace.planted import VIEWS, BackwardPass, Planted, Walk, data_side, descendants, weights_of
+from chainrule.trace.planted import BackwardPass, Planted, Walk, data_side, descendants, shows_whole, weights_of
 
-ACTIVATION_OPS = frozenset({ops.tanh, ops.sigmoid, ops.relu, ops.softplus, ops.erf, ops.sin, ops.cos})
-ENTRYWISE = frozenset({*ELEMENTWISE, ops.select, ops.cast, ops.broadcast_to})
-_MOVES = frozenset({*VIEWS, ops.broadcast_to})
-_ONLY_MOVES = frozenset({*_MOVES, ops.slice_axes, ops.concatenate, ops.flip, ops.pad, ops.windows})
 _AT_STEP = re.compile(r"\.t(\d+)$")
 _ACTIVATION = re.compile(r"(.+)\.(?:a|h)((?:\.t\d+)?)")
 
@@ -154,7 +149,7 @@ class Structure:
             if node in inside or _in_loss(node):
                 continue
             region = _named_region(node) if node.name else None
-            if region is None and node.op in ACTIVATION_OPS and not self._is_loss_of_logits(node):
+            if region is None and node.op.is_activation and not self._is_loss_of_logits(node):
                 region = node.inputs[0], set[Node]()
             if region is not None and region[0] in self.backward.reaching:
                 found.append((region[0], node))
@@ -237,7 +232,7 @@ class Structure:
     def _boundaries(self) -> set[Node]:
         """Where a layer ends, as far as that can be seen by the ops alone."""
         named = {node for node in self.data_nodes if _named_region(node) is not None}
-        single = {node for node in self.data_nodes if node.op in ACTIVATION_OPS and not self._is_loss_of_logits(node)}
+        single = {node for node in self.data_nodes if node.op.is_activation and not self._is_loss_of_logits(node)}
         return named | single | {region.out for region in self.softmaxes}
 
     def layer_at(self, node: Node) -> str:
@@ -289,7 +284,7 @@ class Structure:
         for user in dict.fromkeys(user for user, _ in self.backward.users[shown]):
             if user in self.penalties:
                 continue
-            if user.op in VIEWS:
+            if shows_whole(user):
                 yield from self._uses(user)
             else:
                 yield user
@@ -443,7 +438,7 @@ class Structure:
         if len(users) != 1 or users[0].op not in {ops.add, ops.subtract, ops.multiply, ops.divide}:
             return None
         others = [source for source in users[0].inputs if source is not node]
-        while others and others[0].op in _MOVES:
+        while others and (shows_whole(others[0]) or others[0].op is ops.broadcast_to):
             others = list(others[0].inputs)
         return users[0] if len(others) == 1 and others[0].op is CONSTANT else None
 
@@ -488,7 +483,7 @@ class Structure:
             current = waiting.pop()
             if current is source or current in seen or current.op is CONSTANT:
                 continue
-            if current.op not in _ONLY_MOVES:
+            if current.op.kind not in {"view", "placement"} and current.op is not ops.cast:
                 return None
             seen.add(current)
             waiting.extend(current.inputs)
@@ -505,7 +500,7 @@ def _summands(node: Node, reaching: set[Node]) -> list[Node]:
     """The parts that a node is the sum of; one part where it only carries a constant factor."""
     if node.op in {ops.add, ops.subtract}:
         return list(node.inputs)
-    if node.op in {ops.negative, *VIEWS}:
+    if node.op is ops.negative or shows_whole(node):
         return list(node.inputs)
     if node.op in {ops.multiply, ops.divide}:
         moving = [source for source in node.inputs if source in reaching]
@@ -552,7 +547,7 @@ def _named_region(a: Node) -> tuple[Node, set[Node]] | None:
             ends.add(node)
         elif node.op is CONSTANT or node in inside:
             continue
-        elif node.op in ENTRYWISE:
+        elif node.op.kind == "elementwise" or node.op is ops.broadcast_to:
             inside.add(node)
             stack.extend(node.inputs)
         else:

@@ -11,21 +11,15 @@ from chainrule.graph import Array, Node, evaluate, topological_order
 from chainrule.graph.notation import Piece, Style, compose, number_piece
 from chainrule.ops import (
     argmax,
-    broadcast_to,
     concatenate,
-    flip,
     gather,
     matmul,
     one_hot,
     reduce_max,
     reduce_min,
     reduce_sum,
-    reshape,
-    slice_axes,
     softmax,
     softmax_cross_entropy,
-    transpose,
-    windows,
 )
 
 MOST_TERMS = 3
@@ -33,7 +27,6 @@ MOST_TERMS = 3
 LONGEST = 130
 """A formula with numbers is written less deep where it would have more characters."""
 _SUM, _PRODUCT = 3, 2
-_MOVES = frozenset({reshape, transpose, broadcast_to, slice_axes, flip, windows})
 """Ops that only move numbers: where an entry came from is found by moving positions in their place."""
 
 
@@ -84,7 +77,7 @@ class _Writer:
         """One entry; deeper than `depth` its value stands in its place."""
         if node in self.given or node.is_leaf or depth == 0:
             return self.value(node, index)
-        if node.op in _MOVES:
+        if node.op.kind == "view":
             return self.entry(node.inputs[0], _origin(node, index), depth)
         if node.op is matmul:
             return self.sum([self._products(node, index, k, depth) for k in range(node.inputs[0].shape[-1])])

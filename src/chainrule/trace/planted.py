@@ -10,13 +10,16 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.graph import PARAMETER, Array, Node, evaluate, input_node, topological_order
-from chainrule.ops import broadcast_to, cast, matmul, reshape, transpose
+from chainrule.ops import broadcast_to, cast, matmul
 
-VIEWS = frozenset({transpose, reshape, cast})
-"""Ops that only show a parameter in another form."""
 Passed: TypeAlias = "Iterable[tuple[Node, Array | None]]"
 Rule: TypeAlias = Callable[[Array], Passed]
 """From what arrives at a node to what it passes on, and to whom."""
+
+
+def shows_whole(node: Node) -> bool:
+    """Whether a node is another form of its input: all its numbers, each once, in another shape, order or dtype."""
+    return (node.op.kind == "view" and node.type.size == node.inputs[0].type.size) or node.op is cast
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ class Walk:
         for use in dict.fromkeys(user for user, _ in self.backward.users[shown]):
             if use in self.blocked or use not in self.arriving:
                 continue
-            if use.op in VIEWS:
+            if shows_whole(use):
                 yield from self._parts(use, (*views, use))
                 continue
             values = self.backward.pull(use, self.arriving[use])
@@ -208,7 +211,7 @@ class Walk:
 def _by_first_use(order: Iterable[Node]) -> list[Node]:
     """The parameters in the order in which the forward pass first computes with them."""
     used = [
-        leaf for node in order if node.op not in VIEWS for source in node.inputs if (leaf := parameter_of(source)) is not None
+        leaf for node in order if not shows_whole(node) for source in node.inputs if (leaf := parameter_of(source)) is not None
     ]
     return list(dict.fromkeys([*used, *(node for node in order if node.op is PARAMETER)]))
 
@@ -224,14 +227,14 @@ def descendants(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
 
 def parameter_of(node: Node) -> Node | None:
     """The parameter that a node is, or shows in another form; else None."""
-    while node.op in VIEWS:
+    while shows_whole(node):
         node = node.inputs[0]
     return node if node.op is PARAMETER else None
 
 
 def weights_of(node: Node) -> Node | None:
     """The parameter that a node is or shows, repeated along new axes too; else None."""
-    while node.op in VIEWS or node.op is broadcast_to:
+    while shows_whole(node) or node.op is broadcast_to:
         node = node.inputs[0]
     return node if node.op is PARAMETER else None
 

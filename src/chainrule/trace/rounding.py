@@ -10,28 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chainrule.graph import Array, Node, topological_order
-from chainrule.ops import (
-    broadcast_to,
-    cast,
-    concatenate,
-    flip,
-    gather,
-    matmul,
-    overlap_add,
-    pad,
-    reduce_max,
-    reduce_min,
-    reduce_sum,
-    relu,
-    reshape,
-    scatter_add,
-    select,
-    slice_axes,
-    stop_gradient,
-    transpose,
-    windows,
-)
-from chainrule.ops.elementwise import absolute, add, maximum, minimum, negative, sign, subtract
+from chainrule.ops.elementwise import add, subtract
 
 SAMPLES = 8
 ROUNDING = 64.0
@@ -39,26 +18,13 @@ ROUNDING = 64.0
 that, and another formula for the same gradient rounds a few times as much."""
 JUMPS = 8.0
 """As many times where what moves is no rounding but the two sides of a kink: several of them may be taken the other way together."""
-_EXACT = frozenset(
-    {
-        broadcast_to, cast, concatenate, flip, gather, pad, reduce_max, reduce_min, relu, reshape, select, slice_axes, stop_gradient,
-        transpose, windows, absolute, maximum, minimum, negative, sign,
-    }
-)  # fmt: skip
-"""Ops that give one of the numbers that they are given, and round nothing."""
-
-
-_SUMS = frozenset({matmul, reduce_sum, scatter_add, overlap_add})
-"""Sums round as large as the sizes of their terms, however small the result is."""
 
 
 def _size(node: Node, value: Array, inputs: Sequence[Array]) -> Array:
-    if node.op in _SUMS:
-        sizes = [np.abs(array) if array.dtype.kind == "f" else array for array in inputs]
-        return node.op.meaning(*sizes, **node.attributes)
-    if node.op in {add, subtract}:
-        return np.abs(inputs[0]) + np.abs(inputs[1])
-    return np.abs(value)
+    if node.op.rounding != "terms":
+        return np.abs(value)
+    sizes = [np.abs(array) if array.dtype.kind == "f" else array for array in inputs]
+    return (add if node.op is subtract else node.op).meaning(*sizes, **node.attributes)
 
 
 def rounding_of(nodes: Sequence[Node], values: Mapping[Node, Array], unit: float, inputs_too: bool = False) -> list[Array]:
@@ -99,7 +65,7 @@ def _run(
         given = node in values
         inputs = [] if given else [known[source] for source in node.inputs]
         value = np.asarray(values[node] if given else node.op.meaning(*inputs, **node.attributes))
-        rounds = inputs_too if node.is_leaf else node.op not in _EXACT
+        rounds = inputs_too if node.is_leaf else node.op.rounding != "none"
         if unit and rounds and value.dtype.kind == "f":
             size = _lost(value, unit) if node.is_leaf else _size(node, value, inputs)
             value = value + unit * size * random.uniform(-1.0, 1.0, value.shape)

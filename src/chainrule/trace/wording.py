@@ -13,20 +13,12 @@ from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topolo
 from chainrule.graph.notation import Piece, Style, name_text
 from chainrule.ops import (
     add,
-    arctan,
     broadcast_to,
-    cast,
-    huber,
     matmul,
     reduce_sum,
     reshape,
-    select,
-    sigmoid_cross_entropy,
-    sigmoid_error,
     softmax_cross_entropy,
-    square,
 )
-from chainrule.ops.elementwise import ELEMENTWISE
 from chainrule.trace.code import code_name, expression
 from chainrule.trace.numbers import short_numbers
 from chainrule.trace.quantities import Quantity, simplified
@@ -36,7 +28,6 @@ Notation: TypeAlias = Literal["names", "layers", "delta", "code"]
 NOTATIONS: tuple[str, ...] = get_args(Notation)
 """names: dense1.a = f(dense1.z); layers: a⁽¹⁾ = f(a⁽⁰⁾ W⁽¹⁾ + b⁽¹⁾); delta: as layers, with δ⁽¹⁾ for ∂C/∂z⁽¹⁾; code: Python."""
 
-_POINTWISE = frozenset({*ELEMENTWISE, select, cast, square, arctan, huber, sigmoid_error, sigmoid_cross_entropy})
 _GATHERING = frozenset({reduce_sum, reshape, softmax_cross_entropy})
 """Ops that lead each entry of an input to one entry of the result."""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -211,13 +202,13 @@ def _is_pointwise(user: Quantity) -> bool:
 
 def _is_elementwise(node: Node) -> bool:
     from_scalars = node.op is broadcast_to and node.inputs[0].op is CONSTANT
-    return from_scalars or node.op in _POINTWISE
+    return from_scalars or node.op.kind == "elementwise"
 
 
 def _is_a_function_of_one(user: Quantity) -> bool:
     """Whether the quantity is f(z), entry by entry, f being one op."""
     definition = user.definition
-    return len(user.inputs) == 1 and definition.op in _POINTWISE and definition.inputs == user.stand_ins
+    return len(user.inputs) == 1 and definition.op.kind == "elementwise" and definition.inputs == user.stand_ins
 
 
 def _product_with(definition: Node, leaf: Node) -> Node | None:

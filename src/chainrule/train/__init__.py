@@ -13,6 +13,7 @@ from chainrule.train.lbfgs import LBFGS, minimise
 from chainrule.train.ledger import Ledger, Share
 from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.model import Model
+from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -21,7 +22,6 @@ from chainrule.train.optimizers import (
     AdamW,
     ClipNorm,
     ClipValue,
-    Optimizer,
     PerceptronRule,
     RMSprop,
 )

@@ -7,9 +7,8 @@ from typing import Any, cast
 
 from chainrule.errors import OptionError
 from chainrule.train.course import Course, Parent
-from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
-from chainrule.train.optimizers import Optimizer, Rate
+from chainrule.train.optimizer import Optimizer, Rate
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.trainer import Trainer
 
@@ -32,9 +31,9 @@ class Changes:
 
     def _optimizer(self, old: Optimizer) -> Optimizer:
         chosen = optimizer_named(self.optimizer) if isinstance(self.optimizer, str) else self.optimizer or old
-        if isinstance(chosen, FullBatch):
+        if search := chosen.search:
             raise OptionError(
-                f"a branch by {chosen.title}, which begins its search anew from wherever it stands",
+                f"a branch by {search.title}, which begins its search anew from wherever it stands",
                 expected="an optimizer that goes step by step",
                 remedy=f"write fit(..., optimizer={type(chosen).__name__}(), initial=run.at(step).parameters())",
             )

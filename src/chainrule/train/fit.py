@@ -18,8 +18,8 @@ from chainrule.nn import Layer, as_layer, from_json, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
-from chainrule.train.full_batch import FullBatch
-from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer
+from chainrule.train.optimizer import Optimizer
+from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run, told
 from chainrule.train.saved_data import as_dataset, saved_data
@@ -89,13 +89,13 @@ def fit(
     chosen = optimizer_named(chosen) if isinstance(chosen, str) else chosen
     if batch_size is None:
         batch_size = usual_batch_size(len(dataset.train))
-    if isinstance(chosen, FullBatch):
-        epochs, batch_size = chosen.iterations, len(dataset.train)
+    if search := chosen.search:
+        epochs, batch_size = search.iterations, len(dataset.train)
         if dtype == "float32":
             raise OptionError(
-                f"{chosen.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
+                f"{search.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
             )
-    dtype = dtype or ("float64" if isinstance(chosen, FullBatch) else "float32")
+    dtype = dtype or ("float64" if search else "float32")
     settings = Settings(
         chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
         "shuffled" if callable(order) else order, threads,

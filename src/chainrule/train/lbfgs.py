@@ -15,7 +15,8 @@ import numpy as np
 from chainrule.checks import Count, Natural, NonNegative, checked
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, Problem, Progress, largest, require_finite
+from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, largest, require_finite
+from chainrule.train.optimizer import Problem, Progress
 
 Objective: TypeAlias = "Callable[[Array], tuple[float, Array]]"
 """From a vector (n,) to the cost and its gradient (n,)."""
@@ -37,6 +38,14 @@ class LBFGS(FullBatch):
     iterations: Natural = 1000
     tolerance: NonNegative = 1e-9
     title: ClassVar[str] = "L-BFGS"
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """How it searches."""
+        return (
+            "w ← w + α·d, the step α found by a line search on all examples",
+            f"d from the last {self.memory} steps' gradients",
+        )
 
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""

@@ -13,8 +13,9 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral, printed
 from chainrule.train.replay import Replay
-from chainrule.train.shares import Place, Shares, rule
+from chainrule.train.shares import Shares
 from chainrule.train.trainer import Trainer
+from chainrule.train.update_rule import Steps
 
 MOST_NUMBERS = 1 << 27
 """How many numbers the shares of a whole parameter may have: a gibibyte."""
@@ -148,14 +149,21 @@ class Ledgers:
     """The ledgers of a training; what one of them is computed by serves the others of the parameter."""
 
     def __init__(self, replay: Replay) -> None:
-        self._replay, self._shares = replay, dict[tuple[str, int], Shares]()
+        self._replay, self._shares, self._steps = replay, dict[tuple[str, int], Shares](), dict[tuple[int, ...], Steps]()
 
     def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
         """The ledger of the step that leads from `step` to `step` + 1.
 
-        Raises: OptionError for names, entries and steps that are not there, for L-BFGS, and where a whole parameter is too much.
+        Raises: OptionError for names, entries and steps that are not there, for what searches on the full batch, and where a whole
+        parameter is too much.
         """
         replay, origin = self._replay, self._replay.origin
+        if search := origin.settings.optimizer.search:
+            raise OptionError(
+                f"a ledger of a step by {search.title}, which searches for its steps",
+                expected="an optimizer that goes step by step: SGD, Adam, ...",
+                remedy="train with one of these",
+            )
         if name not in origin.task.parameters:
             raise OptionError(
                 f"parameter {name!r}", expected=f"one of {', '.join(origin.task.parameters)}", remedy="choose one"
@@ -172,7 +180,7 @@ class Ledgers:
         rows = there.rows(step)[replica]
         if at is None:
             _require_room(name, _shape(origin, name), len(rows))
-        parts = _parts(self._shares_of(name, len(rows)), there, state, rows, at)
+        parts = _parts(self._shares_of(name, len(rows)), self._steps_of(name), there, state, rows, at)
         after = replay.to(step + 1).state[name][replica].copy()
         return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
 
@@ -181,6 +189,13 @@ class Ledgers:
         if (name, size) not in self._shares:
             self._shares[name, size] = Shares(origin.task, name, origin.settings.optimizer, origin.settings.clip, size)
         return self._shares[name, size]
+
+    def _steps_of(self, name: str) -> Steps:
+        origin = self._replay.origin
+        shape = _shape(origin, name)
+        if shape not in self._steps:
+            self._steps[shape] = Steps(origin.settings.optimizer, shape, origin.settings.dtype, origin.engine)
+        return self._steps[shape]
 
 
 @dataclass(frozen=True)
@@ -227,30 +242,28 @@ def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
         )
 
 
-def _parts(shares: Shares, there: Trainer, state: Mapping[str, Array], rows: Array, at: tuple[int, ...] | None) -> Parts:
+def _parts(
+    shares: Shares, steps: Steps, there: Trainer, state: Mapping[str, Array], rows: Array, at: tuple[int, ...] | None
+) -> Parts:
     """The shares and parts of the change in the next step, of a whole parameter or an entry."""
     settings, train = there.settings, there.data.train
-    place = _place(there, state, shares.name)
     scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
     network = {key: state[key].astype(np.float64) for key in there.names}
     values = {**network, "x": train.x[rows], "y": train.y[rows], "seed": state["seed"], **scalars}
     found = shares.gradients(values)
-    made = rule(settings.optimizer, place, found["clipped"])
-    here = (slice(None),) * place.w.ndim if at is None else at
+    w, slots = (
+        network[shares.name],
+        {slot: state[f"{shares.name}.{slot}"].astype(np.float64) for slot in settings.optimizer.slots},
+    )
+    rate = float(np.dtype(settings.dtype).type(there.rates(np.array([there.step]))[0]))
+    made = steps.parts(w, found["clipped"], slots, rate, there.step + there.course.shift + 1)
+    here = (slice(None),) * w.ndim if at is None else at
     others = {key.replace(".", " ", 1): made.gain * g for key, g in found.items() if key.startswith("penalty.")}
     others |= {"clipping": made.gain * (found["clipped"] - found["gradient"])} if settings.clip else {}
-    others |= {**made.memory, **made.decay}
+    others |= made.others
     of_examples = shares.examples(values) if at is None else shares.examples_of_entry(values, at)
     denominator = None if made.denominator is None else np.asarray(made.denominator[here])
     return Parts(of_examples * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator)
-
-
-def _place(there: Trainer, state: Mapping[str, Array], name: str) -> Place:
-    optimizer, dtype = there.settings.optimizer, there.settings.dtype
-    slots = {slot: state[f"{name}.{slot}"].astype(np.float64) for slot in optimizer.slots}
-    rate = float(np.dtype(dtype).type(there.rates(np.array([there.step]))[0]))
-    update = there.step + there.course.shift + 1
-    return Place(state[name].astype(np.float64), slots, rate, update, dtype, there.engine)
 
 
 def _ledger(origin: Trainer, parts: Parts, pair: Pair, rows: Array) -> Ledger:

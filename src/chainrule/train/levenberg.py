@@ -15,7 +15,8 @@ import numpy as np
 from chainrule.checks import Natural, Positive, checked
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.train.full_batch import USED_UP, FullBatch, Problem, Progress, largest, require_finite
+from chainrule.train.full_batch import USED_UP, FullBatch, largest, require_finite
+from chainrule.train.optimizer import Problem, Progress
 
 _MEMORY = 0.7
 """A variable's unit falls by no more than to this part of itself in one iteration."""
@@ -39,6 +40,14 @@ class LevenbergMarquardt(FullBatch):
     iterations: Natural = 1000
     damping: Positive = 1e-3
     title: ClassVar[str] = "Levenberg-Marquardt"
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """How it searches."""
+        return (
+            "w ← w − (JᵀJ + μ·D²)⁻¹·Jᵀ·r, where C = Σ r², J = ∂r/∂w",
+            "μ grows until C falls, and shrinks where it fell as promised",
+        )
 
     def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""

@@ -9,7 +9,6 @@ import numpy as np
 from chainrule.engines import Plan
 from chainrule.graph import Array, Graph, Node
 from chainrule.ops import select
-from chainrule.ops.elementwise import ELEMENTWISE
 
 
 def first_nonfinite(graph: Graph, values: Mapping[str, Array]) -> tuple[Node, Array] | None:
@@ -43,7 +42,7 @@ def _read(node: Node, entries: Array, values: Mapping[Node, Array]) -> Iterator[
         yield node.inputs[2], entries & ~condition
     else:
         for source in node.inputs:
-            yield source, entries if node.op in ELEMENTWISE else np.ones(source.shape, bool)
+            yield source, entries if node.op.kind == "elementwise" else np.ones(source.shape, bool)
 
 
 def row_of(value: Array, batch: int) -> int | None:

@@ -5,66 +5,43 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar
 
 from chainrule import ops
 from chainrule.checks import Fraction, NonNegative, Positive, checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, constant
-from chainrule.train.schedules import Schedule
-
-Slots: TypeAlias = Mapping[str, Node]
-Update: TypeAlias = "tuple[Node, dict[str, Node]]"
-
-
-class Optimizer(Protocol):
-    """One rule for all parameters. Its slots (velocity, moments) start at 0 and are part of the run's state."""
-
-    @property
-    def learning_rate(self) -> float | Schedule:
-        """η, a number or a schedule."""
-        ...
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of what it remembers for each parameter."""
-        ...
-
-    def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
-        """The parameter's and the slots' next values; `rate` and `step` (1 at the first step) are scalars of w's dtype."""
-        ...
-
-
-Rate: TypeAlias = Positive | Schedule
-"""A learning rate: one number, or one for each step."""
+from chainrule.numerals import numeral
+from chainrule.train.optimizer import Optimizer, Rate, Slots, Update
 
 
 @dataclass(frozen=True)
 @checked
-class SGD(Shown):
-    """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
+class SGD(Optimizer):
+    """A step down the gradient; with momentum a velocity that remembers, looked ahead along with `nesterov`.
 
     Sources: B. T. Polyak (1964); for Nesterov's form I. Sutskever, J. Martens, G. Dahl, G. Hinton, ICML (2013).
 
-    >>> SGD(0.1, momentum=0.9).slots
-    ('velocity',)
+    >>> print("; ".join(SGD(0.1, momentum=0.9).formulas))
+    v ← μ·v − η·g, where g = ∂C/∂w; w ← w + v; μ = 0.9
+    >>> SGD(0.1, momentum=0.9, nesterov=True).formulas[1]
+    'w ← w + μ·v − η·g'
     """
 
     learning_rate: Rate = 0.1
     momentum: Fraction = 0.0
     nesterov: bool = False
 
+    symbols: ClassVar[Mapping[str, str]] = {"momentum": "μ", "velocity": "v"}
+    slot_words: ClassVar[Mapping[str, str]] = {"velocity": "momentum"}
+
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:
             raise OptionError(
                 "nesterov without momentum", expected="momentum above 0", remedy="write SGD(0.1, 0.9, nesterov=True)"
             )
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The velocity, if there is momentum."""
-        return ("velocity",) if self.momentum else ()
+        object.__setattr__(self, "slots", ("velocity",) if self.momentum else ())
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """One step down the gradient."""
@@ -77,13 +54,18 @@ class SGD(Shown):
 
 @dataclass(frozen=True)
 @checked
-class AdaGrad(Shown):
-    """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
+class AdaGrad(Optimizer):
+    """A step that shrinks where gradients have been large. Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011).
+
+    >>> print("; ".join(AdaGrad().formulas))
+    s ← s + g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ε = 10⁻¹⁰
+    """
 
     learning_rate: Rate = 0.01
     epsilon: Positive = 1e-10
 
     slots = ("squares",)
+    symbols: ClassVar[Mapping[str, str]] = {"squares": "s", "decay": "ρ", "epsilon": "ε"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step that shrinks where gradients have been large."""
@@ -93,14 +75,19 @@ class AdaGrad(Shown):
 
 @dataclass(frozen=True)
 @checked
-class RMSprop(Shown):
-    """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
+class RMSprop(Optimizer):
+    """A step divided by the root of a running mean square. Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012).
+
+    >>> print("; ".join(RMSprop().formulas))
+    s ← ρ·s + (1 − ρ)·g², where g = ∂C/∂w; w ← w − η·g / (√s + ε); ρ = 0.9, ε = 10⁻⁸
+    """
 
     learning_rate: Rate = 0.001
     decay: Fraction = 0.9
     epsilon: Positive = 1e-8
 
     slots = ("squares",)
+    symbols: ClassVar[Mapping[str, str]] = {"squares": "s", "decay": "ρ", "epsilon": "ε"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step divided by the root of a running mean square."""
@@ -108,10 +95,31 @@ class RMSprop(Shown):
         return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
 
 
+_ADAM = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "mean": "m", "square": "v"}
+
+
+def _adam(settings: Adam | AdamW, epsilon_hat: bool, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
+    mean = slots["mean"] * settings.beta1 + g * (1.0 - settings.beta1)
+    square = slots["square"] * settings.beta2 + g * g * (1.0 - settings.beta2)
+    start1, start2 = 1.0 - settings.beta1**step, 1.0 - settings.beta2**step
+    if epsilon_hat:
+        change = mean * (rate * ops.sqrt(start2) / start1) / (ops.sqrt(square) + settings.epsilon)
+    else:
+        change = mean * (rate / start1) / (ops.sqrt(square) * (1.0 / ops.sqrt(start2)) + settings.epsilon)
+    return w - change, {"mean": mean, "square": square}
+
+
 @dataclass(frozen=True)
 @checked
-class Adam(Shown):
-    """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
+class Adam(Optimizer):
+    """Running means m of g and v of g², both corrected for their start at 0: a step of about η, whatever the gradient's size.
+
+    >>> for line in Adam().formulas:
+    ...     print(line)
+    m ← β₁·m + (1 − β₁)·g, where g = ∂C/∂w
+    v ← β₂·v + (1 − β₂)·g²
+    w ← w − η / (1 − β₁^t)·m / (√v / √(1 − β₂^t) + ε), t the step counted from 1
+    β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸
 
     Source: D. P. Kingma, J. Ba, ICLR (2015), algorithm 1. `epsilon_hat` chooses the form at the end of their section 2, in which ε is
     added to √v before the correction (scikit-learn, Keras); PyTorch and optax take algorithm 1.
@@ -124,25 +132,22 @@ class Adam(Shown):
     epsilon_hat: bool = False
 
     slots = ("mean", "square")
+    symbols: ClassVar[Mapping[str, str]] = _ADAM
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step of about η in each direction, whatever the gradient's size."""
-        mean = slots["mean"] * self.beta1 + g * (1.0 - self.beta1)
-        square = slots["square"] * self.beta2 + g * g * (1.0 - self.beta2)
-        start1, start2 = 1.0 - self.beta1**step, 1.0 - self.beta2**step
-        if self.epsilon_hat:
-            change = mean * (rate * ops.sqrt(start2) / start1) / (ops.sqrt(square) + self.epsilon)
-        else:
-            change = mean * (rate / start1) / (ops.sqrt(square) * (1.0 / ops.sqrt(start2)) + self.epsilon)
-        return w - change, {"mean": mean, "square": square}
+        return _adam(self, self.epsilon_hat, w, g, slots, rate, step)
 
 
 @dataclass(frozen=True)
 @checked
-class AdamW(Shown):
-    """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
+class AdamW(Optimizer):
+    """Adam, and besides a decay of w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
     As in the paper the decay acts on every parameter.
+
+    >>> AdamW().formulas[2]
+    'w ← w − η / (1 − β₁^t)·m / (√v / √(1 − β₂^t) + ε) − η·λ·w, t the step counted from 1'
     """
 
     learning_rate: Rate = 0.001
@@ -152,17 +157,17 @@ class AdamW(Shown):
     epsilon: Positive = 1e-8
 
     slots = ("mean", "square")
+    symbols: ClassVar[Mapping[str, str]] = {**_ADAM, "decay": "λ"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
-        adam = Adam(self.learning_rate, self.beta1, self.beta2, self.epsilon)
-        stepped, next_slots = adam.update(w, g, slots, rate, step)
+        stepped, next_slots = _adam(self, False, w, g, slots, rate, step)
         return stepped - w * (rate * self.decay), next_slots
 
 
 @dataclass(frozen=True)
 @checked
-class PerceptronRule(Shown):
+class PerceptronRule(Optimizer):
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
     The step has no gradient; the rule takes t − a at the output as it stands. With batches of one it is Rosenblatt's rule, and stops
@@ -171,7 +176,8 @@ class PerceptronRule(Shown):
 
     learning_rate: Rate = 1.0
 
-    slots = ()
+    gradient = "error"
+    gradient_text = "(a − t)·x, for b: a − t, averaged over the batch"
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """As SGD: the rule differs in what it takes for the gradient."""
@@ -189,6 +195,11 @@ class ClipNorm(Shown):
     """
 
     norm: Positive
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """What it does, in words."""
+        return (f"before, all g together are scaled down to the norm {numeral(self.norm)} where theirs is larger",)
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, scaled by min(1, norm/size)."""
@@ -214,6 +225,11 @@ class ClipValue(Shown):
     """Each entry of each gradient is kept between −limit and limit."""
 
     limit: Positive
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """What it does, in words."""
+        return (f"before, each g is kept between −{numeral(self.limit)} and {numeral(self.limit)}",)
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
         """The gradients, entries cut at the limits."""

@@ -10,7 +10,6 @@ import numpy as np
 from chainrule.errors import FileFormatError, MissingFileError, OptionError, ReplayError
 from chainrule.graph import Array
 from chainrule.train.folder import Snapshot
-from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch
 from chainrule.train.trainer import Trainer
 
@@ -103,8 +102,8 @@ class Replay:
     def _piece(self, step: int) -> None:
         """Does the steps to the next evaluation, as many as have room in a piece, and checks them."""
         twin, first = self._twin, self._twin.step
-        if isinstance(self.origin.settings.optimizer, FullBatch):
-            self._descend(step)
+        if search := self.origin.settings.optimizer.search:
+            self._descend(step, search.title)
             return
         place = bisect_right(self._marks, first)
         last = min([step, first + max(1, PIECE_ROWS // twin.settings.batch_size), *self._marks[place : place + 1]])
@@ -114,11 +113,11 @@ class Replay:
         if epoch and twin.watch:
             twin.watch.look(epoch.epoch, epoch.parts["validation"], twin.state)
 
-    def _descend(self, step: int) -> None:
-        """L-BFGS remembers what no snapshot holds: of its steps only the last is there, as it ended."""
+    def _descend(self, step: int, title: str) -> None:
+        """A search remembers what no snapshot holds: of its steps only the last is there, as it ended."""
         if step != self.origin.step:
             raise OptionError(
-                f"step {step} of a training by L-BFGS, whose search keeps what no snapshot holds",
+                f"step {step} of a training by {title}, whose search keeps what no snapshot holds",
                 expected=f"step {self.first} or {self.origin.step}",
                 remedy="train with another optimizer to go through its steps",
             )

@@ -30,7 +30,7 @@ from chainrule.train.history import History
 from chainrule.train.inputs import as_inputs
 from chainrule.train.ledger import Ledger, Ledgers
 from chainrule.train.model import Model
-from chainrule.train.optimizers import Optimizer, Rate
+from chainrule.train.optimizer import Optimizer, Rate
 from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
 from chainrule.train.settings import Settings

@@ -15,7 +15,8 @@ from chainrule.nn.losses import L1, L2
 from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.levenberg import LevenbergMarquardt
-from chainrule.train.optimizers import OPTIMIZERS, SGD, Adam, ClipNorm, ClipValue, Optimizer
+from chainrule.train.optimizer import Optimizer
+from chainrule.train.optimizers import OPTIMIZERS, SGD, Adam, ClipNorm, ClipValue
 from chainrule.train.orders import OrderName
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
 from chainrule.train.stopping import EarlyStopping
@@ -132,8 +133,8 @@ def optimizer_named(name: str, learning_rate: Positive | None = None) -> Optimiz
 
 @checked
 def with_rate(optimizer: Optimizer, learning_rate: Positive | None) -> Optimizer:
-    """The optimizer with another learning rate; as it is where none is given, and L-BFGS, which searches for its steps, always."""
-    if learning_rate is None or isinstance(optimizer, LBFGS):
+    """The optimizer with another learning rate; as it is where none is given, or where it searches for its steps."""
+    if learning_rate is None or optimizer.search:
         return optimizer
     return replace(cast("Any", optimizer), learning_rate=learning_rate)
 

@@ -34,7 +34,8 @@ from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
 from chainrule.train.contracts import require_node, require_update
-from chainrule.train.optimizers import ClipNorm, ClipValue, Optimizer, PerceptronRule
+from chainrule.train.optimizer import Optimizer
+from chainrule.train.optimizers import ClipNorm, ClipValue
 
 
 @dataclass(frozen=True)
@@ -405,7 +406,7 @@ class Task(Shown):
 
     def gradients(self, cost: Cost, wrt: list[Node], optimizer: Optimizer) -> list[Node]:
         """For each parameter of `wrt` what the optimizer takes for its gradient, before clipping."""
-        if not isinstance(optimizer, PerceptronRule):
+        if optimizer.gradient == "cost":
             return require_gradients(cost.total, wrt)
         z, error = self.perceptron_error(cost)
         return [g for g in vjp([z], wrt, [error * (1.0 / z.shape[0])]) if g is not None]

@@ -22,11 +22,12 @@ from chainrule.train.batches import batch_sizes
 from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
-from chainrule.train.full_batch import USED_UP, FullBatch
+from chainrule.train.full_batch import USED_UP
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
 from chainrule.train.keeper import Keeper
 from chainrule.train.nonfinite import first_nonfinite, row_of
+from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
@@ -245,7 +246,7 @@ class Trainer(Shown):
             )
         return {name: saved.state[name].copy() for name in wanted}
 
-    def _descend(self, method: FullBatch, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
+    def _descend(self, method: Search, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
         """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
         program = self.engine.compile_loop(self.loop, self._tables, 1, CALLS_AN_ITERATION * self.steps)
         searches = [_Search(method, problem) for problem in self._problems(program)]
@@ -305,8 +306,9 @@ class Trainer(Shown):
         self._tell(callbacks, "end")
 
     def _go_on(self, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
-        if isinstance(self.settings.optimizer, FullBatch) and self.step < self.steps:
-            self._descend(self.settings.optimizer, interrupt, callbacks)
+        search = self.settings.optimizer.search
+        if search and self.step < self.steps:
+            self._descend(search, interrupt, callbacks)
         self._pause = self._next_pause()
         if self.step < self.steps and not self.stopped:
             _ = self.program  # compiled before the clock starts
@@ -595,7 +597,7 @@ class Trainer(Shown):
 class _Search:
     """A full-batch method at work on one replica."""
 
-    def __init__(self, method: FullBatch, problem: TrainingProblem) -> None:
+    def __init__(self, method: Search, problem: TrainingProblem) -> None:
         self.problem = problem
         self.iterations = method.descend(problem, problem.start)
         self.last = next(self.iterations)

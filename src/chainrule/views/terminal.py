@@ -14,7 +14,7 @@ from rich.text import Text
 from chainrule.graph import Array, Shape
 from chainrule.nn import Table as NetworkTable
 from chainrule.numerals import numeral
-from chainrule.train import Evaluation, FullBatch, History, Settings, with_error
+from chainrule.train import Evaluation, History, Settings, with_error
 from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
 
 WIDE = 84
@@ -270,8 +270,7 @@ def training_facts(settings: Settings, examples: int) -> list[tuple[str, str | T
     batches = -(-examples // settings.batch_size)
     replicas, first = settings.replicas, settings.seed
     seeds = f"seed {first}" if replicas == 1 else f"{replicas} networks at once, seeds {first} ... {first + replicas - 1}"
-    if isinstance(settings.optimizer, FullBatch):
-        method = settings.optimizer
+    if method := settings.optimizer.search:
         steps = f"{method.title} on all {spaced(examples)} examples at once, at most {counted(method.iterations, 'iteration')}"
         return [("Training", f"{steps}; {seeds}; {settings.dtype}, {settings.engine} engine")]
     count = f"{counted(settings.epochs, 'epoch')} of {spaced(batches)} batch{'' if batches == 1 else 'es'}"

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
 from chainrule.engines.native import STAGES
 from chainrule.engines.native.cache import default_cache
-from chainrule.engines.native.grouping import KNOWN
+from chainrule.engines.native.grouping import is_known
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
 from chainrule.engines.native.machine import MachineCode, assembly, compile_module, host
 from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Machine, Module
@@ -411,11 +411,12 @@ def _code_of(form: _Form, *, is_guarded: bool, is_quick: bool) -> Code:
 def _require_known(graph: Graph) -> None:
     """GraphError for an op that this engine has no instructions for, wherever it stands: in the graph, or in the body of a loop."""
     for node in graph.nodes:
-        if node.op.name not in KNOWN and node.op.decomposition is None:
+        if not is_known(node.op) and node.op.decomposition is None:
             raise GraphError(
                 f"the native engine was given the op {node.op.name}{f' of layer {node.scope}' if node.scope else ''}",
                 expected="ops that it has instructions for",
-                remedy='compute with NumPy, which runs any op by its meaning: engine="reference"',
+                remedy='compute with NumPy, which runs any op by its meaning: engine="reference"; '
+                f"or say what it is made of: @{node.op.name}.decompose; or give the engine a row: engines.native.lowering.LOWERINGS",
             )
         body = node.attributes.get("body")
         if isinstance(body, Body):

@@ -13,30 +13,29 @@ from math import prod
 import numpy as np
 
 from chainrule.engines.native.kernels import Buffer
+from chainrule.engines.native.lowering import FUNCTIONS, LOWERINGS
 from chainrule.engines.native.views import Access, contiguous, view_access
-from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node, Shape, Type
-from chainrule.ops import loop_key, scan
-from chainrule.ops.elementwise import ELEMENTWISE
+from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node, Op, Shape, Type
+from chainrule.ops import argmax, loop_key, one_hot, scan
 
-POINTWISE = frozenset({*(op.name for op in ELEMENTWISE), "select", "cast", "random_bits", "random_fold", "gather"})
-"""Ops whose entry at a point is computed from entries at that point (or from memory), one at a time."""
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows"})
-"""Ops that only say where an entry stands."""
-REDUCTIONS = frozenset({"reduce_sum", "reduce_max", "reduce_min", "argmax"})
-PLACED = frozenset({"concatenate", "pad", "scatter_add", "overlap_add", "scan"})
-"""Ops that are written piece by piece, or turn by turn, to places in their result."""
-KNOWN = POINTWISE | VIEWS | REDUCTIONS | PLACED | {"matmul", "one_hot", "input", "parameter", "constant"}
-"""Every op that this engine can run."""
-EXPENSIVE = frozenset(
-    {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power", "random_bits"}
-)
-"""Worth a vector: not to be computed number by number behind a reduction along the lanes."""
+BY_THEIR_PLACES = frozenset(
+    {
+        "input", "parameter", "constant", "reshape", "transpose", "broadcast_to", "slice_axes", "flip", "stop_gradient", "windows",
+        "reduce_sum", "reduce_max", "reduce_min", "argmax", "concatenate", "pad", "scatter_add", "overlap_add", "matmul", "gather", "scan",
+    }
+)  # fmt: skip
+"""Ops that this engine runs by where numbers stand, with code of their own in the stages; the others are rows of LOWERINGS."""
 MEMORY = {"matmul": (0, 1), "gather": (0, 1), "random_bits": (0,), "random_fold": (0, 1)}
 """Inputs that are read from memory, wherever the op needs them, not at the point."""
 
 ADDRESSED = {"matmul": (0, 1), "gather": (0,)}
 """Inputs that are read by address: no computing them instead."""
 _NOWHERE = Buffer("", Type("float32"))
+
+
+def is_known(op: Op) -> bool:
+    """Whether this engine has instructions for an op."""
+    return op.name in LOWERINGS or op.name in BY_THEIR_PLACES
 
 
 def squeezed(shape: Shape) -> Shape:
@@ -46,14 +45,19 @@ def squeezed(shape: Shape) -> Shape:
 
 def reduced_axes(node: Node) -> Shape:
     """The axes that a reduction takes away."""
-    return (node.attributes["axis"],) if node.op.name == "argmax" else tuple(node.attributes["axes"])
+    return (node.attributes["axis"],) if node.op is argmax else tuple(node.attributes["axes"])
+
+
+def _compares_or_adds(node: Node) -> bool:
+    """Whether a node is a reduction to numbers, not to their positions."""
+    return node.op.kind == "reduction" and node.op is not argmax
 
 
 def is_view(node: Node) -> bool:
     """Whether the node's entries are entries of its input; so too a reduction over axes of extent 1."""
-    if node.op.name in VIEWS:
+    if node.op.kind == "view":
         return True
-    return node.op.name in REDUCTIONS - {"argmax"} and all(node.inputs[0].shape[a] == 1 for a in reduced_axes(node))
+    return _compares_or_adds(node) and all(node.inputs[0].shape[a] == 1 for a in reduced_axes(node))
 
 
 def reduces_lanes(node: Node) -> bool:
@@ -87,7 +91,7 @@ class Group:
     @property
     def inner_space(self) -> Shape | None:
         """The loops of a reduction, the reduced ones included."""
-        if self.core is None or self.core.op.name not in REDUCTIONS:
+        if self.core is None or self.core.op.kind != "reduction":
             return None
         return squeezed(self.core.inputs[0].shape)
 
@@ -147,11 +151,11 @@ class Grouping:
             return not self.is_row(node)
         if node in self.forced:
             return False
-        return is_view(node) or (node not in self.kept and (node in self.constant or node.op.name == "one_hot"))
+        return is_view(node) or (node not in self.kept and (node in self.constant or node.op is one_hot))
 
     def is_placed(self, node: Node) -> bool:
         """Whether the node is written piece by piece."""
-        return node.op.name in PLACED or (is_view(node) and node in self.forced)
+        return node.op.kind in {"placement", "loop"} or (is_view(node) and node in self.forced)
 
     def _copy(self, node: Node, order: int) -> Group:
         group = Group(squeezed(node.shape), order)
@@ -170,7 +174,7 @@ class Grouping:
                 self.groups.append(group)
             self.group_of[node] = group
             level = self._join(group, node, uses)
-            if node.op.name in REDUCTIONS:
+            if node.op.kind == "reduction":
                 group = self._merged(group)
             self._note_inputs(node, group, level)
 
@@ -200,16 +204,16 @@ class Grouping:
         space = group.inner_space if level == "inner" else group.space
         if level == "memory" or squeezed(node.shape) != space:
             return False
-        if node.op.name not in REDUCTIONS and node.op.name != "matmul":
+        if node.op.kind not in {"reduction", "product"}:
             along = group.inner_space is not None and group.core is not None and reduces_lanes(group.core)
-            return not (level == "outer" and along and node.op.name in EXPENSIVE)
+            return not (level == "outer" and along and node.op.name in FUNCTIONS)
         if level != "outer" or group.core is not None:
             return False
-        return node.op.name == "matmul" or not (reduces_lanes(node) and any(m.op.name in EXPENSIVE for m in group.outer))
+        return node.op.kind == "product" or not (reduces_lanes(node) and any(m.op.name in FUNCTIONS for m in group.outer))
 
     def _join(self, group: Group, node: Node, uses: list[_Use]) -> str:
         """Puts the node into the group; returns its level there."""
-        if node.op.name in REDUCTIONS or node.op.name == "matmul" or self.is_placed(node):
+        if node.op.kind in {"reduction", "product"} or self.is_placed(node):
             group.cores.append(node)
         mine = {use.level for use in uses if use.group is group}
         level = "inner" if "inner" in mine else "outer"
@@ -257,7 +261,7 @@ class Grouping:
         for number, source in enumerate(node.inputs):
             if number in MEMORY.get(node.op.name, ()) or self.is_placed(node):
                 how = "memory"
-            elif node.op.name in REDUCTIONS:
+            elif node.op.kind == "reduction":
                 how = "inner" if source.type.size else "memory"
             else:
                 how = level
@@ -275,7 +279,7 @@ class Grouping:
 
 def _same_loops(group: Group, other: Group) -> bool:
     """Whether both reduce over the same axes of the same shape, one number to each of the same points."""
-    if group.core is None or other.core is None or not {group.core.op.name, other.core.op.name} <= REDUCTIONS - {"argmax"}:
+    if group.core is None or other.core is None or not (_compares_or_adds(group.core) and _compares_or_adds(other.core)):
         return False
     same = group.inner_space == other.inner_space and group.space == other.space
     return same and _reduced_loops(group.core) == _reduced_loops(other.core)
@@ -361,7 +365,7 @@ def _constant_nodes(graph: Graph) -> frozenset[Node]:
     """Nodes of uniform constants only, cheap enough to be computed wherever they are read."""
     found: set[Node] = set()
     for node in graph.nodes:
-        cheap = is_view(node) or node.op.name in POINTWISE - EXPENSIVE - MEMORY.keys()
+        cheap = is_view(node) or (node.op.kind == "elementwise" and node.op.name not in FUNCTIONS)
         if (node.op is CONSTANT and is_uniform(node)) or (cheap and all(source in found for source in node.inputs)):
             found.add(node)
     return frozenset(found)

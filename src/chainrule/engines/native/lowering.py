@@ -5,6 +5,7 @@ Whole numbers wrap around, comparisons with NaN are false, NaN goes through max 
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -198,17 +199,24 @@ def _random_fold(f: Function, line: Line, arguments: list[Value]) -> Value:
     return f.select(f.compare("eq", position, f.like(position, 0)), a, b)
 
 
-LOWERINGS: dict[str, Lowering] = {
-    "add": _arithmetic("fadd", "add"), "subtract": _arithmetic("fsub", "sub"), "multiply": _arithmetic("fmul", "mul"),
-    "divide": _arithmetic("fdiv", "sdiv"), "negative": _negative, "power": _function("power"),
-    "maximum": _maximum, "minimum": _minimum,
-    "equal": _comparison("oeq", "eq", "eq"), "not_equal": _comparison("une", "ne", "ne"),
-    "less": _comparison("olt", "slt", "ult"), "less_equal": _comparison("ole", "sle", "ule"),
-    "greater": _comparison("ogt", "sgt", "ugt"), "greater_equal": _comparison("oge", "sge", "uge"),
-    "logical_and": _logical("and"), "logical_or": _logical("or"), "logical_not": _logical_not,
-    "exp": _function("exp"), "expm1": _function("expm1"), "log": _function("log"), "log1p": _function("log1p"),
-    "sqrt": _intrinsic("sqrt"), "sin": _function("sin"), "cos": _function("cos"), "tanh": _function("tanh"),
-    "sigmoid": _function("sigmoid"), "softplus": _function("softplus"), "relu": _relu, "erf": _function("erf"),
-    "absolute": _absolute, "sign": _sign, "floor": _intrinsic("floor"), "select": _select, "cast": _cast,
-    "one_hot": _one_hot, "random_bits": _random_bits, "random_fold": _random_fold,
+FUNCTIONS: dict[str, Lowering] = {
+    **{name: _function(name) for name in (
+        "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "power",
+    )},
+    "random_bits": _random_bits,
 }  # fmt: skip
+"""Rows of many instructions, worth a vector: not to be computed number by number behind a reduction along the lanes."""
+LOWERINGS: ChainMap[str, Lowering] = ChainMap(
+    {
+        "add": _arithmetic("fadd", "add"), "subtract": _arithmetic("fsub", "sub"), "multiply": _arithmetic("fmul", "mul"),
+        "divide": _arithmetic("fdiv", "sdiv"), "negative": _negative, "maximum": _maximum, "minimum": _minimum,
+        "equal": _comparison("oeq", "eq", "eq"), "not_equal": _comparison("une", "ne", "ne"),
+        "less": _comparison("olt", "slt", "ult"), "less_equal": _comparison("ole", "sle", "ule"),
+        "greater": _comparison("ogt", "sgt", "ugt"), "greater_equal": _comparison("oge", "sge", "uge"),
+        "logical_and": _logical("and"), "logical_or": _logical("or"), "logical_not": _logical_not,
+        "sqrt": _intrinsic("sqrt"), "relu": _relu, "absolute": _absolute, "sign": _sign, "floor": _intrinsic("floor"),
+        "select": _select, "cast": _cast, "one_hot": _one_hot, "random_fold": _random_fold,
+    },
+    FUNCTIONS,
+)  # fmt: skip
+"""Every row: an op of kind elementwise needs no more of this engine."""

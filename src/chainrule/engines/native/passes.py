@@ -9,7 +9,6 @@ import numpy as np
 from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, rewrite_nodes
 from chainrule.ops import PASSES, broadcast_to, greater, matmul, multiply, relu, reshape, transpose
 from chainrule.ops.broadcast import reduce_sum
-from chainrule.ops.elementwise import ELEMENTWISE
 
 
 def outer_products(graph: Graph) -> tuple[Graph, Step]:
@@ -86,7 +85,7 @@ def reshapes_behind_products(graph: Graph) -> tuple[Graph, Step]:
 
     def rule(node: Node) -> Node | None:
         original = next(originals)
-        if node.op not in ELEMENTWISE:
+        if node.op.kind != "elementwise":
             return None
         for number, source in enumerate(node.inputs):
             product = source.inputs[0] if source.op is reshape and readers[original.inputs[number]] == 1 else None

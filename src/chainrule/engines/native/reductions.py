@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
-from chainrule.engines.native.grouping import EXPENSIVE
 from chainrule.engines.native.kernels import Kernel, Reduction
 from chainrule.engines.native.loops import Emitter, Point
-from chainrule.engines.native.lowering import UNSIGNED, larger, smaller
+from chainrule.engines.native.lowering import FUNCTIONS, UNSIGNED, larger, smaller
 from chainrule.graph import Shape
 
 WAYS = 4
@@ -141,7 +140,7 @@ class ReductionWriter:
 
     def _is_simple(self) -> bool:
         """Whether the inner body is short enough to be written several times."""
-        return len(self.core.body.lines) <= MOST_LINES and not any(line.op in EXPENSIVE for line in self.core.body.lines)
+        return len(self.core.body.lines) <= MOST_LINES and not any(line.op in FUNCTIONS for line in self.core.body.lines)
 
     def _across(self, point: Point, reduced: Shape) -> list[Value]:
         """The results in each lane."""

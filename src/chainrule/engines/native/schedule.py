@@ -15,7 +15,6 @@ from typing import Protocol
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.bodies import Layout, Placer, Writer
 from chainrule.engines.native.grouping import (
-    REDUCTIONS,
     Group,
     Grouping,
     is_uniform,
@@ -234,7 +233,7 @@ class _Scheduler:
         writer = Writer(self.layout, group, extents, row_loops)
         made: Reduction | Product | None = None
         if core is not None:
-            made = writer.reduction(group.cores) if core.op.name in REDUCTIONS else writer.product(core)
+            made = writer.reduction(group.cores) if core.op.kind == "reduction" else writer.product(core)
         body = writer.body("outer")
         for node, target in copied:
             body.stores.append(Store(writer.value(node, writer.here(node)), writer.place_in(target, node)))

@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from chainrule import ops
-from chainrule.graph import LEAVES, PARAMETER, Node, Shape, topological_order
+from chainrule.graph import PARAMETER, Node, Shape, topological_order
 from chainrule.nn import (
     Activation,
     AveragePool,
@@ -107,7 +107,7 @@ class _Reader:
         if node in self.owners:
             return
         found = tuple(sorted({owner for source in node.inputs for owner in self.owners.get(source, ())}))
-        if node.op in LEAVES or not found:
+        if node.is_leaf or not found:
             self.owners[node] = ()
             return
         use = self.use_of(node.scope)

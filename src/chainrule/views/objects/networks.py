@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from chainrule import display
 from chainrule.nn import Network, Sequential, Table, table
-from chainrule.train import LBFGS, SGD, AdaGrad, Adam, AdamW, LevenbergMarquardt, PerceptronRule, RMSprop
-from chainrule.views.networks.update_rule import formulas_of
+from chainrule.train import Optimizer
 from chainrule.views.objects.general import described
 from chainrule.views.objects.parts import clean_lines, heading, shown
 from chainrule.views.objects.parts import table as html_table
@@ -48,15 +47,8 @@ def network_table(found: Table) -> str:
     return html_table(heads, rows, numbers=(2, 3, 4)) + f'<div class="faint">{total} (the input is not counted as one)</div>'
 
 
-@display.html.register(SGD)
-@display.html.register(AdaGrad)
-@display.html.register(RMSprop)
-@display.html.register(Adam)
-@display.html.register(AdamW)
-@display.html.register(PerceptronRule)
-@display.html.register(LBFGS)
-@display.html.register(LevenbergMarquardt)
-def optimizer_html(optimizer: object) -> str:
+@display.html.register
+def optimizer_html(optimizer: Optimizer) -> str:
     """Its numbers, and its rule as formulas."""
-    lines = clean_lines("\n".join(formulas_of(optimizer)))
+    lines = clean_lines("\n".join(optimizer.formulas))
     return shown(described(optimizer), heading("The rule"), f"<pre>{lines}</pre>")

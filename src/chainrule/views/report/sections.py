@@ -13,7 +13,7 @@ from chainrule.data import Examples
 from chainrule.derivatives import grad
 from chainrule.graph import Graph
 from chainrule.nn import table_of
-from chainrule.train import FullBatch, Model, Run
+from chainrule.train import Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
@@ -72,7 +72,7 @@ class Subject:
     @cached_property
     def start(self) -> Model | None:
         """The network before its first step, where that can be computed again."""
-        replayable = not isinstance(self.run.settings.optimizer, FullBatch)
+        replayable = self.run.settings.optimizer.search is None
         return self.run.models([0], self.replica)[0][1] if replayable else None
 
     @property

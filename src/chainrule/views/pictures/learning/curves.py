@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.train import FullBatch, History, Run, batch_sizes
+from chainrule.train import History, Run, batch_sizes
 from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.pictures.picture import Picture
@@ -143,7 +143,7 @@ def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
         tuple(Curve(shown(term), *history.curve("training", term)) for term in terms),
         *_steps(run, name),
         run.trainer.steps_per_epoch,
-        isinstance(run.settings.optimizer, FullBatch),
+        run.settings.optimizer.search is not None,
     )
 
 
