@@ -12,6 +12,7 @@ from chainrule.data.counting import CountModel, block_mean
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
+from chainrule.data.duplicates import duplicates
 from chainrule.data.examples import Example, Examples
 from chainrule.data.faces import faces
 from chainrule.data.form import Form
@@ -31,7 +32,7 @@ from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wron
 from chainrule.data.scaling import Scaling, to_digits
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
-from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
+from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit
 from chainrule.data.table import Table
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 from chainrule.data.text import Vocabulary, characters, lengths, mask, words

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, cast
 
 from numpy.typing import ArrayLike
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
 from chainrule.data.dataset import Dataset, require_finite
+from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
+from chainrule.data.rows import Rows
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
-from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit, duplicate_note
+from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -85,7 +87,7 @@ def from_arrays(
     given = [(x, y), *(pair for pair in (validation, test) if pair is not None)]
     if is_frame(x):
         features = tuple(features) if features is not None else frame_names(x)
-    inputs = [_with_features(as_inputs(in_order(part_x, frame_names(x)) if is_frame(x) else part_x)) for part_x, _ in given]
+    inputs = [_with_features(in_order(part_x, frame_names(x)) if is_frame(x) else part_x) for part_x, _ in given]
     targets = read_targets([as_array(part_y, "y") for _, part_y in given], options.get("task"), classes)
     whole, *apart = [Examples(*pair) for pair in zip(inputs, targets.parts, strict=True)]
     meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
@@ -140,7 +142,7 @@ def choose_split(options: Options, y: Array) -> Split:
 
 def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
     """The data set of examples that are dealt out to parts by index; a number that is not finite is named by its place before that."""
-    for name, values, features in (("x", examples.x, meaning.features), ("y", examples.y, None)):
+    for name, values, features in (("x", examples.inputs, meaning.features), ("y", examples.targets, None)):
         require_finite(name, values, "", features)
     return finish(
         examples[parts.train],
@@ -169,8 +171,10 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         train,
         validation,
         test,
-        scaling=choose_scaling(options.get("scaling", "auto"), train.x),
-        target_scaling=None if meaning.classes is not None or choice in (None, "none") else choose_scaling(choice, train.y),
+        scaling=choose_scaling(options.get("scaling", "auto"), train.inputs),
+        target_scaling=None
+        if meaning.classes is not None or choice in (None, "none")
+        else choose_scaling(choice, train.targets),
         classes=meaning.classes,
         features=meaning.features,
         columns=meaning.columns,
@@ -181,10 +185,15 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
 
 
 def _duplicate_notes(data: Dataset) -> list[str]:
-    pairs = combinations(data.parts(), 2)
-    notes = [duplicate_note(later, held_out.x, earlier, known.x) for (earlier, known), (later, held_out) in pairs]
+    parts = [(part, examples.inputs) for part, examples in data.parts()]
+    sums = {part: sums_of(inputs) for part, inputs in parts} if len(parts) > 1 else {}
+    notes = [
+        duplicate_note(later, count_duplicates(held_out, sums[later], known, sums[earlier]), len(held_out), earlier)
+        for (earlier, known), (later, held_out) in combinations(parts, 2)
+    ]
     return [note for note in notes if note is not None]
 
 
-def _with_features(x: Array) -> Array:
-    return x[:, None] if x.ndim == 1 else x
+def _with_features(x: ArrayLike | Rows) -> Rows:
+    rows = as_inputs(x)
+    return Rows(cast("Array", rows.table)[:, None], None, rows.dtype) if len(rows.shape) == 1 else rows

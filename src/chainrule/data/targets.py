@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -114,6 +115,8 @@ def _as_whole(y: Array) -> Array:
             expected="labels of shape (n,), or floats of shape (n, k)",
             remedy="write y.argmax(axis=1) for one-hot rows, y[:, 0] for a single column, y.astype(float) for numbers",
         )
+    if y.dtype.kind == "i":
+        return y.astype(np.int64, copy=False)
     whole = np.isfinite(y) & (y == np.floor(y)) & (np.abs(y) < 2.0**63)
     if not whole.all():
         index = int((~whole).argmax())
@@ -133,8 +136,9 @@ def _as_labels(parts: Sequence[Array], classes: Sequence[str] | None) -> Targets
     if classes is not None:
         known = {name: label for label, name in enumerate(classes)}
         return Targets(tuple(_looked_up(part, known) for part in parts), tuple(classes))
-    names = np.unique(np.concatenate(parts))
-    return Targets(tuple(np.searchsorted(names, part).astype(np.int64) for part in parts), tuple(str(name) for name in names))
+    found = distinct(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    labels = np.split(found.codes.astype(np.int64), np.cumsum([len(part) for part in parts])[:-1])
+    return Targets(tuple(labels), tuple(str(name) for name in found.values))
 
 
 def _looked_up(y: Array, known: dict[str, int]) -> Array:
@@ -151,11 +155,11 @@ def _looked_up(y: Array, known: dict[str, int]) -> Array:
 
 def _check_not_measured(parts: Sequence[Array]) -> None:
     everything = np.concatenate([part.ravel() for part in parts]) if parts else np.empty(0)
-    distinct = len(np.unique(everything))
-    if distinct > MOST_WHOLE_CLASSES and distinct * 2 > len(everything):
+    different = len(distinct(everything).values)
+    if different > MOST_WHOLE_CLASSES and different * 2 > len(everything):
         kind = "texts" if everything.dtype.kind == "U" else "whole numbers"
         raise DataError(
-            f"y holds {distinct} distinct {kind} in {len(everything)} examples",
+            f"y holds {different} distinct {kind} in {len(everything)} examples",
             expected="classes, of which each has several examples, or floats",
             remedy="for numbers write y.astype(float); if they are classes after all, task='classification'",
         )
