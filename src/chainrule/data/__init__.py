@@ -25,6 +25,7 @@ from chainrule.data.markov import VILLAGE, WordChain
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
 from chainrule.data.measured import with_errors
 from chainrule.data.neighbours import NearDuplicate, near_duplicates
+from chainrule.data.npy import read_npy
 from chainrule.data.oscillators import coupled_motion, oscillators
 from chainrule.data.pixels import landscape, picture, pixels, places
 from chainrule.data.reconstructed import reconstruction
@@ -55,6 +56,7 @@ __all__ = [
     "chunks",
     "read_csv",
     "read_npz",
+    "read_npy",
     "read_idx",
     "from_dataframe",
     "from_table",

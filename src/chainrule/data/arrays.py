@@ -15,7 +15,7 @@ from chainrule.data.dataset import Dataset, require_finite
 from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
-from chainrule.data.rows import Rows
+from chainrule.data.rows import COPIED, Rows
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
@@ -35,6 +35,9 @@ class Options(TypedDict, total=False):
     licence: str
 
 
+_BYTES_OF_AN_EXAMPLE = 100
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What the numbers of a data set mean: names of classes and features, the table behind them, what was noticed."""
@@ -47,11 +50,11 @@ class Meaning:
 
 @checked
 def from_arrays(
-    x: ArrayLike,
+    x: ArrayLike | Rows,
     y: ArrayLike,
     *,
-    test: tuple[ArrayLike, ArrayLike] | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    test: tuple[ArrayLike | Rows, ArrayLike] | None = None,
+    validation: tuple[ArrayLike | Rows, ArrayLike] | None = None,
     features: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     **options: Unpack[Options],
@@ -90,7 +93,8 @@ def from_arrays(
     inputs = [_with_features(in_order(part_x, frame_names(x)) if is_frame(x) else part_x) for part_x, _ in given]
     targets = read_targets([as_array(part_y, "y") for _, part_y in given], options.get("task"), classes)
     whole, *apart = [Examples(*pair) for pair in zip(inputs, targets.parts, strict=True)]
-    meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
+    notes = _file_notes([part.inputs for part in (whole, *apart)], [part.targets for part in (whole, *apart)])
+    meaning = Meaning(targets.classes, tuple(features) if features is not None else None, notes=notes)
     if not apart:
         return assemble(whole, choose_split(options, whole.y).parts(whole.y), meaning, options)
     if options.get("split") not in (None, "none"):
@@ -182,6 +186,26 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         licence=options.get("licence", unscaled.licence),
         notes=(*meaning.notes, *_duplicate_notes(unscaled)),
     )
+
+
+def _file_notes(inputs: Sequence[Rows], targets: Sequence[Rows]) -> tuple[str, ...]:
+    """A sentence on inputs that stay in their files, and on how much memory they take nevertheless."""
+    if not any(rows.stays_in_a_file for rows in inputs):
+        return ()
+    size, count = sum(rows.nbytes for rows in inputs), sum(map(len, inputs))
+    # Of each example a few places and a number for finding duplicates; targets in parts; what is copied or looked at together.
+    peak = _BYTES_OF_AN_EXAMPLE * count + 3 * sum(rows.nbytes for rows in targets) + 2 * COPIED
+    return (f"the inputs stay in their file, {told_bytes(size)}: at most {told_bytes(peak)} of memory are taken for the data",)
+
+
+def told_bytes(count: float) -> str:
+    """A number of bytes in words.
+
+    >>> told_bytes(1536), told_bytes(3.2e9)
+    ('1.54 kB', '3.2 GB')
+    """
+    unit = next((number for number in (0, 1, 2, 3) if count < 1000 ** (number + 1)), 4)
+    return f"{count / 1000**unit:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[unit]}"
 
 
 def _duplicate_notes(data: Dataset) -> list[str]:

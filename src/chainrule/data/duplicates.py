@@ -84,7 +84,7 @@ def count_duplicates(x: Rows, sums: Words, others: Rows, other_sums: Words) -> i
 
 def _marked(sums: Words, others: Words, shift: int) -> NDArray[np.int64]:
     """The places of sums that may stand among others: those that share some bits with one of them."""
-    bits = min((16 * len(others)).bit_length(), _MOST_BITS)  # so a sixteenth of the marks is set at most
+    bits = min((4 * len(others)).bit_length(), _MOST_BITS)  # so a quarter of the marks is set at most
     marks, mask = np.zeros(2**bits, np.bool_), np.uint64(2**bits - 1)
     marks[(others >> np.uint64(shift)) & mask] = True
     return np.flatnonzero(marks[(sums >> np.uint64(shift)) & mask])

@@ -107,8 +107,10 @@ class Examples(Shown):
     def _some(self, chosen: slice | Array) -> Examples:
         found = object.__new__(Examples)
         inputs = self.inputs[chosen]
-        stays = inputs.index is not None
-        found._settle(inputs, self.targets.staying(chosen) if stays else self.targets[chosen])
+        # Inputs that stay where they lie take their targets from the same rows.
+        together = inputs.index is not None and self.inputs.index is self.targets.index
+        targets = Rows(self.targets.table, inputs.index, self.targets.dtype) if together else self.targets[chosen]
+        found._settle(inputs, targets)
         return found
 
 

@@ -26,7 +26,7 @@ COPIED_OF_A_FILE = 2**20
 """The same for a table on a disk."""
 BLOCK = 2**17
 """About so many bytes are looked at together: they stay in the cache from one question to the next."""
-_SHARED = 2**24
+_SHARED = 2**28
 """From so many bytes on a question is worth a second thread."""
 _MOST_THREADS = 8
 
@@ -87,6 +87,12 @@ class Rows(Shown):
         """Whether they can be read where they are: rows of one array, one number behind the other, of the right type."""
         table = self.table
         return isinstance(table, np.ndarray) and table.dtype == self.dtype and table.flags.c_contiguous and table.flags.aligned
+
+    @property
+    def stays_in_a_file(self) -> bool:
+        """Whether their table is no array in memory, and will not be copied into one."""
+        kept = not isinstance(self.table, np.ndarray) or self.table.flags.c_contiguous
+        return kept and is_mapped(self.table) and self.nbytes > COPIED_OF_A_FILE
 
     def array(self) -> Array:
         """They as one array, which cannot be written into; made when it is first asked for, but for a table that lies so already."""
@@ -215,10 +221,9 @@ def is_mapped(table: object) -> bool:
     """
     if not isinstance(table, np.ndarray):
         return True
-    under: Any = table
-    while isinstance(under, np.ndarray) and not isinstance(under, np.memmap):
-        under = cast("Any", under.base)
-    return isinstance(under, np.memmap | mmap.mmap)
+    while isinstance(table, np.ndarray) and not isinstance(table, np.memmap):
+        table = cast("object", table.base)
+    return isinstance(table, np.memmap | mmap.mmap)
 
 
 def threads() -> int:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.advice import advice, literal
-from chainrule.data.arrays import Meaning, Options, check_options, choose_split, finish
+from chainrule.data.arrays import Meaning, Options, assemble, check_options, choose_split, finish
 from chainrule.data.cells import Cells, Texts, is_number, missing_cells, to_numbers, to_texts
 from chainrule.data.columns import Column, Columns, missing_value, not_a_number
-from chainrule.data.csv_file import MOST_BYTES, parse_table
+from chainrule.data.csv_file import table_in
 from chainrule.data.dataset import Dataset
+from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array, Examples
-from chainrule.data.files import read_bounded
 from chainrule.data.form import WORDS, Form, FormOptions
 from chainrule.data.frame import as_table
 from chainrule.data.origin import remembered
@@ -66,10 +66,10 @@ def read_csv(
     ('height', 'soil=dry', 'soil=wet')
     """
     check_options(options, ("missing", "categories", "drop", *WORDS))
-    content = read_bounded(path, max_bytes=MOST_BYTES)
     as_written = () if isinstance(categories, str) else tuple(map(str, categories))
-    table = parse_table(content, str(path), Form.from_options(options), texts=as_written, whole=str(target))
-    del content  # the table holds what is needed of it
+    by = split_column(options.get("split"))
+    others = [str(name) for name in (*(() if isinstance(drop, str) else drop), *([by] if by is not None else []))]
+    table = table_in(path, Form.from_options(options), texts=as_written, target=str(target), others=others)
     name = Path(Path(path).stem).stem if str(path).endswith(".gz") else Path(path).stem
     settled: Any = {"name": name, **{key: value for key, value in options.items() if key not in WORDS}}
     return from_table(table, target=target, missing=missing, categories=categories, drop=drop, **settled)
@@ -155,6 +155,9 @@ def from_table(
     meaning = replace(meaning, features=columns.names, columns=columns, notes=notes)
     settled: Options = {"name": "table", "source": table.source, **options}
     rows = (parts.train, parts.validation, parts.test)
+    whole = columns.whole(inputs)
+    if whole is not None:
+        return assemble(Examples(whole, labels), parts, meaning, settled)
     encoded = columns.encode_parts(inputs, rows)
     train, validation, test = (
         Examples(x, labels[index]) if len(index) else None for x, index in zip(encoded, rows, strict=True)
@@ -214,19 +217,19 @@ def _target(table: Table, name: str, task: Task | None, *, as_category: bool) ->
             expected="a target in every row: it is never made up",
             remedy=advice("leave such rows out: {0}", ("missing", "drop")),
         )
-    values = np.array(list(to_texts(cells)), str) if as_category else _target_values(table, name, cells, task)
+    values = to_texts(cells) if as_category else _target_values(table, name, cells, task)
     targets = read_targets([values], task or _task_of(values))
     if targets.classes is None:
         return targets.parts[0], Meaning(None), Column(name, "numeric")
     notes: tuple[str, ...] = ()
-    if task is None and values.dtype.kind == "i":
+    if task is None and isinstance(values, np.ndarray) and values.dtype.kind == "i":
         count = len(targets.classes)
         words = f"the target {literal(name)} holds {count} distinct whole numbers, read as classes; {{0}} fits them"
         notes = (advice(words, ("task", "regression")),)
     return targets.parts[0], Meaning(targets.classes, notes=notes), Column(name, "category", targets.classes)
 
 
-def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> Array:
+def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> Array | Texts:
     """The target's cells as whole numbers, floats or texts."""
     if isinstance(cells, np.ndarray):
         return cells if cells.dtype == np.int64 else _finite(table, name, cells.astype(np.float64))
@@ -247,7 +250,7 @@ def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> 
                 "write them as numbers, such as days since the first; if they are classes, {0}", ("categories", (name,))
             ),
         )
-    return np.array(list(cells), str)
+    return cells
 
 
 def _finite(table: Table, name: str, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -259,11 +262,11 @@ def _finite(table: Table, name: str, numbers: NDArray[np.float64]) -> NDArray[np
     return numbers
 
 
-def _task_of(values: Array) -> Task | None:
+def _task_of(values: Array | Texts) -> Task | None:
     """The rule for whole numbers; None leaves texts and floats to `read_targets`."""
-    if values.dtype.kind == "i":
-        distinct = len(np.unique(values))
-        return "classification" if distinct <= MOST_WHOLE_CLASSES and 2 * distinct <= len(values) else "regression"
+    if isinstance(values, np.ndarray) and values.dtype.kind == "i":
+        different = len(distinct(values).values)
+        return "classification" if different <= MOST_WHOLE_CLASSES and 2 * different <= len(values) else "regression"
     return None
 
 
@@ -301,13 +304,20 @@ def _features(table: Table, categories: Sequence[str]) -> tuple[list[Column], li
     return columns, notes
 
 
+def _has_value(cells: Cells) -> bool:
+    """Whether some cell is not missing."""
+    return not missing_cells(cells[:1]).all() or not missing_cells(cells).all()
+
+
 def _feature(table: Table, name: str, cells: Cells, as_category: bool) -> Column:
-    if missing_cells(cells).all():
+    if not _has_value(cells):
         raise DataError(
             f"column {name!r} of {table.source} holds no value at all",
             expected="values in every feature column",
             remedy=advice("leave it out: {0}", ("drop", (name,))),
         )
+    if isinstance(cells, np.ndarray) and not as_category:
+        return Column(name, "numeric")
     _, unreadable = to_numbers(cells)
     if not as_category and not unreadable.size:
         return Column(name, "numeric")
@@ -356,6 +366,9 @@ def _odd(name: str, cells: Cells) -> list[str]:
     """Notes on a numeric column that is constant or counts the rows."""
     numbers, _ = to_numbers(cells)
     with np.errstate(invalid="ignore", over="ignore"):
+        first = np.diff(numbers[: _FEW_ROWS + 1])
+        if not len(first) or not ((first == 0).all() or (first == 1).all()):
+            return []
         steps = np.diff(numbers)
     if len(steps) and (steps == 0).all():
         return [f"column {name!r} is {numbers[0]:g} in every row"]
