@@ -66,7 +66,7 @@ class Application(click.Group):
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             hint = did_you_mean(name, self.commands) or f" the commands are {', '.join(self.commands)}."
-            if name in BUILT_IN or is_table(name) or name.endswith(".npz"):
+            if name in BUILT_IN or is_table(name) or name.endswith((".npz", ".npy")):
                 hint = f' to train on these data write "chainrule train {printable(name)}".'
             ctx.fail(f"There is no command {printable(repr(name))};{hint}")
         return super().resolve_command(ctx, args)

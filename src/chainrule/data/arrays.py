@@ -194,7 +194,7 @@ def _file_notes(inputs: Sequence[Rows], targets: Sequence[Rows]) -> tuple[str, .
         return ()
     size, count = sum(rows.nbytes for rows in inputs), sum(map(len, inputs))
     # Of each example a few places and a number for finding duplicates; targets in parts; what is copied or looked at together.
-    peak = _BYTES_OF_AN_EXAMPLE * count + 3 * sum(rows.nbytes for rows in targets) + 2 * COPIED
+    peak = _BYTES_OF_AN_EXAMPLE * count + 3 * sum(rows.nbytes for rows in targets) + COPIED
     return (f"the inputs stay in their file, {told_bytes(size)}: at most {told_bytes(peak)} of memory are taken for the data",)
 
 

@@ -32,7 +32,9 @@ def distinct(array: Array) -> Distinct:
     if high - low >= _NARROW:
         values, codes, counts = np.unique(array, return_inverse=True, return_counts=True)
         return Distinct(values, counts, codes)
-    places = (array - array.dtype.type(low)).astype(np.uint16)
+    # Small signed types have no room for the difference.
+    wide = np.int64 if array.dtype.kind == "i" else array.dtype
+    places = np.subtract(array, low, dtype=wide).astype(np.uint16)
     every = np.bincount(places, minlength=high - low + 1)
     found = np.flatnonzero(every)
     number = np.zeros(len(every), np.uint16)

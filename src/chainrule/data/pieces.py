@@ -33,7 +33,8 @@ class Feed:
         size = len(self._rest) if size < 0 else size
         found, self._rest = bytes(self._rest[:size]), self._rest[size:]
         self._given += len(found)
-        tell("reading", self._given / self._content.size)
+        if found:
+            tell("reading", self._given / self._content.size)
         return found
 
     def __iter__(self) -> Iterator[bytes]:

@@ -236,6 +236,8 @@ def _per_example(values: str | ArrayLike, what: str, count: int) -> Array:
 
 
 def _check_complete(array: Array, what: str) -> None:
+    if array.dtype.kind in "biu" or (array.dtype.kind == "f" and not np.isnan(array).any()):
+        return
     values: list[Any] = array.tolist()
     for index, value in enumerate(values):
         # NaN alone differs from itself.
@@ -292,7 +294,7 @@ def split_column(split: Split | str | None) -> str | None:
     return by if isinstance(by, str) else None
 
 
-def with_values(split: Split, values: Sequence[str | float]) -> Split:
+def with_values(split: Split, values: Sequence[str | float] | Array) -> Split:
     """The split with the values of its column in place of the column's name; other splits as they are.
 
     >>> with_values(TimeSplit("year", test=0.5), [2021, 2020])
@@ -301,7 +303,8 @@ def with_values(split: Split, values: Sequence[str | float]) -> Split:
     RandomSplit(test=0.2, validation=0.0, seed=0)
     """
     if isinstance(split, GroupSplit):
-        return GroupSplit(list(values), split.test, split.validation, split.seed)
+        # By their numbers in order: whatever is written in the column, "NA" too, is a group.
+        return GroupSplit(distinct(np.asarray(values)).codes, split.test, split.validation, split.seed)
     if isinstance(split, TimeSplit):
-        return TimeSplit(list(values), split.test, split.validation)
+        return TimeSplit(values, split.test, split.validation)
     return split

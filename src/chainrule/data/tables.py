@@ -83,18 +83,21 @@ def from_dataframe(
     missing: Missing = "refuse",
     categories: Sequence[Name] = (),
     drop: Sequence[Name] = (),
+    keep_default_na: bool = True,
     **options: Unpack[Options],
 ) -> Dataset:
     """A data set from a data frame (pandas, polars, and others alike) or a mapping of names to sequences.
 
     A frame is anything with `columns`, the names, and with `frame[name].to_numpy()`; no such package is imported. Options as in
-    `from_table`. Raises OptionTypeError for anything else, DataError for a column with more than one axis.
+    `from_table`; without `keep_default_na` texts such as "NA" are texts like others. Raises OptionTypeError for anything else,
+    DataError for a column with more than one axis.
 
     >>> from_dataframe({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [1.0, 4.0, 9.0, 16.0, 25.0]}, target="y")
     Dataset('frame': 4 train, 1 test; inputs (1,) float64; 1 number to fit)
     """
     settled: Options = {"name": "frame", **options}
-    return from_table(as_table(frame), target=target, missing=missing, categories=categories, drop=drop, **settled)
+    table = as_table(frame, keep_default_na=keep_default_na)
+    return from_table(table, target=target, missing=missing, categories=categories, drop=drop, **settled)
 
 
 @checked
@@ -270,13 +273,12 @@ def _task_of(values: Array | Texts) -> Task | None:
     return None
 
 
-def _split_values(table: Table, name: str) -> list[str | float]:
+def _split_values(table: Table, name: str) -> Array | list[str]:
     cells = table.cells(name)
     absent = missing_cells(cells)
     if absent.any():
         raise missing_value(table, name, int(absent.argmax()))
-    values: list[str | float] = cells.tolist() if isinstance(cells, np.ndarray) else [str(text) for text in cells]
-    return values
+    return cells if isinstance(cells, np.ndarray) else [str(text) for text in cells]
 
 
 def _features(table: Table, categories: Sequence[str]) -> tuple[list[Column], list[str]]:
