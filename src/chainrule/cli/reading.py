@@ -48,7 +48,7 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if metavar:
             called = click.option(flag, name, help=text, metavar=metavar)(called)
         else:
-            called = click.option(f"{flag}/--no-{name}", name, help=text, default=None)(called)
+            called = click.option(f"{flag}/--no-{flag[2:]}", name, help=text, default=None)(called)
     return called
 
 

@@ -86,8 +86,8 @@ def survey(content: Content) -> Survey:
             decoder.decode(block)
         array = np.frombuffer(block, np.uint8)
         count += _number(array, newline)
-        quotes += block.count(b'"')
-        has_blanks = has_blanks or _blank_after_mark(ending + block)
+        quotes += block.count(b'"') if b'"' in block else 0
+        has_blanks = has_blanks or _blank_after_mark(ending, block)
         is_blank = is_blank and block.isspace()
         for begin in range(0, len(block), _LONGEST_CELL // 2):
             end = begin + _LONGEST_CELL // 2
@@ -149,10 +149,12 @@ def _number(array: NDArray[np.uint8], mark: bytes) -> int:
     return int(np.count_nonzero(array == mark[0]))
 
 
-def _blank_after_mark(block: bytes) -> bool:
-    """Whether a blank or a tab stands where a cell may begin: behind anything but a letter or digit; not at the very beginning."""
+def _blank_after_mark(before: bytes, block: bytes) -> bool:
+    """Whether a blank or a tab stands where a cell may begin: behind anything but a letter or digit."""
     for blank in (b" ", b"\t"):
         if blank in block:
+            if block.startswith(blank) and not _IN_CELLS[before[0]]:
+                return True
             array = np.frombuffer(block, np.uint8)
             if not _IN_CELLS[array[:-1][array[1:] == blank[0]]].all():
                 return True

@@ -60,13 +60,14 @@ def table_in(
     texts: Sequence[str] = (),
     target: str | None = None,
     others: Collection[str] = (),
+    unread: Collection[str] = (),
     max_bytes: int = MOST_BYTES,
     max_rows: int = MOST_ROWS,
 ) -> Table:
     """The table in a file, or in bytes with a name, as `read_table`.
 
     With a `target`, whose whole numbers stay whole beside gaps, columns of numbers are features but for it and for `others`: they are
-    float64, and lie beside each other.
+    float64, and lie beside each other. Of the columns in `unread` the names are enough: they come without cells.
     """
     if isinstance(source, Bytes):
         content, found_out = decoded(source.content, source.name, form, max_bytes)
@@ -80,8 +81,9 @@ def table_in(
             remedy="check that this is the right file",
         )
     table = _Source(content, found_out, layout(content, form), form)
-    beside = [] if target is None else table.features({target, *texts, *others})
-    found = table.read(max_rows + 1, beside=beside)
+    out = table.unneeded(unread)
+    beside = [] if target is None else table.features({target, *texts, *others, *unread})
+    found = table.read(max_rows + 1, beside=beside, out=out)
     if len(found) > max_rows:
         raise FileFormatError(
             f"{name} has more than {max_rows} rows",
@@ -96,7 +98,7 @@ def table_in(
         )
     table.check_widths(found)
     rows = table.lines(len(found))
-    columns, notes = table.columns(found, texts, target)
+    columns, notes = table.columns(found, texts, target, out)
     return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
 
 
@@ -136,18 +138,31 @@ class _Source:
             if name and name not in others and place != layout.index and place not in layout.texts
         ]
 
-    def read(self, most: int | None = None, *, only: Sequence[int] | None = None, beside: Sequence[int] = ()) -> Pieces:
+    def unneeded(self, names: Collection[str]) -> set[int]:
+        """The positions of columns of these names, but for the last one and the index, which tell of the rows."""
+        layout = self.layout
+        return {place for place, name in enumerate(layout.names[:-1]) if name in names and place != layout.index}
+
+    def read(
+        self,
+        most: int | None = None,
+        *,
+        only: Sequence[int] | None = None,
+        beside: Sequence[int] = (),
+        out: Collection[int] = (),
+    ) -> Pieces:
         """The cells, columns by position; those in `only` as texts, each as it is written; those `beside` each other in one array."""
         layout = self.layout
         width = len(layout.names)
-        found = Pieces(range(width) if only is None else only, self.most, self.form, beside)
+        places = [place for place in range(width) if place not in out] if only is None else only
+        found = Pieces(places, self.most, self.form, beside)
         try:
             found.read(
                 Feed(self.content, layout.start),
                 layout.delimiter,
                 width,
                 most,
-                as_texts=layout.texts if only is None else only,
+                as_texts=layout.texts.difference(out) if only is None else only,
                 kind="category" if only is None else "str",
                 has_blanks=self.survey.has_blanks or layout.delimiter == " ",
             )
@@ -183,18 +198,23 @@ class _Source:
         found = np.array([line for line, _ in self.scan()], np.int64)
         return found if len(found) == rows else np.arange(1, rows + 1)
 
-    def columns(self, read: Pieces, texts: Sequence[str], whole: str | None) -> tuple[dict[str, Cells], list[str]]:
+    def columns(
+        self, read: Pieces, texts: Sequence[str], whole: str | None, out: Collection[int]
+    ) -> tuple[dict[str, Cells], list[str]]:
         """The columns by name, and notes on those that are none."""
         left_out, notes = self._no_columns(read)
         named = [(place, name) for place, name in enumerate(self.layout.names) if place not in left_out]
         again = [
             place
             for place, name in named
-            if name in texts or read.is_mixed(place) or (name == whole and read.has_gaps_in_whole(place))
+            if place not in out and (name in texts or read.is_mixed(place) or (name == whole and read.has_gaps_in_whole(place)))
         ]
         written = self.read(len(read), only=again) if again else read
         found: dict[str, Cells] = {}
         for place, name in named:
+            if place in out:
+                found[name] = Texts(np.broadcast_to(np.int64(-1), len(read)), ())
+                continue
             cells = (written if place in again else read).pop(place)
             found[name] = cells if name in texts or not isinstance(cells, Texts) else self._plain_numbers(cells)
         return found, notes

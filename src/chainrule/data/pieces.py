@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from chainrule.data.progress import tell
 _MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "NaT"})
 _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
+_ROWS = 1024
 
 
 class Feed:
@@ -50,7 +52,7 @@ class Pieces:
     def __init__(self, places: Collection[int], most: int, form: Form, beside: Sequence[int] = ()) -> None:
         room = np.empty((most, len(beside)))
         self._columns = {
-            place: _Column(most, form, room[:, beside.index(place)] if place in beside else None) for place in places
+            place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
         }
         self._form = form
         self._count = 0
@@ -106,14 +108,40 @@ class Pieces:
                     **options,
                 )
                 with pieces:
-                    for piece in pieces:
-                        for place, column in self._columns.items():
-                            column.add(piece[place])
-                        self._count += len(piece)
+                    self._add_all(pieces)
             except reader.errors.EmptyDataError:
                 return
             except reader.errors.ParserWarning as trouble:
                 raise ValueError(str(trouble)) from trouble
+
+    def _add_all(self, pieces: Iterable[Any]) -> None:
+        """Takes one piece after the other, each while pandas reads the next one."""
+        with ThreadPoolExecutor(1) as pool:
+            before: Future[None] | None = None
+            for piece in pieces:
+                if before is not None:
+                    before.result()
+                before = pool.submit(self._add, piece)
+            if before is not None:
+                before.result()
+
+    def _add(self, piece: Any) -> None:
+        """Takes a piece; numbers that lie beside each other are written some rows at a time, which then are in the cache."""
+        begin, count = self._count, len(piece)
+        beside: list[tuple[_Column, NDArray[Any]]] = []
+        for place, column in self._columns.items():
+            cells = piece[place]
+            if column.takes_numbers(cells.dtype):
+                beside.append((column, cells.to_numpy()))
+            else:
+                column.add(cells)
+        for start in range(0, count, _ROWS):
+            stop = min(start + _ROWS, count)
+            for column, numbers in beside:
+                column.room[begin + start : begin + stop] = numbers[start:stop]
+        for column, _ in beside:
+            column.numbers, column.count = column.room, begin + count
+        self._count += count
 
     def pop(self, place: int) -> Cells:
         """A column, which is no longer kept here."""
@@ -147,7 +175,7 @@ class Pieces:
 class _Column:
     """A column as it grows; `mixed` once its pieces are of kinds that do not go together."""
 
-    def __init__(self, most: int, form: Form, room: NDArray[np.float64] | None) -> None:
+    def __init__(self, most: int, form: Form, room: NDArray[np.float64]) -> None:
         self.most, self.form, self.count, self.mixed = most, form, 0, False
         self.room = room
         self.numbers: NDArray[Any] | None = None
@@ -156,6 +184,10 @@ class _Column:
         """The different texts, each with its code."""
         self.known: dict[object, int] = {}
         """The same, as they are written."""
+
+    def takes_numbers(self, dtype: Any) -> bool:
+        """Whether numbers of this type go into the room beside others."""
+        return self.room.size > 0 and not self.mixed and self.codes is None and dtype.kind in "iuf"
 
     def add(self, piece: Any) -> None:
         """Takes the cells of a piece, a pandas series."""
@@ -188,7 +220,7 @@ class _Column:
             return
         kind = np.int64 if numbers.dtype.kind == "i" else np.float64
         if self.numbers is None:
-            self.numbers = np.empty(self.most, kind) if self.room is None else self.room
+            self.numbers = np.empty(self.most, kind)
         elif self.numbers.dtype == np.int64 and kind is np.float64:
             self.numbers = self.numbers.astype(np.float64)
         self.numbers[begin : self.count] = numbers

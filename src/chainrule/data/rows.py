@@ -26,7 +26,7 @@ COPIED_OF_A_FILE = 2**20
 """The same for a table on a disk."""
 BLOCK = 2**17
 """About so many bytes are looked at together: they stay in the cache from one question to the next."""
-_SHARED = 2**28
+_SHARED = 2**26
 """From so many bytes on a question is worth a second thread."""
 _MOST_THREADS = 8
 

@@ -68,8 +68,10 @@ def read_csv(
     check_options(options, ("missing", "categories", "drop", *WORDS))
     as_written = () if isinstance(categories, str) else tuple(map(str, categories))
     by = split_column(options.get("split"))
-    others = [str(name) for name in (*(() if isinstance(drop, str) else drop), *([by] if by is not None else []))]
-    table = table_in(path, Form.from_options(options), texts=as_written, target=str(target), others=others)
+    # A wrong kind of names is refused by `from_table`.
+    unread: set[str] = set() if isinstance(drop, str) else {str(name) for name in drop} - {str(target), str(by)}
+    form, others = Form.from_options(options), () if by is None else (by,)
+    table = table_in(path, form, texts=as_written, target=str(target), others=others, unread=unread)
     name = Path(Path(path).stem).stem if str(path).endswith(".gz") else Path(path).stem
     settled: Any = {"name": name, **{key: value for key, value in options.items() if key not in WORDS}}
     return from_table(table, target=target, missing=missing, categories=categories, drop=drop, **settled)
