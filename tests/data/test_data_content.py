@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.data import Form, read_table
+from chainrule.data import Form, read_csv, read_table
 from chainrule.data import content as module
 from chainrule.data.content import Content, count_outside_quotes, survey
 from chainrule.data.progress import listening
@@ -106,3 +106,15 @@ def test_usual_marks_can_be_texts(tmp_path):
     assert np.array_equal(table.columns["x"], [1, np.nan, 5], equal_nan=True)
     assert read_table(path).columns["country"] == (None, "DE", None)
     assert Form(keep_default_na=False).to_json() == {"keep_default_na": False}
+
+
+@pytest.mark.parametrize("row", ["1,2,3,4", "1,2"])
+def test_rows_of_another_length_are_refused_also_where_columns_are_left_out(tmp_path, row):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,y\n" + "1,2,3.5\n" * 30 + row + "\n")
+    with pytest.raises(FileFormatError, match="line 32 has"):
+        read_csv(path, target="y", drop=["a"])
+    path.write_text("a,b,y\n" + "1,2,3.5\n2,x,4.5\n" * 30)
+    data = read_csv(path, target="y", drop=["a"])
+    assert data.features == ("b=2", "b=x")
+    assert data.columns.others == ("a",)

@@ -92,7 +92,8 @@ class Pieces:
                     sep=r"\s+" if delimiter == " " else delimiter,
                     header=None,
                     names=list(range(width)),
-                    usecols=None if len(self._columns) == width else list(self._columns),
+                    # With some columns alone pandas takes rows of any length: first of all it reads them all.
+                    usecols=None if kind == "category" else list(self._columns),
                     dtype=dict.fromkeys(as_texts, kind),
                     index_col=False,
                     skipinitialspace=has_blanks,
