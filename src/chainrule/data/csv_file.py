@@ -162,7 +162,7 @@ class _Source:
                 layout.delimiter,
                 width,
                 most,
-                as_texts=layout.texts if only is None else only,
+                as_texts=layout.texts.difference(out) if only is None else only,
                 kind="category" if only is None else "str",
                 has_blanks=self.survey.has_blanks or layout.delimiter == " ",
             )
