@@ -1,7 +1,8 @@
 """Reading: how long it takes from a file, or from arrays, to a data set, and how much memory at most, beside pandas.read_csv alone.
 
 `python benchmarks/reading.py` makes the files, lets ours and pandas read them in turn, each time in a process of its own, and prints
-medians, the ratio within a round, and peak memory beyond what the process had when its packages were loaded.
+medians of seconds that pass and of seconds of processors (which the load of a machine distorts less), both ratios within a round, and
+peak memory beyond what the process had when its packages were loaded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,18 @@ def measure(function: Callable[[str], None], path: str) -> dict[str, float]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), processor()
     function(path)
-    seconds = time.perf_counter() - start
+    seconds, worked = time.perf_counter() - start, processor() - worked
     done.set()
     watcher.join()
-    return {"seconds": seconds, "megabytes": highest[0] - before}
+    return {"seconds": seconds, "processor": worked, "megabytes": highest[0] - before}
+
+
+def processor() -> float:
+    """Seconds that this process has worked, in its own code and the system's."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def in_process(case: str, who: int, path: str) -> dict[str, float]:
@@ -125,22 +132,34 @@ def in_process(case: str, who: int, path: str) -> dict[str, float]:
 
 def compare(folder: Path, rounds: int) -> None:
     """All cases, ours and theirs in turn."""
-    print(f"{'case':22}{'ours, s':>10}{'pandas, s':>11}{'ratio':>8}{'ours, MB':>11}{'pandas, MB':>12}{'over arrays':>13}")
+    print(
+        f"{'case':22}{'ours, s':>10}{'pandas, s':>11}{'ratio':>8}{'ours, CPU s':>14}{'pandas, CPU s':>15}{'ratio':>8}"
+        f"{'ours, MB':>10}{'pandas, MB':>12}{'over arrays':>13}"
+    )
     for case, (_, theirs, name, size) in CASES.items():
         pairs = [
             (in_process(case, 0, str(folder / name)), in_process(case, 1, str(folder / name)) if theirs else None)
             for _ in range(rounds)
         ]
-        seconds = statistics.median(ours["seconds"] for ours, _ in pairs)
-        memory = statistics.median(ours["megabytes"] for ours, _ in pairs)
-        line = f"{case:22}{seconds:10.2f}"
-        if theirs is None:
-            print(f"{line}{'–':>11}{'–':>8}{memory:11.0f}{'–':>12}{memory / size:13.2f}")
-            continue
-        other = [pair for _, pair in pairs if pair is not None]
-        ratio = statistics.median(ours["seconds"] / pair["seconds"] for ours, pair in pairs if pair is not None)
-        time_of, memory_of = (statistics.median(pair[what] for pair in other) for what in ("seconds", "megabytes"))
-        print(f"{line}{time_of:11.2f}{ratio:8.2f}{memory:11.0f}{memory_of:12.0f}{memory / size:13.2f}")
+        print(f"{case:22}{_columns('seconds', pairs)}{_columns('processor', pairs, 4)}{_memory(pairs, size)}", flush=True)
+
+
+Pairs = Sequence[tuple[dict[str, float], dict[str, float] | None]]
+
+
+def _columns(what: str, pairs: Pairs, wider: int = 0) -> str:
+    """Medians of both, and of the ratio within a round."""
+    ours = statistics.median(one[what] for one, _ in pairs)
+    others = [(one[what], other[what]) for one, other in pairs if other is not None]
+    ratio = f"{statistics.median(one / other for one, other in others):8.2f}" if others else f"{'–':>8}"
+    other = f"{statistics.median(other for _, other in others):.2f}" if others else "–"
+    return f"{ours:{10 + wider}.2f}{other:>{11 + wider}}{ratio}"
+
+
+def _memory(pairs: Pairs, size: float) -> str:
+    ours = statistics.median(one["megabytes"] for one, _ in pairs)
+    others = [other["megabytes"] for _, other in pairs if other is not None]
+    return f"{ours:10.0f}{f'{statistics.median(others):.0f}' if others else '–':>12}{ours / size:13.2f}"
 
 
 def main() -> None:

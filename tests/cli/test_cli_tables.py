@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import chainrule as cr
 from chainrule.cli.application import application
 from chainrule.data.form import WORDS
 from chainrule.train import open_run
@@ -128,3 +130,35 @@ def test_every_option_of_a_form_is_an_option_of_the_commands():
         text = call(command, "--help").stdout
         assert all(f"--{word.replace('_', '-')}" in text for word in WORDS)
     assert "decimal" in train("--target", "Ziel", "--decimal", "x", code=2).stderr
+
+
+def test_usual_marks_of_missing_cells_can_be_categories():
+    rows = "".join(f"{('NA', 'DE', 'FR')[k % 3]},{k % 5},{'yes' if k % 2 else 'no'}\n" for k in range(60))
+    Path("countries.csv").write_text("country,x,y\n" + rows)
+    options = ("--network", "4-3-2", "--epochs", "1", "--target", "y")
+    assert "the value is missing" in call("train", "countries.csv", *options, code=2).stderr
+    call("train", "countries.csv", *options, "--no-keep-default-na")
+    run = open_run("runs/latest")
+    assert run.signature.features == ("country=DE", "country=FR", "country=NA", "x")
+    # New tables, from files and in frames, are read alike.
+    assert len(call("predict", "latest", "-", given="country,x\nNA,1\nDE,2\n").stdout.splitlines()) == 3
+    assert run.predict({"country": ["NA", "FR"], "x": [1.0, 2.0]}).shape == (2, 2)
+    assert "the value is missing" in call("predict", "latest", "-", given="country,x\n,1\n", code=2).stderr
+
+
+def test_a_table_on_standard_input_is_never_cut(monkeypatch):
+    train("--target", "Ziel", "--missing", "drop", *FORM)
+    monkeypatch.setattr("chainrule.cli.predict.MOST_BYTES", 20)
+    told = call("predict", "latest", "-", given="Größe,Farbe,Höhe\n" + "1,red,2\n" * 9, code=2).stderr
+    assert "standard input gives more than 20 bytes" in told
+
+
+def test_arrays_in_a_folder_are_trained_and_gone_on_with():
+    Path("data").mkdir()
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    np.save("data/x.npy", x)
+    np.save("data/y.npy", np.arange(60) % 2)
+    call("train", "data", "--network", "3-2-2", "--epochs", "1")
+    call("resume", "latest", "--epochs", "2")
+    expected = cr.fit("3-2-2", cr.data.load("data"), epochs=2)
+    assert open_run("runs/latest").trainer.hash == expected.trainer.hash

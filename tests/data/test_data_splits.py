@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit, duplicates
-from chainrule.data.splits import duplicate_note
+from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit
 from chainrule.errors import DataError, OptionError
 
 FRACTIONS = st.tuples(st.sampled_from([0, 0.1, 0.2, 0.33, 0.5]), st.sampled_from([0, 0.1, 0.25, 0.4]))
@@ -173,14 +172,3 @@ def test_options_that_make_no_sense(make, options):
 def test_refusals(split, message):
     with pytest.raises(DataError, match=message):
         split.parts(np.zeros((1, 1)))
-
-
-def test_duplicates():
-    x = np.array([[0.0, 1.0], [2.0, 3.0], [2.0, 3.0]])
-    assert duplicates(x, np.array([[2.0, 3.0]])) == 2
-    assert duplicates(np.array([[-0.0, 1.0]]), x) == 1
-    assert duplicates(x, x + 10) == 0
-    images = np.zeros((3, 2, 2), "u1")
-    assert duplicates(images, images) == 3
-    assert duplicate_note("test", x[1:2], "training", x) == "1 of 1 test examples also stands in the training part"
-    assert duplicate_note("test", x + 9, "training", x) is None

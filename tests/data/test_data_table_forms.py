@@ -295,11 +295,11 @@ def test_names_and_positions_that_do_not_fit(write):
 
 def test_one_description_serves_python_the_command_line_and_saved_runs(write):
     texts = {"delimiter": "tab", "encoding": "cp1252", "decimal": ",", "thousands": ".", "header": "none", "names": "a,b", "skiprows": "2",
-             "comment": "#", "na_values": "-999,-", "index_col": "0", "units": "true"}  # fmt: skip
+             "comment": "#", "na_values": "-999,-", "index_col": "0", "units": "true", "keep_default_na": "false"}  # fmt: skip
     assert set(texts) == set(WORDS)
     form = Form(**{name: from_text(name, text) for name, text in texts.items()})
     assert form == Form(delimiter="\t", encoding="cp1252", decimal=",", thousands=".", header=None, names=["a", "b"], skiprows=2,
-                        comment="#", na_values=[-999, "-"], index_col=0, units=True)  # fmt: skip
+                        comment="#", na_values=[-999, "-"], index_col=0, units=True, keep_default_na=False)  # fmt: skip
     schema = Columns((Column("a", "numeric"),), Column("y", "numeric"), ("k",), form)
     assert Columns.from_json(schema.to_json()) == schema
     old = {name: value for name, value in schema.to_json().items() if name not in ("form", "others")}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from chainrule.train import Moment
-from chainrule.views.progress import EpochLines, LiveProgress, Plan, epoch_columns, position
+from chainrule.views.progress import EpochLines, LiveProgress, Plan, ReadingBar, epoch_columns, position
 
 PLAN = Plan(5, 1875, 32, 60_000)
 
@@ -98,3 +98,23 @@ def test_live_prints_about_twenty_of_many_epochs():
             told(Moment("epoch", epoch, 1000, epoch, 0.1, scores(), 0.1))
     rows = [line for line in screen.file.getvalue().splitlines() if " of 1000  0." in line]
     assert len(rows) == 20
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_bar_while_reading_takes_more_than_a_second(monkeypatch, terminal):
+    now = [100.0]
+    monkeypatch.setattr("chainrule.views.progress.time.monotonic", lambda: now[0])
+    screen = console(force_terminal=terminal)
+    bar = ReadingBar(screen)
+    for seconds, share in ((0.0, 0.1), (0.9, 0.4), (1.2, 0.5), (1.25, 0.6), (1.5, 0.7)):
+        now[0] = 100 + seconds
+        bar("reading", share)
+        assert bool(screen.file.getvalue()) == (seconds > 1)
+    bar("reading", 1.0)
+    told = screen.file.getvalue()
+    assert "60%" not in told
+    assert (told == "reading ...\n") == (not terminal)
+    assert ("70%" in told and "reading" in told) == terminal
+    bar("reading", 0.1)
+    assert screen.file.getvalue() == told
+    bar.stop()

@@ -13,9 +13,10 @@ import click
 import numpy as np
 from rich.console import Console
 
+from chainrule.data.progress import listening
 from chainrule.errors import OptionError
 from chainrule.train import Callback, Moment
-from chainrule.views.progress import EpochLines, LiveProgress, Plan
+from chainrule.views.progress import EpochLines, LiveProgress, Plan, ReadingBar
 
 
 class ExplainedCommand(click.Command):
@@ -24,6 +25,15 @@ class ExplainedCommand(click.Command):
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), words: str = "", **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples, self.words = examples, words
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; where it reads for more than a second, it shows how far it is, on standard error."""
+        bar = ReadingBar(Console(stderr=True, highlight=False, markup=False, emoji=False))
+        try:
+            with listening(bar):
+                return super().invoke(ctx)
+        finally:
+            bar.stop()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The words that the options use, then the examples."""

@@ -17,11 +17,13 @@ from rich.text import Text
 
 from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_csv, say_json
-from chainrule.cli.reading import MOST_BYTES, read_for, table_options, usable_rows
+from chainrule.cli.reading import read_for, table_options, usable_rows
 from chainrule.cli.scores import last_part
 from chainrule.data import Signature, Table
 from chainrule.data.archives import read_arrays
 from chainrule.data.cells import to_numbers
+from chainrule.data.csv_file import MOST_BYTES, Bytes
+from chainrule.data.files import read_stream
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.files import writing
 from chainrule.graph import Array
@@ -281,7 +283,8 @@ def _array(file: str) -> Array:
 
 def _standard_input(data: Signature, form: Mapping[str, Any]) -> Table:
     """The table on standard input, read within the same bounds as a file."""
-    return read_for(data.columns, "standard input", form, sys.stdin.buffer.read(MOST_BYTES))
+    content = read_stream(sys.stdin.buffer, "standard input", max_bytes=MOST_BYTES)
+    return read_for(data.columns, Bytes(content, "standard input"), form)
 
 
 def _numbers(data: Signature, table: Table) -> Array:

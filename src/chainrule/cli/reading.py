@@ -11,8 +11,7 @@ import click
 import numpy as np
 
 from chainrule.data import Columns, Form, Table
-from chainrule.data.csv_file import MOST_BYTES, parse_table
-from chainrule.data.files import read_bounded
+from chainrule.data.csv_file import Bytes, table_in
 from chainrule.data.form import WORDS, from_text
 from chainrule.graph import Array
 from chainrule.views.plain import printable
@@ -29,6 +28,7 @@ _HELP = {
     "na_values": ("A,B,...", "further marks of a missing cell, such as -999"),
     "index_col": ("COLUMN", "the name or position of a column that only names the rows"),
     "units": ("", "the row below the names holds units"),
+    "keep_default_na": ("", "NA, N/A, NaN, NULL and ? are missing cells, or else texts like others"),
 }  # fmt: skip
 
 
@@ -48,21 +48,17 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if metavar:
             called = click.option(flag, name, help=text, metavar=metavar)(called)
         else:
-            called = click.option(f"{flag}/--no-{name}", name, help=text, default=None)(called)
+            called = click.option(f"{flag}/--no-{flag[2:]}", name, help=text, default=None)(called)
     return called
 
 
-def read_for(columns: Columns | None, file: str, form: Mapping[str, Any], content: bytes | None = None) -> Table:
-    """A table that a network is asked about, read as the one that it learned from, but for what `form` says.
-
-    `content` is what stands in it, where it does not come from a file.
-    """
+def read_for(columns: Columns | None, source: str | Bytes, form: Mapping[str, Any]) -> Table:
+    """A table that a network is asked about, read as the one that it learned from, but for what `form` says."""
     known = Form() if columns is None else columns.form
     texts = (
         [] if columns is None else [item.name for item in (*columns.features, columns.target) if _stays_text(item.categories)]
     )
-    found = read_bounded(file, max_bytes=MOST_BYTES) if content is None else content
-    return parse_table(found, file, known.changed(form), texts=texts)
+    return table_in(source, known.changed(form), texts=texts)
 
 
 def usable_rows(columns: Columns, table: Table, *, with_target: bool = False) -> Array:

@@ -35,7 +35,7 @@ def message_of_system(trouble: OSError) -> str:
 def no_such_command(name: str, commands: Sequence[str]) -> str:
     """That there is no such command, and which is meant."""
     hint = did_you_mean(name, commands) or f" the commands are {', '.join(commands)}."
-    if name in BUILT_IN or is_table(name) or name.endswith(".npz"):
+    if name in BUILT_IN or is_table(name) or name.endswith((".npz", ".npy")):
         hint = f' to train on these data write "chainrule train {printable(name)}".'
     return f"There is no command {printable(repr(name))};{hint}"
 

@@ -12,6 +12,7 @@ from chainrule.data.counting import CountModel, block_mean
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
+from chainrule.data.duplicates import duplicates
 from chainrule.data.examples import Example, Examples
 from chainrule.data.faces import faces
 from chainrule.data.form import Form
@@ -24,6 +25,7 @@ from chainrule.data.markov import VILLAGE, WordChain
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
 from chainrule.data.measured import with_errors
 from chainrule.data.neighbours import NearDuplicate, near_duplicates
+from chainrule.data.npy import read_npy
 from chainrule.data.oscillators import coupled_motion, oscillators
 from chainrule.data.pixels import landscape, picture, pixels, places
 from chainrule.data.reconstructed import reconstruction
@@ -31,7 +33,7 @@ from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wron
 from chainrule.data.scaling import Scaling, to_digits
 from chainrule.data.sequences import countdown, recall
 from chainrule.data.signature import Signature
-from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit, duplicates
+from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit
 from chainrule.data.table import Table
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 from chainrule.data.text import Vocabulary, characters, lengths, mask, words
@@ -54,6 +56,7 @@ __all__ = [
     "chunks",
     "read_csv",
     "read_npz",
+    "read_npy",
     "read_idx",
     "from_dataframe",
     "from_table",

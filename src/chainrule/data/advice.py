@@ -41,10 +41,10 @@ def _flag(name: str, value: object) -> str:
     text = _text(value)
     if name not in _OWN:
         return f"--option {shlex.quote(f'{name}={text}')}"
-    flag = f"--{name.replace('_', '-')}"
+    flag = name.replace("_", "-")
     if isinstance(value, bool):
-        return flag if value else f"--no-{name}"
-    return f"{flag} {shlex.quote(text)}"
+        return f"--{flag}" if value else f"--no-{flag}"
+    return f"--{flag} {shlex.quote(text)}"
 
 
 def _text(value: object) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, cast
 
 from numpy.typing import ArrayLike
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
 from chainrule.data.dataset import Dataset, require_finite
+from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
+from chainrule.data.rows import COPIED, Rows
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
-from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit, duplicate_note
+from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -33,6 +35,9 @@ class Options(TypedDict, total=False):
     licence: str
 
 
+_BYTES_OF_AN_EXAMPLE = 100
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What the numbers of a data set mean: names of classes and features, the table behind them, what was noticed."""
@@ -45,11 +50,11 @@ class Meaning:
 
 @checked
 def from_arrays(
-    x: ArrayLike,
+    x: ArrayLike | Rows,
     y: ArrayLike,
     *,
-    test: tuple[ArrayLike, ArrayLike] | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    test: tuple[ArrayLike | Rows, ArrayLike] | None = None,
+    validation: tuple[ArrayLike | Rows, ArrayLike] | None = None,
     features: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     **options: Unpack[Options],
@@ -85,10 +90,11 @@ def from_arrays(
     given = [(x, y), *(pair for pair in (validation, test) if pair is not None)]
     if is_frame(x):
         features = tuple(features) if features is not None else frame_names(x)
-    inputs = [_with_features(as_inputs(in_order(part_x, frame_names(x)) if is_frame(x) else part_x)) for part_x, _ in given]
+    inputs = [_with_features(in_order(part_x, frame_names(x)) if is_frame(x) else part_x) for part_x, _ in given]
     targets = read_targets([as_array(part_y, "y") for _, part_y in given], options.get("task"), classes)
     whole, *apart = [Examples(*pair) for pair in zip(inputs, targets.parts, strict=True)]
-    meaning = Meaning(targets.classes, tuple(features) if features is not None else None)
+    notes = _file_notes([part.inputs for part in (whole, *apart)], [part.targets for part in (whole, *apart)])
+    meaning = Meaning(targets.classes, tuple(features) if features is not None else None, notes=notes)
     if not apart:
         return assemble(whole, choose_split(options, whole.y).parts(whole.y), meaning, options)
     if options.get("split") not in (None, "none"):
@@ -140,7 +146,7 @@ def choose_split(options: Options, y: Array) -> Split:
 
 def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
     """The data set of examples that are dealt out to parts by index; a number that is not finite is named by its place before that."""
-    for name, values, features in (("x", examples.x, meaning.features), ("y", examples.y, None)):
+    for name, values, features in (("x", examples.inputs, meaning.features), ("y", examples.targets, None)):
         require_finite(name, values, "", features)
     return finish(
         examples[parts.train],
@@ -169,8 +175,10 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         train,
         validation,
         test,
-        scaling=choose_scaling(options.get("scaling", "auto"), train.x),
-        target_scaling=None if meaning.classes is not None or choice in (None, "none") else choose_scaling(choice, train.y),
+        scaling=choose_scaling(options.get("scaling", "auto"), train.inputs),
+        target_scaling=None
+        if meaning.classes is not None or choice in (None, "none")
+        else choose_scaling(choice, train.targets),
         classes=meaning.classes,
         features=meaning.features,
         columns=meaning.columns,
@@ -180,11 +188,36 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
     )
 
 
+def _file_notes(inputs: Sequence[Rows], targets: Sequence[Rows]) -> tuple[str, ...]:
+    """A sentence on inputs that stay in their files, and on how much memory they take nevertheless."""
+    if not any(rows.stays_in_a_file for rows in inputs):
+        return ()
+    size, count = sum(rows.nbytes for rows in inputs), sum(map(len, inputs))
+    # Of each example a few places and a number for finding duplicates; targets in parts; what is copied or looked at together.
+    peak = _BYTES_OF_AN_EXAMPLE * count + 3 * sum(rows.nbytes for rows in targets) + COPIED
+    return (f"the inputs stay in their file, {told_bytes(size)}: at most {told_bytes(peak)} of memory are taken for the data",)
+
+
+def told_bytes(count: float) -> str:
+    """A number of bytes in words.
+
+    >>> told_bytes(1536), told_bytes(3.2e9)
+    ('1.54 kB', '3.2 GB')
+    """
+    unit = next((number for number in (0, 1, 2, 3) if count < 1000 ** (number + 1)), 4)
+    return f"{count / 1000**unit:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[unit]}"
+
+
 def _duplicate_notes(data: Dataset) -> list[str]:
-    pairs = combinations(data.parts(), 2)
-    notes = [duplicate_note(later, held_out.x, earlier, known.x) for (earlier, known), (later, held_out) in pairs]
+    parts = [(part, examples.inputs) for part, examples in data.parts()]
+    sums = {part: sums_of(inputs) for part, inputs in parts} if len(parts) > 1 else {}
+    notes = [
+        duplicate_note(later, count_duplicates(held_out, sums[later], known, sums[earlier]), len(held_out), earlier)
+        for (earlier, known), (later, held_out) in combinations(parts, 2)
+    ]
     return [note for note in notes if note is not None]
 
 
-def _with_features(x: Array) -> Array:
-    return x[:, None] if x.ndim == 1 else x
+def _with_features(x: ArrayLike | Rows) -> Rows:
+    rows = as_inputs(x)
+    return Rows(cast("Array", rows.table)[:, None], None, rows.dtype) if len(rows.shape) == 1 else rows

@@ -19,6 +19,7 @@ from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ri
 from chainrule.data.ising import ising
 from chainrule.data.language import next_character, opinions, story
 from chainrule.data.materials import materials
+from chainrule.data.npy import read_npy
 from chainrule.data.oscillators import oscillators
 from chainrule.data.pixels import picture
 from chainrule.data.reconstructed import PARTS, Noise, reconstruction
@@ -87,7 +88,9 @@ _TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
 
 @checked
 def load(name_or_path: str | Path, *, target: str | int | None = None, **options: Any) -> Dataset:
-    """The built-in data set of that name, the arrays in an .npz file, or the table in a .csv, .tsv, .txt, .dat or .data file (or .gz).
+    """The built-in data set of that name; the arrays in an .npz file, an .npy file or a folder of such; or a table in a file.
+
+    A table ends in .csv, .tsv, .txt, .dat, .data or .tab, perhaps with .gz behind.
 
     `target` names the column of a table to predict. Options go to the maker: `n`, `noise`, `seed` and so on for built-in sets,
     those of `read_csv` and `read_npz` for files. Raises OptionError for an unknown name or option, ColumnError for a table
@@ -109,6 +112,8 @@ def load(name_or_path: str | Path, *, target: str | int | None = None, **options
         return BUILT_IN[text](**settled)
     if path.suffix.lower() == ".npz":
         return read_npz(path, **settled)
+    if path.suffix.lower() == ".npy" or path.is_dir():
+        return read_npy(path, **settled)
     if is_table(path):
         if target is None:
             raise _no_target(path, options)

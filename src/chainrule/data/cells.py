@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 # "none" is not here: it is a category in many tables ("garage: none").
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "<na>", "nat"})
+ONLY_EMPTY = frozenset({""})
 # Python's float() also reads "1_000" and Arabic digits; a table that means a number writes it in this way.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 
@@ -128,14 +129,14 @@ def to_texts(cells: Cells) -> Texts:
     return Texts(codes, [None if math.isnan(value) else _text_of(value) for value in numbers])
 
 
-def to_text(cell: str) -> str | None:
-    """A cell without the spaces around it; None if it says that the value is missing.
+def to_text(cell: str, missing: frozenset[str] = MISSING) -> str | None:
+    """A cell without the spaces around it; None if it says that the value is missing, in large or small letters.
 
-    >>> to_text(" wet "), to_text("NA")
-    ('wet', None)
+    >>> to_text(" wet "), to_text("NA"), to_text("NA", ONLY_EMPTY)
+    ('wet', None, 'NA')
     """
     stripped = cell.strip()
-    return None if stripped.casefold() in MISSING else stripped
+    return None if stripped.casefold() in missing else stripped
 
 
 def missing_cells(cells: Cells) -> NDArray[np.bool_]:
@@ -143,6 +144,40 @@ def missing_cells(cells: Cells) -> NDArray[np.bool_]:
     if isinstance(cells, Texts):
         return cells.codes < 0
     return np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(len(cells), bool)
+
+
+def side_by_side(columns: Sequence[Cells]) -> Floats | None:
+    """The array (rows, columns) whose columns these are, all and in order, if there is one.
+
+    >>> x = np.eye(2)
+    >>> side_by_side([x[:, 0], x[:, 1]]) is x, side_by_side([x[:, 1], x[:, 0]])
+    (True, None)
+    """
+    first = columns[0]
+    whole = first.base if isinstance(first, np.ndarray) else None
+    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or whole.dtype != np.float64 or not whole.flags.c_contiguous:
+        return None
+    rows, start = len(first), whole.__array_interface__["data"][0]
+    if whole.shape[1] != len(columns) or rows > len(whole):
+        return None
+    for place, cells in enumerate(columns):
+        if (
+            not isinstance(cells, np.ndarray)
+            or cells.base is not whole
+            or cells.strides != whole.strides[:1]
+            or cells.__array_interface__["data"][0] != start + place * whole.itemsize
+        ):
+            return None
+    return whole if rows == len(whole) else whole[:rows]
+
+
+def is_complete(cells: Cells) -> bool:
+    """Whether no cell is missing, and no number infinite."""
+    if isinstance(cells, Texts):
+        return not len(cells) or bool(cells.codes.min() >= 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The sum of finite numbers is finite but for overflow.
+        return cells.dtype.kind != "f" or math.isfinite(float(cells.sum())) or bool(np.isfinite(cells).all())
 
 
 def _text_of(value: float) -> str:

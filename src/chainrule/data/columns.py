@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.advice import advice
-from chainrule.data.cells import Cells, Floats, Texts, is_number, missing_cells, to_numbers, to_texts
+from chainrule.data.cells import Cells, Floats, Texts, is_complete, is_number, missing_cells, side_by_side, to_numbers, to_texts
 from chainrule.data.form import Form
 from chainrule.data.table import Table
 from chainrule.data.writing import remedy_for
@@ -53,9 +53,10 @@ class Column(Shown):
         category that is not known; ColumnError if the table lacks the column.
         """
         cells = table.cells(self.name)
-        missing = self.lacking(table)
-        if missing.any():
-            raise missing_value(table, self.name, int(missing.argmax()))
+        if self.fill is None and not is_complete(cells):
+            missing = missing_cells(cells)
+            if missing.any():
+                raise missing_value(table, self.name, int(missing.argmax()))
         return self._numbers(table, cells) if self.kind == "numeric" else self._known_codes(table, to_texts(cells))
 
     def encode(self, table: Table) -> Floats:
@@ -81,6 +82,8 @@ class Column(Shown):
         numbers, unreadable = to_numbers(cells)
         if unreadable.size:
             raise not_a_number(table, self.name, unreadable)
+        if is_complete(cells):
+            return numbers
         missing = missing_cells(cells)
         wrong = ~(np.isfinite(numbers) | missing)
         if wrong.any():
@@ -172,6 +175,12 @@ class Columns(Shown):
         """
         return self.encode_parts(table, [np.arange(len(table))])[0]
 
+    def whole(self, table: Table) -> Floats | None:
+        """The inputs for all rows, without a copy, where the table has just these numbers side by side, and all of them; else None."""
+        cells = [table.cells(column.name) for column in self.features]
+        found = side_by_side(cells) if all(column.kind == "numeric" for column in self.features) else None
+        return found if found is not None and is_complete(found) else None
+
     def encode_parts(self, table: Table, parts: Sequence[NDArray[np.int64]]) -> list[Floats]:
         """The inputs for some rows of a table, and for others: as `encode`, without all of them ever standing in one array."""
         self._check_size(len(table))
@@ -179,7 +188,8 @@ class Columns(Shown):
         return [self._encoded(found, rows) for rows in parts]
 
     def _encoded(self, found: Sequence[Floats | NDArray[np.int64]], rows: NDArray[np.int64]) -> Floats:
-        x = np.zeros((len(rows), len(self.names)))
+        whole = all(column.kind == "numeric" for column in self.features)
+        x = (np.empty if whole else np.zeros)((len(rows), len(self.names)))
         # Some rows at a time: then what is written from column to column is still in the cache.
         for start in range(0, len(rows), _BLOCK):
             block, some = x[start : start + _BLOCK], rows[start : start + _BLOCK]

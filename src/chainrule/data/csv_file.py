@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -15,18 +14,17 @@ from numpy.typing import NDArray
 from chainrule.checks import checked
 from chainrule.data.advice import advice
 from chainrule.data.cells import Cells, Texts, is_number
-from chainrule.data.decoding import check_lines, count, unpacked, utf8
-from chainrule.data.files import read_bounded
+from chainrule.data.content import Content, Survey, count_outside_quotes
+from chainrule.data.decoding import decoded, opened
 from chainrule.data.form import Form, FormOptions
-from chainrule.data.layout import Layout, Row, RowError, bad_header, decoded_lines, layout, rows_of
-from chainrule.data.pieces import Pieces
+from chainrule.data.header import Row, bad_header
+from chainrule.data.layout import Layout, RowError, layout, rows_of
+from chainrule.data.pieces import Feed, Pieces
 from chainrule.data.table import Table
 from chainrule.errors import FileFormatError
 
 MOST_BYTES = 2**32
 MOST_ROWS = 20_000_000
-_LONGEST_CELL = 2**17
-_QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 
 
 @checked
@@ -52,31 +50,40 @@ def read_table(
     >>> read_table(path, decimal=",").columns
     {'a': array([1.5, 2. ]), 'b': ('wet', None)}
     """
-    content = read_bounded(path, max_bytes=max_bytes)
-    return parse_table(content, str(path), Form.from_options(form), texts=texts, max_bytes=max_bytes, max_rows=max_rows)
+    return table_in(path, Form.from_options(form), texts=texts, max_bytes=max_bytes, max_rows=max_rows)
 
 
-def parse_table(
-    content: bytes,
-    name: str,
+def table_in(
+    source: str | Path | Bytes,
     form: Form,
     *,
     texts: Sequence[str] = (),
-    whole: str | None = None,
+    target: str | None = None,
+    others: Collection[str] = (),
+    unread: Collection[str] = (),
     max_bytes: int = MOST_BYTES,
     max_rows: int = MOST_ROWS,
 ) -> Table:
-    """The table in the bytes of a file of that name, as `read_table`; `whole` names a column whose whole numbers stay whole beside gaps."""
-    content = utf8(unpacked(content, name, max_bytes), form, name)
-    check_lines(content, name)
-    if not content or content.isspace():
+    """The table in a file, or in bytes with a name, as `read_table`.
+
+    With a `target`, whose whole numbers stay whole beside gaps, columns of numbers are features but for it and for `others`: they are
+    float64, and lie beside each other. Of the columns in `unread` the names are enough: they come without cells.
+    """
+    if isinstance(source, Bytes):
+        content, found_out = decoded(source.content, source.name, form, max_bytes)
+    else:
+        content, found_out = opened(source, form, max_bytes)
+    name = content.name
+    if found_out.is_blank:
         raise FileFormatError(
             f"{name} has no content",
             expected="a header line and at least one row",
             remedy="check that this is the right file",
         )
-    source = _Source(content, layout(content, form, name), form, name)
-    found = source.read(max_rows + 1)
+    table = _Source(content, found_out, layout(content, form), form)
+    out = table.unneeded(unread)
+    beside = [] if target is None else table.features({target, *texts, *others, *unread})
+    found = table.read(max_rows + 1, beside=beside, out=out)
     if len(found) > max_rows:
         raise FileFormatError(
             f"{name} has more than {max_rows} rows",
@@ -89,29 +96,76 @@ def parse_table(
             expected="a header line and at least one row",
             remedy="check that this is the right file",
         )
-    source.check_widths(found)
-    rows = source.lines(len(found))
-    columns, notes = source.columns(found, texts, whole)
-    return Table(columns, rows, "line", name, (*source.layout.notes, *notes), form)
+    table.check_widths(found)
+    rows = table.lines(len(found))
+    columns, notes = table.columns(found, texts, target, out)
+    return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What stands in a table that comes from no file, and what it is called."""
+
+    content: bytes
+    name: str
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The bytes of a table with what is known of their layout."""
+    """The text of a table with what is known of it."""
 
-    content: bytes
+    content: Content
+    survey: Survey
     layout: Layout
     form: Form
-    path: str
 
-    def read(self, most: int | None = None, *, only: Sequence[int] | None = None) -> Pieces:
-        """The cells, columns by position; those in `only` as texts, each as it is written."""
-        rows = count(memoryview(self.content)[self.layout.start :], self.layout.newline.decode()) + 1
-        found = Pieces(range(len(self.layout.names)) if only is None else only, rows)
-        file = io.BytesIO(self.content)
-        file.seek(self.layout.start)
+    @property
+    def path(self) -> str:
+        """The name of the file."""
+        return self.content.name
+
+    @property
+    def most(self) -> int:
+        """How many rows there are at most."""
+        return max(1, self.survey.lines - self.layout.first_line + 1)
+
+    def features(self, others: Collection[str]) -> list[int]:
+        """The positions of columns that seem to hold numbers and have none of these names."""
+        layout = self.layout
+        return [
+            place
+            for place, name in enumerate(layout.names)
+            if name and name not in others and place != layout.index and place not in layout.texts
+        ]
+
+    def unneeded(self, names: Collection[str]) -> set[int]:
+        """The positions of columns of these names, but for the last one and the index, which tell of the rows."""
+        layout = self.layout
+        return {place for place, name in enumerate(layout.names[:-1]) if name in names and place != layout.index}
+
+    def read(
+        self,
+        most: int | None = None,
+        *,
+        only: Sequence[int] | None = None,
+        beside: Sequence[int] = (),
+        out: Collection[int] = (),
+    ) -> Pieces:
+        """The cells, columns by position; those in `only` as texts, each as it is written; those `beside` each other in one array."""
+        layout = self.layout
+        width = len(layout.names)
+        places = [place for place in range(width) if place not in out] if only is None else only
+        found = Pieces(places, self.most, self.form, beside)
         try:
-            found.read(file, self.layout.delimiter, self.form, len(self.layout.names), most, as_texts=only is not None)
+            found.read(
+                Feed(self.content, layout.start),
+                layout.delimiter,
+                width,
+                most,
+                as_texts=layout.texts.difference(out) if only is None else only,
+                kind="category" if only is None else "str",
+                has_blanks=self.survey.has_blanks or layout.delimiter == " ",
+            )
         except ValueError as trouble:  # pandas' errors of parsing are such
             self._find_fault()
             raise FileFormatError(
@@ -123,50 +177,44 @@ class _Source:
 
     def scan(self) -> Iterator[Row]:
         """The rows of data one by one: slow, and only for what pandas does not say."""
-        lines = decoded_lines(self.content, self.layout.newline, self.layout.start)
-        return rows_of(lines, self.layout.delimiter, self.form, self.layout.first_line)
+        return rows_of(self.content.lines(self.layout.start), self.layout.delimiter, self.form, self.layout.first_line)
 
     def check_widths(self, found: Pieces) -> None:
         """FileFormatError for a row with fewer cells than names, which pandas would fill, and for quotes that are not in pairs."""
-        data = memoryview(self.content)[self.layout.start :]
-        quoted = b'"' in self.content
-        bare = _QUOTED.sub(b"", data) if quoted else data
-        if (quoted and b'"' in bytes(bare)) or self._has_long_line():
+        if not self.survey.quotes_pair or self.survey.has_long_line:
             self._find_fault()
         last = len(self.layout.names) - 1
         if last and found.missing(last).any() and (
             self.layout.delimiter == " "
             or self.form.comment is not None
-            or count(bare, self.layout.delimiter) != last * len(found)
+            or count_outside_quotes(self.content, self.layout.start, self.layout.delimiter) != last * len(found)
         ):  # fmt: skip
             self._find_fault()
 
-    def _has_long_line(self) -> bool:
-        """Whether a cell could be longer than any text of a table."""
-        steps = range(self.layout.start, len(self.content) - _LONGEST_CELL, _LONGEST_CELL // 2)
-        return any(self.content.rfind(self.layout.newline, start, start + _LONGEST_CELL // 2) < 0 for start in steps)
-
     def lines(self, rows: int) -> NDArray[np.int64]:
         """The number of the line that each of the rows begins in."""
-        ends = count(memoryview(self.content)[self.layout.start :], self.layout.newline.decode())
-        ends += not self.content.endswith(self.layout.newline)
-        if ends == rows:
+        if self.most == rows:
             return np.arange(self.layout.first_line, self.layout.first_line + rows)
         found = np.array([line for line, _ in self.scan()], np.int64)
         return found if len(found) == rows else np.arange(1, rows + 1)
 
-    def columns(self, read: Pieces, texts: Sequence[str], whole: str | None) -> tuple[dict[str, Cells], list[str]]:
+    def columns(
+        self, read: Pieces, texts: Sequence[str], whole: str | None, out: Collection[int]
+    ) -> tuple[dict[str, Cells], list[str]]:
         """The columns by name, and notes on those that are none."""
         left_out, notes = self._no_columns(read)
         named = [(place, name) for place, name in enumerate(self.layout.names) if place not in left_out]
         again = [
             place
             for place, name in named
-            if name in texts or read.is_mixed(place) or (name == whole and read.has_gaps_in_whole(place))
+            if place not in out and (name in texts or read.is_mixed(place) or (name == whole and read.has_gaps_in_whole(place)))
         ]
         written = self.read(len(read), only=again) if again else read
         found: dict[str, Cells] = {}
         for place, name in named:
+            if place in out:
+                found[name] = Texts(np.broadcast_to(np.int64(-1), len(read)), ())
+                continue
             cells = (written if place in again else read).pop(place)
             found[name] = cells if name in texts or not isinstance(cells, Texts) else self._plain_numbers(cells)
         return found, notes
@@ -233,9 +281,9 @@ class _Source:
 
         0 lines if most rows do not belong to such a run, so that a mistake in one line is not taken for a text above the table.
         """
-        lines = list(decoded_lines(self.content, self.layout.newline))
-        if len(lines) > 100_000:
+        if self.survey.lines > 100_000:
             return 0, 0, False
+        lines = self.content.lines()
         rows = [(number, row.split()) for number, row in enumerate(lines, 1) if row.strip()]
         width = len(rows[-1][1])
         run = len(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import numpy as np
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
-from chainrule.data.examples import Array, Examples
+from chainrule.data.examples import Examples
+from chainrule.data.rows import Rows
 from chainrule.data.scaling import Scaling
 from chainrule.data.signature import Signature
 from chainrule.data.text_input import TextInput
@@ -64,16 +64,18 @@ class Dataset(Shown):
         self._check_names()
         self._check_scalings()
         for part, examples in self.parts():
-            require_finite("x", examples.x, f" of the {part} part", self.features)
+            require_finite("x", examples.inputs, f" of the {part} part", self.features)
             if self.classes is None:
-                require_finite("y", examples.y, f" of the {part} part", None)
+                require_finite("y", examples.targets, f" of the {part} part", None)
             else:
-                self._check_labels(part, examples.y, self.classes)
+                self._check_labels(part, examples.targets, self.classes)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(examples)} {part if part != 'training' else 'train'}" for part, examples in self.parts())
         unit = "classes" if self.classes else "number to fit" if self.target_size == 1 else "numbers to fit"
-        return f"Dataset({self.name!r}: {sizes}; inputs {self.input_shape} {self.train.x.dtype}; {self.target_size} {unit})"
+        return (
+            f"Dataset({self.name!r}: {sizes}; inputs {self.input_shape} {self.train.inputs.dtype}; {self.target_size} {unit})"
+        )
 
     def parts(self) -> Iterator[tuple[str, Examples]]:
         """The parts that there are, each with its word: "training", "validation", "test"."""
@@ -84,12 +86,12 @@ class Dataset(Shown):
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of the input of one example."""
-        return self.train.x.shape[1:]
+        return self.train.inputs.shape[1:]
 
     @property
     def target_size(self) -> int:
         """How many outputs a network needs: the number of classes, or of numbers per example."""
-        return len(self.classes) if self.classes is not None else self.train.y.shape[1]
+        return len(self.classes) if self.classes is not None else self.train.targets.shape[1]
 
     @property
     def task(self) -> Literal["classification", "regression"]:
@@ -104,9 +106,9 @@ class Dataset(Shown):
             self.hash,
             MappingProxyType({part: len(examples) for part, examples in self.parts()}),
             self.input_shape,
-            self.train.x.dtype.name,
-            self.train.y.shape[1:],
-            self.train.y.dtype.name,
+            self.train.inputs.dtype.name,
+            self.train.targets.shape[1:],
+            self.train.targets.dtype.name,
             self.scaling,
             self.target_scaling,
             self.classes,
@@ -118,18 +120,20 @@ class Dataset(Shown):
 
     @cached_property
     def _input_range(self) -> tuple[float, float] | None:
-        x = self.train.x
-        return (float(x.min()), float(x.max())) if x.size else None
+        if not self.train.inputs.nbytes:
+            return None
+        low, high = self.train.inputs.limits
+        return float(low.min()), float(high.max())
 
     @cached_property
     def hash(self) -> str:
         """SHA-256, in hexadecimal, over the shapes, dtypes and bytes of all parts: the same on every machine."""
         digest = hashlib.sha256()
         for part, examples in self.parts():
-            for name, array in (("x", examples.x), ("y", examples.y)):
-                little_endian = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-                digest.update(f"{part} {name} {array.dtype.kind}{array.dtype.itemsize} {array.shape}\n".encode())
-                digest.update(little_endian.data if little_endian.size else b"")
+            for name, rows in (("x", examples.inputs), ("y", examples.targets)):
+                digest.update(f"{part} {name} {rows.dtype.kind}{rows.dtype.itemsize} {rows.shape}\n".encode())
+                for _, block in rows.blocks() if rows.nbytes else ():
+                    digest.update(np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data)
         return digest.hexdigest()
 
     def scaled_by(self, scaling: Scaling, target_scaling: Scaling | None) -> Dataset:
@@ -154,8 +158,11 @@ class Dataset(Shown):
                 raise DataError(
                     f"the {part} part is empty", expected="at least one example", remedy="leave the part out (None)"
                 )
-            for name, array, first in (("x", examples.x, self.train.x), ("y", examples.y, self.train.y)):
-                if (array.shape[1:], array.dtype, array.ndim) != (first.shape[1:], first.dtype, first.ndim):
+            for name, array, first in (
+                ("x", examples.inputs, self.train.inputs),
+                ("y", examples.targets, self.train.targets),
+            ):
+                if (array.shape[1:], array.dtype, len(array.shape)) != (first.shape[1:], first.dtype, len(first.shape)):
                     raise DataError(
                         f"{name} of the {part} part has examples of shape {array.shape[1:]} and dtype {array.dtype}, "
                         f"{name} of the training part {first.shape[1:]} and {first.dtype}",
@@ -188,7 +195,7 @@ class Dataset(Shown):
     def _check_scalings(self) -> None:
         for name, scaling, shape in (
             ("scaling", self.scaling, self.input_shape),
-            ("target_scaling", self.target_scaling, self.train.y.shape[1:]),
+            ("target_scaling", self.target_scaling, self.train.targets.shape[1:]),
         ):
             if scaling is not None and not scaling.fits(shape):
                 raise ShapeError(
@@ -202,10 +209,11 @@ class Dataset(Shown):
             )
 
     @staticmethod
-    def _check_labels(part: str, y: Array, classes: tuple[str, ...]) -> None:
-        wrong = (y < 0) | (y >= len(classes))
-        if wrong.any():
-            index = int(wrong.argmax())
+    def _check_labels(part: str, labels: Rows, classes: tuple[str, ...]) -> None:
+        (low,), (high,) = labels.limits
+        if low < 0 or high >= len(classes):
+            y = labels.array()
+            index = int(((y < 0) | (y >= len(classes))).argmax())
             raise DataError(
                 f"label {y[index]} at example {index} of the {part} part",
                 expected=f"labels from 0 to {len(classes) - 1}, for the {len(classes)} classes {listed(classes)}",
@@ -213,19 +221,14 @@ class Dataset(Shown):
             )
 
 
-def require_finite(name: str, values: Array, where: str, features: tuple[str, ...] | None) -> None:
+def require_finite(name: str, values: Rows, where: str, features: tuple[str, ...] | None) -> None:
     """DataError that names the first NaN or infinity among some examples, and `where` these stand."""
-    # The sum of finite numbers is finite but for overflow, and takes no memory: only a suspicious sum is looked at closely.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if values.dtype.kind != "f" or math.isfinite(float(values.sum())):
-            return
-    wrong = ~np.isfinite(values)
-    if not wrong.any():
+    if values.is_finite:
         return
-    index, *rest = (int(place) for place in np.argwhere(wrong)[0])
+    index, *rest = values.first_not_finite()
     feature = repr(features[rest[0]]) if features else ", ".join(str(place) for place in rest)
     raise DataError(
-        f"{name} is {values[wrong][0]} at example {index}{where}" + (f", feature {feature}" if rest else ""),
+        f"{name} is {values.row(index)[tuple(rest)]} at example {index}{where}" + (f", feature {feature}" if rest else ""),
         expected="finite numbers",
         remedy="fill in or leave out such examples first; for tables see the option missing=...",
     )

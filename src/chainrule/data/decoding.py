@@ -1,31 +1,78 @@
-"""Decoding: from the bytes of a file to those of a text in UTF-8, and what is asked of them without reading the text."""
+"""Decoding: from a file, or its bytes, to a text in UTF-8."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import zlib
-
-import numpy as np
+from pathlib import Path
 
 from chainrule.data.advice import advice, literal
-from chainrule.data.files import too_large
+from chainrule.data.content import Content, Survey, survey
+from chainrule.data.files import read_bounded, regular_file, too_large
 from chainrule.data.form import Form
-from chainrule.data.layout import too_long
 from chainrule.errors import FileFormatError
 
-_LONGEST_LINE = 2**22
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\0\0", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_PACKED = b"\x1f\x8b"
+_SMALL = 2**24
+"""Files of fewer bytes are read at once."""
 
 
-def unpacked(content: bytes, path: str, most: int) -> bytes:
+def opened(path: str | Path, form: Form, most: int) -> tuple[Content, Survey]:
+    """The text in a file, and what a first look at it tells; a large one in UTF-8 stays on the disk."""
+    file = regular_file(path, max_bytes=most)
+    with file.open("rb") as beginning:
+        first = beginning.read(4)
+    skipped = 3 if _encoding(first, form) == "utf-8-sig" else 0
+    if file.stat().st_size < _SMALL or first.startswith(_PACKED) or (_encoding(first, form) != "utf-8" and not skipped):
+        return decoded(read_bounded(path, max_bytes=most), str(path), form, most)
+    return _surveyed(Content(file, str(path), skipped))
+
+
+def decoded(content: bytes, name: str, form: Form, most: int) -> tuple[Content, Survey]:
+    """The text that some bytes mean, perhaps packed by gzip, and what a first look at it tells."""
+    content = _unpacked(content, name, most)
+    encoding = _encoding(content[:4], form)
+    if encoding == "utf-8-sig":
+        content = content[3:]
+    elif encoding != "utf-8":
+        try:
+            # What cannot be written as UTF-8 is refused as what cannot be read.
+            content = content.decode(encoding).lstrip("\ufeff").encode()
+        except (UnicodeError, LookupError) as trouble:
+            raise _not_decoded(content, encoding, name, trouble) from trouble
+    return _surveyed(Content(content, name))
+
+
+def _surveyed(content: Content) -> tuple[Content, Survey]:
+    try:
+        return content, survey(content)
+    except UnicodeDecodeError:
+        whole = content.whole()
+        try:
+            whole.decode()  # once more, for the place in the whole file
+        except UnicodeDecodeError as trouble:
+            raise _not_decoded(whole, "utf-8", content.name, trouble) from trouble
+        raise
+
+
+def _encoding(first: bytes, form: Form) -> str:
+    """How a text that begins so is encoded; "utf-8-sig" where a mark of UTF-8 is to be passed over."""
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if first.startswith(mark)), None)
+    if marked == "utf-8-sig" and form.encoding in (None, "utf-8", "utf8", "UTF-8", "utf-8-sig"):
+        return marked
+    return form.encoding or marked or "utf-8"
+
+
+def _unpacked(content: bytes, path: str, most: int) -> bytes:
     """What a file compressed by gzip holds; other bytes as they are."""
-    if not content.startswith(b"\x1f\x8b"):
+    if not content.startswith(_PACKED):
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
@@ -39,22 +86,6 @@ def unpacked(content: bytes, path: str, most: int) -> bytes:
     return found
 
 
-def utf8(content: bytes, form: Form, path: str) -> bytes:
-    """The bytes of the text in UTF-8, without a byte order mark."""
-    marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
-    encoding = form.encoding or marked or "utf-8"
-    if marked == "utf-8-sig" and form.encoding in (None, "utf-8", "utf8", "UTF-8", "utf-8-sig"):
-        content, encoding = content[3:], "utf-8"
-    if encoding == "utf-8" and content.isascii():
-        return content
-    try:
-        text = content.decode(encoding)
-        # What cannot be written as UTF-8 is refused as what cannot be read.
-        return content if encoding == "utf-8" else text.lstrip("\ufeff").encode()
-    except (UnicodeError, LookupError) as trouble:
-        raise _not_decoded(content, encoding, path, trouble) from trouble
-
-
 def _not_decoded(content: bytes, encoding: str, path: str, trouble: Exception) -> FileFormatError:
     start = trouble.start if isinstance(trouble, UnicodeDecodeError) else 0
     line = content[max(content.rfind(b"\n", 0, start) + 1, start - 30) :].split(b"\n", 1)[0][:60]
@@ -66,23 +97,3 @@ def _not_decoded(content: bytes, encoding: str, path: str, trouble: Exception) -
         expected="a text file in UTF-8, or to be told which letters its bytes mean",
         remedy=guess if encoding == "utf-8" else "save the file again as CSV in UTF-8",
     )
-
-
-def check_lines(content: bytes, path: str) -> None:
-    """FileFormatError for a line of millions of characters: its cells would be counted only when all were read."""
-    newline = b"\n" if b"\n" in content else b"\r"
-    for start in range(0, len(content) - _LONGEST_LINE, _LONGEST_LINE // 2):
-        if content.rfind(newline, start, start + _LONGEST_LINE // 2) < 0:
-            begin = content.rfind(newline, 0, start) + 1
-            end = content.find(newline, start)
-            length = (end if end >= 0 else len(content)) - begin
-            if length > _LONGEST_LINE:
-                raise too_long(path, content.count(newline, 0, start) + 1, length)
-
-
-def count(data: bytes | memoryview, mark: str) -> int:
-    """How often a character stands in some bytes."""
-    found, array = 0, np.frombuffer(data, np.uint8)
-    for start in range(0, len(array), 2**20):
-        found += int(np.count_nonzero(array[start : start + 2**20] == ord(mark)))
-    return found

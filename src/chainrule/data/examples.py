@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks import checked
+from chainrule.data.rows import Rows, is_mapped
 from chainrule.display import Shown
 from chainrule.errors import DataError, DtypeError
 
@@ -40,22 +41,35 @@ class Examples(Shown):
     Examples(3 × (2,) float64, labels)
     """
 
-    x: Array
-    y: Array
+    inputs: Rows
+    targets: Rows
 
-    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
-        inputs, targets = as_inputs(x), _as_targets(as_array(y, "y"))
+    def __init__(self, x: ArrayLike | Rows, y: ArrayLike) -> None:
+        inputs, targets = as_inputs(x), Rows(_as_targets(as_array(y, "y")))
         if len(inputs) != len(targets):
             raise DataError(
                 f"x holds {len(inputs)} examples (shape {inputs.shape}) and y holds {len(targets)} (shape {targets.shape})",
                 expected="as many targets as inputs: both begin with the axis of the examples",
                 remedy="cut both to the same examples, in the same order",
             )
-        object.__setattr__(self, "x", _read_only(inputs))
-        object.__setattr__(self, "y", _read_only(targets))
+        self._settle(inputs, targets)
+
+    def _settle(self, inputs: Rows, targets: Rows) -> None:
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "targets", targets)
+
+    @property
+    def x(self) -> Array:
+        """The inputs as one array, (n, features...)."""
+        return self.inputs.array()
+
+    @property
+    def y(self) -> Array:
+        """The targets as one array: labels (n,) or numbers (n, k)."""
+        return self.targets.array()
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.inputs)
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
@@ -69,7 +83,7 @@ class Examples(Shown):
             if isinstance(which, (int, np.integer)):
                 return self._one(int(which))
             chosen = which if isinstance(which, slice) else _as_index(which)
-            return Examples(self.x[chosen], self.y[chosen])
+            return self._some(chosen)
         except IndexError as trouble:
             raise DataError(
                 f"these {len(self)} examples have no example {which!r}",
@@ -78,17 +92,26 @@ class Examples(Shown):
             ) from trouble
 
     def __repr__(self) -> str:
-        targets = "labels" if self.labelled else f"targets {self.y.shape[1:]} {self.y.dtype}"
-        return f"Examples({len(self)} × {self.x.shape[1:]} {self.x.dtype}, {targets})"
+        targets = "labels" if self.labelled else f"targets {self.targets.shape[1:]} {self.targets.dtype}"
+        return f"Examples({len(self)} × {self.inputs.shape[1:]} {self.inputs.dtype}, {targets})"
 
     @property
     def labelled(self) -> bool:
         """True if `y` holds class labels, False if it holds numbers."""
-        return self.y.ndim == 1
+        return len(self.targets.shape) == 1
 
     def _one(self, index: int) -> Example:
-        target: Array = self.y[index]
-        return Example(self.x[index], int(target) if self.labelled else target)
+        x, target = self.inputs.row(index), self.targets.row(index)
+        return Example(x, int(target) if self.labelled else target)
+
+    def _some(self, chosen: slice | Array) -> Examples:
+        found = object.__new__(Examples)
+        inputs = self.inputs[chosen]
+        # Inputs that stay where they lie take their targets from the same rows.
+        together = inputs.index is not None and self.inputs.index is self.targets.index
+        targets = Rows(self.targets.table, inputs.index, self.targets.dtype) if together else self.targets[chosen]
+        found._settle(inputs, targets)
+        return found
 
 
 def as_array(values: ArrayLike, what: str) -> Array:
@@ -143,24 +166,34 @@ def require_plain(values: Any, what: str) -> None:
         raise DtypeError(f"{what} is a sparse {type(values).__name__}", expected="an array", remedy=f"write {what}.toarray()")
 
 
-def as_inputs(x: ArrayLike) -> Array:
+def as_inputs(x: ArrayLike | Rows) -> Rows:
     """Inputs as uint8 (images), float32 or float64, without a copy where the dtype already fits; DtypeError for others.
+
+    Numbers of another type that lie in a file are converted as they are read.
 
     >>> as_inputs([True, False]).dtype, as_inputs(np.zeros(3, np.uint8)).dtype
     (dtype('float64'), dtype('uint8'))
     """
+    if isinstance(x, Rows):
+        return x if x.dtype == np.uint8 else Rows(x.table, x.index, _float_of(_real(x.dtype)))
     array = as_array(x, "x")
     if array.dtype == np.uint8:
-        return array
+        return Rows(array)
     if array.dtype.kind == "O":
-        return _numbers_of_objects(array)
-    if array.dtype.kind not in "biuf":
+        return Rows(_numbers_of_objects(array))
+    dtype = _float_of(_real(array.dtype))
+    return Rows(array, None, dtype) if is_mapped(array) and array.flags.c_contiguous else Rows(array.astype(dtype, copy=False))
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of real numbers; DtypeError for another one."""
+    if dtype.kind not in "biuf":
         raise DtypeError(
-            f"x has dtype {array.dtype}",
+            f"x has dtype {dtype}",
             expected="real numbers",
             remedy="encode texts as numbers first, or read a table with its column names: from_dataframe, read_csv",
         )
-    return array.astype(_float_of(array.dtype), copy=False)
+    return dtype
 
 
 def _as_targets(y: Array) -> Array:
@@ -199,10 +232,3 @@ def _as_index(which: Sequence[int] | Array) -> Array:
             remedy="write examples[[0, 5, 7]]",
         )
     return index if index.size else index.astype(np.int64)
-
-
-def _read_only(array: Array) -> Array:
-    # A view has a flag of its own, so the caller's array stays writeable.
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
-from chainrule.errors import FileFormatError, MissingFileError
+from chainrule.errors import ChainruleError, FileFormatError, MissingFileError
 from chainrule.files import named
 
 
@@ -25,16 +26,39 @@ def read_bounded(path: str | Path, *, max_bytes: int) -> bytes:
     try:
         return _content(path, max_bytes)
     except OSError as trouble:
-        if isinstance(trouble, MissingFileError):
-            raise
-        raise FileFormatError(
-            f"{path} cannot be read: {trouble.strerror or trouble}",
-            expected="a file that this user may read",
-            remedy="check the path and its permissions",
-        ) from trouble
+        raise _unreadable(path, trouble) from trouble
 
 
-def _content(path: Path, max_bytes: int) -> bytes:
+def regular_file(path: str | Path, *, max_bytes: int) -> Path:
+    """The path of a regular file that holds at most `max_bytes`, where it can be read; errors as of `read_bounded`."""
+    path = named(path)
+    try:
+        _require_regular(path, max_bytes)
+        with path.open("rb"):
+            return path
+    except OSError as trouble:
+        raise _unreadable(path, trouble) from trouble
+
+
+def read_stream(stream: BinaryIO, name: str, *, max_bytes: int) -> bytes:
+    """All that a stream of that name gives. Raises: FileFormatError where it gives more than `max_bytes`."""
+    content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise too_large(f"{name} gives more than {max_bytes} bytes", max_bytes)
+    return content
+
+
+def _unreadable(path: Path, trouble: OSError) -> ChainruleError:
+    if isinstance(trouble, MissingFileError):
+        return trouble
+    return FileFormatError(
+        f"{path} cannot be read: {trouble.strerror or trouble}",
+        expected="a file that this user may read",
+        remedy="check the path and its permissions",
+    )
+
+
+def _require_regular(path: Path, max_bytes: int) -> None:
     if not path.exists():
         raise MissingFileError(
             f"there is no file {path}",
@@ -44,6 +68,12 @@ def _content(path: Path, max_bytes: int) -> bytes:
     # A pipe or a device could block or never end, so only regular files are opened.
     if not path.is_file():
         raise FileFormatError(f"{path} is not a regular file", expected="a file", remedy="name a file inside the folder")
+    if path.stat().st_size > max_bytes:
+        raise too_large(f"{path} holds {path.stat().st_size} bytes", max_bytes)
+
+
+def _content(path: Path, max_bytes: int) -> bytes:
+    _require_regular(path, max_bytes)
     with path.open("rb") as file:
         # As much as it says to hold and a byte more, so that no room is made for what is not there.
         content = file.read(min(os.fstat(file.fileno()).st_size, max_bytes) + 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict, cast
 
 from chainrule.checks import Natural, checked
+from chainrule.data.cells import MISSING, ONLY_EMPTY, to_text
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 
@@ -28,6 +29,7 @@ class FormOptions(TypedDict, total=False):
     na_values: str | float | Sequence[str | float]
     index_col: str | int | None
     units: bool
+    keep_default_na: bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Form(Shown):
     - `comment`: a character; from it on the rest of a line is left out;
     - `na_values`: further marks of a missing cell, such as "-" or -999, beside an empty one, NA, N/A, NaN, NULL and ?;
     - `index_col`: the name or position of a column that numbers or names the rows, and is left out;
-    - `units`: True where the row below the names holds units.
+    - `units`: True where the row below the names holds units;
+    - `keep_default_na`: False where NA, N/A, NaN, NULL and ? are texts like others: then only empty cells and `na_values` are missing.
 
     >>> Form(delimiter="tab", header=None, na_values=-999)
     Form(delimiter='\t', header='none', na_values=('-999',))
@@ -61,9 +64,11 @@ class Form(Shown):
     na_values: str | float | Sequence[str | float] = ()
     index_col: str | Natural | None = None
     units: bool = False
+    keep_default_na: bool = True
 
     def __post_init__(self) -> None:
-        self._settle("na_values", self.marks)
+        given = self.na_values
+        self._settle("na_values", _marks(given if isinstance(given, str | int | float) else tuple(given)))
         self._settle("delimiter", _NAMED.get(self.delimiter or "", self.delimiter))
         if self.names is not None:
             self._settle("names", tuple(self.names))
@@ -78,8 +83,21 @@ class Form(Shown):
     @property
     def marks(self) -> tuple[str, ...]:
         """The further marks of a missing cell, as texts."""
-        given = (self.na_values,) if isinstance(self.na_values, str | int | float) else self.na_values
-        return tuple(_mark(value) for value in given)
+        return cast("tuple[str, ...]", self.na_values)
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The usual marks of a missing cell, in small letters."""
+        return MISSING if self.keep_default_na else ONLY_EMPTY
+
+    def read(self, cell: str) -> str | None:
+        """The text in a cell; None where it is missing.
+
+        >>> Form().read(" NA "), Form(keep_default_na=False, na_values="-").read("NA")
+        (None, 'NA')
+        """
+        text = to_text(cell, self.missing)
+        return None if text in self.marks else text
 
     def told(self) -> dict[str, Any]:
         """The options that were given, by name."""
@@ -146,11 +164,15 @@ def from_text(name: str, text: str) -> Any:
     """
     if name in {"names", "na_values"}:
         return tuple(text.split(","))
-    if name == "units":
+    if name in {"units", "keep_default_na"}:
         if text not in {"true", "false"}:
-            raise OptionError(f"units={text}", expected="true or false", remedy="write units=true")
+            raise OptionError(f"{name}={text}", expected="true or false", remedy=f"write {name}=true")
         return text == "true"
     return int(text) if name in {"header", "skiprows", "index_col"} and text.isdecimal() else text
+
+
+def _marks(values: str | float | tuple[str | float, ...]) -> tuple[str, ...]:
+    return tuple(_mark(value) for value in ((values,) if isinstance(values, str | int | float) else values))
 
 
 def _mark(value: str | float) -> str:

@@ -7,21 +7,25 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.data.cells import Cells, Floats, Texts, to_text
+from chainrule.data.cells import MISSING, ONLY_EMPTY, Cells, Floats, Texts, to_text
 from chainrule.data.examples import Array, require_plain
+from chainrule.data.form import Form
 from chainrule.data.table import Table
 from chainrule.errors import ColumnError, DataError, OptionTypeError
 from chainrule.spelling import listed
 
 
-def as_table(frame: object) -> Table:
+def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
     """The table of a data frame, or of a mapping of names to sequences; errors as in `from_dataframe`.
+
+    Texts such as "NA" are missing cells, as in files; without `keep_default_na` only empty ones are, and what the frame says is missing.
 
     >>> as_table({"hue": ["red", None], "size": [1, 2]}).columns
     {'hue': ('red', None), 'size': array([1, 2])}
     """
     found = dict(_frame_columns(frame))
-    columns = {name: _cells(name, values) for name, values in found.items()}
+    missing = MISSING if keep_default_na else ONLY_EMPTY
+    columns = {name: _cells(name, values, missing) for name, values in found.items()}
     lengths = {len(cells) for cells in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(
@@ -30,7 +34,10 @@ def as_table(frame: object) -> Table:
             remedy="check the frame",
         )
     declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
-    return Table(columns, np.arange(*lengths, dtype=np.int64), "row", f"{type(frame).__name__} in memory", declared=declared)
+    form = Form(keep_default_na=keep_default_na)
+    return Table(
+        columns, np.arange(*lengths, dtype=np.int64), "row", f"{type(frame).__name__} in memory", form=form, declared=declared
+    )
 
 
 def is_frame(value: object) -> bool:
@@ -98,7 +105,7 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
     return [(text, columns[label]) for text, label in zip(texts, labels, strict=True)]
 
 
-def _cells(name: str, column: Any) -> Cells:
+def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
     values: Any = column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column)
     array: Array = np.asarray(values)
@@ -116,7 +123,19 @@ def _cells(name: str, column: Any) -> Cells:
         array = np.datetime_as_string(array)
     kept: Any = np.ma.array(array, mask=np.ma.getmaskarray(values))
     objects: list[object] = kept.tolist()
-    return Texts.of(None if value is None else to_text(str(value)) for value in objects)
+    return Texts.of(None if _is_missing(value) else to_text(str(value), missing) for value in objects)
+
+
+def _is_missing(value: object) -> bool:
+    """None, NaN, NaT and pandas' NA: what is not equal to itself, or will not say whether it is."""
+    if value is None or isinstance(value, str):
+        return value is None
+    try:
+        return bool(value != value)
+    except TypeError:
+        return True  # pandas' NA
+    except ValueError:
+        return False  # an array
 
 
 def _floats(array: Array, masked: Array) -> Floats:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
-from chainrule.data.advice import advice
 from chainrule.data.cells import is_number
+from chainrule.data.content import Content
 from chainrule.data.form import Form
-from chainrule.errors import ColumnError, FileFormatError
-from chainrule.spelling import did_you_mean, listed
+from chainrule.data.header import Row, check_names, check_units, names_of, without_index
+from chainrule.errors import FileFormatError
 
 _DELIMITERS = ",;\t|"
-_MOST_COLUMNS = 100_000
-_LONGEST_LINE = 2**22
 _SAMPLE_LINES = 200
+_LOOKED_AT = 50  # rows, for what kind a column is of: who is wrong only reads it a second time
 _SAMPLE_SIZE = 2**23
 _QUOTED = re.compile(r'"[^"]*"')
-Row = tuple[int, list[str]]
-"""The number of the line that a row begins in, counted from 1, and its cells without the spaces around them."""
 
 
 class RowError(Exception):
@@ -48,6 +44,7 @@ class Layout:
     `names` has a name for each cell of a row; "" for those that are no columns: an index, the empty cells behind a trailing delimiter.
     `index`: the position of the index, where one was told or found; `guessed` where it has yet to prove to be one.
     `header_line`: where the names stand. `first_line` holds the first row of data, and begins at byte `start`.
+    `texts`: the positions of the columns that hold texts already in the first rows.
     """
 
     delimiter: str
@@ -57,14 +54,14 @@ class Layout:
     header_line: int
     first_line: int
     start: int
-    newline: bytes
+    texts: frozenset[int]
     notes: tuple[str, ...]
 
 
-def layout(content: bytes, form: Form, path: str) -> Layout:
-    """The layout of a table in UTF-8. Raises: FileFormatError where there is none, or where it has to be told; ColumnError."""
-    newline = b"\n" if b"\n" in content[:_LONGEST_LINE] else b"\r"
-    lines = _first_lines(content, newline, form.skiprows, path)
+def layout(content: Content, form: Form) -> Layout:
+    """The layout of a table. Raises: FileFormatError where there is none, or where it has to be told; ColumnError."""
+    path = content.name
+    lines = _first_lines(content, form.skiprows)
     begin, notes = min(form.skiprows, len(lines)), list[str]()
     told = re.fullmatch(r'"?sep=(.)"?', lines[begin].strip(" \r")) if begin < len(lines) else None
     if told is not None:
@@ -78,18 +75,29 @@ def layout(content: bytes, form: Form, path: str) -> Layout:
     if not sample:
         raise _no_rows(path, "no content")
     header_line = sample[0][0]
-    names, data = _names(sample, form, path)
-    names, index, guessed = _without_index(names, data, form, header_line, path)
-    _check_names(names, index, data, header_line, path)
+    names, data = names_of(sample, form, path)
+    names, index, guessed = without_index(names, data, form, header_line, path)
+    check_names(names, index, data, header_line, path)
     if form.units and data:
-        _check_units(data[0], path)
+        check_units(data[0], path)
         notes.append(f"the row of units ({', '.join(data[0][1])}) was left out")
         data = data[1:]
     if not data:
         raise _no_rows(path, "a header and no rows")
     first = data[0][0]
     start = sum(len(line.encode()) + 1 for line in lines[: first - 1])
-    return Layout(delimiter, tuple(names), index, guessed, header_line, first, start, newline, tuple(notes))
+    texts = _text_columns([cells for _, cells in data[:_LOOKED_AT]], len(names), form)
+    return Layout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, tuple(notes))
+
+
+def _text_columns(rows: list[list[str]], width: int, form: Form) -> frozenset[int]:
+    """The positions of columns in which some cell of the first rows holds a text that is no number."""
+
+    def is_text(cell: str) -> bool:
+        plain = cell.replace(form.thousands or "\0", "").replace(form.decimal, ".")
+        return form.read(cell) is not None and not is_number(plain)
+
+    return frozenset(place for place in range(width) if any(is_text(row[place]) for row in rows if place < len(row)))
 
 
 def rows_of(lines: Iterable[str], delimiter: str, form: Form, first_line: int = 1) -> Iterator[Row]:
@@ -113,37 +121,18 @@ def rows_of(lines: Iterable[str], delimiter: str, form: Form, first_line: int = 
         raise RowError(begin, str(trouble)) from trouble
 
 
-def decoded_lines(content: bytes, newline: bytes, start: int = 0) -> Iterator[str]:
-    """The lines from byte `start` on, each with its end; FileFormatError is for others to raise."""
-    while start < len(content):
-        end = content.find(newline, start) + 1 or len(content)
-        yield content[start:end].decode("utf-8", "replace")
-        start = end
-
-
 # ---- the first lines
 
 
-def _first_lines(content: bytes, newline: bytes, skipped: int, path: str) -> list[str]:
+def _first_lines(content: Content, skipped: int) -> list[str]:
     lines: list[str] = []
     size = 0
-    for line in islice(decoded_lines(content, newline), skipped + _SAMPLE_LINES):
-        if len(line) > _LONGEST_LINE:
-            raise too_long(path, len(lines) + 1, len(line.rstrip("\r\n")))
-        lines.append(line.removesuffix(newline.decode()))
+    for line in islice(content.lines(), skipped + _SAMPLE_LINES):
+        lines.append(line.removesuffix(content.newline.decode()))
         size += len(line)
         if size > _SAMPLE_SIZE:
             break
     return lines
-
-
-def too_long(path: str, line: int, length: int) -> FileFormatError:
-    """The error for a line that cannot be one of a table."""
-    return FileFormatError(
-        f"{path}, line {line} has {length} characters",
-        expected=f"lines of at most {_LONGEST_LINE} characters",
-        remedy="check that this is a table",
-    )
 
 
 def _behind_comments(lines: list[str], begin: int, form: Form) -> tuple[int, str | None, list[str]]:
@@ -226,131 +215,4 @@ def _sample(lines: list[str], begin: int, delimiter: str, form: Form, path: str)
 def _no_rows(path: str, what: str) -> FileFormatError:
     return FileFormatError(
         f"{path} has {what}", expected="a header line and at least one row", remedy="check that this is the right file"
-    )
-
-
-# ---- the names
-
-
-def _names(sample: list[Row], form: Form, path: str) -> tuple[list[str], list[Row]]:
-    """A name for each cell of a row, and the rows of data."""
-    usual = Counter(len(cells) for _, cells in sample[1:] or sample).most_common(1)[0][0]
-    if form.header == "none" or (form.names is not None and form.header == "guess"):
-        names, data = [str(place) for place in range(usual)], sample
-        if all(not cells[-1] for _, cells in sample if len(cells) == usual) and usual > 1:
-            names[-1] = ""
-    else:
-        names, data = sample[0][1], sample[1:]
-        if form.header == "guess" and form.names is None:
-            _check_is_header(names, [cells for _, cells in data], sample[0][0], path)
-    if usual == len(names) + 1 and data and all(len(cells) == usual for _, cells in data):
-        # R writes no name above the names of its rows; other programs end the rows with a delimiter, but not the header.
-        names = [*names, ""] if not any(cells[-1] for _, cells in data) else ["", *names]
-    if form.names is not None:
-        wanted = [place for place, name in enumerate(names) if name or form.header != "guess"] or list(range(len(names)))
-        if len(form.names) != len(wanted):
-            raise FileFormatError(
-                f"{path} has {len(wanted)} columns, and {len(form.names)} names were given: {listed(form.names)}",
-                expected="a name for each column",
-                remedy="give as many names",
-            )
-        names = [form.names[wanted.index(place)] if place in wanted else "" for place in range(len(names))]
-    return names, data
-
-
-def _check_is_header(names: list[str], rows: list[list[str]], line: int, path: str) -> None:
-    """FileFormatError for a first row that looks like the rows below it: it would be lost as names."""
-    below = [[row[place] for row in rows if place < len(row) and row[place]] for place in range(len(names))]
-    numeric = [bool(cells) and all(map(is_number, cells)) for cells in below]
-    over_numbers = [name for name, number in zip(names, numeric, strict=True) if number and name]
-    texts = [place for place, name in enumerate(names) if name and not numeric[place] and not is_number(name)]
-    again = [names[place] for place in texts if names[place] in below[place]]
-    all_numbers = bool(names) and all(map(is_number, names))
-    if over_numbers and not all(map(is_number, over_numbers)):
-        return
-    measured = any(not name.lstrip("+-").isdigit() for name in over_numbers)
-    if not (all_numbers or measured or (over_numbers and not _rising(over_numbers)) or len(again) * 2 > len(texts)):
-        return
-    shown = f"only numbers ({listed(names, most=3)})" if all_numbers else f"{listed(names, most=4)}, like the rows below"
-    raise FileFormatError(
-        f"{path}, line {line}, the header: it holds {shown}: the names seem to be missing",
-        expected="a first line of different names, one per column",
-        remedy=advice(
-            "if it is a row of data, read with {0}, which names the columns 0, 1, ...; if these are names, with {1}",
-            ("header", None),
-            ("header", "first"),
-        ),
-    )
-
-
-def _rising(names: list[str]) -> bool:
-    """Whether names are whole numbers that rise, as years do over columns."""
-    values = [int(name) for name in names]
-    return len(values) > 1 and all(later > earlier for earlier, later in pairwise(values))
-
-
-def _check_units(row: Row, path: str) -> None:
-    line, cells = row
-    if any(is_number(cell) and cell != "1" for cell in cells):  # what has no unit may say 1
-        raise FileFormatError(
-            f"{path}, line {line}, the row of units, holds {listed(cells, most=4)}",
-            expected="units, and no numbers",
-            remedy=advice("if it is a row of data, read with {0}", ("units", False)),
-        )
-
-
-def _without_index(names: list[str], data: list[Row], form: Form, line: int, path: str) -> tuple[list[str], int | None, bool]:
-    """The names, the position of the index, and whether that was guessed; without names for the empty cells at the ends of rows."""
-    if form.index_col is not None:
-        return names, _position(form.index_col, names, path), False
-    if names and not names[0] and any(names[1:]):
-        first = [cells[0] for _, cells in data if cells]
-        if _counts(first) or (len(set(first)) == len(first) and not any(map(is_number, first))):
-            return names, 0, True
-        raise FileFormatError(
-            f"{path}, line {line}, the header: column 1 has no name",
-            expected="a first line of different names, one per column",
-            remedy=advice("write its name into the file; or, if it only names the rows, leave it out: {0}", ("index_col", 0)),
-        )
-    return names, None, False
-
-
-def _counts(cells: Sequence[str]) -> bool:
-    """Whether cells count 0, 1, ... or 1, 2, ..."""
-    return bool(cells) and cells[0] in {"0", "1"} and list(cells) == [str(int(cells[0]) + k) for k in range(len(cells))]
-
-
-def _position(column: str | int, names: list[str], path: str) -> int:
-    place = names.index(str(column)) if str(column) in names else column
-    if isinstance(place, str) or place >= len(names):
-        raise ColumnError(
-            f"{path} has no column {column!r}; it has {listed(names)}",
-            expected="the name or the position of a column",
-            remedy=f"check the spelling;{did_you_mean(str(column), names) or ' positions count from 0'}",
-        )
-    return place
-
-
-def _check_names(names: list[str], index: int | None, data: list[Row], line: int, path: str) -> None:
-    """FileFormatError for names that are missing or not different; only empty cells at the ends of rows need none."""
-    empty = {place for place in range(len(names)) if not any(cells[place : place + 1] != [""] for _, cells in data)}
-    last = max((place for place, name in enumerate(names) if name), default=-1)
-    known = [name for name in names if name]
-    unnamed = [
-        place for place, name in enumerate(names) if not name and place != index and (place < last or place not in empty)
-    ]
-    if len(names) > _MOST_COLUMNS:
-        raise bad_header(path, line, f"it has {len(names)} columns, more than {_MOST_COLUMNS}")
-    if unnamed or not known:
-        raise bad_header(path, line, f"column {unnamed[0] + 1 if unnamed else 1} has no name")
-    if len(set(known)) < len(known):
-        raise bad_header(path, line, f"two columns are named {Counter(known).most_common(1)[0][0]!r}")
-
-
-def bad_header(path: str, line: int, trouble: str) -> FileFormatError:
-    """The error for a line of names that lacks some."""
-    return FileFormatError(
-        f"{path}, line {line}, the header: {trouble}",
-        expected="a first line of different names, one per column",
-        remedy="write the names of the columns into the first line, or give them: names=[...], at the command line --names a,b",
     )

@@ -3,54 +3,102 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from typing import Any, BinaryIO
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.cells import MISSING, Cells, Texts, missing_cells, to_text
+from chainrule.data.cells import MISSING, Cells, Texts, missing_cells
+from chainrule.data.content import Content
 from chainrule.data.form import Form
+from chainrule.data.progress import tell
 
 _MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "NaT"})
-_CELLS = 2**20
-"""How many cells a piece has, about."""
+_CELLS = 2**19
+"""How many cells a piece has, about: they stay in the cache from the file to their columns."""
+_ROWS = 1024
+
+
+class Feed:
+    """The bytes of a text from a place on, as pandas asks for them: it takes them as they are from what is no file."""
+
+    def __init__(self, content: Content, start: int) -> None:
+        self._content, self._blocks = content, content.blocks(start)
+        self._rest, self._given = memoryview(b""), start
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end."""
+        if not len(self._rest):
+            self._rest = memoryview(next(self._blocks, b""))
+        size = len(self._rest) if size < 0 else size
+        found, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        self._given += len(found)
+        if found:
+            tell("reading", self._given / self._content.size)
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
 
 
 class Pieces:
-    """The columns of a table of at most `most` rows, by position, as far as they have been read."""
+    """The columns of a table of at most `most` rows, by position, as far as they have been read.
 
-    def __init__(self, places: Iterable[int], most: int) -> None:
-        self._columns = {place: _Column(most) for place in places}
+    Those in `beside` are expected to be numbers, and lie beside each other in one array, row by row, as a network takes them.
+    """
+
+    def __init__(self, places: Collection[int], most: int, form: Form, beside: Sequence[int] = ()) -> None:
+        room = np.empty((most, len(beside)))
+        self._columns = {
+            place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
+        }
+        self._form = form
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def read(self, file: BinaryIO, delimiter: str, form: Form, width: int, most: int | None, *, as_texts: bool) -> None:
-        """Reads the rows of a text in UTF-8 from where the file stands; of `width` cells each, the columns that were asked for.
+    def read(
+        self,
+        feed: Feed,
+        delimiter: str,
+        width: int,
+        most: int | None,
+        *,
+        as_texts: Collection[int],
+        kind: str,
+        has_blanks: bool,
+    ) -> None:
+        """Reads rows of `width` cells each, the columns that were asked for, those in `as_texts` as texts of a kind.
+
+        As "str" they are what is written; as "category" they are found faster, but numbers among them may be read as such.
 
         Raises: pandas' ParserError, a ValueError, for what are no such rows.
         """
         import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
         reader: Any = pd
+        form = self._form
         older = tuple(int(part) for part in reader.__version__.split(".")[:2]) < (3, 1)
         # Before that, pandas' quick reader of numbers was not exact.
         options: dict[str, Any] = {"float_precision": "round_trip"} if older else {}
-        options |= {"dtype": str, "usecols": list(self._columns)} if as_texts else {}
         with warnings.catch_warnings():
             warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
             try:
                 pieces = reader.read_csv(
-                    file,
+                    feed,
                     sep=r"\s+" if delimiter == " " else delimiter,
                     header=None,
                     names=list(range(width)),
+                    # With some columns alone pandas takes rows of any length: first of all it reads them all.
+                    usecols=None if kind == "category" else list(self._columns),
+                    dtype=dict.fromkeys(as_texts, kind),
                     index_col=False,
-                    skipinitialspace=True,
+                    skipinitialspace=has_blanks,
                     keep_default_na=False,
-                    na_values=[*_MARKS, *form.marks],
+                    na_values=[*(_MARKS if form.keep_default_na else [""]), *form.marks],
                     decimal=form.decimal,
                     thousands=form.thousands,
                     comment=form.comment,
@@ -61,14 +109,40 @@ class Pieces:
                     **options,
                 )
                 with pieces:
-                    for piece in pieces:
-                        for place, column in self._columns.items():
-                            column.add(piece.pop(place))
-                        self._count += len(piece)
+                    self._add_all(pieces)
             except reader.errors.EmptyDataError:
                 return
             except reader.errors.ParserWarning as trouble:
                 raise ValueError(str(trouble)) from trouble
+
+    def _add_all(self, pieces: Iterable[Any]) -> None:
+        """Takes one piece after the other, each while pandas reads the next one."""
+        with ThreadPoolExecutor(1) as pool:
+            before: Future[None] | None = None
+            for piece in pieces:
+                if before is not None:
+                    before.result()
+                before = pool.submit(self._add, piece)
+            if before is not None:
+                before.result()
+
+    def _add(self, piece: Any) -> None:
+        """Takes a piece; numbers that lie beside each other are written some rows at a time, which then are in the cache."""
+        begin, count = self._count, len(piece)
+        beside: list[tuple[_Column, NDArray[Any]]] = []
+        for place, column in self._columns.items():
+            cells = piece[place]
+            if column.takes_numbers(cells.dtype):
+                beside.append((column, cells.to_numpy()))
+            else:
+                column.add(cells)
+        for start in range(0, count, _ROWS):
+            stop = min(start + _ROWS, count)
+            for column, numbers in beside:
+                column.room[begin + start : begin + stop] = numbers[start:stop]
+        for column, _ in beside:
+            column.numbers, column.count = column.room, begin + count
+        self._count += count
 
     def pop(self, place: int) -> Cells:
         """A column, which is no longer kept here."""
@@ -102,23 +176,34 @@ class Pieces:
 class _Column:
     """A column as it grows; `mixed` once its pieces are of kinds that do not go together."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.count, self.mixed = most, 0, False
+    def __init__(self, most: int, form: Form, room: NDArray[np.float64]) -> None:
+        self.most, self.form, self.count, self.mixed = most, form, 0, False
+        self.room = room
         self.numbers: NDArray[Any] | None = None
         self.codes: NDArray[np.int64] | None = None
         self.values: dict[str, int] = {}
+        """The different texts, each with its code."""
+        self.known: dict[object, int] = {}
+        """The same, as they are written."""
+
+    def takes_numbers(self, dtype: Any) -> bool:
+        """Whether numbers of this type go into the room beside others."""
+        return self.room.size > 0 and not self.mixed and self.codes is None and dtype.kind in "iuf"
 
     def add(self, piece: Any) -> None:
         """Takes the cells of a piece, a pandas series."""
         begin, self.count = self.count, self.count + len(piece)
         if self.mixed:
             return
-        if piece.dtype.kind in "iuf":
+        if hasattr(piece.dtype, "categories"):
+            self._add_categories(piece.cat.codes.to_numpy(), piece.cat.categories, begin)
+        elif piece.dtype.kind in "iuf":
             self._add_numbers(piece.to_numpy(), begin)
         elif piece.dtype.kind == "b" or (piece.dtype == object and not _all_texts(piece)):
             self._give_up()
         else:
-            self._add_texts(piece, begin)
+            codes, values = piece.factorize()
+            self._add_texts(codes, values.tolist(), begin)
 
     def cells(self) -> Cells:
         """All that was taken."""
@@ -141,7 +226,14 @@ class _Column:
             self.numbers = self.numbers.astype(np.float64)
         self.numbers[begin : self.count] = numbers
 
-    def _add_texts(self, piece: Any, begin: int) -> None:
+    def _add_categories(self, codes: NDArray[Any], values: Any, begin: int) -> None:
+        if len(values) and values.dtype.kind in "iufb":
+            self._give_up()  # pandas from 3.1 on reads texts as numbers where all of a piece look so
+        else:
+            self._add_texts(codes, values.tolist(), begin)
+
+    def _add_texts(self, codes: NDArray[Any], values: list[object], begin: int) -> None:
+        """Takes texts by their codes among some values; −1 is a missing one."""
         if self.numbers is not None:
             if self.numbers.dtype != np.float64 or not np.isnan(self.numbers[:begin]).all():
                 self._give_up()
@@ -150,14 +242,21 @@ class _Column:
             self.codes = np.full(self.most, -1)
         if self.codes is None:
             self.codes = np.empty(self.most, np.int64)
-        codes, values = piece.factorize()
-        texts = [to_text(str(value)) for value in values]
-        places = [-1 if text is None else self.values.setdefault(text, len(self.values)) for text in texts]
-        # pandas' code of a missing cell, −1, finds the last entry.
+        known = self.known
+        if not all(value in known for value in values):
+            # New ones are numbered as they come in the rows.
+            first = np.full(len(values) + 1, len(codes))
+            first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+            for place in np.argsort(first[:-1], kind="stable").tolist():
+                if (value := values[place]) not in known:
+                    text = self.form.read(str(value))
+                    known[value] = -1 if text is None else self.values.setdefault(text, len(self.values))
+        places = [known[value] for value in values]
+        # The code of a missing cell, −1, finds the last entry.
         self.codes[begin : self.count] = np.array([*places, -1], np.int64)[codes]
 
     def _give_up(self) -> None:
-        self.mixed, self.numbers, self.codes, self.values = True, None, None, {}
+        self.mixed, self.numbers, self.codes, self.values, self.known = True, None, None, {}, {}
 
 
 def _all_texts(piece: Any) -> bool:

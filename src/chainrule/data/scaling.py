@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks import checked
+from chainrule.data.rows import Rows, as_rows
+from chainrule.data.statistics import UnitRange
 from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 from chainrule.numerals import printed
@@ -65,7 +67,7 @@ class Scaling(Shown):
         return cls(0.0, 1.0)
 
     @classmethod
-    def standardise(cls, x: ArrayLike) -> Scaling:
+    def standardise(cls, x: ArrayLike | Rows) -> Scaling:
         """Mean 0 and standard deviation 1 for each feature of `x` (n, ..., features), which is to be the training part.
 
         A feature is a place on the last axis: the channel of an image (n, height, width, channels) has one scaling at all its pixels,
@@ -76,29 +78,30 @@ class Scaling(Shown):
         array([[-1.,  0.],
                [ 1.,  0.]])
         """
-        low, spread, constant, unit = _unit_range(x)
-        deviation = np.where(constant, 1.0, spread * unit.std(axis=_others(unit)))
-        return cls(low + spread * unit.mean(axis=_others(unit)), _reciprocal(deviation))
+        found = UnitRange.of(x)
+        mean, deviation = found.moments()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return cls(found.low + found.spread * mean, _reciprocal(np.where(found.constant, 1.0, found.spread * deviation)))
 
     @classmethod
-    def minmax(cls, x: ArrayLike) -> Scaling:
+    def minmax(cls, x: ArrayLike | Rows) -> Scaling:
         """Least value 0 and largest value 1 for each feature of `x` (n, ..., features); factor 1 where it is constant.
 
         >>> Scaling.minmax([[2.0], [4.0], [6.0]]).apply([[3.0]])
         array([[0.25]])
         """
-        low, spread, constant, _ = _unit_range(x)
-        return cls(low, _reciprocal(np.where(constant, 1.0, spread)))
+        found = UnitRange.of(x)
+        return cls(found.low, _reciprocal(np.where(found.constant, 1.0, found.spread)))
 
     @classmethod
-    def auto(cls, x: ArrayLike) -> Scaling:
+    def auto(cls, x: ArrayLike | Rows) -> Scaling:
         """The usual scaling of inputs or targets: bytes are divided by 255, other numbers standardised.
 
         >>> Scaling.auto(np.array([[1.0], [3.0]])).usual, Scaling.auto(np.zeros((2, 4), np.uint8))
         (True, Scaling(0.0, 0.00392156862745098))
         """
-        array = np.asarray(x)
-        return (cls(0, 1 / 255) if array.dtype == np.uint8 else cls.standardise(array)).described(usual=True)
+        rows = as_rows(x)
+        return (cls(0, 1 / 255) if rows.dtype == np.uint8 else cls.standardise(rows)).described(usual=True)
 
     def described(self, reason: str = "", *, usual: bool = False) -> Scaling:
         """The same map with other words, and whether a training may choose another one."""
@@ -206,7 +209,7 @@ class Scaling(Shown):
             )
 
 
-def choose_scaling(choice: Scaling | ScalingChoice | None, x: ArrayLike) -> Scaling:
+def choose_scaling(choice: Scaling | ScalingChoice | None, x: ArrayLike | Rows) -> Scaling:
     """The scaling that a name stands for, learned from `x` (the training part); None is none. OptionError for an unknown name.
 
     >>> choose_scaling("minmax", [[0.0], [4.0]])
@@ -238,27 +241,6 @@ def to_digits(value: float, unit: float) -> str:
     ratio = abs(value) / unit if unit > 0 else 1.0
     digits = max(4, 3 + math.ceil(math.log10(ratio))) if 1 < ratio < math.inf else 4
     return printed(f"{value:.{min(digits, 15)}g}")
-
-
-def _others(x: Floats) -> tuple[int, ...]:
-    """The axes that a feature's values lie along: all but the last one."""
-    return tuple(range(max(1, x.ndim - 1)))
-
-
-def _unit_range(x: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
-    """Least value, spread and constancy of each feature, and x mapped to 0..1 by them.
-
-    The mean and the deviation are taken in that unit range: squares of very large or very small numbers would leave the range
-    of float64, and a constant column such as 0.1, 0.1, 0.1 would get a deviation of one rounding error.
-    """
-    array = np.asarray(x, dtype=np.float64)
-    if array.ndim == 0 or not len(array):
-        raise DataError(f"x has shape {array.shape}", expected="at least one example", remedy="give the training part")
-    with np.errstate(over="ignore", invalid="ignore"):
-        low: Floats = array.min(axis=_others(array))
-        spread: Floats = array.max(axis=_others(array)) - low
-        constant = spread == 0
-        return low, spread, constant, (array - low) / np.where(constant, 1.0, spread)
 
 
 def _reciprocal(values: Floats) -> Floats:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import Fraction, Rule, Seed, checked
+from chainrule.checks import Fraction, Seed, checked
 from chainrule.data.cells import MISSING, to_numbers
+from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array, as_array
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 
 Indices = NDArray[np.int64]
-_BLOCK = 1024
-Rows: TypeAlias = Annotated[Array, Rule(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")]
-"""One row or more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,15 +89,17 @@ class StratifiedSplit(Shown):
             )
         tests, validations = _sizes(len(y), self.test, self.validation)
         order = np.random.default_rng(self.seed).permutation(len(y))
-        _, classes, counts = np.unique(y[order], return_inverse=True, return_counts=True)
+        found = distinct(y)
+        classes, counts = found.codes[order], found.counts
         for_test = _quota(counts, tests, counts - 1)
         for_validation = _quota(counts, validations, counts - 1 - for_test)
         if for_test.sum() < min(tests, 1) or for_validation.sum() < min(validations, 1):
             raise _too_few(len(y), f"{len(counts)} classes and the parts training, validation and test")
         # Within each class the order is still random: its first go to the test part, its next to the validation part.
         place = _place_within(classes, counts)
-        part = np.where(place < for_test[classes], 2, np.where(place < (for_test + for_validation)[classes], 1, 0))
-        return Parts(*(np.sort(order[part == which]) for which in (0, 1, 2)))
+        part = np.zeros(len(y), np.uint8)
+        part[order] = (place < for_test[classes]).astype(np.uint8) + (place < (for_test + for_validation)[classes])
+        return _numbered(part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +134,7 @@ class GroupSplit(Shown):
                 if len(waiting) == 1:
                     raise _too_few(len(y), f"all parts: there are only {len(names)} groups, and each must stay whole")
                 part_of[waiting.pop()] = part
-        return Parts(*(np.flatnonzero(part_of[group] == which) for which in (0, 1, 2)))
+        return _numbered(part_of[group])
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,58 +167,6 @@ class TimeSplit(Shown):
         return Parts(order[:first], order[first:last], order[last:])
 
 
-@checked
-def duplicates(x: Rows, others: Rows) -> int:
-    """How many examples of `x` stand also in `others`, with the same value in every feature (0.0 and −0.0 are the same).
-
-    >>> duplicates(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]))
-    1
-    """
-    sums, known_sums = _sums(x), _sums(others)
-    # Equal rows have equal sums; of the few others that have too, digests tell.
-    some, known = np.isin(sums, known_sums), np.isin(known_sums, sums)
-    if not some.any():
-        return 0
-    digests = set(_fingerprints(others[known]))
-    return sum(digest in digests for digest in _fingerprints(x[some]))
-
-
-def duplicate_note(name: str, x: Array, other_name: str, others: Array) -> str | None:
-    """A sentence about the examples that stand in two parts, or None if there are none.
-
-    >>> duplicate_note("test", np.ones((2, 1)), "training", np.ones((5, 1)))
-    '2 of 2 test examples also stand in the training part'
-    """
-    count = duplicates(x, others)
-    if not count:
-        return None
-    return f"{count} of {len(x)} {name} examples also {'stands' if count == 1 else 'stand'} in the {other_name} part"
-
-
-def _sums(x: Array) -> NDArray[np.uint64]:
-    """A number for each row, the same for equal rows: a weighted sum of its words modulo 2⁶⁴."""
-    rows = np.ascontiguousarray(x).reshape(len(x), -1)
-    words = -(-rows.shape[1] * rows.itemsize // 8)
-    weights = np.random.default_rng(0).integers(1, 2**63, words, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    found = np.empty(len(rows), np.uint64)
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        block = block if block.dtype.kind == "u" else block + 0.0  # 0.0 and −0.0 are the same
-        padded = np.zeros((len(block), words * 8 // block.itemsize), block.dtype)
-        padded[:, : block.shape[1]] = block
-        mixed = padded.view(np.uint64)
-        mixed ^= mixed >> np.uint64(32)  # the last digits of few-digit floats are zeros, which a product keeps
-        mixed *= weights
-        found[start : start + _BLOCK] = mixed.sum(axis=1)
-    return found
-
-
-def _fingerprints(x: Array) -> list[bytes]:
-    # A digest of 16 bytes per row: the rows themselves, as Python objects, would double the memory of a large set.
-    rows = np.ascontiguousarray(x if x.dtype.kind == "u" else x + 0.0).reshape(len(x), -1)
-    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
-
-
 def _check_options(test: float, validation: float) -> None:
     if test + validation >= 1:
         raise OptionError(
@@ -240,8 +187,14 @@ def _sizes(count: int, test: float, validation: float) -> tuple[int, int]:
 
 
 def _cut(order: Indices, tests: int, validations: int) -> Parts:
-    pieces = np.split(order, [tests, tests + validations])
-    return Parts(np.sort(pieces[2]), np.sort(pieces[1]), np.sort(pieces[0]))
+    part = np.zeros(len(order), np.uint8)
+    part[order[:tests]], part[order[tests : tests + validations]] = 2, 1
+    return _numbered(part)
+
+
+def _numbered(part: Array) -> Parts:
+    """The parts of examples of which each has the number of its part: 0 training, 1 validation, 2 test."""
+    return Parts(*(np.flatnonzero(part == which) for which in (0, 1, 2)))
 
 
 def _quota(counts: Indices, total: int, room: Indices) -> Indices:
@@ -255,9 +208,9 @@ def _quota(counts: Indices, total: int, room: Indices) -> Indices:
     return quota
 
 
-def _place_within(classes: Indices, counts: Indices) -> Indices:
+def _place_within(classes: Array, counts: Indices) -> Indices:
     """For each entry, how many entries of the same class stand before it."""
-    by_class = np.argsort(classes, kind="stable")
+    by_class = np.argsort(classes, kind="stable")  # of few classes in linear time
     place = np.empty(len(classes), np.int64)
     place[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
     return place
@@ -283,6 +236,8 @@ def _per_example(values: str | ArrayLike, what: str, count: int) -> Array:
 
 
 def _check_complete(array: Array, what: str) -> None:
+    if array.dtype.kind in "biu" or (array.dtype.kind == "f" and not np.isnan(array).any()):
+        return
     values: list[Any] = array.tolist()
     for index, value in enumerate(values):
         # NaN alone differs from itself.
@@ -339,7 +294,7 @@ def split_column(split: Split | str | None) -> str | None:
     return by if isinstance(by, str) else None
 
 
-def with_values(split: Split, values: Sequence[str | float]) -> Split:
+def with_values(split: Split, values: Sequence[str | float] | Array) -> Split:
     """The split with the values of its column in place of the column's name; other splits as they are.
 
     >>> with_values(TimeSplit("year", test=0.5), [2021, 2020])
@@ -348,7 +303,8 @@ def with_values(split: Split, values: Sequence[str | float]) -> Split:
     RandomSplit(test=0.2, validation=0.0, seed=0)
     """
     if isinstance(split, GroupSplit):
-        return GroupSplit(list(values), split.test, split.validation, split.seed)
+        # By their numbers in order: whatever is written in the column, "NA" too, is a group.
+        return GroupSplit(distinct(np.asarray(values)).codes, split.test, split.validation, split.seed)
     if isinstance(split, TimeSplit):
-        return TimeSplit(list(values), split.test, split.validation)
+        return TimeSplit(values, split.test, split.validation)
     return split

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from chainrule.data.cells import Texts
+from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -24,7 +26,7 @@ class Targets:
     classes: tuple[str, ...] | None
 
 
-def read_targets(parts: Sequence[Array], task: Task | None = None, classes: Sequence[str] | None = None) -> Targets:
+def read_targets(parts: Sequence[Array | Texts], task: Task | None = None, classes: Sequence[str] | None = None) -> Targets:
     """Labels or numbers from the raw targets of all parts, by one rule for all of them.
 
     - floats are numbers, of shape (n, k); shape (n,) becomes (n, 1);
@@ -42,7 +44,9 @@ def read_targets(parts: Sequence[Array], task: Task | None = None, classes: Sequ
     """
     if task not in (None, "classification", "regression"):
         raise OptionError(f"task={task!r}", expected="'classification', 'regression' or None", remedy="leave task out")
-    tidy = [_tidy(part) for part in parts]
+    if classes is None and task != "regression" and len(parts) == 1 and isinstance(parts[0], Texts):
+        return _text_labels(parts[0], task)
+    tidy = [_tidy(np.array(part.values, str)[part.codes] if isinstance(part, Texts) else part) for part in parts]
     texts = any(part.dtype.kind == "U" for part in tidy)
     if texts and any(part.dtype.kind != "U" for part in tidy):
         raise DataError(
@@ -114,6 +118,8 @@ def _as_whole(y: Array) -> Array:
             expected="labels of shape (n,), or floats of shape (n, k)",
             remedy="write y.argmax(axis=1) for one-hot rows, y[:, 0] for a single column, y.astype(float) for numbers",
         )
+    if y.dtype.kind == "i":
+        return y.astype(np.int64, copy=False)
     whole = np.isfinite(y) & (y == np.floor(y)) & (np.abs(y) < 2.0**63)
     if not whole.all():
         index = int((~whole).argmax())
@@ -133,8 +139,9 @@ def _as_labels(parts: Sequence[Array], classes: Sequence[str] | None) -> Targets
     if classes is not None:
         known = {name: label for label, name in enumerate(classes)}
         return Targets(tuple(_looked_up(part, known) for part in parts), tuple(classes))
-    names = np.unique(np.concatenate(parts))
-    return Targets(tuple(np.searchsorted(names, part).astype(np.int64) for part in parts), tuple(str(name) for name in names))
+    found = distinct(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    labels = np.split(found.codes.astype(np.int64), np.cumsum([len(part) for part in parts])[:-1])
+    return Targets(tuple(labels), tuple(str(name) for name in found.values))
 
 
 def _looked_up(y: Array, known: dict[str, int]) -> Array:
@@ -150,12 +157,25 @@ def _looked_up(y: Array, known: dict[str, int]) -> Array:
 
 
 def _check_not_measured(parts: Sequence[Array]) -> None:
-    everything = np.concatenate([part.ravel() for part in parts]) if parts else np.empty(0)
-    distinct = len(np.unique(everything))
-    if distinct > MOST_WHOLE_CLASSES and distinct * 2 > len(everything):
+    if parts:
+        everything = np.concatenate([part.ravel() for part in parts]) if len(parts) > 1 else parts[0].ravel()
         kind = "texts" if everything.dtype.kind == "U" else "whole numbers"
+        _check_few(len(distinct(everything).values), len(everything), kind)
+
+
+def _text_labels(texts: Texts, task: Task | None) -> Targets:
+    """The labels of texts of which the different ones are known already."""
+    names = sorted(texts.present())
+    if task is None:
+        _check_few(len(names), len(texts), "texts")
+    label = {name: place for place, name in enumerate(names)}
+    return Targets((np.array([label.get(value, -1) for value in texts.values], np.int64)[texts.codes],), tuple(names))
+
+
+def _check_few(different: int, count: int, kind: str) -> None:
+    if different > MOST_WHOLE_CLASSES and different * 2 > count:
         raise DataError(
-            f"y holds {distinct} distinct {kind} in {len(everything)} examples",
+            f"y holds {different} distinct {kind} in {count} examples",
             expected="classes, of which each has several examples, or floats",
             remedy="for numbers write y.astype(float); if they are classes after all, task='classification'",
         )

@@ -203,7 +203,7 @@ class LoopProgram(Protocol):
         ...
 
     def over(self, tables: Mapping[str, Array]) -> LoopProgram:
-        """The same program over other tables, of the same dtypes and row shapes."""
+        """The same program over other tables, of the same dtypes and row shapes; states loaded for one serve the other."""
         ...
 
     def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:

@@ -13,6 +13,7 @@ from chainrule.engines import Engine, LoopProgram
 from chainrule.graph import Array, evaluate, input_node
 from chainrule.nn import softmax
 from chainrule.ops import sigmoid
+from chainrule.train.supply import Supply
 from chainrule.train.task import Task
 
 BATCH = 1000
@@ -38,14 +39,14 @@ class Evaluator(Shown):
         self.task, self.replicas, self.count = task, replicas, len(examples)
         self.examples = examples
         self.sizes = task.pieces(self.count, BATCH)
-        tables = {"x": examples.x, "y": examples.y}
+        self.supply = Supply(examples)
         loop, steps = task.evaluation_loop(set(self.sizes.tolist())), None if calls is None else calls * len(self.sizes)
-        self.program: LoopProgram = engine.compile_loop(loop, tables, replicas, steps)
+        self.program: LoopProgram = engine.compile_loop(loop, self.supply.tables, replicas, steps)
         self.order = np.tile(np.arange(self.count), (replicas, 1))
 
     def __call__(self, state: Mapping[str, Array]) -> Scores:
         """The scores at these weights; penalties count as terms of the loss."""
-        results = self.program.run(self.program.load(state), self.order, self.sizes, {})
+        results = self.supply.run(self.program, self.program.load(state), self.order, self.sizes, {}, in_order=True)
         values: dict[str, Array] = {}
         for name, record in results.records.items():
             kind, _, term = name.partition(".")

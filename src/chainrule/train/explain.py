@@ -12,6 +12,7 @@ import numpy as np
 from chainrule import display, ops
 from chainrule.checks import Regular, Seed, checked, read, reader_of, shown
 from chainrule.data import Example, Examples, Scaling, Signature
+from chainrule.data.rows import Rows
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
@@ -160,7 +161,7 @@ def _signature_of(network: Sequential | Network, example: Any) -> Signature:
         x.dtype.name,
         y.shape[1:],
         y.dtype.name,
-        input_scaling(read_input(built), x) if x.dtype == np.uint8 else Scaling.none(),
+        input_scaling(read_input(built), Rows(x)) if x.dtype == np.uint8 else Scaling.none(),
         None if labels else Scaling.none(),
         tuple(str(label) for label in range(count)) if labels else None,
         None,

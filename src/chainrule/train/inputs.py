@@ -79,7 +79,8 @@ def _in_order(signature: Signature, frame: Any) -> Array:
     columns, features = signature.columns, signature.features
     if columns is None and features is None:
         return in_order(frame, frame_names(frame))
-    table = frame if isinstance(frame, Table) else as_table(frame)
+    known = columns is None or columns.form.keep_default_na
+    table = frame if isinstance(frame, Table) else as_table(frame, keep_default_na=known)
     used = tuple(column.name for column in columns.features) if columns else features or ()
     also = (columns.target.name, *columns.others) if columns else ()
     unknown = [name for name in table.columns if name not in {*used, *also}]

@@ -249,7 +249,7 @@ def _parts(
     settings, train = there.settings, there.data.train
     scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
     network = {key: state[key].astype(np.float64) for key in there.names}
-    values = {**network, "x": train.x[rows], "y": train.y[rows], "seed": state["seed"], **scalars}
+    values = {**network, "x": train.inputs.at(rows), "y": train.targets.at(rows), "seed": state["seed"], **scalars}
     found = shares.gradients(values)
     w, slots = (
         network[shares.name],
@@ -274,6 +274,6 @@ def _ledger(origin: Trainer, parts: Parts, pair: Pair, rows: Array) -> Ledger:
     rate = float(origin.rates(np.array([pair.step]))[0])
     return Ledger(
         pair.name, pair.index, pair.step, pair.replica, rate, np.asarray(before, np.float64), np.asarray(after, np.float64),
-        rows, Examples(train.x[rows], train.y[rows]), parts.shares, parts.others, parts.denominator, ulp,
+        rows, train[rows], parts.shares, parts.others, parts.denominator, ulp,
         origin.task.data.classes,
     )  # fmt: skip

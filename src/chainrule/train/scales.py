@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from chainrule.data import Dataset, Scaling, to_digits
+from chainrule.data.rows import Rows
 from chainrule.errors import DataError
 from chainrule.graph import Array, evaluate, input_node, scope_root
 from chainrule.nn import Layer, Loss, Range, Reading, objective, output_range, read_input, softmax_input
@@ -45,7 +46,7 @@ def suited(
     if data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual):
         task = Task(network, data.scaled_by(Scaling.none(), None).signature, loss, dtype, batch_size)
         built = task.described.built
-        inputs = input_scaling(read_input(built), data.train.x) if data.scaling.usual else data.scaling
+        inputs = input_scaling(read_input(built), data.train.inputs) if data.scaling.usual else data.scaling
         targets = target_scaling(task, data)
         data = data.scaled_by(inputs, targets)
     # The usual loss of numbers takes any of them.
@@ -57,7 +58,7 @@ def suited(
 # ---- inputs
 
 
-def input_scaling(reading: Reading, x: Array) -> Scaling:
+def input_scaling(reading: Reading, x: Rows) -> Scaling:
     """The scaling of inputs that a network reads so, learned from the inputs x (n, ...) of the training part."""
     if reading.positions.all():
         return Scaling.none().described("as they are: the network takes them for positions", usual=True)
@@ -68,13 +69,13 @@ def input_scaling(reading: Reading, x: Array) -> Scaling:
     return _standardised(reading, x, kept)
 
 
-def _standardised(reading: Reading, x: Array, kept: str) -> Scaling:
+def _standardised(reading: Reading, x: Rows, kept: str) -> Scaling:
     words = f"standardised {_by(reading, x)}{kept}{', padded steps left out' if reading.padding else ''}"
     shape, groups = x.shape[1:], reading.groups.reshape(-1)
     along_last = np.array_equal(reading.groups, np.broadcast_to(np.arange(shape[-1] if shape else 1), shape))
     if along_last and not reading.padding and not kept:
         return Scaling.standardise(x).described(words, usual=True)
-    rows = x.reshape(len(x), -1)
+    rows = x.array().reshape(len(x), -1)
     present = _present(reading, rows)
     offset, factor = np.zeros(len(groups)), np.ones(len(groups))
     for group in np.unique(groups[~reading.positions.reshape(-1)]):
@@ -86,13 +87,13 @@ def _standardised(reading: Reading, x: Array, kept: str) -> Scaling:
     return Scaling(_short(offset.reshape(shape)), _short(factor.reshape(shape)), usual=True, reason=words)
 
 
-def _by(reading: Reading, x: Array) -> str:
+def _by(reading: Reading, x: Rows) -> str:
     kinds = len(np.unique(reading.groups))
     if kinds == reading.groups.size:
-        return "by feature" if x.ndim == 2 else "one by one"
+        return "by feature" if len(x.shape) == 2 else "one by one"
     if kinds == 1:
         return "all alike"
-    return "by channel" if x.ndim > 3 else "by feature"
+    return "by channel" if len(x.shape) > 3 else "by feature"
 
 
 def _present(reading: Reading, rows: Array) -> Array | None:

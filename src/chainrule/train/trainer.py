@@ -32,6 +32,7 @@ from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
 from chainrule.train.stopping import Watch
+from chainrule.train.supply import Supply
 from chainrule.train.task import Task
 
 BEST = "best/"
@@ -171,12 +172,17 @@ class Trainer(Shown):
     @cached_property
     def program(self) -> LoopProgram:
         """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
-        program = self.engine.compile_loop(self.loop, self._tables, self.settings.replicas, self.steps)
+        program = self.engine.compile_loop(self.loop, self._supply.tables, self.settings.replicas, self.steps)
         self.keeper.note_engine(program.report())
         return program
 
+    @cached_property
+    def _supply(self) -> Supply:
+        return Supply(self.data.train)
+
     @property
     def _tables(self) -> dict[str, Array]:
+        """All examples, for methods that look at them at once."""
         return {"x": self.data.train.x, "y": self.data.train.y}
 
     # ---- what follows from the settings
@@ -387,7 +393,7 @@ class Trainer(Shown):
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
         sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
-        return self.program.run(self._loaded(), self._rows(first, last), sizes, self.scalars(first, last)).records
+        return self._supply.run(self.program, self._loaded(), self._rows(first, last), sizes, self.scalars(first, last)).records
 
     def scalars(self, first: int, last: int) -> dict[str, Array]:
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
@@ -507,7 +513,7 @@ class Trainer(Shown):
         for replica, seed in enumerate(self.seeds):
             rows = self._rows(step, step + 1)[replica]
             values = {name: array[replica] for name, array in self.state.items()}
-            values |= {name: table[rows] for name, table in self._tables.items()}
+            values |= {"x": self.data.train.inputs.at(rows), "y": self.data.train.targets.at(rows)}
             values |= {name: np.asarray(numbers[0]) for name, numbers in self.scalars(step, step + 1).items()}
             found = first_nonfinite(graph, values)
             if found is None:

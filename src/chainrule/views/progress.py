@@ -1,4 +1,4 @@
-"""Progress of a training in a terminal or a log: callbacks that tell it in the words example, batch and epoch."""
+"""Progress in a terminal or a log: of a training, in the words example, batch and epoch, and of reading long files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from chainrule.train import Moment, with_error
 from chainrule.views.plain import duration, printable, spaced
 
 _REDRAW_SECONDS = 0.1
+_QUIET_SECONDS = 1.0
 _MOST_ROWS = 20
 Parts = Mapping[str, Mapping[str, Array]]
 
@@ -171,6 +172,48 @@ class LiveProgress(EpochLines):
         if moment is not None and np.isfinite(moment.loss):
             words.append(Text(f"loss {numeral(moment.loss)}{_accuracy(moment.scores)} · {duration(moment.seconds)}"))
         return Group(grid, *words)
+
+
+class ReadingBar:
+    """A listener to what reads data: draws a bar on a terminal, and takes it away at the end, where that takes more than a second.
+
+    In a log, where nothing can be taken away, it writes one line in place of the bar.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._live: Live | None = None
+        self._said = False
+        self._began = self._drawn = 0.0
+
+    def __call__(self, words: str, share: float) -> None:
+        """Draws how far it is, at most ten times a second."""
+        now = time.monotonic()
+        self._began = self._began or now
+        if share >= 1:
+            self.stop()
+        elif now - self._began > _QUIET_SECONDS and now - self._drawn > _REDRAW_SECONDS:
+            self._drawn = now
+            self._draw(words, share)
+
+    def stop(self) -> None:
+        """Takes the bar away; what is read next may take another second."""
+        if self._live is not None:
+            self._live.stop()
+        self._live, self._began = None, 0.0
+
+    def _draw(self, words: str, share: float) -> None:
+        if not self.console.is_terminal or self.console.is_dumb_terminal:
+            if not self._said:
+                self.console.print(Text(f"{words} ..."))
+            self._said = True
+            return
+        if self._live is None:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(ProgressBar(total=1.0, completed=share, width=30), Text(f"{share:.0%}"), Text(words, style="dim"))
+        self._live.update(grid, refresh=True)
 
 
 def _accuracy(parts: Parts) -> str:
