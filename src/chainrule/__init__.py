@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import data, display, engines, errors, graph, nn, ops, trace, train
 from chainrule.derivatives import grad, hvp, jvp, vjp
+from chainrule.descriptions import described
 from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from chainrule.nn import (
     GRU,
@@ -25,6 +26,7 @@ from chainrule.nn import (
     Bidirectional,
     BinaryCrossEntropy,
     ChiSquared,
+    Constant,
     Conv1D,
     Conv2D,
     ConvTranspose1D,
@@ -41,14 +43,22 @@ from chainrule.nn import (
     GaussianNoise,
     GlobalAveragePool,
     GlobalMaxPool,
+    GlorotNormal,
+    GlorotUniform,
     GroupNorm,
+    HeNormal,
+    HeUniform,
     Hinge,
     Hopfield,
     Huber,
     Latent,
     LayerNorm,
+    LeCunNormal,
+    LeCunUniform,
     MaxPool,
     Network,
+    Normal,
+    Objective,
     OneHot,
     PerceptronLoss,
     Reshape,
@@ -56,7 +66,9 @@ from chainrule.nn import (
     RestrictedBoltzmann,
     Sequential,
     SquaredError,
+    Uniform,
     UpSample,
+    Zeros,
     build_network,
     network,
 )
@@ -102,9 +114,12 @@ __all__ = [
     "Hopfield",
     "ConvTranspose1D",
     "OneHot", "Embedding",
+    "Zeros", "Constant", "Normal", "Uniform", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal", "LeCunUniform",
+    # of one's own
+    "described",
     # objectives
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "L1", "L2",
+    "PerceptronLoss", "L1", "L2", "Objective",
     # training
     "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
     "ConstantRate",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.train.settings import restore
+from chainrule.descriptions import restored
 from tests.golden import write
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def test_initialisers(version, name):
     ("version", "kind", "name"), [(v, kind, name) for v in VERSIONS for kind in TABLES for name in WRITTEN[v][kind]]
 )
 def test_what_trainings_are_made_of(version, kind, name):
-    assert fields(restore(WRITTEN[version][kind][name]["json"])) == fields(TABLES[kind][name])
+    assert fields(restored(WRITTEN[version][kind][name]["json"])) == fields(TABLES[kind][name])
 
 
 @pytest.mark.parametrize(("version", "name"), [(v, name) for v in VERSIONS for name in WRITTEN[v]["scalings"]])

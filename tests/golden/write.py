@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
+from chainrule.descriptions import written
 from chainrule.graph import constant, evaluate
 from chainrule.nn import build_network, to_json
 from chainrule.ops import random
 from chainrule.train.sealed import sealed
-from chainrule.train.settings import describe
 
 nn, data = cr.nn, cr.data
 HE = nn.HeNormal()
@@ -81,7 +81,7 @@ OPTIMIZERS: dict[str, Any] = {
     "LBFGS": cr.LBFGS(5, iterations=7), "LevenbergMarquardt": cr.LevenbergMarquardt(6, damping=0.01),
 }  # fmt: skip
 LOSSES: dict[str, Any] = {
-    **{name: loss for name, loss in nn.LOSSES.items()}, "huber": cr.Huber(0.5), "l1": cr.L1(0.01), "l2": cr.L2(0.02, biases=True),
+    **nn.LOSSES, "huber": cr.Huber(0.5), "l1": cr.L1(0.01), "l2": cr.L2(0.02, biases=True),
 }  # fmt: skip
 SPLITS: dict[str, Any] = {
     "RandomSplit": data.RandomSplit(0.3, 0.1, 5), "StratifiedSplit": data.StratifiedSplit(0.3, seed=2),
@@ -131,7 +131,7 @@ def documents() -> dict[str, Any]:
         for name, made in INITIALISERS.items()
     }  # fmt: skip
     rest = {
-        kind: {name: {"json": describe(made), "repr": repr(made)} for name, made in table.items()}
+        kind: {name: {"json": written(made), "repr": repr(made)} for name, made in table.items()}
         for kind, table in {"optimizers": OPTIMIZERS, "schedules": SCHEDULES, "losses": LOSSES, "splits": SPLITS, "others": OTHERS}.items()
     }  # fmt: skip
     scalings = {name: {"json": made.to_json(), "repr": repr(made)} for name, made in SCALINGS.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal, TypedDict, cast
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 
@@ -30,8 +31,7 @@ class FormOptions(TypedDict, total=False):
     units: bool
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Form(Shown):
     r"""How a table is written down, in pandas' words; what is left out is found out, or refused with a proposal.
 
@@ -71,9 +71,6 @@ class Form(Shown):
             self._settle("skiprows", self.skiprows + self.header)
         self._settle("header", "none" if self.header is None else "first" if isinstance(self.header, int) else self.header)
         self._check()
-
-    def __repr__(self) -> str:
-        return f"Form({', '.join(f'{name}={value!r}' for name, value in self.told().items())})"
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
 from chainrule.numerals import printed
@@ -19,8 +18,7 @@ Floats = NDArray[np.float64]
 ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 
-@dataclass(frozen=True, eq=False, init=False)
-@checked
+@described
 class Scaling(Shown):
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule.checks import Fraction, Rule, Seed, checked
 from chainrule.data.cells import MISSING, to_numbers
 from chainrule.data.examples import Array, as_array
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 
@@ -39,8 +40,7 @@ class Split(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class RandomSplit(Shown):
     """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
 
@@ -64,8 +64,7 @@ class RandomSplit(Shown):
         return _cut(np.random.default_rng(self.seed).permutation(len(y)), tests, validations)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class StratifiedSplit(Shown):
     """Deals out at random, but so that each class has its share in every part, to within one example.
 
@@ -103,8 +102,7 @@ class StratifiedSplit(Shown):
         return Parts(*(np.sort(order[part == which]) for which in (0, 1, 2)))
 
 
-@dataclass(frozen=True, eq=False)
-@checked
+@described
 class GroupSplit(Shown):
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
@@ -138,8 +136,7 @@ class GroupSplit(Shown):
         return Parts(*(np.flatnonzero(part_of[group] == which) for which in (0, 1, 2)))
 
 
-@dataclass(frozen=True, eq=False)
-@checked
+@described
 class TimeSplit(Shown):
     """Trains on the past and tests on the future: the latest examples are the test part, those before them validation.
 
@@ -343,9 +340,9 @@ def with_values(split: Split, values: Sequence[str | float]) -> Split:
     """The split with the values of its column in place of the column's name; other splits as they are.
 
     >>> with_values(TimeSplit("year", test=0.5), [2021, 2020])
-    TimeSplit(times=[2021, 2020], test=0.5, validation=0.0)
+    TimeSplit([2021, 2020], test=0.5)
     >>> with_values(RandomSplit(), [])
-    RandomSplit(test=0.2, validation=0.0, seed=0)
+    RandomSplit()
     """
     if isinstance(split, GroupSplit):
         return GroupSplit(list(values), split.test, split.validation, split.seed)

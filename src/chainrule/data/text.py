@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.examples import Array
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
 from chainrule.files import writing
@@ -52,8 +52,7 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Vocabulary(Shown):
     """The tokens that a network knows, each with its id: its place in `tokens`. The first two are padding and unknown.
 

@@ -1,5 +1,6 @@
 """Floor 3: engines run graphs; `reference` is the definition, `native` the fast one."""
 
+from chainrule.checks import answering
 from chainrule.engines.choice import ENGINES, engine_named, load_ahead
 from chainrule.engines.engine import STAGES, Engine, Loop, LoopProgram, Program, Results, RowFunction
 from chainrule.engines.reference import Plan, ReferenceEngine
@@ -18,3 +19,5 @@ __all__ = [
     "engine_named",
     "load_ahead",
 ]
+
+answering(globals())

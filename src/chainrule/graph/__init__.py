@@ -1,5 +1,6 @@
 """Floor 1: nodes, graphs, their text, and passes over them."""
 
+from chainrule.checks import answering
 from chainrule.graph.body import Body
 from chainrule.graph.evaluate import evaluate, evaluator
 from chainrule.graph.form import form_of
@@ -33,3 +34,5 @@ __all__ = [
     "fold_constants", "form_of", "formula", "input_node", "parameter", "parse", "rewrite_nodes", "run_passes", "scope", "scope_root",
     "share_common", "topological_order",
 ]  # fmt: skip
+
+answering(globals())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
 from chainrule import ops
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place
@@ -33,8 +32,7 @@ class _Convolution(Filtering):
         return _weighed(seen, w, self.groups)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class Conv1D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` steps slide over a row of numbers or of vectors.
 
@@ -48,8 +46,7 @@ class Conv1D(_Convolution):
     space: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class Conv2D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` rows and columns slide over a picture; all of a window's numbers are weighed.
 

@@ -8,12 +8,13 @@ from typing import Annotated, TypeAlias
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Count, Natural, Range, checked
+from chainrule.checks import Count, Natural, Range
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal
 from chainrule.nn.parts import Initialiser
 
@@ -23,8 +24,7 @@ Vocabulary: TypeAlias = Annotated[int, Range(least=1, most=LARGEST)]
 """How many ids there are."""
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class OneHot(Shown):
     """Each id as a row with a single 1, at its place: (batch, ...) becomes (batch, ..., classes).
 
@@ -52,12 +52,8 @@ class OneHot(Shown):
             known = ops.gather(constant(places), here.label(_whole(x), "ids"), axis=0)
             return here.gives(here.label(ops.one_hot(known, classes=self.classes, dtype=here.build.dtype), "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Embedding(Shown):
     """Each id as a vector that is learned, row id of W: (batch, ...) becomes (batch, ..., units).
 
@@ -91,9 +87,6 @@ class Embedding(Shown):
                 stands = ops.reshape(ops.not_equal(ids, self.padding), shape=(*ids.shape, 1))
                 vectors = ops.select(ops.broadcast_to(stands, shape=vectors.shape), vectors, 0.0)
             return here.gives(here.label(vectors, "a"))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 2)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
 from chainrule import ops
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
@@ -33,8 +32,7 @@ class _Transposed(Filtering):
         return folded(whole, amounts, self.padding)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class ConvTranspose1D(_Transposed):
     """The adjoint of `Conv1D`: each step of x adds its window, W weighed by x, to a longer row.
 
@@ -48,8 +46,7 @@ class ConvTranspose1D(_Transposed):
     space: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class ConvTranspose2D(_Transposed):
     """The adjoint of a convolution: each position of x adds its window, W weighed by x, to a larger picture.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
 from chainrule import ops
-from chainrule.checks import Fraction, NonNegative, Positive, checked
+from chainrule.checks import Fraction, NonNegative, Positive
+from chainrule.descriptions import Told, described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, constant
@@ -36,12 +37,11 @@ class Optimizer(Protocol):
         ...
 
 
-Rate: TypeAlias = Positive | Schedule
+Rate: TypeAlias = Annotated[Positive | Schedule, Told(always=True)]
 """A learning rate: one number, or one for each step."""
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class SGD(Shown):
     """w ← w − η·g; with momentum μ: v ← μ·v − η·g, w ← w + v, or `nesterov`: w ← w + μ·v − η·g.
 
@@ -75,8 +75,7 @@ class SGD(Shown):
         return w + (velocity * self.momentum - descent if self.nesterov else velocity), {"velocity": velocity}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class AdaGrad(Shown):
     """s ← s + g², w ← w − η·g/(√s + ε). Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011)."""
 
@@ -91,8 +90,7 @@ class AdaGrad(Shown):
         return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class RMSprop(Shown):
     """s ← ρ·s + (1 − ρ)·g², w ← w − η·g/(√s + ε). Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012)."""
 
@@ -108,8 +106,7 @@ class RMSprop(Shown):
         return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Adam(Shown):
     """Running means m of g and v of g², both corrected for their start at 0: w ← w − η·m̂/(√v̂ + ε).
 
@@ -137,8 +134,7 @@ class Adam(Shown):
         return w - change, {"mean": mean, "square": square}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class AdamW(Shown):
     """Adam, and besides w ← w − η·decay·w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
@@ -160,8 +156,7 @@ class AdamW(Shown):
         return stepped - w * (rate * self.decay), next_slots
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class PerceptronRule(Shown):
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
@@ -178,8 +173,7 @@ class PerceptronRule(Shown):
         return w - g * rate, {}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ClipNorm(Shown):
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
@@ -208,8 +202,7 @@ class ClipNorm(Shown):
         return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ClipValue(Shown):
     """Each entry of each gradient is kept between −limit and limit."""
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
+from chainrule.descriptions import restored
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.sealed import as_written
-from chainrule.train.settings import restore
 
 
 def as_dataset(data: Any) -> Dataset:
@@ -58,7 +58,7 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
         )
     with as_written(folder / "config.json"):
         load_options: Mapping[str, Any] = saved["load"] or {}
-        source = {str(key): restore(value) for key, value in load_options.items()}
+        source = {str(key): restored(value) for key, value in load_options.items()}
         file = _file_of(source)
     if given is not None:
         named = isinstance(given, str | os.PathLike) and file and str(cast("object", given)) not in BUILT_IN
