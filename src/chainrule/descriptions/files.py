@@ -253,7 +253,7 @@ def _how_to_define(own: str, module: str) -> str:
         return f"first define the class {own}, @cr.described above it, as the script or notebook did that trained"
     if module in sys.modules:
         return f"write @cr.described above the class {own} in {module}"
-    return f"write import {module} before"
+    return f'write "import {module}" before'
 
 
 def restored(found: Any, hint: Any = Any, is_shared: Callable[[type[Any]], bool] = _nothing) -> Any:
