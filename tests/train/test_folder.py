@@ -180,7 +180,7 @@ HOSTILE = {
     "negative": lambda config: config["data"]["parts"].update(training=-1),
     "batches": lambda config: config["data"]["parts"].update(training=10**9) or config["settings"].update(batch_size=1),
     "layers": lambda config: config["network"]["network"].update(layers=config["network"]["network"]["layers"] * 1001),
-    "shape": lambda config: config["data"]["input"].update(shape=[10**6] * 4),
+    "shape": lambda config: config["data"].update(input_shape=[10**6] * 4),
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict
 
 from chainrule.checks import Natural
-from chainrule.descriptions import described
+from chainrule.descriptions import Written, described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 
@@ -32,7 +32,7 @@ class FormOptions(TypedDict, total=False):
 
 
 @described
-class Form(Shown):
+class Form(Shown, Written):
     r"""How a table is written down, in pandas' words; what is left out is found out, or refused with a proposal.
 
     - `delimiter`: what stands between cells: a character, "tab", or " " for any run of blanks;
@@ -81,13 +81,6 @@ class Form(Shown):
     def told(self) -> dict[str, Any]:
         """The options that were given, by name."""
         return {item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default}
-
-    def to_json(self) -> dict[str, Any]:
-        """What was told, in plain JSON values."""
-        return {
-            name: list(cast("Sequence[Any]", value)) if isinstance(value, tuple) else value
-            for name, value in self.told().items()
-        }
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Form:

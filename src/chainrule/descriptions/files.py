@@ -6,8 +6,8 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Self, TypeAlias, Union, cast, get_args, get_origin
 
 from chainrule.checks import scalar, shown
 from chainrule.descriptions.kinds import (
@@ -21,6 +21,7 @@ from chainrule.descriptions.kinds import (
     is_several,
     kind_name,
     made_of,
+    required,
     values_of,
 )
 from chainrule.errors import ChainruleError, FileFormatError, OptionError, Remedy, UndefinedClassError
@@ -31,7 +32,12 @@ DEEPEST = 50
 """How many descriptions may stand inside each other in a file."""
 MOST_SHARED = 2000
 """How many layers a file may hold: a graph of more would take minutes to be built."""
-KIND, SHARED = "kind", "Shared"
+KIND, OTHER, SHARED = "kind", "described", "Shared"
+
+
+def _head(kind: type[Any]) -> str:
+    """The key under which a file names a class: another one where it has a field called kind."""
+    return OTHER if KIND in {part.name for part in fields(kind)} else KIND
 
 
 def _nothing(kind: type[Any]) -> bool:
@@ -69,7 +75,7 @@ class _Writer:
             return {KIND: SHARED, "layer": self.numbers[id(item)]}
         if self.is_shared(type(item)):
             self.numbers[id(item)] = len(self.numbers)
-        return {KIND: kind_name(type(item)), **{name: self.value(value) for name, value in values_of(item)}}
+        return {_head(type(item)): kind_name(type(item)), **{name: self.value(value) for name, value in values_of(item)}}
 
 
 def _name(key: object) -> str:
@@ -129,15 +135,15 @@ class _Reader:
         if isinstance(kind, type) and issubclass(kind, Mapping):
             (inside,) = _hints_inside(hint, 1)
             return {name: self.value(part, inside) for name, part in saved.items()}
-        if isinstance(kind, type) and is_described(kind) and KIND not in saved:
+        if isinstance(kind, type) and is_described(kind) and _head(kind) not in saved:
             return self.description(kind, saved)
         return self.named(saved)
 
     def named(self, saved: Json) -> Any:
         """What a file holds by the name of its kind."""
-        if KIND not in saved:
+        if not saved.keys() & {KIND, OTHER}:
             raise refused(saved, "an object that names its kind")
-        name: object = saved[KIND]
+        name: object = saved[OTHER if OTHER in saved else KIND]
         if name == SHARED:
             return self.shared(saved)
         self.depth += 1
@@ -174,8 +180,7 @@ class _Reader:
         given = {key: found for key, found in saved.items() if key in parts or not (key in _HEADS or hasattr(kind, key))}
         if "version" not in parts and saved.get("version", 1) != 1:
             raise refused(f"{kind.__name__} of version {saved['version']!r}", "version 1")
-        needed = {name for name, part in parts.items() if part.default is MISSING and part.default_factory is MISSING}
-        odd = sorted(map(str, (given.keys() - parts.keys()) | (needed - given.keys())))
+        odd = sorted(map(str, (given.keys() - parts.keys()) | (required(kind) - given.keys())))
         if odd:
             raise FileFormatError(
                 f"{kind.__name__} in the file: unknown or missing {', '.join(odd)}",
@@ -193,7 +198,7 @@ class _Reader:
 
 
 _OF_A_MODULE = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|<locals>))+")
-_HEADS = frozenset({KIND, "version"})
+_HEADS = frozenset({KIND, OTHER, "version"})
 
 
 def _bare(hint: Any) -> Any:
@@ -225,7 +230,7 @@ def _kind_named(name: object) -> type[Any]:
         ours = [other for other in known if "." not in other]
         raise FileFormatError(
             f"the kind {shown(name)} in the file",
-            expected=f"one of {', '.join(sorted(ours))}, or a class of your own",
+            expected=f"one of chainrule's {len(ours)} descriptions, or a class of your own",
             remedy=suggest(str(name), ours, "read it with the version of chainrule that wrote it, or a later one"),
         )
     return _kind_of_a_user(name, known)
@@ -262,6 +267,22 @@ def restored(found: Any, hint: Any = Any, is_shared: Callable[[type[Any]], bool]
     Raises: UndefinedClassError, FileFormatError.
     """
     return _Reader(is_shared).value(found, hint)
+
+
+class Written:
+    """What a description has that is kept in files by itself."""
+
+    def to_json(self) -> Json:
+        """The description as plain data for JSON."""
+        return written(self)
+
+    @classmethod
+    def from_json(cls, content: object) -> Self:
+        """What `to_json` wrote; FileFormatError for anything else."""
+        found = restored(dict(cast("Json", content)), cls) if isinstance(content, Mapping) else content
+        if isinstance(found, cls):
+            return found
+        raise refused(cast("object", content), f"a description of the kind {cls.__name__}, as to_json writes it")
 
 
 def refused(value: object, expected: str) -> FileFormatError:

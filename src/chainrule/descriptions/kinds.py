@@ -282,6 +282,11 @@ def _printed(value: object) -> str:
     return repr(value.tolist() if is_array(value) and value.size <= _LONG else value)
 
 
+def required(kind: type[Any]) -> set[str]:
+    """The fields without which no description of this kind is made."""
+    return {argument.name for argument in _arguments(kind) if argument.usual is None and not argument.spread}
+
+
 def has_spread(kind: type[Any]) -> bool:
     """Whether a description is made of several others, one behind the other."""
     return any(argument.spread for argument in _arguments(kind))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any, Literal, cast
 
 from chainrule.checks import Count, Natural, Positive, Seed, checked
-from chainrule.descriptions import described, restored, written
+from chainrule.descriptions import Written, described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.spelling import suggest
@@ -20,7 +19,7 @@ from chainrule.train.stopping import EarlyStopping
 
 
 @described
-class Settings(Shown):
+class Settings(Shown, Written):
     """Optimizer, epochs, batch size, seed, replicas, and how often to look."""
 
     optimizer: Optimizer = field(default_factory=SGD)
@@ -50,15 +49,6 @@ class Settings(Shown):
     def schedule(self) -> Schedule:
         """The learning rate of each step."""
         return as_schedule(self.optimizer.learning_rate)
-
-    def to_json(self) -> dict[str, Any]:
-        """A description that `from_json` reads back."""
-        return written(self)
-
-    @staticmethod
-    def from_json(saved: Mapping[str, Any]) -> Settings:
-        """The settings that `to_json` described."""
-        return restored(saved, Settings)
 
 
 @checked
