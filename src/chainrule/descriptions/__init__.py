@@ -2,9 +2,9 @@
 
 from chainrule.descriptions.code import code_of, imports_of
 from chainrule.descriptions.files import DEEPEST, MOST_SHARED, Written, refused, restored, unwritable, written
-from chainrule.descriptions.kinds import Told, described, descriptions, is_described, tree
+from chainrule.descriptions.kinds import Told, described, descriptions, hints_of, is_described, tree
 
 __all__ = [
-    "DEEPEST", "MOST_SHARED", "Told", "Written", "code_of", "described", "descriptions", "imports_of", "is_described", "refused",
-    "restored", "tree", "unwritable", "written",
+    "DEEPEST", "MOST_SHARED", "Told", "Written", "code_of", "described", "descriptions", "hints_of", "imports_of", "is_described",
+    "refused", "restored", "tree", "unwritable", "written",
 ]  # fmt: skip

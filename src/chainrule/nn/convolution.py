@@ -12,6 +12,7 @@ from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import padded, same_amounts
+from chainrule.nn.word import Word
 
 
 class _Convolution(Filtering):
@@ -43,6 +44,7 @@ class Conv1D(_Convolution):
     Conv1D(8, 3, 'relu', padding='periodic')
     """
 
+    in_text: ClassVar[Word] = Word("conv5x16", ("kernel", "filters"))
     space: ClassVar[int] = 1
 
 
@@ -64,6 +66,7 @@ class Conv2D(_Convolution):
     Conv2D(16, 5, 'relu')
     """
 
+    in_text: ClassVar[Word] = Word("conv5x5x16", ("kernel", "filters"))
     space: ClassVar[int] = 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from chainrule.nn.build import place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal
 from chainrule.nn.parts import Initialiser
+from chainrule.nn.word import Word
 
 LARGEST = 2**24
 """Up to here every whole number is itself in float32, in which ids may pass through a network."""
@@ -38,6 +39,8 @@ class OneHot(Shown):
     classes: Vocabulary
     padding: Natural | None = None
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("onehot35", ("classes",))
 
     def __post_init__(self) -> None:
         _require_padding(self.padding, self.classes)
@@ -72,6 +75,8 @@ class Embedding(Shown):
     padding: Natural | None = None
     weights: Initialiser = field(default_factory=Normal)
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("embedding16x35", ("units", "vocabulary"))
 
     def __post_init__(self) -> None:
         _require_padding(self.padding, self.vocabulary)

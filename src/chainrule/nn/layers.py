@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import partial
 from math import prod
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, cast
 
 from chainrule import ops
 from chainrule.checks import Count, Extents, Fraction, checked, shown, takes
@@ -20,6 +20,7 @@ from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, Activation
 from chainrule.nn.build import Initialiser, Layer, applied, place
 from chainrule.nn.checks import LayerName, another_beginning
 from chainrule.nn.initialisers import Zeros, suited_to
+from chainrule.nn.word import Word
 from chainrule.spelling import suggest
 
 
@@ -54,6 +55,8 @@ class Dense(Shown):
     weights: Initialiser | None = None
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("16", ("units",))
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
@@ -105,6 +108,8 @@ class Dropout(Shown):
     rate: Fraction
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("dropout(0.2)", ("rate",))
+
     def __call__(self, x: Node) -> Node:
         """The thinned batch when built for training, x itself otherwise."""
         with place(self, "dropout", x) as here:
@@ -120,6 +125,8 @@ class Flatten(Shown):
     """Each example's numbers in one row: (batch, ...) becomes (batch, product of the rest)."""
 
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("flatten")
 
     def __call__(self, x: Node) -> Node:
         """The batch with two axes."""
@@ -137,6 +144,8 @@ class Reshape(Shown):
 
     shape: Extents
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("28x28", ("shape",), most=99)
 
     def __call__(self, x: Node) -> Node:
         """The batch in its new shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from chainrule import ops
 from chainrule.checks import Count, Positive, Range
@@ -15,6 +15,7 @@ from chainrule.graph import Node, Shape
 from chainrule.nn.build import Initialiser, Place, place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros
+from chainrule.nn.word import Word
 
 
 @described
@@ -33,6 +34,8 @@ class LayerNorm(Shown):
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("layernorm")
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
@@ -59,6 +62,8 @@ class GroupNorm(Shown):
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("groupnorm4", ("groups",))
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""

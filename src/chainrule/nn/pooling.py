@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import Place, place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
+from chainrule.nn.word import Word
 
 
 @described
@@ -37,6 +39,8 @@ class MaxPool(Shown):
     stride: Sizes | None = None
     padding: Padding = "valid"
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("pool2", ("size",), most=9)
 
     def __call__(self, x: Node) -> Node:
         """The largest of each window."""
@@ -62,6 +66,8 @@ class AveragePool(Shown):
     padding: Padding = "valid"
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("averagepool2", ("size",), most=9)
+
     def __call__(self, x: Node) -> Node:
         """The mean of each window."""
         with place(self, "average_pool", x) as here:
@@ -75,6 +81,8 @@ class GlobalMaxPool(Shown):
     """The largest number of each channel, wherever it stands: (batch, space..., channels) becomes (batch, channels)."""
 
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("globalpool")
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
@@ -91,6 +99,8 @@ class GlobalAveragePool(Shown):
     """
 
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("globalaveragepool")
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
@@ -109,6 +119,8 @@ class UpSample(Shown):
 
     factor: Sizes
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("up2", ("factor",), most=9)
 
     def __call__(self, x: Node) -> Node:
         """The larger picture."""

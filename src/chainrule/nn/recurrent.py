@@ -20,6 +20,7 @@ from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
 from chainrule.nn.layers import activation_named, as_layer
 from chainrule.nn.parts import Initialiser, Layer
+from chainrule.nn.word import Word
 
 Answer = Literal["last", "every"]
 
@@ -132,6 +133,7 @@ class RNN(_Recurrent):
 
     activation: ActivationName = "tanh"
 
+    in_text: ClassVar[Word] = Word("rnn64", ("units",))
     kind: ClassVar[str] = "rnn"
 
     def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
@@ -171,6 +173,7 @@ class LSTM(_Recurrent):
     keep: float = 1.0
     write: float = 0.0
 
+    in_text: ClassVar[Word] = Word("lstm64", ("units",))
     kind: ClassVar[str] = "lstm"
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[int] = 4
@@ -204,6 +207,7 @@ class GRU(_Recurrent):
 
     keep: float = 0.0
 
+    in_text: ClassVar[Word] = Word("gru64", ("units",))
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
 

@@ -11,6 +11,7 @@ from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import folded, same_amounts
+from chainrule.nn.word import Word
 
 
 class _Transposed(Filtering):
@@ -43,6 +44,7 @@ class ConvTranspose1D(_Transposed):
     ConvTranspose1D(8, 4, 'relu', stride=2, padding='same')
     """
 
+    in_text: ClassVar[Word] = Word("convtranspose5x16", ("kernel", "filters"))
     space: ClassVar[int] = 1
 
 
@@ -63,6 +65,7 @@ class ConvTranspose2D(_Transposed):
     ConvTranspose2D(1, 2, 'sigmoid', stride=2)
     """
 
+    in_text: ClassVar[Word] = Word("convtranspose5x5x16", ("kernel", "filters"))
     space: ClassVar[int] = 2
 
 
