@@ -13,7 +13,7 @@ def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     exec(compile(blocks[0], "README.md", "exec"), names)
     shown = capsys.readouterr().out
     assert "8 replicas" in shown

@@ -15,7 +15,6 @@ from chainrule.data.form import Form
 from chainrule.data.table import Table
 from chainrule.data.writing import remedy_for
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
@@ -25,7 +24,7 @@ _MOST_BYTES = 2**32  # 4 GiB: an encoded table beyond this is a mistake (an iden
 
 
 @described
-class Column(Shown, Written):
+class Column(Written):
     """One column: a number, or a category that is encoded as one 0-or-1 feature per category.
 
     `fill` replaces missing cells (a number, or one of the categories); None refuses them.
@@ -127,7 +126,7 @@ class Column(Shown, Written):
 
 
 @described
-class Columns(Shown, Written):
+class Columns(Written):
     """The schema of a table: its feature columns in their order, and the target column (its categories are the classes).
 
     `others` names the columns of the table that are neither; `form` is what its reader was told, so that new files are read alike.

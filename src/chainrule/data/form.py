@@ -9,7 +9,6 @@ from typing import Any, Literal, TypedDict
 
 from chainrule.checks import Natural
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import OptionError
 
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "blanks": " ", "\\s+": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -32,7 +31,7 @@ class FormOptions(TypedDict, total=False):
 
 
 @described
-class Form(Shown, Written):
+class Form(Written):
     r"""How a table is written down, in pandas' words; what is left out is found out, or refused with a proposal.
 
     - `delimiter`: what stands between cells: a character, "tab", or " " for any run of blanks;

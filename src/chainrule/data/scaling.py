@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.numerals import printed
 
@@ -18,7 +17,7 @@ ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 
 @described
-class Scaling(Shown, Written):
+class Scaling(Written):
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 
     `usual`: nobody asked for it, so that a training may take another map, which suits its network and its loss better. `reason`: what

@@ -10,13 +10,12 @@ from chainrule.data.columns import Columns
 from chainrule.data.scaling import Scaling
 from chainrule.data.text_input import TextInput
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 
 Shape = tuple[int, ...]
 
 
 @described
-class Signature(Shown, Written):
+class Signature(Written):
     """Names, shapes and dtypes of one example, scalings learned on the training part, classes, columns, vocabulary; no examples.
 
     `input_range`: the least and the largest number in the inputs of the training part, None where nothing is known of them.

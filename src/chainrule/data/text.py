@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from chainrule.checks import checked
 from chainrule.data.examples import Array
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
 from chainrule.files import writing
 from chainrule.spelling import listed
@@ -53,7 +52,7 @@ def words(text: str) -> list[str]:
 
 
 @described
-class Vocabulary(Shown, Written):
+class Vocabulary(Written):
     """The tokens that a network knows, each with its id: its place in `tokens`. The first two are padding and unknown.
 
     Raises DataError if the first two are others, or if a token stands twice.

@@ -10,7 +10,6 @@ import numpy as np
 from chainrule.data.examples import Array
 from chainrule.data.text import PADDING, Padding, Vocabulary, characters, encoded, words
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 from chainrule.spelling import listed
 
@@ -22,7 +21,7 @@ _VERSION = 1
 
 
 @described
-class TextInput(Shown, Written):
+class TextInput(Written):
     """Cuts a text into tokens, looks them up in the vocabulary, and writes them down as a network takes them.
 
     tokens: "characters" or "words". encoding: "one_hot" (length, tokens), "ids" (length,), or "counts": how often each token but

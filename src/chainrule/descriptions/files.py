@@ -24,6 +24,7 @@ from chainrule.descriptions.kinds import (
     required,
     values_of,
 )
+from chainrule.display import Shown
 from chainrule.errors import ChainruleError, FileFormatError, OptionError, Remedy, UndefinedClassError
 from chainrule.spelling import suggest
 
@@ -269,7 +270,7 @@ def restored(found: Any, hint: Any = Any, is_shared: Callable[[type[Any]], bool]
     return _Reader(is_shared).value(found, hint)
 
 
-class Written:
+class Written(Shown):
     """What a description has that is kept in files by itself."""
 
     def to_json(self) -> Json:

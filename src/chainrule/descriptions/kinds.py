@@ -279,6 +279,8 @@ _LONG = 1000
 
 
 def _printed(value: object) -> str:
+    if is_mapping(value):
+        return repr(dict(value))
     return repr(value.tolist() if is_array(value) and value.size <= _LONG else value)
 
 

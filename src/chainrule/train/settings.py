@@ -7,7 +7,6 @@ from typing import Any, Literal, cast
 
 from chainrule.checks import Count, Natural, Positive, Seed, checked
 from chainrule.descriptions import Written, described
-from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
@@ -19,7 +18,7 @@ from chainrule.train.stopping import EarlyStopping
 
 
 @described
-class Settings(Shown, Written):
+class Settings(Written):
     """Optimizer, epochs, batch size, seed, replicas, and how often to look."""
 
     optimizer: Optimizer = field(default_factory=SGD)
