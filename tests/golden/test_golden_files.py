@@ -14,6 +14,7 @@ import pytest
 import chainrule as cr
 from chainrule.descriptions import restored
 from tests.golden import write
+from tests.train.folders import change
 
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.name for path in HERE.iterdir() if (path / "runs.zip").is_file())
@@ -78,6 +79,23 @@ def test_run_folders(version, name, tmp_path):
     rows = np.array(old["rows"], run.data.train.x.dtype)
     np.testing.assert_allclose(run.predict(rows), old["predicted"], rtol=1e-5, atol=1e-6)
     assert str(run)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda config: config.update(version=2), lambda config: config["settings"]["optimizer"].update(kind="Adan"),
+        lambda config: config["settings"]["optimizer"].update(speed=3.0), lambda config: config["data"].update(input=None),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_names_the_version_that_wrote_it(edit, tmp_path):
+    with zipfile.ZipFile(HERE / VERSIONS[-1] / "runs.zip") as archive:
+        archive.extractall(tmp_path, [item for item in archive.namelist() if item.startswith("sgd/")])
+    change(tmp_path / "sgd" / "environment.json", lambda content: content.update(chainrule="9.8"), keep_seal=True)
+    change(tmp_path / "sgd" / "config.json", edit, keep_seal=True)
+    with pytest.raises(cr.errors.FileFormatError, match=r"chainrule 9\.8 wrote this folder") as caught:
+        cr.open_run(tmp_path / "sgd")
+    assert "read it with chainrule 9.8" in caught.value.remedy
 
 
 def test_every_kind_of_this_version_is_in_the_newest_files():

@@ -143,8 +143,8 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 
 
 def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> Run:
-    config = folder.read_config()
-    with as_written(folder.path / "config.json"):
+    with folder.naming_its_version(), as_written(folder.path / "config.json"):
+        config = folder.read_config()
         settings = Settings.from_json(config["settings"])
         signature = Signature.from_json(config["data"])
         course = Course.from_json(config.get("course"), settings.epochs)
