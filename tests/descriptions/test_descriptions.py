@@ -172,6 +172,32 @@ def test_what_can_be_no_description_is_refused_where_it_is_made():
             cr.described(wrong)
 
 
+def test_a_constructor_that_changes_itself_is_told_what_to_do():
+    @cr.described
+    class Habit:
+        slope: float
+
+        def __init__(self, slope: float) -> None:
+            self.slope = slope
+
+    with pytest.raises(OptionError, match="the __init__ of Habit") as caught:
+        Habit(1.0)
+    assert "leave out __init__" in caught.value.remedy
+
+
+def test_a_class_may_be_defined_anew_while_objects_of_the_old_one_live():
+    def defined() -> type[Any]:
+        @cr.described
+        class Cell:
+            size: int = 1
+
+        return Cell
+
+    first, second = defined(), defined()
+    assert code_of(first(3)) == code_of(second(3)) == "Cell(size=3)"
+    assert type(restored(written(first(3)))) is second
+
+
 def test_an_heir_must_be_described_itself():
     class Wide(cr.Dense):
         pass

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache, partial
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from functools import cache, partial, wraps
 from inspect import Parameter, currentframe, isabstract, signature
 from typing import Annotated, Any, TypeGuard, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints, overload
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked, refusing, shown
 from chainrule.display import Shown
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, OptionTypeError
 
 T = TypeVar("T")
 _OURS = "chainrule"
@@ -85,7 +85,8 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
     made: Any = checked(kind)
     if not is_dataclass_already:
         made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in own)(made)
-        made.__init__ = refusing(made.__init__, made.__name__)
+        written = made.__init__
+        made.__init__ = _refusing_changes(written) if "__init__" in own else refusing(written, made.__name__)
     methods: dict[str, Any] = {"__repr__": _repr} | ({"__eq__": _equals, "__hash__": _hash} if eq else {})
     for name, method in methods.items():
         if name not in own or (name == "__hash__" and "__eq__" not in own):
@@ -94,9 +95,27 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
         made._repr_html_ = vars(Shown)["_repr_html_"]
     _require_arguments(made)
     _resolve(made, names)
+    made.is_a_description = True
     if not isabstract(made):
         _KINDS[kind_name(made)] = made
     return made
+
+
+def _refusing_changes(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor of a class's own, which says how fields are set where it sets them as other classes do."""
+
+    @wraps(init)
+    def make(self: Any, *given: Any, **named: Any) -> None:
+        try:
+            init(self, *given, **named)
+        except FrozenInstanceError as error:
+            raise OptionError(
+                f"the __init__ of {type(self).__name__} changes what is described: {error}",
+                expected="fields, which are set once",
+                remedy="leave out __init__: @described writes one that takes the fields",
+            ) from error
+
+    return make
 
 
 def _resolve(kind: type[Any], names: Mapping[str, Any]) -> None:
@@ -109,7 +128,7 @@ def _resolve(kind: type[Any], names: Mapping[str, Any]) -> None:
 
 def _require_class(kind: object) -> None:
     if not isinstance(kind, type):
-        raise OptionError(f"described was given {shown(kind)}", expected="a class", remedy="write @described above a class")
+        raise OptionTypeError(f"described was given {shown(kind)}", expected="a class", remedy="write @described above a class")
     found = vars(kind).get("__dataclass_params__")
     if found is not None and not found.frozen:
         raise OptionError(
@@ -131,8 +150,8 @@ def _require_arguments(kind: type[Any]) -> None:
 
 
 def is_described(kind: type[Any]) -> bool:
-    """Whether a class is in the list itself, not only an heir of one that is."""
-    return _KINDS.get(kind_name(kind)) is kind
+    """Whether a class is a description itself, not only an heir of one; also after a notebook has defined it anew."""
+    return "is_a_description" in vars(kind)
 
 
 def is_description(value: object) -> bool:
