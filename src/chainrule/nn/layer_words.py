@@ -79,7 +79,7 @@ def part(piece: Piece) -> Part:
     sizes = () if bare else shape_of(Piece(head.text[len(word) :], head.start + len(word), head.whole))
     kind = next((kind for kind in kinds if kind.in_text.fits(len(sizes))), None)
     if kind is None:
-        asked = " or ".join(dict.fromkeys(", ".join(kind.in_text.fields) or "nothing" for kind in kinds))
+        asked = " or ".join(dict.fromkeys(" and ".join(kind.in_text.fields) or "nothing" for kind in kinds))
         piece.refuse(f"{piece.text!r}", f"{asked} behind the word", f"write for example {', or '.join(_examples(kinds))}")
     return _made(piece, kind, kind.in_text.values(sizes), _options(kind, options))
 
