@@ -89,12 +89,12 @@ def layer_used(shape: tuple[int, ...]) -> Callable[[Any], Any]:
 
 def optimizer_used(optimizer: Any) -> Any:
     """An optimizer prints, is saved, and makes a finite step."""
+    from chainrule.descriptions import restored
     from chainrule.train import Settings
-    from chainrule.train.settings import restore
 
     settings = Settings(optimizer=optimizer)
     saved = settings.to_json()
-    assert restore(saved["optimizer"]) == optimizer, "saved and read back it is another one"
+    assert restored(saved["optimizer"]) == optimizer, "saved and read back it is another one"
     rates = settings.schedule(np.arange(5.0), 5)
     assert np.isfinite(rates).all(), "a rate that is not finite"
     if isinstance(optimizer, cr.train.FullBatch):

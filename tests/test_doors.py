@@ -30,6 +30,7 @@ MADE_BY_THE_LIBRARY = {
     "Pass", "INPUT", "PARAMETER", "CONSTANT", "Kind", "Traits",
     # parts that functions of the table are made of, and what needs a file or an hour
     "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
+    "described",
     "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
     "batch_sizes", "class_probabilities", "decide", "evaluation_of", "minimise", "usual_batch_size", "usual_optimizer",
     "with_rate", "with_error", "loop_key", "split_values", "unroll", "simplify_algebra", "scan",
@@ -210,11 +211,11 @@ def test_metrics_take_true_then_predicted_as_scikit_learn_does():
 
 
 def test_run_files_of_the_first_versions_are_read():
-    from chainrule.train.settings import restore
+    from chainrule.descriptions import restored
 
     adam = {"kind": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_hat": False}
-    assert restore({**adam, "slots": ["mean", "square"]}) == cr.Adam(0.01)
+    assert restored({**adam, "slots": ["mean", "square"]}) == cr.Adam(0.01)
     loss = {"kind": "Huber", "delta": 2.0, "name": "huber", "target": "values"}
-    assert restore({"kind": "Objective", "terms": [loss]}).losses == (cr.Huber(2.0),)
+    assert restored({"kind": "Objective", "terms": [loss]}).losses == (cr.Huber(2.0),)
     with pytest.raises(cr.errors.FileFormatError):
-        restore({**adam, "speed": 3})
+        restored({**adam, "speed": 3})

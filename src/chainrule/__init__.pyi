@@ -2,6 +2,7 @@
 
 from . import data, engines, errors, examples, graph, nn, ops, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
+from .descriptions import described
 from .graph import Graph, Node, constant, evaluate, input_node, parameter, parse
 from .nn import (
     GRU,
@@ -16,6 +17,7 @@ from .nn import (
     Bidirectional,
     BinaryCrossEntropy,
     ChiSquared,
+    Constant,
     Conv1D,
     Conv2D,
     ConvTranspose1D,
@@ -32,14 +34,22 @@ from .nn import (
     GaussianNoise,
     GlobalAveragePool,
     GlobalMaxPool,
+    GlorotNormal,
+    GlorotUniform,
     GroupNorm,
+    HeNormal,
+    HeUniform,
     Hinge,
     Hopfield,
     Huber,
     Latent,
     LayerNorm,
+    LeCunNormal,
+    LeCunUniform,
     MaxPool,
     Network,
+    Normal,
+    Objective,
     OneHot,
     PerceptronLoss,
     Reshape,
@@ -47,7 +57,9 @@ from .nn import (
     RestrictedBoltzmann,
     Sequential,
     SquaredError,
+    Uniform,
     UpSample,
+    Zeros,
     build_network,
     network,
 )
@@ -88,9 +100,12 @@ __all__ = [
     "Hopfield",
     "ConvTranspose1D",
     "OneHot", "Embedding",
+    "Zeros", "Constant", "Normal", "Uniform", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal", "LeCunUniform",
+    # of one's own
+    "described",
     # objectives
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "L1", "L2",
+    "PerceptronLoss", "L1", "L2", "Objective",
     # training
     "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
     "ConstantRate",

@@ -573,8 +573,6 @@ def checked(target: F) -> F:
         return cast("F", target)
     if "__post_init__" in vars(target) or not hasattr(target, "__post_init__"):
         own.__post_init__ = _checked_fields(vars(target).get("__post_init__"))
-    if own.__new__ is object.__new__:
-        own.__new__ = _made_by_known_fields
     # What is inherited from a checked class reads the fields of its heirs too.
     return cast("F", target)
 
@@ -593,24 +591,36 @@ def _checked_fields(then: Callable[[Any], None] | None) -> Callable[[Any], None]
     return hold
 
 
-def _made_by_known_fields(kind: Any, *given: Any, **named: Any) -> Any:
-    """What a description is made by: `dataclass` writes its `__init__` later, whose own refusals are Python's."""
-    # Nothing at all is what copies and pickles begin with.
-    if given or named:
-        known, required = _fields_of(kind)
-        told = {*known[: len(given)], *named}
-        fits = len(told) == len(given) + len(named) and told.issuperset(required) and told.issubset(known)
-        # An heir may have an `__init__` of its own, which takes what it likes.
-        if not fits and not takes_call(kind.__init__, (None, *given), named):
-            raise _no_such_call(kind.__name__, kind.__init__, (None, *given), named)
-    return object.__new__(kind)
+def refusing(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
+    """The function, which answers a call that its parameters do not allow by our error."""
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        try:
+            return function(*given, **named)
+        except TypeError as error:
+            # Where nothing of the function has run, it is the call itself that Python refuses.
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None or takes_call(function, given, named):
+                raise
+        raise _no_such_call(owner, function, given, named)
+
+    setattr(call, _ANSWERS, True)
+    return call
 
 
-@cache
-def _fields_of(kind: Any) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The fields that a description is made by, in their order, and those that must be given."""
-    parts = list(signature(kind.__init__).parameters.values())[1:]
-    return tuple(part.name for part in parts), frozenset(part.name for part in parts if part.default is Parameter.empty)
+def answering(room: dict[str, Any]) -> None:
+    """Has every function and class that a room offers answer a wrong call by our error; inside the room they are called as they are.
+
+    room: the `globals()` of its `__init__`, which has an `__all__`.
+    """
+    for name in room["__all__"]:
+        found = room[name]
+        if isinstance(found, types.FunctionType) and not hasattr(found, _ANSWERS):
+            room[name] = refusing(found, name)
+        elif isinstance(found, type) and isinstance(vars(found).get("__init__"), types.FunctionType):
+            made = cast("Any", found)
+            if not hasattr(made.__init__, _ANSWERS) and not getattr(made, "_is_protocol", False):
+                made.__init__ = refusing(made.__init__, name)
 
 
 def _no_such_call(
@@ -648,6 +658,7 @@ def _no_such_call(
     )
 
 
+_ANSWERS = "answers_wrong_calls"
 _BY_PLACE = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
 _GATHERED = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 
@@ -657,6 +668,7 @@ def _checked_function(function: Callable[..., Any], owner: str) -> Callable[...,
     positions = [part.name for part in parameters if part.kind in _BY_PLACE]
     spread = next((part.name for part in parameters if part.kind is Parameter.VAR_POSITIONAL), None)
     gathered = next((part.name for part in parameters if part.kind is Parameter.VAR_KEYWORD), None)
+    called = refusing(function, owner)
 
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
@@ -670,14 +682,9 @@ def _checked_function(function: Callable[..., Any], owner: str) -> Callable[...,
                 named[name] = read(owner, name, readers[name], value)
             elif gathered is not None and gathered in readers:
                 named[name] = _gathered(function, gathered, owner, name, value)
-        try:
-            return function(*held, **named)
-        except TypeError as error:
-            # Where nothing of the function has run, it is the call itself that Python refuses.
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None or takes_call(function, held, named):
-                raise
-        raise _no_such_call(owner, function, given, named)
+        return called(*held, **named)
 
+    setattr(call, _ANSWERS, True)
     return call
 
 
@@ -704,6 +711,6 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 __all__ = [
     "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
-    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "anything", "checked", "object_for_class", "read", "read_number", "read_text",
-    "read_whole", "reader_of", "readers_of", "scalar", "shown", "takes",
+    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "object_for_class",
+    "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "refusing", "scalar", "shown", "takes",
 ]  # fmt: skip

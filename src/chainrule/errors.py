@@ -66,6 +66,10 @@ class GraphError(ChainruleError, ValueError):
     """A graph that is not well formed, or a request that it cannot answer."""
 
 
+class CallError(GraphError, TypeError):
+    """An op that is called with too few or too many values or attributes."""
+
+
 class ParseError(ChainruleError, ValueError):
     """A text (of a graph, a network, a formula) that cannot be read."""
 
@@ -92,6 +96,10 @@ class ColumnError(DataError, LookupError):
 
 class FileFormatError(ChainruleError, ValueError):
     """A file that is truncated, too large, or not what its name says."""
+
+
+class UndefinedClassError(FileFormatError, NameError):
+    """A file that holds an object of a class which is not defined here: files never have code run."""
 
 
 class MissingFileError(ChainruleError, FileNotFoundError):

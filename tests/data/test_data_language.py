@@ -24,7 +24,7 @@ from chainrule.data import (
     words,
 )
 from chainrule.data.language import BAD, GOOD
-from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError
+from chainrule.errors import ChainruleError, FileFormatError, MissingFileError
 
 
 def test_tokens():
@@ -191,7 +191,7 @@ def test_refusals(make, message):
 def test_files_that_are_not_there_or_not_vocabularies(tmp_path):
     with pytest.raises(MissingFileError):
         Vocabulary.read(tmp_path / "none.json")
-    for content, error in (("{", FileFormatError), ('{"version": 1, "tokens": ["a", "a"]}', DataError)):
+    for content, error in (("{", FileFormatError), ('{"version": 1, "tokens": ["a", "a"]}', FileFormatError)):
         (tmp_path / "v.json").write_text(content)
         with pytest.raises(error):
             Vocabulary.read(tmp_path / "v.json")

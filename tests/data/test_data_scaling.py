@@ -126,7 +126,7 @@ def test_refuses_a_spread_beyond_float64():
     ],
 )
 def test_from_json_refuses_other_content(content):
-    with pytest.raises(FileFormatError, match="does not describe a scaling"):
+    with pytest.raises(FileFormatError, match="Scaling"):
         Scaling.from_json(content)
 
 

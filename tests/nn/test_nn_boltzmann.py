@@ -214,7 +214,7 @@ def test_both_engines_draw_the_same_bits():
     data, losses = bars_and_stripes(3), []
     for engine in ("reference", "native"):
         options = {"loss": "none", "optimizer": cr.SGD(0.2), "epochs": 40, "batch_size": 8, "dtype": "float64"}
-        losses.append(cr.fit(cr.RestrictedBoltzmann(6, 3), data, engine=engine, **options).history.steps())
+        losses.append(cr.fit(cr.RestrictedBoltzmann(6, steps=3), data, engine=engine, **options).history.steps())
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9, atol=1e-12)
 
 
@@ -229,7 +229,7 @@ def test_a_run_tells_its_loss_and_no_accuracy():
 def test_the_layer_is_written_down_and_read_again():
     layer = cr.Sequential(cr.RestrictedBoltzmann(6, 3, name="first"), cr.RestrictedBoltzmann(2))
     assert cr.nn.from_json(cr.nn.to_json(layer)) == layer
-    assert cr.nn.to_code(cr.RestrictedBoltzmann(6, 3)) == "cr.RestrictedBoltzmann(6, 3)"
+    assert cr.nn.to_code(cr.RestrictedBoltzmann(6, 3)) == "cr.RestrictedBoltzmann(6, steps=3)"
 
 
 @pytest.mark.parametrize("wrong", [{"units": 0}, {"units": 3, "steps": 0}])

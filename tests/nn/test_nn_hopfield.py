@@ -127,4 +127,4 @@ def test_what_is_no_memory_is_refused():
 def test_the_layer_is_written_down_and_read_again():
     layer = cr.Hopfield(4, name="memory")
     assert cr.nn.from_json(cr.nn.to_json(layer)) == layer
-    assert cr.nn.to_code(cr.Hopfield(4)) == "cr.Hopfield(4)"
+    assert cr.nn.to_code(cr.Hopfield(4)) == "cr.Hopfield(steps=4)"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.descriptions import DEEPEST, descriptions
 from chainrule.errors import FileFormatError, OptionError
 from chainrule.nn import (
     ACTIVATIONS,
@@ -48,7 +49,7 @@ from chainrule.nn import (
     to_code,
     to_json,
 )
-from chainrule.nn.structure import DEEPEST, INITIALISERS, LAYERS
+from chainrule.nn.structure import is_layer
 
 FULL = Sequential(
     Flatten(name="rows"),
@@ -73,15 +74,15 @@ def evaluated(code):
     return eval(code, {"cr": cr})
 
 
-def test_every_kind_is_in_the_list():
-    saved = {kind.__name__ for kind in LAYERS} | {"Function", "Network"}
-    offered = {name for name in nn.__all__ if "__post_init__" in dir(getattr(nn, name)) and callable(getattr(nn, name))}
-    assert {"Dense", "Activation", "Formula"} <= offered
-    modules = {kind.__module__ for kind in LAYERS}
-    layers = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") in modules and name[0].isupper()}
-    assert layers == saved
-    made = {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") == "chainrule.nn.initialisers"}
-    assert made == {kind.__name__ for kind in INITIALISERS}
+LAYERS = [kind for kind in descriptions().values() if kind.__module__.startswith("chainrule.nn.") and is_layer(kind)]
+INITIALISERS = [kind for kind in descriptions().values() if kind.__module__ == "chainrule.nn.initialisers"]
+
+
+def test_every_kind_is_offered():
+    assert {"Dense", "Sequential", "Formula", "Function", "L2"} <= {kind.__name__ for kind in LAYERS}
+    for kind in (*LAYERS, *INITIALISERS):
+        assert getattr(nn, kind.__name__) is kind
+        assert getattr(cr, kind.__name__) is kind
 
 
 @pytest.mark.parametrize("kind", INITIALISERS)
@@ -262,13 +263,16 @@ FIRST = ("network", "layers", 1)
         (("extra",), 1, "extra"),
         (("network",), None, "a layer"),
         (("network",), [], "a layer"),
-        (("network", "layers"), {}, "a list of layers"),
+        (("network", "layers"), {}, "names its kind"),
         (("network", "input_shape"), [0], "1 or more"),
         (("network", "input_shape"), "784", "a list"),
         ((*FIRST, "kind"), "Dens", "did you mean 'Dense'"),
-        ((*FIRST, "kind"), "HeNormal", "a layer of kind 'HeNormal'"),
-        ((*FIRST, "kind"), "os.system", "one of Dense"),
-        ((*FIRST, "kind"), 3, "a layer of kind 3"),
+        ((*FIRST, "kind"), "HeNormal", "HeNormal in the file: unknown or missing activation"),
+        (FIRST, {"kind": "HeNormal"}, "layers=HeNormal() in Sequential"),
+        (FIRST, {"kind": "SquaredError"}, "layers=SquaredError() in Sequential"),
+        ((*FIRST, "kind"), "os.system", "system, a class of the module os, which is not defined here"),
+        ((*FIRST, "kind"), "os system", "the kind 'os system'"),
+        ((*FIRST, "kind"), 3, "the kind 3"),
         ((*FIRST, "unit"), 3, "unknown or missing unit"),
         ((*FIRST, "units"), KeyError, "unknown or missing units"),
         ((*FIRST, "units"), "3", "a whole number"),
@@ -276,7 +280,7 @@ FIRST = ("network", "layers", 1)
         ((*FIRST, "units"), -3, "a whole number"),
         ((*FIRST, "bias"), "no", "True or False"),
         ((*FIRST, "activation"), "sigmiod", "did you mean 'sigmoid'"),
-        ((*FIRST, "weights"), {"kind": "Dense"}, "an initialiser of kind 'Dense'"),
+        ((*FIRST, "weights"), {"kind": "Flatten"}, "weights=Flatten() in Dense"),
         ((*FIRST, "biases"), None, "an initialiser"),
         ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "deviation": -1}, "deviation=-1"),
         ((*FIRST, "biases"), {"kind": "Constant", "value": float("nan")}, "a finite number"),

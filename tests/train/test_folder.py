@@ -233,7 +233,7 @@ HOSTILE = {
     "negative": lambda config: config["data"]["parts"].update(training=-1),
     "batches": lambda config: config["data"]["parts"].update(training=10**9) or config["settings"].update(batch_size=1),
     "layers": lambda config: config["network"]["network"].update(layers=config["network"]["network"]["layers"] * 1001),
-    "shape": lambda config: config["data"]["input"].update(shape=[10**6] * 4),
+    "shape": lambda config: config["data"].update(input_shape=[10**6] * 4),
 }
 
 
@@ -258,7 +258,7 @@ def test_a_broken_configuration_is_refused(run, text):
 
 def test_unknown_kinds_are_not_made(run):
     change(run.folder / "config.json", lambda config: config["settings"]["optimizer"].update(kind="os.system"))
-    with pytest.raises(cr.errors.FileFormatError, match=r"os\.system"):
+    with pytest.raises(cr.errors.FileFormatError, match="system, a class of the module os"):
         cr.open_run(run.folder)
 
 

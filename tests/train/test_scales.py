@@ -555,9 +555,9 @@ def test_a_folder_of_an_earlier_version_opens_with_its_scalings(tmp_path: Path) 
     assert run.folder is not None
 
     def as_it_was(config: dict[str, Any]) -> None:
-        for side in ("input", "target"):
-            config["data"][side]["scaling"] = {"offset": [1.0] * (2 if side == "input" else 1), "factor": 0.5}
-        del config["data"]["input"]["range"]
+        for side, size in (("scaling", 2), ("target_scaling", 1)):
+            config["data"][side] = {"offset": [1.0] * size, "factor": 0.5}
+        del config["data"]["input_range"]
 
     change(run.folder / "config.json", as_it_was)
     again = cr.open_run(run.folder, data=_data(TARGETS["positive"]))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.data import Signature
+from chainrule.descriptions import restored
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.nn import Layer, Objective, from_json, to_text
 from chainrule.train import RunFolder, Settings
 from chainrule.train.sealed import as_written, read_sealed
-from chainrule.train.settings import restore
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ def read_saved(folder: RunFolder) -> Saved:
     config = folder.read_config()
     with as_written(folder.path / "config.json"):
         structure, load = config["network"], config["data"]["load"]
-        objective = restore(config["objective"])
+        objective = restored(config["objective"])
         if not isinstance(objective, Objective):
             raise TypeError(f"{objective!r} is no loss")
         return Saved(
             None if structure is None else from_json(structure),
             Signature.from_json(config["data"]),
-            None if load is None else {str(key): restore(value) for key, value in load.items()},
+            None if load is None else {str(key): restored(value) for key, value in load.items()},
             objective,
             Settings.from_json(config["settings"]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.checks import answering
 from chainrule.data.archives import read_npz
 from chainrule.data.arrays import Options, from_arrays
 from chainrule.data.bars_and_stripes import bars_and_stripes
@@ -132,3 +133,5 @@ __all__ = [
     "text_vocabulary",
     "told",
 ]
+
+answering(globals())

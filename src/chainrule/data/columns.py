@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from dataclasses import field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,8 @@ from chainrule.data.cells import Cells, Floats, Texts, is_complete, is_number, m
 from chainrule.data.form import Form
 from chainrule.data.table import Table
 from chainrule.data.writing import remedy_for
-from chainrule.display import Shown
-from chainrule.errors import DataError, FileFormatError, OptionError
+from chainrule.descriptions import Written, described
+from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
 _VERSION = 1
@@ -24,8 +23,8 @@ _BLOCK = 4096
 _MOST_BYTES = 2**32  # 4 GiB: an encoded table beyond this is a mistake (an identifier read as a category), not a data set
 
 
-@dataclass(frozen=True)
-class Column(Shown):
+@described
+class Column(Written):
     """One column: a number, or a category that is encoded as one 0-or-1 feature per category.
 
     `fill` replaces missing cells (a number, or one of the categories); None refuses them.
@@ -117,30 +116,20 @@ class Column(Shown):
             )
         return codes
 
-    def to_json(self) -> dict[str, object]:
-        """A dictionary that JSON can keep."""
-        return {"name": self.name, "kind": self.kind, "categories": list(self.categories), "fill": self.fill}
-
-    @classmethod
-    def from_json(cls, content: object) -> Column:
-        """The column that `to_json` described; FileFormatError for anything else."""
-        match content:
-            case {"name": str(name), "kind": "numeric", "categories": [], "fill": None | int() | float() as fill}:
-                if fill is None or math.isfinite(fill):
-                    return cls(name, "numeric", (), None if fill is None else float(fill))
-            case {"name": str(name), "kind": "category", "categories": list(), "fill": None | str() as fill}:
-                # The pattern has shown that it is a list; its elements are looked at here.
-                categories = cast("list[object]", cast("dict[str, object]", content)["categories"])
-                names = tuple(category for category in categories if isinstance(category, str))
-                if names and len(names) == len(categories) == len(set(names)) and (fill is None or fill in names):
-                    return cls(name, "category", names, fill)
-            case _:
-                pass
-        raise _not_columns(content)
+    def __post_init__(self) -> None:
+        fits = isinstance(self.fill, float | int | None) and not self.categories
+        if self.kind == "category":
+            fits = bool(self.categories) and (self.fill is None or self.fill in self.categories)
+        if not fits or len(set(self.categories)) < len(self.categories):
+            raise OptionError(
+                f"the {self.kind} column {self.name!r} with the categories {listed(self.categories)} and fill={self.fill!r}",
+                expected="categories that differ, one of them as fill, for a category; a number as fill, and no categories, for numbers",
+                remedy="correct them",
+            )
 
 
-@dataclass(frozen=True)
-class Columns(Shown):
+@described
+class Columns(Written):
     """The schema of a table: its feature columns in their order, and the target column (its categories are the classes).
 
     `others` names the columns of the table that are neither; `form` is what its reader was told, so that new files are read alike.
@@ -229,33 +218,6 @@ class Columns(Shown):
             good &= ~(lacking | unknown)
         return good, said
 
-    def to_json(self) -> dict[str, object]:
-        """A dictionary that JSON can keep, with the version of its form."""
-        return {
-            "version": _VERSION,
-            "features": [column.to_json() for column in self.features],
-            "target": self.target.to_json(),
-            "others": list(self.others),
-            "form": self.form.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, content: object) -> Columns:
-        """The schema that `to_json` described; FileFormatError for anything else."""
-        match content:
-            case {"version": 1, "features": list(), "target": dict()}:
-                described = cast("dict[str, Any]", content)
-                features = cast("list[object]", described["features"])
-                return cls(
-                    tuple(Column.from_json(column) for column in features),
-                    Column.from_json(described["target"]),
-                    # Runs of the first versions know of neither.
-                    _names_of(described.get("others", [])),
-                    _form_of(described.get("form", {})),
-                )
-            case _:
-                raise _not_columns(content)
-
     def _check_size(self, rows: int) -> None:
         size = rows * len(self.names) * 8
         if size > _MOST_BYTES:
@@ -306,25 +268,3 @@ def _units_remedy(name: str, value: str, below: tuple[str, ...]) -> str:
 def _rows(which: NDArray[np.bool_], one: str, several: str) -> str:
     count = int(np.count_nonzero(which))
     return f"1 row {one}" if count == 1 else f"{count} rows {several}"
-
-
-def _names_of(content: object) -> tuple[str, ...]:
-    names: list[object] = cast("list[object]", content) if isinstance(content, list) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise _not_columns(cast("object", content))
-    return tuple(map(str, names))
-
-
-def _form_of(content: object) -> Form:
-    try:
-        return Form(**cast("dict[str, Any]", content))
-    except (TypeError, OptionError) as trouble:
-        raise _not_columns(content) from trouble
-
-
-def _not_columns(content: object) -> FileFormatError:
-    return FileFormatError(
-        f"{str(content)[:80]} does not describe columns",
-        expected=f"version {_VERSION} of the description of a table's columns",
-        remedy="take the description that Columns.to_json wrote",
-    )

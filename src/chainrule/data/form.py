@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal, TypedDict, cast
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural
 from chainrule.data.cells import MISSING, ONLY_EMPTY, to_text
-from chainrule.display import Shown
+from chainrule.descriptions import Written, described
 from chainrule.errors import OptionError
 
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "blanks": " ", "\\s+": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -32,9 +32,8 @@ class FormOptions(TypedDict, total=False):
     keep_default_na: bool
 
 
-@dataclass(frozen=True)
-@checked
-class Form(Shown):
+@described
+class Form(Written):
     r"""How a table is written down, in pandas' words; what is left out is found out, or refused with a proposal.
 
     - `delimiter`: what stands between cells: a character, "tab", or " " for any run of blanks;
@@ -77,9 +76,6 @@ class Form(Shown):
         self._settle("header", "none" if self.header is None else "first" if isinstance(self.header, int) else self.header)
         self._check()
 
-    def __repr__(self) -> str:
-        return f"Form({', '.join(f'{name}={value!r}' for name, value in self.told().items())})"
-
     @property
     def marks(self) -> tuple[str, ...]:
         """The further marks of a missing cell, as texts."""
@@ -102,13 +98,6 @@ class Form(Shown):
     def told(self) -> dict[str, Any]:
         """The options that were given, by name."""
         return {item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default}
-
-    def to_json(self) -> dict[str, Any]:
-        """What was told, in plain JSON values."""
-        return {
-            name: list(cast("Sequence[Any]", value)) if isinstance(value, tuple) else value
-            for name, value in self.told().items()
-        }
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Form:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import checked
 from chainrule.data.rows import Rows, as_rows
 from chainrule.data.statistics import UnitRange
-from chainrule.display import Shown
-from chainrule.errors import DataError, FileFormatError, OptionError, ShapeError
+from chainrule.descriptions import Written, described
+from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.numerals import printed
 
 Floats = NDArray[np.float64]
 ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
 
 
-@dataclass(frozen=True, eq=False, init=False)
-@checked
-class Scaling(Shown):
+@described
+class Scaling(Written):
     """The map x_scaled = (x − offset) · factor, where `offset` and `factor` are float64 and broadcast against one example.
 
     `usual`: nobody asked for it, so that a training may take another map, which suits its network and its loss better. `reason`: what
@@ -144,27 +140,6 @@ class Scaling(Shown):
         by = f"/{whole}" if abs(factor) < 1 and abs(whole * factor - 1) < 1e-12 else f"·{factor:.4g}"
         return f"({shifted}){by}" if offset else f"{x}{by}"
 
-    @classmethod
-    def from_json(cls, content: object) -> Scaling:
-        """The scaling that `to_json` described; FileFormatError for anything else."""
-        if not isinstance(content, Mapping):
-            raise _not_a_scaling(content)
-        mapping = cast("Mapping[str, Any]", content)
-        try:
-            usual, reason = bool(mapping.get("usual", False)), str(mapping.get("reason", ""))
-            return cls(mapping["offset"], mapping["factor"], usual=usual, reason=reason)
-        except (KeyError, TypeError, ValueError) as trouble:
-            raise _not_a_scaling(mapping) from trouble
-
-    def to_json(self) -> dict[str, object]:
-        """A dictionary of plain numbers and lists that JSON keeps without loss.
-
-        >>> Scaling(0, 0.5).to_json()
-        {'offset': 0.0, 'factor': 0.5}
-        """
-        words = {**({"usual": True} if self.usual else {}), **({"reason": self.reason} if self.reason else {})}
-        return {"offset": self.offset.tolist(), "factor": self.factor.tolist(), **words}
-
     def apply(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """(x − offset) · factor for one example or any number of them: float32 if x is, else float64.
 
@@ -267,11 +242,3 @@ def _result_dtype(array: NDArray[Any]) -> type[np.float32 | np.float64]:
 
 def _short(array: Floats) -> str:
     return str(array.tolist()) if array.size <= 4 else f"<{array.shape}>"
-
-
-def _not_a_scaling(content: object) -> FileFormatError:
-    return FileFormatError(
-        f"{str(content)[:80]} does not describe a scaling",
-        expected='{"offset": numbers, "factor": numbers other than 0}',
-        remedy="take the description that Scaling.to_json wrote",
-    )

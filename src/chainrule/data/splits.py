@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.checks import Fraction, Seed, checked
+from chainrule.checks import Fraction, Seed
 from chainrule.data.cells import MISSING, to_numbers
 from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array, as_array
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
 
@@ -36,8 +37,7 @@ class Split(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class RandomSplit(Shown):
     """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
 
@@ -61,8 +61,7 @@ class RandomSplit(Shown):
         return _cut(np.random.default_rng(self.seed).permutation(len(y)), tests, validations)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class StratifiedSplit(Shown):
     """Deals out at random, but so that each class has its share in every part, to within one example.
 
@@ -102,8 +101,7 @@ class StratifiedSplit(Shown):
         return _numbered(part)
 
 
-@dataclass(frozen=True, eq=False)
-@checked
+@described
 class GroupSplit(Shown):
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
@@ -137,8 +135,7 @@ class GroupSplit(Shown):
         return _numbered(part_of[group])
 
 
-@dataclass(frozen=True, eq=False)
-@checked
+@described
 class TimeSplit(Shown):
     """Trains on the past and tests on the future: the latest examples are the test part, those before them validation.
 
@@ -298,9 +295,9 @@ def with_values(split: Split, values: Sequence[str | float] | Array) -> Split:
     """The split with the values of its column in place of the column's name; other splits as they are.
 
     >>> with_values(TimeSplit("year", test=0.5), [2021, 2020])
-    TimeSplit(times=[2021, 2020], test=0.5, validation=0.0)
+    TimeSplit([2021, 2020], test=0.5)
     >>> with_values(RandomSplit(), [])
-    RandomSplit(test=0.2, validation=0.0, seed=0)
+    RandomSplit()
     """
     if isinstance(split, GroupSplit):
         # By their numbers in order: whatever is written in the column, "NA" too, is a group.

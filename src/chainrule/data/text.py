@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.examples import Array
-from chainrule.display import Shown
+from chainrule.descriptions import Written, described
 from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
 from chainrule.files import writing
 from chainrule.spelling import listed
@@ -52,9 +51,8 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-@dataclass(frozen=True)
-@checked
-class Vocabulary(Shown):
+@described
+class Vocabulary(Written):
     """The tokens that a network knows, each with its id: its place in `tokens`. The first two are padding and unknown.
 
     Raises DataError if the first two are others, or if a token stands twice.
@@ -155,24 +153,6 @@ class Vocabulary(Shown):
         """
         rows = [np.bincount(self.ids(text), minlength=len(self)) for text in texts]
         return np.minimum(np.array(rows).reshape(-1, len(self)), 255).astype(np.uint8)
-
-    def to_json(self) -> dict[str, Any]:
-        """A description in plain JSON values."""
-        return {"version": _VERSION, "tokens": list(self.tokens)}
-
-    @classmethod
-    def from_json(cls, content: object) -> Vocabulary:
-        """The vocabulary that `to_json` described; FileFormatError for anything else."""
-        saved: Mapping[str, Any] = cast("Mapping[str, Any]", content) if isinstance(content, Mapping) else {}
-        tokens: Any = saved.get("tokens")
-        texts = isinstance(tokens, list) and all(isinstance(token, str) for token in cast("list[object]", tokens))
-        if saved.get("version") != _VERSION or not texts:
-            raise FileFormatError(
-                "not a description of a vocabulary",
-                expected=f"version {_VERSION} and a list of tokens",
-                remedy="restore what Vocabulary.to_json wrote",
-            )
-        return cls(tuple(cast("list[str]", tokens)))
 
     def save(self, path: str | Path) -> None:
         """Writes the vocabulary as a JSON file."""

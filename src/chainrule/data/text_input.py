@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from chainrule.data.examples import Array
 from chainrule.data.text import PADDING, Padding, Vocabulary, characters, encoded, words
-from chainrule.display import Shown
-from chainrule.errors import DataError, FileFormatError, OptionError
+from chainrule.descriptions import Written, described
+from chainrule.errors import DataError, OptionError
 from chainrule.spelling import listed
 
 Tokens = Literal["characters", "words"]
@@ -21,8 +20,8 @@ _BETWEEN = {"characters": "", "words": " "}
 _VERSION = 1
 
 
-@dataclass(frozen=True)
-class TextInput(Shown):
+@described
+class TextInput(Written):
     """Cuts a text into tokens, looks them up in the vocabulary, and writes them down as a network takes them.
 
     tokens: "characters" or "words". encoding: "one_hot" (length, tokens), "ids" (length,), or "counts": how often each token but
@@ -94,25 +93,3 @@ class TextInput(Shown):
                 expected=f"{self.tokens} among {listed(self.vocabulary.tokens[2:])}",
                 remedy="leave them out, or write others",
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """A description in plain JSON values."""
-        own = {name: getattr(self, name) for name in ("tokens", "encoding", "length", "padding", "cut")}
-        return {"version": _VERSION, "vocabulary": self.vocabulary.to_json(), **own}
-
-    @classmethod
-    def from_json(cls, content: object) -> TextInput:
-        """What `to_json` described; FileFormatError for anything else."""
-        try:
-            saved = dict(cast("Mapping[str, Any]", content))
-            if saved.pop("version") != _VERSION:
-                raise KeyError("version")
-            return cls(Vocabulary.from_json(saved.pop("vocabulary")), **saved)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(
-                f"a description of texts that cannot be read: {error!r}",
-                expected="what to_json wrote",
-                remedy="restore the file",
-            ) from error

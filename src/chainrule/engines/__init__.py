@@ -1,5 +1,6 @@
 """Floor 3: engines run graphs; `reference` is the definition, `native` the fast one."""
 
+from chainrule.checks import answering
 from chainrule.engines.choice import ENGINES, EngineKind, engine_named, load_ahead
 from chainrule.engines.engine import Carried, Engine, HostState, Loop, LoopProgram, Program, Results, RowFunction, all_finite
 from chainrule.engines.reference import Plan, ReferenceEngine
@@ -21,3 +22,5 @@ __all__ = [
     "engine_named",
     "load_ahead",
 ]
+
+answering(globals())

@@ -1,5 +1,6 @@
 """Floor 1: nodes, graphs, their text, and passes over them."""
 
+from chainrule.checks import answering
 from chainrule.graph.body import Body
 from chainrule.graph.evaluate import evaluate, evaluator
 from chainrule.graph.form import form_of, frozen
@@ -35,3 +36,5 @@ __all__ = [
     "dtype_name", "evaluate", "evaluator", "fold_constants", "form_of", "formula", "frozen", "input_node", "parameter", "parse",
     "rewrite_nodes", "run_passes", "scope", "scope_root", "share_common", "topological_order",
 ]  # fmt: skip
+
+answering(globals())

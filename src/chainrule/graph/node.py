@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.checks import anything, checked, read, readers_of, scalar, shown
 from chainrule.display import Shown
-from chainrule.errors import DtypeError, GraphError, ShapeError
+from chainrule.errors import CallError, DtypeError, GraphError, ShapeError
 from chainrule.graph.arraylike import ArrayLike, Symbol
 from chainrule.graph.types import FLOATS, Array, Type, require_dtype
 from chainrule.spelling import suggest
@@ -174,7 +174,7 @@ class Op(Shown):
             raise self._too_much(operands, attributes)
         attributes = {**dict(zip(self.keywords, behind, strict=False)), **attributes}
         if len(operands) < count:
-            raise GraphError(
+            raise CallError(
                 f"{self.name} was given {len(operands)} values",
                 expected=f"{count}",
                 remedy=f"see help(chainrule.ops.{self.name})",
@@ -182,12 +182,12 @@ class Op(Shown):
         nodes = self.prepare(*operands[:count])
         return Node(self, nodes, self._settled(nodes, attributes) if self.keywords else attributes)
 
-    def _too_much(self, operands: tuple[Any, ...], attributes: Mapping[str, Any]) -> GraphError:
+    def _too_much(self, operands: tuple[Any, ...], attributes: Mapping[str, Any]) -> CallError:
         odd = [name for name in attributes if name not in self.keywords]
         what = f"the attribute {odd[0]!r}" if odd else f"{len(operands)} values"
         known = ", ".join(self.keywords)
         expected = f"{'any number of values' if self.arity is None else self.arity}{f', and {known}' if known else ''}"
-        return GraphError(
+        return CallError(
             f"{self.name} was given {what}",
             expected=expected,
             remedy=suggest(odd[0] if odd else "", self.keywords, f"see help(chainrule.ops.{self.name})"),
@@ -203,7 +203,7 @@ class Op(Shown):
             elif name in usual:
                 settled[name] = usual[name]
             elif default is Parameter.empty:
-                raise GraphError(
+                raise CallError(
                     f"{self.name} was given no {name}",
                     expected=", ".join(self.keywords),
                     remedy=f"write {self.name}(..., {name}=...)",

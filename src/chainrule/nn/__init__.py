@@ -1,5 +1,6 @@
 """Floor 3: layers, activations, losses, metrics and first values, as descriptions that add nodes to a graph."""
 
+from chainrule.checks import answering
 from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
 from chainrule.nn.boltzmann import RestrictedBoltzmann
@@ -81,3 +82,5 @@ __all__ = [
     "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "table", "table_of", "to_code",
     "to_json", "to_peer", "to_text", "top_k",
 ]  # fmt: skip
+
+answering(globals())

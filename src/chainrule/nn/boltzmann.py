@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Count, checked
+from chainrule.checks import Count
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal, Uniform, Zeros
 from chainrule.nn.parts import Initialiser
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class RestrictedBoltzmann(Shown):
     """A restricted Boltzmann machine: `units` hidden bits h and visible bits v with the energy E(v, h) = −b·v − c·h − v·W·h.
 
@@ -85,9 +85,6 @@ class RestrictedBoltzmann(Shown):
             reached = ops.mean(reached)
         formula = "F(v) − F(v′)" if self.chains is None else "F(v) − mean_chains F(v′)"
         here.term("contrastive_divergence", machine.free_energy(v) - reached, formula)
-
-    def __repr__(self) -> str:
-        return short_repr(self, 2)
 
 
 def _judge(here: Place, machine: _Leaves, v: Node) -> None:

@@ -1,10 +1,9 @@
-"""What the arguments of several descriptions have in common: names of layers, of activations and paddings; how they print."""
+"""What the arguments of several descriptions have in common: names of layers, and what to write where shapes do not fit."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from math import prod
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, TypeAlias
 
 from chainrule.checks import Rule
 from chainrule.graph import Shape
@@ -17,19 +16,6 @@ def _is_layer_name(name: str) -> bool:
 
 LayerName: TypeAlias = Annotated[str, Rule(_is_layer_name, f"no name, or {NAME_RULE}", 'write for example {name}="hidden"')]
 """What a layer is called, and its parameters after it; empty for a name by its kind and number."""
-
-
-def short_repr(layer: object, positional: int) -> str:
-    """The call that makes a frozen description, what is as usual left out; the first fields without their names."""
-    shown: list[str] = []
-    for number, item in enumerate(fields(cast("Any", layer))):
-        value: object = getattr(layer, item.name)
-        usual: object = item.default if item.default_factory is MISSING else item.default_factory()
-        if number < positional and number == len(shown) and (usual is MISSING or value != usual):
-            shown.append(repr(value))
-        elif usual is MISSING or value != usual:
-            shown.append(f"{item.name}={value!r}")
-    return f"{type(layer).__name__}({', '.join(shown)})"
 
 
 def another_beginning(given: Shape, wanted: Shape) -> str:

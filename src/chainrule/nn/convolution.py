@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
 from chainrule import ops
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import padded, same_amounts
+from chainrule.nn.word import Word
 
 
 class _Convolution(Filtering):
@@ -33,8 +33,7 @@ class _Convolution(Filtering):
         return _weighed(seen, w, self.groups)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class Conv1D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` steps slide over a row of numbers or of vectors.
 
@@ -45,11 +44,11 @@ class Conv1D(_Convolution):
     Conv1D(8, 3, 'relu', padding='periodic')
     """
 
+    in_text: ClassVar[Word] = Word("conv5x16", ("kernel", "filters"))
     space: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class Conv2D(_Convolution):
     """a = f(x ∗ W + b): `filters` windows of `kernel` rows and columns slide over a picture; all of a window's numbers are weighed.
 
@@ -67,6 +66,7 @@ class Conv2D(_Convolution):
     Conv2D(16, 5, 'relu')
     """
 
+    in_text: ClassVar[Word] = Word("conv5x5x16", ("kernel", "filters"))
     space: ClassVar[int] = 2
 
 

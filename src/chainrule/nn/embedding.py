@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Count, Natural, Range, checked
+from chainrule.checks import Count, Natural, Range
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal
 from chainrule.nn.parts import Initialiser
+from chainrule.nn.word import Word
 
 LARGEST = 2**24
 """Up to here every whole number is itself in float32, in which ids may pass through a network."""
@@ -23,8 +25,7 @@ Vocabulary: TypeAlias = Annotated[int, Range(least=1, most=LARGEST)]
 """How many ids there are."""
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class OneHot(Shown):
     """Each id as a row with a single 1, at its place: (batch, ...) becomes (batch, ..., classes).
 
@@ -39,6 +40,8 @@ class OneHot(Shown):
     padding: Natural | None = None
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("onehot35", ("classes",))
+
     def __post_init__(self) -> None:
         _require_padding(self.padding, self.classes)
 
@@ -52,12 +55,8 @@ class OneHot(Shown):
             known = ops.gather(constant(places), here.label(_whole(x), "ids"), axis=0)
             return here.gives(here.label(ops.one_hot(known, classes=self.classes, dtype=here.build.dtype), "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Embedding(Shown):
     """Each id as a vector that is learned, row id of W: (batch, ...) becomes (batch, ..., units).
 
@@ -77,6 +76,8 @@ class Embedding(Shown):
     weights: Initialiser = field(default_factory=Normal)
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("embedding16x35", ("units", "vocabulary"))
+
     def __post_init__(self) -> None:
         _require_padding(self.padding, self.vocabulary)
 
@@ -91,9 +92,6 @@ class Embedding(Shown):
                 stands = ops.reshape(ops.not_equal(ids, self.padding), shape=(*ids.shape, 1))
                 vectors = ops.select(ops.broadcast_to(stands, shape=vectors.shape), vectors, 0.0)
             return here.gives(here.label(vectors, "a"))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 2)
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from chainrule.checks import Count, Sizes, checked
+from chainrule.checks import Count, Sizes
+from chainrule.descriptions import Told, described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Initialiser, Place, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
 from chainrule.nn.padding import Padding, spans
@@ -38,14 +39,13 @@ class Window:
         return spans(self.taps, self.dilations)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class Filtering(Shown, ABC):
     """A layer whose filters all weigh windows of `kernel` entries, in `space` axes: one in rows, two in pictures."""
 
     filters: Count
     kernel: Sizes
-    activation: ActivationName = "linear"
+    activation: Annotated[ActivationName, Told()] = "linear"
     stride: Sizes = 1
     dilation: Sizes = 1
     groups: Count = 1
@@ -99,9 +99,6 @@ class Filtering(Shown, ABC):
                 expected="a number of channels that the groups divide",
                 remedy="choose other groups",
             )
-
-    def __repr__(self) -> str:
-        return short_repr(self, 3)
 
 
 def in_each_axis(size: int | Shape, space: int) -> Shape:

@@ -12,7 +12,8 @@ from functools import partial
 from typing import TypeAlias, cast
 
 from chainrule import ops
-from chainrule.checks import Extents, checked
+from chainrule.checks import Extents
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ParseError, ShapeError
 from chainrule.graph import Node, Shape, constant
@@ -68,8 +69,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Node, Node], Node]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Formula(Shown):
     """A formula in one variable as a layer: "almost anything can be called a layer".
 
@@ -97,9 +97,9 @@ class Formula(Shown):
     """
 
     text: str
-    parameters: Mapping[str, Extents] = field(default_factory=dict[str, Shape], hash=False)
-    functions: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
-    initialisers: Mapping[str, Initialiser] = field(default_factory=dict[str, Initialiser], hash=False)
+    parameters: Mapping[str, Extents] = field(default_factory=dict[str, Shape])
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    initialisers: Mapping[str, Initialiser] = field(default_factory=dict[str, Initialiser])
     name: LayerName = ""
 
     def __post_init__(self) -> None:
@@ -127,15 +127,6 @@ class Formula(Shown):
     def initialiser(self, name: str) -> Initialiser:
         """What gives the parameter of this name its first values."""
         return self.initialisers.get(name) or (GlorotUniform() if len(self.parameters[name]) > 1 else Zeros())
-
-    def __repr__(self) -> str:
-        given = {
-            "parameters": self.parameters,
-            "functions": self.functions,
-            "initialisers": self.initialisers,
-            "name": self.name,
-        }
-        return f"Formula({', '.join([repr(self.text), *(f'{key}={value!r}' for key, value in given.items() if value)])})"
 
 
 def _normal(name: object) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Count, checked
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
 from chainrule.nn.build import place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Zeros
 
 
@@ -30,8 +29,7 @@ def hopfield_energy(s: Node, W: Node) -> Node:
     return ops.sum(s * (s @ W), axis=1) * -0.5
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Hopfield(Shown):
     """Hopfield's memory of patterns of ±1: the state s takes the sign of its local field, `steps` times for all neurons at once.
 
@@ -71,9 +69,6 @@ class Hopfield(Shown):
             for _ in range(self.steps):
                 s = _signs(s @ couplings, s)
             return here.gives(here.label(s, "s"))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
 
 def _signs(field: Node, s: Node) -> Node:

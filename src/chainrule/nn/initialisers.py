@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from math import prod
 
 from chainrule import ops
-from chainrule.checks import NonNegative, checked
+from chainrule.checks import NonNegative
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, Shape, constant
@@ -23,8 +23,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[-2] * field, shape[-1] * field
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Zeros(Shown):
     """All zero: for biases. Weights at zero would keep all neurons of a layer the same for ever."""
 
@@ -33,8 +32,7 @@ class Zeros(Shown):
         return ops.broadcast_to(constant(0.0), shape=shape)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Constant(Shown):
     """One number everywhere."""
 
@@ -45,8 +43,7 @@ class Constant(Shown):
         return ops.broadcast_to(constant(float(self.value)), shape=shape)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Normal(Shown):
     """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
 
@@ -58,8 +55,7 @@ class Normal(Shown):
         return ops.normal(key, shape, self.mean, self.deviation)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Uniform(Shown):
     """Uniform numbers between two limits."""
 
@@ -75,8 +71,7 @@ class Uniform(Shown):
         return ops.uniform(key, shape, self.low, self.high)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class GlorotUniform(Shown):
     """Uniform in ±√(6/(fan_in + fan_out)). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 16."""
 
@@ -86,8 +81,7 @@ class GlorotUniform(Shown):
         return ops.uniform(key, shape, -limit, limit)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class GlorotNormal(Shown):
     """Normal with variance 2/(fan_in + fan_out). Source: X. Glorot, Y. Bengio, AISTATS (2010), eq. 12."""
 
@@ -96,8 +90,7 @@ class GlorotNormal(Shown):
         return ops.normal(key, shape, 0.0, math.sqrt(2.0 / sum(fans(shape))))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class HeUniform(Shown):
     """Uniform with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
@@ -107,8 +100,7 @@ class HeUniform(Shown):
         return ops.uniform(key, shape, -limit, limit)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class HeNormal(Shown):
     """Normal with variance 2/fan_in, for ReLU. Source: K. He, X. Zhang, S. Ren, J. Sun, ICCV (2015), eq. 10."""
 
@@ -117,8 +109,7 @@ class HeNormal(Shown):
         return ops.normal(key, shape, 0.0, math.sqrt(2.0 / fans(shape)[0]))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class LeCunNormal(Shown):
     """Normal with variance 1/fan_in. Source: Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, Efficient BackProp (1998) eq. 16."""
 
@@ -127,8 +118,7 @@ class LeCunNormal(Shown):
         return ops.normal(key, shape, 0.0, math.sqrt(1.0 / fans(shape)[0]))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class LeCunUniform(Shown):
     """Uniform with variance 1/fan_in. Source: as for LeCunNormal."""
 

@@ -1,46 +1,28 @@
-"""The words for single layers in the text of a network, "16:tanh" or "conv5x5x16:same", read and written."""
+"""Single layers in the text of a network, "16:tanh" or "conv5x5x16:same", read and written by what each layer says of itself."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, TypeAlias, cast
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
 
+from chainrule.checks import Choice
+from chainrule.descriptions import descriptions, hints_of
 from chainrule.errors import ChainruleError, OptionError, ParseError
 from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
-from chainrule.nn.convolution import Conv1D, Conv2D
-from chainrule.nn.embedding import Embedding, OneHot
-from chainrule.nn.filters import Filtering
-from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
-from chainrule.nn.normalisation import GroupNorm, LayerNorm
-from chainrule.nn.padding import PADDINGS
+from chainrule.nn.layers import Activation
 from chainrule.nn.piece import Piece, shape_of
-from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
-from chainrule.nn.recurrent import GRU, LSTM, RNN
-from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+from chainrule.nn.word import Word
 from chainrule.spelling import suggest
 
-Weighted: TypeAlias = "Dense | Filtering"
-"""The layers with an activation of their own."""
-FILTERS: dict[str, tuple[type[Weighted], type[Weighted]]] = {
-    "conv": (Conv1D, Conv2D), "convtranspose": (ConvTranspose1D, ConvTranspose2D),
-}  # fmt: skip
-"""Layers with filters: the word, then the kernel's sizes and the number of filters, conv5x5x16; along one axis conv5x16."""
-SIZED: dict[str, type[Any]] = {"pool": MaxPool, "averagepool": AveragePool, "up": UpSample, "groupnorm": GroupNorm}
-"""Layers whose first field stands behind the word: pool2, pool2x1."""
-COUNTED: dict[str, type[Any]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "onehot": OneHot, "embedding": Embedding}
-"""Layers whose fields without a usual value, whole numbers, stand behind the word: lstm64, embedding16x35."""
-PLAIN: dict[str, type[Any]] = {
-    "flatten": Flatten, "globalpool": GlobalMaxPool, "globalaveragepool": GlobalAveragePool, "layernorm": LayerNorm,
-}  # fmt: skip
-"""Layers that are a word alone."""
-
 _CALL = re.compile(r"([^()]*)\(([^()]*)\)")
-_WORD = re.compile(r"([a-z]+)([0-9][0-9x]*)?")
-_NUMBERED = re.compile(r"(stride|dilation|groups)([0-9][0-9x]*)")
+_WORD = re.compile(r"([a-z]*)([0-9][0-9x]*)?")
+_NUMBERED = re.compile(r"([a-z_]+)([0-9][0-9x]*)")
 _ITEMS = "a size such as 16 or 16:tanh, conv5x5x16, pool2, flatten, dropout(0.2), or an activation such as tanh()"
 
 
@@ -48,11 +30,25 @@ _ITEMS = "a size such as 16 or 16:tanh, conv5x5x16, pool2, flatten, dropout(0.2)
 class Weighing:
     """A layer with weights as a text has it: itself with no activation, and the activation, "" where one of the words is taken."""
 
-    layer: Weighted
+    layer: Layer
     activation: str
 
 
 Part: TypeAlias = "Weighing | Layer"
+
+
+def _kinds() -> dict[str, list[type[Any]]]:
+    """The layers by their words: whoever writes a layer may give it one."""
+    found: dict[str, list[type[Any]]] = {}
+    for kind in descriptions().values():
+        word = getattr(kind, "in_text", None)
+        if isinstance(word, Word):
+            found.setdefault(word.text, []).append(kind)
+    return found
+
+
+def _examples(kinds: Sequence[type[Any]]) -> list[str]:
+    return [kind.in_text.example for kind in kinds]
 
 
 def known_word(text: str) -> bool:
@@ -62,7 +58,7 @@ def known_word(text: str) -> bool:
     (True, True, False)
     """
     found = _WORD.match(text)
-    return text[:1].isdigit() or (found is not None and found[1] in {*FILTERS, *SIZED, *COUNTED, *PLAIN, "dropout"})
+    return text[:1].isdigit() or (found is not None and bool(found[1]) and found[1] in _kinds())
 
 
 def part(piece: Piece) -> Part:
@@ -71,141 +67,122 @@ def part(piece: Piece) -> Part:
     if call is not None:
         return _called(piece, call[1], call[2])
     head, *options = piece.split(re.compile(":"))
-    if not head.text or head.text[0].isdigit():
-        return _numbered(head, options)
-    found = _WORD.fullmatch(head.text)
-    word = found[1] if found is not None else head.text
-    if word not in {*FILTERS, *SIZED, *COUNTED, *PLAIN}:
-        known = [*(f"{name}()" for name in ACTIVATIONS), "dropout(0.2)", "conv5x5x16", "convtranspose5x5x16"]
-        known += [
-            *(f"{name}2" for name in SIZED),
-            *PLAIN,
-            *(f"{name}{'x'.join(['16'] * _count(kind))}" for name, kind in COUNTED.items()),
-        ]
+    found, words = _WORD.fullmatch(head.text), _kinds()
+    # What begins with a digit is meant as numbers, whatever follows.
+    word = "" if not head.text or head.text[0].isdigit() else found[1] if found else head.text
+    kinds = [kind for kind in words.get(word, []) if not kind.in_text.in_brackets]
+    if not kinds:
+        known = [*(f"{name}()" for name in ACTIVATIONS), *(text for several in words.values() for text in _examples(several))]
         remedy = suggest(f"{head.text}()", known, suggest(head.text, known, "write a size"))
         head.refuse(f"{head.text!r} for a layer", _ITEMS, remedy)
-    sizes = shape_of(Piece(head.text[len(word) :], head.start + len(word), head.whole)) if len(head.text) > len(word) else ()
-    if word in FILTERS:
-        return _filters(piece, word, sizes, options)
-    if word in COUNTED:
-        return _counted(piece, word, sizes, options)
-    if word in SIZED and not sizes:
-        head.refuse(f"{word!r} without a size", "a number behind the word", f"write for example {word}2")
-    if word in PLAIN and sizes:
-        head.refuse(f"{head.text!r}", f"{word} alone", f"write {word}")
-    kind = SIZED[word] if word in SIZED else PLAIN[word]
-    return _made(piece, kind, [sizes[0] if len(sizes) == 1 else sizes] if sizes else [], _options(kind, options))
+    bare = len(head.text) == len(word) and bool(word)
+    sizes = () if bare else shape_of(Piece(head.text[len(word) :], head.start + len(word), head.whole))
+    kind = next((kind for kind in kinds if kind.in_text.fits(len(sizes))), None)
+    if kind is None:
+        asked = " or ".join(dict.fromkeys(" and ".join(kind.in_text.fields) or "nothing" for kind in kinds))
+        piece.refuse(f"{piece.text!r}", f"{asked} behind the word", f"write for example {', or '.join(_examples(kinds))}")
+    return _made(piece, kind, kind.in_text.values(sizes), _options(kind, options))
 
 
-def _numbered(head: Piece, options: Sequence[Piece]) -> Part:
-    sizes = shape_of(head)
-    if len(sizes) == 1:
-        given = _options(Dense, options)
-        activation = str(given.pop("activation", ""))
-        return Weighing(Dense(sizes[0], **cast("Any", given)), activation)
-    if options:
-        options[0].refuse(f"{options[0].text!r} behind a shape", "a shape alone", "leave it out")
-    return Reshape(sizes)
-
-
-def _filters(piece: Piece, word: str, sizes: Shape, options: Sequence[Piece]) -> Weighing:
-    if len(sizes) not in (2, 3):
-        expected = "the sizes of the kernel, then how many filters there are"
-        piece.refuse(f"{piece.text!r}", expected, f"write for example {word}5x5x16, or {word}5x16 along one axis")
-    kind = FILTERS[word][len(sizes) - 2]
-    given = _options(kind, options)
-    activation = str(given.pop("activation", ""))
-    kernel = sizes[0] if len(sizes) == 2 else sizes[:2]
-    return Weighing(cast("Weighted", _made(piece, kind, [sizes[-1], kernel], given)), activation)
-
-
-def _count(kind: type) -> int:
-    """How many fields of a layer have no usual value."""
-    return sum(field.default is MISSING and field.default_factory is MISSING for field in fields(cast("Any", kind)))
-
-
-def _counted(piece: Piece, word: str, sizes: Shape, options: Sequence[Piece]) -> Layer:
-    kind = COUNTED[word]
-    names = [field.name for field in fields(kind)][: _count(kind)]
-    if len(sizes) != len(names):
-        expected, shown = " and ".join(names), "x".join(["64", "30"][: len(names)])
-        piece.refuse(f"{piece.text!r}", f"{expected} behind the word", f"write for example {word}{shown}")
-    return _made(piece, kind, sizes, _options(kind, options))
-
-
-def _made(piece: Piece, kind: type, values: Sequence[object], options: Mapping[str, object]) -> Layer:
+def _made(piece: Piece, kind: type[Any], values: Mapping[str, object], options: dict[str, object]) -> Part:
+    activation = str(options.pop("activation", "")) if _is_weighing(kind) else None
     try:
-        return cast("Layer", kind(*values, **options))
+        layer: Layer = kind(**values, **options)
     except ChainruleError as error:
         piece.refuse(f"{piece.text!r}: {error.happened}", error.expected, error.remedy)
+    return layer if activation is None else Weighing(layer, activation)
 
 
-def _options(kind: type, pieces: Sequence[Piece]) -> dict[str, object]:
+def _is_weighing(kind: type[Any]) -> bool:
+    """Whether the words behind the layers give it its activation: it is linear unless it is told otherwise."""
+    return _usual(kind).get("activation") == "linear"
+
+
+@cache
+def _usual(kind: type[Any]) -> dict[str, object]:
+    """The usual values of fields."""
+    found = {part.name: part.default if part.default_factory is MISSING else part.default_factory() for part in fields(kind)}
+    return {name: value for name, value in found.items() if value is not MISSING}
+
+
+# ---- what stands behind colons: the fields' annotations say how their values are written
+
+
+@cache
+def _texts(kind: type[Any]) -> dict[str, tuple[str, object]]:
+    """The texts that set a field, with the field and its value: the names of a choice, what is true or false by its name."""
+    found: dict[str, tuple[str, object]] = {}
+    for name, usual in _usual(kind).items():
+        hint = hints_of(kind).get(name)
+        if isinstance(usual, bool):
+            found[f"no{name}" if usual else name] = name, not usual
+        found |= {text: (name, text) for text in _names_in(hint)}
+    return found
+
+
+def _names_in(hint: Any) -> tuple[str, ...]:
+    if get_origin(hint) is Annotated:
+        choice = next((note for note in get_args(hint)[1:] if isinstance(note, Choice)), None)
+        return _names_in(get_args(hint)[0]) if choice is None else tuple(choice.names)
+    return cast("tuple[str, ...]", get_args(hint)) if get_origin(hint) is Literal else ()
+
+
+@cache
+def _numbered(kind: type[Any]) -> tuple[str, ...]:
+    """The fields with a usual value that hold whole numbers, stride2."""
+    return tuple(name for name in _usual(kind) if _is_of_numbers(hints_of(kind).get(name)))
+
+
+def _is_of_numbers(hint: Any) -> bool:
+    if get_origin(hint) is Annotated:
+        return _is_of_numbers(get_args(hint)[0])
+    return hint is int or any(map(_is_of_numbers, set(get_args(hint)) - {NoneType, float, str}))
+
+
+def _options(kind: type[Any], pieces: Sequence[Piece]) -> dict[str, object]:
     """What stands behind the colons, by the layer's fields."""
-    names = _option_fields(kind)
+    texts, numbered = _texts(kind), _numbered(kind)
+    names = list(dict.fromkeys([*(name for name, _ in texts.values()), *numbered]))
+    is_size = kind.in_text.example == "16"
     found: dict[str, object] = {}
     for piece in pieces:
-        name, value = _option(piece)
-        if name not in names or name in found:
-            known = [word for field in names for word in _SPELLINGS[field]]
-            expected = (
-                "one activation, and nobias" if kind is Dense else f"{', '.join(names)}, each once" if names else "nothing"
-            )
-            nothing = "write for example 16:tanh" if kind is Dense else "leave it out"
+        name, value = texts.get(piece.text) or _number(piece, numbered)
+        if not name or name in found:
+            expected = "one activation, and nobias" if is_size else f"{', '.join(names)}, each once" if names else "nothing"
+            nothing = "write for example 16:tanh" if is_size else "leave it out"
             piece.refuse(
-                f"{piece.text!r} behind a {'size' if kind is Dense else 'layer'}",
+                f"{piece.text!r} behind a {'size' if is_size else 'layer'}",
                 expected,
-                "leave it out" if name in found else suggest(piece.text, known, nothing),
+                "leave it out" if name else suggest(piece.text, [*texts, *(f"{name}2" for name in numbered)], nothing),
             )
         found[name] = value
     return found
 
 
-def _option(piece: Piece) -> tuple[str, object]:
-    """The field that an option sets and its value; ("", None) for what is none."""
-    if piece.text == "nobias":
-        return "bias", False
-    if piece.text == "every":
-        return "answer", "every"
-    if piece.text in ACTIVATIONS:
-        return "activation", piece.text
-    if piece.text in PADDINGS:
-        return "padding", piece.text
+def _number(piece: Piece, numbered: Sequence[str]) -> tuple[str, object]:
+    """The field that a name with numbers sets, and its value; ("", None) for what is none."""
     found = _NUMBERED.fullmatch(piece.text)
-    if found is None:
+    if found is None or found[1] not in numbered:
         return "", None
     sizes = shape_of(Piece(found[2], piece.start + len(found[1]), piece.whole))
     return found[1], sizes[0] if len(sizes) == 1 else sizes
 
 
-_SPELLINGS: Mapping[str, Sequence[str]] = {
-    "activation": tuple(ACTIVATIONS), "stride": ("stride2",), "dilation": ("dilation2",), "groups": ("groups2",),
-    "padding": PADDINGS, "bias": ("nobias",), "answer": ("every",),
-}  # fmt: skip
-"""How the values of a field are written, one of each kind."""
-
-
-def _option_fields(kind: type) -> list[str]:
-    """The fields of a layer that may be set behind a colon; the first field stands at the word."""
-    own = [field.name for field in fields(cast("Any", kind))][1:]
-    return [name for name in _SPELLINGS if name in own]
-
-
 def _called(piece: Piece, name: str, argument: str) -> Layer:
-    if name == "dropout":
-        return _dropout(piece, argument)
-    if argument or (name != "flatten" and name not in ACTIVATIONS):
-        known = [*ACTIVATIONS, "flatten", "dropout"]
+    words = _kinds()
+    kind = next((kind for kind in words.get(name, []) if kind.in_text.in_brackets), None)
+    if kind is not None:
+        try:
+            return kind(float(argument))
+        except (ValueError, OptionError) as error:
+            expected = error.expected if isinstance(error, OptionError) else "a number in brackets"
+            piece.refuse(f"{piece.text!r}", expected, f"write for example {kind.in_text.example}")
+    plain = {word: kinds[0] for word, kinds in words.items() if not kinds[0].in_text.count}
+    if argument or (name not in plain and name not in ACTIVATIONS):
+        known = [*ACTIVATIONS, *plain, *(word for word, kinds in words.items() if kinds[0].in_text.in_brackets)]
         remedy = f"write {name}()" if name in known else suggest(name, known, "choose one of these")
         piece.refuse(f"{piece.text!r} for a layer", _ITEMS, remedy)
-    return Flatten() if name == "flatten" else Activation(name)
-
-
-def _dropout(piece: Piece, argument: str) -> Dropout:
-    try:
-        return Dropout(float(argument))
-    except (ValueError, OptionError):
-        piece.refuse(f"{piece.text!r}", "a rate from 0 to below 1", "write for example dropout(0.2)")
+    return plain[name]() if name in plain else Activation(name)
 
 
 # ---- and back
@@ -239,44 +216,44 @@ def without_text(number: int, layer: Layer, why: str) -> OptionError:
     )
 
 
-def finished(weighing: Weighing, word: str) -> Weighted:
+def finished(weighing: Weighing, word: str) -> Layer:
     """The layer with its activation, or with the word's where it has none of its own."""
-    return replace(weighing.layer, activation=weighing.activation or word or "linear")
+    return replace(cast("Any", weighing.layer), activation=weighing.activation or word or "linear")
 
 
 def item(weighing: Weighing, understood: str) -> str:
     """The text of a layer with weights; the activation is left out where it is understood."""
-    activation = "" if weighing.activation == understood else f":{weighing.activation}"
-    layer = weighing.layer
-    return f"{_head(layer)}{activation}{_tail(layer)}"
-
-
-def _head(layer: Weighted) -> str:
-    if isinstance(layer, Dense):
-        return str(layer.units)
-    word, space = next((word, i + 1) for word, kinds in FILTERS.items() for i, kind in enumerate(kinds) if type(layer) is kind)
-    kernel = layer.kernel if isinstance(layer.kernel, tuple) else (layer.kernel,) * space
-    return word + _joined((*kernel, layer.filters))
+    head, *tail = _text(weighing.layer).split(":")
+    return ":".join([head, *([] if weighing.activation == understood else [weighing.activation]), *tail])
 
 
 def _written(layer: Layer) -> Weighing | str | None:
-    words = {kind: word for word, kind in (SIZED | COUNTED | PLAIN).items()}
-    match layer:
-        case Dense() | Filtering():
-            return Weighing(replace(layer, activation="linear"), layer.activation)
-        case Dropout():
-            return f"dropout({float(layer.rate)!r})"
-        case Activation():
-            return f"{layer.function}()"
-        case Reshape():
-            return _joined(layer.shape)
-        case _ if type(layer) in words:
-            word = words[type(layer)]
-            count = 1 if word in SIZED else _count(type(layer)) if word in COUNTED else 0
-            sizes = "x".join(_joined(getattr(layer, part.name)) for part in fields(cast("Any", layer))[:count])
-            return f"{word}{sizes}{_tail(layer, apart=())}"
-        case _:
-            return None
+    if isinstance(layer, Activation):
+        return f"{layer.function}()"
+    if not isinstance(getattr(layer, "in_text", None), Word):
+        return None
+    if _is_weighing(type(layer)):
+        plain = cast("Any", layer)
+        return Weighing(replace(plain, activation="linear"), plain.activation)
+    return _text(layer)
+
+
+def _text(layer: Layer) -> str:
+    """The word, its numbers, and the options that are not as usual; one that has no text shows when this is read again."""
+    kind: type[Any] = type(layer)
+    word: Word = kind.in_text
+    values: list[Any] = [getattr(layer, name) for name in word.fields]
+    if word.in_brackets:
+        return f"{word.text}({float(values[0])!r})"
+    if values and isinstance(values[0], int) and word.count > len(values):
+        values[0] = (values[0],) * (word.count - len(values) + 1)
+    options: list[str] = []
+    for name, usual in _usual(kind).items():
+        value = getattr(layer, name)
+        if value != usual:
+            texts = [text for text, sets in _texts(kind).items() if sets == (name, value)]
+            options += [f":{text}" for text in texts or ([f"{name}{_joined(value)}"] if name in _numbered(kind) else [])]
+    return f"{word.text}{'x'.join(map(_joined, values))}{''.join(options)}"
 
 
 def _joined(sizes: object) -> str:
@@ -284,15 +261,6 @@ def _joined(sizes: object) -> str:
 
 
 def _own_initialisers(layer: Layer) -> bool:
-    parts = (part for part in fields(cast("Any", layer)) if part.name in {"weights", "biases", "recurrent", "gains"})
-    usual = {part.name: part.default if part.default_factory is MISSING else part.default_factory() for part in parts}
-    return any(getattr(layer, name) != value for name, value in usual.items())
-
-
-def _tail(layer: Layer, apart: Sequence[str] = ("activation",)) -> str:
-    """The options of a layer that are not as usual, but for those that are written apart from it."""
-    usual = {field.name: field.default for field in fields(cast("Any", layer))}
-    names = [name for name in _option_fields(type(layer)) if name not in apart and getattr(layer, name) != usual[name]]
-    words = {"bias": "nobias", "answer": "every"}
-    words |= {name: str(getattr(layer, name, "")) for name in ("padding", "activation")}
-    return "".join(f":{words.get(name) or name + _joined(getattr(layer, name))}" for name in names)
+    usual = _usual(type(layer))
+    names = {"weights", "biases", "recurrent", "gains"} & set(usual)
+    return any(getattr(layer, name) != usual[name] for name in names)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from math import prod
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import cast
+from typing import Annotated, ClassVar, cast
 
 from chainrule import ops
 from chainrule.checks import Count, Extents, Fraction, checked, shown, takes
+from chainrule.descriptions import Told, described
 from chainrule.display import Explained, Shown
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.graph.node import NAME, NAME_RULE
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, ActivationName
 from chainrule.nn.build import Initialiser, Layer, applied, place
-from chainrule.nn.checks import LayerName, another_beginning, short_repr
+from chainrule.nn.checks import LayerName, another_beginning
 from chainrule.nn.initialisers import Zeros, suited_to
+from chainrule.nn.word import Word
 from chainrule.spelling import suggest
 
 
@@ -36,8 +38,7 @@ def activation_named(name: object) -> ActivationFunction:
     )
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Dense(Shown):
     """a = f(x·W + b): each of `units` neurons weighs all inputs, adds its bias, and applies the activation f.
 
@@ -49,11 +50,13 @@ class Dense(Shown):
     """
 
     units: Count
-    activation: ActivationName = "linear"
+    activation: Annotated[ActivationName, Told()] = "linear"
     bias: bool = True
     weights: Initialiser | None = None
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("16", ("units",))
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
@@ -70,16 +73,8 @@ class Dense(Shown):
             z = here.label(z, "z")
             return here.gives(z if self.activation == "linear" else here.label(activation_named(self.activation)(z), "a"))
 
-    def __repr__(self) -> str:
-        extra = [f"{name}={value!r}" for name, value in (("weights", self.weights), ("name", self.name)) if value]
-        extra += [] if self.bias else ["bias=False"]
-        extra += [] if self.biases == Zeros() else [f"biases={self.biases!r}"]
-        shown = [repr(self.units), *([] if self.activation == "linear" else [repr(self.activation)]), *extra]
-        return f"Dense({', '.join(shown)})"
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Activation(Shown):
     """A function applied to each number (softmax: to each row), by its name.
 
@@ -101,12 +96,8 @@ class Activation(Shown):
                 )
             return here.gives(here.label(activation_named(self.function)(x), "a"))
 
-    def __repr__(self) -> str:
-        return f"Activation({self.function!r}{f', name={self.name!r}' if self.name else ''})"
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Dropout(Shown):
     """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
 
@@ -117,6 +108,8 @@ class Dropout(Shown):
     rate: Fraction
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("dropout(0.2)", ("rate",))
+
     def __call__(self, x: Node) -> Node:
         """The thinned batch when built for training, x itself otherwise."""
         with place(self, "dropout", x) as here:
@@ -126,28 +119,22 @@ class Dropout(Shown):
             kept = here.label(ops.greater_equal(bits, min(round(self.rate * 2**32), 2**32 - 1)), "kept")
             return here.gives(here.label(ops.select(kept, x * (1.0 / (1.0 - self.rate)), 0.0), "a"))
 
-    def __repr__(self) -> str:
-        return f"Dropout({self.rate}{f', name={self.name!r}' if self.name else ''})"
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Flatten(Shown):
     """Each example's numbers in one row: (batch, ...) becomes (batch, product of the rest)."""
 
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("flatten")
 
     def __call__(self, x: Node) -> Node:
         """The batch with two axes."""
         with place(self, "flatten", x) as here:
             return here.gives(ops.reshape(x, shape=(x.shape[0], prod(x.shape[1:]))))
 
-    def __repr__(self) -> str:
-        return f"Flatten({f'name={self.name!r}' if self.name else ''})"
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Reshape(Shown):
     """Each example's numbers, in their order, in another shape: (batch, ...) becomes (batch, *shape).
 
@@ -157,6 +144,8 @@ class Reshape(Shown):
 
     shape: Extents
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("28x28", ("shape",), most=99)
 
     def __call__(self, x: Node) -> Node:
         """The batch in its new shape."""
@@ -169,12 +158,8 @@ class Reshape(Shown):
                 )
             return here.gives(ops.reshape(x, shape=(x.shape[0], *self.shape)))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Function(Shown):
     """Any function from node to node as a layer: "almost anything can be called a layer".
 
@@ -209,8 +194,7 @@ def as_layer(item: object) -> Layer:
     return cast("Layer", item)
 
 
-@dataclass(frozen=True, init=False)
-@checked
+@described
 class Sequential(Explained):
     """Layers one behind the other; any function from node to node is a layer too.
 
@@ -239,13 +223,8 @@ class Sequential(Explained):
             x = applied(layer, x)
         return x
 
-    def __repr__(self) -> str:
-        shape = [] if self.input_shape is None else [f"input_shape={self.input_shape}"]
-        return f"Sequential({', '.join([*map(repr, self.layers), *shape])})"
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Network(Explained):
     """Free wiring: a function of named inputs. The columns of the data are dealt out to the inputs in order.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.checks import NonNegative, Positive, checked, shown
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import CONSTANT, Node, scope
@@ -55,6 +55,10 @@ class _Addable(Shown):
         # All at once: a penalty alone, which may well stand first, is no objective yet.
         return Objective((self, *_terms(other)))
 
+    def __radd__(self, other: Any) -> Objective:
+        # A loss of a user's own need not know how to be added.
+        return Objective((*_terms(other), self))
+
 
 def _terms(item: Any) -> tuple[Any, ...]:
     return item.terms if isinstance(item, Objective) else (item,)
@@ -94,8 +98,7 @@ def _refuse_squashed(name: str, output: Node) -> None:
             )
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class SquaredError(_Addable):
     """Σ_j (a_j − y_j)², or the mean over j, with or without ½: four losses, four names.
 
@@ -125,8 +128,7 @@ class SquaredError(_Addable):
         return squares * 0.5 if self.half else squares
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class EuclideanDistance(_Addable):
     """√Σ_j (a_j − y_j)²: how far the prediction is from the target; where it is 0 its derivative is taken as 0."""
 
@@ -140,8 +142,7 @@ class EuclideanDistance(_Addable):
         return ops.norm(ops.reshape(output - target, shape=(output.shape[0], output.type.size // output.shape[0])))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class AbsoluteError(_Addable):
     """Σ_j |a_j − y_j|, or the mean over j; at 0 its derivative is taken as 0."""
 
@@ -165,8 +166,7 @@ class AbsoluteError(_Addable):
         return _per_example(ops.absolute(output - target), mean=self.mean)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Huber(_Addable):
     """½·d² for |d| ≤ delta, delta·(|d| − ½·delta) beyond, mean over j. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
 
@@ -187,8 +187,7 @@ class Huber(_Addable):
         return _per_example(ops.huber(output - target, delta=float(self.delta)), mean=True)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ChiSquared(_Addable):
     """Σ_j ((a_j − y_j)/σ_j)²: each number counts by its own standard error σ, which stands beside it in the target.
 
@@ -238,8 +237,7 @@ def _label_shapes(name: str, output: Node, target: Node) -> None:
     _require_classes(name, output.shape[1], target)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class CrossEntropy(_Addable):
     """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
 
@@ -284,8 +282,7 @@ def _require(logits: Node | None, name: str, output: Node, function: str) -> Nod
     return logits
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class BinaryCrossEntropy(_Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
@@ -327,8 +324,7 @@ def _margin(name: str, output: Node, target: Node) -> Node:
     return ops.margin(output, target)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Hinge(_Addable):
     """max(0, 1 − m), the margin m being ±z for one output, z_label − max of the others for several.
 
@@ -345,8 +341,7 @@ class Hinge(_Addable):
         return ops.relu(1.0 - _margin(self.name, output, target))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class PerceptronLoss(_Addable):
     """max(0, −m), m the margin as for `Hinge`: nothing to learn from what is right.
 
@@ -372,8 +367,7 @@ def _number(value: float) -> str:
     return short if float(short) == value else repr(float(value))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class L2(_Addable):
     """factor·Σ w² over all weights (biases left out, unless `biases`)."""
 
@@ -392,8 +386,7 @@ class L2(_Addable):
         return ops.sum(ops.square(weight)) * self.factor
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class L1(_Addable):
     """factor·Σ |w| over all weights (biases left out, unless `biases`)."""
 
@@ -422,8 +415,7 @@ def _require_term(term: object) -> None:
         )
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Objective(Shown):
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 

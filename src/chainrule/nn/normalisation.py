@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from chainrule import ops
-from chainrule.checks import Count, Positive, Range, checked
+from chainrule.checks import Count, Positive, Range
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.build import Initialiser, Place, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros
+from chainrule.nn.word import Word
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class LayerNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with mean μ and variance σ² over the last axis: one example's neurons, or one place's channels.
 
@@ -34,18 +35,16 @@ class LayerNorm(Shown):
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("layernorm")
+
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
         with place(self, "layer_norm", x) as here:
             _require_axes(here, x, 2, "(batch, ..., n)")
             return _scaled(here, self, _normalised(x, (x.type.ndim - 1,), self.epsilon))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 0)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class GroupNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² over all places of an example and the channels of one of `groups` groups.
 
@@ -64,6 +63,8 @@ class GroupNorm(Shown):
     biases: Initialiser = field(default_factory=Zeros)
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("groupnorm4", ("groups",))
+
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
         with place(self, "group_norm", x) as here:
@@ -80,12 +81,8 @@ class GroupNorm(Shown):
             even = _normalised(apart, (*range(1, last - 1), last), self.epsilon)
             return _scaled(here, self, ops.reshape(even, shape=x.shape))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class BatchNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² of one channel over the examples of the batch and all their places.
 
@@ -126,9 +123,6 @@ class BatchNorm(Shown):
 
     def _follow(self, here: Place, label: str, old: Node, new: Node) -> None:
         here.next_state(label, old * (1.0 - self.momentum) + ops.reshape(new, shape=old.shape) * self.momentum)
-
-    def __repr__(self) -> str:
-        return short_repr(self, 0)
 
 
 def _require_several(here: Place, x: Node) -> None:

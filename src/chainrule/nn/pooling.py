@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Sizes, checked
+from chainrule.checks import Sizes
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
+from chainrule.nn.word import Word
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class MaxPool(Shown):
     """The largest number of each window of `size`, channel by channel; the gradient goes to it, in equal parts where several are.
 
@@ -38,6 +40,8 @@ class MaxPool(Shown):
     padding: Padding = "valid"
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("pool2", ("size",), most=9)
+
     def __call__(self, x: Node) -> Node:
         """The largest of each window."""
         with place(self, "max_pool", x) as here:
@@ -46,12 +50,8 @@ class MaxPool(Shown):
             wide = seen.outside_as(float(np.finfo(x.dtype).min)) if seen.over_the_edge else seen.wide
             return here.gives(here.label(seen.reduced(wide, ops.max), "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 2)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class AveragePool(Shown):
     """The mean of each window of `size`, channel by channel; shapes, `size`, `stride` and `padding` as in `MaxPool`.
 
@@ -66,6 +66,8 @@ class AveragePool(Shown):
     padding: Padding = "valid"
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("averagepool2", ("size",), most=9)
+
     def __call__(self, x: Node) -> Node:
         """The mean of each window."""
         with place(self, "average_pool", x) as here:
@@ -73,16 +75,14 @@ class AveragePool(Shown):
             mean = seen.reduced(seen.wide, ops.mean)
             return here.gives(here.label(mean * seen.whole_over_inside if seen.over_the_edge else mean, "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 2)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class GlobalMaxPool(Shown):
     """The largest number of each channel, wherever it stands: (batch, space..., channels) becomes (batch, channels)."""
 
     name: LayerName = ""
+
+    in_text: ClassVar[Word] = Word("globalpool")
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
@@ -90,12 +90,8 @@ class GlobalMaxPool(Shown):
             _require_space(here, x)
             return here.gives(here.label(ops.max(x, tuple(range(1, x.type.ndim - 1))), "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 0)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class GlobalAveragePool(Shown):
     """The mean of each channel over all of space: (batch, space..., channels) becomes (batch, channels).
 
@@ -104,18 +100,16 @@ class GlobalAveragePool(Shown):
 
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("globalaveragepool")
+
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
         with place(self, "global_average_pool", x) as here:
             _require_space(here, x)
             return here.gives(here.label(ops.mean(x, tuple(range(1, x.type.ndim - 1))), "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 0)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class UpSample(Shown):
     """Each number repeated `factor` times along every axis of space: (batch, n, ..., channels) becomes (batch, n·factor, ..., channels).
 
@@ -126,6 +120,8 @@ class UpSample(Shown):
     factor: Sizes
     name: LayerName = ""
 
+    in_text: ClassVar[Word] = Word("up2", ("factor",), most=9)
+
     def __call__(self, x: Node) -> Node:
         """The larger picture."""
         with place(self, "up_sample", x) as here:
@@ -135,9 +131,6 @@ class UpSample(Shown):
             copies = ops.broadcast_to(ops.reshape(x, shape=thin), shape=wide)
             whole = tuple(n * f for n, f in zip(x.shape[1:-1], factors, strict=True))
             return here.gives(here.label(ops.reshape(copies, shape=(x.shape[0], *whole, x.shape[-1])), "a"))
-
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
 
 def _require_space(here: Place, x: Node) -> None:

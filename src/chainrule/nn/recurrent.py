@@ -9,22 +9,23 @@ from functools import cached_property, partial
 from typing import ClassVar, Literal, TypeAlias
 
 from chainrule import ops
-from chainrule.checks import Count, checked
+from chainrule.checks import Count
+from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Place, applied, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
 from chainrule.nn.layers import activation_named, as_layer
 from chainrule.nn.parts import Initialiser, Layer
+from chainrule.nn.word import Word
 
 Answer = Literal["last", "every"]
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class _Recurrent(Shown, ABC):
     """What recurrent layers have in common: one loop over time, whose turn each of them describes."""
 
@@ -113,12 +114,8 @@ class _Recurrent(Shown, ABC):
             }
         return {**following, "h": here.label(following["h"], "h")}
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class RNN(_Recurrent):
     """h_t = f(x_t·W + b + h_{t−1}·U): the plain recurrent layer; its memory is its own activation one step ago, at first 0.
 
@@ -136,6 +133,7 @@ class RNN(_Recurrent):
 
     activation: ActivationName = "tanh"
 
+    in_text: ClassVar[Word] = Word("rnn64", ("units",))
     kind: ClassVar[str] = "rnn"
 
     def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
@@ -155,8 +153,7 @@ class _Parts:
         return ops.concatenate(*(ops.broadcast_to(constant(float(number)), shape=part) for number in self.numbers), axis=0)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class LSTM(_Recurrent):
     """A memory cell c that is written, kept and read through gates: c_t = f·c_{t−1} + i·g, h_t = o·tanh(c_t).
 
@@ -176,6 +173,7 @@ class LSTM(_Recurrent):
     keep: float = 1.0
     write: float = 0.0
 
+    in_text: ClassVar[Word] = Word("lstm64", ("units",))
     kind: ClassVar[str] = "lstm"
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[int] = 4
@@ -192,8 +190,7 @@ class LSTM(_Recurrent):
         return {"h": o * ops.tanh(c), "c": c}
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class GRU(_Recurrent):
     """A memory that gates blend with a proposal: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
 
@@ -210,6 +207,7 @@ class GRU(_Recurrent):
 
     keep: float = 0.0
 
+    in_text: ClassVar[Word] = Word("gru64", ("units",))
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
 
@@ -234,8 +232,7 @@ class GRU(_Recurrent):
 Recurrent: TypeAlias = RNN | LSTM | GRU
 
 
-@dataclass(frozen=True, init=False)
-@checked
+@described
 class Bidirectional(Shown):
     """A recurrent layer and another one like it that runs backwards in time, their outputs side by side: (..., 2·units).
 
@@ -250,7 +247,7 @@ class Bidirectional(Shown):
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if len(layers) != 1 or not isinstance(layers[0], RNN | LSTM | GRU) or layers[0].reverse:
-            raise OptionError(
+            raise OptionTypeError(
                 f"both directions of {', '.join(map(repr, layers)) or 'nothing'}",
                 expected="one recurrent layer that runs forwards",
                 remedy="write for example Bidirectional(LSTM(32))",
@@ -272,13 +269,8 @@ class Bidirectional(Shown):
         with place(self, "bidirectional", x) as here:
             return here.gives(here.label(ops.concatenate(*both, axis=both[0].type.ndim - 1), "a"))
 
-    def __repr__(self) -> str:
-        name = [f"name={self.name!r}"] if self.name else []
-        return f"Bidirectional({', '.join([*map(repr, self.layers), *name])})"
 
-
-@dataclass(frozen=True, init=False)
-@checked
+@described
 class EachStep(Shown):
     """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
 
@@ -292,7 +284,7 @@ class EachStep(Shown):
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if not layers:
-            raise OptionError("nothing for each step", expected="one layer or more", remedy="write its layers")
+            raise OptionTypeError("nothing for each step", expected="one layer or more", remedy="write its layers")
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
         object.__setattr__(self, "name", name)
 
@@ -311,7 +303,3 @@ class EachStep(Shown):
             each = applied(layer, each)
         with scope(here.name):
             return here.gives(here.label(ops.reshape(each, shape=(batch, turns, *each.shape[1:])), "a"))
-
-    def __repr__(self) -> str:
-        name = [f"name={self.name!r}"] if self.name else []
-        return f"EachStep({', '.join([*map(repr, self.layers), *name])})"

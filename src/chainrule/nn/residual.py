@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionTypeError, ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Layer, applied, place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.layers import as_layer
 
 
-@dataclass(frozen=True, init=False)
-@checked
+@described
 class Residual(Shown):
     """a = x + f(x), f the layers one behind the other: they need only learn what to change, and gradients pass them by.
 
@@ -32,7 +29,9 @@ class Residual(Shown):
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if not layers:
-            raise OptionError("a residual connection around nothing", expected="one layer or more", remedy="write its layers")
+            raise OptionTypeError(
+                "a residual connection around nothing", expected="one layer or more", remedy="write its layers"
+            )
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
         object.__setattr__(self, "name", name)
 
@@ -49,7 +48,3 @@ class Residual(Shown):
                     remedy='end with as many units or filters as go in, and use padding="same"',
                 )
             return here.gives(here.label(x + changed, "a"))
-
-    def __repr__(self) -> str:
-        name = [f"name={self.name!r}"] if self.name else []
-        return f"Residual({', '.join([*map(repr, self.layers), *name])})"

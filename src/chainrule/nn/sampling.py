@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule import ops
-from chainrule.checks import NonNegative, checked
+from chainrule.checks import NonNegative
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Place, place
-from chainrule.nn.checks import LayerName, short_repr
+from chainrule.nn.checks import LayerName
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class GaussianNoise(Shown):
     """In training a = x + deviation·ε, each ε standard normal and independent; in use, nothing is done.
 
@@ -38,12 +36,8 @@ class GaussianNoise(Shown):
                 return here.gives(x)
             return here.gives(here.label(x + _normal_like(here, x) * self.deviation, "a"))
 
-    def __repr__(self) -> str:
-        return short_repr(self, 1)
 
-
-@dataclass(frozen=True)
-@checked
+@described
 class Latent(Shown):
     """Draws the code of a variational autoencoder: a = μ + exp(½s)·ε in training, ε standard normal; in use a = μ.
 
@@ -79,9 +73,6 @@ class Latent(Shown):
     def _divergence(self, mean: Node, log_variance: Node) -> Node:
         # expm1 keeps the digits where a variance is near 1.
         return ops.sum(ops.expm1(log_variance) - log_variance + mean * mean, axis=1) * (0.5 * self.weight)
-
-    def __repr__(self) -> str:
-        return short_repr(self, 0)
 
 
 def _halves(here: Place, x: Node) -> tuple[Node, Node]:

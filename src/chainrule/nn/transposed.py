@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
 from chainrule import ops
-from chainrule.checks import checked
+from chainrule.descriptions import described
 from chainrule.graph import Node
 from chainrule.nn.build import Place
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import folded, same_amounts
+from chainrule.nn.word import Word
 
 
 class _Transposed(Filtering):
@@ -33,8 +33,7 @@ class _Transposed(Filtering):
         return folded(whole, amounts, self.padding)
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class ConvTranspose1D(_Transposed):
     """The adjoint of `Conv1D`: each step of x adds its window, W weighed by x, to a longer row.
 
@@ -45,11 +44,11 @@ class ConvTranspose1D(_Transposed):
     ConvTranspose1D(8, 4, 'relu', stride=2, padding='same')
     """
 
+    in_text: ClassVar[Word] = Word("convtranspose5x16", ("kernel", "filters"))
     space: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, repr=False)
-@checked
+@described
 class ConvTranspose2D(_Transposed):
     """The adjoint of a convolution: each position of x adds its window, W weighed by x, to a larger picture.
 
@@ -66,6 +65,7 @@ class ConvTranspose2D(_Transposed):
     ConvTranspose2D(1, 2, 'sigmoid', stride=2)
     """
 
+    in_text: ClassVar[Word] = Word("convtranspose5x5x16", ("kernel", "filters"))
     space: ClassVar[int] = 2
 
 

@@ -1,5 +1,6 @@
 """Floor 2: the primitives, one stanza each, and short names for common compounds of them."""
 
+from chainrule.checks import answering
 from chainrule.ops.arrays import index
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.compounds import (
@@ -76,3 +77,5 @@ __all__ = [
     "stream", "subtract", "sum", "swap_last", "tanh", "threefry2x32", "transpose", "uniform", "unroll", "window_positions",
     "windows",
 ]  # fmt: skip
+
+answering(globals())

@@ -1,5 +1,6 @@
 """Floor 4: traces, a graph with all its numbers forward and backward, and what checks derivatives."""
 
+from chainrule.checks import answering
 from chainrule.trace.differences import State
 from chainrule.trace.explanation import LEVELS, BackwardStep, Explanation, ForwardStep, Level, explain_graph
 from chainrule.trace.gradient_check import GradientCheck, OtherMode, ParameterCheck, check_gradient
@@ -16,3 +17,5 @@ __all__ = [
     "Push", "Quantity", "RuleCheck", "State", "Stored", "Term", "ThroughTime", "Trace", "Wording",
     "check_entries", "check_gradient", "check_rules", "entries_of", "explain_graph", "step_by_step",
 ]  # fmt: skip
+
+answering(globals())

@@ -1,5 +1,6 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
+from chainrule.checks import answering
 from chainrule.train.answers import Answers, answers_along
 from chainrule.train.batches import batch_sizes
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
@@ -43,3 +44,5 @@ __all__ = [
     "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
     "with_rate",
 ]  # fmt: skip
+
+answering(globals())

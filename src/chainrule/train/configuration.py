@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from chainrule.descriptions import written
 from chainrule.errors import OptionError
 from chainrule.nn import to_json
 from chainrule.train.folder import RunFolder
-from chainrule.train.settings import describe
 from chainrule.train.trainer import Trainer
 
 
@@ -63,10 +63,10 @@ def configuration(trainer: Trainer) -> dict[str, Any]:
     return {
         "network": _written_or_none(lambda: to_json(task.network)),
         "data": {
-            "load": _written_or_none(lambda: {key: describe(value) for key, value in origin.items()}) if origin else None,
+            "load": _written_or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None,
             **task.data.to_json(),
         },
-        "objective": describe(task.objective),
+        "objective": written(task.objective),
         "settings": trainer.settings.to_json(),
         "course": trainer.course.to_json(),
     }

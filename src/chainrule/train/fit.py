@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.checks import Count, Natural, Seed, checked
 from chainrule.data import Dataset, Signature
+from chainrule.descriptions import restored
 from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import Layer, as_layer, from_json, network
@@ -25,7 +26,7 @@ from chainrule.train.run import Run, told
 from chainrule.train.saved_data import as_dataset, saved_data
 from chainrule.train.scales import suited
 from chainrule.train.sealed import as_written
-from chainrule.train.settings import Settings, optimizer_named, restore, usual_batch_size, usual_optimizer
+from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
@@ -142,12 +143,12 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 
 
 def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> Run:
-    config = folder.read_config()
-    with as_written(folder.path / "config.json"):
+    with folder.naming_its_version(), as_written(folder.path / "config.json"):
+        config = folder.read_config()
         settings = Settings.from_json(config["settings"])
         signature = Signature.from_json(config["data"])
         course = Course.from_json(config.get("course"), settings.epochs)
-        objective, source = restore(config["objective"]), config["data"]
+        objective, source = restored(config["objective"]), config["data"]
         _require_possible(signature, settings)
         saved = None if net is not None else _saved_network(config["network"])
     snapshot = folder.snapshot(step)

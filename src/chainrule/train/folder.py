@@ -24,7 +24,7 @@ import numpy as np
 
 from chainrule.data.files import read_bounded
 from chainrule.display import Shown
-from chainrule.errors import FileFormatError, MissingFileError, OptionError, UnwritableFileError
+from chainrule.errors import FileFormatError, MissingFileError, OptionError, UndefinedClassError, UnwritableFileError
 from chainrule.files import (
     GrowingFile,
     make_folder_at,
@@ -184,6 +184,28 @@ class RunFolder(Shown):
                 remedy="read it with the version of chainrule that wrote it",
             )
         return config
+
+    @contextmanager
+    def naming_its_version(self) -> Generator[None]:
+        """What cannot be read inside, in a folder that another version of chainrule wrote, says which version that was."""
+        try:
+            yield
+        except UndefinedClassError:
+            raise
+        except FileFormatError as error:
+            writer, reader = self._written_by(), metadata.version("chainrule")
+            if writer in {"", reader}:
+                raise
+            raise FileFormatError(
+                f"{error.happened}; chainrule {writer} wrote this folder, and this is chainrule {reader}",
+                expected=error.expected,
+                remedy=f"read it with chainrule {writer}, or a later one that knows how",
+            ) from error
+
+    def _written_by(self) -> str:
+        with suppress(FileFormatError, MissingFileError):
+            return str(read_sealed(self.path / "environment.json").get("chainrule", ""))[:20]
+        return ""
 
     # ---- history
 

@@ -12,7 +12,8 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import Count, Natural, NonNegative, checked
+from chainrule.checks import Count, Natural, NonNegative
+from chainrule.descriptions import described
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, largest, require_finite
@@ -24,8 +25,7 @@ Objective: TypeAlias = "Callable[[Array], tuple[float, Array]]"
 SUFFICIENT, CURVATURE = 1e-4, 0.9
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class LBFGS(FullBatch):
     """Second-order descent on the full batch in float64: each iteration is one epoch and one step.
 

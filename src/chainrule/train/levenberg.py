@@ -7,12 +7,12 @@ H. B. Nielsen, report IMM-REP-1999-05, on the damping; M. K. Transtrum, J. P. Se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.checks import Natural, Positive, checked
+from chainrule.checks import Natural, Positive
+from chainrule.descriptions import described
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train.full_batch import USED_UP, FullBatch, largest, require_finite
@@ -27,8 +27,7 @@ _FALL, _MOVE, _STALLED = 1e-15, 1e-10, 2
 _LARGEST_DAMPING = 1e30
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class LevenbergMarquardt(FullBatch):
     """Least squares by linear steps that are damped where the residuals bend: each iteration is one epoch and one step.
 

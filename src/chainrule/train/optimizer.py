@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias
 
 from chainrule.checks import Positive
+from chainrule.descriptions import Told
 from chainrule.display import Shown
 from chainrule.graph import Array, Node
 from chainrule.train.schedules import Schedule
@@ -15,7 +16,7 @@ from chainrule.train.update_rule import constants_of, formulas_of
 
 Slots: TypeAlias = Mapping[str, Node]
 Update: TypeAlias = "tuple[Node, dict[str, Node]]"
-Rate: TypeAlias = Positive | Schedule
+Rate: TypeAlias = Annotated[Positive | Schedule, Told(always=True)]
 """A learning rate: one number, or one for each step."""
 
 

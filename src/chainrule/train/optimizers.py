@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule import ops
-from chainrule.checks import Fraction, NonNegative, Positive, checked
+from chainrule.checks import Fraction, NonNegative, Positive
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, constant
@@ -16,8 +17,7 @@ from chainrule.numerals import numeral
 from chainrule.train.optimizer import Optimizer, Rate, Slots, Update
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class SGD(Optimizer):
     """A step down the gradient; with momentum a velocity that remembers, looked ahead along with `nesterov`.
 
@@ -52,8 +52,7 @@ class SGD(Optimizer):
         return w + (velocity * self.momentum - descent if self.nesterov else velocity), {"velocity": velocity}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class AdaGrad(Optimizer):
     """A step that shrinks where gradients have been large. Source: J. Duchi, E. Hazan, Y. Singer, JMLR 12, 2121 (2011).
 
@@ -73,8 +72,7 @@ class AdaGrad(Optimizer):
         return w - g * rate / (ops.sqrt(squares) + self.epsilon), {"squares": squares}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class RMSprop(Optimizer):
     """A step divided by the root of a running mean square. Source: T. Tieleman, G. Hinton, Coursera lecture 6.5 (2012).
 
@@ -109,8 +107,7 @@ def _adam(settings: Adam | AdamW, epsilon_hat: bool, w: Node, g: Node, slots: Sl
     return w - change, {"mean": mean, "square": square}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Adam(Optimizer):
     """Running means m of g and v of g², both corrected for their start at 0: a step of about η, whatever the gradient's size.
 
@@ -139,8 +136,7 @@ class Adam(Optimizer):
         return _adam(self, self.epsilon_hat, w, g, slots, rate, step)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class AdamW(Optimizer):
     """Adam, and besides a decay of w, apart from the gradient. Source: I. Loshchilov, F. Hutter, ICLR (2019), algorithm 2.
 
@@ -165,8 +161,7 @@ class AdamW(Optimizer):
         return stepped - w * (rate * self.decay), next_slots
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class PerceptronRule(Optimizer):
     """w ← w + η·(t − a)·x, b ← b + η·(t − a), for a network whose last activation is the step; averaged over the batch.
 
@@ -184,8 +179,7 @@ class PerceptronRule(Optimizer):
         return w - g * rate, {}
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ClipNorm(Shown):
     """All gradients together are scaled down to this Euclidean norm where theirs is larger.
 
@@ -219,8 +213,7 @@ class ClipNorm(Shown):
         return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ClipValue(Shown):
     """Each entry of each gradient is kept between −limit and limit."""
 

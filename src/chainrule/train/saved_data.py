@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
+from chainrule.descriptions import restored
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.sealed import as_written
-from chainrule.train.settings import restore
 
 
 def as_dataset(data: Any) -> Dataset:
@@ -53,7 +53,7 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
     with as_written(folder / "config.json"):
         options: Mapping[str, Any] | None = saved["load"]
         name, _ = saved["name"], saved["hash"]
-        source = {} if options is None else {str(key): restore(value) for key, value in options.items()}
+        source = {} if options is None else {str(key): restored(value) for key, value in options.items()}
         file = _file_of(source)
     if given is None and options is None:
         raise DataError(

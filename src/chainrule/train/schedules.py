@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 import numpy as np
 
 from chainrule.checks import Count, NonNegative, Positive, Range, checked
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Array
 
@@ -21,8 +21,7 @@ class Schedule(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class ConstantRate(Shown):
     """The same rate at every step.
 
@@ -37,8 +36,7 @@ class ConstantRate(Shown):
         return np.full(steps.shape, self.rate)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class StepDecay(Shown):
     """The rate is multiplied by `factor` after every `every` steps."""
 
@@ -51,8 +49,7 @@ class StepDecay(Shown):
         return self.rate * self.factor ** np.floor(steps / self.every)
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class Cosine(Shown):
     """From `rate` to `final` along half a cosine over the whole run. Source: I. Loshchilov, F. Hutter, ICLR (2017), eq. 5."""
 
@@ -64,8 +61,7 @@ class Cosine(Shown):
         return self.final + (self.rate - self.final) * 0.5 * (1.0 + np.cos(math.pi * steps / max(total, 1)))
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class WarmUp(Shown):
     """A rise in equal parts over the first `steps` steps, then a constant rate, or a schedule that counts from the rise's end."""
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, replace
 from typing import Any, Literal, cast
 
 from chainrule.checks import Count, Natural, Positive, Seed, checked
-from chainrule.data import GroupSplit, RandomSplit, StratifiedSplit, TimeSplit
-from chainrule.display import Shown
-from chainrule.errors import FileFormatError, OptionError
-from chainrule.nn import LOSSES, Objective
-from chainrule.nn.losses import L1, L2
+from chainrule.descriptions import Written, described
+from chainrule.errors import OptionError
 from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import OPTIMIZERS, SGD, Adam, ClipNorm, ClipValue
 from chainrule.train.orders import OrderName
-from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp, as_schedule
+from chainrule.train.schedules import Schedule, as_schedule
 from chainrule.train.stopping import EarlyStopping
 
 
-@dataclass(frozen=True)
-@checked
-class Settings(Shown):
+@described
+class Settings(Written):
     """Optimizer, epochs, batch size, seed, replicas, and how often to look."""
 
     optimizer: Optimizer = field(default_factory=SGD)
@@ -54,70 +49,6 @@ class Settings(Shown):
     def schedule(self) -> Schedule:
         """The learning rate of each step."""
         return as_schedule(self.optimizer.learning_rate)
-
-    def to_json(self) -> dict[str, Any]:
-        """A description that `from_json` reads back."""
-        return {item.name: describe(getattr(self, item.name)) for item in fields(self)}
-
-    @staticmethod
-    def from_json(saved: Mapping[str, Any]) -> Settings:
-        """The settings that `to_json` described."""
-        return Settings(**{name: restore(value) for name, value in saved.items()})
-
-
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        *{cast("type[Any]", type(item)) for item in (*OPTIMIZERS.values(), *LOSSES.values())},
-        ConstantRate, StepDecay, Cosine, WarmUp, LBFGS, LevenbergMarquardt, EarlyStopping, ClipNorm, ClipValue, Objective, L1, L2,
-        RandomSplit, StratifiedSplit, GroupSplit, TimeSplit,
-    )
-}  # fmt: skip
-"""The closed list of what a configuration may name; nothing is imported by name."""
-
-
-def describe(item: Any) -> Any:
-    """A description in plain JSON values of an optimizer, loss, schedule or number."""
-    if isinstance(item, tuple | list):
-        return [describe(part) for part in cast("Sequence[Any]", item)]
-    if is_dataclass(item) and not isinstance(item, type):
-        if type(item).__name__ not in _KINDS:
-            raise OptionError(
-                f"{item!r} cannot be saved", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="train without a run folder"
-            )
-        return {"kind": type(item).__name__, **{part.name: describe(getattr(item, part.name)) for part in fields(item)}}
-    if item is None or isinstance(item, str | int | float):
-        return item
-    raise OptionError(
-        f"{item!r} cannot be saved", expected="numbers, texts, and what chainrule makes of them", remedy="name it by text"
-    )
-
-
-def restore(value: Any) -> Any:
-    """What a description stands for. Raises: FileFormatError for anything but the known kinds and fields."""
-    if isinstance(value, list):
-        return tuple(restore(item) for item in cast("list[Any]", value))
-    if not isinstance(value, dict):
-        return value
-    saved = dict(cast("dict[str, Any]", value))
-    name = saved.pop("kind", None)
-    if name not in _KINDS:
-        raise FileFormatError(
-            f"kind {name!r} in a configuration", expected=f"one of {', '.join(sorted(_KINDS))}", remedy="mend the file"
-        )
-    kind = _KINDS[name]
-    # What was an argument once and is a kind's own by now stands in files of the first versions.
-    given = {key: restore(item) for key, item in saved.items() if not (hasattr(kind, key) and key not in _fields(kind))}
-    try:
-        return kind(**given)
-    except TypeError as error:
-        raise FileFormatError(
-            f"{name} in a configuration: {error}", expected="its own fields", remedy="mend the file"
-        ) from error
-
-
-def _fields(kind: type[Any]) -> set[str]:
-    return {part.name for part in fields(kind)}
 
 
 @checked

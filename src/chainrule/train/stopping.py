@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.checks import Count, NonNegative, checked
+from chainrule.checks import Count, NonNegative
+from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Array
 
 
-@dataclass(frozen=True)
-@checked
+@described
 class EarlyStopping(Shown):
     """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
 

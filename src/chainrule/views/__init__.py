@@ -4,7 +4,10 @@ What is imported here needs NumPy only and registers how objects show themselves
 when it draws; what fills a terminal (`terminal`, `confusion`, `progress`) is imported by the commands that do.
 """
 
+from chainrule.checks import answering
 from chainrule.views import drawing, explanation, networks, objects, pictures
 from chainrule.views.plain import printable, printable_lines, sparkline
 
 __all__ = ["drawing", "explanation", "networks", "objects", "pictures", "printable", "printable_lines", "sparkline"]
+
+answering(globals())

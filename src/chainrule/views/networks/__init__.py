@@ -1,5 +1,6 @@
 """Drawings of networks: circles and lines, a card to a layer, and the diagram that grows from the input to the performance."""
 
+from chainrule.checks import answering
 from chainrule.views.networks.card import LayerCard, layer_card
 from chainrule.views.networks.drawing import NetworkDrawing, draw_network
 from chainrule.views.networks.growing import STAGES, GrowingPicture, growing_picture
@@ -16,3 +17,5 @@ __all__ = [
     "growing_picture",
     "layer_card",
 ]
+
+answering(globals())

@@ -80,9 +80,9 @@ def field_text(value: object) -> str:
 def in_short(thing: object) -> str:
     """An object in a few words: those of its fields that differ from the default.
 
-    >>> from chainrule.train import Adam
-    >>> in_short(Adam(0.05))
-    'Adam, learning rate 0.05'
+    >>> from chainrule.nn import Accuracy
+    >>> in_short(Accuracy(3, 4))
+    'Accuracy, correct 3, total 4'
     """
     if not is_dataclass(thing) or has_own_repr(type(thing)):
         return repr(thing)

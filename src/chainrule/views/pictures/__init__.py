@@ -1,5 +1,6 @@
 """Pictures: what the lectures draw, of the user's own networks, data and runs; each a set of numbers that can be drawn."""
 
+from chainrule.checks import answering
 from chainrule.views.pictures.applications.codes import (
     CodeGrid,
     ImageRows,
@@ -184,3 +185,5 @@ __all__ = [
     "Dreams", "LikelihoodCurves", "OverlapAgainstLoad", "Recollection", "StateProbabilities", "dreams", "likelihood_curves",
     "overlap_against_load", "recollection", "state_probabilities",
 ]  # fmt: skip
+
+answering(globals())
