@@ -86,6 +86,7 @@ from .train import (
     open_run,
     resume,
 )
+from .views import pictures
 
 __version__: str
 
@@ -115,6 +116,6 @@ __all__ = [
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "trace", "train", "views",
+    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "trace", "train", "views",
     "examples",
 ]  # fmt: skip

@@ -305,7 +305,7 @@ def test_one_description_serves_python_the_command_line_and_saved_runs(write):
     old = {name: value for name, value in schema.to_json().items() if name not in ("form", "others")}
     assert Columns.from_json(old) == Columns(schema.features, schema.target)
     for wrong in ({"form": {"sep": ";"}}, {"form": {"delimiter": 3}}, {"form": 3}, {"others": [3]}, {"others": "k"}):
-        with pytest.raises(FileFormatError, match="Column"):
+        with pytest.raises(FileFormatError, match="in the file"):
             Columns.from_json(schema.to_json() | wrong)
     data = load(write("a;b;y\n1,5;7;1\n2,5;-;2\n3,5;8;3\n"), target="y", decimal=",", na_values="-", missing="mean", split=ALL)
     assert data.columns.form == Form(decimal=",", na_values="-")

@@ -31,7 +31,7 @@ GIVEN = [
     write.SCALINGS, write.OTHERS, MORE,
 ]  # fmt: skip
 EXAMPLES = list({repr(item): item for value in GIVEN for item, _ in tree(value)}.values())
-NAMES = {**vars(cr.data), **vars(cr.train), **vars(cr)}
+NAMES = {**vars(cr.data), **vars(cr.train), **{name: getattr(cr, name) for name in dir(cr)}}
 
 
 def ours() -> dict[str, type]:
@@ -214,7 +214,7 @@ def test_an_heir_must_be_described_itself():
     [
         ({"kind": "mine.Swish", "slope": 1.0}, UndefinedClassError, ["Swish, a class of the module mine", "import mine"]),
         ({"kind": "a.b.Outer.Swish"}, UndefinedClassError, ["Swish", "a.b"]),
-        ({"kind": "__main__.Swish"}, UndefinedClassError, ["first define the class Swish"]),
+        ({"kind": "__main__.Nowhere"}, UndefinedClassError, ["first define the class Nowhere"]),
         ({"kind": "json.JSONDecoder"}, UndefinedClassError, ["@cr.described above the class JSONDecoder in json"]),
         ({"kind": "chainrule.nn.layers.Dense", "units": 3}, UndefinedClassError, ["Dense"]),
         ({"kind": "Adan", "learning_rate": 1.0}, FileFormatError, ["'Adan'", "did you mean 'Adam'"]),

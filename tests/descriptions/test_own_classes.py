@@ -77,7 +77,7 @@ class Halving:
 
 
 @cr.described
-class Signs:
+class Signs(cr.train.Optimizer):
     """Each step goes by the sign of the running mean."""
 
     learning_rate: Positive | cr.train.Schedule = 0.01

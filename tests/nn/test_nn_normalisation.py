@@ -124,7 +124,7 @@ def test_a_single_number_to_a_channel_has_no_variance():
 def test_it_can_be_written_down():
     net = Sequential(Dense(3), BatchNorm(0.2, 1e-3, biases=SOME, name="even"), Dense(2))
     assert from_json(to_json(net)) == net
-    assert eval(to_code(net), {"cr": cr}) == eval(repr(net), vars(cr) | {"Uniform": Uniform}) == net
+    assert eval(to_code(net), {"cr": cr}) == eval(repr(net), vars(cr.nn)) == net
     x = np.ones((2, 4))
     assert np.array_equal(run(from_json(to_json(net)), x), run(net, x))
 

@@ -10,11 +10,11 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import engine_named
-from chainrule.train import LBFGS, OPTIMIZERS, LevenbergMarquardt, Optimizer, settings
+from chainrule.train import LBFGS, OPTIMIZERS, LevenbergMarquardt, Optimizer
 from chainrule.train.update_rule import Steps
 
 
-@dataclass(frozen=True)
+@cr.described
 class Damped(Optimizer):
     """Descent with friction, which decays weights too, and divides by a running size."""
 
@@ -31,7 +31,7 @@ class Damped(Optimizer):
         return w * (1.0 - self.decay) + velocity, {"velocity": velocity, "size": size}
 
 
-@dataclass(frozen=True)
+@cr.described
 class Signs(Optimizer):
     """A step of one size along the signs of a mean: linear in nothing."""
 
@@ -44,7 +44,7 @@ class Signs(Optimizer):
         return w - ops.sign(mean) * rate - w * (rate * 0.1), {"mean": mean}
 
 
-@dataclass(frozen=True)
+@cr.described
 class Adadelta(Optimizer):
     """M. D. Zeiler (2012): the step size is a slot that multiplies the gradient."""
 
@@ -141,8 +141,7 @@ def test_a_letter_for_a_number_is_exact_only_where_it_stands():
     assert both.formulas[2].startswith("w ← (1 − λ)·w")
 
 
-def test_its_slots_are_saved_and_a_resumed_run_is_an_uninterrupted_one(tmp_path, monkeypatch):
-    monkeypatch.setitem(settings._KINDS, "Damped", Damped)
+def test_its_slots_are_saved_and_a_resumed_run_is_an_uninterrupted_one(tmp_path):
     whole = trained(Damped(), epochs=4)
     run = trained(Damped(), folder=tmp_path)
     saved = cr.open_run(run.folder)

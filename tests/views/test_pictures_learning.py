@@ -393,4 +393,4 @@ def test_one_evaluation_at_the_end_is_shown_with_its_steps_on_a_logarithmic_axis
     assert fitted.plot(ax).get_yscale() == "log"
     assert len(learning_curves(fitted).parts[0].at) == 1
     assert "after each update" in learning_curves(fitted).reading
-    assert cr.pictures.learning_curves is learning_curves
+    assert cr.pictures.learning_curves.__wrapped__ is learning_curves

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from chainrule.checks import checked
+from chainrule.display import Shown
 from chainrule.engines.engine import Engine
 from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
@@ -18,7 +19,7 @@ from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
 
 
 @dataclass(frozen=True)
-class EngineKind:
+class EngineKind(Shown):
     """An engine that can be chosen: how it is made, for so many threads; the package that it needs; the stages that it can show."""
 
     make: Callable[[int | None], Engine]

@@ -138,7 +138,7 @@ class Carried(Protocol):
         ...
 
 
-class HostState:
+class HostState(Shown):
     """State in NumPy arrays of this process, which steps write into.
 
     >>> state = HostState({"w": np.array([1.0, np.inf])})
