@@ -188,17 +188,20 @@ class _Ordering:
             ties = False
 
     def _swap_in_row(self, row: list[int], *, ties: bool) -> int:
-        layers, place = self.layers, self.place
-        ends = [[sorted([place[w] for w in side[v]]) for side in (layers.up, layers.down)] for v in row]
+        if len(row) < 2:
+            return 0
+        place, above, below, group, kind = self.place, self.layers.up, self.layers.down, self.layers.group, self.layers.kind
+        up = [[place[w] for w in above[v]] for v in row]
+        down = [[place[w] for w in below[v]] for v in row]
         gained = 0
         for left in range(len(row) - 1):
             one, other = row[left], row[left + 1]
-            if layers.group[one] != layers.group[other] or layers.kind[one] in _SIDES or layers.kind[other] in _SIDES:
+            if group[one] != group[other] or kind[one] in _SIDES or kind[other] in _SIDES:
                 continue
-            gain = _gain(ends[left][0], ends[left + 1][0]) + _gain(ends[left][1], ends[left + 1][1])
+            gain = _gain(up[left], up[left + 1]) + _gain(down[left], down[left + 1])
             if gain > 0 or (ties and gain == 0):
-                row[left], row[left + 1] = other, one
-                ends[left], ends[left + 1] = ends[left + 1], ends[left]
+                for ordered in (row, up, down):
+                    ordered[left], ordered[left + 1] = ordered[left + 1], ordered[left]
                 place[one], place[other] = left + 1, left
                 gained += gain
         return gained
