@@ -292,11 +292,13 @@ def _ask_for_network(name: str, data: Dataset) -> str:
     """Raises the error that proposes a network which fits the data."""
     shape = "x".join(map(str, data.input_shape))
     text = f"{shape}{_hidden(data)}-{data.target_size}"
-    what = f"{data.target_size} classes" if data.classes is not None else f"{data.target_size} numbers to fit"
+    count = data.target_size
+    outputs = f"{count} output{'s' * (count != 1)}"
+    what = f"{count} classes" if data.classes is not None else "number to fit" if count == 1 else f"{count} numbers to fit"
     known = name if name in BUILT_IN else f"{name!r}"
     raise OptionError(
         f"no network was named for {known}",
-        expected=f"--network with the input {shape} first, then hidden layers, then {data.target_size} outputs for the {what}",
+        expected=f"--network with the input {shape} first, then hidden layers, then {outputs} for the {what}",
         remedy=f"write for example --network {text}",
     )
 

@@ -118,8 +118,9 @@ class Ledger(Shown):
         lines += [(f"= all {len(ranked)} examples", self.along(self.shares.sum(axis=0)))]
         lines += [(name, self.along(part)) for name, part in self.parts.items()]
         lines += [("= the sum of all parts", self.along(self.total)), ("rounding", self.along(self.residual)), ("= Δw", whole)]
-        wide = max(len(text) for text, _ in lines)
-        table = [f"  {text:{wide}}  {printed(f'{value + 0.0:+.5e}')}  {_percent(value, whole):>8}" for text, value in lines]
+        rows = [(text, printed(f"{value:+.5e}") if value else "0", _percent(value, whole)) for text, value in lines]
+        wide, long = (max(len(row[column]) for row in rows) for column in (0, 1))
+        table = [f"  {text:{wide}}  {amount:>{long}}  {share:>8}" for text, amount, share in rows]
         return "\n".join([*self._head(), *table])
 
     def _head(self) -> list[str]:
