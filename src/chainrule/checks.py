@@ -17,7 +17,7 @@ from inspect import Parameter, isabstract, signature
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.spelling import suggest
@@ -378,7 +378,13 @@ def reader_of(hint: Any) -> Reader:
     >>> reader_of(Count)(np.int64(3))
     3
     """
+    if hint is ArrayLike:
+        return _array_like
     origin, arguments = get_origin(hint), get_args(hint)
+    # An alias stands for its value: `type Rate = float` of Python 3.12, and NDArray[...] from NumPy 2.5 on.
+    alias = hint if origin is None else origin
+    if hasattr(alias, "__value__"):
+        return reader_of(alias.__value__)
     if origin is Annotated:
         return _annotated(arguments[0], arguments[1:])
     if origin in {Union, types.UnionType}:
@@ -498,8 +504,14 @@ def _ruled(read: Reader, rule: Rule) -> Reader:
     return read_and_ask
 
 
+def _is_array_like(hint: Any) -> bool:
+    """Whether a choice of several is NumPy's ArrayLike and more: an alias there, or, before NumPy 2.5, what it stood for."""
+    is_alias = hasattr(get_origin(hint) or hint, "__value__")
+    return hint is ArrayLike or (not is_alias and getattr(hint, "__module__", "").startswith("numpy._typing"))
+
+
 def _either(hints: tuple[Any, ...]) -> Reader:
-    if any(getattr(hint, "__module__", "").startswith("numpy._typing") for hint in hints):
+    if any(map(_is_array_like, hints)):
         taken = _array_like
         return taken if type(None) not in hints else lambda value: None if value is None else taken(value)
     # None is looked for first: it must not reach a reader that takes anything that can be called.

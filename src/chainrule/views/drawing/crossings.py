@@ -200,8 +200,9 @@ class _Ordering:
                 continue
             gain = _gain(up[left], up[left + 1]) + _gain(down[left], down[left + 1])
             if gain > 0 or (ties and gain == 0):
-                for ordered in (row, up, down):
-                    ordered[left], ordered[left + 1] = ordered[left + 1], ordered[left]
+                row[left], row[left + 1] = other, one
+                up[left], up[left + 1] = up[left + 1], up[left]
+                down[left], down[left + 1] = down[left + 1], down[left]
                 place[one], place[other] = left + 1, left
                 gained += gain
         return gained
