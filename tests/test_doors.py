@@ -220,3 +220,17 @@ def test_run_files_of_the_first_versions_are_read():
     assert restored({"kind": "Objective", "terms": [loss]}).losses == (cr.Huber(2.0),)
     with pytest.raises(cr.errors.FileFormatError):
         restored({**adam, "speed": 3})
+
+
+def test_no_error_is_its_own_cause(tmp_path):
+    """Whoever follows causes comes to an end."""
+    for ask in (
+        lambda: cr.data.load(tmp_path / "no.csv", target="y"), lambda: cr.data.load(tmp_path / "no.npz"), lambda: cr.open_run(tmp_path),
+        lambda: cr.fit("2-3-2 tanh", (np.ones((8, 2)), np.ones((8, 3)))),
+    ):  # fmt: skip
+        with pytest.raises(cr.errors.ChainruleError) as raised:
+            ask()
+        seen, error = [], raised.value
+        while error is not None:
+            assert error not in seen
+            seen, error = [*seen, error], error.__cause__

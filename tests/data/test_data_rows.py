@@ -79,7 +79,10 @@ def test_scalings_have_the_bits_of_the_whole_array(stays, monkeypatch, shape, dt
     assert found == Scaling.standardise(table[chosen])
 
 
-@pytest.mark.parametrize("shape", [(100_003, 2), (40_001, 5), (300_007, 1), (3001, 6, 5, 1)])
+ONE_COLUMN = pytest.mark.skipif(np.__version__.startswith("1."), reason="NumPy 1 adds up a single column in another order")
+
+
+@pytest.mark.parametrize("shape", [(100_003, 2), (40_001, 5), pytest.param((300_007, 1), marks=ONE_COLUMN), (3001, 6, 5, 1)])
 def test_large_arrays_too(shape):
     x = np.random.default_rng(1).normal(size=shape)
     axes = tuple(range(x.ndim - 1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from chainrule.errors import ChainruleError, FileFormatError, MissingFileError
+from chainrule.errors import FileFormatError, MissingFileError
 from chainrule.files import named
 
 
@@ -23,21 +25,17 @@ def read_bounded(path: str | Path, *, max_bytes: int) -> bytes:
       to mend it: check the spelling; relative paths start at ...
     """
     path = named(path)
-    try:
+    with _told(path):
         return _content(path, max_bytes)
-    except OSError as trouble:
-        raise _unreadable(path, trouble) from trouble
 
 
 def regular_file(path: str | Path, *, max_bytes: int) -> Path:
     """The path of a regular file that holds at most `max_bytes`, where it can be read; errors as of `read_bounded`."""
     path = named(path)
-    try:
+    with _told(path):
         _require_regular(path, max_bytes)
         with path.open("rb"):
             return path
-    except OSError as trouble:
-        raise _unreadable(path, trouble) from trouble
 
 
 def read_stream(stream: BinaryIO, name: str, *, max_bytes: int) -> bytes:
@@ -48,14 +46,19 @@ def read_stream(stream: BinaryIO, name: str, *, max_bytes: int) -> bytes:
     return content
 
 
-def _unreadable(path: Path, trouble: OSError) -> ChainruleError:
-    if isinstance(trouble, MissingFileError):
-        return trouble
-    return FileFormatError(
-        f"{path} cannot be read: {trouble.strerror or trouble}",
-        expected="a file that this user may read",
-        remedy="check the path and its permissions",
-    )
+@contextmanager
+def _told(path: Path) -> Generator[None]:
+    """What the system refuses inside is an error of ours."""
+    try:
+        yield
+    except MissingFileError:
+        raise
+    except OSError as trouble:
+        raise FileFormatError(
+            f"{path} cannot be read: {trouble.strerror or trouble}",
+            expected="a file that this user may read",
+            remedy="check the path and its permissions",
+        ) from trouble
 
 
 def _require_regular(path: Path, max_bytes: int) -> None:

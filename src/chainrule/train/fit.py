@@ -105,7 +105,9 @@ def fit(
     try:
         dataset = suited(layer, dataset, loss, batch_size, dtype)
     except ShapeError as error:
-        raise _perhaps_labels(error, dataset) from error
+        if (better := _perhaps_labels(error, dataset)) is None:
+            raise
+        raise better from error
     task = Task(layer, dataset.signature, loss, dtype, batch_size)
     trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     _ = trainer.loop  # what does not fit is found before a folder is made
@@ -115,11 +117,11 @@ def fit(
     return told(Run(trainer))
 
 
-def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError:
-    """The error for outputs that do not fit the targets, which may be labels that were stored as floats, as numpy.loadtxt does."""
+def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError | None:
+    """The error for outputs that do not fit targets which may be labels that were stored as floats, as numpy.loadtxt does; or None."""
     y = data.train.y
     if data.classes is not None or y.shape[1:] != (1,) or not np.array_equal(y, np.floor(y)) or len(np.unique(y)) > 20:
-        return error
+        return None
     return ShapeError(
         f"{error.happened}\n      the targets are whole numbers stored as {y.dtype.name}",
         expected=error.expected,
