@@ -352,6 +352,19 @@ def _array(value: Any) -> Any:
     return found
 
 
+def is_finite(array: NDArray[Any]) -> bool:
+    """Whether an array holds neither NaN nor infinity.
+
+    >>> is_finite(np.array([1.0, 1e308, 1e308])), is_finite(np.array([1.0, np.nan]))
+    (True, False)
+    """
+    if array.dtype.kind != "f":
+        return True
+    # The sum of finite numbers is finite but for overflow: only a suspicious one is looked at closely.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
 def _array_like(value: Any) -> Any:
     """What NumPy makes an array of; what may stand in it is for the function to say."""
     if value is None or isinstance(value, type | bytes) or callable(value):
@@ -723,6 +736,6 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 __all__ = [
     "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
-    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "object_for_class",
+    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "is_finite", "object_for_class",
     "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "refusing", "scalar", "shown", "takes",
 ]  # fmt: skip

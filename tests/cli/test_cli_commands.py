@@ -648,3 +648,13 @@ def test_help_and_version_load_neither_numpy_nor_a_command():
             [sys.executable, "-c", program, option], capture_output=True, encoding="utf-8", check=True
         ).stdout
         assert printed.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_a_runs_stage_is_that_of_what_ran(engine):
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(40), epochs=1, folder="runs", engine=engine)
+    shown = call("show", run.folder, "--stage", "schedule").stdout
+    if engine == "native":
+        assert run.trainer.program.report()["code"] == "made quickly"
+        assert shown.split() == run.stage("schedule").split()
+    assert "kernels" in shown  # the reference engine compiles nothing: what the native one would

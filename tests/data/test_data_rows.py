@@ -104,7 +104,10 @@ def test_a_data_set_is_the_same_wherever_its_rows_lie(stays, monkeypatch):
     assert there.signature.to_json() == copied.signature.to_json()
 
 
-@given(st.lists(st.integers(-(2**40), 2**40) | st.integers(-5, 5), min_size=1), st.sampled_from(["i8", "i4", "u1", "i1"]))
+@given(
+    st.lists(st.integers(-(2**40), 2**40) | st.integers(-5, 5), min_size=1),
+    st.sampled_from(["i8", "u8", "i4", "u4", "u1", "i1"]),
+)
 def test_distinct_values_are_those_of_numpy(values, dtype):
     array = np.array(values).astype(dtype)
     found = distinct(array)

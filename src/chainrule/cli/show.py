@@ -25,7 +25,7 @@ from chainrule.graph import Graph, run_passes
 from chainrule.nn import Sequential, build_network, network, table
 from chainrule.nn.peers import STYLES
 from chainrule.ops import SIMPLIFICATIONS
-from chainrule.train import RunFolder, Settings, Task, optimizer_named
+from chainrule.train import Run, RunFolder, Settings, Task, optimizer_named
 from chainrule.train.sealed import UNREADABLE, as_written
 from chainrule.views.drawing import draw_graph, open_enough
 from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
@@ -115,14 +115,23 @@ def show(
     elif stage == "table" and net is not None:
         screen.print(NetworkView(table(net)))
     elif stage in ENGINE_STAGES:
-        loop = opened(what, step).trainer.loop if folder is not None else _loop(network(what), loss, optimizer, batch_size)
-        screen.print(code_text(printable_lines(engine_named("native").stage(loop, stage))), soft_wrap=True)
+        run = opened(what, step) if folder is not None else None
+        loop = _loop(network(what), loss, optimizer, batch_size) if run is None else run.trainer.loop
+        screen.print(code_text(printable_lines(_engine_stage(stage, run, loop))), soft_wrap=True)
     elif folder is not None:
         graph = opened(what, step).graph("forward" if stage == "graph" else "step")
         _show_graph(screen, graph, raw=raw, trace=trace, svg=svg)
     elif net is not None:
         graph = _forward(net) if stage == "graph" else _loop(net, loss, optimizer, batch_size).graphs[batch_size]
         _show_graph(screen, graph, raw=raw, trace=trace, svg=svg)
+
+
+def _engine_stage(stage: str, run: Run | None, loop: Loop) -> str:
+    """A stage of what ran; of a network, and where the run's engine has no such stage, of what the first engine that has would run."""
+    if run is not None and stage in run.trainer.engine.stages:
+        return run.stage(stage)
+    name = next(name for name, kind in ENGINES.items() if stage in kind.stages)
+    return engine_named(name).stage(loop, stage)
 
 
 def _folder(what: str) -> RunFolder | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import is_finite
 from chainrule.display import Shown
 
 Floats = NDArray[np.float64]
@@ -175,9 +176,7 @@ def is_complete(cells: Cells) -> bool:
     """Whether no cell is missing, and no number infinite."""
     if isinstance(cells, Texts):
         return not len(cells) or bool(cells.codes.min() >= 0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # The sum of finite numbers is finite but for overflow.
-        return cells.dtype.kind != "f" or math.isfinite(float(cells.sum())) or bool(np.isfinite(cells).all())
+    return is_finite(cells)
 
 
 def _text_of(value: float) -> str:

@@ -33,11 +33,11 @@ def distinct(array: Array) -> Distinct:
         values, codes, counts = np.unique(array, return_inverse=True, return_counts=True)
         return Distinct(values, counts, codes)
     # Small signed types have no room for the difference.
-    wide = np.int64 if array.dtype.kind == "i" else array.dtype
+    wide = np.dtype(np.int64) if array.dtype.kind == "i" else array.dtype
     places = np.subtract(array, low, dtype=wide).astype(np.uint16)
     every = np.bincount(places, minlength=high - low + 1)
     found = np.flatnonzero(every)
     number = np.zeros(len(every), np.uint16)
     number[found] = np.arange(len(found))
-    values = np.arange(low, high + 1)[found].astype(array.dtype)
+    values = (found.astype(wide) + wide.type(low)).astype(array.dtype)
     return Distinct(values, every[found], places if len(found) == len(every) else number[places])

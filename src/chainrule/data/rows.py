@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from chainrule.checks import is_finite
 from chainrule.display import Shown
 
 Array = NDArray[Any]
@@ -189,12 +190,8 @@ class Rows(Shown):
         if "limits" in self.__dict__:
             return all(bool(np.isfinite(limit).all()) for limit in self.limits)
 
-        # The sum of finite numbers is finite but for overflow: only a suspicious one is looked at closely.
         def look(start: int, stop: int) -> bool:
-            with np.errstate(over="ignore", invalid="ignore"):
-                return all(
-                    bool(np.isfinite(block.sum())) or bool(np.isfinite(block).all()) for _, block in self.blocks(start, stop)
-                )
+            return all(is_finite(block) for _, block in self.blocks(start, stop))
 
         return all(shared(look, len(self), self.nbytes))
 

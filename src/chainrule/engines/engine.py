@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import is_finite
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, conform, dtype_name
@@ -164,9 +165,7 @@ class HostState(Shown):
 
 def all_finite(arrays: Mapping[str, Array]) -> bool:
     """Whether no number is NaN or infinite."""
-    # One NaN or infinity makes the sum so; a sum of finite numbers that overflows is looked at closely.
-    with np.errstate(all="ignore"):
-        return all(bool(np.isfinite(a.sum())) or bool(np.isfinite(a).all()) for a in arrays.values() if a.dtype.kind == "f")
+    return all(map(is_finite, arrays.values()))
 
 
 class Program(Protocol):

@@ -21,15 +21,15 @@ Rate: TypeAlias = Annotated[Positive | Schedule, Told(always=True)]
 
 
 class Optimizer(Shown, ABC):
-    """One rule for all parameters: a frozen dataclass with a `learning_rate`, and an `update` that is a graph.
+    """One rule for all parameters: a description with a `learning_rate`, and an `update` that is a graph.
 
     Ledger, formulas, snapshots and replay follow from `update`. Class attributes say the rest, where it is not the usual. slots: what it
     remembers for each parameter (velocity, moments); they start at 0 and are part of the run's state. symbols: how formulas write its
     slots and numbers; their own names else. slot_words: what a ledger calls what comes of a slot. gradient: what is taken for the
     gradient, "cost" the derivative of the cost, "error" what a step makes of t − a; gradient_text says it.
 
-    >>> from dataclasses import dataclass
-    >>> @dataclass(frozen=True)
+    >>> from chainrule.descriptions import described
+    >>> @described
     ... class Damped(Optimizer):
     ...     learning_rate: Rate = 0.1
     ...     friction: float = 0.5

@@ -46,29 +46,20 @@ class Supply:
         index = self.examples.inputs.index
         if not len(sizes) or (self._lie and (index is None or not in_order)):
             return program.run(state, order if index is None else index[order], sizes, scalars)
-        found = [
-            self._run_copied(program, state, order[:, rows], sizes[steps], {name: part[steps] for name, part in scalars.items()}, in_order)
-            for steps, rows in self._stretches(sizes, 1 if in_order else len(order))
-        ]  # fmt: skip
+
+        def copied(steps: slice, rows: slice) -> Results:
+            # A function of its own: its copy is gone before the next one is made.
+            taken = order[:1, rows] if in_order else order[:, rows]
+            tables = {"x": self.examples.inputs.at(taken.reshape(-1)), "y": self.examples.targets.at(taken.reshape(-1))}
+            places = np.broadcast_to(np.arange(taken.size).reshape(taken.shape), order[:, rows].shape)
+            numbers = {name: part[steps] for name, part in scalars.items()}
+            return program.over(tables).run(state, places, sizes[steps], numbers)
+
+        found = [copied(*stretch) for stretch in self._stretches(sizes, 1 if in_order else len(order))]
         return Results(
             {name: np.concatenate([result.records[name] for result in found], axis=1) for name in found[0].records},
             {name: np.concatenate([result.stacked[name] for result in found], axis=1) for name in found[0].stacked},
         )
-
-    def _run_copied(
-        self,
-        program: LoopProgram,
-        state: Carried,
-        order: Array,
-        sizes: Array,
-        scalars: Mapping[str, Array],
-        in_order: bool,
-    ) -> Results:
-        rows = order[0] if in_order else order.reshape(-1)
-        tables = {"x": self.examples.inputs.at(rows), "y": self.examples.targets.at(rows)}
-        places = np.arange(len(rows))
-        own = np.tile(places, (len(order), 1)) if in_order else places.reshape(order.shape)
-        return program.over(tables).run(state, own, sizes, scalars)
 
     def _stretches(self, sizes: Array, replicas: int) -> Iterator[tuple[slice, slice]]:
         """Steps, and their rows in the order, of which one copy is made."""

@@ -286,6 +286,8 @@ class Trainer(Shown):
 
     def _problems(self, program: LoopProgram) -> list[TrainingProblem]:
         """Each replica's training as a function of a vector."""
+        # Searches write their points into arrays of their own, wherever the state was before.
+        self.state = {name: array.copy() for name, array in self.state.items()}
         state = [
             {name: array[place : place + 1] for name, array in self.state.items()} for place in range(self.settings.replicas)
         ]
