@@ -51,7 +51,7 @@ neuron = cr.fit("2-1 sigmoid sigmoid", "blobs", optimizer=cr.SGD(0.5), epochs=60
         (
             Entry("1, 2", "One neuron, drawn", "draw_network(neuron, neuron.data.test[0])"),
             Entry("2, 8, 9", "Two steps, never merged", 'neuron.explain(0, notation="layers")'),
-            Entry("4", "z is a plane over the inputs", 'pictures.neuron_surface(neuron, "dense1.z").surface()'),
+            Entry("4", "z is a plane over the inputs", 'pictures.neuron_surface(neuron, "dense1.z", solid=True)'),
             Entry("5", "f(z) over the inputs", 'pictures.neuron_surface(neuron, "dense1.a")'),
             Entry("1, 2, 4, 5", "Both steps side by side", "pictures.neuron_steps(neuron)"),
             Entry("6, E16", "The sigmoid is a rounded step", "pictures.sharpness(neuron)"),

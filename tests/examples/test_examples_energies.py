@@ -33,29 +33,29 @@ def small_runs():
 
 def test_the_likelihood_rises_in_all_replicas_and_stays_below_its_bound(small_runs):
     curves = pictures.likelihood_curves(small_runs, [0, 2000, 8000])
-    assert curves.bound == pytest.approx(-(4 - 0.25) * np.log(2))
-    assert np.all(curves.likelihoods[:, -1] - curves.likelihoods[:, 0] > 1.5)
-    assert np.all(curves.likelihoods < curves.bound)
+    assert curves.numbers["bound"] == pytest.approx(-(4 - 0.25) * np.log(2))
+    assert np.all(curves.numbers["likelihoods"][:, -1] - curves.numbers["likelihoods"][:, 0] > 1.5)
+    assert np.all(curves.numbers["likelihoods"] < curves.numbers["bound"])
     # At the start all 512 states are nearly alike.
-    np.testing.assert_allclose(curves.likelihoods[:, 0], -9 * np.log(2), atol=0.01)
+    np.testing.assert_allclose(curves.numbers["likelihoods"][:, 0], -9 * np.log(2), atol=0.01)
 
 
 def test_a_longer_walk_is_better_than_one_step(small_runs):
     curves = pictures.likelihood_curves(small_runs, [8000])
-    one, ten = (curves.likelihoods[curves.names.index(way), 0] for way in ("CD-1", "CD-10"))
+    one, ten = (curves.numbers["likelihoods"][curves.numbers["names"].tolist().index(way), 0] for way in ("CD-1", "CD-10"))
     assert ten.mean() - one.mean() > 2 * np.hypot(ten.std(ddof=1), one.std(ddof=1)) / 2
 
 
 def test_the_probabilities_are_those_of_all_states_enumerated(small_runs):
     states = pictures.state_probabilities(small_runs)
-    assert states.true.sum() == pytest.approx(1)
-    assert states.true.max() == pytest.approx(1 / 8)
+    assert states.numbers["true"].sum() == pytest.approx(1)
+    assert states.numbers["true"].max() == pytest.approx(1 / 8)
     machine = exact_machines(small_runs["CD-10"])[0]
     assert machine.probabilities.sum() == pytest.approx(1, abs=1e-12)
-    place = states.names.index("CD-10")
+    place = states.numbers["names"].tolist().index("CD-10")
     everywhere = np.sort(machine.probabilities)[-14:].sum()
-    assert states.believed[place, :, 0].sum() <= everywhere + 1e-12
-    assert states.elsewhere[place, 0] == pytest.approx(1 - states.believed[place, :, 0].sum())
+    assert states.numbers["believed"][place, :, 0].sum() <= everywhere + 1e-12
+    assert states.numbers["elsewhere"][place, 0] == pytest.approx(1 - states.numbers["believed"][place, :, 0].sum())
 
 
 def test_the_conclusion_holds_on_small_pictures(small_runs):
@@ -85,7 +85,7 @@ def test_the_theorys_curve_solves_its_equations():
 
 def test_a_memory_below_capacity_agrees_with_theory():
     kept = pictures.overlap_against_load([400], [0.1], sets=6)
-    values = kept.overlaps[0, 0]
+    values = kept.numbers["overlaps"][0, 0]
     assert abs(values.mean() - np.interp(0.1, *retrieval_theory())) < 3 * values.std(ddof=1) / np.sqrt(6) + 5e-4
 
 
@@ -94,7 +94,7 @@ def test_the_capacity_is_where_the_curves_cross():
     found, error = capacity_of(kept)
     assert 0.0005 < error < 0.02
     assert abs(found - CAPACITY) < 0.02
-    assert np.all(kept.recalled[1, 0] == 1)
+    assert np.all(kept.numbers["recalled"][1, 0] == 1)
 
 
 def test_drawings_hardly_overlap():
@@ -120,7 +120,7 @@ def test_the_pictures_are_drawn_with_labels(small_runs, name, tmp_path):
         "OverlapAgainstLoad": lambda: pictures.overlap_against_load([50], [0.05, 0.2], sets=2),
         "Recollection": lambda: pictures.recollection(drawings().T @ drawings() * (1 - np.eye(400)), drawings(), (20, 20)),
     }[name]()
-    assert type(made).__name__ == name
+    assert isinstance(made, pictures.View)
     assert made.save(tmp_path / "picture.svg").stat().st_size > 1000
     figure = made.figure()
     axes = [ax for ax in figure.axes if ax.axison]

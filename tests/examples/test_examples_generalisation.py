@@ -51,7 +51,7 @@ def test_examples_are_easy_for_all_replicas_with_true_labels_more_than_with_rand
     _, outcome = memorized
     assert significantly(fact(outcome, "rank correlation of the order, true labels"), 0.2)
     assert fact(outcome, "agreement after an epoch, random labels").value < 0.2
-    shown = outcome.pictures[1].shares[0]
+    shown = next(array for name, array in outcome.pictures[1].numbers.items() if name.endswith(".shares"))
     # Sorted: the upper half of the map is right earlier than the lower.
     assert shown[:50].mean() > shown[50:].mean() + 0.2
 
@@ -80,9 +80,9 @@ def test_planted_wrong_labels_are_found_far_above_chance():
     found = wrong_labels.search(runs["draw 1"], wrong_labels.planted(0, 0, 300))
     assert found.wrong.sum() == 30
     assert outcome.verdict.startswith("Wrong labels are learned last")
-    sheet = outcome.pictures[1]
-    assert np.array_equal(sheet.given, runs["draw 1"].data.train.y[sheet.indices])
-    assert (sheet.truth != sheet.given).mean() > 0.5
+    sheet = outcome.pictures[1].numbers
+    assert np.array_equal(sheet["given"], runs["draw 1"].data.train.y[sheet["indices"]])
+    assert (sheet["truth"] != sheet["given"]).mean() > 0.5
 
 
 def test_where_nothing_is_found_it_is_said():
@@ -99,7 +99,7 @@ def test_wide_networks_end_more_alike():
     assert narrow.value > 2 * wide.value
     assert fact(outcome, "mean distance from the median, width 64 less width 4").agrees
     assert "more alike" in outcome.verdict
-    losses = outcome.pictures[0].losses
+    losses = outcome.pictures[0].numbers["losses"]
     assert losses.shape == (3, 16)
     assert narrow.value == pytest.approx(losses[0].std(ddof=1))
 
@@ -147,8 +147,8 @@ def test_wider_networks_make_fewer_errors_than_the_lectures():
     assert found.value + 3 * found.error < 0
     errors = {name: 100 * (1 - run.evaluate().scores.values["accuracy"]) for name, run in runs.items()}
     other = compare(errors["1 × 8"], errors["2 × 16"], among=5)
-    assert outcome.pictures[0].signs[0, 0] == depth_and_width.SIGNS[other.verdict]
-    assert outcome.pictures[1].parameters[1, 1] == 196 * 16 + 16 + 16 * 16 + 16 + 16 * 10 + 10
+    assert outcome.pictures[0].numbers["signs"][0, 0] == depth_and_width.SIGNS[other.verdict]
+    assert outcome.pictures[1].numbers["parameters"][1, 1] == 196 * 16 + 16 + 16 * 16 + 16 + 16 * 10 + 10
 
 
 def test_the_verdict_on_depth_and_width_follows_the_comparisons():
@@ -168,9 +168,9 @@ def test_the_error_falls_with_the_number_of_examples():
     # Every lecture's and paper's learning curve of digits lies between these.
     assert exponent.value + 2 * exponent.error < -0.1
     assert exponent.value - 2 * exponent.error > -1.0
-    shown = outcome.pictures[0]
-    np.testing.assert_allclose(shown.y, shown.measurements.mean(axis=1))
-    assert np.all(np.diff(shown.y) < 0)
+    shown = outcome.pictures[0].numbers
+    np.testing.assert_allclose(shown["y"], shown["measurements"].mean(axis=1))
+    assert np.all(np.diff(shown["y"]) < 0)
 
 
 def test_the_verdict_on_the_number_of_examples_follows_the_law():

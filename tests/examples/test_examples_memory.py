@@ -39,9 +39,9 @@ def test_a_linear_network_multiplies_the_gradient_by_the_spectral_radius_exactly
     models = {str(rho): runs["linear"].model().with_parameters({"rnn1.U": rho * turn}) for rho in (0.5, 1.5)}
     decay = pictures.gradient_decay(models, x, y)
     for i, rho in enumerate((0.5, 1.5)):
-        np.testing.assert_allclose(decay.sizes[i] / decay.sizes[i, 0], rho ** np.arange(12.0), rtol=1e-9)
-    np.testing.assert_allclose(decay.rates, np.log([0.5, 1.5]), rtol=1e-9)
-    np.testing.assert_allclose(decay.predicted, decay.rates, rtol=1e-9)
+        np.testing.assert_allclose(decay.numbers["sizes"][i] / decay.numbers["sizes"][i, 0], rho ** np.arange(12.0), rtol=1e-9)
+    np.testing.assert_allclose(decay.numbers["rates"], np.log([0.5, 1.5]), rtol=1e-9)
+    np.testing.assert_allclose(decay.numbers["predicted"], decay.numbers["rates"], rtol=1e-9)
 
 
 def test_the_map_of_a_stack_vanishes_down_the_layers_and_back_in_time(gradients):
@@ -49,20 +49,20 @@ def test_the_map_of_a_stack_vanishes_down_the_layers_and_back_in_time(gradients)
     deep = runs["deep"]
     found = pictures.gradients_through_time(deep.model(), deep.data.train.x, deep.data.train.y)
     assert found.layers == ("rnn1", "rnn2", "rnn3", "rnn4", "rnn5")
-    assert found.sizes.shape == (5, 25)
+    assert found.numbers["sizes"].shape == (5, 25)
     # At the last step only the way down the layers is behind a gradient, in the last layer only the way back in time.
-    assert found.sizes[4, -1] > found.sizes[4, 0]
+    assert found.numbers["sizes"][4, -1] > found.numbers["sizes"][4, 0]
     steps = deep.model().through_time(deep.data.train.x, deep.data.train.y)
     lengths = np.sqrt((steps.gradients("rnn2.h") ** 2).sum(axis=2)).mean(axis=0)
-    np.testing.assert_allclose(found.sizes[1], lengths, rtol=1e-12)
+    np.testing.assert_allclose(found.numbers["sizes"][1], lengths, rtol=1e-12)
 
 
 def test_a_step_share_is_held_against_a_difference_of_the_whole_cost(gradients):
     runs, _ = gradients
     data = runs["tanh"].data.train
     found = pictures.step_shares(runs["tanh"].model(), data.x, data.y, "rnn1.U")
-    assert found.total == pytest.approx(found.difference, abs=1e-9)
-    assert len(found.shares) == 12
+    assert found.numbers["total"] == pytest.approx(found.numbers["difference"], abs=1e-9)
+    assert len(found.numbers["shares"]) == 12
     assert "is not" in found.reading
 
 
@@ -90,7 +90,7 @@ def test_networks_with_gates_learn_to_count_down(kind):
     assert np.abs(outputs - data.test.y).max(axis=2).mean() < 0.15
     assert (outputs.argmax(axis=2) == data.test.y.argmax(axis=1)).mean() > 0.97
     shown = pictures.answers_over_time({kind: run}, data.train.x[0], data.train.y[0])
-    assert shown.outputs.shape == (1, 2, 7)
+    assert shown.numbers["outputs"].shape == (1, 2, 7)
 
 
 def test_a_network_that_reads_the_question_first_beats_the_count_of_words():
@@ -110,4 +110,4 @@ def test_pictures_of_memory_refuse_what_has_none():
     with pytest.raises(OptionError, match="every"):
         pictures.answers_over_time({"dense": run}, x[0], np.zeros(3))
     with pytest.raises(OptionError, match="replicas"):
-        pictures.accuracy_against_gap({("a", 1): [run, run], ("b", 2): [run, run]})
+        pictures.scores_by_gap({("a", 1): [run, run], ("b", 2): [run, run]})

@@ -49,10 +49,10 @@ def test_the_fit_shows_data_truth_and_network():
     """Spec 36, 38: the examples as they are, the curve that they were made of, the network's outputs in the data's units."""
     run = trained(cr.data.curve("sin", n=20, noise=0.3))
     picture = fit_1d(run)
-    assert np.array_equal(picture.x_data, run.data.train.x[:, 0])
-    assert np.array_equal(picture.y_data, run.data.train.y[:, 0])
-    np.testing.assert_allclose(picture.true, np.sin(picture.x), rtol=1e-15)
-    np.testing.assert_allclose(picture.predicted, run.predict(picture.x[:, None])[:, 0], atol=1e-5)
+    assert np.array_equal(picture.numbers["x_data"], run.data.train.x[:, 0])
+    assert np.array_equal(picture.numbers["y_data"], run.data.train.y[:, 0])
+    np.testing.assert_allclose(picture.numbers["true"], np.sin(picture.numbers["x"]), rtol=1e-15)
+    np.testing.assert_allclose(picture.numbers["predicted"], run.predict(picture.numbers["x"][:, None])[:, 0], atol=1e-5)
     assert picture.title.endswith("1-6-1")
     labels = [text.get_text() for text in picture.plot().get_legend().get_texts()]
     assert labels == ["true curve", "network", "training example"]
@@ -62,21 +62,21 @@ def test_scaled_data_are_shown_in_their_units():
     """Neither the inputs' scaling nor the targets' is seen in the picture."""
     run = trained(scaled_data())
     picture = fit_1d(run)
-    assert picture.true is None
-    assert picture.x[0] < 900 < 1100 < picture.x[-1]
-    np.testing.assert_allclose(picture.predicted, run.predict(picture.x[:, None])[:, 0], rtol=1e-5)
+    assert "true" not in picture.numbers
+    assert picture.numbers["x"][0] < 900 < 1100 < picture.numbers["x"][-1]
+    np.testing.assert_allclose(picture.numbers["predicted"], run.predict(picture.numbers["x"][:, None])[:, 0], rtol=1e-5)
     assert picture.plot().get_xlabel() == "pressure (data's units)"
 
 
 def test_the_truth_is_what_one_says_or_what_the_data_know():
     given = fit_1d(trained(scaled_data()), lambda x: 2 * x)
-    np.testing.assert_allclose(given.true, 2 * given.x, rtol=1e-15)
+    np.testing.assert_allclose(given.numbers["true"], 2 * given.numbers["x"], rtol=1e-15)
     own = fit_1d(trained(cr.data.curve(np.tanh, n=20, domain=(-1.0, 1.0))))
-    np.testing.assert_allclose(own.true, np.tanh(own.x), rtol=1e-15)
+    np.testing.assert_allclose(own.numbers["true"], np.tanh(own.numbers["x"]), rtol=1e-15)
     alone = fit_1d(trained(cr.data.curve("sin", n=20)).model(), span=(0.0, 1.0), points=3)
-    assert alone.true is None
-    assert list(alone.x) == [0.0, 0.5, 1.0]
-    assert not len(alone.x_data)
+    assert "true" not in alone.numbers
+    assert list(alone.numbers["x"]) == [0.0, 0.5, 1.0]
+    assert not len(alone.numbers["x_data"])
 
 
 def test_other_networks_are_refused():
@@ -97,13 +97,13 @@ def test_the_parts_add_up_to_the_output(n):
     """Spec 39, 40: output weight × activation, and the output bias: the sum is the network's output to rounding; kinks at the knots."""
     run = interpolating(n)
     picture = hidden_contributions(run)
-    assert picture.parts.shape == (n, 1001)
-    np.testing.assert_allclose(picture.total, picture.predicted, atol=1e-12)
-    np.testing.assert_allclose(picture.predicted, run.predict(picture.x[:, None])[:, 0], atol=1e-12)
-    np.testing.assert_allclose(picture.kinks, np.linspace(*CURVE.domain, n + 1)[:-1], atol=1e-12)
+    assert picture.numbers["parts"].shape == (n, 1001)
+    np.testing.assert_allclose(picture.numbers["total"], picture.numbers["predicted"], atol=1e-12)
+    np.testing.assert_allclose(picture.numbers["predicted"], run.predict(picture.numbers["x"][:, None])[:, 0], atol=1e-12)
+    np.testing.assert_allclose(picture.numbers["kinks"], np.linspace(*CURVE.domain, n + 1)[:-1], atol=1e-12)
     p = run.model().parameters
-    by_hand = np.maximum(picture.x * p["dense1.W"][0, 1] + p["dense1.b"][1], 0) * p["dense2.W"][1, 0]
-    np.testing.assert_allclose(picture.parts[1], by_hand, atol=1e-12)
+    by_hand = np.maximum(picture.numbers["x"] * p["dense1.W"][0, 1] + p["dense1.b"][1], 0) * p["dense2.W"][1, 0]
+    np.testing.assert_allclose(picture.numbers["parts"][1], by_hand, atol=1e-12)
 
 
 @pytest.mark.parametrize("network", ["1-2-1 relu", "1-50-1 relu"])
@@ -111,34 +111,35 @@ def test_parts_and_kinks_of_scaled_data(network):
     """Spec 39, 40: with scaled inputs and targets the sum is still what `predict` gives, and each part bends at its kink only."""
     run = trained(scaled_data(), network)
     picture = hidden_contributions(run, span=(700.0, 1300.0))
-    np.testing.assert_allclose(picture.total, picture.predicted, rtol=1e-12)
-    np.testing.assert_allclose(picture.total, run.predict(picture.x[:, None])[:, 0], rtol=1e-5)
-    step = picture.x[1] - picture.x[0]
-    for part, kink in zip(picture.parts, picture.kinks, strict=True):
-        bends = picture.x[1:-1][np.abs(np.diff(part, 2)) > 1e-9]
+    np.testing.assert_allclose(picture.numbers["total"], picture.numbers["predicted"], rtol=1e-12)
+    np.testing.assert_allclose(picture.numbers["total"], run.predict(picture.numbers["x"][:, None])[:, 0], rtol=1e-5)
+    step = picture.numbers["x"][1] - picture.numbers["x"][0]
+    for part, kink in zip(picture.numbers["parts"], picture.numbers["kinks"], strict=True):
+        bends = picture.numbers["x"][1:-1][np.abs(np.diff(part, 2)) > 1e-9]
         assert len(bends) == 0 or np.abs(bends - kink).max() <= step
-    assert np.abs(np.diff(picture.parts, 2)).max() > 1e-6
+    assert np.abs(np.diff(picture.numbers["parts"], 2)).max() > 1e-6
 
 
 def test_kinks_are_marked_where_they_are_seen():
     """A tick for each neuron that bends within the picture; a smooth activation has none."""
     picture = hidden_contributions(interpolating(5), span=(-1.0, 1.0))
-    ticks = next(line for line in picture.plot().lines if line.get_label() == "kink, −b/w")
-    np.testing.assert_allclose(ticks.get_xdata(), [-0.4, 0.4], atol=1e-12)
+    (panel,) = picture.panels
+    ticks = next(mark for mark in panel.marks if mark.label == "kink, −b/w")
+    np.testing.assert_allclose(ticks.x, [-0.4, 0.4], atol=1e-12)
     smooth = hidden_contributions(trained(cr.data.curve("sin", n=20), "1-3-1 tanh"))
-    assert np.isnan(smooth.kinks).all()
+    assert np.isnan(smooth.numbers["kinks"]).all()
     assert "ticks" not in smooth.reading
-    np.testing.assert_allclose(smooth.total, smooth.predicted, atol=1e-12)
+    np.testing.assert_allclose(smooth.numbers["total"], smooth.numbers["predicted"], atol=1e-12)
 
 
 def test_deeper_networks_and_layers_without_bias():
     """The last hidden layer's parts add up too; −b/w is no place on the axis behind another layer."""
     net = cr.Sequential(cr.Dense(4, "relu"), cr.Dense(3, "relu", bias=False), cr.Dense(1, bias=False))
     picture = hidden_contributions(trained(cr.data.curve("sin", n=20), net))
-    assert picture.layer == "dense2"
-    assert picture.offset == 0
-    assert np.isnan(picture.kinks).all()
-    np.testing.assert_allclose(picture.total, picture.predicted, atol=1e-12)
+    assert picture.title == "3 neurons of dense2 added up"
+    assert picture.numbers["offset"] == 0
+    assert np.isnan(picture.numbers["kinks"]).all()
+    np.testing.assert_allclose(picture.numbers["total"], picture.numbers["predicted"], atol=1e-12)
 
 
 def test_a_neuron_without_weight_has_no_kink():
@@ -146,7 +147,7 @@ def test_a_neuron_without_weight_has_no_kink():
     weights = np.ones((1, 5))
     weights[0, 2] = 0
     picture = hidden_contributions(run.model().with_parameters({"dense1.W": weights}))
-    assert list(np.isnan(picture.kinks)) == [False, False, True, False, False]
+    assert list(np.isnan(picture.numbers["kinks"])) == [False, False, True, False, False]
 
 
 # ---- error against the number of neurons
@@ -156,11 +157,11 @@ def test_error_of_explicit_networks_against_neurons():
     """Spec 35, 36: the largest errors 1.54/0.97/0.52/0.15/0.026/0.0064 of 2/5/10/20/50/100 neurons, falling."""
     neurons = (100, 2, 5, 10, 20, 50)
     picture = error_against_neurons({n: interpolating(n) for n in neurons}, CURVE.function, "largest")
-    assert list(picture.neurons) == sorted(neurons)
-    mean, error = picture.means("to the true curve")
+    assert list(picture.numbers["neurons"]) == sorted(neurons)
+    mean, error = (picture.numbers[f"to the true curve, {what}"] for what in ("mean", "error"))
     np.testing.assert_allclose(mean, [1.5366, 0.9660, 0.5202, 0.1521, 0.02549, 0.006414], rtol=1e-3)
     assert not error.any()
-    assert (np.diff(picture.means("test")[0]) < 0).all()
+    assert (np.diff(picture.numbers["test, mean"]) < 0).all()
 
 
 def noisy_sine(seed):
@@ -177,18 +178,18 @@ def test_more_neurons_fit_the_noise():
 
     runs = {n: [run(n, seed) for seed in range(4)] for n in (2, 5, 50)}
     picture = error_against_neurons(runs, np.sin)
-    training, true = picture.means("training")[0], picture.means("to the true curve")[0]
+    training, true = picture.numbers["training, mean"], picture.numbers["to the true curve, mean"]
     assert (np.diff(training) < 0).all()
     assert true[1] < true[0]
     assert true[2] > training[2]
     one = runs[5][2]
     by_hand = np.mean((one.predict(one.data.train.x) - one.data.train.y) ** 2)
-    assert picture.arrays()["training"][1, 2] == pytest.approx(by_hand, rel=1e-10)
+    assert picture.numbers["training"][1, 2] == pytest.approx(by_hand, rel=1e-10)
     x = np.linspace(-np.pi, np.pi, 2001)
     by_hand = np.mean((one.predict(x[:, None])[:, 0] - np.sin(x)) ** 2)
-    assert picture.arrays()["to the true curve"][1, 2] == pytest.approx(by_hand, rel=1e-10)
-    mean, error = picture.means("test")
-    values = picture.arrays()["test"][0]
+    assert picture.numbers["to the true curve"][1, 2] == pytest.approx(by_hand, rel=1e-10)
+    mean, error = picture.numbers["test, mean"], picture.numbers["test, error"]
+    values = picture.numbers["test"][0]
     assert (mean[0], error[0]) == pytest.approx((values.mean(), values.std(ddof=1) / 2))
 
 
@@ -197,12 +198,12 @@ def test_replicas_are_fits_of_their_own():
     data = noisy_sine(0)
     several = trained(data, "1-3-1 relu", replicas=3)
     picture = error_against_neurons({3: [several, trained(data, "1-3-1 relu", seed=9)], 6: trained(data)})
-    assert picture.kinds == ("training", "test")
-    assert list(np.isfinite(picture.errors[0]).sum(axis=1)) == [4, 1]
+    assert {"training", "test"} <= set(picture.numbers)
+    assert list(np.isfinite(picture.numbers["training"]).sum(axis=1)) == [4, 1]
     own = [trained(data, "1-3-1 relu", seed=seed) for seed in (0, 1, 2, 9)]
     expected = [float(np.mean((run.predict(data.train.x) - data.train.y) ** 2)) for run in own]
-    np.testing.assert_allclose(picture.errors[0][0], expected, rtol=1e-5)
-    assert picture.means("training")[1][1] == 0
+    np.testing.assert_allclose(picture.numbers["training"][0], expected, rtol=1e-5)
+    assert picture.numbers["training, error"][1] == 0
     ax = picture.plot()
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     assert [text.get_text() for text in ax.get_xticklabels()] == ["3", "6"]
@@ -215,7 +216,7 @@ def test_every_picture_of_a_fit_says_what_it_is():
     run = trained(noisy_sine(0))
     for picture in (fit_1d(run), hidden_contributions(run), error_against_neurons({6: run})):
         assert picture.title
-        assert picture.arrays()
+        assert picture.numbers
         assert picture.reading.endswith(".")
         assert ". " not in picture.reading
         ax = picture.figure().axes[0]

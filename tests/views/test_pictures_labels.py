@@ -12,7 +12,7 @@ from matplotlib.text import Text
 import chainrule as cr
 from chainrule import pictures
 from chainrule.train import Run
-from chainrule.views.pictures import Picture
+from chainrule.views.view import View
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def curve() -> Run:
     return cr.fit("1-3-1 tanh", cr.data.curve("sin", n=12), optimizer=cr.Adam(0.05), epochs=30)
 
 
-DRAWN: Mapping[str, Callable[[Run, Run], Picture]] = {
+DRAWN: Mapping[str, Callable[[Run, Run], View]] = {
     "losses": lambda run, _: pictures.learning_curves(run),
     "stand-in": lambda run, _: pictures.loss_against_metric(run),
     "gradient": lambda run, _: pictures.gradient_entries(run.model(), run.data.train.x, run.data.train.y),
@@ -81,7 +81,7 @@ def test_errors_of_measured_targets_are_drawn() -> None:
     data = cr.data.with_errors(cr.data.from_arrays(x, np.sin(x), split=None), np.linspace(0.1, 0.2, 8))
     run = cr.fit("1-2-1", data, loss="chi_squared", epochs=1)
     picture = pictures.fit_1d(run)
-    np.testing.assert_array_equal(picture.errors, np.linspace(0.1, 0.2, 8))
+    np.testing.assert_array_equal(picture.numbers["errors"], np.linspace(0.1, 0.2, 8))
     assert "bars their standard errors" in picture.reading
     bars = picture.plot().containers[0]
     assert len(bars[2][0].get_segments()) == 8

@@ -8,7 +8,7 @@ from chainrule.data import CountModel
 from chainrule.errors import DataError, OptionError
 from chainrule.views.figures.figure import new_figure
 from chainrule.views.pictures import (
-    Picture,
+    View,
     context_curve,
     embedding_map,
     next_tokens,
@@ -42,11 +42,11 @@ def test_the_chances_are_those_of_the_network(run):
     known = run.signature.text.vocabulary.tokens
     for place in (5, 9, 13):
         p = run.probabilities(text[:place])[0].astype(float)
-        wanted = [p[known.index(candidate)] / p[2:].sum() for candidate in picture.candidates]
-        np.testing.assert_allclose(picture.chances[place], wanted, rtol=1e-6)
-    assert "".join(picture.tokens) == text
-    assert list(picture.candidates) == sorted(picture.candidates)
-    assert picture.chances.max(axis=0).min() >= 0.05
+        wanted = [p[known.index(candidate)] / p[2:].sum() for candidate in picture.numbers["candidates"]]
+        np.testing.assert_allclose(picture.numbers["chances"][place], wanted, rtol=1e-6)
+    assert "".join(picture.numbers["tokens"]) == text
+    assert list(picture.numbers["candidates"]) == sorted(picture.numbers["candidates"])
+    assert picture.numbers["chances"].max(axis=0).min() >= 0.05
 
 
 def test_surprise_is_what_the_loss_is_made_of(run):
@@ -56,7 +56,7 @@ def test_surprise_is_what_the_loss_is_made_of(run):
     # The loss leaves a little to padding and unknown, which no text has.
     assert bits.mean() == pytest.approx(float(run.evaluate("test").loss[0]) / np.log(2), rel=5e-3)
     picture = text_surprise(run, {"first": text[:90], "second": text[90:100]})
-    assert np.array_equal(picture.arrays()["first"], surprises(run, text[:90]))
+    assert np.array_equal(picture.numbers["first"], surprises(run, text[:90]))
     assert "first: " in picture.title
 
 
@@ -65,32 +65,34 @@ def test_counting_sees_the_same_text_as_the_network(run):
     ids = run.signature.text.vocabulary.ids(list(TEXT))
     cut = len(TEXT) - round(0.3 * len(TEXT))
     wanted = CountModel(ids[:cut].tolist(), run.data.target_size, 2).bits(ids[cut:].tolist(), 5)
-    assert np.array_equal(curve.counted[2], wanted)
-    assert curve.network.mean() * np.log(2) == pytest.approx(float(run.evaluate("test").loss[0]), rel=1e-5)
-    assert len(curve.network) == curve.counted.shape[1] == len(run.data.test)
+    assert np.array_equal(curve.numbers["counted"][2], wanted)
+    assert curve.numbers["network"].mean() * np.log(2) == pytest.approx(float(run.evaluate("test").loss[0]), rel=1e-5)
+    assert len(curve.numbers["network"]) == curve.numbers["counted"].shape[1] == len(run.data.test)
 
 
 def test_the_map_keeps_distances_as_far_as_two_directions_can(run):
     picture = embedding_map(run)
     table = run.parameters()["embedding1.W"][2:].astype(float)
     centred = table - table.mean(axis=0)
-    assert picture.tokens == run.signature.text.vocabulary.tokens[2:]
+    assert tuple(picture.numbers["tokens"].tolist()) == run.signature.text.vocabulary.tokens[2:]
     variances = np.linalg.eigvalsh(centred.T @ centred)[::-1]
-    np.testing.assert_allclose((picture.coordinates**2).sum(axis=0), variances[:2], rtol=1e-6)
-    np.testing.assert_allclose(picture.shares, variances[:2] / variances.sum(), rtol=1e-6)
+    np.testing.assert_allclose((picture.numbers["coordinates"] ** 2).sum(axis=0), variances[:2], rtol=1e-6)
+    np.testing.assert_allclose(picture.numbers["shares"], variances[:2] / variances.sum(), rtol=1e-6)
 
 
 def test_weights_of_words_are_means_over_replicas(opinions):
     picture = word_weights(opinions, most=7)
     values = np.array([opinions.parameters(replica)["dense1.W"][:, 0] for replica in range(3)], float)
-    for word, weight, error in zip(picture.words, picture.weights, picture.errors, strict=True):
+    for word, weight, error in zip(
+        picture.numbers["words"], picture.numbers["weights"], picture.numbers["errors"], strict=True
+    ):
         place = opinions.signature.features.index(word)
         assert weight == pytest.approx(values[:, place].mean())
         assert error == pytest.approx(values[:, place].std(ddof=1))
-    assert list(picture.weights) == sorted(picture.weights, reverse=True)
-    assert picture.weights[0] == values.mean(axis=0).max()
-    assert picture.weights[-1] == values.mean(axis=0).min()
-    assert picture.left_out == 30
+    assert list(picture.numbers["weights"]) == sorted(picture.numbers["weights"], reverse=True)
+    assert picture.numbers["weights"][0] == values.mean(axis=0).max()
+    assert picture.numbers["weights"][-1] == values.mean(axis=0).min()
+    assert "30 words between them are left out" in picture.reading
 
 
 def test_every_picture_draws_with_labelled_axes_and_a_sentence(run, opinions):
@@ -98,18 +100,18 @@ def test_every_picture_draws_with_labelled_axes_and_a_sentence(run, opinions):
     words = cr.fit(
         cr.Sequential(cr.Embedding(2, 33, name="words"), cr.Flatten(), cr.Dense(6, "softmax")), story, epochs=1, batch_size=10
     )
-    found: list[Picture] = [
+    found: list[View] = [
         next_tokens(run, "the old man "), text_surprise(run, "a small cat " * 8), context_curve(run, most=1), embedding_map(run),
         word_weights(opinions), embedding_map(words, "words"),
     ]  # fmt: skip
     for picture in found:
         _, ax = new_figure(picture.size)
         picture.plot(ax)
-        assert ax.get_xlabel(), picture
-        assert ax.get_ylabel(), picture
+        assert ax.get_xlabel(), picture.title
+        assert ax.get_ylabel(), picture.title
         assert picture.title
         assert picture.reading.rstrip().endswith(".")
-        assert picture.arrays()
+        assert picture.numbers
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from scipy.signal import correlate2d
 import chainrule as cr
 from chainrule.errors import OptionError, ShapeError
 from chainrule.views import pictures
-from chainrule.views.pictures.features.maps import feature_maps, kernels
+from chainrule.views.pictures.features.maps import channels_of, feature_maps, kernels
 
 
 @pytest.fixture(scope="module")
@@ -27,31 +27,32 @@ def row():
 
 def test_channels_are_what_the_filters_give(run):
     example = run.data.train.x[3]
-    found = feature_maps(run, example).arrays()
+    found = feature_maps(run, example).numbers
     assert {name: maps.shape for name, maps in found.items()} == {
         "input": (1, 9, 8), "conv1.a": (16, 7, 6), "max_pool1.a": (16, 3, 3), "conv2.a": (3, 2, 3),
     }  # fmt: skip
     parameters = run.model().parameters
-    shown = feature_maps(run, example).layers[1].shown
+    shown = channels_of(run, example)[1].shown
     for place, maps in zip(shown.tolist(), found["conv1.a"], strict=True):
         z = correlate2d(example, parameters["conv1.W"][:, :, 0, place], "valid") + parameters["conv1.b"][place]
         np.testing.assert_allclose(maps, np.maximum(z, 0), rtol=0, atol=1e-12)
-    assert "16 shown" in feature_maps(run, example).layers[1].words
+    assert "16 shown" in channels_of(run, example)[1].words
 
 
 def test_kernels_are_the_weights(run):
     parameters, first, second = run.model().parameters, kernels(run), kernels(run, "conv2")
-    assert np.array_equal(first.weights, parameters["conv1.W"][..., first.filters])
-    assert np.array_equal(second.weights, parameters["conv2.W"][:, :, second.channels])
-    assert (first.counts, second.counts) == ((1, 20), (20, 3))
-    assert second.scale == np.abs(second.weights).max()
+    assert np.array_equal(first.numbers["weights"], parameters["conv1.W"][..., first.numbers["filters"]])
+    assert np.array_equal(second.numbers["weights"], parameters["conv2.W"][:, :, second.numbers["channels"]])
+    assert (len(first.numbers["filters"]), first.title) == (16, "20 filters of conv1, 3 × 3")
+    (panel,) = second.panels
+    assert panel.marks[0].scale.high == np.abs(second.numbers["weights"]).max()
     assert second.title == "3 filters of conv2, 2 × 1"
 
 
 def test_rows_have_channels_too(row):
-    found = feature_maps(row, row.data.train.x[0]).arrays()
+    found = feature_maps(row, row.data.train.x[0]).numbers
     assert found["conv1.a"].shape == (4, 1, 6)
-    assert kernels(row).weights.shape == (1, 3, 2, 4)
+    assert kernels(row).numbers["weights"].shape == (1, 3, 2, 4)
 
 
 def test_they_can_be_drawn(run, row):

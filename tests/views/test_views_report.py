@@ -161,20 +161,25 @@ def test_data_without_a_test_part_have_none_in_their_report() -> None:
 
 
 def test_two_inputs_are_shown_with_their_examples_and_the_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[cr.pictures.NeuronSurface] = []
-    draw = cr.pictures.NeuronSurface.draw
-    monkeypatch.setattr(cr.pictures.NeuronSurface, "draw", lambda self, ax: (asked.append(self), draw(self, ax)))
+    asked: list[cr.pictures.View] = []
+    draw = cr.pictures.neuron_surface
+
+    def drawn(*given: object, **options: object) -> cr.pictures.View:
+        asked.append(draw(*given, **options))
+        return asked[-1]
+
+    monkeypatch.setattr(cr.pictures, "neuron_surface", drawn)
     x = np.random.default_rng(0).uniform(3, 9, (40, 2))
     data = cr.data.from_arrays(x, x[:, :1] * x[:, 1:], scaling="standardise")
     run = cr.fit("2-3-1 tanh", data, epochs=1, replicas=2)
     report_page(run, replica=1)
-    assert [picture.quantity for picture in asked] == ["dense2.z", "dense1.a"]
+    assert [picture.title.split()[0] for picture in asked] == ["dense2.z", "dense1.a"]
     for picture in asked:
-        assert len(picture.examples) == len(run.data.train)
-        assert picture.first[0] < run.data.train.x[:, 0].min()
-        assert picture.first[-1] > run.data.train.x[:, 0].max()
-    rows = np.array([[asked[1].first[0], asked[1].second[0]]])
-    np.testing.assert_allclose(asked[1].values[0, 0], run.model(1).quantities(rows)["dense1.a"][0, 0])
+        assert len(picture.numbers["examples"]) == len(run.data.train)
+        assert picture.numbers["first"][0] < run.data.train.x[:, 0].min()
+        assert picture.numbers["first"][-1] > run.data.train.x[:, 0].max()
+    rows = np.array([[asked[1].numbers["first"][0], asked[1].numbers["second"][0]]])
+    np.testing.assert_allclose(asked[1].numbers["values"][0, 0], run.model(1).quantities(rows)["dense1.a"][0, 0])
 
 
 def test_measured_targets_are_counted_without_their_errors() -> None:

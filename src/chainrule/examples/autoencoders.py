@@ -19,6 +19,7 @@ from chainrule.nn import Dense, Sequential
 from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 SIZES = (2, 8, 32)
 KINDS = ("linear", "curved")
@@ -143,7 +144,7 @@ def _same_plane(run: Run, components: Components, size: int) -> Fact:
     )
 
 
-def _pictures(runs: Runs, found: Mapping[str, Mapping[str, Array]], components: Components) -> tuple[pictures.Picture, ...]:
+def _pictures(runs: Runs, found: Mapping[str, Mapping[str, Array]], components: Components) -> tuple[View, ...]:
     test, digits = test_part(runs["linear 2"].data).y, test_part(mnist())
     kinds: dict[str, dict[float, ArrayLike]] = {"PCA": {size: components.error(test, size) for size in SIZES}}
     for kind in KINDS:

@@ -17,8 +17,9 @@ from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
 from chainrule.train import SGD, Cosine
 from chainrule.views import pictures
-from chainrule.views.pictures.applications.energies import LikelihoodCurves, StateProbabilities, exact_machines, visible_states
+from chainrule.views.pictures.applications.energies import exact_machines, visible_states
 from chainrule.views.pictures.learning.curves import standard_error
+from chainrule.views.view import View
 
 EPOCHS, POINTS = 20_000, 13
 WAYS: Mapping[str, Mapping[str, Any]] = {"CD-1": {}, "CD-10": {"steps": 10}, "persistent": {"chains": 100}}
@@ -45,7 +46,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
         _both_sides(machine),
         Fact("least rise of the log likelihood over all replicas", _least_rise(curves), least=0.0, unit="nats"),
         *(_likelihood(curves, way) for way in runs),
-        *(_mean(f"KL(data ‖ machine), {way}", curves.bound - _last(curves, way), "nats") for way in runs),
+        *(_mean(f"KL(data ‖ machine), {way}", curves.numbers["bound"] - _last(curves, way), "nats") for way in runs),
         *(_mean(f"probability of bars and stripes, {way}", _mass(states, way)) for way in runs),
         _dreamt(machine, seen, seed),
     ]
@@ -54,27 +55,27 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     return Outcome(_verdict(curves, states, best), tuple(facts), (curves, states, *drawn))
 
 
-def _last(curves: LikelihoodCurves, way: str) -> Array:
+def _last(curves: View, way: str) -> Array:
     """Each replica's log likelihood at the end."""
-    return curves.likelihoods[curves.names.index(way), -1]
+    return curves.numbers["likelihoods"][curves.numbers["names"].tolist().index(way), -1]
 
 
-def _mass(states: StateProbabilities, way: str) -> Array:
+def _mass(states: View, way: str) -> Array:
     """The probability that each replica gives to all states of the data together."""
-    return 1 - states.elsewhere[states.names.index(way)]
+    return 1 - states.numbers["elsewhere"][states.numbers["names"].tolist().index(way)]
 
 
 def _mean(name: str, values: Array, unit: str = "") -> Fact:
     return Fact(name, float(values.mean()), float(standard_error(values)), unit=unit)
 
 
-def _likelihood(curves: LikelihoodCurves, way: str) -> Fact:
+def _likelihood(curves: View, way: str) -> Fact:
     found = _mean(f"log likelihood, {way}", _last(curves, way), "nats")
-    return replace(found, most=curves.bound, source="minus the entropy of the data")
+    return replace(found, most=curves.numbers["bound"], source="minus the entropy of the data")
 
 
-def _least_rise(curves: LikelihoodCurves) -> float:
-    return float((curves.likelihoods[:, -1] - curves.likelihoods[:, 0]).min())
+def _least_rise(curves: View) -> float:
+    return float((curves.numbers["likelihoods"][:, -1] - curves.numbers["likelihoods"][:, 0]).min())
 
 
 def _both_sides(machine: BoltzmannMachine) -> Fact:
@@ -94,10 +95,10 @@ def _dreamt(machine: BoltzmannMachine, seen: Array, seed: int) -> Fact:
     return Fact(f"bars and stripes among {SAMPLES} dreams", share, error, known=exact, source="exactly")
 
 
-def _verdict(curves: LikelihoodCurves, states: StateProbabilities, best: str) -> str:
-    ways = sorted(curves.names, key=lambda way: float(_last(curves, way).mean()))
+def _verdict(curves: View, states: View, best: str) -> str:
+    ways = sorted(curves.numbers["names"], key=lambda way: float(_last(curves, way).mean()))
     compared = [_compared(curves, worse, better) for worse, better in pairwise(ways)]
-    gap = curves.bound - float(_last(curves, best).mean())
+    gap = curves.numbers["bound"] - float(_last(curves, best).mean())
     risen = "in all replicas of all ways to learn" if _least_rise(curves) > 0 else "not in all replicas"
     return (
         f"The exact likelihood has risen {risen}. {' '.join(compared)} The best machine, {best}, is "
@@ -106,7 +107,7 @@ def _verdict(curves: LikelihoodCurves, states: StateProbabilities, best: str) ->
     )
 
 
-def _compared(curves: LikelihoodCurves, worse: str, better: str) -> str:
+def _compared(curves: View, worse: str, better: str) -> str:
     """Replicas of one seed begin with the same weights, so their differences are taken one by one."""
     differences = _last(curves, better) - _last(curves, worse)
     mean, error = float(differences.mean()), float(standard_error(differences))

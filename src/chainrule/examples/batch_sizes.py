@@ -13,6 +13,7 @@ from chainrule.examples.replicated import Comparison, Measured, compare, measure
 from chainrule.graph import Array
 from chainrule.train import SGD, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 BATCH = 32
 FASTER = 10
@@ -58,14 +59,12 @@ def conclude(runs: Runs, seed: int) -> Outcome:
     return Outcome(verdict_of(found, fitted), facts, shown)
 
 
-def _picture(part: str, errors: Mapping[str, Array], found: Mapping[str, Comparison]) -> pictures.Contrasts:
-    return pictures.Contrasts(
+def _picture(part: str, errors: Mapping[str, Array], found: Mapping[str, Comparison]) -> View:
+    return pictures.contrasts(
         f"Small batches and the full batch: {part}",
         f"{part} error (%)",
-        ARMS,
-        tuple(errors[arm] for arm in ARMS),
-        tuple(f"{arm.removeprefix('full batch, ')}\nless {SMALL}" for arm in found),
-        tuple(errors[arm] - errors[SMALL] for arm in found),
+        {arm: errors[arm] for arm in ARMS},
+        {f"{arm.removeprefix('full batch, ')}\nless {SMALL}": errors[arm] - errors[SMALL] for arm in found},
         np.array([other.reach for other in found.values()]),
     )
 

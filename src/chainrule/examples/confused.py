@@ -71,7 +71,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
         f"The accuracy over the assumed transition temperature has the shape of a W. Its middle peak, where the labels confuse networks "
         f"least, is at {peak:.2f} ± {STEP / 2:.2f} J/k_B; Onsager's T_c is {CRITICAL_TEMPERATURE:.3f}."
     )
-    drawn = pictures.ConfusionCurve(EDGE, ASSUMED, accuracies, errors, peak, STEP / 2, CRITICAL_TEMPERATURE)
+    drawn = pictures.confusion_curve(EDGE, ASSUMED, accuracies, errors, (peak, STEP / 2), CRITICAL_TEMPERATURE)
     return Outcome(verdict, facts, (drawn,))
 
 

@@ -16,6 +16,7 @@ from chainrule.graph import Array
 from chainrule.nn import Activation, Conv2D, ConvTranspose2D, Flatten, GaussianNoise, Layer, Reshape, Sequential
 from chainrule.train import Adam, Cosine, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 NOISE = 0.5
 """The noise's standard deviation, in units of the brightness from 0 to 1."""
@@ -107,7 +108,7 @@ def decibels(before: Array | float, after: Array) -> Array:
     return np.asarray(10 * np.log10(before / after))
 
 
-def _pictures(runs: Runs, filtered: Array) -> tuple[pictures.Picture, ...]:
+def _pictures(runs: Runs, filtered: Array) -> tuple[View, ...]:
     run = runs["new noise at each step"]
     test, labels = test_part(run.data), test_part(first_digits(1, 1000)).y
     chosen = np.array([np.flatnonzero(labels == digit)[1] for digit in range(10)])

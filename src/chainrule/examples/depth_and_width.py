@@ -13,6 +13,7 @@ from chainrule.examples.replicated import Comparison, Measured, compare, listed,
 from chainrule.graph import Array
 from chainrule.train import SGD, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 DEPTHS, WIDTHS = (1, 2, 3), (8, 16, 32, 64)
 LECTURE = (2, 16)
@@ -95,24 +96,24 @@ def _axes(means: Mapping[str, object]) -> tuple[list[int], list[int]]:
     return sorted({pair[0] for pair in pairs}), sorted({pair[1] for pair in pairs})
 
 
-def picture(means: Mapping[str, Measured], found: Mapping[str, Comparison]) -> pictures.Sweep:
+def picture(means: Mapping[str, Measured], found: Mapping[str, Comparison]) -> View:
     """The table of test errors."""
     depths, widths = _axes(means)
     names = [[name_of(depth, width) for width in widths] for depth in depths]
     signs = [[SIGNS[found[name].verdict] if name in found else "(the lecture's)" for name in row] for row in names]
-    return pictures.Sweep(
-        "Test error by depth and width", "test error (%)", "hidden layers", "neurons in each hidden layer",
-        tuple(map(str, depths)), tuple(map(str, widths)),
+    return pictures.sweep(
+        "Test error by depth and width", "test error (%)", ("hidden layers", list(map(str, depths))),
+        ("neurons in each hidden layer", list(map(str, widths))),
         np.array([[means[name].value for name in row] for row in names]), np.array([[means[name].error for name in row] for row in names]),
         np.array(signs), name_of(*LECTURE),
     )  # fmt: skip
 
 
-def widths_picture(runs: Runs, means: Mapping[str, Measured]) -> pictures.AgainstParameters:
+def widths_picture(runs: Runs, means: Mapping[str, Measured]) -> View:
     """The test errors against the number of parameters."""
     depths, widths = _axes(means)
     rows = {depth: [name_of(depth, width) for width in widths] for depth in depths}
-    return pictures.AgainstParameters(
+    return pictures.against_parameters(
         "test error (%)",
         tuple(f"{depth} hidden layer{'s' * (depth > 1)}" for depth in depths),
         np.array([[parameters_of(runs[name]) for name in row] for row in rows.values()]),

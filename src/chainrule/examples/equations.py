@@ -177,8 +177,8 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     )
     best, swing = oscillators[0], pendulums[0]
     drawn = (
-        pictures.EquationSolved("u″ + 0.2 u′ + u = 0", t, best["u"], damped(t), best["residual"]),
-        pictures.EquationSolved("u″ + sin u = 0", t, swing["u"], None, swing["residual"]),
+        pictures.equation_solved("u″ + 0.2 u′ + u = 0", t, best["u"], best["residual"], damped(t)),
+        pictures.equation_solved("u″ + sin u = 0", t, swing["u"], swing["residual"]),
         pictures.learning_curves(runs["damped oscillator"]),
     )
     return Outcome(verdict, facts, drawn)

@@ -11,8 +11,8 @@ from chainrule.display import Shown
 from chainrule.examples.fact import Fact
 from chainrule.nn import Layer
 from chainrule.train import Run, fit
-from chainrule.views.pictures import Picture
 from chainrule.views.report.layout import OwnDrawing
+from chainrule.views.view import View
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome(Shown):
 
     verdict: str
     facts: tuple[Fact, ...]
-    pictures: tuple[Picture | OwnDrawing, ...] = ()
+    pictures: tuple[View | OwnDrawing, ...] = ()
     trainings: Mapping[str, Training] = field(default_factory=dict[str, Training], repr=False, compare=False)
 
     @property

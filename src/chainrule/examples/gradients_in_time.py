@@ -14,6 +14,7 @@ from chainrule.nn import RNN, Dense, Normal, Sequential
 from chainrule.numerals import numeral
 from chainrule.train import SGD, ClipNorm, Model
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 UNITS = 16
 STACK = 5
@@ -68,7 +69,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     return Outcome(_verdict(facts), facts, _pictures(runs, seed, x, y))
 
 
-def _pictures(runs: Runs, seed: int, x: Array, y: Array) -> tuple[pictures.Picture, ...]:
+def _pictures(runs: Runs, seed: int, x: Array, y: Array) -> tuple[View, ...]:
     model, deep = runs["tanh"].model(), runs["deep"]
     turn = _orthogonal(seed, 0)
     by_radius = {f"ρ = {rho}": model.with_parameters({"rnn1.U": rho * turn}) for rho in (0.6, 0.8, 1.0, 1.3)}
@@ -97,7 +98,7 @@ def _sum_and_average(model: Model, x: Array, y: Array) -> tuple[float, float]:
 def _rate(model: Model, matrix: Array, x: Array, y: Array) -> tuple[float, float]:
     """The rate of ln|∂C/∂h| a step back with this recurrent matrix, and ln(ρ·s)."""
     decay = pictures.gradient_decay({"": model.with_parameters({"rnn1.U": matrix})}, x, y)
-    return float(decay.rates[0]), float(decay.predicted[0])
+    return float(decay.numbers["rates"][0]), float(decay.numbers["predicted"][0])
 
 
 def _orthogonal(seed: int, draw: int) -> Array:

@@ -93,9 +93,9 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
         f"is linear: the network {against} the best linear answer, {facts[2].measured}; noise alone would leave {floor:.4f}."
     )
     times = STEP * np.arange(MOMENTS)
-    path = pictures.HiddenPath(times, seen[0], hidden[0], answers["network"][0])
+    path = pictures.hidden_path(times, seen[0], hidden[0], answers["network"][0])
     return Outcome(
-        verdict, facts, (path, pictures.ErrorsInTime(times, _by_time(answers, hidden), floor), pictures.learning_curves(run))
+        verdict, facts, (path, pictures.errors_in_time(times, _by_time(answers, hidden), floor), pictures.learning_curves(run))
     )
 
 

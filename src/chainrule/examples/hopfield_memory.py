@@ -15,8 +15,9 @@ from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
 from chainrule.train import SGD, Run
 from chainrule.views import pictures
-from chainrule.views.pictures.applications.memories import CAPACITY, OverlapAgainstLoad, retrieval_theory
+from chainrule.views.pictures.applications.memories import CAPACITY, retrieval_theory
 from chainrule.views.pictures.learning.curves import standard_error
+from chainrule.views.view import View
 
 SIDE = 20
 NEURONS, SETS = (250, 500, 1000), 12
@@ -65,7 +66,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     facts = (
         _hebb(run, weights),
         _recalled(run, patterns, seed),
-        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), most=0.0),
+        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.numbers["energies"], axis=0))), most=0.0),
         _overlap(kept),
         Fact(
             f"capacity, where {NEURONS[0]} and {NEURONS[-1]} neurons lose alike",
@@ -95,31 +96,33 @@ def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
     return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), least=0.99)
 
 
-def _overlap(kept: OverlapAgainstLoad) -> Fact:
+def _overlap(kept: View) -> Fact:
     """The overlap of the largest memory at a load well below capacity."""
-    values = kept.overlaps[-1, int(np.abs(kept.loads - JUDGED).argmin())]
+    values = kept.numbers["overlaps"][-1, int(np.abs(kept.numbers["loads"] - JUDGED).argmin())]
     known = float(np.interp(JUDGED, *retrieval_theory()))
-    name = f"overlap at α = {JUDGED}, {kept.neurons[-1]} neurons"
+    name = f"overlap at α = {JUDGED}, {kept.numbers['neurons'][-1]} neurons"
     return Fact(name, float(values.mean()), float(standard_error(values)), known=known, source="theory, infinitely many")
 
 
-def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
+def capacity_of(kept: View, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
     """The load at which the largest memory begins to lose a larger share of its patterns than the smallest, and its standard error.
 
     Below the capacity a larger memory loses less, above it more: the curves of two sizes cross there, up to what the finite sizes do.
     The error is that of sets of patterns drawn again from those there are (bootstrap).
     """
     random = np.random.default_rng(seed)
-    all_sets: NDArray[np.int64] = np.arange(int(kept.recalled.shape[2]), dtype=np.int64)
+    all_sets: NDArray[np.int64] = np.arange(int(kept.numbers["recalled"].shape[2]), dtype=np.int64)
     drawn = [_crossing(kept, *(random.choice(all_sets, len(all_sets)) for _ in range(2))) for _ in range(resamplings)]
     return _crossing(kept, all_sets, all_sets), float(np.std(drawn, ddof=1))
 
 
-def _crossing(kept: OverlapAgainstLoad, of_smallest: Array, of_largest: Array) -> float:
+def _crossing(kept: View, of_smallest: Array, of_largest: Array) -> float:
     """Where a parabola through the differences of the shares, inside the window, crosses 0 upwards; else where it comes nearest."""
-    inside = (kept.loads >= WINDOW[0]) & (kept.loads <= WINDOW[1])
-    smallest, largest = kept.recalled[0][:, of_smallest], kept.recalled[-1][:, of_largest]
-    parabola = np.polynomial.Polynomial.fit(kept.loads[inside], (smallest.mean(axis=1) - largest.mean(axis=1))[inside], 2)
+    inside = (kept.numbers["loads"] >= WINDOW[0]) & (kept.numbers["loads"] <= WINDOW[1])
+    smallest, largest = kept.numbers["recalled"][0][:, of_smallest], kept.numbers["recalled"][-1][:, of_largest]
+    parabola = np.polynomial.Polynomial.fit(
+        kept.numbers["loads"][inside], (smallest.mean(axis=1) - largest.mean(axis=1))[inside], 2
+    )
     loads = np.linspace(*WINDOW, 2001)
     values = parabola(loads)
     upwards = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))

@@ -19,6 +19,7 @@ from chainrule.nn import Dense, Formula, Sequential, Uniform
 from chainrule.nn import network as network_of
 from chainrule.train import Adam, Cosine, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 SIZE = 128
 NEURONS = (8, 16, 32)
@@ -107,7 +108,7 @@ def _signed(value: float) -> str:
     return f"{value:.1f}".replace("-", "−")
 
 
-def _pictures(runs: Runs, polynomial: Array, most: int) -> tuple[pictures.Picture, ...]:
+def _pictures(runs: Runs, polynomial: Array, most: int) -> tuple[View, ...]:
     shown = {f"{kind}, {most} neurons": runs[f"{kind} {most}"].model() for kind in KINDS}
     kinds: dict[str, dict[float, ArrayLike]] = {
         kind: {parameter_count(n): _decibels(runs[f"{kind} {n}"], "test") for n in NEURONS} for kind in KINDS

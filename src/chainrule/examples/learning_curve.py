@@ -13,6 +13,7 @@ from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compar
 from chainrule.graph import Array
 from chainrule.train import SGD
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 COUNTS = (50, 150, 500, 1500, 5000, 15000)
 UPDATES = 10_000
@@ -97,12 +98,13 @@ def verdict_of(law: PowerLaw, last: Comparison, bend: tuple[float, float]) -> st
     return f"{first}. {straight}, and {more} ({Measured(last.difference, last.error, 2)} points)."
 
 
-def picture(counts: Array, table: Array, means: list[Measured], law: PowerLaw) -> pictures.PowerLawPicture:
+def picture(counts: Array, table: Array, means: list[Measured], law: PowerLaw) -> View:
     """The learning curve."""
     values, errors = np.array([mean.value for mean in means]), np.array([mean.error for mean in means])
-    return pictures.PowerLawPicture(
-        "Test error against the number of examples", counts, values, errors, table, law.exponent, law.factor,
-        f"∝ examples^({Measured(law.exponent, law.error, 2)})", "training examples", "test error (%)", "draw of examples",
+    words = f"∝ examples^({Measured(law.exponent, law.error, 2)})"
+    return pictures.power_law(
+        "Test error against the number of examples", counts, values, errors, (law.exponent, law.factor, words), "training examples",
+        "test error (%)", measurements=table, each="draw of examples",
     )  # fmt: skip
 
 

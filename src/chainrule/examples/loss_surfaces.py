@@ -22,6 +22,7 @@ from chainrule.examples.replicated import (
 from chainrule.graph import Array
 from chainrule.train import SGD
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
 SOURCE = "Choromanska and others, AISTATS 2015"
@@ -109,15 +110,15 @@ def _mean_law(widths: Array, losses: Array) -> PowerLaw:
     return fit_power_law(widths, [mean.value for mean in means], [mean.error for mean in means])
 
 
-def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> pictures.LossesAgainstWidth:
+def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> View:
     """Every loss, and their spread with its law."""
     values, errors = np.array([deviation(row) for row in losses]).T
     words = f"∝ width^({Measured(law.exponent, law.error, 2)})"
-    spread = pictures.PowerLawPicture(
-        "Spread", widths, values, errors, None, law.exponent, law.factor, words, "width (neurons of the hidden layer)",
+    spread = pictures.power_law(
+        "Spread", widths, values, errors, (law.exponent, law.factor, words), "width (neurons of the hidden layer)",
         f"standard deviation of the {part} loss (nats)", points="standard deviation ± its error",
     )  # fmt: skip
-    return pictures.LossesAgainstWidth(widths, losses, part, spread)
+    return pictures.losses_against_width(widths, losses, part, spread)
 
 
 LOSS_SURFACES = Example(

@@ -16,6 +16,7 @@ from chainrule.nn import Dense, Sequential
 from chainrule.numerals import numeral
 from chainrule.train import LBFGS, Adam, Cosine, Run, fit
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 SIGMA, TRUTH, MEASURED = "sigma (GPa)", "truth (GPa)", "composite K (GPa)"
 MEASUREMENTS = 2000
@@ -109,28 +110,24 @@ def _conclude(trained: Runs, seed: int) -> Outcome:
     )
     shown = np.argsort(test["inclusion fraction"])[:: len(pulls) // 40]
     drawn = (
-        pictures.PullHistogram("test materials", pulls),
+        pictures.pull_histogram("test materials", pulls),
         _along_the_fraction(runs),
-        pictures.LawAndBand(
-            "inclusion fraction f", "difference from the law (GPa)", test["inclusion fraction"][shown], np.zeros(len(shown)),
+        pictures.law_and_band(
+            ("inclusion fraction f", "difference from the law (GPa)"), test["inclusion fraction"][shown], np.zeros(len(shown)),
             predicted["test"][shown] - test[TRUTH][shown], band[shown], test[MEASURED][shown] - test[TRUTH][shown], sigma[shown],
         ),
     )  # fmt: skip
     return Outcome(verdict, facts, drawn)
 
 
-def _along_the_fraction(runs: Runs) -> pictures.LawAndBand:
+def _along_the_fraction(runs: Runs) -> View:
     """Law and networks for one matrix and one inclusion, at every fraction."""
     fraction = np.linspace(0, 0.6, 61)
     moduli = [np.full(len(fraction), value) for value in SLICE]
     x = np.column_stack([*moduli, fraction])
     found: list[Array] = [np.asarray(run.predict(x), np.float64)[:, 0] for run in runs.values()]
-    nothing = np.zeros(0)
-    return pictures.LawAndBand(
-        "inclusion fraction f", "bulk modulus of the composite (GPa)", fraction,
-        composite_bulk_modulus(moduli[0], moduli[1], moduli[2], fraction),
-        found[0], np.std(found[1:], axis=0, ddof=1), nothing, nothing,
-    )  # fmt: skip
+    law, band = composite_bulk_modulus(moduli[0], moduli[1], moduli[2], fraction), np.std(found[1:], axis=0, ddof=1)
+    return pictures.law_and_band(("inclusion fraction f", "bulk modulus of the composite (GPa)"), fraction, law, found[0], band)
 
 
 MATERIALS = Example(

@@ -15,6 +15,7 @@ from chainrule.examples.replicated import Comparison, Measured, compare, measure
 from chainrule.graph import Array
 from chainrule.train import SGD, Answers, Run, answers_along
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 CLASSES = 10
 FITTED = 0.99
@@ -151,7 +152,7 @@ def _fact(name: str, values: Sequence[float], **held: object) -> Fact:
     return Fact(name, found.value, found.widened, least=None if least is None else float(str(least)), source=str(source))
 
 
-def _curves(kinds: Mapping[str, Sequence[Run]]) -> pictures.AgainstUpdates:
+def _curves(kinds: Mapping[str, Sequence[Run]]) -> View:
     curves = [
         pictures.curve_over(
             f"{kind}, {part}",
@@ -161,7 +162,7 @@ def _curves(kinds: Mapping[str, Sequence[Run]]) -> pictures.AgainstUpdates:
         for kind, group in kinds.items()
         for part in ("training", "test")
     ]
-    return pictures.AgainstUpdates("Random labels are learned by heart", "accuracy (share right)", tuple(curves), 1 / CLASSES)
+    return pictures.against_updates("Random labels are learned by heart", "accuracy (share right)", curves, 1 / CLASSES)
 
 
 MEMORIZATION = Example(

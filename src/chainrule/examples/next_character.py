@@ -38,22 +38,37 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     # What the source itself expects at the same characters: the difference is free of their luck.
     ideal = VILLAGE.bits(_text(seed))[CHARACTERS - HELD_OUT + SEEN :]
     curve = pictures.context_curve(run, most=6, floor=entropy)
+    counted, network = curve.numbers["counted"], curve.numbers["network"]
     written = {f"T = {at:g}": run.write(START, 4000, temperature=at, seed=seed) for at in TEMPERATURES}
-    best = int(np.argmin(curve.counted.mean(axis=1)))
+    best = int(np.argmin(counted.mean(axis=1)))
     facts = (
         Fact(
             "bits to a character, network",
-            *block_mean(curve.network),
+            *block_mean(network),
             known=entropy,
             source="entropy of the source, Shannon 1948",
         ),
-        Fact("bits more than a reader who knows the source", *block_mean(curve.network - ideal), most=0.01, source="asked for"),
-        Fact("bits that counting pairs needs more", *block_mean(curve.counted[1] - curve.network), least=0.0, source="bigram"),
         Fact(
-            "bits that counting triples needs more", *block_mean(curve.counted[2] - curve.network), least=0.0, source="trigram"
+            "bits more than a reader who knows the source",
+            *block_mean(network - ideal),
+            most=0.01,
+            source="asked for",
         ),
         Fact(
-            f"bits that the best counting, of {best + 1} in a row, needs more", *block_mean(curve.counted[best] - curve.network)
+            "bits that counting pairs needs more",
+            *block_mean(counted[1] - network),
+            least=0.0,
+            source="bigram",
+        ),
+        Fact(
+            "bits that counting triples needs more",
+            *block_mean(counted[2] - network),
+            least=0.0,
+            source="trigram",
+        ),
+        Fact(
+            f"bits that the best counting, of {best + 1} in a row, needs more",
+            *block_mean(counted[best] - network),
         ),
         *(_real_words(name, text) for name, text in written.items()),
     )

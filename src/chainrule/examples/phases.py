@@ -15,6 +15,7 @@ from chainrule.graph import Array
 from chainrule.nn import L2, BinaryCrossEntropy, Dense, Sequential
 from chainrule.train import Adam, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 SIZES = (16, 24, 32, 48)
 """Spins along an edge of the lattices."""
@@ -195,24 +196,24 @@ def _far_score(run: Run, size: int) -> Fact:
 
 def _pictures(
     judged: list[Judged], found: Array, line: Polynomial, meeting: tuple[float, float], seed: int
-) -> tuple[pictures.Picture, ...]:
+) -> tuple[View, ...]:
     largest = judged[-1]
     lattices = ising(3, size=largest.size, temperatures=SHOWN, target="temperature", seed=10 * seed).train.x
     temperatures = np.stack([each.temperatures for each in judged])
     return (
-        pictures.LatticeSheet(lattices.reshape(3, largest.size, largest.size), np.array(SHOWN)),
-        pictures.OrderSeen(largest.size, np.abs(largest.magnetisation).ravel(), largest.ordered.mean(axis=0).ravel()),
-        pictures.PhaseCurves(
+        pictures.lattice_sheet(lattices.reshape(3, largest.size, largest.size), np.array(SHOWN)),
+        pictures.order_seen(largest.size, np.abs(largest.magnetisation).ravel(), largest.ordered.mean(axis=0).ravel()),
+        pictures.phase_curves(
             SIZES,
             temperatures,
             np.stack([each.curve for each in judged]),
             np.stack([each.curve_errors for each in judged]),
             CRITICAL_TEMPERATURE,
         ),
-        pictures.SizeExtrapolation(
+        pictures.size_extrapolation(
             np.array(SIZES, np.float64), found[:, 0], found[:, 1], line.coefficients, line.covariance, CRITICAL_TEMPERATURE
         ),
-        pictures.CumulantCrossing(
+        pictures.cumulant_crossing(
             SIZES, temperatures, np.stack([each.cumulant() for each in judged]), *meeting, CRITICAL_TEMPERATURE
         ),
     )

@@ -44,7 +44,7 @@ def _name(kind: str, gap: int, number: int) -> str:
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:
-    by_gap = pictures.accuracy_against_gap(
+    by_gap = pictures.scores_by_gap(
         {(kind, gap): [runs[_name(kind, gap, number)] for number in range(DATA_SETS)] for gap in GAPS for kind in KINDS}
     )
     means, errors = by_gap.means, by_gap.errors
@@ -66,7 +66,9 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     shown = pictures.memory_over_time(
         run.model(best), run.data.train.x[0], run.data.train.y[0], features=("signal and noise", "question")
     )
-    return Outcome(_verdict(by_gap), facts, (by_gap, pictures.compare_runs(longest, "accuracy"), shown))
+    return Outcome(
+        _verdict(by_gap), facts, (pictures.accuracy_against_gap(by_gap), pictures.compare_runs(longest, "accuracy"), shown)
+    )
 
 
 def _least(kind: str, gap: int) -> float | None:
@@ -74,14 +76,14 @@ def _least(kind: str, gap: int) -> float | None:
     return 0.95 if kind != "RNN" or gap == GAPS[0] else None
 
 
-def _lead(found: pictures.AccuracyAgainstGap) -> tuple[float, float]:
+def _lead(found: pictures.GapScores) -> tuple[float, float]:
     """By how much the LSTM is right more often than the RNN at the longest silence, and the standard error of that."""
     of_data_sets = found.scores[:, -1].mean(axis=2)
     leads = of_data_sets[found.kinds.index("LSTM")] - of_data_sets[found.kinds.index("RNN")]
     return float(leads.mean()), float(leads.std(ddof=1) / np.sqrt(len(leads)))
 
 
-def _verdict(found: pictures.AccuracyAgainstGap) -> str:
+def _verdict(found: pictures.GapScores) -> str:
     said: list[str] = []
     for kind, means, errors in zip(found.kinds, found.means, found.errors, strict=True):
         solved = [gap for gap, mean, error in zip(found.gaps, means, errors, strict=True) if mean - error >= 0.9]

@@ -18,6 +18,7 @@ from chainrule.graph import Array
 from chainrule.nn import Dense, Latent, Sequential
 from chainrule.train import Adam, Cosine, Model, Run
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 CODE = "latent1.a"
 INPUTS, HIDDEN = 8, 3
@@ -158,7 +159,7 @@ def independent_pixels(data: Dataset) -> float:
     return float(logs.sum(axis=1).mean())
 
 
-def _pictures(runs: Runs) -> tuple[pictures.Picture, ...]:
+def _pictures(runs: Runs) -> tuple[View, ...]:
     model, digits = runs["digits"].model(), test_part(mnist())
     # Codes at equal steps of the prior's probability, as in Kingma and Welling's figure 4.
     places = np.array([NormalDist().inv_cdf(share) for share in np.linspace(0.03, 0.97, 15).tolist()])

@@ -17,6 +17,7 @@ from chainrule.examples.replicated import Comparison, Measured, compare, measure
 from chainrule.graph import Array
 from chainrule.train import SGD, Answers, Run, answers_along
 from chainrule.views import pictures
+from chainrule.views.view import View
 
 SHARE = 0.1
 CLASSES = 10
@@ -134,14 +135,12 @@ def _means(areas: Mapping[str, Sequence[float]]) -> list[tuple[str, Measured]]:
     return [(way, measured(values)) for way, values in areas.items()]
 
 
-def sheet(run: Run, found: Search) -> pictures.SuspectSheet:
+def sheet(run: Run, found: Search) -> View:
     """The first suspects of a training."""
     first = np.argsort(-found.suspicion[ALONG], kind="stable")[:SHOWN]
-    examples = run.data.train
-    return pictures.SuspectSheet(
-        examples.x[first],
+    return pictures.suspect_sheet(
+        run.data.train,
         first,
-        examples.y[first],
         found.said[first],
         found.suspicion[ALONG][first],
         ALONG,

@@ -17,8 +17,8 @@ from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
 from chainrule.views.objects.networks import network_table
 from chainrule.views.objects.parts import facts, shown, table, verdict
 from chainrule.views.page import isolated
+from chainrule.views.panels import Table
 from chainrule.views.pictures.learning.curves import learning_curves
-from chainrule.views.pictures.ranked import Ranked
 from chainrule.views.plain import counted, duration, printable, sparkline
 from chainrule.views.svg import clean
 
@@ -39,7 +39,7 @@ def _curves_picture(run: Run) -> str:
     if importlib.util.find_spec("matplotlib") is None:
         return ""
     picture = learning_curves(run)
-    return f'{picture.svg(caption=False)}<div class="faint">{clean(picture.reading)}</div>'
+    return f'{picture.svg(caption=False, ground=False)}<div class="faint">{clean(picture.reading)}</div>'
 
 
 @display.html.register
@@ -137,7 +137,7 @@ def model_html(model: Model) -> str:
 
 
 @display.html.register
-def ranked_html(ranked: Ranked) -> str:
+def columns_html(ranked: Table) -> str:
     """A table with its numbers to the right."""
     first = ranked.rows[0] if ranked.rows else ()
     numbers = [place for place, cell in enumerate(first) if isinstance(cell, int | float)]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.graph import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.marks import Image, Scale
+from chainrule.views.panels import Axis, Panel
 
 
 def mosaic(images: Array, gap: int = 2) -> Array:
@@ -26,17 +24,16 @@ def mosaic(images: Array, gap: int = 2) -> Array:
     return joined[: joined.shape[0] - gap, : joined.shape[1] - gap]
 
 
-def draw_mosaic(
-    ax: Axes, images: Array, low: float, high: float, captions: Sequence[str], names: Sequence[str], gap: int = 2
-) -> None:
-    """The mosaic in grey from `low`, black, to `high`, white; a caption below each column, a name left of each row."""
+def mosaic_panel(images: Array, scale: Scale, across: Axis, down: Axis, gap: int = 2) -> Panel:
+    """The mosaic with the texts of `across` below its columns, and those of `down` beside its rows."""
     rows, columns, height, width = images.shape
-    ax.imshow(mosaic(images, gap), cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="equal")
-    ax.set_xticks(_centres(columns, width, gap), captions)
-    ax.set_yticks(_centres(rows, height, gap), names)
-    ax.tick_params(length=0, labelsize=8)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_visible(False)
+    return Panel(
+        [Image(mosaic(images, gap), scale=scale)],
+        replace(across, at=_centres(columns, width, gap), size=8.0),
+        replace(down, at=_centres(rows, height, gap), size=8.0),
+        equal=True,
+        frame="texts",
+    )
 
 
 def _centres(count: int, extent: int, gap: int) -> list[float]:

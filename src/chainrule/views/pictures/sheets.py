@@ -1,40 +1,21 @@
-"""Sheets of examples, panels beside each other, and signs for classes: what the pictures of results have in common."""
+"""Sheets of examples as images or tables, and names of classes: what the pictures of results have in common."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.graph import Array, Shape
 from chainrule.numerals import numeral
-from chainrule.views.colours import SERIES
+from chainrule.views.marks import IN_PANEL, Image, Mark, Scale, Text, grey
+from chainrule.views.panels import Panel, Part, Table
 from chainrule.views.plain import printable
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-"""Signs that tell classes apart without colour."""
 MOST_FEATURES = 6
 """More features of an example are not shown in a table, only counted."""
 _SMALL = 7.0
-
-
-def panels(ax: Axes, rows: int, columns: int, gap: tuple[float, float] = (0.08, 0.2), top: float = 0.0) -> list[Axes]:
-    """Axes in rows and columns inside `ax`, whose own axes vanish while its title stays; row by row from the top.
-
-    `gap` are the distances between them, and `top` what is left free below the title, in shares of the width and height of `ax`.
-    """
-    ax.set_axis_off()
-    width = (1 - gap[0] * (columns - 1)) / columns
-    height = (1 - top - gap[1] * (rows - 1)) / rows
-    places = [(row, column) for row in range(rows) for column in range(columns)]
-    lefts = [column * (width + gap[0]) for _, column in places]
-    bottoms = [1 - top - height - row * (height + gap[1]) for row, _ in places]
-    return [ax.inset_axes((left, bottom, width, height)) for left, bottom in zip(lefts, bottoms, strict=True)]
 
 
 def grid_for(count: int, widest: int) -> tuple[int, int]:
@@ -63,47 +44,52 @@ def image_shape(shape: Shape, dtype: str) -> Shape | None:
     return (side, side) if dtype == "uint8" and 2 <= side <= 64 and side * side == shape[0] else None
 
 
-def draw_image(ax: Axes, image: Array, low: float, high: float, colours: str = "gray") -> None:
-    """An image without ticks; grey values from `low` (black) to `high` (white), or by another map of colours."""
-    shown = (image - low) / (high - low or 1.0) if image.ndim == 3 else image
-    ax.imshow(shown, cmap=colours, vmin=low, vmax=high, interpolation="nearest", aspect="equal")
-    ax.set_anchor("NW")
-    without_ticks(ax)
+def image_sheet(
+    images: Sequence[Array],
+    captions: Sequence[str],
+    widest: int,
+    scales: Sequence[Scale] = (),
+    *,
+    line: float = 0.045,
+    crosses: bool = False,
+    title: str = "",
+) -> Panel:
+    """A panel of images, each below its caption, at most `widest` beside each other; `line`: a caption's line, as a share of its height.
 
-
-def without_ticks(ax: Axes) -> None:
-    """Takes away the numbers at the axes, and frames them thinly."""
-    ax.set(xticks=[], yticks=[])
-    for side in ("top", "right", "left", "bottom"):
-        ax.spines[side].set(visible=True, color="#999999", linewidth=0.5)
-
-
-def draw_images(ax: Axes, images: Array, captions: Sequence[str], widest: int, line: float = 0.045) -> None:
-    """A sheet of images (k, height, width[, 3]), each below its caption; `line` is a caption's line in shares of the height."""
+    All have one scale from the least to the largest number, unless each brings its own. `crosses` mark what is no number.
+    """
     rows, columns = grid_for(len(images), widest)
-    lines = max(caption.count("\n") + 1 for caption in captions)
-    low, high = (0.0, 255.0) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
-    share = line * lines
-    for panel, image, caption in zip(panels(ax, rows, columns, (0.03, share + 0.03), share), images, captions, strict=False):
-        draw_image(panel, image, low, high)
-        panel.set_title(caption, fontsize=_SMALL, fontweight="normal", loc="left", pad=2)
-    # Places that no image took.
-    for panel in ax.child_axes[len(images) :]:
-        panel.set_axis_off()
+    high = line * max(caption.count("\n") + 1 for caption in captions)
+    width, height = (1 - 0.03 * (columns - 1)) / columns, (1 - high - (high + 0.03) * (rows - 1)) / rows
+    lefts = [place % columns * (width + 0.03) for place in range(len(images))]
+    tops = [1 - high - place // columns * (height + high + 0.03) for place in range(len(images))]
+    own = scales or [grey(np.stack(images))] * len(images)
+    marks: list[Mark] = [
+        Image(image, scale=scale, box=(left, left + width, top - height, top), where="axes", anchor="NW", crosses=crosses)
+        for image, scale, left, top in zip(images, own, lefts, tops, strict=True)
+    ]
+    words = Text(lefts, tops, list(captions), where=IN_PANEL, offset=(0, 2), across="left", up="bottom", size=_SMALL)
+    return Panel([*marks, words], title=title, frame="none")
 
 
-def draw_table(ax: Axes, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table of texts: the head in bold, a thin line below it."""
-    ax.set_axis_off()
-    # A column is as wide as its longest cell, which is enough for letters of different widths.
-    lengths = np.array([max(len(row[column]) for row in (head, *rows)) + 2 for column in range(len(head))])
-    places = (np.cumsum(lengths) - lengths) / lengths.sum()
-    step = 1 / (max(len(rows), 10) + 1)
-    for line, cells in enumerate([head, *rows]):
-        for place, cell in zip(places.tolist(), cells, strict=True):
-            weight = "normal" if line else "bold"
-            ax.text(place, 1 - (line + 0.6) * step, cell, fontsize=_SMALL + 0.5, fontweight=weight, transform=ax.transAxes)
-    ax.plot([0, 1], [1 - step * 0.95] * 2, color="#999999", linewidth=0.6, transform=ax.transAxes)
+def example_sheet(
+    inputs: Array,
+    captions: Sequence[str],
+    beside: Table,
+    features: Sequence[str] | None,
+    widest: int,
+    *,
+    line: float = 0.045,
+    most: int = MOST_FEATURES,
+    title: str = "",
+) -> Part:
+    """Examples (k, ...): as images with captions, or as a table of their first features, with the columns `beside` them."""
+    shape = image_shape(inputs.shape[1:], inputs.dtype.name)
+    if shape is not None:
+        return image_sheet(list(inputs.reshape(-1, *shape)), captions, widest, line=line, title=title)
+    head, cells = feature_cells(inputs, features, most)
+    rows = tuple((*row, *words) for row, words in zip(cells, beside.rows, strict=True))
+    return Table((*head, *beside.headings), rows, title)
 
 
 def feature_cells(
@@ -118,11 +104,6 @@ def feature_cells(
     if rest <= 0:
         return names, cells
     return [*names[:most], f"and {rest} more"], [[*row, "…"] for row in cells]
-
-
-def class_signs(place: int) -> dict[str, Any]:
-    """Colour and marker of a class: each class up to 40 has a pair of its own."""
-    return {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
 
 
 def class_name(classes: Sequence[str] | None, place: int, most: int = 12) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chainrule.views.page import CSS, isolated
-from chainrule.views.pictures import Picture
 from chainrule.views.plain import printable
 from chainrule.views.report.words import explained, glossary
 from chainrule.views.svg import clean
+from chainrule.views.view import View
 
 WIDE = 6.5
 """Inches from which on a picture stands alone in its row."""
@@ -61,15 +61,15 @@ class Section:
         return f'<section id="{clean(self.name)}"><h2>{clean(self.heading)}</h2>{words}{"".join(self.parts)}</section>'
 
 
-def figure(picture: Picture | OwnDrawing) -> str:
+def figure(picture: View | OwnDrawing) -> str:
     """A picture with its sentence below; our own drawings bring theirs with them. Wide ones get the width of the page."""
-    if not isinstance(picture, Picture):
+    if not isinstance(picture, View):
         return f'<figure class="wide">{picture.svg()}</figure>'
     wide = ' class="wide"' if picture.size[0] > WIDE else ""
-    return f"<figure{wide}>{picture.svg(caption=False)}<figcaption>{explained(picture.reading)}</figcaption></figure>"
+    return f"<figure{wide}>{picture.svg(caption=False, ground=False)}<figcaption>{explained(picture.reading)}</figcaption></figure>"
 
 
-def figures(pictures: Iterable[Picture | OwnDrawing]) -> str:
+def figures(pictures: Iterable[View | OwnDrawing]) -> str:
     """Pictures side by side, as far as the page has room."""
     return f'<div class="figures">{"".join(map(figure, pictures))}</div>'
 

@@ -24,6 +24,7 @@ from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, data_text, optimizer_text
 from chainrule.views.report.layout import Section, facts_table, figures
 from chainrule.views.svg import clean
+from chainrule.views.view import View
 
 MOST_ROWS = 1000
 """Examples that pictures of all data look at: enough to see, few enough to draw."""
@@ -198,7 +199,7 @@ def representation(subject: Subject) -> Section | None:
 def learning(subject: Subject) -> Section:
     """Gradients, dead neurons, weights against their start."""
     model, some = subject.model, subject.few
-    drawn: list[pictures.Picture] = [pictures.gradient_entries(model, some.x, some.y)]
+    drawn: list[View] = [pictures.gradient_entries(model, some.x, some.y)]
     drawn += [pictures.dead_and_saturated(model, some.x)] if layers_with_health(model) else []
     if subject.start is not None and subject.run.trainer.step:
         drawn.append(pictures.weight_histograms(subject.start, model))

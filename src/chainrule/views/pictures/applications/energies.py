@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,55 +11,15 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.nn import BoltzmannMachine
 from chainrule.train import Run
-from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.figures.style import FAINT, INK
+from chainrule.views.marks import ErrorBars, Image, Line, Mark, Points, Rule, second_marker, staircase, with_band
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.curves import standard_error
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.sheets import MARKERS, draw_image, image_shape, panels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.pictures.mosaics import mosaic
+from chainrule.views.pictures.sheets import image_shape
+from chainrule.views.view import View, numbers
 
 LAYER = "boltzmann1"
 """What the first machine of a network is called."""
-
-
-@dataclass(frozen=True, eq=False)
-class LikelihoodCurves(Picture):
-    """The exact mean log likelihood of the training data, `likelihoods` (runs, epochs, replicas) in nats, after `epochs` (epochs,).
-
-    `bound`: the largest that any distribution reaches, minus the entropy of the data.
-    """
-
-    names: tuple[str, ...]
-    epochs: Array
-    likelihoods: Array
-    bound: float
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return "Exact log likelihood while learning"
-
-    @property
-    def reading(self) -> str:
-        """How to read the curves."""
-        return (
-            "Higher is better: each curve is the mean over the replicas of log P(v), found by enumeration and averaged over the "
-            "examples, its band two standard errors; the dashed line is the most that is possible."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A curve with its band to each run, and the bound."""
-        for place, (name, table) in enumerate(zip(self.names, self.likelihoods, strict=True)):
-            mean, error = table.mean(axis=1), 2 * standard_error(table)
-            colour, dash, mark = (signs[place % len(signs)] for signs in (SERIES, DASHES, MARKERS))
-            ax.plot(self.epochs, mean, color=colour, linestyle=dash, marker=mark, markersize=3.5, label=name)
-            ax.fill_between(self.epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-        ax.axhline(self.bound, color=FAINT, linestyle="--", linewidth=0.9, label="most possible: −entropy of the data")
-        ax.set_xlabel("epochs")
-        ax.set_ylabel("log likelihood of an example (nats)")
-        ax.legend(loc="lower right")
 
 
 def exact_machines(run: Run, layer: str = LAYER) -> list[BoltzmannMachine]:
@@ -75,9 +33,11 @@ def visible_states(run: Run) -> Array:
     return data.scaling.apply(data.train.x).reshape(len(data.train), -1)
 
 
-def likelihood_curves(runs: Mapping[str, Run], epochs: Sequence[int], layer: str = LAYER) -> LikelihoodCurves:
+def likelihood_curves(runs: Mapping[str, Run], epochs: Sequence[int], layer: str = LAYER) -> View:
     """The exact log likelihood of runs on the same data after these epochs, for all replicas; the runs are replayed.
 
+    The numbers: `likelihoods` (runs, epochs, replicas), the mean of an example in nats, after `epochs` (epochs,), and `bound`, the
+    largest that any distribution reaches, minus the entropy of the data.
     Raises: OptionError without runs, for other numbers of replicas, and for machines with more than 20 units on both sides.
     """
     if not runs or len({(run.settings.replicas, run.signature.hash) for run in runs.values()}) > 1:
@@ -86,8 +46,8 @@ def likelihood_curves(runs: Mapping[str, Run], epochs: Sequence[int], layer: str
             remedy="train them so",
         )  # fmt: skip
     states = visible_states(next(iter(runs.values())))
-    table = [[_likelihoods(run.at(epoch=epoch), states, layer) for epoch in epochs] for run in runs.values()]
-    return LikelihoodCurves(tuple(runs), np.array(epochs), np.array(table), -entropy(states))
+    tables = np.array([[_likelihoods(run.at(epoch=epoch), states, layer) for epoch in epochs] for run in runs.values()])
+    return _likelihood_view(tuple(runs), np.array(epochs), tables, -entropy(states))
 
 
 def _likelihoods(run: Run, states: Array, layer: str) -> list[float]:
@@ -105,52 +65,35 @@ def entropy(states: Array) -> float:
     return float(-np.sum(shares * np.log(shares)))
 
 
-@dataclass(frozen=True, eq=False)
-class StateProbabilities(Picture):
-    """What machines believe of each state that the data hold: `believed` (runs, states, replicas) beside `true` (states,).
-
-    `elsewhere` (runs, replicas): the probability of all other states together.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.8, 3.8)
-    names: tuple[str, ...]
-    true: Array
-    believed: Array
-    elsewhere: Array
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return "The machine's distribution against that of the data"
-
-    @property
-    def reading(self) -> str:
-        """How to read the marks."""
-        return (
-            "Each place is a state that the data hold, the line its share in the data, each mark what a machine gives it (mean over the "
-            "replicas, two standard errors); what lacks has gone to states that never occur, as the legend says."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The data's line, and marks with error bars."""
-        places = np.arange(len(self.true))
-        ax.step(places, self.true, where="mid", color=INK, linewidth=1.0, label="data")
-        for i, name in enumerate(self.names):
-            shift = 0.22 * (i - (len(self.names) - 1) / 2)
-            lost = f"{name}: {100 * self.elsewhere[i].mean():.0f} % elsewhere"
-            error, colour = 2 * standard_error(self.believed[i]), SERIES[i % len(SERIES)]
-            look: dict[str, Any] = {"fmt": MARKERS[i % len(MARKERS)], "markersize": 3.5, "linewidth": 0.8}
-            ax.errorbar(places + shift, self.believed[i].mean(axis=1), yerr=error, color=colour, label=lost, **look)
-        top = float((self.believed.mean(axis=2) + 2 * standard_error(self.believed)).max())
-        ax.set_ylim(0, 1.3 * max(top, float(self.true.max())))
-        ax.set_xlabel("state that occurs in the data, by its share (number)")
-        ax.set_ylabel("probability (no unit)")
-        ax.legend(ncols=2, loc="upper center")
+def _likelihood_view(names: Sequence[str], epochs: Array, likelihoods: Array, bound: float) -> View:
+    """The view of `likelihood_curves`."""
+    tables = enumerate(zip(names, likelihoods, strict=True))
+    curves = [
+        mark
+        for place, (name, table) in tables
+        for mark in with_band(place, epochs, table.mean(axis=1), 2 * standard_error(table), name, marker=second_marker(place))
+    ]
+    return View(
+        "Exact log likelihood while learning",
+        "Higher is better: each curve is the mean over the replicas of log P(v), found by enumeration and averaged over the "
+        "examples, its band two standard errors; the dashed line is the most that is possible.",
+        [
+            Panel(
+                [*curves, Rule(y=bound, dash="dashed", width=0.9, label="most possible: −entropy of the data")],
+                Axis("epochs"),
+                Axis("log likelihood of an example (nats)"),
+                legend="lower right",
+            )
+        ],
+        numbers(names=names, epochs=epochs, likelihoods=likelihoods, bound=bound),
+    )
 
 
-def state_probabilities(runs: Mapping[str, Run], layer: str = LAYER) -> StateProbabilities:
+def state_probabilities(runs: Mapping[str, Run], layer: str = LAYER) -> View:
     """What the machines of runs on the same data give to each state that occurs in the training data, by their exact distributions.
 
+    The numbers: `believed` (runs, states, replicas) beside `true` (states,), the states' shares in the data, and `elsewhere` (runs,
+    replicas), the probability of all other states together.
     Raises: OptionError without runs, and for machines with more than 20 units on both sides.
     """
     if not runs:
@@ -159,50 +102,36 @@ def state_probabilities(runs: Mapping[str, Run], layer: str = LAYER) -> StatePro
     order = np.argsort(-counts, kind="stable")
     found = [np.exp([machine.log_likelihood(states[order]) for machine in exact_machines(run, layer)]) for run in runs.values()]
     believed = np.array([table.T for table in found])
-    return StateProbabilities(tuple(runs), counts[order] / counts.sum(), believed, 1 - believed.sum(axis=1))
+    return _belief_view(tuple(runs), counts[order] / counts.sum(), believed, 1 - believed.sum(axis=1))
 
 
-@dataclass(frozen=True, eq=False)
-class Dreams(Picture):
-    """Examples of the data beside samples of a machine, as pictures: `data` and `samples`, each (k, height, width).
-
-    `known` (k,): whether each sample is a state that occurs in the data.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.8, 3.6)
-    data: Array
-    samples: Array
-    known: Array
-    steps: int
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return "Left: data. Right: what the machine dreams"
-
-    @property
-    def reading(self) -> str:
-        """How to read the pictures."""
-        return (
-            f"On the right are states that the machine has drawn, each from {self.steps} steps of Gibbs sampling that began with coins; a "
-            "cross marks those that never occur in the data."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Two sheets with a gap between."""
-        columns = math.ceil(math.sqrt(len(self.data)))
-        rows = math.ceil(len(self.data) / columns)
-        axes = panels(ax, rows, 2 * columns + 1, (0.012, 0.04), 0.02)
-        for number, panel in enumerate(axes):
-            row, column = divmod(number, 2 * columns + 1)
-            place = row * columns + (column if column < columns else column - columns - 1)
-            if column == columns or place >= len(self.data):
-                panel.set_axis_off()
-                continue
-            draw_image(panel, (self.data if column < columns else self.samples)[place], 0.0, 1.0)
-            if column > columns and not self.known[place]:
-                panel.plot([0.05, 0.95], [0.05, 0.95], color=SERIES[1], linewidth=1.4, transform=panel.transAxes)
-                panel.plot([0.05, 0.95], [0.95, 0.05], color=SERIES[1], linewidth=1.4, transform=panel.transAxes)
+def _belief_view(names: Sequence[str], true: Array, believed: Array, elsewhere: Array) -> View:
+    """The view of `state_probabilities`."""
+    places, errors, means = np.arange(len(true)), 2 * standard_error(believed), believed.mean(axis=2)
+    top = max(float((means + errors).max()), float(true.max()))
+    marks: list[Mark] = [Line(*staircase(places, true), width=1.0, label="data")]
+    for i, (name, mean, error) in enumerate(zip(names, means, errors, strict=True)):
+        at: Array = places + 0.22 * (i - (len(names) - 1) / 2)
+        lost = f"{name}: {100 * elsewhere[i].mean():.0f} % elsewhere"
+        marks += [
+            ErrorBars(at, mean - error, mean + error, color=i, cap=0.0, width=0.8),
+            Points(at, mean, color=i, marker=second_marker(i), size=3.5, label=lost),
+        ]
+    return View(
+        "The machine's distribution against that of the data",
+        "Each place is a state that the data hold, the line its share in the data, each mark what a machine gives it (mean over the "
+        "replicas, two standard errors); what lacks has gone to states that never occur, as the legend says.",
+        [
+            Panel(
+                marks,
+                Axis("state that occurs in the data, by its share (number)"),
+                Axis("probability (no unit)", ends=(0, 1.3 * top)),
+                legend="upper center",
+            )
+        ],
+        numbers(names=names, true=true, believed=believed, elsewhere=elsewhere),
+        size=(6.8, 3.8),
+    )
 
 
 def dreams(
@@ -214,9 +143,10 @@ def dreams(
     replica: int = 0,
     layer: str = LAYER,
     shape: Shape | None = None,
-) -> Dreams:
+) -> View:
     """Samples of a replica's machine beside as many examples; `shape` is (height, width) where the data do not say that they are images.
 
+    The numbers: `data` and `samples`, each (k, height, width), and `known` (k,), whether each sample is a state that occurs in the data.
     Raises: ShapeError where the inputs are no image.
     """
     signature, states = run.signature, visible_states(run)
@@ -231,4 +161,38 @@ def dreams(
     chosen = states[np.random.default_rng(seed).choice(len(states), count, replace=count > len(states))]
     seen = {row.tobytes() for row in np.round(states)}
     known = np.array([row.tobytes() in seen for row in samples])
-    return Dreams(chosen.reshape(count, *known_shape), samples.reshape(count, *known_shape), known, steps)
+    data, drawn = chosen.reshape(count, *known_shape), samples.reshape(count, *known_shape)
+    return View(
+        "Left: data. Right: what the machine dreams",
+        f"On the right are states that the machine has drawn, each from {steps} steps of Gibbs sampling that began with coins; a "
+        "cross marks those that never occur in the data.",
+        [
+            Panel([_sheet(data)], title="data", equal=True, frame="none"),
+            Panel([_sheet(drawn), _crosses(drawn, known)], title="dreams", equal=True, frame="none"),
+        ],
+        numbers(data=data, samples=drawn, known=known),
+        size=(6.8, 3.6),
+    )
+
+
+def _columns(count: int) -> int:
+    return math.ceil(math.sqrt(count))
+
+
+def _sheet(images: Array) -> Image:
+    """The images row by row, what is left over of the last row no numbers."""
+    columns = _columns(len(images))
+    rows = math.ceil(len(images) / columns)
+    whole = np.full((rows * columns, *images.shape[1:]), np.nan)
+    whole[: len(images)] = images
+    return Image(mosaic(whole.reshape(rows, columns, *images.shape[1:]), gap=1))
+
+
+def _crosses(images: Array, known: Array) -> Line:
+    """A cross over each image that is not known."""
+    height, width = images.shape[1:]
+    row, column = np.divmod(np.flatnonzero(~known), _columns(len(images)))
+    left, top = column * (width + 1) - 0.4, row * (height + 1) - 0.4
+    x = np.concatenate([np.stack([left, left + width - 0.2], axis=1)] * 2)
+    y = np.stack([top, top + height - 0.2], axis=1)
+    return Line(x, np.concatenate([y, y[:, ::-1]]), color=1, width=1.4)

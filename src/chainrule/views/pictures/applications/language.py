@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,14 +12,11 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.train.writing import reader_of
-from chainrule.views.colours import SEQUENTIAL, SERIES
-from chainrule.views.figures.style import FAINT
+from chainrule.views.marks import Bars, ErrorBars, Image, Mark, Points, Rule, Scale, Text
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import principal_axes
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 _MOST_CANDIDATES, _LEAST_CHANCE = 24, 0.05
 _LINE = 64
@@ -28,46 +24,11 @@ _MOST_BITS = 10.0
 _SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
-@dataclass(frozen=True)
-class NextTokens(Picture):
-    """What a network expects along a text: `chances` (tokens, candidates), the probability of each candidate at each place."""
+def next_tokens(run: Run, text: str, replica: int = 0) -> View:
+    """The probabilities of the likeliest next tokens at each place of a text, by a network that predicts tokens.
 
-    size: ClassVar[tuple[float, float]] = (9.0, 4.6)
-    tokens: tuple[str, ...]
-    candidates: tuple[str, ...]
-    chances: Array
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return f"What may come next, at each of {counted(len(self.tokens), 'place')} of a text"
-
-    @property
-    def reading(self) -> str:
-        """How to read the map."""
-        return (
-            "A column is what the network expects at that place after all that stands left of it, the brighter the likelier; "
-            "the circle is what did come; a column with one bright cell is a place where it is sure."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The probabilities as brightness, circles around what came."""
-        image = ax.imshow(self.chances.T, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01)
-        bar.set_label("probability")
-        came = [(place, self.candidates.index(token)) for place, token in enumerate(self.tokens) if token in self.candidates]
-        across, down = zip(*came, strict=True) if came else ((), ())
-        ax.scatter(across, down, s=34, facecolors="none", edgecolors="#d55e00", linewidths=1.3, label="what came")
-        turned = max(map(len, self.tokens)) > 1
-        ax.set_xticks(
-            range(len(self.tokens)), [_sign(token) for token in self.tokens], rotation=90 if turned else 0, fontsize=8
-        )
-        ax.set_yticks(range(len(self.candidates)), [_sign(token) for token in self.candidates], fontsize=8)
-        ax.set(xlabel="the text, token by token", ylabel="candidates for the next token")
-
-
-def next_tokens(run: Run, text: str, replica: int = 0) -> NextTokens:
-    """The probabilities of the likeliest next tokens at each place of a text, by a network that predicts tokens."""
+    The numbers: `chances` (tokens, candidates), the probability of each of `candidates` at each of `tokens`.
+    """
     reader, chances = reader_of(run.task), run.chances(text, replica)
     tokens, known = reader.cut_up(text), reader.vocabulary.tokens
     highest: list[float] = chances.max(axis=0).tolist()
@@ -75,82 +36,82 @@ def next_tokens(run: Run, text: str, replica: int = 0) -> NextTokens:
         (place for place in range(len(known)) if highest[place] >= _LEAST_CHANCE), key=lambda place: -highest[place]
     )
     kept = sorted(ranked[:_MOST_CANDIDATES], key=lambda place: known[place])
-    return NextTokens(tuple(tokens), tuple(known[place] for place in kept), chances[:, kept])
+    candidates, shown = [known[place] for place in kept], chances[:, kept]
+    came = [(place, candidates.index(token)) for place, token in enumerate(tokens) if token in candidates]
+    spots = np.array(came, dtype=np.float64).reshape(-1, 2)
+    turn = 90.0 if max(map(len, tokens)) > 1 else 0.0
+    return View(
+        f"What may come next, at each of {counted(len(tokens), 'place')} of a text",
+        "A column is what the network expects at that place after all that stands left of it, the brighter the likelier; "
+        "the circle is what did come; a column with one bright cell is a place where it is sure.",
+        [
+            Panel(
+                [
+                    Image(shown.T, scale=Scale("sequential", label="probability")),
+                    Points(spots[:, 0], spots[:, 1], color=1, size=6.0, hollow=True),
+                ],
+                Axis("the text, token by token", at=range(len(tokens)), texts=list(map(_sign, tokens)), turn=turn, size=8.0),
+                Axis("candidates for the next token", at=range(len(candidates)), texts=list(map(_sign, candidates)), size=8.0),
+            )
+        ],
+        numbers(tokens=tokens, candidates=candidates, chances=shown),
+        size=(9.0, 4.6),
+    )
 
 
-@dataclass(frozen=True)
-class TextSurprise(Picture):
-    """How surprised a network is by each token of some texts: `bits` −log₂ p, one array to a text, under the names `names`."""
+def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> View:
+    """The surprise of a network that predicts tokens at each token of a text, or of several by their names.
 
-    size: ClassVar[tuple[float, float]] = (10.0, 4.8)
-    names: tuple[str, ...]
-    texts: tuple[tuple[str, ...], ...]
-    bits: tuple[Array, ...]
-
-    @property
-    def title(self) -> str:
-        """How many texts, and the mean surprise in each."""
-        means = ", ".join(f"{name}: {np.mean(bits):.2f}" for name, bits in zip(self.names, self.bits, strict=True))
-        return f"Surprise (mean bits to a token): {means}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the bars."""
-        return (
-            "The bar above each token is the network's surprise −log₂ p at it, from what stands before it; a yellow high one was not "
-            "expected, no bar means that the network was sure."
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """The surprises of each text by its name."""
-        return dict(zip(self.names, self.bits, strict=True))
-
-    def draw(self, ax: Axes) -> None:
-        """Lines of tokens with a bar above each."""
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import Normalize
-
-        # A token out of place has any number of bits; the others shall be seen beside it.
-        most = min(_MOST_BITS, max(4.0, *(float(np.max(bits)) for bits in self.bits)))
-        colours = ScalarMappable(Normalize(0, most), cmap=SEQUENTIAL)
-        row = 0.0
-        ticks: list[tuple[float, str]] = []
-        for name, tokens, bits in zip(self.names, self.texts, self.bits, strict=True):
-            ticks.append((row, printable(name, most=24)))
-            for places in _lines(tokens):
-                starts = _starts([tokens[place] for place in places])
-                shown = np.minimum(np.asarray(bits)[places], most)
-                widths = [0.8 * max(1, len(tokens[place])) for place in places]
-                ax.bar(starts, 0.62 * shown / most, widths, bottom=-row + 0.22, align="edge", color=colours.to_rgba(shown))
-                for place, start in zip(places, starts, strict=True):
-                    word = tokens[place]
-                    ax.text(
-                        start + 0.4 * max(1, len(word)),
-                        -row,
-                        _sign(word),
-                        ha="center",
-                        va="center",
-                        fontsize=8,
-                        family="monospace",
-                    )
-                row += 1.05
-            row += 0.35
-        ax.set_xlim(-0.5, _LINE + 0.5)
-        ax.set_ylim(-row + 0.9, 1.0)
-        ax.set_yticks([-place for place, _ in ticks], [name for _, name in ticks])
-        ax.set(xlabel="place in the line (characters)", ylabel="text, bits above it")
-        ax.figure.colorbar(colours, ax=ax, fraction=0.02, pad=0.01).set_label(f"surprise (bits, cut at {numeral(most, 3)})")
-
-
-def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> TextSurprise:
-    """The surprise of a network that predicts tokens at each token of a text, or of several by their names."""
+    The numbers are the surprises −log₂ p in bits, (tokens,), of each text by its name.
+    """
     named = {"text": texts} if isinstance(texts, str) else texts
     reader = reader_of(run.task)
-    found = [tuple(reader.cut_up(text)) for text in named.values()]
-    if not found or not all(found):
+    found = {name: reader.cut_up(text) for name, text in named.items()}
+    if not found or not all(found.values()):
         raise OptionError("surprise without a text", expected="one text or more, none empty", remedy="give a text")
-    bits = [surprises(run, text, replica) for text in named.values()]
-    return TextSurprise(tuple(named), tuple(found), tuple(bits))
+    return _surprise_view(found, {name: surprises(run, text, replica) for name, text in named.items()})
+
+
+def _surprise_view(texts: Mapping[str, Sequence[str]], bits: Mapping[str, Array]) -> View:
+    """The view of `text_surprise`: lines of tokens with a bar above each."""
+    means = ", ".join(f"{name}: {np.mean(values):.2f}" for name, values in bits.items())
+    # A token out of place has any number of bits; the others shall be seen beside it.
+    most = min(_MOST_BITS, max(4.0, *(float(np.max(values)) for values in bits.values())))
+    marks, row, ticks = list[Mark](), 0.0, list[float]()
+    scale = Scale("sequential", 0.0, most, f"surprise (bits, cut at {numeral(most, 3)})")
+    for name, tokens in texts.items():
+        ticks.append(-row)
+        for places in _lines(tokens):
+            marks += _line_of_text([tokens[place] for place in places], np.minimum(bits[name][places], most), row, scale)
+            scale = replace(scale, label="")
+            row += 1.05
+        row += 0.35
+    names = [printable(name, most=24) for name in texts]
+    return View(
+        f"Surprise (mean bits to a token): {means}",
+        "The bar above each token is the network's surprise −log₂ p at it, from what stands before it; a yellow high one was not "
+        "expected, no bar means that the network was sure.",
+        [
+            Panel(
+                marks,
+                Axis("place in the line (characters)", ends=(-0.5, _LINE + 0.5)),
+                Axis("text, bits above it", at=ticks, texts=names, ends=(0.9 - row, 1.0)),
+            )
+        ],
+        dict(bits),
+        size=(10.0, 4.8),
+    )
+
+
+def _line_of_text(words: Sequence[str], bits: Array, row: float, scale: Scale) -> list[Mark]:
+    """The words, and a bar above each."""
+    starts, widths = np.array(_starts(words)), np.array([max(1, len(word)) for word in words])
+    middles: Array = starts + 0.4 * widths
+    base = 0.22 - row
+    return [
+        Bars(middles, base + 0.62 * bits / scale.high, start=base, width=0.8 * widths, values=bits, scale=scale),
+        Text(middles, np.full(len(words), -row), [_sign(word) for word in words], mono=True),
+    ]
 
 
 def surprises(run: Run, text: str, replica: int = 0) -> Array:
@@ -160,44 +121,10 @@ def surprises(run: Run, text: str, replica: int = 0) -> Array:
     return -np.log2(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
-@dataclass(frozen=True)
-class EmbeddingMap(Picture):
-    """Learned vectors of tokens in the plane of their largest variance: `coordinates` (tokens, 2), `shares` of the variance (2,)."""
-
-    size: ClassVar[tuple[float, float]] = (6.4, 5.2)
-    tokens: tuple[str, ...]
-    coordinates: Array
-    shares: Array
-
-    @property
-    def title(self) -> str:
-        """How many tokens, and how much of their spread is seen."""
-        return f"Where {counted(len(self.tokens), 'token')} lie, {100 * float(np.sum(self.shares)):.0f} % of the variance"
-
-    @property
-    def reading(self) -> str:
-        """How to read the map."""
-        return (
-            "Each token stands where its learned vector lies in the two directions of largest variance; tokens that the network "
-            "treats alike lie close together."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A point and its token."""
-        across, up = self.coordinates.T
-        ax.scatter(across, up, s=8, color=SERIES[0])
-        for token, x, y in zip(self.tokens, across, up, strict=True):
-            ax.annotate(_sign(token), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=9)
-        ax.margins(0.08)
-        names = [
-            f"component {place + 1}, {100 * share:.0f} % (units of the vectors)" for place, share in enumerate(self.shares)
-        ]
-        ax.set(xlabel=names[0], ylabel=names[1])
-
-
-def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> EmbeddingMap:
+def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View:
     """The learned vectors of an Embedding layer, projected to a plane by their principal components; padding and unknown are left out.
 
+    The numbers: `coordinates` (tokens, 2) of `tokens`, and the `shares` of the variance (2,).
     Raises: OptionError without texts, or without such a layer.
     """
     parameters, reader = run.parameters(replica), run.signature.text
@@ -208,52 +135,42 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> Embe
             expected="an Embedding of two units or more, on data with a vocabulary",
             remedy=f"name the layer: one of {', '.join(name.rpartition('.')[0] for name in parameters)}",
         )
-    rows = np.asarray(table[2:], dtype=np.float64)
+    rows, tokens = np.asarray(table[2:], dtype=np.float64), reader.vocabulary.tokens[2:]
     centred = rows - rows.mean(axis=0)
     axes, shares = principal_axes(centred)
-    return EmbeddingMap(reader.vocabulary.tokens[2:], centred @ axes, shares)
+    places = centred @ axes
+    names = [f"component {place + 1}, {100 * share:.0f} % (units of the vectors)" for place, share in enumerate(shares)]
+    return View(
+        f"Where {counted(len(tokens), 'token')} lie, {100 * float(np.sum(shares)):.0f} % of the variance",
+        "Each token stands where its learned vector lies in the two directions of largest variance; tokens that the network "
+        "treats alike lie close together.",
+        [
+            Panel(
+                [
+                    Points(*places.T, color=0, size=2.8),
+                    Text(
+                        places[:, 0],
+                        places[:, 1],
+                        list(map(_sign, tokens)),
+                        offset=(3, 3),
+                        across="left",
+                        up="bottom",
+                        size=9.0,
+                    ),
+                ],
+                Axis(names[0], margin=0.08),
+                Axis(names[1], margin=0.08),
+            )
+        ],
+        numbers(tokens=tokens, coordinates=places, shares=shares),
+        size=(6.4, 5.2),
+    )
 
 
-@dataclass(frozen=True)
-class WordWeights(Picture):
-    """The weights of words, largest first: `weights` and `errors`, the spread over replicas (0 for one), both (words,)."""
-
-    size: ClassVar[tuple[float, float]] = (6.4, 6.0)
-    words: tuple[str, ...]
-    weights: Array
-    errors: Array
-    label: str
-    left_out: int
-
-    @property
-    def title(self) -> str:
-        """What the weights speak for."""
-        return f"Which words speak for {printable(self.label, most=30)}, and which against it"
-
-    @property
-    def reading(self) -> str:
-        """How to read the bars."""
-        rest = f" {counted(self.left_out, 'word')} between them are left out." if self.left_out else ""
-        return (
-            "A bar is what the output gains by each occurrence of the word, to the right for it, to the left against it; "
-            f"a thin line is the standard deviation over replicas.{rest}"
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Bars, the largest on top."""
-        places = np.arange(len(self.words))
-        colours = [SERIES[0] if weight >= 0 else SERIES[1] for weight in self.weights.tolist()]
-        errors = self.errors if np.any(self.errors) else None
-        ax.barh(places, self.weights, xerr=errors, color=colours, error_kw={"linewidth": 0.8})
-        ax.axvline(0, color=FAINT, linewidth=0.8)
-        ax.set_yticks(places, [printable(word, most=24) for word in self.words], fontsize=8)
-        ax.invert_yaxis()
-        ax.set(xlabel="weight (change of z for one occurrence)", ylabel="word")
-
-
-def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> WordWeights:
+def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> View:
     """The largest and the smallest weights of a network with one output on counts of words, mean over the replicas.
 
+    The numbers: `weights` and `errors`, their standard deviation over replicas (0 for one), of `words`, largest first; each (words,).
     Raises: OptionError where the parameter is not (words, 1), or the inputs have no names.
     """
     replicas = [run.parameters(replica) for replica in range(run.settings.replicas)]
@@ -265,12 +182,39 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> WordW
             remedy=f"name one of {', '.join(replicas[0])}",
         )
     values = np.array([each[parameter][:, 0] for each in replicas], dtype=np.float64)
-    means, order = values.mean(axis=0), np.argsort(-values.mean(axis=0), kind="stable")
+    order = np.argsort(-values.mean(axis=0), kind="stable")
     ranked: list[int] = order.tolist()
     kept = ranked if len(ranked) <= most else [*ranked[: (most + 1) // 2], *ranked[-(most // 2) :]]
     label = (run.signature.classes or ("the output", "the output"))[1]
-    errors = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(means))
-    return WordWeights(tuple(names[place] for place in kept), means[kept], errors[kept], label, len(order) - len(kept))
+    weights = values.mean(axis=0)[kept]
+    errors = values.std(axis=0, ddof=1)[kept] if len(values) > 1 else np.zeros(len(kept))
+    rest = f" {counted(len(ranked) - len(kept), 'word')} between them are left out." if len(ranked) > len(kept) else ""
+    words, places = [names[place] for place in kept], range(len(kept))
+    spread: list[Mark] = [ErrorBars(places, weights - errors, weights + errors, flat=True, cap=0.0, width=0.8)]
+    return View(
+        f"Which words speak for {printable(label, most=30)}, and which against it",
+        "A bar is what the output gains by each occurrence of the word, to the right for it, to the left against it; "
+        f"a thin line is the standard deviation over replicas.{rest}",
+        [
+            Panel(
+                [
+                    Rule(x=0.0),
+                    Bars(places, weights, flat=True, colors=[0 if weight >= 0 else 1 for weight in weights.tolist()]),
+                    *(spread if np.any(errors) else []),
+                ],
+                Axis("weight (change of z for one occurrence)"),
+                Axis(
+                    "word",
+                    at=places,
+                    texts=[printable(word, most=24) for word in words],
+                    size=8.0,
+                    ends=(len(kept) - 0.5, -0.5),
+                ),
+            )
+        ],
+        numbers(words=words, weights=weights, errors=errors),
+        size=(6.4, 6.0),
+    )
 
 
 def _sign(token: str) -> str:

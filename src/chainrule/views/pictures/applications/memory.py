@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,138 +11,91 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.trace import ThroughTime
 from chainrule.train import Model
-from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES
-from chainrule.views.figures.style import FAINT, INK
+from chainrule.views.marks import Bars, Image, Line, Mark, Points, Rule, Scale, dashes, ends_of, second_marker, staircase
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.places import entry_name
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.scales import decimal, logarithmic
-from chainrule.views.pictures.subplots import subplots
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 CHECK_STEP = 1e-5
 """How far a weight is moved to each side for a finite difference."""
 
 
-@dataclass(frozen=True, eq=False)
-class GradientsThroughTime(Picture):
-    """|∂C/∂h_t|, the mean over examples: `sizes` (layers, time), of recurrent layers from the input on."""
-
-    size: ClassVar[tuple[float, float]] = (7.2, 3.2)
-    layers: tuple[str, ...]
-    sizes: Array
-
-    @property
-    def title(self) -> str:
-        """What is mapped."""
-        return "Gradients down the layers and back in time"
-
-    @property
-    def reading(self) -> str:
-        """How to read a field."""
-        return (
-            "A field is the length of ∂C/∂h of one layer at one time step, bright where a small change of the memory would move the cost "
-            "most; the way back goes from the cost, above on the right, to the left and down, and what is dark no longer learns."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A map with a logarithmic scale; the input's side is below."""
-        shown = np.where(self.sizes > 0, self.sizes, np.nan)
-        logs = np.log10(shown)
-        steps = self.sizes.shape[1]
-        image = ax.imshow(
-            logs, aspect="auto", cmap=SEQUENTIAL, origin="lower", extent=(0.5, steps + 0.5, -0.5, len(self.layers) - 0.5)
-        )
-        bar = ax.figure.colorbar(image, ax=ax, label="|∂C/∂h| (cost per unit of h)")
-        low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
-        ticks: list[float] = [*range(int(np.ceil(low)), int(np.floor(high)) + 1)]
-        if len(ticks) < 2:
-            ticks = [low, high]
-        bar.set_ticks(ticks, labels=[decimal(float(f"{10.0**tick:.2g}")) for tick in ticks])
-        ax.set_yticks(range(len(self.layers)), list(self.layers))
-        ax.set_xlabel("time step t")
-        ax.set_ylabel("layer")
-
-
-def gradients_through_time(model: Model, x: Array, y: Array) -> GradientsThroughTime:
+def gradients_through_time(model: Model, x: Array, y: Array) -> View:
     """|∂C_i/∂h_t| of each recurrent layer at each time step, its mean over the examples x (n, time, features), y.
 
+    The numbers: `sizes` (layers, time), of `layers` from the input on.
     Raises: OptionError for a network without a memory, or one whose layers have different numbers of time steps.
     """
     steps = model.through_time(x, y)
-    sizes = [steps.sizes(layer) for layer in steps.layers]
-    if len({len(row) for row in sizes}) != 1:
+    rows = [steps.sizes(layer) for layer in steps.layers]
+    if len({len(row) for row in rows}) != 1:
         raise OptionError(
-            f"a map over {len(sizes)} recurrent layers", expected="one or more, with the same time steps", remedy="stack them"
+            f"a map over {len(rows)} recurrent layers", expected="one or more, with the same time steps", remedy="stack them"
         )
-    return GradientsThroughTime(steps.layers, np.array(sizes))
+    return _time_map(steps.layers, np.array(rows))
 
 
-@dataclass(frozen=True, eq=False)
-class GradientDecay(Picture):
-    """|∂C/∂h_t| against the distance in time from the cost: `sizes` (networks, distance), a network to each of `names`.
-
-    `rates` (networks,): the slope of ln|∂C/∂h| over distance, with `errors`; `predicted` (networks,): ln(spectral radius of U · s), s
-    the root mean square of the activation's slope.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.6, 4.2)
-    names: tuple[str, ...]
-    sizes: Array
-    rates: Array
-    errors: Array
-    predicted: Array
-
-    @property
-    def title(self) -> str:
-        """What is measured."""
-        return "Vanishing and exploding gradients in time"
-
-    @property
-    def reading(self) -> str:
-        """How to read the lines."""
-        return (
-            "Marks are |∂C/∂h| so many steps before the cost, as a share of that at the cost; thin lines are exponentials whose rate is "
-            "fitted, and the legend has it beside ln(ρ·s), ρ the spectral radius of U, s the activation's typical slope."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A line to a network, with the fitted exponential."""
-        distance = np.arange(float(self.sizes.shape[1]))
-        for i, name in enumerate(self.names):
-            share: Array = self.sizes[i] / self.sizes[i, 0]
-            rate, error, predicted = float(self.rates[i]), float(self.errors[i]), float(self.predicted[i])
-            colour, marker = SERIES[i % len(SERIES)], "osv^D<>*"[i % 8]
-            words = f"{name}: {numeral(rate, 3)} ± {numeral(error, 1)} a step, ln(ρ·s) = {numeral(predicted, 3)}"
-            ax.plot(distance, share, marker, color=colour, markersize=4, label=words)
-            middle = np.exp(np.mean(np.log(share)) + rate * (distance - (len(share) - 1) / 2))
-            ax.plot(distance, middle, color=colour, linewidth=0.9, linestyle=("-", "--", "-.", ":")[i % 4])
-        ax.axhline(1.0, color=FAINT, linewidth=0.8, linestyle=":")
-        logarithmic(ax)
-        ax.set_xlabel("distance in time from the cost (steps)")
-        ax.set_ylabel("|∂C/∂h| as a share of that at the cost")
-        ax.legend(loc="best")
+def _time_map(layers: Sequence[str], sizes: Array) -> View:
+    """The view of `gradients_through_time`."""
+    shown = np.where(sizes > 0, sizes, np.nan)
+    low, high = ends_of(shown)
+    scale = Scale(
+        "sequential", low or 1.0, high if high > low > 0 else 2 * (high or 1.0), "|∂C/∂h| (cost per unit of h)", log=True
+    )
+    box = (0.5, sizes.shape[1] + 0.5, -0.5, len(layers) - 0.5)
+    return View(
+        "Gradients down the layers and back in time",
+        "A field is the length of ∂C/∂h of one layer at one time step, bright where a small change of the memory would move the cost "
+        "most; the way back goes from the cost, above on the right, to the left and down, and what is dark no longer learns.",
+        [
+            Panel(
+                [Image(shown, scale=scale, box=box)],
+                Axis("time step t"),
+                Axis("layer", at=range(len(layers)), texts=list(layers)),
+            )
+        ],
+        numbers(layers=layers, sizes=sizes),
+        size=(7.2, 3.2),
+    )
 
 
-def gradient_decay(models: dict[str, Model], x: Array, y: Array, layer: str = "rnn1") -> GradientDecay:
+def gradient_decay(models: dict[str, Model], x: Array, y: Array, layer: str = "rnn1") -> View:
     """How fast ∂C/∂h_t shrinks or grows on the way back from the last time step, in several networks that read out there.
 
     The rate is fitted to ln|∂C/∂h| by least squares. Beside it the rate of the recurrent matrix alone: a step back multiplies by U and by
     the activation's slopes. Where U is a rotation times ρ, a gradient with no preferred direction is multiplied by ρ·s on the mean of
     squares, s the root mean square of the slopes.
+    The numbers: `sizes` (networks, distance), |∂C/∂h_t| by the distance in time from the cost; `rates` (networks,), the slope of
+    ln|∂C/∂h| over distance, with `errors`; `predicted` (networks,), ln(spectral radius of U · s).
     """
-    names, sizes, rates, errors, predicted = list(models), list[Array](), list[float](), list[float](), list[float]()
-    for model in models.values():
-        steps = model.through_time(x, y)
-        row = steps.sizes(layer)[::-1]
-        rate, error = fitted_rate(row)
-        radius = float(np.abs(np.linalg.eigvals(model.parameters[f"{layer}.U"])).max())
-        sizes.append(row)
-        rates.append(rate)
-        errors.append(error)
-        predicted.append(float(np.log(radius * _typical_slope(steps, layer))))
-    return GradientDecay(tuple(names), np.array(sizes), np.array(rates), np.array(errors), np.array(predicted))
+    found = [_decay_of(model, x, y, layer) for model in models.values()]
+    sizes, rates, errors, predicted = (np.array(column) for column in zip(*found, strict=True))
+    distance = np.arange(float(sizes.shape[1]))
+    marks: list[Mark] = [Rule(y=1.0, dash="dotted")]
+    for i, name in enumerate(models):
+        share: Array = sizes[i] / sizes[i, 0]
+        middle = np.exp(np.mean(np.log(share)) + rates[i] * (distance - (len(share) - 1) / 2))
+        rate = f"{numeral(rates[i], 3)} ± {numeral(errors[i], 1)} a step"
+        marks += [
+            Points(
+                distance, share, color=i, marker=second_marker(i), label=f"{name}: {rate}, ln(ρ·s) = {numeral(predicted[i], 3)}"
+            ),
+            Line(distance, middle, color=i, dash=dashes(i), width=0.9),
+        ]
+    return View(
+        "Vanishing and exploding gradients in time",
+        "Marks are |∂C/∂h| so many steps before the cost, as a share of that at the cost; thin lines are exponentials whose rate is "
+        "fitted, and the legend has it beside ln(ρ·s), ρ the spectral radius of U, s the activation's typical slope.",
+        [
+            Panel(
+                marks,
+                Axis("distance in time from the cost (steps)"),
+                Axis("|∂C/∂h| as a share of that at the cost", log=True),
+            )
+        ],
+        numbers(names=list(models), sizes=sizes, rates=rates, errors=errors, predicted=predicted),
+        size=(6.6, 4.2),
+    )
 
 
 def _typical_slope(steps: ThroughTime, layer: str) -> float:
@@ -171,55 +122,46 @@ def fitted_rate(sizes: Array) -> tuple[float, float]:
     return rate, float(np.sqrt(np.sum(rest**2) / (len(sizes) - 2) / spread))
 
 
-@dataclass(frozen=True, eq=False)
-class StepShares(Picture):
-    """What each time step adds to the derivative by one shared weight: `shares` (time,); `difference` is the finite difference."""
-
-    entry: str
-    shares: Array
-    difference: float
-
-    @property
-    def total(self) -> float:
-        """The sum of all steps' shares: the derivative."""
-        return float(self.shares.sum())
-
-    @property
-    def title(self) -> str:
-        """Of which weight."""
-        return f"∂C/∂{self.entry}: the sum over the time steps"
-
-    @property
-    def reading(self) -> str:
-        """What the bars and lines say."""
-        return (
-            f"Each bar is what one use of the shared weight asks for; their sum {numeral(self.total)} is the finite difference "
-            f"{numeral(self.difference)}, their average {numeral(self.total / len(self.shares))} is not."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Bars, their running sum, the finite difference, the average."""
-        steps = np.arange(1, len(self.shares) + 1)
-        ax.bar(steps, self.shares, color=SERIES[5], edgecolor=INK, linewidth=0.5, label="share of the step")
-        ax.step(steps, np.cumsum(self.shares), where="mid", color=SERIES[0], label="their running sum")
-        ax.axhline(self.difference, color=SERIES[1], linestyle="--", label="finite difference")
-        ax.axhline(self.total / len(self.shares), color=FAINT, linestyle=":", label="their average")
-        ax.axhline(0.0, color=INK, linewidth=0.6)
-        ax.set_xlabel("time step t")
-        ax.set_ylabel(f"∂C/∂{self.entry} (cost per unit of weight)")
-        ax.legend()
+def _decay_of(model: Model, x: Array, y: Array, layer: str) -> tuple[Array, float, float, float]:
+    """Sizes by the distance from the cost, the fitted rate with its error, and the rate of the matrix alone."""
+    steps = model.through_time(x, y)
+    row = steps.sizes(layer)[::-1]
+    radius = float(np.abs(np.linalg.eigvals(model.parameters[f"{layer}.U"])).max())
+    return (row, *fitted_rate(row), float(np.log(radius * _typical_slope(steps, layer))))
 
 
-def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> StepShares:
+def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> View:
     """The share of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
 
-    The finite difference moves the weight at all time steps together, as training does.
+    The finite difference moves the weight at all time steps together, as training does. The numbers: `shares` (time,), their sum
+    `total`, the derivative, and the finite `difference`.
     """
-    shares = model.through_time(x, y).contributions(parameter)
-    flat = int(np.argmax(np.abs(shares.sum(axis=0))))
-    place = tuple(map(int, np.unravel_index(flat, shares.shape[1:]))) if index is None else index
-    chosen: Array = shares[(slice(None), *place)]
-    return StepShares(entry_name(parameter, list(place)), chosen, finite_difference(model, x, y, parameter, place))
+    every = model.through_time(x, y).contributions(parameter)
+    flat = int(np.argmax(np.abs(every.sum(axis=0))))
+    place = tuple(map(int, np.unravel_index(flat, every.shape[1:]))) if index is None else index
+    shares: Array = every[(slice(None), *place)]
+    entry, difference = entry_name(parameter, list(place)), finite_difference(model, x, y, parameter, place)
+    total, steps = float(shares.sum()), np.arange(1, len(shares) + 1)
+    mean = total / len(shares)
+    return View(
+        f"∂C/∂{entry}: the sum over the time steps",
+        f"Each bar is what one use of the shared weight asks for; their sum {numeral(total)} is the finite difference "
+        f"{numeral(difference)}, their average {numeral(mean)} is not.",
+        [
+            Panel(
+                [
+                    Rule(y=0.0, color="ink", width=0.6),
+                    Bars(steps, shares, color=5, edge="ink", label="share of the step"),
+                    Line(*staircase(steps, np.cumsum(shares)), color=0, label="their running sum"),
+                    Rule(y=difference, color=1, dash="dashed", width=1.6, label="finite difference"),
+                    Rule(y=mean, dash="dotted", width=1.6, label="their average"),
+                ],
+                Axis("time step t"),
+                Axis(f"∂C/∂{entry} (cost per unit of weight)"),
+            )
+        ],
+        numbers(shares=shares, total=total, difference=difference),
+    )
 
 
 def finite_differences(model: Model, x: Array, y: Array, parameter: str) -> Array:
@@ -239,54 +181,6 @@ def finite_difference(model: Model, x: Array, y: Array, parameter: str, place: t
     return (costs[0] - costs[1]) / (2 * CHECK_STEP)
 
 
-@dataclass(frozen=True, eq=False)
-class MemoryOverTime(Picture):
-    """One example's way through a recurrent layer: `inputs` (time, features), and `values` (quantities, time, units) by `names`."""
-
-    size: ClassVar[tuple[float, float]] = (8.0, 6.4)
-    layer: str
-    features: tuple[str, ...]
-    names: tuple[str, ...]
-    inputs: Array
-    values: Array
-
-    @property
-    def title(self) -> str:
-        """Which layer."""
-        return f"What {self.layer} remembers of one example"
-
-    @property
-    def reading(self) -> str:
-        """How to read the panels."""
-        gates = " Gates lie between 0, shut, and 1, open: i writes, f keeps, o reads." if "f" in self.names else ""
-        return f"Above the input over time, below a row to each unit, orange above 0 and blue below.{gates}"
-
-    def draw(self, ax: Axes) -> None:
-        """The inputs as curves, each quantity as a map over unit and time."""
-        first, *others = subplots(ax, 1 + len(self.names), 1)
-        steps = np.arange(1, len(self.inputs) + 1)
-        for i, name in enumerate(self.features):
-            first.plot(steps, self.inputs[:, i], color=SERIES[i % 8], linestyle=("-", "--", ":")[i % 3], marker=".", label=name)
-        first.set_ylabel("input")
-        first.legend(ncols=len(self.features), loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.0, fontsize=7)
-        first.set_xlim(0.5, len(steps) + 0.5)
-        most = max(1.0, float(np.abs(self.values).max()))
-        for place, (axes, name, rows) in enumerate(zip(others, self.names, self.values, strict=True)):
-            limit = most if name in {"c", "h"} else 1.0
-            extent = (0.5, len(steps) + 0.5, rows.shape[1] - 0.5, -0.5)
-            image = axes.imshow(rows.T, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, extent=extent)
-            axes.figure.colorbar(image, ax=axes, label=f"{name} (no unit)")
-            if place == 0:
-                # A bar that nobody sees keeps the curves as wide as the maps below.
-                first.figure.colorbar(image, ax=first).ax.set_visible(False)
-            axes.set_ylabel(f"unit of {name}")
-            if place == len(others) - 1:
-                axes.set_xlabel("time step t")
-            else:
-                axes.set_xticklabels([])
-        first.set_xticklabels([])
-
-
 def memory_over_time(
     model: Model,
     x: Array,
@@ -294,12 +188,45 @@ def memory_over_time(
     layer: str = "lstm1",
     names: Sequence[str] = ("i", "f", "o", "c"),
     features: Sequence[str] = (),
-) -> MemoryOverTime:
+) -> View:
     """The quantities of a recurrent layer at each time step, for one example x (time, features) with its target y.
 
+    The numbers: `inputs` (time, features), and `values` (quantities, time, units) of the quantities `names`.
     Raises: OptionError for quantities that the layer does not have.
     """
     steps = model.through_time(x[None], np.asarray(y)[None])
     values = np.stack([steps.values(f"{layer}.{name}")[0] for name in names])
-    known = tuple(features) or tuple(f"feature {i}" for i in range(x.shape[1]))
-    return MemoryOverTime(layer, known, tuple(names), np.asarray(x, dtype=np.float64), values)
+    known, inputs = list(features) or [f"feature {i}" for i in range(x.shape[1])], np.asarray(x, dtype=np.float64)
+    gates = " Gates lie between 0, shut, and 1, open: i writes, f keeps, o reads." if "f" in names else ""
+    most, last = max(1.0, float(np.abs(values).max())), len(names) - 1
+    return View(
+        f"What {layer} remembers of one example",
+        f"Above the input over time, below a row to each unit, orange above 0 and blue below.{gates}",
+        [
+            _input_curves(inputs, known),
+            *(
+                _units_map(name, rows, most if name in {"c", "h"} else 1.0, "time step t" if place == last else "")
+                for place, (name, rows) in enumerate(zip(names, values, strict=True))
+            ),
+        ],
+        numbers(inputs=inputs, values=values, names=names),
+        columns=1,
+        size=(8.0, 6.4),
+    )
+
+
+def _input_curves(inputs: Array, features: Sequence[str]) -> Panel:
+    steps = np.arange(1, len(inputs) + 1)
+    lines = [
+        Line(steps, inputs[:, i], color=i, dash=dashes(i), marker="o", size=2.0, label=name) for i, name in enumerate(features)
+    ]
+    return Panel(lines, Axis(texts=(), ends=(0.5, len(steps) + 0.5)), Axis("input"), legend="above")
+
+
+def _units_map(name: str, rows: Array, limit: float, across: str) -> Panel:
+    """A quantity (time, units) as a map over unit and time."""
+    box = (0.5, len(rows) + 0.5, rows.shape[1] - 0.5, -0.5)
+    image = Image(
+        rows.T[::-1], scale=Scale("signed", -limit, limit, f"{name} (no unit)"), box=(*box[:2], -0.5, rows.shape[1] - 0.5)
+    )
+    return Panel([image], Axis(across, texts=None if across else ()), Axis(f"unit of {name}"))

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.views.colours import SERIES, second_way
-from chainrule.views.figures.style import FAINT
-from chainrule.views.pictures.picture import Picture
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, look, with_bars
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.view import View, numbers
 
 
 @dataclass(frozen=True, eq=False)
-class AccuracyAgainstGap(Picture):
+class GapScores(Shown):
     """The test accuracy of several kinds of networks over a gap: `scores` (kinds, gaps, data sets, replicas), `gaps` (gaps,)."""
 
-    size: ClassVar[tuple[float, float]] = (6.0, 3.8)
     kinds: tuple[str, ...]
     gaps: Array
     scores: Array
@@ -40,39 +36,8 @@ class AccuracyAgainstGap(Picture):
         """Its standard error, from data set to data set, as networks that learned from the same data are no independent witnesses."""
         return self.scores.mean(axis=3).std(axis=2, ddof=1) / np.sqrt(self.scores.shape[2])
 
-    @property
-    def title(self) -> str:
-        """What is compared."""
-        return f"Accuracy against the length of the silence: {', '.join(self.kinds)}"
 
-    @property
-    def reading(self) -> str:
-        """How to read marks and bars."""
-        return (
-            f"Small marks are single networks, {self.scores.shape[3]} to each of {self.scores.shape[2]} data sets, lines join their means, "
-            "and bars are one standard error from data set to data set; dotted is chance."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A line to a kind, moved a little apart so that marks do not hide each other."""
-        places = np.arange(len(self.gaps))
-        for i, kind in enumerate(self.kinds):
-            moved, colour, marker = places + 0.1 * (i - (len(self.kinds) - 1) / 2), SERIES[i], "osv^D"[i % 5]
-            style = second_way(i, ("-", "--", "-.", ":"))
-            ax.errorbar(
-                moved, self.means[i], self.errors[i], color=colour, marker=marker, linestyle=style, capsize=3, label=kind
-            )
-            for place, row in zip(moved, self.scores[i], strict=True):
-                ax.plot(np.full(row.size, place + 0.04), row.ravel(), "_", color=colour, markersize=5, alpha=0.7)
-        ax.axhline(self.chance, color=FAINT, linestyle=":", label="chance")
-        ax.set_xticks(places, [numeral(gap, 6) for gap in self.gaps])
-        ax.set_ylim(0.0, 1.05)
-        ax.set_xlabel("silence between signal and question (steps)")
-        ax.set_ylabel("test accuracy (no unit)")
-        ax.legend(loc="lower left")
-
-
-def accuracy_against_gap(runs: Mapping[tuple[str, int], Sequence[Run]]) -> AccuracyAgainstGap:
+def scores_by_gap(runs: Mapping[tuple[str, int], Sequence[Run]]) -> GapScores:
     """The test accuracies by (kind, gap) of runs on two data sets or more, all with the same number of replicas.
 
     Raises: OptionError where a kind lacks a gap, or the numbers of data sets or replicas differ.
@@ -87,49 +52,51 @@ def accuracy_against_gap(runs: Mapping[tuple[str, int], Sequence[Run]]) -> Accur
         )
     scores = [[[run.evaluate("test").scores.values["accuracy"] for run in runs[kind, gap]] for gap in gaps] for kind in kinds]
     classes = next(iter(runs.values()))[0].signature.classes or ("",)
-    return AccuracyAgainstGap(kinds, np.array(gaps), np.array(scores), 1 / len(classes))
+    return GapScores(kinds, np.array(gaps), np.array(scores), 1 / len(classes))
 
 
-@dataclass(frozen=True, eq=False)
-class AnswersOverTime(Picture):
-    """The outputs at each time step for one example: `outputs` (networks, replicas, time), beside the `target` (time,)."""
-
-    size: ClassVar[tuple[float, float]] = (6.4, 3.6)
-    names: tuple[str, ...]
-    inputs: Array
-    outputs: Array
-    target: Array
-
-    @property
-    def title(self) -> str:
-        """What is answered."""
-        return "An answer at every time step, for one example"
-
-    @property
-    def reading(self) -> str:
-        """How to read the lines."""
-        return (
-            f"Grey bars are the target, crosses the input; a thick line is the mean of {self.outputs.shape[1]} networks of a kind, thin "
-            "lines are the single ones."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The target as bars, a line to a kind of network."""
-        steps = np.arange(1, len(self.target) + 1)
-        ax.bar(steps, self.target, color=FAINT, alpha=0.35, label="target")
-        ax.plot(steps, self.inputs, "x", color=FAINT, label="input")
-        for i, (name, rows) in enumerate(zip(self.names, self.outputs, strict=True)):
-            colour, style = SERIES[i % len(SERIES)], second_way(i, ("-", "--", "-.", ":"))
-            ax.plot(steps, rows.T, color=colour, linestyle=style, linewidth=0.6, alpha=0.6)
-            ax.plot(steps, rows.mean(axis=0), color=colour, linestyle=style, linewidth=2.0, marker="osv^"[i % 4], label=name)
-        ax.set_xlabel("time step t")
-        ax.set_ylabel("output (no unit)")
-        ax.legend()
+def accuracy_against_gap(found: GapScores) -> View:
+    """Scores by `scores_by_gap`: a line to a kind of network. The numbers: `scores`, `means`, `errors`, `gaps`."""
+    kinds, gaps, scores, means, errors = found.kinds, found.gaps, found.scores, found.means, found.errors
+    lines = [
+        mark
+        for place, kind in enumerate(kinds)
+        for mark in _kind_marks(place, len(kinds), kind, (means[place], errors[place], scores[place]))
+    ]
+    return View(
+        f"Accuracy against the length of the silence: {', '.join(kinds)}",
+        f"Small marks are single networks, {scores.shape[3]} to each of {scores.shape[2]} data sets, lines join their means, "
+        "and bars are one standard error from data set to data set; dotted is chance.",
+        [
+            Panel(
+                [*lines, Rule(y=found.chance, dash="dotted", width=1.6, label="chance")],
+                Axis(
+                    "silence between signal and question (steps)",
+                    at=range(len(gaps)),
+                    texts=[numeral(gap, 6) for gap in gaps.tolist()],
+                ),
+                Axis("test accuracy (no unit)", ends=(0.0, 1.05)),
+                legend="lower left",
+            )
+        ],
+        numbers(gaps=gaps, scores=scores, means=means, errors=errors),
+        size=(6.0, 3.8),
+    )
 
 
-def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> AnswersOverTime:
+def _kind_marks(place: int, kinds: int, kind: str, found: tuple[Array, Array, Array]) -> list[Mark]:
+    """A line with bars and single networks, moved a little aside so that marks do not hide each other."""
+    mean, error, scores = found
+    at: Array = np.arange(len(mean)) + 0.1 * (place - (kinds - 1) / 2)
+    rows = scores.reshape(len(mean), -1)
+    single = Points(np.repeat(at + 0.04, rows.shape[1]), rows.ravel(), color=place, marker="_", size=5.0, alpha=0.7)
+    return [*with_bars(place, at, mean, error, kind, cap=3.0, width=1.6), single]
+
+
+def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> View:
     """What the networks of several runs, by name, answer at each step to one example x (time, features) with the target y (time,).
 
+    The numbers: `outputs` (networks, replicas, time), beside the first of the `inputs` and the `target`, both (time,).
     Raises: OptionError for runs that do not answer with one number at each step.
     """
     outputs = [run.predict(x[None], replica=None)[:, 0] for run in runs.values()]
@@ -139,4 +106,30 @@ def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> AnswersOve
             expected="one number at each time step",
             remedy='answer="every", then EachStep(Dense(1)), Flatten()',
         )
-    return AnswersOverTime(tuple(runs), np.asarray(x, dtype=np.float64)[:, 0], np.stack(outputs), np.asarray(y))
+    steps, inputs = np.arange(1, len(y) + 1), np.asarray(x, dtype=np.float64)[:, 0]
+    lines = [
+        line
+        for i, (name, rows) in enumerate(zip(runs, outputs, strict=True))
+        for line in (
+            Line(steps, rows, color=i, dash=dashes(i), width=0.6, alpha=0.6),
+            Line(steps, rows.mean(axis=0), **look(i), size=6.0, width=2.0, label=name),
+        )
+    ]
+    return View(
+        "An answer at every time step, for one example",
+        f"Grey bars are the target, crosses the input; a thick line is the mean of {len(outputs[0])} networks of a kind, thin "
+        "lines are the single ones.",
+        [
+            Panel(
+                [
+                    Bars(steps, y, color="faint", alpha=0.35, label="target"),
+                    Points(steps, inputs, color="faint", marker="x", size=6.0, label="input"),
+                    *lines,
+                ],
+                Axis("time step t"),
+                Axis("output (no unit)"),
+            )
+        ],
+        numbers(inputs=inputs, outputs=np.stack(outputs), target=y),
+        size=(6.4, 3.6),
+    )

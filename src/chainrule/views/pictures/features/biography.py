@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,16 +14,18 @@ from chainrule.graph import PARAMETER, Array, Node, topological_order
 from chainrule.numerals import numeral
 from chainrule.ops import matmul
 from chainrule.train import Model
-from chainrule.views.colours import DIVERGING, SERIES
+from chainrule.views.marks import IN_PANEL, Bars, Color, Image, Line, Points, Rule, Text, signed
+from chainrule.views.panels import Axis, Panel, Part, Table
 from chainrule.views.pictures.features.removal import Effect, effect_words, effects
 from chainrule.views.pictures.learning.places import cost_at, output_names
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.sheets import class_name, draw_image, draw_images, draw_table, feature_cells, image_shape, panels
+from chainrule.views.pictures.sheets import (
+    class_name,
+    example_sheet,
+    image_shape,
+)
 from chainrule.views.pictures.subject import feature_names, require_quantity
 from chainrule.views.plain import counted, printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The points of a distribution that a class's bar shows."""
@@ -39,174 +41,53 @@ class Weights:
     values: Array
 
 
-@dataclass(frozen=True)
-class NeuronBiography(Picture):
-    """One neuron of a quantity on n examples: its `activations` (n,), by `targets`: labels (n,) or numbers (n, k).
-
-    `incoming` and `outgoing` are its weights (None where no weights are read or nothing follows); `image` the shape of the
-    incoming ones as an image, if they are one; `best` (k,) the examples that excite it most, their inputs (k, ...); `removal` what
-    holding it at 0 and at its mean does, empty for the network's output.
-    """
-
-    size: ClassVar[tuple[float, float]] = (9.6, 6.4)
-    quantity: str
-    neuron: int
-    activations: Array
-    targets: Array
-    classes: tuple[str, ...] | None
-    incoming: Weights | None
-    bias: float
-    image: tuple[int, ...] | None
-    outgoing: Weights | None
-    best: Array
-    best_inputs: Array
-    features: tuple[str, ...] | None
-    removal: tuple[Effect, ...]
-
-    @property
-    def title(self) -> str:
-        """Which neuron."""
-        return f"The biography of {printable(self.quantity, most=30)}, neuron {self.neuron}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the panels, and what its removal does."""
-        told = [effect_words(effect, classifier=self.classes is not None) for effect in self.removal]
-        at = ["0", *(f"its mean {numeral(effect.value)}" for effect in self.removal[1:])]
-        words = [f"held at {value}: {what}" for value, what in zip(at, told, strict=False)]
-        return (
-            "Its weights from the layer before, how strongly it answers, the examples that excite it most, and its weights to the next "
-            f"layer, on {counted(len(self.activations), 'example')}; {'; '.join(words) or 'it is an output, and cannot be removed'}."
-        )
-
-    @property
-    def quantiles(self) -> Array:
-        """The 5, 25, 50, 75 and 95 % points of its activation for each class, (classes, 5); NaN for a class without examples."""
-        if self.classes is None:
-            return np.quantile(self.activations, QUANTILES)[None]
-        groups = [self.activations[self.targets == label] for label in range(len(self.classes))]
-        return np.array([np.quantile(group, QUANTILES) if len(group) else [np.nan] * len(QUANTILES) for group in groups])
-
-    def arrays(self) -> dict[str, Array]:
-        """Activations, targets, the best examples, quantiles, and the weights as far as there are any."""
-        weights = {"incoming": self.incoming, "outgoing": self.outgoing}
-        found = {name: item.values for name, item in weights.items() if item is not None}
-        return {**super().arrays(), "quantiles": self.quantiles, **found}
-
-    def draw(self, ax: Axes) -> None:
-        """Four panels."""
-        first, second, third, fourth = panels(ax, 2, 2, gap=(0.14, 0.24), top=0.05)
-        self._draw_incoming(first)
-        self._draw_answers(second)
-        self._draw_best(third)
-        _draw_bars(fourth, self.outgoing, "Outgoing weights", "neuron of the next layer")
-
-    def _draw_incoming(self, panel: Axes) -> None:
-        if self.incoming is None or self.image is None:
-            _draw_bars(panel, self.incoming, f"Incoming weights (bias {numeral(self.bias)})", self._sources)
-            return
-        most = float(np.abs(self.incoming.values).max()) or 1.0
-        draw_image(panel, self.incoming.values.reshape(self.image), -most, most, DIVERGING)
-        panel.set_title(f"Incoming weights (bias {numeral(self.bias)})", fontsize=9)
-        # A bar of colours beside the image, in the free part of the panel.
-        bar = panel.inset_axes((1.06, 0.0, 0.05, 1.0))
-        bar.imshow(np.linspace(most, -most, 101)[:, None], cmap=DIVERGING, aspect="auto", extent=(0, 1, -most, most))
-        bar.set(xticks=[], ylabel="weight")
-        bar.yaxis.set_label_position("right")
-        bar.yaxis.tick_right()
-        bar.tick_params(labelsize=7)
-
-    @property
-    def _sources(self) -> str:
-        numbered = self.incoming is not None and self.incoming.names[0] == "0"
-        return "neuron of the layer before" if numbered else "input"
-
-    def _draw_answers(self, panel: Axes) -> None:
-        name = f"{printable(self.quantity, most=24)}[{self.neuron}]"
-        panel.set_title("How strongly it answers", fontsize=9)
-        if self.classes is None:
-            panel.plot(self.targets[:, 0], self.activations, "o", color=SERIES[0], markersize=2.5, alpha=0.5)
-            panel.set(xlabel="target (units of the data)", ylabel=f"activation {name}")
-            return
-        for place, (low, left, middle, right, high) in enumerate(self.quantiles.tolist()):
-            panel.plot([low, high], [place, place], color=SERIES[0], linewidth=1)
-            panel.plot([left, right], [place, place], color=SERIES[0], linewidth=4, solid_capstyle="butt")
-            panel.plot([middle], [place], "o", color="white", markeredgecolor=SERIES[0], markersize=4)
-        names = [class_name(self.classes, place) for place in range(len(self.classes))]
-        step = max(1, len(names) // 15)
-        panel.set_yticks(np.arange(len(names))[::step], names[::step], fontsize=7.5)
-        panel.set_ylim(len(names) - 0.5, -0.5)
-        panel.set(xlabel=f"activation {name}: median, middle half, 5 to 95 %", ylabel="class")
-
-    def _draw_best(self, panel: Axes) -> None:
-        answers = [numeral(float(value)) for value in self.activations[self.best]]
-        names = [self._target(int(place)) for place in self.best]
-        panel.set_title("What excites it most", fontsize=9)
-        shape = image_shape(self.best_inputs.shape[1:], self.best_inputs.dtype.name)
-        if shape is not None:
-            captions = [f"{name}: {answer}" for name, answer in zip(names, answers, strict=True)]
-            draw_images(panel, self.best_inputs.reshape(-1, *shape), captions, 4, 0.09)
-            return
-        head, cells = feature_cells(self.best_inputs, self.features, 3)
-        rows = [[*row, name, answer] for row, name, answer in zip(cells, names, answers, strict=True)]
-        draw_table(panel, [*head, "target", "activation"], rows)
-
-    def _target(self, place: int) -> str:
-        target = self.targets[place]
-        return class_name(self.classes, int(target), 10) if self.classes is not None else numeral(float(target[0]))
-
-
-def _draw_bars(panel: Axes, weights: Weights | None, title: str, what: str) -> None:
-    panel.set_title(title, fontsize=9)
-    if weights is None:
-        panel.set_axis_off()
-        panel.text(0, 0.9, "none: no matrix of weights lies there", fontsize=8, transform=panel.transAxes)
-        return
-    order = np.arange(len(weights.values))
-    if len(order) > _MOST_BARS:
-        order = np.sort(np.argsort(-np.abs(weights.values), kind="stable")[:_MOST_BARS])
-    shown = weights.values[order]
-    panel.barh(np.arange(len(order)), shown, color=[SERIES[1] if value > 0 else SERIES[0] for value in shown.tolist()])
-    panel.axvline(0, color="#777777", linewidth=0.8)
-    panel.set_yticks(np.arange(len(order)), [printable(weights.names[place], most=16) for place in order.tolist()], fontsize=7)
-    panel.set_ylim(max(len(order), 5) - 0.5, -0.5)
-    some = f", {len(order)} largest of {len(weights.values)}" if len(order) < len(weights.values) else ""
-    panel.set(xlabel=f"weight in {printable(weights.parameter, most=24)}{some}", ylabel=what)
-
-
-def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: int, most: int = 8) -> NeuronBiography:
+def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: int, most: int = 8) -> View:
     """Everything about one neuron: weights, answers by class, the examples that excite it most, and what its removal does.
 
-    Neurons are counted from 0. Raises: OptionError for a quantity or a neuron that the network does not have.
+    Neurons are counted from 0. The numbers: its `activations` (n,) on the examples with their `targets`; `quantiles`, the 5, 25, 50,
+    75 and 95 % points for each class, (classes, 5), NaN for a class without examples; its weights `incoming` and `outgoing`, where
+    weights are read and where something follows, and its `bias`; `best` (k,), the examples that excite it most. What holding it at 0
+    and at its mean does is in the reading, and in `effects_of_removal`.
+
+    Raises: OptionError for a quantity or a neuron that the network does not have.
     """
     require_quantity(model, quantity)
     values = model.quantities(examples.x, {quantity})[quantity].reshape(len(examples), -1)
     if not 0 <= neuron < values.shape[1]:
         raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {values.shape[1] - 1}", remedy="count from 0")
-    answers = values[:, neuron]
+    answers, classes = values[:, neuron], model.task.data.classes
     best = np.argsort(-answers, kind="stable")[:most]
-    incoming, image, outgoing = _weights(model, examples, quantity, neuron)
-    bias = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
-    output = model.task.described.built.output.name
-    held = [] if quantity in {output, "output"} else [(neuron, 0.0), (neuron, float(answers.mean()))]
-    return NeuronBiography(
-        quantity,
-        neuron,
-        answers,
-        examples.y,
-        model.task.data.classes,
-        incoming,
-        float(bias[neuron]) if bias is not None and len(bias) == values.shape[1] else 0.0,
-        image,
-        outgoing,
-        best,
-        examples.x[best],
-        model.task.data.features,
-        tuple(effects(model, examples.x, examples.y, quantity, held)) if held else (),
+    incoming, image, outgoing = weights_around(model, examples, quantity, neuron)
+    given = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
+    bias = float(given[neuron]) if given is not None and len(given) == values.shape[1] else 0.0
+    spread = _quantiles(answers, examples.y, classes)
+    name = f"{printable(quantity, most=24)}[{neuron}]"
+    best_panel = _best(examples, answers, best, classes, model.task.data.features)
+    return View(
+        f"The biography of {printable(quantity, most=30)}, neuron {neuron}",
+        "Its weights from the layer before, how strongly it answers, the examples that excite it most, and its weights to the next "
+        f"layer, on {counted(len(answers), 'example')}; {_removal_words(model, examples, quantity, neuron, answers)}.",
+        [
+            _incoming(incoming, image, bias),
+            _answers(answers, examples.y, spread, classes, name),
+            best_panel,
+            _weight_bars(outgoing, "Outgoing weights", "neuron of the next layer"),
+        ],
+        numbers(
+            activations=answers,
+            targets=examples.y,
+            quantiles=spread,
+            incoming=None if incoming is None else incoming.values,
+            outgoing=None if outgoing is None else outgoing.values,
+            bias=bias,
+            best=best,
+        ),
+        columns=2,
+        size=(9.6, 6.4),
     )
 
 
-def _weights(
+def weights_around(
     model: Model, examples: Examples, quantity: str, neuron: int
 ) -> tuple[Weights | None, tuple[int, ...] | None, Weights | None]:
     """Incoming weights, their shape as an image, and outgoing weights of a neuron, as the graph has them."""
@@ -248,3 +129,90 @@ def _near(node: Node) -> set[Node]:
             seen.add(item)
             stack.extend(() if item.op is matmul else item.inputs)
     return seen
+
+
+def _removal_words(model: Model, examples: Examples, quantity: str, neuron: int, answers: Array) -> str:
+    removal = effects_of_removal(model, examples, quantity, neuron, float(answers.mean()))
+    told = [effect_words(effect, classifier=model.task.data.classes is not None) for effect in removal]
+    at = ["0", *(f"its mean {numeral(effect.value)}" for effect in removal[1:])]
+    words = [f"held at {value}: {what}" for value, what in zip(at, told, strict=False)]
+    return "; ".join(words) or "it is an output, and cannot be removed"
+
+
+def effects_of_removal(model: Model, examples: Examples, quantity: str, neuron: int, mean: float) -> list[Effect]:
+    """What holding the neuron at 0 and at its mean does; nothing for the network's output, which cannot be removed."""
+    if quantity in {model.task.described.built.output.name, "output"}:
+        return []
+    return effects(model, examples.x, examples.y, quantity, [(neuron, 0.0), (neuron, mean)])
+
+
+def _quantiles(answers: Array, targets: Array, classes: Sequence[str] | None) -> Array:
+    if classes is None:
+        return np.quantile(answers, QUANTILES)[None]
+    groups = [answers[targets == label] for label in range(len(classes))]
+    return np.array([np.quantile(group, QUANTILES) if len(group) else [np.nan] * len(QUANTILES) for group in groups])
+
+
+def _incoming(weights: Weights | None, image: tuple[int, ...] | None, bias: float) -> Panel:
+    """As an image where the inputs are one, else as bars."""
+    title = f"Incoming weights (bias {numeral(bias)})"
+    if weights is None or image is None:
+        numbered = weights is not None and weights.names[0] == "0"
+        return _weight_bars(weights, title, "neuron of the layer before" if numbered else "input")
+    pixels = weights.values.reshape(image)
+    shown = Image(pixels if pixels.ndim == 2 else pixels.mean(axis=-1), scale=signed(weights.values, "weight"))
+    none = Axis(texts=())
+    return Panel([shown], none, none, title=title, equal=True)
+
+
+def _answers(answers: Array, targets: Array, spread: Array, classes: Sequence[str] | None, name: str) -> Panel:
+    """Over the target; of classes the median, the middle half, and what lies between 5 and 95 %."""
+    title = "How strongly it answers"
+    if classes is None:
+        points = Points(targets[:, 0], answers, color=0, size=2.5, alpha=0.5)
+        return Panel([points], Axis("target (units of the data)"), Axis(f"activation {name}"), title=title)
+    rows, (low, left, middle, right, high) = np.arange(len(classes)), spread.T
+    level = np.stack([rows, rows], axis=1)
+    names, step = [class_name(classes, place) for place in rows.tolist()], max(1, len(classes) // 15)
+    return Panel(
+        [
+            Line(np.stack([low, high], axis=1), level, color=0, width=1.0),
+            Line(np.stack([left, right], axis=1), level, color=0, width=4.0),
+            Points(middle, rows, color="paper", edge=0),
+        ],
+        Axis(f"activation {name}: median, middle half, 5 to 95 %"),
+        Axis("class", at=rows[::step], texts=names[::step], size=7.5, ends=(len(names) - 0.5, -0.5)),
+        title=title,
+    )
+
+
+def _best(
+    examples: Examples, answers: Array, best: Array, classes: Sequence[str] | None, features: Sequence[str] | None
+) -> Part:
+    """The examples that excite it most."""
+    texts = [numeral(float(answers[place])) for place in best]
+    names = [
+        class_name(classes, int(examples.y[k]), 10) if classes is not None else numeral(float(examples.y[k][0])) for k in best
+    ]
+    captions = [f"{name}: {text}" for name, text in zip(names, texts, strict=True)]
+    beside = Table(("target", "activation"), tuple(zip(names, texts, strict=True)))
+    return example_sheet(examples.x[best], captions, beside, features, 4, line=0.09, most=3, title="What excites it most")
+
+
+def _weight_bars(weights: Weights | None, title: str, what: str) -> Panel:
+    if weights is None:
+        words = Text(0.0, 0.9, "none: no matrix of weights lies there", where=IN_PANEL, across="left")
+        return Panel([words], title=title, frame="none")
+    order = np.arange(len(weights.values))
+    if len(order) > _MOST_BARS:
+        order = np.sort(np.argsort(-np.abs(weights.values), kind="stable")[:_MOST_BARS])
+    values, places = weights.values[order], np.arange(len(order))
+    colours: list[Color] = ["positive" if value > 0 else "negative" for value in values.tolist()]
+    some = f", {len(order)} largest of {len(weights.values)}" if len(order) < len(weights.values) else ""
+    names = [printable(weights.names[place], most=16) for place in order.tolist()]
+    return Panel(
+        [Rule(x=0.0), Bars(places, values, flat=True, colors=colours)],
+        Axis(f"weight in {printable(weights.parameter, most=24)}{some}"),
+        Axis(what, at=places, texts=names, size=7.0, ends=(max(len(order), 5) - 0.5, -0.5)),
+        title=title,
+    )

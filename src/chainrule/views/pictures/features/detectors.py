@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import cast
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import DASHES, SERIES
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 GOOD_DETECTOR = 0.95
 """From this separation on, in 95 of 100 pairs, a neuron counts as a detector. A convention, like any such number."""
 _MOST_BARS = 40
 
 
-@dataclass(frozen=True)
-class DetectorTest(Picture):
-    """How well each neuron of a quantity tells examples with something (`what`) from those without, all arrays (neurons,).
+@dataclass(frozen=True, eq=False)
+class Detectors(Shown):
+    """How well each neuron tells examples with something (`what`) from those without, all arrays (neurons,).
 
     `separations`: the probability that an example with it excites the neuron more than one without (the area under the ROC
     curve); 0.5 is chance, 1 a perfect detector, 0 a neuron that falls silent at it. `weakest` is the same for the pair of classes,
@@ -37,8 +36,6 @@ class DetectorTest(Picture):
     `chance_error` is the standard error of a separation if there is none.
     """
 
-    size: ClassVar[tuple[float, float]] = (6.6, 3.8)
-    quantity: str
     what: str
     separations: Array
     weakest: Array
@@ -77,46 +74,10 @@ class DetectorTest(Picture):
         judged = f"is a detector of {self.what}" if found else f"comes nearest, and no neuron is a detector of {self.what}"
         return f"neuron {place} {judged} ({strength:.2f}{worst}; a detector needs {GOOD_DETECTOR})"
 
-    @property
-    def title(self) -> str:
-        """The question."""
-        return f"Does a neuron of {printable(self.quantity, most=24)} answer to {printable(self.what, most=30)}?"
 
-    @property
-    def reading(self) -> str:
-        """How to read the bars, and the verdict."""
-        return (
-            f"Each bar is the probability that one of {counted(self.having, 'example')} with {printable(self.what, most=30)} excites the "
-            f"neuron more than one of {spaced(self.lacking)} without, dots are the pair of classes it tells apart worst, and the grey "
-            f"band is two standard errors around chance: {printable(self.verdict)}."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Bars from chance up or down, by neuron; of more than forty the strongest, sorted."""
-        order = np.arange(len(self.separations))
-        if len(order) > _MOST_BARS:
-            order = np.argsort(-self.strengths, kind="stable")[:_MOST_BARS]
-        places, shown = np.arange(len(order)), self.separations[order]
-        ax.bar(places, shown - 0.5, bottom=0.5, color=SERIES[0], label="separation")
-        ends = np.where(shown >= 0.5, self.weakest[order], 1 - self.weakest[order])
-        if not np.isnan(ends).all():
-            ax.plot(places, ends, "o", color=SERIES[1], markersize=4, label="hardest pair of classes")
-        ax.axhspan(
-            0.5 - 2 * self.chance_error, 0.5 + 2 * self.chance_error, color="#888888", alpha=0.35, linewidth=0, label="chance"
-        )
-        for end, label in ((GOOD_DETECTOR, "detector"), (1 - GOOD_DETECTOR, None)):
-            ax.axhline(end, color="#777777", linestyle="--", linewidth=0.8, label=label)
-        ax.set_xticks(places, [str(place) for place in order.tolist()], fontsize=7 if len(order) > 20 else 9)
-        some = f" ({len(order)} of {len(self.separations)}, strongest first)" if len(order) < len(self.separations) else ""
-        ax.set(
-            xlabel=f"neuron of {printable(self.quantity, most=24)}{some}", ylabel="separation (0.5 is chance)", ylim=(0, 1.18)
-        )
-        ax.legend(loc="upper right", ncols=4)
-
-
-def detector_test(
+def detectors(
     model: Model, x: Array, y: Array, having: Collection[str] | Array, quantity: str = "dense1.a", what: str = "a loop"
-) -> DetectorTest:
+) -> Detectors:
     """Whether a neuron of the quantity tells examples that have something from those that lack it: for each the area under its curve.
 
     `having` are the names of the classes that have it, ("0", "6", "8", "9") for a loop in a digit, or a mask (n,) of truth values,
@@ -126,15 +87,34 @@ def detector_test(
     >>> import chainrule as cr
     >>> run = cr.fit("2-4-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
     >>> test = run.data.test
-    >>> detector_test(run.model(), test.x, test.y, ["upper"], what="the upper moon").separations.shape
+    >>> detectors(run.model(), test.x, test.y, ["upper"], what="the upper moon").separations.shape
     (4,)
     """
     require_quantity(model, quantity)
     mask = _mask(model, y, having)
     values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1)
     separations = np.array([separation(column, mask) for column in values.T])
-    return DetectorTest(
-        quantity, what, separations, _weakest(values, y, mask, separations), int(mask.sum()), int((~mask).sum())
+    return Detectors(what, separations, _weakest(values, y, mask, separations), int(mask.sum()), int((~mask).sum()))
+
+
+def detector_test(
+    model: Model, x: Array, y: Array, having: Collection[str] | Array, quantity: str = "dense1.a", what: str = "a loop"
+) -> View:
+    """The neurons of a quantity as bars, by how well each tells examples that have something from those that lack it.
+
+    Arguments and errors are those of `detectors`; the numbers are its `separations`, `weakest`, `strengths` and `chance_error`.
+    """
+    found = detectors(model, x, y, having, quantity, what)
+    return View(
+        f"Does a neuron of {printable(quantity, most=24)} answer to {printable(what, most=30)}?",
+        f"Each bar is the probability that one of {counted(found.having, 'example')} with {printable(what, most=30)} excites the "
+        f"neuron more than one of {spaced(found.lacking)} without, dots are the pair of classes it tells apart worst, and the grey "
+        f"band is two standard errors around chance: {printable(found.verdict)}.",
+        [_separation_bars(found, quantity)],
+        numbers(
+            separations=found.separations, weakest=found.weakest, strengths=found.strengths, chance_error=found.chance_error
+        ),
+        size=(6.6, 3.8),
     )
 
 
@@ -185,51 +165,41 @@ def _weakest(values: Array, y: Array, mask: Array, separations: Array) -> Array:
     return least
 
 
-@dataclass(frozen=True)
-class NoiseConfidence(Picture):
-    """The highest probability that a network gives to any class: arrays (n,) by the kind of input, "data" first."""
-
-    highest: Mapping[str, Array]
-    classes: int
-
-    @property
-    def title(self) -> str:
-        """What is compared."""
-        return "How sure is the network of noise?"
-
-    @property
-    def reading(self) -> str:
-        """How to read the curves."""
-        sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in self.highest.items())
-        return (
-            "Each curve is the share of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
-            f"know would give noise about {numeral(1 / self.classes, 2)} to each class, but above 0.9 lie {sure}."
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """The highest probabilities by the kind of input."""
-        return dict(self.highest)
-
-    def draw(self, ax: Axes) -> None:
-        """Cumulated shares: one step to an input."""
-        for place, (name, values) in enumerate(self.highest.items()):
-            across = np.concatenate([[0.0], np.sort(values), [1.0]])
-            up = np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]])
-            look: dict[str, Any] = {"color": SERIES[place], "linestyle": DASHES[place % len(DASHES)]}
-            ax.plot(across, 100 * up, drawstyle="steps-post", label=f"{name}: median {float(np.median(values)):.2f}", **look)
-        ax.axvline(1 / self.classes, color="#777777", linewidth=0.8, label="no idea: all classes alike")
-        ax.set(
-            xlabel="highest probability of a class", ylabel="share of the inputs at most there (%)", xlim=(0, 1), ylim=(0, 101)
-        )
-        ax.legend(loc="upper left")
+def _separation_bars(found: Detectors, quantity: str) -> Panel:
+    """Bars from chance up or down, by neuron; of more than forty the strongest, sorted."""
+    count = len(found.separations)
+    order = np.arange(count) if count <= _MOST_BARS else np.argsort(-found.strengths, kind="stable")[:_MOST_BARS]
+    places, shown = np.arange(len(order)), found.separations[order]
+    ends = np.where(shown >= 0.5, found.weakest[order], 1 - found.weakest[order])
+    hardest: list[Mark] = [] if np.isnan(ends).all() else [Points(places, ends, color=1, label="hardest pair of classes")]
+    reach = 2 * found.chance_error
+    some = f" ({len(order)} of {count}, strongest first)" if len(order) < count else ""
+    return Panel(
+        [
+            Bars(places, shown, start=0.5, color=0, label="separation"),
+            *hardest,
+            Rule(y=(0.5 - reach, 0.5 + reach), alpha=0.35, label="chance"),
+            Rule(y=GOOD_DETECTOR, dash="dashed", label="detector"),
+            Rule(y=1 - GOOD_DETECTOR, dash="dashed"),
+        ],
+        Axis(
+            f"neuron of {printable(quantity, most=24)}{some}",
+            at=places,
+            texts=list(map(str, order.tolist())),
+            size=7.0 if len(order) > 20 else 9.0,
+        ),
+        Axis("separation (0.5 is chance)", ends=(0, 1.18)),
+        legend="upper right",
+    )
 
 
-def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidence:
+def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     """The highest probability on the inputs x (n, ...), on as many inputs of noise, and on the same inputs with their numbers shuffled.
 
     Noise: bytes are drawn evenly from 0 to 255, other numbers from a normal distribution with each feature's mean and standard
     deviation. Shuffled: each input's numbers in an order of their own, so that the numbers are real and their arrangement is not.
-    Shuffling is left out for inputs of fewer than eight numbers. Raises: OptionError for a network without probabilities.
+    Shuffling is left out for inputs of fewer than eight numbers. The numbers are the highest probabilities (n,) by the kind of input:
+    "data", "noise", "shuffled data". Raises: OptionError for a network without probabilities.
     """
     random = np.random.default_rng(seed)
     rows = x.reshape(len(x), -1)
@@ -241,7 +211,23 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidenc
     if rows.shape[1] >= 8:
         kinds["shuffled data"] = random.permuted(rows, axis=1).reshape(x.shape)
     found = {name: _highest(model, inputs) for name, inputs in kinds.items()}
-    return NoiseConfidence(found, len(model.task.data.classes or ()))
+    even = 1 / len(model.task.data.classes or ())
+    sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in found.items())
+    steps = [_cumulated(place, name, values) for place, (name, values) in enumerate(found.items())]
+    return View(
+        "How sure is the network of noise?",
+        "Each curve is the share of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
+        f"know would give noise about {numeral(even, 2)} to each class, but above 0.9 lie {sure}.",
+        [
+            Panel(
+                [*steps, Rule(x=even, label="no idea: all classes alike")],
+                Axis("highest probability of a class", ends=(0, 1)),
+                Axis("share of the inputs at most there (%)", ends=(0, 101)),
+                legend="upper left",
+            )
+        ],
+        found,
+    )
 
 
 def _highest(model: Model, x: Array) -> Array:
@@ -253,3 +239,11 @@ def _highest(model: Model, x: Array) -> Array:
             remedy="train a classifier with one of these",
         )
     return probabilities.max(axis=1)
+
+
+def _cumulated(place: int, name: str, values: Array) -> Line:
+    """The cumulated share: one step to an input."""
+    across = np.concatenate([[0.0], np.sort(values), [1.0]])
+    up = np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]])
+    label = f"{name}: median {float(np.median(values)):.2f}"
+    return Line(*staircase(across, 100 * up, after=True), color=place, dash=dashes(place), label=label)

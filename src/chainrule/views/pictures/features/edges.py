@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
 import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.numerals import numeral
-from chainrule.views.colours import SERIES
-from chainrule.views.pictures.features.weights import edge_weights, neuron_images
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import Bars, Points
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.features.weights import edge_weights, weight_images
 from chainrule.views.pictures.subject import Source
 from chainrule.views.plain import printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 SHUFFLES = 20
 """How often each neuron's weights are shuffled to see how like an edge they are by chance."""
@@ -25,57 +20,16 @@ SEED = 20
 SHORTEST = 8
 
 
-@dataclass(frozen=True)
-class EdgeLikeness(Picture):
-    """How like an edge each neuron is: `likeness` (k,) is the largest cosine of its weights with any edge, between −1 and 1.
-
-    `shuffled` (k,) is the same with its weights in a random order, the mean over 20 orders; `best` (k, height, width) is the edge
-    that it is most like, `neurons` (k,) says which neurons they are.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.2, 3.6)
-    layer: str
-    neurons: Array
-    likeness: Array
-    shuffled: Array
-    best: Array
-
-    @property
-    def title(self) -> str:
-        """The neuron that is most like an edge."""
-        if not np.isfinite(self.likeness).any():
-            return f"No neuron of {printable(self.layer, most=40)} has weights that can be compared with an edge"
-        place = int(np.nanargmax(self.likeness))
-        most = numeral(float(self.likeness[place]))
-        return f"{printable(self.layer, most=40)}: neuron {self.neurons[place]} is most like an edge, {most} of 1"
-
-    @property
-    def reading(self) -> str:
-        """How to read the two marks."""
-        return (
-            "A bar is the cosine between a neuron's weights and the edge that fits them best; what rises above its tick, which the same "
-            "weights reach in a random order, has some smooth pattern, of whatever kind, and only what comes near 1 is an edge."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Bars in the order of the neurons, ticks for chance."""
-        places = np.arange(len(self.neurons))
-        ax.bar(places, self.likeness, color=SERIES[0], width=0.7, label="trained weights")
-        ax.plot(places, self.shuffled, "_", color=SERIES[1], markersize=12, markeredgewidth=2, label="the same, shuffled")
-        ax.set_xticks(
-            places[:: max(1, len(places) // 16)], [str(i) for i in self.neurons[:: max(1, len(places) // 16)].tolist()]
-        )
-        ax.set(xlabel=f"neuron of {printable(self.layer, most=40)}", ylabel="likeness to an edge (cosine)", ylim=(0, 1))
-        ax.legend(loc="upper right")
-
-
-def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = None) -> EdgeLikeness:
+def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = None) -> View:
     """Whether any neuron of a layer looks for an edge: its weights against bars of three lengths at every place, lying and standing.
 
+    The numbers: `likeness` (k,), the largest cosine of a neuron's weights with any edge, between −1 and 1; `shuffled` (k,), the same
+    with its weights in a random order, the mean over 20 orders; `best` (k, height, width), the edge that it is most like; `neurons`
+    (k,) says which neurons they are.
     Raises: as `neuron_images`; ShapeError for images in colour, or that are smaller than 8 by 8.
     """
-    images = neuron_images(source, layer, shape)
-    size = images.images.shape[1:]
+    found = weight_images(source, layer, shape)
+    size = found.images.shape[1:]
     if len(size) != 2 or min(size) < SHORTEST:
         raise ShapeError(
             f"edges in images of shape {size}",
@@ -83,13 +37,32 @@ def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = N
             remedy="use neuron_images",
         )
     edges = _edges(size)
-    weights = images.images.reshape(len(images.images), -1)
+    weights = found.images.reshape(len(found.images), -1)
     cosines = _unit(weights) @ edges.T
     generator = np.random.default_rng(SEED)
     orders = [generator.permutation(weights.shape[1]) for _ in range(SHUFFLES)]
     chance = np.mean([(_unit(weights[:, order]) @ edges.T).max(axis=1) for order in orders], axis=0)
     best = edges[np.nan_to_num(cosines, nan=-1.0).argmax(axis=1)].reshape(-1, *size)
-    return EdgeLikeness(layer, images.neurons, cosines.max(axis=1), chance, best)
+    likeness, places, name = cosines.max(axis=1), np.arange(len(found.neurons)), printable(layer, most=40)
+    step = max(1, len(places) // 16)
+    return View(
+        _title(name, likeness, found.neurons),
+        "A bar is the cosine between a neuron's weights and the edge that fits them best; what rises above its tick, which the same "
+        "weights reach in a random order, has some smooth pattern, of whatever kind, and only what comes near 1 is an edge.",
+        [
+            Panel(
+                [
+                    Bars(places, likeness, width=0.7, color=0, label="trained weights"),
+                    Points(places, chance, color=1, marker="_", size=12.0, label="the same, shuffled"),
+                ],
+                Axis(f"neuron of {name}", at=places[::step], texts=list(map(str, found.neurons[::step].tolist()))),
+                Axis("likeness to an edge (cosine)", ends=(0, 1)),
+                legend="upper right",
+            )
+        ],
+        numbers(neurons=found.neurons, likeness=likeness, shuffled=chance, best=best),
+        size=(6.2, 3.6),
+    )
 
 
 def _edges(shape: Shape) -> Array:
@@ -112,3 +85,11 @@ def _unit(rows: Array) -> Array:
     """The rows scaled to length 1; those that are 0 or no numbers become NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _title(layer: str, likeness: Array, neurons: Array) -> str:
+    """The neuron that is most like an edge."""
+    if not np.isfinite(likeness).any():
+        return f"No neuron of {layer} has weights that can be compared with an edge"
+    place = int(np.nanargmax(likeness))
+    return f"{layer}: neuron {neurons[place]} is most like an edge, {numeral(float(likeness[place]))} of 1"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,16 +12,15 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
-from chainrule.views.colours import DIVERGING
+from chainrule.views.marks import Scale, signed
 from chainrule.views.networks.numbers import example_row
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import layer_names
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.sheets import draw_image, grid_for, image_shape, panels, without_ticks
+from chainrule.views.pictures.mosaics import mosaic_panel
+from chainrule.views.pictures.sheets import image_shape, image_sheet
 from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 MOST = 16
 """More channels of a layer are not drawn; these are spread evenly over them."""
@@ -57,40 +55,6 @@ class Channels:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureMaps(Picture):
-    """Each layer's channels for one example, the input first where it is a picture."""
-
-    size: ClassVar[tuple[float, float]] = (7.4, 5.2)
-    layers: tuple[Channels, ...]
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return "What each layer makes of one picture"
-
-    @property
-    def reading(self) -> str:
-        """How to read the rows."""
-        return (
-            "Each row is a layer and each small picture one of its channels, bright where the channel's filter found what it looks for; "
-            "the scale of each row stands above it."
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """The channels that are shown, by layer."""
-        return {layer.name: layer.maps for layer in self.layers}
-
-    def draw(self, ax: Axes) -> None:
-        """A row to each layer."""
-        for panel, layer in zip(panels(ax, len(self.layers), 1, (0.0, 0.07), 0.06), self.layers, strict=True):
-            # Black and white are used up by numbers: the ground between channels is the page's.
-            draw_image(panel, _in_a_row(layer.maps), *layer.span)
-            for side in panel.spines.values():
-                side.set_visible(False)
-            panel.set_title(layer.words, fontsize=7.5, fontweight="normal", loc="left", pad=2)
-
-
 def _in_a_row(maps: Array) -> Array:
     """Pictures (k, height, width) beside each other, what is between them no number."""
     count, rows, columns = maps.shape
@@ -102,26 +66,24 @@ def _in_a_row(maps: Array) -> Array:
     return sheet
 
 
-def feature_maps(source: Source, example: Example | Array) -> FeatureMaps:
+def feature_maps(source: Source, example: Example | Array) -> View:
     """The channels of each layer that keeps its input's axes of space, for one example (of the input's shape, as the data hold it).
 
-    Of convolutions along one axis each channel is a line. Raises: ShapeError for an example of another shape; OptionError for a
-    network without such layers.
+    Of convolutions along one axis each channel is a line. The numbers are the channels that are shown, (k, height, width), by layer,
+    the input first where it is a picture. Raises: ShapeError for an example of another shape; OptionError for a network without
+    such layers.
     """
-    model = model_of(source)
-    row, _ = example_row(model, example)
-    names = [name for name in layer_names(model) if name.rpartition(".")[0]]
-    found = model.quantities(row[None], set(names))
-    layers = [_channels(name, found[name][0]) for name in names if found[name].ndim in (3, 4)]
-    if not layers:
-        raise OptionError(
-            "feature maps of a network without channels",
-            expected="a convolution, or a pool: layers that give (height, width, channels)",
-            remedy="ask for neuron_images, or draw the network with the example",
-        )
-    shape = image_shape(model.task.data.input_shape, model.task.data.input_dtype)
-    first = [] if shape is None else [_channels("input", row.reshape(*shape[:2], -1).astype(np.float64))]
-    return FeatureMaps((*first, *layers))
+    layers = channels_of(source, example)
+    sheets = [_in_a_row(layer.maps) for layer in layers]
+    scales = [Scale("grey", *layer.span) for layer in layers]
+    return View(
+        "What each layer makes of one picture",
+        "Each row is a layer and each small picture one of its channels, bright where the channel's filter found what it looks for; "
+        "the scale of each row stands above it.",
+        [image_sheet(sheets, [layer.words for layer in layers], 1, scales)],
+        {layer.name: layer.maps for layer in layers},
+        size=(7.4, 5.2),
+    )
 
 
 def _channels(name: str, values: Array) -> Channels:
@@ -135,73 +97,33 @@ def _spread(count: int, most: int) -> Array:
     return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(np.int64))
 
 
-@dataclass(frozen=True, eq=False)
-class Kernels(Picture):
-    """The filters of a convolution: `weights` (rows, columns, channels, filters) of the channels and filters that are shown."""
-
-    size: ClassVar[tuple[float, float]] = (6.8, 4.2)
-    layer: str
-    weights: Array
-    channels: Array
-    filters: Array
-    counts: tuple[int, int]
-
-    @property
-    def title(self) -> str:
-        """Whose filters."""
-        rows, columns = self.weights.shape[:2]
-        return f"{self.counts[1]} filters of {printable(self.layer, most=40)}, {rows} × {columns}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the colours."""
-        what = "a filter" if self.counts[0] == 1 else "what the filter of its column looks for in the channel of its row"
-        left = sum(len(shown) < count for shown, count in zip((self.channels, self.filters), self.counts, strict=True))
-        some = " not all are shown;" if left else ""
-        return (
-            f"Each picture is {what}: it answers where its input is bright at orange places and dark at blue ones;{some} all share one "
-            "scale, on which a white weight does not matter."
+def channels_of(source: Source, example: Example | Array) -> tuple[Channels, ...]:
+    """The channels of each layer for one example; arguments and errors are those of `feature_maps`."""
+    model = model_of(source)
+    row, _ = example_row(model, example)
+    names = [name for name in layer_names(model) if name.rpartition(".")[0]]
+    found = model.quantities(row[None], set(names))
+    layers = [_channels(name, found[name][0]) for name in names if found[name].ndim in (3, 4)]
+    if not layers:
+        raise OptionError(
+            "feature maps of a network without channels",
+            expected="a convolution, or a pool: layers that give (height, width, channels)",
+            remedy="ask for neuron_images, or draw the network with the example",
         )
-
-    @property
-    def scale(self) -> float:
-        """The largest finite size of a weight: the ends of the scale of colours."""
-        return float(np.abs(self.weights[np.isfinite(self.weights)]).max(initial=0.0)) or 1.0
-
-    def draw(self, ax: Axes) -> None:
-        """A picture to each filter and channel."""
-        count, filters = len(self.channels), len(self.filters)
-        rows, columns = (count, filters) if self.counts[0] > 1 else grid_for(filters, 6)
-        pictures = np.moveaxis(self.weights, (2, 3), (0, 1)).reshape(-1, *self.weights.shape[:2])
-        gap = (0.15 / columns, 0.15 / rows) if count > 1 else (0.03, 0.14)
-        places = panels(ax, rows, columns, gap, 0.07)
-        drawn: Any = None
-        for panel, picture in zip(places, pictures, strict=False):
-            drawn = panel.imshow(picture, cmap=DIVERGING, vmin=-self.scale, vmax=self.scale, interpolation="nearest")
-            without_ticks(panel)
-        for panel in places[len(pictures) :]:
-            panel.set_axis_off()
-        if self.counts[0] == 1:
-            for panel, place in zip(places, self.filters.tolist(), strict=False):
-                panel.set_title(f"filter {place}", fontsize=7, fontweight="normal", loc="left", pad=2)
-        else:
-            for panel, place in zip(places, self.filters.tolist(), strict=False):
-                panel.set_title(str(place), fontsize=6.5, fontweight="normal", loc="center", pad=2)
-            for panel, place in zip(places[::columns], self.channels.tolist(), strict=True):
-                panel.set_ylabel(str(place), fontsize=6.5, rotation=0, ha="right", va="center")
-            ax.text(0.5, -0.01, "filter (column)", transform=ax.transAxes, ha="center", va="top")
-            ax.text(-0.05, 0.5, "input channel (row)", transform=ax.transAxes, ha="right", va="center", rotation=90)
-        ax.figure.colorbar(drawn, ax=ax, label="weight (no unit)", shrink=0.8)
+    shape = image_shape(model.task.data.input_shape, model.task.data.input_dtype)
+    first = [] if shape is None else [_channels("input", row.reshape(*shape[:2], -1).astype(np.float64))]
+    return (*first, *layers)
 
 
-def kernels(source: Source, layer: str = "conv1") -> Kernels:
+def kernels(source: Source, layer: str = "conv1") -> View:
     """The filters of a convolution, or of a transposed one, by the layer's name; of many channels and filters 16 of each.
 
+    The numbers: `weights` (rows, columns, channels, filters) of those that are shown, `channels` and `filters`.
     Raises: OptionError for a layer that the network does not have, or that has no filters.
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-2x1-conv2x3:same-flatten-2", cr.data.moons(60), epochs=1)
-    >>> kernels(run, "conv1").weights.shape
+    >>> kernels(run, "conv1").numbers["weights"].shape
     (1, 2, 1, 3)
     """
     model = model_of(source)
@@ -212,12 +134,38 @@ def kernels(source: Source, layer: str = "conv1") -> Kernels:
             expected=f"one of {', '.join(known) or 'no layer: the network has no convolution'}",
             remedy=suggest(layer, known, "choose one of these"),
         )
-    weights = known[layer] if known[layer].ndim == 4 else known[layer][None]
-    channels, filters = (_spread(extent, MOST) for extent in weights.shape[2:])
-    return Kernels(layer, weights[:, :, channels][..., filters], channels, filters, (weights.shape[2], weights.shape[3]))
+    every = known[layer] if known[layer].ndim == 4 else known[layer][None]
+    channels, filters = (_spread(extent, MOST) for extent in every.shape[2:])
+    weights = every[:, :, channels][..., filters]
+    single = every.shape[2] == 1
+    what = "a filter" if single else "what the filter of its column looks for in the channel of its row"
+    some = " not all are shown;" if weights.shape[2:] != every.shape[2:] else ""
+    return View(
+        f"{every.shape[3]} filters of {printable(layer, most=40)}, {weights.shape[0]} × {weights.shape[1]}",
+        f"Each picture is {what}: it answers where its input is bright at orange places and dark at blue ones;{some} all share one "
+        "scale, on which a white weight does not matter.",
+        [_filter_sheet(weights[:, :, 0], filters) if single else _filter_grid(weights, channels, filters)],
+        numbers(weights=weights, channels=channels, filters=filters),
+        size=(6.8, 4.2),
+    )
 
 
 def _filters(parameters: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name.rpartition(".")[0]: value for name, value in parameters.items() if name.endswith(".W") and value.ndim in (3, 4)
     }
+
+
+def _filter_sheet(weights: Array, filters: Array) -> Panel:
+    """A picture to each filter of one channel, (rows, columns, filters)."""
+    scale = signed(weights, "weight (no unit)")
+    scales = [scale, *[replace(scale, label="")] * (len(filters) - 1)]
+    captions = [f"filter {place}" for place in filters.tolist()]
+    return image_sheet(list(np.moveaxis(weights, 2, 0)), captions, 6, scales, line=0.07)
+
+
+def _filter_grid(weights: Array, channels: Array, filters: Array) -> Panel:
+    """A picture to each channel, a row, and filter, a column."""
+    across = Axis("filter (column)", texts=list(map(str, filters.tolist())))
+    down = Axis("input channel (row)", texts=list(map(str, channels.tolist())))
+    return mosaic_panel(np.moveaxis(weights, (2, 3), (0, 1)), signed(weights, "weight (no unit)"), across, down, gap=1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,13 +12,11 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate
 from chainrule.numerals import numeral
 from chainrule.train import Model, decide
-from chainrule.views.colours import SERIES
+from chainrule.views.marks import Bars, ErrorBars, Rule
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.places import CostAt, cost_at
-from chainrule.views.pictures.picture import Picture
 from chainrule.views.plain import counted, printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 _PIECE = 2000
 _MOST_BARS = 40
@@ -120,79 +117,40 @@ def _held(activations: Array, neuron: int, value: float, quantity: str) -> Array
     return changed
 
 
-@dataclass(frozen=True)
-class LayerAblation(Picture):
-    """What removing each neuron of a layer alone does, by neuron: arrays (neurons,) of the examples lost and gained, and of the cost.
-
-    `values` are what each neuron was held at; `total` the number of examples; `classifier` whether accuracy has a meaning.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.6, 3.6)
-    quantity: str
-    values: Array
-    lost: Array
-    gained: Array
-    total: int
-    cost_rises: Array
-    cost_errors: Array
-    classifier: bool
-
-    @property
-    def drops(self) -> Array:
-        """The fall of the accuracy without each neuron, (neurons,)."""
-        return (self.lost - self.gained) / self.total
-
-    @property
-    def errors(self) -> Array:
-        """The binomial standard error of each fall, (neurons,): of a difference on the same examples."""
-        changed = (self.lost + self.gained) / self.total
-        return np.sqrt(np.clip(changed - self.drops**2, 0, None) / self.total)
-
-    @property
-    def title(self) -> str:
-        """Which layer."""
-        return f"{printable(self.quantity, most=30)} without one of its neurons"
-
-    @property
-    def reading(self) -> str:
-        """How to read the bars."""
-        what = "accuracy falls" if self.classifier else "mean loss rises"
-        told = "the binomial standard error of the difference" if self.classifier else "the standard error of the difference"
-        at = "0" if not self.values.any() else "its mean"
-        return (
-            f"Each bar says by how much the {what}, on {counted(self.total, 'example')}, when this one neuron is held at {at} and "
-            f"all others are left as they are, with {told}; a bar within its error belongs to a neuron that can be spared."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Bars by neuron; of more than forty the largest, sorted."""
-        heights, errors = (self.drops, self.errors) if self.classifier else (self.cost_rises, self.cost_errors)
-        scale = 100 if self.classifier else 1
-        order = np.arange(len(heights))
-        if len(heights) > _MOST_BARS:
-            order = np.argsort(-heights, kind="stable")[:_MOST_BARS]
-        places = np.arange(len(order))
-        ax.bar(places, scale * heights[order], yerr=scale * errors[order], color=SERIES[0], capsize=2)
-        ax.axhline(0, color="#777777", linewidth=0.8)
-        ax.set_xticks(places, [str(place) for place in order.tolist()], fontsize=7 if len(order) > 20 else 9)
-        sorted_out = f" ({len(order)} of {len(heights)}, largest first)" if len(heights) > _MOST_BARS else ""
-        ax.set_xlabel(f"neuron of {printable(self.quantity, most=30)}{sorted_out}")
-        ax.set_ylabel("fall of the accuracy (percentage points)" if self.classifier else "rise of the mean loss")
-
-
-def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: bool = False) -> LayerAblation:
+def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: bool = False) -> View:
     """What happens when each neuron of a layer, alone, is held at 0, or with `mean` at its mean over the examples x (n, ...), y.
 
+    The numbers, each (neurons,): `values`, what each neuron was held at, how many examples were `lost` and `gained`, the fall of the
+    accuracy, `drops`, with its binomial standard `errors`, those of a difference on the same examples, and `cost_rises` with
+    `cost_errors`; `total` is the number of examples.
     Raises: OptionError for a quantity that is not there, is the output, or belongs to a layer used several times.
     """
     at = cost_at(model, x[:1], y[:1])
     count = node_named(at, quantity).type.size
     values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1).mean(axis=0) if mean else np.zeros(count)
     found = effects(model, x, y, quantity, list(enumerate(values.tolist())))
-    lost, gained = (np.array(numbers) for numbers in ([item.lost for item in found], [item.gained for item in found]))
-    rises, errors = (np.array(numbers) for numbers in ([item.cost_rise for item in found], [item.cost_error for item in found]))
-    classifier = model.task.data.classes is not None
-    return LayerAblation(quantity, values, lost, gained, len(x), rises, errors, classifier)
+    shown = numbers(
+        values=values,
+        lost=[item.lost for item in found],
+        gained=[item.gained for item in found],
+        drops=[item.drop for item in found],
+        errors=[item.error for item in found],
+        cost_rises=[item.cost_rise for item in found],
+        cost_errors=[item.cost_error for item in found],
+        total=len(x),
+    )
+    classifier, name = model.task.data.classes is not None, printable(quantity, most=30)
+    what = "accuracy falls" if classifier else "mean loss rises"
+    told = "the binomial standard error of the difference" if classifier else "the standard error of the difference"
+    return View(
+        f"{name} without one of its neurons",
+        f"Each bar says by how much the {what}, on {counted(len(x), 'example')}, when this one neuron is held at "
+        f"{'its mean' if values.any() else '0'} and "
+        f"all others are left as they are, with {told}; a bar within its error belongs to a neuron that can be spared.",
+        [_effect_bars(shown, name, classifier=classifier)],
+        shown,
+        size=(6.6, 3.6),
+    )
 
 
 def effect_words(effect: Effect, *, classifier: bool) -> str:
@@ -205,3 +163,23 @@ def effect_words(effect: Effect, *, classifier: bool) -> str:
     accuracy = f"accuracy {'−' if effect.drop > 0 else '+'}{points:.1f} ± {error:.1f} points ({effect.lost} lost, {effect.gained} gained), "
     rise = f"cost {'+' if effect.cost_rise >= 0 else '−'}{numeral(abs(effect.cost_rise))} ± {numeral(effect.cost_error, 2)}"
     return (accuracy if classifier else "") + rise
+
+
+def _effect_bars(shown: Mapping[str, Array], name: str, *, classifier: bool) -> Panel:
+    """Bars by neuron; of more than forty the largest, sorted."""
+    heights = 100 * shown["drops"] if classifier else shown["cost_rises"]
+    errors = 100 * shown["errors"] if classifier else shown["cost_errors"]
+    many = len(heights) > _MOST_BARS
+    order = np.argsort(-heights, kind="stable")[:_MOST_BARS] if many else np.arange(len(heights))
+    places, up, reach = np.arange(len(order)), heights[order], errors[order]
+    some = f" ({len(order)} of {len(heights)}, largest first)" if many else ""
+    return Panel(
+        [Bars(places, up, color=0), ErrorBars(places, up - reach, up + reach), Rule(y=0.0)],
+        Axis(
+            f"neuron of {name}{some}",
+            at=places,
+            texts=list(map(str, order.tolist())),
+            size=7.0 if len(order) > 20 else 9.0,
+        ),
+        Axis("fall of the accuracy (percentage points)" if classifier else "rise of the mean loss"),
+    )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
-from chainrule.views.colours import SEQUENTIAL
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.sheets import class_name, class_signs, grid_for, panels
+from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View
 
 INPUT = "input"
 _SCALED = "input.a"
@@ -41,93 +39,31 @@ class Projection:
     grid: Array | None
 
 
-@dataclass(frozen=True)
-class LayerProjections(Picture):
-    """The same n examples in each layer, projected to a plane; `targets` are labels (n,), or numbers (n, k)."""
-
-    size: ClassVar[tuple[float, float]] = (9.0, 5.6)
-    projections: tuple[Projection, ...]
-    targets: Array
-    classes: tuple[str, ...] | None
-
-    @property
-    def title(self) -> str:
-        """How many examples and layers."""
-        return f"What the layers make of {counted(len(self.targets), 'example')}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the panels."""
-        bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;" * self._has_grid
-        told = (
-            "classes that a layer draws apart are easy for the next one."
-            if self.classes is not None
-            else ("light and large points have a high target, dark and small ones a low one.")
-        )
-        return (
-            "Each panel shows the same examples as a layer represents them, in its two directions of largest variance or, for one or two "
-            f"neurons, as they are;{bent} {told}"
-        )
-
-    @property
-    def _has_grid(self) -> bool:
-        return any(projection.grid is not None for projection in self.projections)
-
-    def arrays(self) -> dict[str, Array]:
-        """The coordinates of each layer by its name, and the targets."""
-        return {**{item.name: item.coordinates for item in self.projections}, "targets": self.targets}
-
-    def draw(self, ax: Axes) -> None:
-        """A panel to each layer."""
-        rows, columns = grid_for(len(self.projections), 3)
-        top = 0.14 if self.classes is not None and len(self.classes) <= 10 else 0.05
-        places = panels(ax, rows, columns, gap=(0.09, 0.22 if rows > 1 else 0), top=top)
-        for panel, item in zip(places, self.projections, strict=False):
-            self._draw_one(panel, item)
-        for panel in places[len(self.projections) :]:
-            panel.set_axis_off()
-        if top > 0.1:
-            handles, labels = places[0].get_legend_handles_labels()
-            ax.legend(handles, labels, loc="upper left", ncols=10, fontsize=7.5, handletextpad=0.1, columnspacing=0.8)
-
-    def _draw_one(self, panel: Axes, item: Projection) -> None:
-        panel.set_title(f"{printable(item.name, most=24)}, {counted(item.neurons, 'number')}", fontsize=8.5)
-        panel.set_xlabel(item.axes[0], fontsize=7.5)
-        panel.set_ylabel(item.axes[1], fontsize=7.5)
-        panel.tick_params(labelsize=7)
-        for line in item.grid if item.grid is not None else ():
-            panel.plot(line[:, 0], line[:, 1], color="#bbbbbb", linewidth=0.6, zorder=0)
-        across, up = item.coordinates.T
-        if self.classes is None:
-            values = self.targets[:, 0]
-            spread = float(np.ptp(values)) or 1.0
-            # Size says the same as colour, for prints in grey.
-            panel.scatter(across, up, c=values, cmap=SEQUENTIAL, s=2 + 12 * (values - values.min()) / spread)
-            return
-        for label in np.unique(self.targets).tolist():
-            own = self.targets == label
-            look = class_signs(label)
-            panel.scatter(across[own], up[own], s=7, linewidths=0.3, alpha=0.7, label=class_name(self.classes, label), **look)
-
-
-def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> LayerProjections:
+def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> View:
     """The first `most` of the examples x (n, ...) with targets y as each layer represents them, in a plane.
 
     Layers of two numbers are shown as they are; larger ones by their two principal components (K. Pearson, Phil. Mag. 2, 559
     (1901)), computed by a singular-value decomposition of the centred activations; the sign of a component is chosen so that its
     entry of largest size is positive. More than six layers are thinned out evenly, first and last kept. For inputs of two
     numbers, a net of straight lines is sent through the layers too.
+    The numbers: the coordinates (n, 2) of each layer by its name, and the `targets`; `projections` gives more of each.
     """
-    x, y = x[:most], y[:most]
-    if len(x) < 2:
-        raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
-    names = _thinned((INPUT, *layer_names(model)))
-    rows = layer_rows(model, x, names)
-    net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
-    nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
-    beside = y[:, 0] if model.task.data.classes is None else None
-    found = [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
-    return LayerProjections(tuple(found), y, model.task.data.classes)
+    found, classes, targets = projections(model, x, y, most), model.task.data.classes, y[:most]
+    bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;"
+    told = (
+        "classes that a layer draws apart are easy for the next one."
+        if classes is not None
+        else "light and large points have a high target, dark and small ones a low one."
+    )
+    return View(
+        f"What the layers make of {counted(len(targets), 'example')}",
+        "Each panel shows the same examples as a layer represents them, in its two directions of largest variance or, for one or two "
+        f"neurons, as they are;{bent * any(item.grid is not None for item in found)} {told}",
+        [_projection_panel(item, targets, classes) for item in found],
+        {**{item.name: item.coordinates for item in found}, "targets": targets},
+        size=(9.0, 5.6),
+        legend=classes is not None and len(classes) <= 10,
+    )
 
 
 def layer_names(model: Model) -> tuple[str, ...]:
@@ -217,3 +153,42 @@ def _net(x: Array) -> Array:
 
 def _as_lines(points: Array | None) -> Array | None:
     return None if points is None else points.reshape(2 * _LINES, _POINTS, 2)
+
+
+def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Projection]:
+    """The first `most` of the examples x (n, ...) with targets y in each layer, projected to a plane, as `layer_projections` says."""
+    x, y = x[:most], y[:most]
+    if len(x) < 2:
+        raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
+    names = _thinned((INPUT, *layer_names(model)))
+    rows = layer_rows(model, x, names)
+    net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
+    nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
+    beside = y[:, 0] if model.task.data.classes is None else None
+    return [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
+
+
+def _projection_panel(item: Projection, targets: Array, classes: Sequence[str] | None) -> Panel:
+    net: list[Mark] = [] if item.grid is None else [Line(*np.moveaxis(item.grid, 2, 0), color="faint", width=0.6, alpha=0.5)]
+    marks = _by_value(item.coordinates, targets) if classes is None else _by_class(item.coordinates, targets, classes)
+    title = f"{printable(item.name, most=24)}, {counted(item.neurons, 'number')}"
+    return Panel([*net, *marks], Axis(item.axes[0]), Axis(item.axes[1]), title=title, legend="none", small=True)
+
+
+def _by_value(places: Array, targets: Array) -> list[Mark]:
+    """Size says the same as colour, for prints in grey."""
+    values = targets[:, 0].astype(np.float64)
+    low, high = ends_of(values)
+    spread = high - low or 1.0
+    sizes = np.sqrt(2 + 12 * (values - low) / spread)
+    return [Points(*places.T, values=values, scale=Scale("sequential", low, low + spread), size=sizes)]
+
+
+def _by_class(places: Array, labels: Array, classes: Sequence[str]) -> list[Mark]:
+    return [
+        Points(
+            *places[labels == label].T, color=label, marker=class_marker(label), size=2.7, alpha=0.7,
+            label=class_name(classes, label),
+        )
+        for label in map(int, np.unique(labels))
+    ]  # fmt: skip

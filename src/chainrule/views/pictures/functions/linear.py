@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-
 import numpy as np
 
 from chainrule.errors import OptionError
@@ -12,146 +9,93 @@ from chainrule.graph import Array
 from chainrule.nn import Dense
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import SERIES
-from chainrule.views.figures.style import INK
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import MARKERS, Bars, Image, Line, Mark, Points, Scale, box_around
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.subject import Source, bias_of, feature_names, model_of, neuron_values, short, usual_span
-from chainrule.views.pictures.subplots import subplots
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-MARKERS = ("o", "^", "s", "D", "v", "P")
+from chainrule.views.view import View, numbers
 
 
-@dataclass(frozen=True, eq=False)
-class LinearLayers(Picture):
-    """A network of linear layers and the one layer that it is: `W` (inputs, outputs), `b` (outputs,).
-
-    Along `way`, a line through the inputs, (n,), the outputs z of the network, `network` (n, outputs), and those of the one layer,
-    `single`; `parameters`: how many numbers each has.
-    """
-
-    size: ClassVar[tuple[float, float]] = (9.0, 3.8)
-    W: Array
-    b: Array
-    way: Array
-    network: Array
-    single: Array
-    parameters: tuple[int, int]
-    layers: int
-    quantity: str
-
-    @property
-    def largest_difference(self) -> float:
-        """Between an output of the network and the one layer's."""
-        return float(np.abs(self.network - self.single).max())
-
-    @property
-    def title(self) -> str:
-        """How many layers are one."""
-        return f"{self.layers} linear layers are one: {self.parameters[0]} parameters do the work of {self.parameters[1]}"
-
-    @property
-    def reading(self) -> str:
-        """How to read both panels."""
-        product = "·".join(f"W{i + 1}" for i in range(self.layers))
-        return (
-            f"Left each output along a straight line through the inputs: lines of the network, signs of the single layer W = {product}; "
-            f"they differ by {numeral(self.largest_difference, 1)} at most, and stay straight; right how many parameters each has."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The outputs left, the numbers of parameters right."""
-        outputs, counts = subplots(ax, 1, 2)
-        some = slice(None, None, max(1, len(self.way) // 12))
-        for k in range(self.network.shape[1]):
-            look: dict[str, Any] = {"color": SERIES[k % len(SERIES)]}
-            outputs.plot(self.way, self.network[:, k], label=f"network, output {k}", **look)
-            sign = MARKERS[k % len(MARKERS)]
-            outputs.plot(
-                self.way[some], self.single[some, k], sign, markeredgecolor=INK, label=f"one layer, output {k}", **look
-            )
-        outputs.set_xlabel("way from the lowest to the highest inputs (share)")
-        outputs.set_ylabel(f"{short(self.quantity)} (no unit)")
-        if self.network.shape[1] <= 4:
-            outputs.legend(fontsize=7)
-        bars = counts.bar(
-            [f"{self.layers} layers", "one layer"], self.parameters, color=[SERIES[0], SERIES[1]], hatch=["", "//"]
-        )
-        counts.bar_label(bars, padding=2)
-        counts.set_xlabel("network")
-        counts.set_ylabel("parameters (number)")
-
-
-@dataclass(frozen=True, eq=False)
-class DecisionLine(Picture):
-    """Where two outputs are equal over two inputs: the network's difference `network` (rows, columns), and the one layer's, `single`."""
-
-    names: tuple[str, str]
-    first: Array
-    second: Array
-    network: Array
-    single: Array
-
-    @property
-    def title(self) -> str:
-        """What is compared."""
-        return "The decision of linear layers is one straight line"
-
-    @property
-    def reading(self) -> str:
-        """How to read the lines."""
-        return (
-            "Colours are the decisions of the network of several linear layers, the dashed line is that of the single layer with "
-            "W = W1·W2 and b = b1·W2 + b2: it is the border between them."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The two regions and the single layer's line."""
-        sides = [-np.inf, 0.0, np.inf]
-        ax.contourf(self.first, self.second, self.network, levels=sides, colors=[SERIES[5], SERIES[4]], alpha=0.6)
-        if self.single.min() < 0 < self.single.max():
-            ax.contour(self.first, self.second, self.single, levels=[0.0], colors=INK, linestyles="--", linewidths=2)
-        ax.plot([], [], "--", color=INK, label="one layer")
-        for k, colour in enumerate((SERIES[5], SERIES[4])):
-            ax.plot([], [], "s", color=colour, alpha=0.6, label=f"network: {'second output' if k else 'first output'}")
-        ax.set_xlabel(f"{self.names[0]} (data's units)")
-        ax.set_ylabel(f"{self.names[1]} (data's units)")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
-
-
-def two_linear_layers(source: Source) -> LinearLayers:
+def two_linear_layers(source: Source) -> View:
     """A network of linear layers against the one layer W = W1·W2·..., b = (b1·W2 + b2)·... that it is.
 
-    The last layer may have an activation: it is compared before that, at z.
+    The last layer may have an activation: it is compared before that, at z. The numbers: `W` (inputs, outputs) and `b` (outputs,)
+    of the one layer, both outputs, `network` and `single` (n, outputs), along `way` (n,), a line through the inputs, their
+    `largest_difference`, and how many `parameters` (2,) both have.
 
     >>> import chainrule as cr
     >>> model = cr.fit("2-16-2 linear softmax", cr.data.moons(60), epochs=1, batch_size=10).model()
-    >>> two_linear_layers(model).parameters
-    (82, 6)
+    >>> two_linear_layers(model).numbers["parameters"].tolist()
+    [82, 6]
 
     Raises: OptionError for a network with another layer, or an activation before the last one.
     """
     model = model_of(source)
     names = _linear_layers(model)
     W, b = collapsed(model)
-    signature = model.task.data
-    spans = np.array([usual_span(source, k) for k in range(len(W))])
     way = np.linspace(0, 1, 61)
-    rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
-    if np.dtype(signature.input_dtype).kind != "f":
-        limits = np.iinfo(signature.input_dtype)
-        rows = np.clip(np.rint(rows), limits.min, limits.max)
+    rows = _rows_along(source, len(W), way)
     quantity = f"{names[-1]}.z"
-    network = model.quantities(rows.astype(signature.input_dtype))[quantity]
-    single = np.asarray(signature.scaling.apply(rows)) @ W + b
+    network = model.quantities(rows.astype(model.task.data.input_dtype))[quantity]
+    single = np.asarray(model.task.data.scaling.apply(rows)) @ W + b
     counts = sum(value.size for value in model.parameters.values()), W.size + b.size
-    return LinearLayers(W, b, way, network, single, counts, len(names), quantity)
+    difference = float(np.abs(network - single).max())
+    product = "·".join(f"W{i + 1}" for i in range(len(names)))
+    return View(
+        f"{len(names)} linear layers are one: {counts[0]} parameters do the work of {counts[1]}",
+        f"Left each output along a straight line through the inputs: lines of the network, signs of the single layer W = {product}; "
+        f"they differ by {numeral(difference, 1)} at most, and stay straight; right how many parameters each has.",
+        [
+            Panel(
+                _output_marks(way, network, single),
+                Axis("way from the lowest to the highest inputs (share)"),
+                Axis(f"{short(quantity)} (no unit)"),
+                legend="best" if network.shape[1] <= 4 else "none",
+                small=True,
+            ),
+            Panel(
+                [
+                    Bars([0], [counts[0]], color=0, texts=[str(counts[0])]),
+                    Bars([1], [counts[1]], color=1, hatch="//", texts=[str(counts[1])]),
+                ],
+                Axis("network", at=(0, 1), texts=(f"{len(names)} layers", "one layer")),
+                Axis("parameters (number)"),
+                small=True,
+            ),
+        ],
+        numbers(W=W, b=b, way=way, network=network, single=single, parameters=counts, largest_difference=difference),
+        size=(9.0, 3.8),
+    )
 
 
-def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> DecisionLine:
+def _rows_along(source: Source, inputs: int, way: Array) -> Array:
+    """Examples on the line from the lowest to the highest inputs, whole numbers where the data are."""
+    signature = model_of(source).task.data
+    spans = np.array([usual_span(source, k) for k in range(inputs)])
+    rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
+    if np.dtype(signature.input_dtype).kind == "f":
+        return rows
+    limits = np.iinfo(signature.input_dtype)
+    return np.clip(np.rint(rows), limits.min, limits.max)
+
+
+def _output_marks(way: Array, network: Array, single: Array) -> list[Mark]:
+    """A line and signs to each output."""
+    some = slice(None, None, max(1, len(way) // 12))
+    found: list[Mark] = []
+    for k in range(network.shape[1]):
+        sign = MARKERS[k % 6]
+        found += [
+            Line(way, network[:, k], color=k, label=f"network, output {k}"),
+            Points(way[some], single[some, k], color=k, marker=sign, size=6.0, edge="ink", label=f"one layer, output {k}"),
+        ]
+    return found
+
+
+def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> View:
     """The border between two outputs of linear layers over two inputs, and the single layer's: they coincide.
+
+    The numbers are the second output less the first, (rows, columns), of the `network` and of the `single` layer, at the places
+    `first` (columns,) and `second` (rows,).
 
     Raises: OptionError for more or fewer inputs, and as `two_linear_layers`.
     """
@@ -165,9 +109,28 @@ def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> Decision
     rows = np.stack([across.reshape(-1), up.reshape(-1)], axis=1)
     low, high = (neuron_values(model, f"{names[-1]}.z", k, rows) for k in outputs)
     z = np.asarray(model.task.data.scaling.apply(rows)) @ W + b
-    names_of = feature_names(model.task.data)
+    network = (high - low).reshape(across.shape)
     single = (z[:, outputs[1]] - z[:, outputs[0]]).reshape(across.shape)
-    return DecisionLine((names_of[0], names_of[1]), first, second, (high - low).reshape(across.shape), single)
+    names_of = feature_names(model.task.data)
+    return View(
+        "The decision of linear layers is one straight line",
+        "Colours are the decisions of the network of several linear layers, the dashed line is that of the single layer with "
+        "W = W1·W2 and b = b1·W2 + b2: it is the border between them.",
+        [
+            Panel(
+                [
+                    Image(np.sign(network), scale=Scale("signed", -1.6, 1.6), box=box_around(first, second), alpha=0.8),
+                    *_border(first, second, single),
+                    Points([], [], marker="s", color="negative", alpha=0.6, label="network: first output"),
+                    Points([], [], marker="s", color="positive", alpha=0.6, label="network: second output"),
+                ],
+                Axis(f"{names_of[0]} (data's units)", ends=(first[0], first[-1])),
+                Axis(f"{names_of[1]} (data's units)", ends=(second[0], second[-1])),
+                legend="below",
+            )
+        ],
+        numbers(first=first, second=second, network=network, single=single),
+    )
 
 
 def collapsed(model: Model) -> tuple[Array, Array]:
@@ -198,3 +161,20 @@ def _linear_layers(model: Model) -> list[str]:
             remedy='train for example "2-16-2 linear softmax"',
         )
     return [use.name for use in uses]
+
+
+def _border(first: Array, second: Array, single: Array) -> list[Mark]:
+    """Where the single layer's difference is 0: a straight line, found at two opposite sides of the picture."""
+    corner = single[0, 0]
+    across = (single[0, -1] - corner) / (first[-1] - first[0])
+    up = (single[-1, 0] - corner) / (second[-1] - second[0])
+    # corner + across·(x − x0) + up·(y − y0) = 0, solved for the coordinate that changes less along the line.
+    if abs(up) * np.ptp(second) >= abs(across) * np.ptp(first) and up != 0:
+        x = np.array([first[0], first[-1]])
+        y = second[0] - (corner + across * (x - first[0])) / up
+    elif across != 0:
+        y = np.array([second[0], second[-1]])
+        x = first[0] - (corner + up * (y - second[0])) / across
+    else:
+        x = y = np.empty(0)
+    return [Line(x, y, dash="dashed", width=2.0, label="one layer")]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +10,8 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import DASHES, SERIES, second_way
-from chainrule.views.figures.style import FAINT, INK
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import Line, Mark, Points, Rule, dashes, staircase
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.subject import (
     Source,
     Span,
@@ -29,87 +26,7 @@ from chainrule.views.pictures.subject import (
     through,
     usual_span,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True, eq=False)
-class Sharpness(Picture):
-    """A neuron along one input while its weights and bias are multiplied: `activations` (scales, places); `z` (places,) at scale 1."""
-
-    quantity: str
-    neuron: int
-    name: str
-    places: Array
-    z: Array
-    scales: Array
-    activations: Array
-
-    @property
-    def title(self) -> str:
-        """The neuron."""
-        return f"{short(self.quantity)} of neuron {self.neuron}, all its weights and its bias scaled"
-
-    @property
-    def reading(self) -> str:
-        """How to read the curves."""
-        return (
-            "Each curve is the same neuron with weights and bias multiplied by the number beside it: it bends at the same place, z = 0, "
-            "and comes ever closer to a step without becoming one."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A curve to a scale, and where z is 0."""
-        for i, scale in enumerate(self.scales):
-            look: dict[str, Any] = {"color": SERIES[i % len(SERIES)], "linestyle": second_way(i, DASHES)}
-            ax.plot(self.places, self.activations[i], label=f"× {numeral(scale, 6)}", **look)
-        crossings = np.flatnonzero(np.diff(np.sign(self.z)))
-        for k in crossings:
-            ax.axvline(
-                0.5 * (self.places[k] + self.places[k + 1]),
-                color=FAINT,
-                linewidth=0.8,
-                label="z = 0" if k == crossings[0] else None,
-            )
-        ax.set_xlabel(f"{self.name} (data's units)")
-        ax.set_ylabel(f"{short(self.quantity)} (no unit)")
-        ax.legend(title="weights and bias")
-
-
-@dataclass(frozen=True, eq=False)
-class FiringShare(Picture):
-    """The share of the examples with z > 0, `shares` (n,), at each bias, `biases` (n,); `present` is the bias as it is."""
-
-    quantity: str
-    neuron: int
-    biases: Array
-    shares: Array
-    present: float
-    present_share: float
-
-    @property
-    def title(self) -> str:
-        """The neuron."""
-        return f"How much of the data fires neuron {self.neuron} of {short(self.quantity.removesuffix('.z'))}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the curve."""
-        return (
-            "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
-            f"now it fires for {numeral(100 * self.present_share, 3)} %."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The share against the bias, the present one marked."""
-        ax.plot(self.biases, 100 * self.shares, color=SERIES[0], drawstyle="steps-mid")
-        ax.axvline(self.present, color=FAINT, linewidth=0.8, linestyle="--")
-        ax.plot([self.present], [100 * self.present_share], "o", color=INK, label=f"now: bias {numeral(self.present)}")
-        ax.set_xlabel("bias b (no unit)")
-        ax.set_ylabel("examples that fire, z > 0 (%)")
-        ax.set_ylim(-3, 103)
-        ax.legend()
+from chainrule.views.view import View, numbers
 
 
 def sharpness(
@@ -121,15 +38,15 @@ def sharpness(
     along: int | str = 0,
     at: Array | None = None,
     span: Span | None = None,
-) -> Sharpness:
+) -> View:
     """A neuron along one input while weights and biases of its layer are multiplied by each of `scales`.
 
     The other inputs are held at `at` (see `neuron_surface`). `span` None: the data's range, widened as far as the place where z is 0, if
-    that is not more than three ranges away.
+    that is not more than three ranges away. The numbers: `activations` (scales, places), and `z` (places,) at scale 1.
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-3-1 sigmoid sigmoid", cr.data.xor(), epochs=1, batch_size=4)
-    >>> sharpness(run).activations.shape
+    >>> sharpness(run).numbers["activations"].shape
     (5, 201)
 
     Raises: OptionError for a layer without weights, or one whose neurons have no pre-activation.
@@ -141,23 +58,42 @@ def sharpness(
     across = places(model.task.data, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
     rows = through(point, {feature: across})
     scaled = [model.with_parameters({name: model.parameters[name] * scale for name in names}) for scale in scales]
-    return Sharpness(
-        quantity=quantity,
-        neuron=neuron,
-        name=feature_names(model.task.data)[feature],
-        places=across,
-        z=neuron_values(model, z_name, neuron, rows),
-        scales=np.array(scales, dtype=np.float64),
-        activations=np.stack([neuron_values(each, quantity, neuron, rows) for each in scaled]),
+    z = neuron_values(model, z_name, neuron, rows)
+    activations = np.stack([neuron_values(each, quantity, neuron, rows) for each in scaled])
+    lines = [
+        Line(across, row, color=i, dash=dashes(i), label=f"× {numeral(scale, 6)}")
+        for i, (scale, row) in enumerate(zip(scales, activations, strict=True))
+    ]
+    return View(
+        f"{short(quantity)} of neuron {neuron}, all its weights and its bias scaled",
+        "Each curve is the same neuron with weights and bias multiplied by the number beside it: it bends at the same place, z = 0, "
+        "and comes ever closer to a step without becoming one.",
+        [
+            Panel(
+                [*_crossings(across, z), *lines],
+                Axis(f"{feature_names(model.task.data)[feature]} (data's units)"),
+                Axis(f"{short(quantity)} (no unit)"),
+                legend_title="weights and bias",
+            )
+        ],
+        numbers(places=across, z=z, scales=scales, activations=activations),
     )
+
+
+def _crossings(across: Array, z: Array) -> list[Mark]:
+    """A line where z is 0."""
+    found = np.flatnonzero(np.diff(np.sign(z)))
+    middles = 0.5 * (across[found] + across[found + 1])
+    return [Rule(x=float(place), label="" if k else "z = 0") for k, place in enumerate(middles)]
 
 
 def firing_share(
     source: Source, x: Array, quantity: str = "dense1.z", neuron: int = 0, biases: Sequence[float] | Array | None = None
-) -> FiringShare:
+) -> View:
     """The share of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
 
     None slides it from where no example fires to where all do: the bias only shifts z, so that one pass gives all shares.
+    The numbers: `shares` (n,) at `biases` (n,); `present`, the bias as it is, with `present_share`.
 
     Raises: OptionError for a layer without a bias.
     """
@@ -167,12 +103,28 @@ def firing_share(
     if bias_name not in names:
         raise OptionError(f"the bias of {quantity}", expected="a layer with biases", remedy="choose another layer")
     z = neuron_values(model, z_name, neuron, np.asarray(x).reshape(len(x), -1))
-    present = float(model.parameters[bias_name][neuron])
+    present, share = float(model.parameters[bias_name][neuron]), float(np.mean(z > 0))
     weighted = z - present
     asked = _range_of_biases(weighted) if biases is None else np.array(biases, dtype=np.float64)
     # w·x + b > 0 where w·x > −b: counted in the sorted sums, for many examples and biases.
     shares = (len(weighted) - np.searchsorted(np.sort(weighted), -asked, side="right")) / len(weighted)
-    return FiringShare(z_name, neuron, asked, shares, present, float(np.mean(z > 0)))
+    return View(
+        f"How much of the data fires neuron {neuron} of {short(z_name.removesuffix('.z'))}",
+        "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
+        f"now it fires for {numeral(100 * share, 3)} %.",
+        [
+            Panel(
+                [
+                    Rule(x=present, dash="dashed"),
+                    Line(*staircase(asked, 100 * shares), color=0),
+                    Points([present], [100 * share], size=6.0, label=f"now: bias {numeral(present)}"),
+                ],
+                Axis("bias b (no unit)"),
+                Axis("examples that fire, z > 0 (%)", ends=(-3, 103)),
+            )
+        ],
+        numbers(biases=asked, shares=shares, present=present, present_share=share),
+    )
 
 
 def _range_of_biases(weighted: Array) -> Array:

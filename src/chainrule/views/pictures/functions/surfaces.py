@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import DIVERGING, SEQUENTIAL, SERIES, second_way
-from chainrule.views.figures.style import INK
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import Image, Mark, Points, Scale, Surface, box_around, ends_of, second_marker
+from chainrule.views.panels import Axis, Panel, Space
+from chainrule.views.pictures.sheets import class_name
 from chainrule.views.pictures.subject import (
     Source,
     Span,
@@ -30,18 +29,14 @@ from chainrule.views.pictures.subject import (
     standpoint,
     usual_span,
 )
-from chainrule.views.pictures.subplots import arrays_of, space, subplots
-from chainrule.views.plain import printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.scales import round_levels
+from chainrule.views.view import View, numbers
 
 MOST_EXAMPLES = 400
-MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 
 @dataclass(frozen=True, eq=False)
-class NeuronValues(Picture):
+class NeuronValues:
     """One neuron's number over two inputs: `values` (rows, columns) at the places `second` (rows,) × `first` (columns,).
 
     `names`: the two inputs; `held`: in words where the others stand; `examples` (n, 2) with `labels` (n,): the data's own points.
@@ -59,89 +54,77 @@ class NeuronValues(Picture):
     classes: tuple[str, ...]
 
     @property
-    def title(self) -> str:
-        """The neuron."""
-        return f"{short(self.quantity)} of neuron {self.neuron} over two inputs"
-
-    def colours(self) -> dict[str, Any]:
-        """matplotlib's colour map with its range: white at 0 where the numbers have both signs."""
-        low, high = float(self.values.min()), float(self.values.max())
-        if low < 0 < high:
-            most = max(-low, high)
-            return {"cmap": DIVERGING, "vmin": -most, "vmax": most}
-        return {"cmap": SEQUENTIAL, "vmin": low, "vmax": high if high > low else low + 1.0}
-
-    def label_inputs(self, ax: Axes) -> None:
-        """The names of the two inputs at their axes."""
-        ax.set_xlabel(f"{self.names[0]} (data's units)")
-        ax.set_ylabel(f"{self.names[1]} (data's units)")
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronSurface(NeuronValues):
-    """The heat map with contours; `surface()` is the same in three dimensions."""
+    def name(self) -> str:
+        """The quantity, as it is shown."""
+        return short(self.quantity)
 
     @property
-    def reading(self) -> str:
-        """How to read the map."""
-        zero = "; the thick line is where it is 0" if self.values.min() < 0 < self.values.max() else ""
-        return (
-            f"Colour is the value of {short(self.quantity)}, neuron {self.neuron}, equal along each line{zero}"
-            f"{self._markers()}{self.held}."
+    def crosses_zero(self) -> bool:
+        """Whether the numbers have both signs."""
+        return bool(self.values.min() < 0 < self.values.max())
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The two inputs."""
+        first, second = (f"{name} (data's units)" for name in self.names)
+        ends = [(float(side[0]), float(side[-1])) for side in (self.first, self.second)]
+        return Axis(first, ends=ends[0]), Axis(second, ends=ends[1])
+
+    def numbers(self) -> dict[str, Array]:
+        """What is drawn, by name."""
+        return numbers(
+            first=self.first,
+            second=self.second,
+            values=self.values,
+            examples=self.examples,
+            labels=self.labels,
+            names=self.names,
         )
 
-    def _markers(self) -> str:
-        if not len(self.examples):
-            return ""
-        return f"; markers are training examples{', a sign to a class' if self.classes else ''}"
+    def map(self, title: str = "") -> Panel:
+        """The map from above, contours with their values, the data's points."""
+        place, frame = "upper right" if 0 < len(self.classes) <= 6 and len(self.examples) else "none", self.axes
+        return Panel([self._image(), *self._example_marks()], *frame, title=title, legend=place)
 
-    def surface(self) -> Surface:
-        """The same numbers as a surface over the plane of the two inputs."""
-        return Surface(**vars(self))
+    def _image(self) -> Image:
+        first, second = (np.linspace(float(had[0]), float(had[-1]), len(had)) for had in (self.first, self.second))
+        # Whole numbers may stand unevenly: each even place shows the nearest of them.
+        rows, columns = (
+            np.abs(had[:, None] - even).argmin(axis=0) for had, even in ((self.second, second), (self.first, first))
+        )
+        flat = np.ptp(self.values) <= 1e-12 * np.abs(self.values).max()
+        levels = [] if flat else round_levels(*ends_of(self.values))
+        scale = Scale.of(self.values, f"{self.name} (no unit)")
+        texts = [numeral(level, 6) for level in levels]
+        return Image(self.values[np.ix_(rows, columns)], scale=scale, box=box_around(first, second), levels=levels, texts=texts)
 
-    def draw(self, ax: Axes) -> None:
-        """The map, contours with their values, the data's points."""
-        mesh = ax.pcolormesh(self.first, self.second, self.values, shading="nearest", rasterized=True, **self.colours())
-        bar: Any = ax.figure.colorbar(mesh, ax=ax)
-        bar.set_label(f"{short(self.quantity)} (no unit)")
-        if np.ptp(self.values) > 1e-12 * np.abs(self.values).max():
-            lines = ax.contour(self.first, self.second, self.values, levels=6, colors=INK, linewidths=0.7)
-            ax.clabel(lines, fontsize=7)
-            if self.values.min() < 0 < self.values.max():
-                ax.contour(self.first, self.second, self.values, levels=[0.0], colors=INK, linewidths=2.2)
-        self._draw_examples(ax)
-        ax.set_xlim(self.first[0], self.first[-1])
-        ax.set_ylim(self.second[0], self.second[-1])
-        self.label_inputs(ax)
+    def _example_marks(self) -> list[Mark]:
+        look = {
+            label: class_name(self.classes, label, 20) if self.classes else "example"
+            for label in map(int, np.unique(self.labels))
+        }
+        return [
+            Points(
+                *self.examples[self.labels == label].T,
+                color=label,
+                marker=second_marker(label),
+                size=4.5,
+                edge="light",
+                label=name,
+            )
+            for label, name in look.items()
+        ]
 
-    def _draw_examples(self, ax: Axes) -> None:
-        for label in map(int, np.unique(self.labels)):
-            chosen = self.examples[self.labels == label]
-            look: dict[str, Any] = {"marker": second_way(label, MARKERS), "color": SERIES[label % len(SERIES)]}
-            name = printable(self.classes[label], most=20) if self.classes else "example"
-            ax.scatter(chosen[:, 0], chosen[:, 1], s=20, edgecolors="white", linewidths=0.7, label=name, **look)
-        if 0 < len(self.classes) <= 6 and len(self.examples):
-            ax.legend(loc="upper right", frameon=True, framealpha=0.85)
+    def surface(self, title: str = "") -> Space:
+        """The surface over the plane of the two inputs: a plane where the quantity is linear in them."""
+        side, marks = self._best_side(), [Surface(self.first, self.second, self.values, scale=Scale.of(self.values))]
+        # On the other sides the label of the upright axis stands at the right, further out.
+        zoom = 0.85 if side == _SIDES[0] else 0.7
+        return Space(
+            marks, *self.axes, Axis(f"{self.name} (no unit)"), title=title, azimuth=side, elevation=_ELEVATION, zoom=zoom
+        )
 
-
-_ELEVATION = 24.0
-_SIDES = (-122.0, -58.0, -32.0)
-"""Angles in degrees from which a surface may be seen, the usual one first."""
-
-
-@dataclass(frozen=True, eq=False)
-class Surface(NeuronValues):
-    """The same numbers as a surface in three dimensions: a plane where the quantity is linear in the inputs."""
-
-    size: ClassVar[tuple[float, float]] = (5.2, 4.4)
-    projection: ClassVar[str | None] = "3d"
-
-    @property
-    def reading(self) -> str:
-        """How to read the surface."""
-        return f"The height over each pair of inputs is the value of {short(self.quantity)}, neuron {self.neuron}{self.held}."
-
-    def best_side(self) -> float:
+    def _best_side(self) -> float:
         """The side in degrees from which the surface, on average over it a plane, is not seen edge-on."""
         rise = float(np.ptp(self.values)) or 1.0
         # Slopes in a box of sides 1, as it is drawn; the plane's normal is (−∂z/∂x, −∂z/∂y, 1).
@@ -156,55 +139,10 @@ class Surface(NeuronValues):
         usual = facing(_SIDES[0])
         return _SIDES[0] if usual > 0.35 else max(_SIDES, key=facing)
 
-    def draw(self, ax: Axes) -> None:
-        """The surface over its two inputs."""
-        ax3 = space(ax, "a surface")
-        across, up = np.meshgrid(self.first, self.second)
-        ax3.plot_surface(across, up, self.values, rcount=40, ccount=40, linewidth=0.15, edgecolor="#00000033", **self.colours())
-        self.label_inputs(ax)
-        ax3.set_zlabel(f"{short(self.quantity)} (no unit)")
-        ax3.view_init(elev=_ELEVATION, azim=self.best_side())
-        for axis in "xyz":
-            ax3.locator_params(axis=axis, nbins=4)
-        # Else the label of the upright axis lies outside the figure: on the other sides it stands at the right, further out.
-        ax3.set_box_aspect((4, 4, 3), zoom=0.85 if self.best_side() == _SIDES[0] else 0.7)
 
-
-@dataclass(frozen=True, eq=False)
-class NeuronSteps(Picture):
-    """A neuron's two steps, never merged: the weighted sum z, a plane; then f(z), as a surface and as a map."""
-
-    size: ClassVar[tuple[float, float]] = (12.0, 4.2)
-    z: NeuronSurface
-    a: NeuronSurface
-
-    @property
-    def title(self) -> str:
-        """The two quantities of the neuron."""
-        z, a = short(self.z.quantity), short(self.a.quantity)
-        return f"Two steps of neuron {self.z.neuron}: first {z}, then {a} = f({z})"
-
-    @property
-    def reading(self) -> str:
-        """How to read the three panels."""
-        return (
-            f"Left the weighted sum {short(self.z.quantity)}, in the middle what the activation makes of each of its values, right the "
-            f"same from above{self.z.held}."
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """The numbers of both steps."""
-        return arrays_of({"z": self.z, "a": self.a})
-
-    def draw(self, ax: Axes) -> None:
-        """Three panels."""
-        plane, bent, above = subplots(ax, 1, 3, projections={0: "3d", 1: "3d"})
-        plane.set_title("step 1: weighted sum z")
-        self.z.surface().draw(plane)
-        bent.set_title("step 2: activation f(z)")
-        self.a.surface().draw(bent)
-        above.set_title("f(z) from above")
-        self.a.draw(above)
+_ELEVATION = 24.0
+_SIDES = (-122.0, -58.0, -32.0)
+"""Angles in degrees from which a surface may be seen, the usual one first."""
 
 
 def neuron_surface(
@@ -217,20 +155,45 @@ def neuron_surface(
     span: tuple[Span, Span] | None = None,
     points: int = 60,
     replica: int = 0,
-) -> NeuronSurface:
+    solid: bool = False,
+) -> View:
     """Any neuron of any network over any two inputs, given by place or name; the others are held at the point `at`.
 
     `at` is an example in the data's units; None is the mean of the training part (of a model alone: what it sees as 0). `span`: a
-    range for each of the two inputs; None is that of the training part. `replica`: which of a run's networks.
-    For data of whole numbers the places are whole numbers.
+    range for each of the two inputs; None is that of the training part. `replica`: which of a run's networks. `solid`: not as a map
+    from above, but as a surface in three dimensions. For data of whole numbers the places are whole numbers.
+    The numbers: `values` (rows, columns) at `second` (rows,) and `first` (columns,); `examples` (n, 2) of the data with `labels` (n,).
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
-    >>> neuron_surface(run, "dense1.a", neuron=2, points=30).values.shape
+    >>> neuron_surface(run, "dense1.a", neuron=2, points=30).numbers["values"].shape
     (30, 30)
 
     Raises: OptionError for quantities, neurons or inputs that the network does not have.
     """
+    found = neuron_over_inputs(source, quantity, neuron, inputs, at=at, span=span, points=points, replica=replica)
+    title = f"{found.name} of neuron {neuron} over two inputs"
+    if solid:
+        reading = f"The height over each pair of inputs is the value of {found.name}, neuron {neuron}{found.held}."
+        return View(title, reading, [found.surface()], found.numbers(), size=(5.2, 4.4))
+    zero = "; the thick line is where it is 0" if found.crosses_zero else ""
+    signs = f"; markers are training examples{', a sign to a class' if found.classes else ''}" if len(found.examples) else ""
+    reading = f"Colour is the value of {found.name}, neuron {neuron}, equal along each line{zero}{signs}{found.held}."
+    return View(title, reading, [found.map()], found.numbers())
+
+
+def neuron_over_inputs(
+    source: Source,
+    quantity: str,
+    neuron: int,
+    inputs: tuple[int | str, int | str] = (0, 1),
+    *,
+    at: Array | None = None,
+    span: tuple[Span, Span] | None = None,
+    points: int = 60,
+    replica: int = 0,
+) -> NeuronValues:
+    """The numbers of `neuron_surface`, which has the options and the errors."""
     model, here = model_of(source, replica), standpoint(source, at)
     signature = model.task.data
     i, j = (feature_index(signature, feature) for feature in inputs)
@@ -240,7 +203,7 @@ def neuron_surface(
     first, second = (places(signature, given, points) for given in spans)
     names = feature_names(signature)
     examples, labels, classes = _examples(source, i, j)
-    return NeuronSurface(
+    return NeuronValues(
         quantity=quantity,
         neuron=neuron,
         names=(names[i], names[j]),
@@ -262,14 +225,23 @@ def neuron_steps(
     *,
     at: Array | None = None,
     span: tuple[Span, Span] | None = None,
-) -> NeuronSteps:
-    """The two steps of a layer's neuron, z and a = f(z), over two inputs; options as for `neuron_surface`.
+) -> View:
+    """The two steps of a layer's neuron, z and a = f(z), over two inputs, never merged; options as for `neuron_surface`.
+
+    The numbers are those of `neuron_surface`, as "z.values" and "a.values".
 
     Raises: OptionError for a layer without both, such as a linear one.
     """
     require_quantity(model_of(source), f"{layer}.a")
-    z, a = (neuron_surface(source, f"{layer}.{step}", neuron, inputs, at=at, span=span) for step in "za")
-    return NeuronSteps(z, a)
+    z, a = (neuron_over_inputs(source, f"{layer}.{step}", neuron, inputs, at=at, span=span) for step in "za")
+    return View(
+        f"Two steps of neuron {neuron}: first {z.name}, then {a.name} = f({z.name})",
+        f"Left the weighted sum {z.name}, in the middle what the activation makes of each of its values, right the "
+        f"same from above{z.held}.",
+        [z.surface("step 1: weighted sum z"), a.surface("step 2: activation f(z)"), a.map("f(z) from above")],
+        {f"{step}.{name}": array for step, found in (("z", z), ("a", a)) for name, array in found.numbers().items()},
+        size=(12.0, 4.2),
+    )
 
 
 def _over_grid(

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.numerals import numeral
 from chainrule.train import History, Run, batch_sizes
-from chainrule.views.colours import DASHES, SERIES, second_way
+from chainrule.views.marks import Line, Mark, second_marker, with_band
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.places import shown
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.plain import counted, printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View
 
 PARTS = ("training", "validation", "test")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 MOST_STEPS = 4000
 """Points of a curve by steps; longer ones are drawn as means of neighbours."""
 
@@ -45,14 +42,10 @@ class Curve:
         """The standard error of the mean over the replicas, (n,); 0 for a single one."""
         return standard_error(self.values)
 
-    def draw(self, ax: Axes, number: int, *, width: float = 1.6) -> None:
+    def marks(self, number: int) -> list[Mark]:
         """A line through the means and a band of one standard error; colour, dashes and marker by the number."""
-        colour = SERIES[number % len(SERIES)]
-        few: dict[str, Any] = {"marker": second_way(number, MARKERS), "markersize": 3.5} if len(self.at) <= 30 else {}
-        dashes = second_way(number, DASHES)
-        ax.plot(self.at, self.mean, dashes, color=colour, label=self.label, linewidth=width, **few)
-        if self.values.shape[1] > 1:
-            ax.fill_between(self.at, self.mean - self.error, self.mean + self.error, color=colour, alpha=0.2, linewidth=0)
+        marker = second_marker(number) if len(self.at) <= 30 else ""
+        return with_band(number, self.at, self.mean, self.error, self.label, marker=marker)
 
 
 def standard_error(values: Array) -> Array:
@@ -65,65 +58,11 @@ def standard_error(values: Array) -> Array:
     return values.std(axis=-1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(values.shape[:-1])
 
 
-@dataclass(frozen=True, eq=False)
-class LearningCurves(Picture):
-    """A score of each part after each epoch, the objective's terms apart, and the score of every step while it learned."""
-
-    name: str
-    parts: tuple[Curve, ...]
-    terms: tuple[Curve, ...]
-    step_at: Array
-    step_values: Array
-    updates_per_epoch: int
-    after_updates: bool
-
-    @property
-    def title(self) -> str:
-        """The score."""
-        return "Accuracy while learning" if self.name == "accuracy" else f"{shown(self.name).capitalize()} while learning"
-
-    @property
-    def reading(self) -> str:
-        """What lines and bands are."""
-        replicas = self.parts[0].values.shape[1]
-        band = f", bands one standard error of the mean over {replicas} networks" if replicas > 1 else ""
-        steps = "all examples after each update" if self.after_updates else "each batch before its update"
-        terms = " Dotted: the terms of the training loss, which add up to it." if self.terms else ""
-        return f"Each point was taken after the epoch with the weights at rest{band}; the faint line is {steps}.{terms}"
-
-    def arrays(self) -> dict[str, Array]:
-        """Epochs and values (n, replicas) of each curve by its label, and those of the steps."""
-        curves = {label: part for curve in (*self.parts, *self.terms) for label, part in _arrays(curve).items()}
-        return {**curves, "steps.at": self.step_at, "steps.values": self.step_values}
-
-    def draw(self, ax: Axes) -> None:
-        """Steps faint, parts with bands, terms thin."""
-        if self.step_values.size:
-            at, mean = thinned(self.step_at), thinned(self.step_values.mean(axis=0))
-            ax.plot(at, mean, color="#8a8a8a", alpha=0.35, linewidth=0.6, label="each update", zorder=0)
-        for number, curve in enumerate(self.parts):
-            curve.draw(ax, number)
-        for number, curve in enumerate(self.terms, len(self.parts)):
-            ax.plot(curve.at, curve.mean, ":", color=SERIES[number % len(SERIES)], linewidth=1.2, label=curve.label)
-        self._axes(ax)
-
-    def _axes(self, ax: Axes) -> None:
-        ax.set_xlabel(f"epoch ({counted(self.updates_per_epoch, 'update')} each)")
-        ax.set_ylabel("accuracy (share right)" if self.name == "accuracy" else shown(self.name))
-        shown_curves = [*self.parts, *self.terms]
-        # Where only the end was evaluated, as after L-BFGS, the steps are all there is to see.
-        steps = self.step_values.mean(axis=0) if len(self.parts[0].at) == 1 else np.empty(0)
-        if self.name != "accuracy" and _spans_decades(shown_curves, steps):
-            logarithmic(ax)
-        else:
-            ax.set_ylim(*limits(shown_curves, self.step_values, from_zero=self.name != "accuracy"))
-        if self.parts[0].at[-1] <= 10:
-            ax.set_xticks(self.parts[0].at)
-        ax.legend()
-
-
-def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
+def learning_curves(run: Run, name: str = "loss") -> View:
     """The curves of a run's score: "loss", "accuracy", or a term of the loss by its name.
+
+    The numbers of each curve are "label.epochs" (n,) and "label.values" (n, replicas); those of the steps "steps.at" (steps,), in
+    epochs, and "steps.values" (replicas, steps).
 
     Raises: OptionError for a score that the run does not have.
     """
@@ -136,14 +75,21 @@ def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
             expected=f"one of {', '.join(known) or 'none: no epoch was evaluated'}",
             remedy="choose a score of these",
         )
-    terms = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
-    return LearningCurves(
-        name,
-        tuple(Curve(part, *history.curve(part, name)) for part in found),
-        tuple(Curve(shown(term), *history.curve("training", term)) for term in terms),
-        *_steps(run, name),
-        run.trainer.steps_per_epoch,
-        run.settings.optimizer.search is not None,
+    named = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
+    parts = [Curve(part, *history.curve(part, name)) for part in found]
+    terms = [Curve(shown(term), *history.curve("training", term)) for term in named]
+    at, values = _steps(run, name)
+    return View(
+        "Accuracy while learning" if name == "accuracy" else f"{shown(name).capitalize()} while learning",
+        _reading(run, parts, terms),
+        [
+            Panel(
+                [*_step_marks(at, values), *_part_marks(parts), *_term_marks(terms, len(parts))],
+                _epochs(run, parts[0].at),
+                _scores(name, [*parts, *terms], values),
+            )
+        ],
+        {**curve_numbers([*parts, *terms]), "steps.at": at, "steps.values": values},
     )
 
 
@@ -172,10 +118,6 @@ def _steps(run: Run, name: str) -> tuple[Array, Array]:
     return (numbers + 1.0) / run.trainer.steps_per_epoch, values
 
 
-def _arrays(curve: Curve) -> dict[str, Array]:
-    return {f"{curve.label}.epochs": curve.at, f"{curve.label}.values": curve.values}
-
-
 def thinned(values: Array, most: int = MOST_STEPS) -> Array:
     """The values, or means of so many neighbours that at most `most` are left.
 
@@ -186,12 +128,12 @@ def thinned(values: Array, most: int = MOST_STEPS) -> Array:
     return values if piece <= 1 else np.array([values[i : i + piece].mean() for i in range(0, len(values), piece)])
 
 
-def _spans_decades(curves: list[Curve], steps: Array | None = None) -> bool:
+def _spans_decades(curves: Sequence[Curve], steps: Array | None = None) -> bool:
     values = np.concatenate([*(curve.mean for curve in curves), *([] if steps is None else [steps])])
     return bool(np.all(np.isfinite(values)) and np.all(values > 0) and values.max() > 30 * values.min())
 
 
-def limits(curves: list[Curve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
+def limits(curves: Sequence[Curve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
     """A range of the axis that shows the curves whole and most of the steps, with 0 in it where that is asked for."""
     lows = [float(np.nanmin(curve.mean - curve.error)) for curve in curves] + ([0.0] if from_zero else [])
     highs = [float(np.nanmax(curve.mean + curve.error)) for curve in curves]
@@ -205,50 +147,83 @@ def limits(curves: list[Curve], steps: Array, *, from_zero: bool = True) -> tupl
     )
 
 
-@dataclass(frozen=True, eq=False)
-class RunComparison(Picture):
-    """The same score of several runs on one part of their data."""
-
-    name: str
-    part: str
-    curves: tuple[Curve, ...]
-
-    @property
-    def title(self) -> str:
-        """The score and the part."""
-        return f"{shown(self.name).capitalize()} on the {self.part} part, run by run"
-
-    @property
-    def reading(self) -> str:
-        """What a line is, and what a difference means."""
-        return (
-            "A line to a run, its band one standard error over the run's networks; runs whose bands overlap throughout are "
-            "not told apart by this picture, and a run without a band is one network, of which nothing is known about chance."
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """Epochs and values (n, replicas) of each run by its name."""
-        return {label: part for curve in self.curves for label, part in _arrays(curve).items()}
-
-    def draw(self, ax: Axes) -> None:
-        """A line with its band to a run."""
-        for number, curve in enumerate(self.curves):
-            curve.draw(ax, number)
-        if self.name != "accuracy" and _spans_decades(list(self.curves)):
-            logarithmic(ax)
-        ax.set_xlabel("epoch")
-        ax.set_ylabel("accuracy (share right)" if self.name == "accuracy" else shown(self.name))
-        ax.legend()
+def _reading(run: Run, parts: Sequence[Curve], terms: Sequence[Curve]) -> str:
+    """What lines and bands are."""
+    replicas = parts[0].values.shape[1]
+    band = f", bands one standard error of the mean over {replicas} networks" if replicas > 1 else ""
+    whole = run.settings.optimizer.search is not None
+    steps = "all examples after each update" if whole else "each batch before its update"
+    told = " Dotted: the terms of the training loss, which add up to it." if terms else ""
+    return f"Each point was taken after the epoch with the weights at rest{band}; the faint line is {steps}.{told}"
 
 
-def compare_runs(runs: Mapping[str, Run], name: str = "loss", part: str | None = None) -> RunComparison:
+def _step_marks(at: Array, values: Array) -> list[Mark]:
+    if not values.size:
+        return []
+    mean = thinned(values.mean(axis=0))
+    return [Line(thinned(at), mean, color="faint", alpha=0.35, width=0.6, label="each update")]
+
+
+def _part_marks(parts: Sequence[Curve]) -> list[Mark]:
+    return [mark for number, curve in enumerate(parts) for mark in curve.marks(number)]
+
+
+def _term_marks(terms: Sequence[Curve], first: int) -> list[Mark]:
+    return [
+        Line(curve.at, curve.mean, color=number, dash="dotted", width=1.2, label=curve.label)
+        for number, curve in enumerate(terms, first)
+    ]
+
+
+def _epochs(run: Run, at: Array) -> Axis:
+    label = f"epoch ({counted(run.trainer.steps_per_epoch, 'update')} each)"
+    few = at[-1] <= 10
+    return Axis(label, at=at if few else None, texts=[numeral(epoch, 6) for epoch in at.tolist()] if few else None)
+
+
+def _scores(name: str, curves: Sequence[Curve], steps: Array) -> Axis:
+    label = "accuracy (share right)" if name == "accuracy" else shown(name)
+    # Where only the end was evaluated, as after L-BFGS, the steps are all there is to see.
+    means = steps.mean(axis=0) if len(curves[0].at) == 1 else np.empty(0)
+    if name != "accuracy" and _spans_decades(curves, means):
+        return Axis(label, log=True)
+    return Axis(label, ends=limits(curves, steps, from_zero=name != "accuracy"))
+
+
+def curve_numbers(curves: Sequence[Curve]) -> dict[str, Array]:
+    """Epochs and values (n, replicas) of each curve by its label."""
+    pairs = [(curve.label, name, array) for curve in curves for name, array in (("epochs", curve.at), ("values", curve.values))]
+    return {f"{label}.{name}": array for label, name, array in pairs}
+
+
+def compare_runs(runs: Mapping[str, Run], name: str = "loss", part: str | None = None) -> View:
     """A score of several runs by their names; `part` is the test part where all have one, else training, unless told otherwise.
+
+    The numbers of each run are "name.epochs" (n,) and "name.values" (n, replicas).
+
+    Raises: OptionError without runs, or for a score that one of them does not have.
+    """
+    chosen, curves = curves_of(runs, name, part)
+    return View(
+        f"{shown(name).capitalize()} on the {chosen} part, run by run",
+        "A line to a run, its band one standard error over the run's networks; runs whose bands overlap throughout are "
+        "not told apart by this picture, and a run without a band is one network, of which nothing is known about chance.",
+        [curves_panel(curves, name, "accuracy (share right)" if name == "accuracy" else shown(name))],
+        curve_numbers(curves),
+    )
+
+
+def curves_of(runs: Mapping[str, Run], name: str, part: str | None = None) -> tuple[str, list[Curve]]:
+    """The part that is compared, and the curve of each run.
 
     Raises: OptionError without runs, or for a score that one of them does not have.
     """
     if not runs:
         raise OptionError("no runs to compare", expected="at least one", remedy='compare_runs({"name": run, ...})')
     chosen = part or ("test" if all(has_curve(run.history, "test", name) for run in runs.values()) else "training")
-    return RunComparison(
-        name, chosen, tuple(Curve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items())
-    )
+    return chosen, [Curve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items()]
+
+
+def curves_panel(curves: Sequence[Curve], name: str, label: str) -> Panel:
+    """A line with its band to a run."""
+    return Panel(_part_marks(curves), Axis("epoch"), Axis(label, log=name != "accuracy" and _spans_decades(curves)))

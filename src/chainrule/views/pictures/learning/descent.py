@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,125 +11,12 @@ from chainrule.derivatives import require_gradients
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.numerals import numeral
-from chainrule.views.colours import SEQUENTIAL, SERIES
-from chainrule.views.figures.style import INK
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import MARKERS, Image, Line, Mark, Points, Scale, box_around, ends_of
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.subject import Span
 from chainrule.views.plain import counted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-MARKERS = ("o", "s", "^", "D", "v", "P")
-
-
-@dataclass(frozen=True, eq=False)
-class CostCurveStarts(Picture):
-    """Gradient descent on C(w) from many starts: `paths` (steps + 1, starts), their costs `path_costs`; the curve `w`, `costs` (n,).
-
-    `minima` (m,) are the places where starts came to rest, `reached` (starts,) which of them each start found, −1 where it still moved.
-    """
-
-    w: Array
-    costs: Array
-    paths: Array
-    path_costs: Array
-    minima: Array
-    reached: Array
-
-    @property
-    def title(self) -> str:
-        """How many starts, how many minima."""
-        return f"C(w) from {self.paths.shape[1]} starts: {len(self.minima)} minim{'um' if len(self.minima) == 1 else 'a'}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the paths."""
-        moving = int(np.sum(self.reached < 0))
-        still = f"; crosses still move after {len(self.paths) - 1} steps" if moving else ""
-        return (
-            "Each small sign is a start, its shape and colour the minimum that it rolls down to; filled signs are the minima, with the "
-            f"number of starts that they caught: which one is found depends on the start, not on which is lowest{still}."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The curve, the starts, the minima."""
-        ax.plot(self.w, self.costs, color=INK, linewidth=1.2)
-        for k in range(-1, len(self.minima)):
-            chosen = self.reached == k
-            if chosen.any():
-                self._draw_group(ax, k, chosen)
-        ax.set_xlabel("w (no unit)")
-        ax.set_ylabel("cost C(w) (no unit)")
-        ax.legend()
-
-    def _draw_group(self, ax: Axes, k: int, chosen: Array) -> None:
-        colour, sign = (SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)]) if k >= 0 else (INK, "x")
-        look: dict[str, Any] = {"color": colour, "marker": sign, "linestyle": "none"}
-        ax.plot(self.paths[:, chosen], self.path_costs[:, chosen], color=colour, linewidth=3, alpha=0.12)
-        ax.plot(self.paths[0, chosen], self.path_costs[0, chosen], markerfacecolor="white", markersize=4, zorder=3, **look)
-        if k < 0:
-            ax.plot([], [], label="still moving", **look)
-        if k >= 0:
-            place, cost = float(self.minima[k]), float(self.path_costs[-1, chosen].mean())
-            words = f"w = {numeral(place, 3)}, C = {numeral(cost, 3)}: {counted(int(chosen.sum()), 'start')}"
-            ax.plot([place], [cost], markersize=10, label=words, markeredgecolor=INK, zorder=4, **look)
-
-
-@dataclass(frozen=True, eq=False)
-class GradientField(Picture):
-    """C(x, y), `costs` (rows, columns) over `x` (columns,) and `y` (rows,), with arrows and a path.
-
-    The arrows are `gradients` (n, 2) at `places` (n, 2); `path` (steps + 1, 2) is empty without a start.
-    """
-
-    size: ClassVar[tuple[float, float]] = (5.6, 4.7)
-    x: Array
-    y: Array
-    costs: Array
-    places: Array
-    gradients: Array
-    path: Array
-
-    @property
-    def title(self) -> str:
-        """What is drawn."""
-        return "C(x, y) and its gradient"
-
-    @property
-    def reading(self) -> str:
-        """How to read the arrows."""
-        square = ", square to the lines" if self._even() else ""
-        path = "; the line with dots goes against them: gradient descent from the open circle" if len(self.path) else ""
-        return (
-            f"Lines join places of equal cost; each arrow is ∇C, the direction of steepest increase{square}, the longer the steeper "
-            f"(by the square root){path}."
-        )
-
-    def _even(self) -> bool:
-        """Whether both axes can have one scale, so that arrows are seen at right angles to the lines."""
-        return bool(1 / 3 <= np.ptp(self.x) / np.ptp(self.y) <= 3)
-
-    def draw(self, ax: Axes) -> None:
-        """Contours, arrows, path."""
-        filled = ax.contourf(self.x, self.y, self.costs, levels=16, cmap=SEQUENTIAL, alpha=0.75)
-        ax.contour(self.x, self.y, self.costs, levels=16, colors=INK, linewidths=0.35)
-        bar: Any = ax.figure.colorbar(filled, ax=ax)
-        bar.set_label("cost C (no unit)")
-        lengths = np.linalg.norm(self.gradients, axis=1, keepdims=True)
-        # As the square root: of arrows in proportion, most would be too short to be seen.
-        arrows = self.gradients / np.sqrt(np.where(lengths > 0, lengths, 1.0))
-        ax.quiver(*self.places.T, *arrows.T, color="white", edgecolor=INK, linewidth=0.4, angles="xy", width=0.006)
-        if len(self.path):
-            ax.plot(*self.path.T, "-o", color=SERIES[1], markersize=2.5, linewidth=1.4, label="gradient descent")
-            ax.plot(*self.path[0], "o", color=SERIES[1], markerfacecolor="white", markersize=8)
-            ax.legend(frameon=True)
-        ax.set_xlim(self.x[0], self.x[-1])
-        ax.set_ylim(self.y[0], self.y[-1])
-        if self._even():
-            ax.set_aspect("equal")
-        ax.set_xlabel("x (no unit)")
-        ax.set_ylabel("y (no unit)")
+from chainrule.views.scales import round_levels
+from chainrule.views.view import View, numbers
 
 
 def cost_curve_starts(
@@ -141,13 +26,15 @@ def cost_curve_starts(
     rate: float = 0.02,
     steps: int = 400,
     span: Span | None = None,
-) -> CostCurveStarts:
+) -> View:
     """Plain gradient descent w ← w − rate·C′(w) on a cost of one parameter from many starts at once, C′ by `grad`.
 
     `cost` is a function of a node, made of chainrule's ops, that treats each number apart. `span` None: as far as the paths go.
+    The numbers: `paths` (steps + 1, starts) and their costs `path_costs`; the curve `w`, `costs` (n,); `minima` (m,), the places
+    where starts came to rest, and `reached` (starts,), which of them each start found, −1 where it still moved.
 
-    >>> picture = cost_curve_starts(lambda w: w**4.0 - 2.0 * w**2.0 + 0.3 * w, np.linspace(-2, 2, 41))
-    >>> picture.minima.round(3)
+    >>> found = cost_curve_starts(lambda w: w**4.0 - 2.0 * w**2.0 + 0.3 * w, np.linspace(-2, 2, 41)).numbers
+    >>> found["minima"].round(3)
     array([-1.036,  0.96 ])
 
     Raises: OptionError where the steps lead out of the finite numbers.
@@ -156,8 +43,31 @@ def cost_curve_starts(
     paths = _descended(lambda nodes: cost(nodes[0]), begin[None], rate, steps)[:, 0]
     low, high = span or (float(paths.min()), float(paths.max()))
     w = np.linspace(low, high, 401) if high > low else np.linspace(low - 1, high + 1, 401)
-    settled, reached = _minima(lambda nodes: cost(nodes[0]), paths[-1], high - low or 2.0)
-    return CostCurveStarts(w, _costs(cost, w), paths, _costs(cost, paths.reshape(-1)).reshape(paths.shape), settled, reached)
+    minima, reached = _minima(lambda nodes: cost(nodes[0]), paths[-1], high - low or 2.0)
+    costs, path_costs = _costs(cost, w), _costs(cost, paths.reshape(-1)).reshape(paths.shape)
+    groups = [mark for k in range(-1, len(minima)) for mark in _group(k, paths, path_costs, reached == k, minima)]
+    still = f"; crosses still move after {steps} steps" if np.any(reached < 0) else ""
+    return View(
+        f"C(w) from {len(begin)} starts: {len(minima)} minim{'um' if len(minima) == 1 else 'a'}",
+        "Each small sign is a start, its shape and colour the minimum that it rolls down to; filled signs are the minima, with the "
+        f"number of starts that they caught: which one is found depends on the start, not on which is lowest{still}.",
+        [Panel([Line(w, costs, width=1.2), *groups], Axis("w (no unit)"), Axis("cost C(w) (no unit)"))],
+        numbers(w=w, costs=costs, paths=paths, path_costs=path_costs, minima=minima, reached=reached),
+    )
+
+
+def _group(k: int, paths: Array, costs: Array, chosen: Array, minima: Array) -> list[Mark]:
+    """The starts that reached minimum k, their ways, and where they came to rest; −1 are those that still move."""
+    if not chosen.any():
+        return []
+    colour, sign = (k, MARKERS[k % 6]) if k >= 0 else ("ink", "x")
+    ways = Line(paths[:, chosen].T, costs[:, chosen].T, color=colour, width=3.0, alpha=0.12)
+    if k < 0:
+        return [ways, Points(paths[0, chosen], costs[0, chosen], color="ink", marker="x", label="still moving")]
+    cost = float(costs[-1, chosen].mean())
+    words = f"w = {numeral(float(minima[k]), 3)}, C = {numeral(cost, 3)}: {counted(int(chosen.sum()), 'start')}"
+    begun = Points(paths[0, chosen], costs[0, chosen], color="paper", marker=sign, edge=colour)
+    return [ways, begun, Points([minima[k]], [cost], color=colour, marker=sign, size=10.0, edge="ink", label=words)]
 
 
 def gradient_field(
@@ -168,13 +78,14 @@ def gradient_field(
     rate: float = 0.05,
     steps: int = 50,
     arrows: int = 13,
-) -> GradientField:
+) -> View:
     """A cost of two parameters: its values, its gradient by `grad` on arrows × arrows places, and descent from `start`.
 
-    `cost` is a function of two nodes, made of chainrule's ops, that treats each pair of numbers apart.
+    `cost` is a function of two nodes, made of chainrule's ops, that treats each pair of numbers apart. The numbers: `costs` (rows,
+    columns) over `x` (columns,) and `y` (rows,); `gradients` (n, 2) at `places` (n, 2); `path` (steps + 1, 2), empty without a start.
 
-    >>> field = gradient_field(lambda x, y: x * x + 3.0 * y * y, start=(1.5, 1.0))
-    >>> bool(np.allclose(field.gradients, field.places * [2, 6]))
+    >>> found = gradient_field(lambda x, y: x * x + 3.0 * y * y, start=(1.5, 1.0)).numbers
+    >>> bool(np.allclose(found["gradients"], found["places"] * [2, 6]))
     True
 
     Raises: OptionError where the steps lead out of the finite numbers.
@@ -193,8 +104,25 @@ def gradient_field(
         if start is None
         else _descended(both, np.array(start, dtype=np.float64)[:, None], rate, steps)[:, :, 0]
     )
-    return GradientField(
-        x, y, _values_and_slopes(both, grid)[0].reshape(across.shape), places.T, _values_and_slopes(both, places)[1].T, path
+    costs, gradients = _values_and_slopes(both, grid)[0].reshape(across.shape), _values_and_slopes(both, places)[1].T
+    # Both axes have one scale where they can, so that arrows are seen at right angles to the lines.
+    even = bool(1 / 3 <= np.ptp(x) / np.ptp(y) <= 3)
+    square = ", square to the lines" if even else ""
+    way = "; the line with dots goes against them: gradient descent from the open circle" if len(path) else ""
+    return View(
+        "C(x, y) and its gradient",
+        f"Lines join places of equal cost; each arrow is ∇C, the direction of steepest increase{square}, the longer the steeper "
+        f"(by the square root){way}.",
+        [
+            Panel(
+                [_cost_map(x, y, costs), *_arrows(places.T, gradients, coarse), *_path_marks(path)],
+                Axis("x (no unit)", ends=span[0]),
+                Axis("y (no unit)", ends=span[1]),
+                equal=even,
+            )
+        ],
+        numbers(x=x, y=y, costs=costs, places=places.T, gradients=gradients, path=path),
+        size=(5.6, 4.7),
     )
 
 
@@ -253,3 +181,28 @@ def _minima(cost: CostOfNodes, ends: Array, width: float) -> tuple[Array, Array]
     minima = np.array([group.mean() for group in groups if len(group)])
     nearest = np.abs(ends[:, None] - minima).argmin(axis=1) if len(minima) else np.zeros(len(ends), dtype=np.int64)
     return minima, np.where(resting, nearest, -1)
+
+
+def _cost_map(x: Array, y: Array, costs: Array) -> Image:
+    scale = Scale("sequential", *ends_of(costs), label="cost C (no unit)")
+    levels = round_levels(*ends_of(costs), count=14)
+    return Image(costs, scale=scale, box=box_around(x, y), alpha=0.85, levels=levels, width=0.4)
+
+
+def _arrows(places: Array, gradients: Array, coarse: Sequence[Array]) -> list[Mark]:
+    """An arrow to a place, by the square root of its length: of arrows in proportion, most would be too short to be seen."""
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    shown = gradients / np.sqrt(np.where(lengths > 0, lengths, 1.0))
+    room = [float(side[1] - side[0]) if len(side) > 1 else 1.0 for side in coarse]
+    most = float((np.abs(shown) / room).max()) or 1.0
+    ends = places + 0.95 * shown / most
+    return [
+        Line(*(np.stack([places[:, k], ends[:, k]], axis=1) for k in (0, 1)), color="light", edge="dark", width=1.5, arrow=True)
+    ]
+
+
+def _path_marks(path: Array) -> list[Mark]:
+    if not len(path):
+        return []
+    line = Line(*path.T, color=1, marker="o", size=2.5, width=1.4, label="gradient descent")
+    return [line, Points(*path[:1].T, color="light", edge=1, size=8.0)]

@@ -3,72 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
-from chainrule.views.colours import SERIES
-from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat, unit_names
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.marks import Band, Line, Points, Rule, Text
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat
 from chainrule.views.plain import printable, spaced
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True, eq=False)
-class BatchAngles(Picture):
-    """The angle in degrees between the gradient of a random batch and that of all examples: `angles` (sizes, draws)."""
-
-    batch_sizes: Array
-    angles: Array
-    examples: int
-
-    @property
-    def title(self) -> str:
-        """The angle."""
-        return "How far a batch's gradient points from ∇C"
-
-    @property
-    def reading(self) -> str:
-        """What line and band are, and what 90° means."""
-        return (
-            f"Line: mean angle over {self.angles.shape[1]} random batches of each size, band: from the 10th to the 90th of 100 "
-            f"of them; 0° is the direction of all {spaced(self.examples)} examples, and below 90° a small step along the batch "
-            "still lowers the cost of all."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Mean and band over the batch size."""
-        low, high = np.nanquantile(self.angles, [0.1, 0.9], axis=1)
-        ax.fill_between(self.batch_sizes, low, high, color=SERIES[0], alpha=0.2, linewidth=0)
-        ax.plot(self.batch_sizes, np.nanmean(self.angles, axis=1), "-o", color=SERIES[0], markersize=4)
-        ax.axhline(90, color="#8a8a8a", linestyle="--", linewidth=0.9)
-        ax.annotate(
-            "90°: at a right angle",
-            (self.batch_sizes[-1], 90),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-        )
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(self.batch_sizes, [str(size) for size in self.batch_sizes])
-        ax.minorticks_off()
-        ax.set_ylim(0, max(100.0, float(np.nanmax(high)) + 5))
-        ax.set_xlabel("batch size (examples)")
-        ax.set_ylabel("angle to ∇C of all examples (°)")
+from chainrule.views.view import View, numbers
 
 
 def batch_angles(
     model: Model, x: Array, y: Array, batch_sizes: Sequence[int] = (1, 4, 16, 64, 256), draws: int = 20, seed: int = 0
-) -> BatchAngles:
+) -> View:
     """For each size `draws` batches, drawn from x, y without putting back; the same seed draws the same batches.
 
+    The numbers: `angles` (sizes, draws) in degrees between the gradient of a batch and that of all examples, and `batch_sizes`.
     Raises: OptionError for a batch size outside 1 ... n, or no draws.
     """
     x, y = examples(model, x, y)
@@ -84,55 +37,33 @@ def batch_angles(
         for draw in range(draws):
             rows: Array = random.permutation(len(x))[:size]
             angles[row, draw] = angle(flat(model.gradient(x[rows], y[rows])), full)
-    return BatchAngles(np.array(batch_sizes), angles, len(x))
+    low, high = np.nanquantile(angles, [0.1, 0.9], axis=1)
+    return View(
+        "How far a batch's gradient points from ∇C",
+        f"Line: mean angle over {draws} random batches of each size, band: from the 10th to the 90th of 100 "
+        f"of them; 0° is the direction of all {spaced(len(x))} examples, and below 90° a small step along the batch "
+        "still lowers the cost of all.",
+        [
+            Panel(
+                [
+                    Band(batch_sizes, low, high, color=0),
+                    Line(batch_sizes, np.nanmean(angles, axis=1), color=0, marker="o", size=4.0),
+                    Rule(y=90.0, dash="dashed"),
+                    Text(batch_sizes[-1], 90, "90°: at a right angle", offset=(0, 3), across="right", up="bottom"),
+                ],
+                Axis("batch size (examples)", log=True, at=batch_sizes, texts=list(map(str, batch_sizes))),
+                Axis("angle to ∇C of all examples (°)", ends=(0, max(100.0, float(np.nanmax(high)) + 5))),
+            )
+        ],
+        numbers(batch_sizes=batch_sizes, angles=angles),
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class Hebb(Picture):
-    """For each weight of a layer Hebb's rule, the mean of a_before·a_after, and −∂C/∂w: arrays (inputs, units)."""
-
-    size: ClassVar[tuple[float, float]] = (5.2, 3.8)
-    parameter: str
-    hebb: Array
-    descent: Array
-    inputs: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """The two rules."""
-        return f"Hebb's rule beside −∇C, {self.parameter}"
-
-    @property
-    def cosine(self) -> float:
-        """The cosine of the angle between the two; NaN where one is 0."""
-        return float(np.cos(np.radians(angle(self.hebb.ravel(), self.descent.ravel()))))
-
-    @property
-    def reading(self) -> str:
-        """What agreement would be."""
-        return (
-            "A mark to a weight: what neurons that fire together would do to it (across), and what lowers the cost (up); if "
-            f"both agreed, the marks would lie on a rising line through 0 with cosine 1; here it is {self.cosine:+.2f}. Hebb's "
-            "rule knows no target, which is why they differ."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A mark to a weight; the shading says where both agree in sign."""
-        same = np.sign(self.hebb) == np.sign(self.descent)
-        for chosen, marker, colour, word in ((same, "o", SERIES[2], "same sign"), (~same, "x", SERIES[1], "other sign")):
-            label = f"{word}: {spaced(int(chosen.sum()))}"
-            ax.scatter(self.hebb[chosen], self.descent[chosen], s=12, marker=marker, color=colour, linewidths=0.9, label=label)
-        ax.axhline(0, color="#8a8a8a", linewidth=0.7)
-        ax.axvline(0, color="#8a8a8a", linewidth=0.7)
-        ax.set_xlabel("Hebb: mean of a_before·a_after")
-        ax.set_ylabel("−∂C/∂w")
-        ax.set_title(f"cosine {self.cosine:+.3f}", loc="right", fontsize=9, fontweight="normal")
-        ax.legend()
-
-
-def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> Hebb:
+def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> View:
     """Hebb's rule and the direction of descent for the weights of a Dense layer, on the examples x, y.
 
+    The numbers: for each weight Hebb's rule, the mean of a_before·a_after, `hebb`, and −∂C/∂w, `descent`, both (inputs, units); the
+    `cosine` of the angle between them, NaN where one is 0.
     Raises: OptionError for anything but the weights of a Dense layer. Source: D. O. Hebb, The Organization of Behavior (1949).
     """
     layer, _, kind = parameter.rpartition(".")
@@ -144,4 +75,26 @@ def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> Hebb:
     place = here.dense(layer)
     before, after = here.values([place.given, place.a])
     (gradient,) = here.derivatives([place.weights])
-    return Hebb(parameter, before.T @ after / len(before), -gradient, unit_names(model, place.given))
+    rule, descent = before.T @ after / len(before), -gradient
+    cosine = float(np.cos(np.radians(angle(rule.ravel(), descent.ravel()))))
+    same = np.sign(rule) == np.sign(descent)
+    return View(
+        f"Hebb's rule beside −∇C, {parameter}",
+        "A mark to a weight: what neurons that fire together would do to it (across), and what lowers the cost (up); if "
+        f"both agreed, the marks would lie on a rising line through 0 with cosine 1; here it is {cosine:+.2f}. Hebb's "
+        "rule knows no target, which is why they differ.",
+        [
+            Panel(
+                [
+                    Rule(x=0.0, y=0.0),
+                    Points(rule[same], descent[same], color=2, label=f"same sign: {spaced(int(same.sum()))}"),
+                    Points(rule[~same], descent[~same], color=1, marker="x", label=f"other sign: {spaced(int((~same).sum()))}"),
+                ],
+                Axis("Hebb: mean of a_before·a_after"),
+                Axis("−∂C/∂w"),
+                legend_title=f"cosine {cosine:+.3f}",
+            )
+        ],
+        numbers(hebb=rule, descent=descent, cosine=cosine),
+        size=(5.2, 3.8),
+    )

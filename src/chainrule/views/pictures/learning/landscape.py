@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,87 +10,21 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import SERIES
-from chainrule.views.figures.style import INK
+from chainrule.views.marks import Line, Points, Rule, look, staircase
+from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.learning.places import entry_name, examples, require_entry, with_entry
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.ranked import Ranked
-from chainrule.views.pictures.scales import logarithmic
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class CostOverWeight(Picture):
-    """C along one entry of one parameter, all else held: `at` (points,), `costs` (points,); accuracy where there are classes.
-
-    `here`, `cost`, `slope`: the entry's present value, C there, and ∂C/∂entry there; scalars.
-    """
-
-    entry: str
-    at: Array
-    costs: Array
-    accuracies: Array
-    here: float
-    cost: float
-    slope: float
-
-    @property
-    def title(self) -> str:
-        """Which weight."""
-        return f"The cost over one weight, {self.entry}"
-
-    @property
-    def reading(self) -> str:
-        """What curve, point and tangent are."""
-        steps = ""
-        if self.accuracies.size:
-            steps = (
-                " The staircase is the accuracy: flat but for jumps where an example changes sides, so its slope says nothing."
-            )
-        return (
-            f"The point is the present weight, the dashed line its tangent with the slope "
-            f"∂C/∂w = {numeral(self.slope, 3, sign=True)}: against "
-            f"it lies the way down.{steps}"
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Curve, tangent and point; the accuracy as stairs on the right axis."""
-        if self.accuracies.size:
-            other = ax.twinx()
-            other.step(self.at, self.accuracies, where="mid", color=SERIES[2], linestyle="-.", linewidth=1.1, label="accuracy")
-            other.set_ylabel("accuracy (share right)", color=SERIES[2])
-            other.spines["right"].set_visible(True)
-            ax.plot([], [], "-.", color=SERIES[2], linewidth=1.1, label="accuracy (right)")
-            # The cost, which the picture is about, lies above the stairs.
-            ax.set_zorder(other.get_zorder() + 1)
-            ax.patch.set_visible(False)
-        ax.plot(self.at, self.costs, color=SERIES[0], label="C")
-        low, high = float(np.nanmin(self.costs)), float(np.nanmax(self.costs))
-        rim = 0.08 * (high - low) or 1.0
-        ax.plot(
-            self.at,
-            self.cost + self.slope * (self.at - self.here),
-            "--",
-            color=INK,
-            linewidth=1,
-            label=f"slope {numeral(self.slope, 3, sign=True)}",
-        )
-        ax.plot([self.here], [self.cost], "o", color=INK, markersize=6, label=f"now: w = {numeral(self.here, 3)}")
-        ax.set_ylim(low - rim, high + rim)
-        ax.set_xlabel(f"weight {self.entry}")
-        ax.set_ylabel("cost C")
-        # Above the stairs, which it may lie on.
-        ax.legend(frameon=True, framealpha=0.85, edgecolor="none", loc="upper center")
-
-
 def cost_over_weight(
     model: Model, x: Array, y: Array, name: str, index: tuple[int, ...], span: float = 2.0, points: int = 81
-) -> CostOverWeight:
+) -> View:
     """C on the examples x (n, ...), y as one weight goes from `span` below to `span` above its value, in an odd number of points.
+
+    The numbers: `costs` (points,) at the entry's values `at` (points,), and the `accuracies` where there are classes; `here`, `cost`,
+    `slope`: the entry's present value, C there, and ∂C/∂entry there.
 
     Raises: OptionError, PositionError for an entry that is not there; OptionError for a span or number of points that draws nothing.
     """
@@ -103,15 +35,21 @@ def cost_over_weight(
     at: Array = here + span * centred(points)
     moved = [with_entry(model, name, index, float(value)) for value in at]
     classes = model.task.data.classes is not None
-    accuracies = [float(np.equal(one.decide(x), y).mean()) for one in moved if classes]
-    return CostOverWeight(
-        entry_name(name, index),
-        at,
-        np.array([one.cost(x, y) for one in moved]),
-        np.array(accuracies),
-        here,
-        model.cost(x, y),
-        float(model.gradient(x, y)[name][index]),
+    accuracies = np.array([float(np.equal(one.decide(x), y).mean()) for one in moved if classes])
+    costs, cost, slope = np.array([one.cost(x, y) for one in moved]), model.cost(x, y), float(model.gradient(x, y)[name][index])
+    told = " The staircase is the accuracy: flat but for jumps where an example changes sides, so its slope says nothing."
+    across = Axis(f"weight {entry_name(name, index)}")
+    stairs = [Line(*staircase(at, accuracies), color=2, dash="dashdot", label="accuracy"), Rule(x=here)]
+    below = [Panel(stairs, across, Axis("accuracy (share right)"))] if classes else []
+    return View(
+        f"The cost over one weight, {entry_name(name, index)}",
+        f"The point is the present weight, the dashed line its tangent with the slope "
+        f"∂C/∂w = {numeral(slope, 3, sign=True)}: against "
+        f"it lies the way down.{told if classes else ''}",
+        [_cost_and_tangent(at, costs, (here, cost, slope), across), *below],
+        numbers(at=at, costs=costs, accuracies=accuracies, here=here, cost=cost, slope=slope),
+        columns=1,
+        size=(5.6, 4.6) if classes else (5.6, 3.6),
     )
 
 
@@ -133,61 +71,30 @@ def require_span(span: float, points: int) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class DifferenceQuotients(Picture):
-    """ΔC/ε for smaller and smaller ε beside ∂C/∂w; arrays (steps,).
-
-    `steps`: ε; `forward`: (C(w+ε) − C(w))/ε; `central`: (C(w+ε) − C(w−ε))/2ε; `derivative`: ∂C/∂w; `cost`: C.
-    """
-
-    entry: str
-    steps: Array
-    forward: Array
-    central: Array
-    derivative: float
-    cost: float
-
-    @property
-    def title(self) -> str:
-        """What converges."""
-        return f"ΔC/ε on its way to ∂C/∂w, {self.entry}"
-
-    @property
-    def reading(self) -> str:
-        """What the slopes mean, and why the error rises again."""
-        return (
-            "From right to left ε shrinks: the error of the forward quotient falls with ε, of the central one with ε²; then "
-            f"rounding, about 1e-16·C/ε (dotted), takes over and grows. ∂C/∂w = {numeral(self.derivative, 10)}."
-        )
-
-    @property
-    def table(self) -> Ranked:
-        """ε with both quotients and their errors."""
-        columns = (self.steps, self.forward, self.forward - self.derivative, self.central, self.central - self.derivative)
-        rows = tuple(tuple(float(cell) for cell in row) for row in np.stack(columns, axis=1))
-        return Ranked(("ε", "forward", "its error", "central", "its error"), rows)
-
-    def draw(self, ax: Axes) -> None:
-        """Both errors over ε, with the size of rounding."""
-        for values, style, colour, word in (
-            (self.forward, "-o", SERIES[0], "forward: (C(w + ε) − C(w))/ε"),
-            (self.central, "--s", SERIES[1], "central: (C(w + ε) − C(w − ε))/2ε"),
-        ):
-            # An error of exactly 0 has no place on a logarithmic axis: it is shown at the last digit.
-            errors = np.maximum(np.abs(values - self.derivative), EPSILON * (abs(self.derivative) or 1.0))
-            ax.plot(self.steps, errors, style, color=colour, markersize=3.5, label=word)
-        rounding = EPSILON * abs(self.cost) / self.steps
-        ax.plot(self.steps, rounding, ":", color="#6b7280", linewidth=1.2, label="rounding: 2.2e-16·C/ε")
-        logarithmic(ax, ("x", "y"))
-        ax.set_xlabel("ε (change of the weight)")
-        ax.set_ylabel("|ΔC/ε − ∂C/∂w|")
-        ax.legend()
+def _cost_and_tangent(at: Array, costs: Array, present: tuple[float, float, float], across: Axis) -> Panel:
+    """Curve, tangent and point."""
+    here, cost, slope = present
+    low, high = float(np.nanmin(costs)), float(np.nanmax(costs))
+    rim = 0.08 * (high - low) or 1.0
+    tangent = cost + slope * (at - here)
+    return Panel(
+        [
+            Line(at, costs, color=0, label="C"),
+            Line(at, tangent, dash="dashed", width=1.0, label=f"slope {numeral(slope, 3, sign=True)}"),
+            Points([here], [cost], size=6.0, label=f"now: w = {numeral(here, 3)}"),
+        ],
+        across,
+        Axis("cost C", ends=(low - rim, high + rim)),
+    )
 
 
 def difference_quotients(
     model: Model, x: Array, y: Array, name: str, index: tuple[int, ...], steps: Sequence[float] | None = None
-) -> DifferenceQuotients:
+) -> View:
     """How sensitive C is to a tiny change of one weight, for steps ε of 1, 0.1, ..., 1e-13 unless others are given.
+
+    The numbers, by `steps` (steps,): `forward`, (C(w+ε) − C(w))/ε, and `central`, (C(w+ε) − C(w−ε))/2ε, beside `derivative`, ∂C/∂w,
+    and `cost`, C; `quotient_table` gives them as a table.
 
     Raises: OptionError, PositionError for an entry that is not there; OptionError for a step that is not above 0.
     """
@@ -203,6 +110,38 @@ def difference_quotients(
 
     above, below = np.array([at(step) for step in sizes]), np.array([at(-step) for step in sizes])
     slope = float(model.gradient(x, y)[name][index])
-    return DifferenceQuotients(
-        entry_name(name, index), sizes, (above - cost) / sizes, (above - below) / (2 * sizes), slope, cost
+    forward, central = (above - cost) / sizes, (above - below) / (2 * sizes)
+    # An error of exactly 0 has no place on a logarithmic axis: it is shown at the last digit.
+    errors = [np.maximum(np.abs(values - slope), EPSILON * (abs(slope) or 1.0)) for values in (forward, central)]
+    return View(
+        f"ΔC/ε on its way to ∂C/∂w, {entry_name(name, index)}",
+        "From right to left ε shrinks: the error of the forward quotient falls with ε, of the central one with ε²; then "
+        f"rounding, about 1e-16·C/ε (dotted), takes over and grows. ∂C/∂w = {numeral(slope, 10)}.",
+        [
+            Panel(
+                [
+                    Line(sizes, errors[0], **look(0), label="forward: (C(w + ε) − C(w))/ε"),
+                    Line(sizes, errors[1], **look(1), label="central: (C(w + ε) − C(w − ε))/2ε"),
+                    Line(
+                        sizes,
+                        EPSILON * abs(cost) / sizes,
+                        color="faint",
+                        dash="dotted",
+                        width=1.2,
+                        label="rounding: 2.2e-16·C/ε",
+                    ),
+                ],
+                Axis("ε (change of the weight)", log=True),
+                Axis("|ΔC/ε − ∂C/∂w|", log=True),
+            )
+        ],
+        numbers(steps=sizes, forward=forward, central=central, derivative=slope, cost=cost),
     )
+
+
+def quotient_table(quotients: View) -> Table:
+    """ε with both quotients and their errors, of a view by `difference_quotients`."""
+    steps, forward, central, slope = (quotients.numbers[name] for name in ("steps", "forward", "central", "derivative"))
+    columns = np.stack([steps, forward, forward - slope, central, central - slope], axis=1)
+    rows = tuple(tuple(float(cell) for cell in row) for row in columns)
+    return Table(("ε", "forward", "its error", "central", "its error"), rows)

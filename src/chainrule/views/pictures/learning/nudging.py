@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from chainrule.derivatives import vjp
+from chainrule.display import Shown
 from chainrule.graph import Array, Node, evaluate, input_node
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import CSS_VARIABLES, SERIES
-from chainrule.views.figures.style import INK
+from chainrule.views.marks import HATCHES, Bars, Color, Line, Mark, Points, Rule, Text
+from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.learning.places import (
     CostAt,
     DensePlace,
@@ -25,74 +25,19 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.ranked import Ranked
+from chainrule.views.view import View, numbers
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-POSITIVE, NEGATIVE = CSS_VARIABLES["positive"][0], CSS_VARIABLES["negative"][0]
-HATCHES = ("", "//", "..", "xx")
 MOST_BARS = 7
 """Weights, and activations, that the picture of the three ways shows; the ranked list has them all."""
 MOST_INPUTS = 16
 """Neurons before that the picture of the wishes shows."""
 
 
-@dataclass(frozen=True, eq=False)
-class OutputNudges(Picture):
-    """What each output is, should be, and which way the cost pushes it: arrays (outputs,).
-
-    `nudges` are −∂C/∂`by`, `by` the name of the quantity that the cost is computed from: the activations, or z where softmax or
-    sigmoid and the loss are one formula.
-    """
-
-    names: tuple[str, ...]
-    values: Array
-    targets: Array
-    nudges: Array
-    by: str
-
-    @property
-    def title(self) -> str:
-        """The outputs."""
-        return "What each output should do"
-
-    @property
-    def reading(self) -> str:
-        """What arrow and number are."""
-        return (
-            f"Dot: the output, diamond: its target; the arrow and the number give −∂C/∂{shown(self.by)}, to the right for up, "
-            "left for down: an output far from its target is pushed hardest."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A row to an output: value, target, and the push as an arrow."""
-        rows = np.arange(len(self.names))
-        ends = self.values + self.nudges * self._scale()
-        for row, start, end, nudge in zip(rows, self.values, ends, self.nudges, strict=True):
-            colour = POSITIVE if nudge > 0 else NEGATIVE
-            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
-            ax.annotate("", (end, row), xytext=(start, row), arrowprops=arrow)
-            ax.annotate(f"{nudge:+.3f}", (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=colour)
-        ax.scatter(self.targets, rows, marker="D", s=34, facecolors="none", edgecolors=INK, label="target")
-        ax.scatter(self.values, rows, s=24, color=INK, label="output", zorder=3)
-        ax.hlines(rows, *ax.get_xlim(), color="#d4d7dc", linewidth=0.6, zorder=0)
-        ax.set_yticks(rows, list(self.names))
-        ax.set_ylim(len(rows) - 0.4, -0.6)
-        ax.set_xlabel(f"output; arrows in proportion to −∂C/∂{shown(self.by)} (numbers at the right)")
-        ax.set_ylabel("output neuron")
-        ax.legend(loc="lower center", bbox_to_anchor=(0.8, 1.0), ncols=2)
-
-    def _scale(self) -> float:
-        """The longest arrow reaches as far as its output is from the target."""
-        longest = int(np.argmax(np.abs(self.nudges)))
-        wanted = abs(float(self.targets[longest] - self.values[longest])) or 1.0
-        return wanted / (abs(float(self.nudges[longest])) or 1.0)
-
-
-def output_nudges(model: Model, x: Array, y: Array) -> OutputNudges:
+def output_nudges(model: Model, x: Array, y: Array) -> View:
     """What the cost of one example x, y asks of each output.
+
+    The numbers, each (outputs,): what each output is, `values`, should be, `targets`, and `nudges`, −∂C/∂`by`; `by` is the name of
+    the quantity that the cost is computed from: the activations, or z where softmax or sigmoid and the loss are one formula.
 
     Raises: ShapeError for more than one example.
     """
@@ -102,7 +47,44 @@ def output_nudges(model: Model, x: Array, y: Array) -> OutputNudges:
     by = pushed(here, output)
     (values,), (slopes,) = here.values([output]), here.derivatives([by], here.loss)
     names = output_names(model, values.shape[1])
-    return OutputNudges(names, values[0], targets(model, y, len(names))[0], -slopes.reshape(len(names)), by.name or "output")
+    wanted, given = targets(model, y, len(names))[0], -slopes.reshape(len(names))
+    word, rows = shown(by.name or "output"), np.arange(len(names))
+    return View(
+        "What each output should do",
+        f"Dot: the output, diamond: its target; the arrow and the number give −∂C/∂{word}, to the right for up, "
+        "left for down: an output far from its target is pushed hardest.",
+        [
+            Panel(
+                _push_marks(values[0], wanted, given),
+                Axis(f"output; arrows in proportion to −∂C/∂{word} (numbers at the right)"),
+                Axis("output neuron", at=rows, texts=names, ends=(len(rows) - 0.4, -0.6)),
+                legend="above",
+            )
+        ],
+        numbers(names=names, values=values[0], targets=wanted, nudges=given, by=by.name or "output"),
+    )
+
+
+def _push_marks(values: Array, wanted: Array, nudges: Array) -> list[Mark]:
+    """A row to an output: value, target, and the push as an arrow; the longest reaches as far as its output is from the target."""
+    longest = int(np.argmax(np.abs(nudges)))
+    reach = (abs(float(wanted[longest] - values[longest])) or 1.0) / (abs(float(nudges[longest])) or 1.0)
+    rows, ends = np.arange(len(values)), values + nudges * reach
+    signs: list[Color] = ["positive" if nudge > 0 else "negative" for nudge in nudges]
+    words = [f"{nudge:+.3f}" for nudge in nudges]
+    return [
+        *(Rule(y=float(row), color="line", width=0.6) for row in rows),
+        *_arrows(values, ends, rows, nudges),
+        Points(wanted, rows, marker="D", size=6.0, hollow=True, label="target"),
+        Points(values, rows, size=5.0, label="output"),
+        Text(np.full(len(rows), 1.02), rows, words, where=("axes", "data"), across="left", colors=signs),
+    ]
+
+
+def _arrows(starts: Array, ends: Array, rows: Array, nudges: Array) -> list[Mark]:
+    ways, level = np.stack([starts, ends], axis=1), np.stack([rows, rows], axis=1)
+    kinds: list[tuple[Array, Color]] = [(nudges > 0, "positive"), (nudges < 0, "negative")]
+    return [Line(ways[own], level[own], color=colour, width=2.0, arrow=True) for own, colour in kinds if own.any()]
 
 
 def pushed(here: CostAt, output: Node) -> Node:
@@ -111,14 +93,13 @@ def pushed(here: CostAt, output: Node) -> Node:
 
 
 @dataclass(frozen=True, eq=False)
-class Nudges(Picture):
+class Nudges(Shown):
     """The three ways to move one neuron's z by the cost of one example: each a nudge, −∂C/∂ what is changed.
 
     `push` is −∂C/∂z of the neuron. With z = Σ_k w_k·a_k + b: `bias` = push (NaN without a bias), `weights` = push·a_k,
     `activations` = push·w_k; arrays (inputs,). `a` and `w` are what they are in proportion to.
     """
 
-    size: ClassVar[tuple[float, float]] = (6.2, 4.6)
     neuron: str
     push: Array
     bias: Array
@@ -128,58 +109,15 @@ class Nudges(Picture):
     w: Array
     inputs: tuple[str, ...]
 
-    @property
-    def title(self) -> str:
-        """Which neuron."""
-        return f"Three ways to move the neuron {self.neuron}"
-
-    @property
-    def reading(self) -> str:
-        """What each group is in proportion to."""
-        if self.push == 0:
-            return (
-                "The cost does not push this neuron at all: it is at its target, or no gradient passes it (a ReLU that is off)."
-            )
-        way = "up" if self.push > 0 else "down"
-        return (
-            f"The cost pushes this neuron {way} with {float(self.push):+.3f} per unit of z: its bias takes that push as it is, "
-            "each weight in proportion to the activation it multiplies (bright inputs give most for the change), each "
-            "activation before in proportion to its weight."
-        )
-
-    def ranked(self, way: str = "weights") -> Ranked:
+    def ranked(self, way: str = "weights") -> Table:
         """One way as a list, the largest nudge first: "weights" with their activations, or "activations" with their weights."""
-        nudges, factor, word = {"weights": (self.weights, self.a, "a"), "activations": (self.activations, self.w, "w")}[way]
-        order = by_size(nudges)
+        found, factor, word = {"weights": (self.weights, self.a, "a"), "activations": (self.activations, self.w, "w")}[way]
+        order = by_size(found)
         sign = "w" if way == "weights" else "a"
-        return Ranked(
-            ("input", f"−∂C/∂{sign}", word), tuple((self.inputs[k], float(nudges[k]), float(factor[k])) for k in order)
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Three groups of bars, the largest of each."""
-        rows = [("the bias", float(self.bias))] if np.isfinite(self.bias) else []
-        ends = [len(rows)]
-        for way, first, second in (("weights", "w from", "a"), ("activations", "a of", "w")):
-            found = self.ranked(way).rows[:MOST_BARS]
-            rows += [(f"{first} {name}  ({second} = {float(factor):.2f})", float(nudge)) for name, nudge, factor in found]
-            ends.append(len(rows))
-        places = np.arange(len(rows)) + np.repeat([0.0, 0.7, 1.4], np.diff([0, *ends]))
-        values = np.array([value for _, value in rows])
-        bars = ax.barh(places, values, color=np.where(values > 0, POSITIVE, NEGATIVE))
-        ax.bar_label(bars, [numeral(value, 3, sign=True) for value in values], padding=3, fontsize=7.5)
-        ax.axvline(0, color=INK, linewidth=0.8)
-        ax.set_yticks(places, [name for name, _ in rows], fontsize=8)
-        ax.set_ylim(places[-1] + 0.7, -0.8)
-        ax.margins(x=0.18)
-        if not np.any(values):
-            ax.set_xlim(-1, 1)
-        ax.set_xlabel("nudge: −∂C/∂(what is changed); above 0: raise it")
-        left_out = len(self.inputs) - MOST_BARS
-        ax.set_ylabel(f"what is changed ({left_out} smaller of each left out)" if left_out > 0 else "what is changed")
+        return Table(("input", f"−∂C/∂{sign}", word), tuple((self.inputs[k], float(found[k]), float(factor[k])) for k in order))
 
 
-def nudges(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = "") -> Nudges:
+def three_ways(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = "") -> Nudges:
     """The three ways for one neuron of a Dense layer (the last one unless named) and one example x, y.
 
     `label`: the neuron's number; for the last layer also the name of a class. All nudges are derivatives of the example's loss, taken
@@ -204,6 +142,31 @@ def nudges(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = 
     )
 
 
+def nudges(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = "") -> View:
+    """The three ways to move one neuron by one example as bars, the largest of each; `three_ways` gives all of them, ranked.
+
+    Arguments, numbers and errors are those of `three_ways`.
+    """
+    found = three_ways(model, x, y, label, layer)
+    still = "The cost does not push this neuron at all: it is at its target, or no gradient passes it (a ReLU that is off)."
+    reading = (
+        f"The cost pushes this neuron {'up' if found.push > 0 else 'down'} with {float(found.push):+.3f} per unit of z: its bias "
+        "takes that push as it is, "
+        "each weight in proportion to the activation it multiplies (bright inputs give most for the change), each "
+        "activation before in proportion to its weight."
+    )
+    return View(
+        f"Three ways to move the neuron {found.neuron}",
+        still if found.push == 0 else reading,
+        [_three_groups(found)],
+        numbers(
+            push=found.push, bias=found.bias, weights=found.weights, activations=found.activations, a=found.a, w=found.w,
+            inputs=found.inputs,
+        ),
+        size=(6.2, 4.6),
+    )  # fmt: skip
+
+
 def asked_before(here: CostAt, place: DensePlace, pushes: Array) -> Array:
     """What each unit of the layer, pushed (1, units), asks of each number before it: (units, inputs), by the graph."""
     cotangent = input_node("push", place.z.shape, place.z.dtype)
@@ -214,64 +177,34 @@ def asked_before(here: CostAt, place: DensePlace, pushes: Array) -> Array:
     return np.concatenate([evaluate([asked], {**here.bound, cotangent: row[None]})[0] for row in alone])
 
 
-@dataclass(frozen=True, eq=False)
-class Wishes(Picture):
-    """What each unit of a layer wants of each number before: `wishes` (units, inputs), above 0 for more.
-
-    `total` (inputs,) is their sum, `descent` (inputs,) is −∂C/∂a_k by the graph: the same to rounding, where nothing but this layer
-    takes a_k.
-    """
-
-    size: ClassVar[tuple[float, float]] = (6.6, 4.2)
-    layer: str
-    units: tuple[str, ...]
-    inputs: tuple[str, ...]
-    wishes: Array
-    total: Array
-    descent: Array
-
-    @property
-    def title(self) -> str:
-        """Whose wishes."""
-        return f"What the {len(self.units)} neurons of {shown(self.layer)} want of the neurons before"
-
-    @property
-    def reading(self) -> str:
-        """What is stacked, and what the sum is."""
-        return (
-            "Each piece of a bar is one neuron's wish, −∂C/∂z of it times its weight, stacked upwards for more and downwards "
-            "for less; the black mark is their sum, which is −∂C/∂a (largest difference "
-            f"{numeral(float(np.max(np.abs(self.total - self.descent))), 2)}): what the layer before is told."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Stacked bars, the inputs of which most is wanted."""
-        chosen = sorted(by_size(np.abs(self.wishes).sum(axis=0))[:MOST_INPUTS])
-        at = np.arange(len(chosen))
-        above, below = np.zeros(len(chosen)), np.zeros(len(chosen))
-        for unit, row in enumerate(self.wishes[:, chosen]):
-            ax.bar(at, row, bottom=np.where(row > 0, above, below), width=0.78, label=self.units[unit], **_look(unit))
-            above, below = above + np.maximum(row, 0), below + np.minimum(row, 0)
-        ax.plot(
-            at,
-            self.total[chosen],
-            "D",
-            color=INK,
-            markeredgecolor="white",
-            markersize=6,
-            label="their sum",
-            linestyle="none",
-        )
-        ax.axhline(0, color=INK, linewidth=0.8)
-        ax.set_xticks(at, [self.inputs[k] for k in chosen], rotation=60, ha="right", fontsize=7.5)
-        left_out = len(self.inputs) - len(chosen)
-        ax.set_xlabel("neuron before" + (f" ({left_out} of which less is wanted left out)" if left_out else ""))
-        ax.set_ylabel("wish: −∂C/∂a, above 0: raise it")
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+def _three_groups(found: Nudges) -> Panel:
+    """Three groups of bars, the largest of each."""
+    rows = [("the bias", float(found.bias))] if np.isfinite(found.bias) else []
+    ends = [len(rows)]
+    for way, first, second in (("weights", "w from", "a"), ("activations", "a of", "w")):
+        largest = found.ranked(way).rows[:MOST_BARS]
+        rows += [(f"{first} {name}  ({second} = {float(factor):.2f})", float(nudge)) for name, nudge, factor in largest]
+        ends.append(len(rows))
+    places = np.arange(len(rows)) + np.repeat([0.0, 0.7, 1.4], np.diff([0, *ends]))
+    values = np.array([value for _, value in rows])
+    signs: list[Color] = ["positive" if value > 0 else "negative" for value in values]
+    bars = Bars(places, values, flat=True, colors=signs, texts=[numeral(value, 3, sign=True) for value in values])
+    left_out = len(found.inputs) - MOST_BARS
+    what = f"what is changed ({left_out} smaller of each left out)" if left_out > 0 else "what is changed"
+    names, down = [name for name, _ in rows], (float(places[-1]) + 0.7, -0.8)
+    across = "nudge: −∂C/∂(what is changed); above 0: raise it"
+    return Panel(
+        [bars, Rule(x=0.0, color="ink")],
+        Axis(across, margin=0.18, ends=None if np.any(values) else (-1.0, 1.0)),
+        Axis(what, at=places, texts=names, size=8.0, ends=down),
+    )
 
 
-def wishes(model: Model, x: Array, y: Array, layer: str = "") -> Wishes:
+def wishes(model: Model, x: Array, y: Array, layer: str = "") -> View:
     """What each neuron of a Dense layer (the last one unless named) wants of each neuron before it, for one example x, y.
+
+    The numbers: `wishes` (units, inputs), above 0 for more; their sum `total` (inputs,), and `descent` (inputs,), −∂C/∂a_k by the
+    graph: the same to rounding, where nothing but this layer takes a_k.
 
     Raises: ShapeError for more than one example, OptionError for a layer that is not there.
     """
@@ -282,7 +215,16 @@ def wishes(model: Model, x: Array, y: Array, layer: str = "") -> Wishes:
     units = place.z.shape[1]
     last = place.layer == here.dense().layer
     names = output_names(model, units) if last else tuple(f"{shown(place.layer)}[{j}]" for j in range(units))
-    return Wishes(place.layer, names, unit_names(model, place.given), found, found.sum(axis=0), -slopes[0])
+    total, descent = found.sum(axis=0), -slopes[0]
+    return View(
+        f"What the {units} neurons of {shown(place.layer)} want of the neurons before",
+        "Each piece of a bar is one neuron's wish, −∂C/∂z of it times its weight, stacked upwards for more and downwards "
+        "for less; the black mark is their sum, which is −∂C/∂a (largest difference "
+        f"{numeral(float(np.max(np.abs(total - descent))), 2)}): what the layer before is told.",
+        [_stacked(names, unit_names(model, place.given), found)],
+        numbers(wishes=found, total=total, descent=descent, units=names),
+        size=(6.6, 4.2),
+    )
 
 
 def by_size(values: Array) -> list[int]:
@@ -290,7 +232,22 @@ def by_size(values: Array) -> list[int]:
     return [int(place) for place in np.argsort(-np.abs(values), kind="stable")]
 
 
-def _look(unit: int) -> dict[str, Any]:
-    # Colours come round after eight; the hatching then is another.
-    hatch = HATCHES[(unit // len(SERIES)) % len(HATCHES)]
-    return {"color": SERIES[unit % len(SERIES)], "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+def _stacked(units: tuple[str, ...], inputs: tuple[str, ...], found: Array) -> Panel:
+    """Stacked bars, the inputs of which most is wanted. Colours come round after eight; the hatching then is another."""
+    chosen = sorted(by_size(np.abs(found).sum(axis=0))[:MOST_INPUTS])
+    at, rows = np.arange(len(chosen)), found[:, chosen]
+    above, below = (np.cumsum(part, axis=0) - part for part in (np.maximum(rows, 0), np.minimum(rows, 0)))
+    starts = np.where(rows > 0, above, below)
+    bars = [
+        Bars(at, start + row, start=start, width=0.78, color=k, hatch=HATCHES[(k // 8) % 4], edge="light", label=units[k])
+        for k, (row, start) in enumerate(zip(rows, starts, strict=True))
+    ]
+    left_out = len(inputs) - len(chosen)
+    across = "neuron before" + (f" ({left_out} of which less is wanted left out)" if left_out else "")
+    sums = Points(at, rows.sum(axis=0), marker="D", size=6.0, edge="light", label="their sum")
+    return Panel(
+        [*bars, Rule(y=0.0, color="ink"), sums],
+        Axis(across, at=at, texts=[inputs[k] for k in chosen], turn=60, size=7.5),
+        Axis("wish: −∂C/∂a, above 0: raise it"),
+        legend="right",
+    )

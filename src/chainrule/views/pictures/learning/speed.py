@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,59 +11,20 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.views.colours import SERIES
-from chainrule.views.figures.style import FAINT
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.scales import logarithmic
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.marks import Line, Points
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.view import View, numbers
 
 SHORTEST = 0.002
 """Seconds that a measurement takes at least: shorter ones are repeated, for the clock and chance would be seen in them."""
 
 
-@dataclass(frozen=True, eq=False)
-class TimePerExample(Picture):
-    """Seconds per example, `seconds` (sizes, measurements), at each of `sizes` (sizes,)."""
-
-    sizes: Array
-    seconds: Array
-
-    @property
-    def title(self) -> str:
-        """What is measured."""
-        return "Time per example against the batch size"
-
-    @property
-    def reading(self) -> str:
-        """How to read the curve."""
-        best = self.seconds.min(axis=1)
-        return (
-            f"The line is the fastest of {self.seconds.shape[1]} measurements, a tick each of them: computing many examples together "
-            f"shares what every call costs, here {numeral(best[0] / best.min(), 3)} times less per example "
-            f"than for {self.sizes[0]} at once."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Microseconds per example, on logarithmic axes."""
-        ax.plot(
-            np.repeat(self.sizes, self.seconds.shape[1]), 1e6 * self.seconds.reshape(-1), "_", color=FAINT, label="measurement"
-        )
-        ax.plot(self.sizes, 1e6 * self.seconds.min(axis=1), "-o", color=SERIES[0], label="fastest")
-        logarithmic(ax)
-        ax.set_xscale("log")
-        ax.set_xticks([], minor=True)
-        ax.set_xticks(self.sizes, [str(size) for size in self.sizes.tolist()])
-        ax.set_xlabel("batch size (examples)")
-        ax.set_ylabel("time per example (µs)")
-        ax.legend()
-
-
 def time_per_example(
     run: Run, batch_sizes: Sequence[int] = (1, 4, 16, 64, 256, 1024), *, measurements: int = 5, replica: int = 0
-) -> TimePerExample:
+) -> View:
     """How long the run's predictor takes for an example, by how many it computes at once; training examples, repeated if need be.
+
+    The numbers: `seconds` per example (sizes, measurements) at each of `sizes` (sizes,).
 
     Raises: OptionError for sizes that are not positive whole numbers in rising order.
     """
@@ -78,8 +37,32 @@ def time_per_example(
         )
     predict = run.predictor(replica)
     x = run.data.train.x
-    seconds = [_measured(predict, np.resize(x, (size, *x.shape[1:])), measurements) / size for size in sizes]
-    return TimePerExample(np.array(sizes), np.stack(seconds))
+    seconds = np.stack([_measured(predict, np.resize(x, (size, *x.shape[1:])), measurements) / size for size in sizes])
+    best = seconds.min(axis=1)
+    return View(
+        "Time per example against the batch size",
+        f"The line is the fastest of {measurements} measurements, a tick each of them: computing many examples together "
+        f"shares what every call costs, here {numeral(best[0] / best.min(), 3)} times less per example "
+        f"than for {sizes[0]} at once.",
+        [
+            Panel(
+                [
+                    Points(
+                        np.repeat(sizes, measurements),
+                        1e6 * seconds.ravel(),
+                        marker="_",
+                        color="faint",
+                        size=6.0,
+                        label="measurement",
+                    ),
+                    Line(sizes, 1e6 * best, color=0, marker="o", size=6.0, label="fastest"),
+                ],
+                Axis("batch size (examples)", log=True, at=sizes, texts=list(map(str, sizes))),
+                Axis("time per example (µs)", log=True),
+            )
+        ],
+        numbers(sizes=sizes, seconds=seconds),
+    )
 
 
 def _measured(predict: Callable[[Array], Array], rows: Array, measurements: int) -> Array:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,49 +10,13 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.colours import SEQUENTIAL
+from chainrule.views.marks import Image, Line, Mark, Points, Scale, box_around, ends_of
+from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.landscape import centred, require_span
 from chainrule.views.pictures.learning.places import examples, flat, unflat
-from chainrule.views.pictures.picture import Picture
+from chainrule.views.view import View, numbers
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-EDGE = "#101010"
-"""Around white marks on the contours, on light and dark pages alike."""
 LEVELS = 14
-
-
-@dataclass(frozen=True, eq=False)
-class CostSurface(Picture):
-    """C at parameters + a·first + b·second: `first`, `second` (parameters,), `at` (points,) for a and b, `costs` [b, a]."""
-
-    first: Array
-    second: Array
-    at: Array
-    costs: Array
-    kind: str
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        return "The cost around the present weights"
-
-    @property
-    def reading(self) -> str:
-        """What a map of two directions can say."""
-        return (
-            f"Each point is C of the network moved along {self.kind}, the cross is where it stands; dark is low. It is a cut "
-            f"through {len(self.first)} dimensions: what looks like a valley here may have a way out in another direction."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Filled contours with lines and their heights, the cross in the middle."""
-        draw_contours(ax, self.at, self.at, self.costs)
-        ax.plot([0], [0], "P", color="white", markeredgecolor=EDGE, markersize=9)
-        unit = " (1: as long as the weights)" if "filter" in self.kind else ""
-        ax.set_xlabel(f"a, along the first direction{unit}")
-        ax.set_ylabel("b, along the second direction")
 
 
 def cost_surface(
@@ -65,11 +27,12 @@ def cost_surface(
     span: float = 1.0,
     seed: int = 0,
     points: int = 31,
-) -> CostSurface:
+) -> View:
     """C on the examples x, y over two directions from the present weights, `span` each way.
 
     `directions`: two sets of arrays by parameter; None draws two at random, each neuron's part as long as its weights (filter
     normalisation), so that the picture does not depend on how a network of ReLUs is scaled.
+    The numbers: `costs` [b, a], C at parameters + a·first + b·second, with a and b from `at` (points,); `first`, `second` (parameters,).
     Raises: ShapeError for directions of other shapes. Source: H. Li et al., Visualizing the Loss Landscape, NeurIPS (2018).
     """
     require_span(span, points)
@@ -81,7 +44,20 @@ def cost_surface(
     at = span * centred(points)
     costs = _costs(model, x, y, flat(model.parameters), (first, second), (at, at))
     kind = "two given directions" if directions else "two random directions, filter-normalised"
-    return CostSurface(first, second, at, costs, kind)
+    unit = "" if directions else " (1: as long as the weights)"
+    return View(
+        "The cost around the present weights",
+        f"Each point is C of the network moved along {kind}, the cross is where it stands; dark is low. It is a cut "
+        f"through {len(first)} dimensions: what looks like a valley here may have a way out in another direction.",
+        [
+            Panel(
+                [*contours(at, at, costs), Points([0.0], [0.0], marker="P", color="light", edge="dark", size=9.0)],
+                Axis(f"a, along the first direction{unit}", ends=(at[0], at[-1])),
+                Axis("b, along the second direction", ends=(at[0], at[-1])),
+            )
+        ],
+        numbers(first=first, second=second, at=at, costs=costs),
+    )
 
 
 def random_directions(model: Model, seed: int = 0) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -117,66 +93,26 @@ def _costs(model: Model, x: Array, y: Array, middle: Array, axes: tuple[Array, A
     return costs
 
 
-def draw_contours(ax: Axes, across: Array, up: Array, costs: Array) -> None:
-    """Filled contours, closer where the cost is small, with lines and a scale."""
-    from matplotlib.colors import LogNorm
-
-    finite = costs[np.isfinite(costs)]
-    low, high = float(finite.min()), float(finite.max())
+def contours(across: Array, up: Array, costs: Array) -> list[Mark]:
+    """Colours, and lines that are closer where the cost is small, with their heights."""
+    low, high = ends_of(costs)
     decades = low > 0 and high > 5 * low
-    levels = np.geomspace(low, high, LEVELS) if decades else np.linspace(low, high if high > low else low + 1.0, LEVELS)
-    shades = ax.contourf(across, up, costs, levels=levels, cmap=SEQUENTIAL, norm=LogNorm(low, high) if decades else None)
-    lines = ax.contour(across, up, costs, levels=levels[1:-1:2], colors="white", linewidths=0.6)
-    ax.clabel(lines, fontsize=7, fmt="%.2g")
-    ax.figure.colorbar(shades, ax=ax, label="cost C", format="%.2g")
+    high = high if high > low else low + 1.0
+    levels = (np.geomspace if decades else np.linspace)(low, high, LEVELS)[1:-1:2].tolist()
+    scale = Scale("sequential", low, high, "cost C", log=decades)
+    texts = [f"{level:.2g}" for level in levels]
+    return [
+        Image(costs, scale=scale, box=box_around(across, up), color="light", levels=levels, texts=texts, width=0.6, smooth=True)
+    ]
 
 
-@dataclass(frozen=True, eq=False)
-class PathOfRun(Picture):
-    """A training's states in the plane of its two principal directions: `places` (states, 2), the last at (0, 0).
-
-    `costs` (states,) are C at the states themselves; `surface` (points, points) is C in the plane, over `across` and `up`;
-    `explained` (2,) is the share of the states' variance along each direction; `directions` (2, parameters), of length 1.
-    """
-
-    places: Array
-    costs: Array
-    across: Array
-    up: Array
-    surface: Array
-    explained: Array
-    directions: Array
-
-    @property
-    def title(self) -> str:
-        """The path."""
-        return "The path of the training"
-
-    @property
-    def reading(self) -> str:
-        """How much of the path the plane holds."""
-        return (
-            "Dots are the weights along the run, from the ring to the star, in the plane that holds most of the path "
-            f"({100 * float(self.explained.sum()):.0f} % of its variance); shades are C in that plane. C fell from "
-            f"{numeral(self.costs[0], 3)} to {numeral(self.costs[-1], 3)} along the run itself."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """The plane's contours and the path on them."""
-        draw_contours(ax, self.across, self.up, self.surface)
-        ax.plot(*self.places.T, color=EDGE, linewidth=3)
-        ax.plot(*self.places.T, ".-", color="white", linewidth=1.4, markersize=5, markeredgecolor=EDGE, markeredgewidth=0.5)
-        ax.plot(*self.places[0], "o", markerfacecolor="none", markeredgecolor="white", markersize=10, markeredgewidth=1.8)
-        ax.plot(*self.places[-1], "*", color="white", markeredgecolor=EDGE, markersize=13)
-        ax.set_xlabel(f"along the first principal direction ({100 * self.explained[0]:.0f} %)")
-        ax.set_ylabel(f"along the second ({100 * self.explained[1]:.0f} %)")
-
-
-def path_of_run(states: Sequence[Model], x: Array, y: Array, points: int = 25) -> PathOfRun:
+def path_of_run(states: Sequence[Model], x: Array, y: Array, points: int = 25) -> View:
     """The path through the space of weights that models along a run make, and C on the examples x, y around it.
 
     The plane goes through the last state; its directions are the principal ones of the differences from it, so three states at least
-    are wanted. Raises: OptionError for fewer, or for states of different networks.
+    are wanted. The numbers: `places` (states, 2) in the plane, the last at (0, 0), and C there, `costs` (states,); C in the plane,
+    `surface` (points, points) over `across` and `up`; `explained` (2,), the share of the states' variance along each direction;
+    `directions` (2, parameters), of length 1. Raises: OptionError for fewer, or for states of different networks.
     Source: H. Li et al., Visualizing the Loss Landscape, NeurIPS (2018), section 7.
     """
     shapes = [{name: array.shape for name, array in state.parameters.items()} for state in states]
@@ -197,10 +133,33 @@ def path_of_run(states: Sequence[Model], x: Array, y: Array, points: int = 25) -
     across, up = (_around(places[:, axis], float(np.ptp(places[:, 0])), points) for axis in (0, 1))
     surface = _costs(states[-1], x, y, last, (axes[0], axes[1]), (across, up))
     costs = np.array([state.cost(x, y) for state in states])
-    return PathOfRun(places, costs, across, up, surface, sizes[:2] ** 2 / np.sum(sizes**2), axes[:2])
+    explained = sizes[:2] ** 2 / np.sum(sizes**2)
+    return View(
+        "The path of the training",
+        "Dots are the weights along the run, from the ring to the star, in the plane that holds most of the path "
+        f"({100 * float(explained.sum()):.0f} % of its variance); shades are C in that plane. C fell from "
+        f"{numeral(costs[0], 3)} to {numeral(costs[-1], 3)} along the run itself.",
+        [
+            Panel(
+                [*contours(across, up, surface), *_way(places)],
+                Axis(f"along the first principal direction ({100 * explained[0]:.0f} %)", ends=(across[0], across[-1])),
+                Axis(f"along the second ({100 * explained[1]:.0f} %)", ends=(up[0], up[-1])),
+            )
+        ],
+        numbers(places=places, costs=costs, across=across, up=up, surface=surface, explained=explained, directions=axes[:2]),
+    )
 
 
 def _around(values: Array, extent: float, points: int) -> Array:
     """A range of points around the values; a path that is nearly straight is given room."""
     middle, half = (values.max() + values.min()) / 2, max(0.65 * float(np.ptp(values)), 0.25 * extent)
     return middle + half * np.linspace(-1, 1, points)
+
+
+def _way(places: Array) -> list[Mark]:
+    """White with a dark rim: seen on every shade."""
+    return [
+        Line(*places.T, color="light", width=1.4, marker="o", size=3.0, edge="dark"),
+        Points(*places[:1].T, color="light", size=10.0, hollow=True),
+        Points(*places[-1:].T, color="light", marker="*", size=13.0, edge="dark"),
+    ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,73 +10,21 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.views.pictures.picture import HeadedPicture, Picture
+from chainrule.views.marks import IN_PANEL, Text
+from chainrule.views.panels import Panel, Part, Table
 from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
-from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
+from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.plain import counted, spaced
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chainrule.views.view import View, numbers
 
 _WIDEST = 6
 
 
-@dataclass(frozen=True)
-class JudgedSheet(HeadedPicture):
-    """Chosen examples (k, ...) with their `indices` in the part, `labels`, `predicted`, `losses`: (k,).
-
-    `chance` and `chance_of_truth` (k,) are the probabilities of the predicted and of the true class, NaN where the network gives none.
-    """
-
-    size: ClassVar[tuple[float, float]] = (7.4, 3.9)
-    how: str
-    inputs: Array
-    indices: Array
-    labels: Array
-    predicted: Array
-    chance: Array
-    chance_of_truth: Array
-    losses: Array
-    classes: tuple[str, ...]
-    features: tuple[str, ...] | None
-
-    @property
-    def reading(self) -> str:
-        """How they were chosen, and what stands beside them."""
-        return (
-            f"{self.how}; beside each: its number in the part, the true class → the predicted one, p(predicted) and p(true), "
-            "and its loss."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """Images with captions, or a table of features."""
-        if not len(self.indices):
-            ax.set_axis_off()
-            ax.text(0.5, 0.5, "there is none", ha="center", transform=ax.transAxes)
-            return
-        shape = image_shape(self.inputs.shape[1:], self.inputs.dtype.name)
-        if shape is not None:
-            draw_images(ax, self.inputs.reshape(-1, *shape), self._captions(), _WIDEST)
-            return
-        head, cells = feature_cells(self.inputs, self.features)
-        rows = [[*row, *words] for row, words in zip(cells, map(self._words, range(len(cells))), strict=True)]
-        draw_table(ax, [*head, "number", "truth → prediction", "p(pred), p(true)", "loss"], rows)
-
-    def _words(self, place: int) -> tuple[str, str, str, str]:
-        truth, other = (class_name(self.classes, int(labels[place]), 9) for labels in (self.labels, self.predicted))
-        chances = float(self.chance[place]), float(self.chance_of_truth[place])
-        shown = "none" if np.isnan(chances[0]) else ", ".join(f"{chance:.3f}" for chance in chances)
-        return spaced(int(self.indices[place])), f"{truth} → {other}", shown, numeral(float(self.losses[place]))
-
-    def _captions(self) -> list[str]:
-        words = map(self._words, range(len(self.indices)))
-        losses = [numeral(loss, 3) for loss in self.losses.tolist()]
-        return [f"{what}\np {p}\nno. {index}, loss {loss}" for (index, what, p, _), loss in zip(words, losses, strict=True)]
-
-
-def worst_mistakes(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> JudgedSheet:
+def worst_mistakes(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The wrongly classified examples with the largest loss, worst first.
 
+    The numbers: the examples' `inputs` (k, ...) with their `indices` in the part, `labels`, `predicted`, `losses`, and `chance` and
+    `chance_of_truth`, the probabilities of the predicted and of the true class, NaN where the network gives none; each (k,).
     Raises: OptionError for a network that predicts numbers (ask for `largest_residuals`), an unknown part or replica.
     """
     found = judged(run, part, replica)
@@ -87,8 +34,8 @@ def worst_mistakes(run: Run, part: str = "test", most: int = 12, replica: int = 
     return _sheet(run, found, chosen[: _positive(most)], f"Worst mistakes: {part}", how)
 
 
-def surest_right(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> JudgedSheet:
-    """The rightly classified examples with the highest probability of their class, surest first.
+def surest_right(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
+    """The rightly classified examples with the highest probability of their class, surest first; numbers as of `worst_mistakes`.
 
     Raises: as `worst_mistakes`; OptionError for a network without probabilities.
     """
@@ -100,10 +47,10 @@ def surest_right(run: Run, part: str = "test", most: int = 12, replica: int = 0)
     return _sheet(run, found, chosen[: _positive(most)], f"Surest right answers: {part}", how)
 
 
-def least_sure(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> JudgedSheet:
+def least_sure(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The examples whose two highest probabilities lie nearest to each other, nearest first, right or wrong.
 
-    Raises: as `surest_right`.
+    Numbers as of `worst_mistakes`. Raises: as `surest_right`.
     """
     found = judged(run, part, replica)
     ordered = np.sort(found.require_probabilities(), axis=1)
@@ -116,82 +63,71 @@ def _count(found: Judged) -> str:
     return counted(len(found.labels), "example")
 
 
-def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> JudgedSheet:
+def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> View:
     labels, predicted = found.labels[chosen], found.predicted[chosen]
     chances = found.probabilities
     rows = np.full((len(chosen), int(labels.max(initial=0)) + 1), np.nan) if chances is None else chances[chosen]
     places = np.arange(len(chosen))
-    chance = np.full(len(chosen), np.nan) if chances is None else rows[places, predicted]
-    return JudgedSheet(
+    shown = numbers(
+        inputs=found.inputs[chosen],
+        indices=chosen,
+        labels=labels,
+        predicted=predicted,
+        chance=np.full(len(chosen), np.nan) if chances is None else rows[places, predicted],
+        chance_of_truth=rows[places, labels],
+        losses=found.losses[chosen],
+    )
+    none = Panel([Text(0.5, 0.5, "there is none", where=IN_PANEL, size=9.0)], frame="none")
+    return View(
         heading,
-        how,
-        found.inputs[chosen],
-        chosen,
-        labels,
-        predicted,
-        chance,
-        rows[places, labels],
-        found.losses[chosen],
-        run.signature.classes or (),
-        run.signature.features,
+        f"{how}; beside each: its number in the part, the true class → the predicted one, p(predicted) and p(true), "
+        "and its loss.",
+        [_judged_part(shown, run.signature.classes or (), run.signature.features) if len(chosen) else none],
+        shown,
+        size=(7.4, 3.9),
     )
 
 
-@dataclass(frozen=True)
-class ResidualSheet(Picture):
-    """Chosen examples (k, ...) with their `indices` (k,), and `targets`, `outputs` (k, outputs) in the data's units."""
-
-    size: ClassVar[tuple[float, float]] = (7.4, 4.2)
-    part: str
-    inputs: Array
-    indices: Array
-    targets: Array
-    outputs: Array
-    features: tuple[str, ...] | None
-
-    @property
-    def residuals(self) -> Array:
-        """Prediction − truth, (k, outputs)."""
-        return self.outputs - self.targets
-
-    @property
-    def title(self) -> str:
-        """Which examples these are."""
-        return f"Largest residuals: {self.part}"
-
-    @property
-    def reading(self) -> str:
-        """How they were chosen."""
-        return "The examples whose prediction lies farthest from the truth, in the units of the data, farthest first."
-
-    def draw(self, ax: Axes) -> None:
-        """Images with captions, or a table of features."""
-        words = [
-            [" ".join(numeral(float(value)) for value in row[place]) for row in (self.targets, self.outputs, self.residuals)]
-            for place in range(len(self.indices))
-        ]
-        shape = image_shape(self.inputs.shape[1:], self.inputs.dtype.name)
-        if shape is not None:
-            captions = [
-                f"no. {index}\ntrue {a}\npredicted {b}" for index, (a, b, _) in zip(self.indices.tolist(), words, strict=True)
-            ]
-            draw_images(ax, self.inputs.reshape(-1, *shape), captions, _WIDEST)
-            return
-        head, cells = feature_cells(self.inputs, self.features)
-        rows = [[*row, spaced(index), *texts] for row, index, texts in zip(cells, self.indices.tolist(), words, strict=True)]
-        draw_table(ax, [*head, "number", "truth", "prediction", "difference"], rows)
+def _judged_part(shown: Mapping[str, Array], classes: Sequence[str], features: Sequence[str] | None) -> Part:
+    """Images with captions, or a table of features."""
+    words = [_words(shown, place, classes) for place in range(len(shown["indices"]))]
+    losses = [numeral(loss, 3) for loss in shown["losses"].tolist()]
+    captions = [f"{what}\np {p}\nno. {index}, loss {loss}" for (index, what, p, _), loss in zip(words, losses, strict=True)]
+    beside = Table(("number", "truth → prediction", "p(pred), p(true)", "loss"), tuple(words))
+    return example_sheet(shown["inputs"], captions, beside, features, _WIDEST)
 
 
-def largest_residuals(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> ResidualSheet:
+def _words(shown: Mapping[str, Array], place: int, classes: Sequence[str]) -> tuple[str, str, str, str]:
+    truth, other = (class_name(classes, int(shown[kind][place]), 9) for kind in ("labels", "predicted"))
+    chances = float(shown["chance"][place]), float(shown["chance_of_truth"][place])
+    said = "none" if np.isnan(chances[0]) else ", ".join(f"{chance:.3f}" for chance in chances)
+    return spaced(int(shown["indices"][place])), f"{truth} → {other}", said, numeral(float(shown["losses"][place]))
+
+
+def largest_residuals(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The examples whose prediction lies farthest from the truth, by the length of prediction − truth, farthest first.
 
+    The numbers: the examples' `inputs` (k, ...) with their `indices` (k,), `targets`, `outputs` and `residuals`, outputs − targets,
+    each (k, outputs), in the data's units.
     Raises: OptionError for a classifier (ask for `worst_mistakes`), an unknown part or replica.
     """
     found = outputs_of(run, part, replica)
     distances = np.linalg.norm(found.outputs - found.targets, axis=1)
     chosen = np.argsort(-distances, kind="stable")[: _positive(most)]
-    picked = (found.inputs[chosen], chosen, found.targets[chosen], found.outputs[chosen])
-    return ResidualSheet(part, *picked, run.signature.features)
+    targets, outputs = found.targets[chosen], found.outputs[chosen]
+    columns = targets, outputs, outputs - targets
+    words = [tuple(" ".join(numeral(float(value)) for value in row) for row in rows) for rows in zip(*columns, strict=True)]
+    captions = [f"no. {index}\ntrue {a}\npredicted {b}" for index, (a, b, _) in zip(chosen.tolist(), words, strict=True)]
+    rows = tuple((spaced(index), *texts) for index, texts in zip(chosen.tolist(), words, strict=True))
+    beside = Table(("number", "truth", "prediction", "difference"), rows)
+    inputs = found.inputs[chosen]
+    return View(
+        f"Largest residuals: {part}",
+        "The examples whose prediction lies farthest from the truth, in the units of the data, farthest first.",
+        [example_sheet(inputs, captions, beside, run.signature.features, _WIDEST)],
+        numbers(inputs=inputs, indices=chosen, targets=targets, outputs=outputs, residuals=outputs - targets),
+        size=(7.4, 4.2),
+    )
 
 
 def _positive(most: int) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,62 +10,17 @@ from chainrule.data import Dataset
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.views.colours import SERIES
-from chainrule.views.pictures.picture import Picture
-from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
+from chainrule.views.marks import HATCHES, Bars, ErrorBars, Mark
+from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.plain import printable, spaced
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_HATCHES = ("", "///", "...")
+from chainrule.views.view import View, numbers
 
 
-@dataclass(frozen=True)
-class ExampleSheet(Picture):
-    """Examples (k, ...) of a part of the data with their `indices` (k,) and targets: labels (k,) or numbers (k, outputs)."""
-
-    size: ClassVar[tuple[float, float]] = (7.4, 4.4)
-    name: str
-    part: str
-    inputs: Array
-    indices: Array
-    targets: Array
-    classes: tuple[str, ...] | None
-    features: tuple[str, ...] | None
-
-    @property
-    def title(self) -> str:
-        """Whose examples these are."""
-        return f"Examples of {printable(self.name, most=40)}: {self.part}"
-
-    @property
-    def reading(self) -> str:
-        """How they were chosen."""
-        order = "the first of each class in turn" if self.classes is not None else "the first ones"
-        return f"Inputs as they stand in the data, with their target and their number in the part; {order}."
-
-    def draw(self, ax: Axes) -> None:
-        """Images with captions, or a table of features."""
-        words = list(map(self._target, range(len(self.indices))))
-        shape = image_shape(self.inputs.shape[1:], self.inputs.dtype.name)
-        if shape is not None:
-            captions = [f"{word}   no. {index}" for word, index in zip(words, self.indices.tolist(), strict=True)]
-            draw_images(ax, self.inputs.reshape(-1, *shape), captions, 7)
-            return
-        head, cells = feature_cells(self.inputs, self.features)
-        pairs = zip(cells, words, self.indices.tolist(), strict=True)
-        draw_table(ax, [*head, "target", "number"], [[*row, word, spaced(index)] for row, word, index in pairs])
-
-    def _target(self, place: int) -> str:
-        if self.classes is not None:
-            return class_name(self.classes, int(self.targets[place]))
-        return ", ".join(numeral(float(value)) for value in self.targets[place][:3])
-
-
-def data_examples(data: Dataset, part: str = "training", most: int = 20) -> ExampleSheet:
+def data_examples(data: Dataset, part: str = "training", most: int = 20) -> View:
     """A sheet of examples of a part of the data; of classes the first of each in turn, so that rare ones are seen too.
 
+    The numbers: `inputs` (k, ...) with their `indices` (k,) and `targets`: labels (k,) or numbers (k, outputs).
     Raises: OptionError for a part that the data do not have.
     """
     parts = dict(data.parts())
@@ -79,7 +33,17 @@ def data_examples(data: Dataset, part: str = "training", most: int = 20) -> Exam
     examples = parts[part]
     order = np.arange(len(examples)) if data.classes is None else _in_turn(examples.y)
     chosen = order[:most]
-    return ExampleSheet(data.name, part, examples.x[chosen], chosen, examples.y[chosen], data.classes, data.features)
+    words = [_target(target, data.classes) for target in examples.y[chosen]]
+    captions = [f"{word}   no. {index}" for word, index in zip(words, chosen.tolist(), strict=True)]
+    beside = Table(("target", "number"), tuple(zip(words, map(spaced, chosen.tolist()), strict=True)))
+    how = "the first of each class in turn" if data.classes is not None else "the first ones"
+    return View(
+        f"Examples of {printable(data.name, most=40)}: {part}",
+        f"Inputs as they stand in the data, with their target and their number in the part; {how}.",
+        [example_sheet(examples.x[chosen], captions, beside, data.features, 7)],
+        numbers(inputs=examples.x[chosen], indices=chosen, targets=examples.y[chosen]),
+        size=(7.4, 4.4),
+    )
 
 
 def _in_turn(labels: Array) -> Array:
@@ -91,67 +55,49 @@ def _in_turn(labels: Array) -> Array:
     return np.lexsort((labels, turn))
 
 
-@dataclass(frozen=True)
-class ClassShares(Picture):
-    """How many examples each part has of each class: `counts` (parts, classes)."""
-
-    name: str
-    parts: tuple[str, ...]
-    classes: tuple[str, ...]
-    counts: Array
-
-    @property
-    def shares(self) -> Array:
-        """Each count's share of its part, (parts, classes)."""
-        return self.counts / self.counts.sum(axis=1, keepdims=True)
-
-    @property
-    def errors(self) -> Array:
-        """The binomial standard error of each share, (parts, classes): how far shares may differ by the luck of the draw."""
-        return np.sqrt(self.shares * (1 - self.shares) / self.counts.sum(axis=1, keepdims=True))
-
-    @property
-    def title(self) -> str:
-        """Whose classes these are."""
-        return f"How often each class occurs: {printable(self.name, most=40)}"
-
-    @property
-    def reading(self) -> str:
-        """How to read the bars."""
-        return (
-            "Each bar is a class's share of a part, with its binomial standard error: parts whose bars differ by much more were not "
-            f"dealt out evenly, and always guessing the most frequent class would be right in {100 * self.shares.max(axis=1)[-1]:.1f} % "
-            f"of the {self.parts[-1]} part."
-        )
-
-    def draw(self, ax: Axes) -> None:
-        """A group of bars to each class, or a line to each part where there are many."""
-        places, width = np.arange(len(self.classes)), 0.8 / len(self.parts)
-        for row, part in enumerate(self.parts):
-            label = f"{part} ({spaced(int(self.counts[row].sum()))} examples)"
-            spots = places + (row - (len(self.parts) - 1) / 2) * width
-            look: dict[str, Any] = {
-                "color": SERIES[row],
-                "hatch": _HATCHES[row % len(_HATCHES)],
-                "edgecolor": "white",
-                "linewidth": 0.5,
-            }
-            ax.bar(spots, 100 * self.shares[row], width, yerr=100 * self.errors[row], capsize=2, label=label, **look)
-        names = [class_name(self.classes, place) for place in places.tolist()]
-        step = max(1, len(names) // 30)
-        turned = sum(map(len, names)) > 60
-        ax.set_xticks(places[::step], names[::step], rotation=45 if turned else 0, ha="right" if turned else "center")
-        ax.set(xlabel="class", ylabel="share of the part (%)", ylim=(0, 125 * float(self.shares.max())))
-        ax.legend(loc="upper right", ncols=len(self.parts))
+def _target(target: Array, classes: Sequence[str] | None) -> str:
+    return class_name(classes, int(target)) if classes is not None else ", ".join(numeral(float(value)) for value in target[:3])
 
 
-def class_shares(data: Dataset) -> ClassShares:
+def class_shares(data: Dataset) -> View:
     """How often each class occurs in each part of the data.
 
-    Raises: OptionError for data without classes.
+    The numbers, each (parts, classes): `counts`, their `shares` of the part, and the binomial standard `errors` of these: how far
+    shares may differ by the luck of the draw. Raises: OptionError for data without classes.
     """
     if data.classes is None:
         raise OptionError("classes of numbers to fit", expected="data with classes", remedy="ask for data_examples")
     parts = dict(data.parts())
     counts = np.stack([np.bincount(examples.y, minlength=len(data.classes)) for examples in parts.values()])
-    return ClassShares(data.name, tuple(parts), data.classes, counts)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / totals
+    errors = np.sqrt(shares * (1 - shares) / totals)
+    names = [class_name(data.classes, place) for place in range(len(data.classes))]
+    step, turned = max(1, len(names) // 30), sum(map(len, names)) > 60
+    across = Axis("class", at=range(0, len(names), step), texts=names[::step], turn=45.0 if turned else 0.0)
+    labels = [f"{part} ({spaced(int(total))} examples)" for part, total in zip(parts, totals[:, 0], strict=True)]
+    return View(
+        f"How often each class occurs: {printable(data.name, most=40)}",
+        "Each bar is a class's share of a part, with its binomial standard error: parts whose bars differ by much more were not "
+        f"dealt out evenly, and always guessing the most frequent class would be right in {100 * shares.max(axis=1)[-1]:.1f} % "
+        f"of the {list(parts)[-1]} part.",
+        [
+            Panel(
+                _groups(labels, 100 * shares, 100 * errors),
+                across,
+                Axis("share of the part (%)", ends=(0, 125 * float(shares.max()))),
+                legend="upper right",
+            )
+        ],
+        numbers(counts=counts, shares=shares, errors=errors),
+    )
+
+
+def _groups(labels: Sequence[str], heights: Array, errors: Array) -> list[Mark]:
+    """A group of bars to each class, a bar to each part."""
+    width, marks = 0.8 / len(labels), list[Mark]()
+    for row, label in enumerate(labels):
+        at = np.arange(float(heights.shape[1])) + (row - (len(labels) - 1) / 2) * width
+        bars = Bars(at, heights[row], width=width, color=row, hatch=HATCHES[row % 3], edge="light", label=label)
+        marks += [bars, ErrorBars(at, heights[row] - errors[row], heights[row] + errors[row])]
+    return marks

@@ -45,3 +45,15 @@ def decimal(value: float) -> str:
         return numeral(value, 6)
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return printed(f"{mantissa.rstrip('0').rstrip('.')}e{exponent}")
+
+
+def round_levels(low: float, high: float, count: int = 9) -> list[float]:
+    """Round numbers between two, about so many, 0 among them where it lies between.
+
+    >>> round_levels(-0.3, 0.9)
+    [-0.2, 0.0, 0.2, 0.4, 0.6, 0.8]
+    """
+    raw = (high - low) / count
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = float(power * next(size for size in (1, 2, 2.5, 5, 10) if size * power >= 0.999 * raw))
+    return [float(f"{place * step:.12g}") + 0.0 for place in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

@@ -1,20 +1,20 @@
-"""Several axes in the place of one, laid out by their labels, so that a picture of many parts is still drawn into one axes."""
+"""Several axes in the place of one, laid out by their labels, so that a view of many parts is still drawn into one axes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-from chainrule.errors import OptionError
-from chainrule.graph import Array
-from chainrule.views.pictures.picture import Picture
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str] | None = None) -> list[Axes]:
+def subplots(
+    ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str] | None = None, legend: bool = False
+) -> list[Axes]:
     """Axes, row by row, in the place of `ax`, which keeps its title and is hidden; `projections`: matplotlib's kind by place.
+
+    `legend`: below the title a line is left free.
 
     >>> from chainrule.views.figures.figure import new_figure
     >>> figure, ax = new_figure((6, 3))
@@ -35,24 +35,5 @@ def subplots(ax: Axes, rows: int, columns: int, *, projections: Mapping[int, str
         grid = spec.subgridspec(rows + 1, columns, height_ratios=heights)
     spacer = figure.add_subplot(grid[0, :])
     spacer.set_axis_off()
-    spacer.set_title(" ")
+    spacer.set_title("\n " if legend else " ")
     return [figure.add_subplot(grid[1 + i // columns, i % columns], projection=kinds.get(i)) for i in range(rows * columns)]
-
-
-def arrays_of(pictures: Mapping[str, Picture]) -> dict[str, Array]:
-    """The numbers of several pictures together, each by "picture.array"."""
-    return {f"{name}.{key}": value for name, picture in pictures.items() for key, value in picture.arrays().items()}
-
-
-def space(ax: Axes, what: str) -> Any:
-    """The axes as matplotlib's three-dimensional ones, whose methods the plain ones lack.
-
-    Raises: OptionError for plain axes.
-    """
-    if ax.name != "3d":
-        raise OptionError(
-            f"{what} into axes of the kind {ax.name!r}",
-            expected='axes of the kind "3d"',
-            remedy='write figure.add_subplot(projection="3d"), or leave ax out',
-        )
-    return cast("Any", ax)

@@ -1,0 +1,136 @@
+"""The parts of a view: panels of marks between axes, spaces with surfaces, tables; and the sheet that they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from chainrule.display import Shown
+from chainrule.graph import Array
+from chainrule.numerals import numeral
+from chainrule.views.marks import Mark, Surface
+from chainrule.views.plain import printable
+
+Cell: TypeAlias = "str | int | float"
+Legend: TypeAlias = Literal[
+    "best", "upper left", "upper center", "upper right", "lower left", "lower right", "right", "above", "below", "none"
+]
+"""Where the legend stands: in the panel, or outside of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """An axis: its label with the unit, its `ends` (the larger one first turns it round, None is found), and where numbers stand.
+
+    `at` with `texts` are categories. `turn`: degrees by which the texts are turned. `room`: points left free for images that
+    stand there. `margin`: what is left free beyond the marks, as a share.
+    """
+
+    label: str = ""
+    _: KW_ONLY
+    log: bool = False
+    ends: tuple[float | None, float | None] | None = None
+    at: ArrayLike | None = None
+    texts: Sequence[str] | None = None
+    turn: float = 0.0
+    size: float = 9.0
+    room: float = 0.0
+    margin: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Marks between two axes. `frame`: what is seen of the axes: their lines, their texts only, or none of them."""
+
+    kind: ClassVar[str] = "panel"
+    marks: Sequence[Mark]
+    x: Axis = Axis()
+    y: Axis = Axis()
+    _: KW_ONLY
+    title: str = ""
+    legend: Legend = "best"
+    legend_title: str = ""
+    equal: bool = False
+    small: bool = False
+    frame: Literal["lines", "texts", "none"] = "lines"
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Surfaces between three axes, seen from `azimuth` and `elevation` in degrees; on a page it can be turned."""
+
+    kind: ClassVar[str] = "space"
+    marks: Sequence[Surface]
+    x: Axis = Axis()
+    y: Axis = Axis()
+    z: Axis = Axis()
+    _: KW_ONLY
+    title: str = ""
+    azimuth: float = -122.0
+    elevation: float = 24.0
+    zoom: float = 0.85
+
+
+@dataclass(frozen=True)
+class Table(Shown):
+    """Rows under headings; `str()` gives them in aligned columns.
+
+    >>> print(Table(("entry", "value"), (("W[0, 1]", -0.25), ("b[0]", 0.125))))
+    entry    value
+    W[0, 1]  −0.25
+    b[0]     0.125
+    """
+
+    kind: ClassVar[str] = "table"
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+
+    def column(self, heading: str) -> tuple[Cell, ...]:
+        """The cells under a heading, from top to bottom."""
+        place = self.headings.index(heading)
+        return tuple(row[place] for row in self.rows)
+
+    def __str__(self) -> str:
+        lines = [tuple(printable(cell, most=40) for cell in self.headings), *self.texts()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """The rows as texts."""
+        return [tuple(map(_cell, row)) for row in self.rows]
+
+
+def _cell(cell: Cell) -> str:
+    return numeral(cell) if isinstance(cell, float) else printable(cell, most=40)
+
+
+Part: TypeAlias = Panel | Space | Table
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Panels with what they say: at most `columns` of them beside each other, on a `size` of inches.
+
+    `numbers`: what is drawn, and what was found on the way, by name. `legend`: one legend for all panels, above them.
+    """
+
+    title: str
+    reading: str
+    panels: Sequence[Part]
+    numbers: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    _: KW_ONLY
+    columns: int = 3
+    size: tuple[float, float] = (5.6, 3.6)
+    legend: bool = False
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the panels, the rows as full as can be."""
+        rows = -(-len(self.panels) // self.columns)
+        return rows, -(-len(self.panels) // rows)
