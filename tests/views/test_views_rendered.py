@@ -20,8 +20,8 @@ from chainrule.views.colours import CSS_VARIABLES
 from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.figures.from_svg import svg_figure
 from chainrule.views.networks import draw_network, draw_unrolled, growing_picture, layer_card
+from chainrule.views.saved import Savable
 from chainrule.views.svg import drawing, element, text
-from chainrule.views.svg_picture import SvgDrawing
 from tests.views.browsers import by_browser, by_cairosvg, by_rsvg, needs_browser, needs_rsvg, pixels
 
 ANTIALIASING = 26.0
@@ -46,7 +46,7 @@ def images() -> Run:
     return cr.fit("36-3-2 relu softmax", (x, np.array([0, 1, 0, 1])), epochs=0)
 
 
-DRAWINGS: Mapping[str, Callable[[], SvgDrawing]] = {
+DRAWINGS: Mapping[str, Callable[[], Savable]] = {
     "network": lambda: draw_network(moons(), moons().data.test[7]),
     "image": lambda: draw_network(images(), images().data.train[0]),
     "passes": lambda: draw_passes(moons().explain(7).trace.graph, "C"),

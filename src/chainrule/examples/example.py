@@ -11,8 +11,7 @@ from chainrule.display import Shown
 from chainrule.examples.fact import Fact
 from chainrule.nn import Layer
 from chainrule.train import Run, fit
-from chainrule.views.report.layout import OwnDrawing
-from chainrule.views.view import View
+from chainrule.views.saved import Told
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Outcome(Shown):
 
     verdict: str
     facts: tuple[Fact, ...]
-    pictures: tuple[View | OwnDrawing, ...] = ()
+    pictures: tuple[Told, ...] = ()
     trainings: Mapping[str, Training] = field(default_factory=dict[str, Training], repr=False, compare=False)
 
     @property

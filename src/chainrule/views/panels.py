@@ -16,9 +16,9 @@ from chainrule.views.plain import printable
 
 Cell: TypeAlias = "str | int | float"
 Legend: TypeAlias = Literal[
-    "best", "upper left", "upper center", "upper right", "lower left", "lower right", "right", "above", "below", "none"
+    "best", "upper left", "upper right", "lower left", "lower right", "top", "right", "above", "below", "none"
 ]
-"""Where the legend stands: in the panel, or outside of it."""
+"""Where the legend stands: in the panel, at the top side by side, or outside of it: right, above, below."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,10 @@
-"""What views and drawings have in common: a title, a sentence on how to read them, SVG text that a notebook shows, and files."""
+"""What views and drawings have in common: SVG text, which a notebook shows, and files; with a title and a sentence they can be told of."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from chainrule.files import writing
 from chainrule.views.figures.figure import FORMATS, write_figure
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 class Savable(ABC):
     """Something to look at, that shows itself in a notebook and is written to files."""
-
-    title: str
-    """What is seen, in a few words."""
-    reading: str
-    """One sentence on how to read it."""
 
     @abstractmethod
     def svg(self) -> str:
@@ -48,3 +43,21 @@ class Savable(ABC):
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+
+class Told(Protocol):
+    """A view or a drawing with a title and a sentence on how to read it."""
+
+    @property
+    def title(self) -> str:
+        """What is seen, in a few words."""
+        ...
+
+    @property
+    def reading(self) -> str:
+        """One sentence on how to read it."""
+        ...
+
+    def svg(self) -> str:
+        """It as SVG text."""
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Iterable
 from html import escape
 
@@ -12,6 +13,10 @@ from chainrule.views.colours import CSS_VARIABLES
 ALLOWED_BREAKS = "\t\n"
 FONTS = "DejaVu Sans, Verdana, system-ui, sans-serif"
 """Letters of one width wherever a drawing is seen: its places are counted by them, and matplotlib brings the first."""
+LINE = 15.0
+"""The height of a line of small text."""
+LETTER = 6.0
+"""The usual width of a letter of small text."""
 NAMED = re.compile(r"var\(--([a-z]+)\)")
 """A colour by its meaning, as the marks name it."""
 
@@ -115,3 +120,13 @@ def drawing(width: float, height: float, parts: Iterable[str], *, name: str) -> 
         f'width="{width}" height="{height}" font-family="{FONTS}">'
         f"{title(name)}<style>{look()}</style>{paper}{''.join(parts)}</svg>"
     )
+
+
+def wrapped_lines(words: str, width: float) -> list[str]:
+    """The words in lines that fit into a width of the drawing."""
+    return textwrap.wrap(words, max(20, int(width / LETTER)), break_long_words=True)
+
+
+def paragraph(x: float, y: float, lines: list[str]) -> list[str]:
+    """Lines of small text below each other, the first on the base line y."""
+    return [text(x, y + place * LINE, line, font_size=11) for place, line in enumerate(lines)]

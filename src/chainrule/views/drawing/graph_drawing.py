@@ -15,8 +15,8 @@ from chainrule.views.drawing.layers import Frames
 from chainrule.views.drawing.lettering import description, lines
 from chainrule.views.drawing.marks import arrow_mark, box_mark, box_size, frame_mark, frame_name, group, heading, legend
 from chainrule.views.plain import counted, spaced
+from chainrule.views.saved import Savable
 from chainrule.views.svg import drawing, text
-from chainrule.views.svg_picture import SvgDrawing
 
 MARGIN = 16.0
 LEAST_WIDTH = 420.0
@@ -27,7 +27,7 @@ MOST = 400
 
 
 @dataclass(frozen=True)
-class Drawing(SvgDrawing):
+class Drawing(Savable):
     """A drawn graph: what is drawn, where it stands, and the SVG of it. A notebook shows it.
 
     `folded`: boxes and arrows; `layout`: their places; `numbers`: each node's number; `stored`: arrows that are drawn faintly,

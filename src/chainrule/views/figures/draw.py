@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OUTSIDE: Mapping[str, Mapping[str, Any]] = {
+PLACES: Mapping[str, Mapping[str, Any]] = {
+    "top": {"loc": "upper right", "ncols": 6, "columnspacing": 1.2, "handletextpad": 0.5},
     "right": {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
     "above": {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 6, "borderaxespad": 0.0},
     "below": {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 3},
 }
-"""Legends outside of their panel."""
+"""Legends that do not stand in a corner."""
 MANY = 8
 """Legends with more entries have two columns."""
 FACES: Mapping[str, Any] = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}
@@ -151,7 +152,7 @@ def _legend(ax: Axes, panel: Panel) -> None:
         return
     least = min((float(np.max(mark.size)) for mark in named if isinstance(mark, Points)), default=6.0)
     crowded = any(isinstance(mark, Image | Bars) or len(np.shape(getattr(mark, "y", 0))) > 1 for mark in panel.marks)
-    placed = OUTSIDE.get(
+    placed = PLACES.get(
         panel.legend, {"loc": panel.legend, "ncols": 2 if len(named) > MANY else 1, **(FACES if crowded else {})}
     )
     size = 7.0 if panel.small else 8.0

@@ -252,22 +252,27 @@ def _text(ax: Axes, mark: Text, order: float) -> None:
     look |= {"family": "monospace"} if mark.mono else {}
     if mark.framed:
         look["bbox"] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": INK, "linewidth": 0.6}
-    spots = zip(np.atleast_1d(np.asarray(mark.x)).tolist(), np.atleast_1d(np.asarray(mark.y)).tolist(), strict=True)
+    spots = np.column_stack([np.atleast_1d(np.asarray(side, dtype=np.float64)) for side in (mark.x, mark.y)]).tolist()
+    units: Any = tuple("data" if unit == "data" else "axes fraction" for unit in mark.where)
+    if mark.where == IN_DATA:
+        ax.update_datalim(list(spots))
     for spot, said, paint in zip(spots, words, paints, strict=True):
         ax.annotate(
-            said, spot, mark.offset, xycoords=transform(ax, mark.where), textcoords="offset points",
+            said, spot, mark.offset, xycoords=units, textcoords="offset points",
             color="#000000" if mark.framed else paint, **look,
         )  # fmt: skip
 
 
 def _rule(ax: Axes, mark: Rule, order: float) -> None:
-    line: dict[str, Any] = {"color": color(mark.color), "alpha": mark.alpha, "linestyle": mark.dash, "linewidth": mark.width}
+    look: dict[str, Any] = {"color": color(mark.color), "alpha": mark.alpha, "zorder": order}
     axes: Any = ax
+    label = mark.label or None
     for value, one, strip in ((mark.x, axes.axvline, axes.axvspan), (mark.y, axes.axhline, axes.axhspan)):
         if isinstance(value, tuple):
-            strip(*value, label=mark.label or None, color=color(mark.color), alpha=mark.alpha, linewidth=0, zorder=order)
+            strip(*value, label=label, linewidth=0, **look)
         elif value is not None:
-            one(value, label=mark.label or None, zorder=order, **line)
+            one(value, label=label, linestyle=mark.dash, linewidth=mark.width, **look)
+            label = None
 
 
 DRAW: Mapping[type[Mark], Callable[[Axes, Any, float], None]] = {

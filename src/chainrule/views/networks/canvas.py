@@ -21,8 +21,7 @@ from chainrule.views.networks.legend import legend
 from chainrule.views.networks.numbers import Neurons, Outcome, joined, shown_weights
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.svg import drawing, element, text, title
-from chainrule.views.svg_picture import LINE, wrapped_lines
+from chainrule.views.svg import LINE, drawing, element, text, title, wrapped_lines
 
 NAME_LETTERS = 18
 IMAGE = 168.0

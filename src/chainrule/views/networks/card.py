@@ -17,15 +17,15 @@ from chainrule.train import Model, Run
 from chainrule.views.networks.update_rule import update_rule
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.svg import drawing, element, text, title
-from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
+from chainrule.views.saved import Savable
+from chainrule.views.svg import LINE, drawing, element, paragraph, text, title, wrapped_lines
 
 WIDTH, PANEL = 760.0, 356.0
 BINS = 25
 
 
 @dataclass(frozen=True)
-class LayerCard(SvgPicture):
+class LayerCard(Savable):
     """A layer with the four things that make it one; `parameters` are its values by name."""
 
     name: str

@@ -27,14 +27,14 @@ from chainrule.views.networks.numbers import (
 from chainrule.views.networks.structure import read_columns
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import printable
-from chainrule.views.svg_picture import SvgPicture
+from chainrule.views.saved import Savable
 
 Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""
 
 
 @dataclass(frozen=True)
-class NetworkDrawing(SvgPicture):
+class NetworkDrawing(Savable):
     """A network drawn neuron by neuron; `items` are its columns with their numbers, `row` the example's input as the data hold it."""
 
     items: tuple[Neurons, ...]

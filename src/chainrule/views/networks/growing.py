@@ -17,8 +17,8 @@ from chainrule.train import Evaluation, Run
 from chainrule.views.networks.numbers import Outcome, outcome_of
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.svg import drawing, element, text, title
-from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
+from chainrule.views.saved import Savable
+from chainrule.views.svg import LINE, drawing, element, paragraph, text, title, wrapped_lines
 
 STAGES = ("Input", "Layer", "Output", "Activation", "Metric", "Loss", "Data", "Performance")
 """What the picture grows by, in the order of the lectures."""
@@ -42,7 +42,7 @@ LETTERS = 36
 
 
 @dataclass(frozen=True)
-class GrowingPicture(SvgPicture):
+class GrowingPicture(Savable):
     """The picture at a stage; `lines` are the texts of all eight boxes, `metric`, `loss` and `performance` the numbers in them."""
 
     stage: int

@@ -10,8 +10,7 @@ from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.numbers import Neurons
 from chainrule.views.plain import printable, spaced
-from chainrule.views.svg import element, text
-from chainrule.views.svg_picture import LETTER, LINE, wrapped_lines
+from chainrule.views.svg import LETTER, LINE, element, text, wrapped_lines
 
 LISTED = 6
 """So many of the shown neurons' numbers are written out."""

@@ -16,8 +16,8 @@ from chainrule.train import Model, Run
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import printable
-from chainrule.views.svg import drawing, element, text, title
-from chainrule.views.svg_picture import LINE, SvgPicture, paragraph, wrapped_lines
+from chainrule.views.saved import Savable
+from chainrule.views.svg import LINE, drawing, element, paragraph, text, title, wrapped_lines
 
 Spot = tuple[str, int]
 """A row's name and a time step, from 1; step 0 is the folded drawing."""
@@ -38,7 +38,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class UnrolledDrawing(SvgPicture):
+class UnrolledDrawing(Savable):
     """The drawing: `rows` from the input up, `steps` that are drawn, arrows, and the `values` of each circle, (units,)."""
 
     rows: tuple[str, ...]

@@ -63,10 +63,11 @@ from chainrule.views.pictures.learning.terrain import cost_surface, path_of_run
 from chainrule.views.pictures.results.mistakes import largest_residuals, least_sure, surest_right, worst_mistakes
 from chainrule.views.pictures.results.results import confusion_picture, regression_fit, reliability
 from chainrule.views.pictures.results.samples import class_shares, data_examples
+from chainrule.views.pictures.suited import suited
 from chainrule.views.view import View
 
 __all__ = [
-    "Table", "View",
+    "Table", "View", "of",
     # functions
     "activation_curve", "activation_gallery", "decision_line", "error_against_neurons", "firing_share", "fit_1d",
     "hidden_contributions", "neuron_steps", "neuron_surface", "probability_triangle", "sharpness", "softmax_steps",
@@ -95,5 +96,16 @@ __all__ = [
     "against_parameters", "against_updates", "by_size", "contrasts", "curve_over", "found_among_first", "learning_map",
     "losses_against_width", "power_law", "suspect_sheet", "sweep",
 ]  # fmt: skip
+
+
+def of(thing: object) -> Table:
+    """The pictures that suit an object, a run for example, or a list of models: each with its call and what it shows.
+
+    >>> from chainrule.data import moons
+    >>> of(moons()).column("picture")
+    ('class_shares', 'data_examples', 'edge_detector')
+    """
+    return suited(thing, {name: globals()[name] for name in __all__ if name[0].islower() and name != "of"})
+
 
 answering(globals())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from chainrule.views.page import CSS, isolated
 from chainrule.views.plain import printable
 from chainrule.views.report.words import explained, glossary
+from chainrule.views.saved import Told
 from chainrule.views.svg import clean
 from chainrule.views.view import View
 
@@ -28,24 +28,6 @@ PAGE_CSS = (
 )
 
 
-class OwnDrawing(Protocol):
-    """A drawing of ours: SVG with a sentence on how to read it."""
-
-    @property
-    def title(self) -> str:
-        """What is seen."""
-        ...
-
-    @property
-    def reading(self) -> str:
-        """One sentence on how to read it."""
-        ...
-
-    def svg(self) -> str:
-        """The drawing."""
-        ...
-
-
 @dataclass(frozen=True)
 class Section:
     """A part of the report: a heading, sentences that say what is seen, and pieces of HTML."""
@@ -61,7 +43,7 @@ class Section:
         return f'<section id="{clean(self.name)}"><h2>{clean(self.heading)}</h2>{words}{"".join(self.parts)}</section>'
 
 
-def figure(picture: View | OwnDrawing) -> str:
+def figure(picture: Told) -> str:
     """A picture with its sentence below; our own drawings bring theirs with them. Wide ones get the width of the page."""
     if not isinstance(picture, View):
         return f'<figure class="wide">{picture.svg()}</figure>'
@@ -69,7 +51,7 @@ def figure(picture: View | OwnDrawing) -> str:
     return f"<figure{wide}>{picture.svg(caption=False, ground=False)}<figcaption>{explained(picture.reading)}</figcaption></figure>"
 
 
-def figures(pictures: Iterable[View | OwnDrawing]) -> str:
+def figures(pictures: Iterable[Told]) -> str:
     """Pictures side by side, as far as the page has room."""
     return f'<div class="figures">{"".join(map(figure, pictures))}</div>'
 

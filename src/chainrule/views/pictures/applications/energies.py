@@ -126,7 +126,7 @@ def _belief_view(names: Sequence[str], true: Array, believed: Array, elsewhere: 
                 marks,
                 Axis("state that occurs in the data, by its share (number)"),
                 Axis("probability (no unit)", ends=(0, 1.3 * top)),
-                legend="upper center",
+                legend="top",
             )
         ],
         numbers(names=names, true=true, believed=believed, elsewhere=elsewhere),
@@ -167,8 +167,8 @@ def dreams(
         f"On the right are states that the machine has drawn, each from {steps} steps of Gibbs sampling that began with coins; a "
         "cross marks those that never occur in the data.",
         [
-            Panel([_sheet(data)], title="data", equal=True, frame="none"),
-            Panel([_sheet(drawn), _crosses(drawn, known)], title="dreams", equal=True, frame="none"),
+            Panel([_sheet(data), _frames(data)], title="data", equal=True, frame="none"),
+            Panel([_sheet(drawn), _frames(drawn), _crosses(drawn, known)], title="dreams", equal=True, frame="none"),
         ],
         numbers(data=data, samples=drawn, known=known),
         size=(6.8, 3.6),
@@ -186,6 +186,15 @@ def _sheet(images: Array) -> Image:
     whole = np.full((rows * columns, *images.shape[1:]), np.nan)
     whole[: len(images)] = images
     return Image(mosaic(whole.reshape(rows, columns, *images.shape[1:]), gap=1))
+
+
+def _frames(images: Array) -> Line:
+    """A thin frame around each image, for white ones on a white page."""
+    height, width = images.shape[1:]
+    row, column = np.divmod(np.arange(len(images)), _columns(len(images)))
+    left, top = column * (width + 1) - 0.5, row * (height + 1) - 0.5
+    x, y = np.stack([left, left + width], axis=1), np.stack([top, top + height], axis=1)
+    return Line(x[:, [0, 1, 1, 0, 0]], y[:, [0, 0, 1, 1, 0]], color="line", width=0.6)
 
 
 def _crosses(images: Array, known: Array) -> Line:

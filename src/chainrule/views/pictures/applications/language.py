@@ -147,7 +147,7 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View
         [
             Panel(
                 [
-                    Points(*places.T, color=0, size=2.8),
+                    Points(*places.T, color=0, size=3.5),
                     Text(
                         places[:, 0],
                         places[:, 1],

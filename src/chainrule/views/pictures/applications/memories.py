@@ -136,7 +136,7 @@ def recollection(
         ],
         numbers(stored=stored, corrupted=shown, recalled=ended, energies=energies, resting=resting),
         columns=1,
-        size=(6.8, 4.6),
+        size=(6.8, 5.6),
     )
 
 

@@ -145,7 +145,7 @@ def order_seen(edge: int, magnetisation: Array, ordered: Array) -> View:
         "magnetisation, the physicists' own measure of order, which nobody told the networks of.",
         [
             Panel(
-                [Rule(y=0.5, dash="dashed"), Points(magnetisation[some], ordered[some], color=0, size=2.0, alpha=0.5)],
+                [Rule(y=0.5, dash="dashed"), Points(magnetisation[some], ordered[some], color=0, size=3.0, alpha=0.5)],
                 Axis("|m|, share of spins up less share down"),
                 Axis("output: probability of order", ends=(-0.03, 1.03)),
             )

@@ -57,7 +57,7 @@ def _dots_and_bars(rows: Sequence[Row], across: Axis, place_of: Callable[[Array]
     for row, (_, values, half) in enumerate(rows):
         low, mean, high = place_of(values.mean() + half * np.array([-1.0, 0.0, 1.0]))
         marks += [
-            Points(place_of(values), np.full(len(values), row + 0.2), color=row, size=2.5, alpha=0.5),
+            Points(place_of(values), np.full(len(values), row + 0.2), color=row, size=3.5, alpha=0.5),
             ErrorBars([row], [low], [high], flat=True, color=row, cap=3.0),
             Points([mean], [row], color=row, marker=MARKERS[row % len(MARKERS)], size=6.0),
         ]

@@ -39,7 +39,7 @@ def power_law(
         Points(x, y, color=0, label=points),
     ]
     if measurements is not None:
-        marks.insert(0, Points(np.repeat(x, measurements.shape[1]), measurements.ravel(), color="faint", alpha=0.6, size=2.0))
+        marks.insert(0, Points(np.repeat(x, measurements.shape[1]), measurements.ravel(), color="faint", alpha=0.6, size=3.0))
     return View(
         title,
         f"{dots}{bars}; both axes are logarithmic, so that a power law is a straight line: the dashed one was fitted.",
@@ -58,7 +58,7 @@ def losses_against_width(widths: Array, losses: Array, part: str, spread: View) 
     aside = np.linspace(0.93, 1.07, losses.shape[1])
     left = Panel(
         [
-            Points((widths[:, None] * aside).ravel(), losses.ravel(), color=0, size=2.0),
+            Points((widths[:, None] * aside).ravel(), losses.ravel(), color=0, size=3.0),
             Points(widths, losses.mean(axis=1), color=1, marker="_", size=16.0, label="mean"),
         ],
         _at_points("width (neurons of the hidden layer)", widths),

@@ -189,7 +189,7 @@ def _separation_bars(found: Detectors, quantity: str) -> Panel:
             size=7.0 if len(order) > 20 else 9.0,
         ),
         Axis("separation (0.5 is chance)", ends=(0, 1.18)),
-        legend="upper right",
+        legend="top",
     )
 
 

@@ -180,7 +180,7 @@ def _by_value(places: Array, targets: Array) -> list[Mark]:
     values = targets[:, 0].astype(np.float64)
     low, high = ends_of(values)
     spread = high - low or 1.0
-    sizes = np.sqrt(2 + 12 * (values - low) / spread)
+    sizes = np.sqrt(4 + 14 * (values - low) / spread)
     return [Points(*places.T, values=values, scale=Scale("sequential", low, low + spread), size=sizes)]
 
 

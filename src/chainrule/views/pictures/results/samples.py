@@ -86,7 +86,7 @@ def class_shares(data: Dataset) -> View:
                 _groups(labels, 100 * shares, 100 * errors),
                 across,
                 Axis("share of the part (%)", ends=(0, 125 * float(shares.max()))),
-                legend="upper right",
+                legend="top",
             )
         ],
         numbers(counts=counts, shares=shares, errors=errors),

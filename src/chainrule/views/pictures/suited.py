@@ -1,0 +1,54 @@
+"""Which pictures suit an object: those whose first argument takes it, found by the functions' own annotations."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+from chainrule.train import Run
+from chainrule.views.panels import Table
+from chainrule.views.view import View
+
+
+def suited(thing: object, functions: Mapping[str, Callable[..., Any]]) -> Table:
+    """The functions that give a view of the object, each with its call and its first sentence."""
+    found = [(name, inspect.unwrap(function)) for name, function in functions.items()]
+    rows = [(name, call, _sentence(function)) for name, function in found for call in _calls(thing, name, function)]
+    return Table(("picture", "how it is asked for", "what it shows"), tuple(rows))
+
+
+def _calls(thing: object, name: str, function: Callable[..., Any]) -> Iterator[str]:
+    """The call for this object, or for a run's model; nothing where neither suits."""
+    hints = get_type_hints(function)
+    first, *others = inspect.signature(function).parameters.values()
+    if hints.get("return") is not View:
+        return
+    wanted = [other.name for other in others if other.default is other.empty]
+    if _takes(hints[first.name], thing):
+        several = isinstance(thing, Mapping | list | tuple)
+        yield f"{name}({', '.join([first.name if several else type(thing).__name__.lower(), *wanted])})"
+    elif isinstance(thing, Run) and _takes(hints[first.name], thing.model()):
+        yield f"{name}({', '.join(['run.model()', *wanted])})"
+
+
+def _takes(hint: Any, thing: object) -> bool:
+    """Whether a value of ours is what the annotation asks for; numbers, texts and arrays suit whatever takes any of them, so nothing."""
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind in (Union, types.UnionType):
+        return any(_takes(part, thing) for part in parts)
+    if inspect.isclass(kind) and issubclass(kind, Mapping):
+        return isinstance(thing, Mapping) and _all(cast("Mapping[object, object]", thing).values(), parts[1])
+    if kind is Sequence:
+        return isinstance(thing, list | tuple) and _all(cast("Sequence[object]", thing), parts[0])
+    return inspect.isclass(hint) and hint.__module__.startswith("chainrule.") and isinstance(thing, hint)
+
+
+def _all(things: Any, hint: Any) -> bool:
+    return bool(things) and all(_takes(hint, thing) for thing in things)
+
+
+def _sentence(function: Callable[..., Any]) -> str:
+    """The first sentence of what is said of a function."""
+    return inspect.cleandoc(function.__doc__ or "").split("\n")[0]
