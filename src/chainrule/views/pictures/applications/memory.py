@@ -227,7 +227,5 @@ def _units_map(name: str, rows: Array, limit: float, across: str) -> Panel:
     """A quantity (time, units) as a map over unit and time."""
     units = float(rows.shape[1])
     box = (0.5, len(rows) + 0.5, -0.5, units - 0.5)
-    image = Image(
-        rows.T[::-1], scale=Scale("signed", -limit, limit, f"{name} (no unit)"), box=(*box[:2], -0.5, rows.shape[1] - 0.5)
-    )
+    image = Image(rows.T, scale=Scale("signed", -limit, limit, f"{name} (no unit)"), box=box)
     return Panel([image], Axis(across, texts=None if across else ()), Axis(f"unit of {name}", ends=(units - 0.5, -0.5)))
