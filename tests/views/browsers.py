@@ -43,17 +43,27 @@ def by_cairosvg(svg: str, scale: int) -> Array:
     return pixels(found)
 
 
-def by_browser(html: str, width: int, height: int, *, dark: bool = False) -> Array:
-    """A page as the browser shows it, for a reader of light or dark pages."""
+def _browse(html: str, *options: str) -> bytes:
+    """What a browser says of a page."""
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        page, picture = Path(folder, "page.html"), Path(folder, "page.png")
+        page = Path(folder, "page.html")
         page.write_text(html, encoding="utf-8")
         quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "dev-shm-usage")
-        options = [
-            "--headless", "--no-sandbox", "--no-first-run", "--hide-scrollbars", *(f"--disable-{name}" for name in quiet),
-            f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", f"--screenshot={picture}",
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-        ]  # fmt: skip
-        subprocess.run([CHROMIUM, *options, page.as_uri()], capture_output=True, check=True, timeout=300)
+        usual = ["--headless", "--no-sandbox", "--no-first-run", "--hide-scrollbars", *(f"--disable-{name}" for name in quiet)]
+        asked = [CHROMIUM, *usual, f"--user-data-dir={folder}/profile", *options, page.as_uri()]
+        return subprocess.run(asked, capture_output=True, check=True, timeout=300).stdout
+
+
+def dom_by_browser(html: str) -> str:
+    """The page's elements as they are once its scripts have run."""
+    return _browse(html, "--virtual-time-budget=10000", "--dump-dom").decode()
+
+
+def by_browser(html: str, width: int, height: int, *, dark: bool = False) -> Array:
+    """A page as the browser shows it, for a reader of light or dark pages."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        picture = Path(folder, "page.png")
+        look = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+        _browse(html, f"--window-size={width},{height}", f"--screenshot={picture}", look)
         return pixels(picture)

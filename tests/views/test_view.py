@@ -167,7 +167,7 @@ def test_the_json_holds_every_mark_and_is_always_the_same() -> None:
     kinds = {mark["kind"] for part in found["panels"] for mark in part.get("marks", [])}
     assert kinds == {mark.kind for mark in Mark.__subclasses__()}
     assert found["panels"][0]["marks"][0]["dash"] == "dashed"
-    assert "alpha" not in found["panels"][0]["marks"][0]
+    assert set(found["panels"][0]["marks"][0]) == {"kind", *(item.name for item in dataclasses.fields(Line))}
 
 
 def test_equal_arrays_are_written_once_and_in_the_type_that_shows_the_same() -> None:

@@ -25,7 +25,7 @@ PRECISE = 1e4
 def sheet_json(sheet: Sheet) -> str:
     """The sheet: its panels, and the `arrays` that they name by their place, as little-endian bytes in base64.
 
-    What is as a part has it unless told otherwise is left out; a number that is none is null. The text may stand in a page's script.
+    A number that is none is null. The text may stand in a page's script.
     """
     packing = _Packing()
     told = {name: packing.plain(getattr(sheet, name)) for name in ("title", "reading", "panels", "columns", "size", "legend")}
@@ -62,8 +62,7 @@ class _Packing:
         if isinstance(part, Image):
             told["pixels"] = _seen(part)
         named = {"kind": part.kind} if hasattr(part, "kind") else {}
-        given = {item.name: told[item.name] for item in fields(part) if not _usual(told[item.name], item.default)}
-        return {**named, **{name: self.plain(value) for name, value in given.items()}}
+        return {**named, **{name: self.plain(value) for name, value in told.items()}}
 
     def _array(self, array: Array) -> Any:
         if array.dtype.kind not in "biuf" or (array.size <= FEW and array.ndim <= 1):
@@ -75,10 +74,6 @@ class _Packing:
             data = base64.b64encode(small.astype(small.dtype.newbyteorder("<")).tobytes()).decode()
             self.arrays.append({"type": small.dtype.name, "shape": list(small.shape), "data": data})
         return {"array": self._places[key]}
-
-
-def _usual(value: object, default: object) -> bool:
-    return value is default or (isinstance(value, str | bool | int | float | tuple | Scale) and value == default)
 
 
 def _small(array: Array) -> Array:
