@@ -154,6 +154,14 @@ def test_texts_stay_texts() -> None:
     assert svg.count("&lt;b&gt;$x$") == 3
 
 
+@pytest.mark.parametrize("given", [{"color": "red"}, {"edge": "#ff0000"}])
+def test_a_colour_has_a_meaning_or_is_a_number(given: Any) -> None:
+    with pytest.raises(OptionError, match="the number of a series"):
+        Points([0], [0], **given)
+    with pytest.raises(OptionError, match="did you mean 'positive'"):
+        Bars([0], [1], colors=["positve"])  # type: ignore[list-item]
+
+
 # ---- JSON
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar, Literal, TypeAlias, TypedDict
+from typing import ClassVar, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.spelling import suggest
 from chainrule.views.colours import SERIES, second_way
 
 Meaning: TypeAlias = Literal["ink", "paper", "faint", "line", "positive", "negative", "right", "wrong", "light", "dark"]
@@ -83,6 +85,17 @@ class Mark:
     color: Color = "ink"
     alpha: float = 1.0
     label: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises: OptionError for a colour that is neither the number of a series nor a meaning."""
+        several: Sequence[Color] | None = getattr(self, "colors", None)
+        for given in (self.color, getattr(self, "edge", None), *(several or ())):
+            if isinstance(given, str) and given not in get_args(Meaning):
+                raise OptionError(
+                    f"the colour {given!r} of a mark",
+                    expected=f"the number of a series, or one of {', '.join(get_args(Meaning))}",
+                    remedy=suggest(given, get_args(Meaning), 'write for example color=0, or color="ink"'),
+                )
 
 
 @dataclass(frozen=True, eq=False)

@@ -189,31 +189,25 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> View:
     weights = values.mean(axis=0)[kept]
     errors = values.std(axis=0, ddof=1)[kept] if len(values) > 1 else np.zeros(len(kept))
     rest = f" {counted(len(ranked) - len(kept), 'word')} between them are left out." if len(ranked) > len(kept) else ""
-    words, places = [names[place] for place in kept], range(len(kept))
-    spread: list[Mark] = [ErrorBars(places, weights - errors, weights + errors, flat=True, cap=0.0, width=0.8)]
+    words = [names[place] for place in kept]
     return View(
         f"Which words speak for {printable(label, most=30)}, and which against it",
         "A bar is what the output gains by each occurrence of the word, to the right for it, to the left against it; "
         f"a thin line is the standard deviation over replicas.{rest}",
-        [
-            Panel(
-                [
-                    Rule(x=0.0),
-                    Bars(places, weights, flat=True, colors=[0 if weight >= 0 else 1 for weight in weights.tolist()]),
-                    *(spread if np.any(errors) else []),
-                ],
-                Axis("weight (change of z for one occurrence)"),
-                Axis(
-                    "word",
-                    at=places,
-                    texts=[printable(word, most=24) for word in words],
-                    size=8.0,
-                    ends=(len(kept) - 0.5, -0.5),
-                ),
-            )
-        ],
+        [_word_bars(words, weights, errors)],
         numbers(words=words, weights=weights, errors=errors),
         size=(6.4, 6.0),
+    )
+
+
+def _word_bars(words: Sequence[str], weights: Array, errors: Array) -> Panel:
+    """Bars, the largest on top, with their spread where there are several replicas."""
+    places, signs = range(len(words)), [0 if weight >= 0 else 1 for weight in weights.tolist()]
+    spread = [ErrorBars(places, weights - errors, weights + errors, flat=True, cap=0.0, width=0.8)] if np.any(errors) else []
+    return Panel(
+        [Rule(x=0.0), Bars(places, weights, flat=True, colors=signs), *spread],
+        Axis("weight (change of z for one occurrence)"),
+        Axis("word", at=places, texts=[printable(word, most=24) for word in words], size=8.0, ends=(len(words) - 0.5, -0.5)),
     )
 
 

@@ -174,19 +174,18 @@ def edge_detector(data: Dataset, weights: Array, bias: float = 0.0, *, part: str
         "The neuron's weights (left) are laid over each example; bars show its mean answer z = w·x + b to each class, with "
         "lines of one standard deviation, and the small pictures are the examples that answer most.",
         [
-            Panel(
-                [Image(values, scale=signed(values, "weight (no unit)"), crosses=True)],
-                Axis("column (pixels)"),
-                Axis("row (pixels)"),
-                title="weights",
-                equal=True,
-            ),
+            _weight_panel(values),
             _mean_answers(means, deviations, classes),
             image_sheet(list(images), captions, 2),
         ],
         numbers(weights=values, z=z, labels=examples.y, best=best, images=images, means=means, deviations=deviations),
         size=(8.6, 4.2),
     )
+
+
+def _weight_panel(weights: Array) -> Panel:
+    image = Image(weights, scale=signed(weights, "weight (no unit)"), crosses=True)
+    return Panel([image], Axis("column (pixels)"), Axis("row (pixels)"), title="weights", equal=True)
 
 
 def _mean_answers(means: Array, deviations: Array, classes: Sequence[str]) -> Panel:

@@ -148,40 +148,32 @@ def weight_histograms(start: Model, end: Model, bins: int = BINS) -> View:
     names = list(start.parameters)
     before, after = ([np.histogram(state.parameters[name], edges)[0] for name in names] for state in (start, end))
     moved = [float(np.sqrt(np.mean((end.parameters[name] - start.parameters[name]) ** 2))) for name in names]
-    rows = [
-        mark for row, (now, then) in enumerate(zip(after, before, strict=True)) for mark in _outlines(row, edges, now, then)
-    ]
-    words = [f"Δ {numeral(way, 2)}" for way in moved]
-    places = -np.arange(len(names))
+    found = {"before": before, "after": after, "moved": [np.asarray(way) for way in moved]}
     return View(
         "Weights now against their start",
         "Filled: how a parameter's entries are spread now, dashed outline: at the start, each to its own height; Δ is the "
         "root mean square way that an entry has come. Outlines that still fit belong to layers that have hardly learned.",
-        [
-            Panel(
-                [
-                    *rows,
-                    Text(np.full(len(names), 1.01), places + 0.35, words, where=("axes", "data"), across="left"),
-                    Line([], [], dash="dashed", width=0.9, label="at the start"),
-                    Band([], [], [], color="faint", alpha=0.45, label="now"),
-                ],
-                Axis("value of an entry"),
-                Axis(
-                    "parameter (each row: number of entries)",
-                    at=places,
-                    texts=[shown(name) for name in names],
-                    ends=(0.9 - len(names), 1.05),
-                ),
-                legend="upper left",
-            )
-        ],
-        {
-            "edges": edges,
-            **{f"{name}.before": counts for name, counts in zip(names, before, strict=True)},
-            **{f"{name}.after": counts for name, counts in zip(names, after, strict=True)},
-            **{f"{name}.moved": np.asarray(way) for name, way in zip(names, moved, strict=True)},
-        },
+        [_histogram_rows(names, edges, list(zip(after, before, strict=True)), moved)],
+        {"edges": edges, **{f"{name}.{kind}": rows[row] for kind, rows in found.items() for row, name in enumerate(names)}},
         size=(6.0, 4.6),
+    )
+
+
+def _histogram_rows(names: Sequence[str], edges: Array, counts: Sequence[tuple[Array, Array]], moved: Sequence[float]) -> Panel:
+    """A row to a parameter, with the way that its entries have come."""
+    outlines = [mark for row, (now, then) in enumerate(counts) for mark in _outlines(row, edges, now, then)]
+    places, words = -np.arange(len(names)), [f"Δ {numeral(way, 2)}" for way in moved]
+    label, texts = "parameter (each row: number of entries)", [shown(name) for name in names]
+    return Panel(
+        [
+            *outlines,
+            Text(np.full(len(names), 1.01), places + 0.35, words, where=("axes", "data"), across="left"),
+            Line([], [], dash="dashed", width=0.9, label="at the start"),
+            Band([], [], [], color="faint", alpha=0.45, label="now"),
+        ],
+        Axis("value of an entry"),
+        Axis(label, at=places, texts=texts, ends=(0.9 - len(names), 1.05)),
+        legend="upper left",
     )
 
 
