@@ -81,6 +81,7 @@ from .train import (
     RMSprop,
     Run,
     StepDecay,
+    Training,
     WarmUp,
     fit,
     open_run,
@@ -108,7 +109,8 @@ __all__ = [
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2", "Objective",
     # training
-    "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
+    "Training", "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
+    "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
