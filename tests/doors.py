@@ -264,6 +264,14 @@ def _training() -> Iterator[Door]:
         batch_size=6,
         engine="reference",
     )
+    yield door(
+        "trainer",
+        cr.trainer,
+        lambda made: made.step(X, Y) and made.state,
+        net="2-3-1",
+        optimizer=cr.Adam(0.01),
+        engine="reference",
+    )
     yield door("fit numbers", cr.fit, run_used, net="2-3-1", data=(X, Y), epochs=1, batch_size=4, engine="reference",
                optimizer=cr.Adam(0.01))  # fmt: skip
     yield door("Task", cr.train.Task, lambda task: task.formula, network=net, data=moons.signature)

@@ -30,7 +30,7 @@ MADE_BY_THE_LIBRARY = {
     "Pass", "INPUT", "PARAMETER", "CONSTANT", "Kind", "Traits",
     # parts that functions of the table are made of, and what needs a file or an hour
     "as_nodes", "as_declared", "check", "conform", "dead_code", "evaluator", "fold_constants", "rewrite_nodes",
-    "described",
+    "described", "StepTrainer",
     "dtype_name", "frozen",
     "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "place", "answers_along",
     "batch_sizes", "class_probabilities", "decide", "evaluation_of", "minimise", "usual_batch_size", "usual_optimizer",
