@@ -81,11 +81,13 @@ from .train import (
     RMSprop,
     Run,
     StepDecay,
+    Training,
     WarmUp,
     fit,
     open_run,
     resume,
 )
+from .train.stepwise import trainer
 from .views import pictures
 
 __version__: str
@@ -108,7 +110,8 @@ __all__ = [
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2", "Objective",
     # training
-    "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
+    "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
+    "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart

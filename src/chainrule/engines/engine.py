@@ -197,6 +197,14 @@ class LoopProgram(Protocol):
         """
         ...
 
+    def prepared(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Callable[[], Results]:
+        """A call of `run` that can be made again and again, in microseconds where little is to be done.
+
+        Each time the steps find what tables, scalars and state hold by then, and the results are in the same arrays. What is given is
+        checked now, and only now.
+        """
+        ...
+
     def report(self) -> dict[str, Any]:
         """What was compiled, for how long, for what machine: numbers and words for a run's record."""
         ...

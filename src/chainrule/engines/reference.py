@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,6 +190,10 @@ class ReferenceLoop(Shown):
                 for name, array in self.state[replica].items():
                     carried[name][replica] = array
         return Results(records, stacked)
+
+    def prepared(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Callable[[], Results]:
+        """See `LoopProgram.prepared`."""
+        return lambda: self.run(state, order, sizes, scalars)
 
     def over(self, tables: Mapping[str, Array]) -> ReferenceLoop:
         """See `LoopProgram.over`."""

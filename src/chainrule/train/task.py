@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import checked, shown
+from chainrule.checks import checked
 from chainrule.data import Scaling, Signature
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.display import Shown
 from chainrule.engines import Loop
-from chainrule.errors import DataError, LossError, OptionError, OptionTypeError, ShapeError
+from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import (
     Built,
@@ -33,9 +33,9 @@ from chainrule.nn import (
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
-from chainrule.train.contracts import require_node, require_update
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
+from chainrule.train.state_nodes import first_values, updated
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,9 @@ class Task(Shown):
         gradients = self.gradients(cost, wrt, optimizer)
         with scope("update"):
             gradients = require_clipped(clip, clip(gradients), gradients) if clip else gradients
-            updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, clock.step)
+            updates = updated(
+                optimizer, dict(zip(cost.built.parameters, wrt, strict=True)), gradients, rate, clock.step, self.dtype
+            )
         outputs = {
             "loss": cost.total,
             **({f"term.{name}": node for name, node in cost.terms.items()} if len(cost.terms) > 1 else {}),
@@ -423,17 +425,6 @@ class Task(Shown):
             )
         return z, output - self._targets(output, cost.target)["values"]
 
-    def _updates(
-        self, optimizer: Optimizer, names: list[str], wrt: list[Node], gradients: list[Node], rate: Node, step: Node
-    ) -> dict[str, Node]:
-        rate, step = ops.cast(rate, dtype=self.dtype), ops.cast(step, dtype=self.dtype) + 1.0
-        outputs: dict[str, Node] = {}
-        for name, w, g in zip(names, wrt, gradients, strict=True):
-            slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
-            outputs[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
-            outputs |= {f"{name}.{slot}": node for slot, node in changed.items()}
-        return outputs
-
     def _correct(self, output: Node, y: Node) -> Node:
         """How many of the batch are classified rightly, before the update."""
         with scope("metric"):
@@ -445,46 +436,9 @@ class Task(Shown):
             return ops.sum(ops.cast(right, dtype="int64"))
 
     def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
-        """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
-        key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
+        """What training carries, at first, as nodes of the input "seed": see `first_values`."""
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
-        carried = {**self.parameters, **states}
-        unknown = sorted(set(given or {}) - set(carried))
-        if unknown:
-            raise OptionError(
-                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(carried)}", remedy="check the names"
-            )
-        state: dict[str, Node] = {}
-        for name, item in carried.items():
-            if given is not None and name in given:
-                first: Node = constant(_given(name, given[name], item.node), self.dtype)
-            else:
-                drawn: object = item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape)
-                what = f"the initialiser {shown(item.initialiser)} of {name}"
-                first = ops.cast(require_node(what, drawn, item.node.shape, "float64", "first values"), dtype=self.dtype)
-            state[name] = first
-            if name in self.parameters:
-                zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
-                state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
-        return state
-
-
-def _given(name: str, value: Any, node: Node) -> Array:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise OptionTypeError(
-            f"the first value {shown(value)} of {name}", expected="an array of numbers", remedy="write run.parameters()"
-        ) from None
-    if not np.isfinite(array).all():
-        raise OptionError(
-            f"the first value of {name} holds {array[~np.isfinite(array)][0]}", expected="finite numbers", remedy="correct it"
-        )
-    if array.shape != node.shape:
-        raise ShapeError(
-            f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
-        )
-    return array
+        return first_values(self.parameters, states, optimizer, self.dtype, given)
 
 
 def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
