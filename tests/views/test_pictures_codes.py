@@ -60,7 +60,7 @@ def test_an_interpolation_begins_and_ends_with_its_examples(model):
     np.testing.assert_allclose(found.numbers["images"][1, 2].ravel(), (IMAGES[3] + IMAGES[7]) / 2 * 0.5, rtol=1e-12)
     texts = [label.get_text() for label in found.plot().get_xticklabels()]
     assert texts == ["0%", "25%", "50%", "75%", "100%"]
-    assert labelled(found).get_xlabel() == "share of the way"
+    assert labelled(found).get_xlabel() == "fraction of the way"
     with pytest.raises(OptionError, match="two or more"):
         pictures.interpolation(model, "code.z", IMAGES[3], IMAGES[7], steps=1)
 

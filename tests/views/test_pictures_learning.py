@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.train import Model, Run
 from chainrule.views.figures.figure import new_figure
-from chainrule.views.pictures.learning.curves import Curve, compare_runs, learning_curves, limits, standard_error
+from chainrule.views.pictures.learning.curves import LabelledCurve, compare_runs, learning_curves, limits, standard_error
 from chainrule.views.pictures.learning.depth import corrected, factors, gradient_sizes
 from chainrule.views.pictures.learning.health import dead_and_saturated, health_of_layers, health_table, weight_histograms
 from chainrule.views.pictures.learning.landscape import cost_over_weight, difference_quotients, quotient_table
@@ -59,7 +59,7 @@ def test_curves_are_the_history_with_its_standard_error(run: Run) -> None:
     curves = learning_curves(run).numbers
     assert [name for name in curves if name.endswith("values")][:2] == ["training.values", "test.values"]
     at, values = run.history.curve("test", "loss")
-    found = Curve("test", curves["test.epochs"], curves["test.values"])
+    found = LabelledCurve("test", curves["test.epochs"], curves["test.values"])
     assert np.array_equal(found.at, at)
     assert np.allclose(found.mean, values.sum(axis=1) / 3)
     by_hand = [np.sqrt(sum((v - row.mean()) ** 2 for v in row) / 2 / 3) for row in values]
@@ -123,7 +123,7 @@ def test_runs_are_compared_on_the_part_that_all_have(run: Run, single: Run) -> N
 
 
 def test_limits_hold_the_curves_even_where_all_are_alike(run: Run) -> None:
-    curves = [Curve(part, *run.history.curve(part, "loss")) for part in ("training", "test")]
+    curves = [LabelledCurve(part, *run.history.curve(part, "loss")) for part in ("training", "test")]
     low, high = limits(curves, np.empty((3, 0)))
     assert low == 0
     assert high > max(float((curve.mean + curve.error).max()) for curve in curves)

@@ -21,7 +21,7 @@ Color: TypeAlias = int | Meaning
 Dash: TypeAlias = Literal["solid", "dashed", "dotted", "dashdot"]
 Hatch: TypeAlias = Literal["", "//", "..", "xx"]
 Unit: TypeAlias = Literal["data", "axes"]
-"""What a coordinate is: a number of the axis, or a share of the panel's width or height."""
+"""What a coordinate is: a number of the axis, or a fraction of the panel's width or height."""
 Where: TypeAlias = tuple[Unit, Unit]
 Map: TypeAlias = Literal["grey", "sequential", "sequential reversed", "signed"]
 IN_DATA: Where = ("data", "data")
@@ -186,7 +186,7 @@ class Image(Mark):
     """Numbers (rows, columns) as colours on a `scale`, or colours (rows, columns, 3); what is no number is left out.
 
     `box` is (left, right, bottom, top). In a box of the data the first row lies below, as data have it; without a box, and in a box
-    that is a share of the panel, it lies above, as images have it: number [i, j] then has its centre at x = j, y = i.
+    that is a fraction of the panel, it lies above, as images have it: number [i, j] then has its centre at x = j, y = i.
     `levels`: lines of equal number, in the mark's colour, with their `texts`; `crosses` mark what is no number.
     """
 

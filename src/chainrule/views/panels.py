@@ -26,7 +26,7 @@ class Axis:
     """An axis: its label with the unit, its `ends` (the larger one first turns it round, None is found), and where numbers stand.
 
     `at` with `texts` are categories. `turn`: degrees by which the texts are turned. `room`: points left free for images that
-    stand there. `margin`: what is left free beyond the marks, as a share.
+    stand there. `margin`: what is left free beyond the marks, as a fraction.
     """
 
     label: str = ""

@@ -14,7 +14,7 @@ from chainrule.views.pictures.applications.memory import (
     gradient_decay,
     gradients_through_time,
     memory_over_time,
-    step_shares,
+    step_contributions,
 )
 from chainrule.views.pictures.applications.motion import equation_solved, errors_in_time, hidden_path
 from chainrule.views.pictures.applications.phases import (
@@ -44,7 +44,7 @@ from chainrule.views.pictures.functions.capacity import error_against_neurons
 from chainrule.views.pictures.functions.fits import fit_1d, hidden_contributions
 from chainrule.views.pictures.functions.linear import decision_line, two_linear_layers
 from chainrule.views.pictures.functions.losses import probability_triangle
-from chainrule.views.pictures.functions.neurons import firing_share, sharpness
+from chainrule.views.pictures.functions.neurons import firing_fraction, sharpness
 from chainrule.views.pictures.functions.surfaces import neuron_steps, neuron_surface
 from chainrule.views.pictures.learning.comparison import activation_comparison
 from chainrule.views.pictures.learning.curves import compare_runs, learning_curves
@@ -69,7 +69,7 @@ from chainrule.views.view import View
 __all__ = [
     "Table", "View", "of",
     # functions
-    "activation_curve", "activation_gallery", "decision_line", "error_against_neurons", "firing_share", "fit_1d",
+    "activation_curve", "activation_gallery", "decision_line", "error_against_neurons", "firing_fraction", "fit_1d",
     "hidden_contributions", "neuron_steps", "neuron_surface", "probability_triangle", "sharpness", "softmax_steps",
     "two_linear_layers",
     # learning
@@ -91,7 +91,7 @@ __all__ = [
     "gradient_decay", "gradients_through_time", "hidden_path", "interpolation", "latent_map", "lattice_sheet", "law_and_band",
     "learned_picture", "likelihood_curves", "memory_over_time", "next_tokens", "order_seen", "overlap_against_load",
     "phase_curves", "psnr", "pull_histogram", "recollection", "reconstructions", "scores_by_gap", "size_extrapolation",
-    "state_probabilities", "step_shares", "surprises", "text_surprise", "word_weights",
+    "state_probabilities", "step_contributions", "surprises", "text_surprise", "word_weights",
     # experiments
     "against_parameters", "against_updates", "by_size", "contrasts", "curve_over", "found_among_first", "learning_map",
     "losses_against_width", "power_law", "suspect_sheet", "sweep",

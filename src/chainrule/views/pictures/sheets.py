@@ -54,7 +54,7 @@ def image_sheet(
     crosses: bool = False,
     title: str = "",
 ) -> Panel:
-    """A panel of images, each below its caption, at most `widest` beside each other; `line`: a caption's line, as a share of its height.
+    """A panel of images, each below its caption, at most `widest` beside each other; `line`: a caption's line, as a fraction of its height.
 
     All have one scale from the least to the largest number, unless each brings its own. `crosses` mark what is no number.
     """

@@ -101,7 +101,7 @@ def interpolation(
     values = model.quantities(pair)[quantity]
     weights = shares.reshape(-1, *[1] * (values.ndim - 1))
     decoded = model.quantities_from(quantity, values[0] + (values[1] - values[0]) * weights)["output"]
-    seen = np.asarray(model.task.data.scaling.apply(pair), dtype=np.float64).reshape(2, -1)
+    seen = np.asarray(model.problem.dataset_info.scaling.apply(pair), dtype=np.float64).reshape(2, -1)
     mixed = seen[0] + (seen[1] - seen[0]) * shares[:, None]
     images = np.stack([as_images(decoded, shape), as_images(mixed, shape)])
     captions = [f"{share:.0%}" for share in shares.tolist()]
@@ -109,7 +109,7 @@ def interpolation(
         f"From one example to another through {quantity}",
         "Upper row: codes on the straight line between two examples' codes, decoded; lower row: the two images mixed pixel by "
         "pixel: a code that has learned what the images are made of passes through images, a mixture shows both at once.",
-        [_rows_of_images(images, ["code", "pixels"], captions, "share of the way")],
+        [_rows_of_images(images, ["code", "pixels"], captions, "fraction of the way")],
         numbers(images=images),
         size=(7.4, 2.1),
     )

@@ -8,7 +8,7 @@ from chainrule.data import CountModel, Examples, block_mean
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.train.writing import reader_of
+from chainrule.train.generation import reader_of
 from chainrule.views.marks import ErrorBars, Line, Mark, Rule
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.view import View, numbers
@@ -21,7 +21,7 @@ def context_curve(run: Run, most: int = 6, floor: float | None = None, replica: 
     was trained with. `floor` is the source's entropy rate, where it is known. The numbers, in bits to a token: `counted` (orders,
     tokens) by counting with 0, 1, ... tokens before, and `network` (tokens,).
     """
-    reader, data = reader_of(run.task), run.data
+    reader, data = reader_of(run.problem), run.data
     learned, test = _ids(run, data.train), data.test or data.train
     held_out = _ids(run, test)
     first, classes = len(held_out) - len(test), len(reader.vocabulary)
@@ -40,7 +40,7 @@ def context_curve(run: Run, most: int = 6, floor: float | None = None, replica: 
 
 def _ids(run: Run, part: Examples) -> list[int]:
     """The text behind windows and what follows each of them, as ids."""
-    reader = reader_of(run.task)
+    reader = reader_of(run.problem)
     first = reader.vocabulary.ids(reader.cut_up(reader.decode(part.x[0])))
     return [*map(int, first), *map(int, part.y)]
 

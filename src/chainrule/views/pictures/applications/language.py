@@ -11,7 +11,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.train.writing import reader_of
+from chainrule.train.generation import reader_of
 from chainrule.views.marks import Bars, ErrorBars, Image, Mark, Points, Rule, Scale, Text
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import principal_axes
@@ -29,7 +29,7 @@ def next_tokens(run: Run, text: str, replica: int = 0) -> View:
 
     The numbers: `chances` (tokens, candidates), the probability of each of `candidates` at each of `tokens`.
     """
-    reader, chances = reader_of(run.task), run.chances(text, replica)
+    reader, chances = reader_of(run.problem), run.token_probabilities(text, replica)
     tokens, known = reader.cut_up(text), reader.vocabulary.tokens
     highest: list[float] = chances.max(axis=0).tolist()
     ranked = sorted(
@@ -65,7 +65,7 @@ def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) ->
     The numbers are the surprises −log₂ p in bits, (tokens,), of each text by its name.
     """
     named = {"text": texts} if isinstance(texts, str) else texts
-    reader = reader_of(run.task)
+    reader = reader_of(run.problem)
     found = {name: reader.cut_up(text) for name, text in named.items()}
     if not found or not all(found.values()):
         raise OptionError("surprise without a text", expected="one text or more, none empty", remedy="give a text")
@@ -116,8 +116,8 @@ def _line_of_text(words: Sequence[str], bits: Array, row: float, scale: Scale) -
 
 def surprises(run: Run, text: str, replica: int = 0) -> Array:
     """−log₂ of the probability that the network gave to each token of a text before it came: (tokens,), in bits."""
-    ids = reader_of(run.task).vocabulary.ids(reader_of(run.task).cut_up(text))
-    chances = run.chances(text, replica)[np.arange(len(ids)), ids]
+    ids = reader_of(run.problem).vocabulary.ids(reader_of(run.problem).cut_up(text))
+    chances = run.token_probabilities(text, replica)[np.arange(len(ids)), ids]
     return -np.log2(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
@@ -127,7 +127,7 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View
     The numbers: `coordinates` (tokens, 2) of `tokens`, and the `shares` of the variance (2,).
     Raises: OptionError without texts, or without such a layer.
     """
-    parameters, reader = run.parameters(replica), run.signature.text
+    parameters, reader = run.parameters(replica), run.dataset_info.text
     table = parameters.get(f"{layer}.W")
     if reader is None or table is None or table.ndim != 2 or len(table) != len(reader.vocabulary) or table.shape[1] < 2:
         raise OptionError(
@@ -174,7 +174,7 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> View:
     Raises: OptionError where the parameter is not (words, 1), or the inputs have no names.
     """
     replicas = [run.parameters(replica) for replica in range(run.settings.replicas)]
-    names, found = run.signature.features, replicas[0].get(parameter)
+    names, found = run.dataset_info.features, replicas[0].get(parameter)
     if names is None or found is None or found.shape != (len(names), 1):
         raise OptionError(
             f"weights of words from {parameter}",
@@ -185,7 +185,7 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> View:
     order = np.argsort(-values.mean(axis=0), kind="stable")
     ranked: list[int] = order.tolist()
     kept = ranked if len(ranked) <= most else [*ranked[: (most + 1) // 2], *ranked[-(most // 2) :]]
-    label = (run.signature.classes or ("the output", "the output"))[1]
+    label = (run.dataset_info.classes or ("the output", "the output"))[1]
     weights = values.mean(axis=0)[kept]
     errors = values.std(axis=0, ddof=1)[kept] if len(values) > 1 else np.zeros(len(kept))
     rest = f" {counted(len(ranked) - len(kept), 'word')} between them are left out." if len(ranked) > len(kept) else ""

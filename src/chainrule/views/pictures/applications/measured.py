@@ -24,7 +24,7 @@ def pull_histogram(what: str, pulls: Array) -> View:
     x = np.linspace(-FARTHEST, FARTHEST, 200)
     return View(
         f"Pulls of {len(pulls)} {what}: mean {mean}, width {spread}",
-        "Bars are the share of differences, each divided by its standard error, with the error of counting; if the errors are true "
+        "Bars are the fraction of differences, each divided by its standard error, with the error of counting; if the errors are true "
         "they follow the dashed normal density, if the errors are too small the bars are wider than it.",
         [
             Panel(

@@ -46,7 +46,7 @@ def overlap_against_load(neurons: Sequence[int], loads: Sequence[float], *, sets
     """Random patterns stored by Hebb's rule, each recalled from itself: its overlap with where it comes to rest.
 
     `sets` sets of patterns are drawn anew for each number of neurons and each load. The numbers, for `neurons` (sizes,) and `loads`
-    (loads,): `overlaps` (sizes, loads, sets), and `recalled` (sizes, loads, sets), the share of the patterns that end with an overlap
+    (loads,): `overlaps` (sizes, loads, sets), and `recalled` (sizes, loads, sets), the fraction of the patterns that end with an overlap
     above 0.9.
     """
     shape = (len(neurons), len(loads), sets)
@@ -71,7 +71,7 @@ def _load_view(neurons: Array, loads: Array, overlaps: Array, recalled: Array) -
     return View(
         "How well a memory keeps many patterns",
         f"Marks are means over {overlaps.shape[2]} sets of random patterns, with one standard error; up to the dashed line, the "
-        "capacity by theory, patterns stay near where they were stored and larger memories lose a smaller share of them, beyond it "
+        "capacity by theory, patterns stay near where they were stored and larger memories lose a smaller fraction of them, beyond it "
         "a larger one.",
         [
             _over_loads(neurons, loads, overlaps, [theory], "overlap with the pattern (no unit)"),
@@ -99,7 +99,7 @@ def _over_loads(neurons: Array, loads: Array, tables: Array, theory: Sequence[Ma
 def recollection(
     weights: Array, patterns: Array, shape: Shape, *, flipped: float = 0.2, sweeps: int = 100, seed: int = 0
 ) -> View:
-    """Patterns (k, neurons) of ±1 with a share of their pixels `flipped` by chance, and where they come to rest in a memory.
+    """Patterns (k, neurons) of ±1 with a fraction of their pixels `flipped` by chance, and where they come to rest in a memory.
 
     The numbers: patterns as they were `stored`, `corrupted`, and `recalled`, each (k, height, width) of ±1; `energies` (turns + 1, k)
     after each turn of a neuron, NaN beyond the last; `resting` (k,), those of the stored patterns.

@@ -84,13 +84,13 @@ def gradient_decay(models: dict[str, Model], x: Array, y: Array, layer: str = "r
         ]
     return View(
         "Vanishing and exploding gradients in time",
-        "Marks are |∂C/∂h| so many steps before the cost, as a share of that at the cost; thin lines are exponentials whose rate is "
+        "Marks are |∂C/∂h| so many steps before the cost, as a fraction of that at the cost; thin lines are exponentials whose rate is "
         "fitted, and the legend has it beside ln(ρ·s), ρ the spectral radius of U, s the activation's typical slope.",
         [
             Panel(
                 marks,
                 Axis("distance in time from the cost (steps)"),
-                Axis("|∂C/∂h| as a share of that at the cost", log=True),
+                Axis("|∂C/∂h| as a fraction of that at the cost", log=True),
             )
         ],
         numbers(names=list(models), sizes=sizes, rates=rates, errors=errors, predicted=predicted),
@@ -130,8 +130,8 @@ def _decay_of(model: Model, x: Array, y: Array, layer: str) -> tuple[Array, floa
     return (row, *fitted_rate(row), float(np.log(radius * _typical_slope(steps, layer))))
 
 
-def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> View:
-    """The share of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
+def step_contributions(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> View:
+    """The fraction of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
 
     The finite difference moves the weight at all time steps together, as training does. The numbers: `shares` (time,), their sum
     `total`, the derivative, and the finite `difference`.
@@ -151,7 +151,7 @@ def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[i
             Panel(
                 [
                     Rule(y=0.0, color="ink", width=0.6),
-                    Bars(steps, shares, color=5, edge="ink", label="share of the step"),
+                    Bars(steps, shares, color=5, edge="ink", label="fraction of the step"),
                     Line(*staircase(steps, np.cumsum(shares)), color=0, label="their running sum"),
                     Rule(y=difference, color=1, dash="dashed", width=1.6, label="finite difference"),
                     Rule(y=mean, dash="dotted", width=1.6, label="their average"),

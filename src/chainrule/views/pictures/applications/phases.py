@@ -129,7 +129,7 @@ def confusion_curve(
                     _known(known),
                 ],
                 Axis("assumed transition temperature (J/k_B)"),
-                Axis("share of test lattices labelled as assumed"),
+                Axis("fraction of test lattices labelled as assumed"),
             )
         ],
         numbers(assumed=assumed, accuracies=accuracies, errors=errors, peak=peak, known=known),
@@ -146,7 +146,7 @@ def order_seen(edge: int, magnetisation: Array, ordered: Array) -> View:
         [
             Panel(
                 [Rule(y=0.5, dash="dashed"), Points(magnetisation[some], ordered[some], color=0, size=3.0, alpha=0.5)],
-                Axis("|m|, share of spins up less share down"),
+                Axis("|m|, fraction of spins up less share down"),
                 Axis("output: probability of order", ends=(-0.03, 1.03)),
             )
         ],

@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.train import Answers
+from chainrule.train import PredictionHistory
 from chainrule.views.marks import Image, Rule, Scale
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.learning.curves import Curve
+from chainrule.views.pictures.learning.curves import LabelledCurve
 from chainrule.views.scales import decimal
 from chainrule.views.view import View
 
@@ -26,7 +26,7 @@ def _fewer_rows(shares: Array) -> Array:
     return np.array([shares[first:last].mean(axis=0) for first, last in pairwise(edges.tolist())])
 
 
-def against_updates(title: str, score: str, curves: Sequence[Curve], chance: float | None = None) -> View:
+def against_updates(title: str, score: str, curves: Sequence[LabelledCurve], chance: float | None = None) -> View:
     """A score against the number of updates, from 1 on; each curve's values are (m, trainings). `chance`: the score of guessing.
 
     The numbers of each curve are "label.at" (m,) and "label.values" (m, trainings).
@@ -51,10 +51,10 @@ def against_updates(title: str, score: str, curves: Sequence[Curve], chance: flo
     )
 
 
-def learning_map(answers: Mapping[str, Answers]) -> View:
+def learning_map(answers: Mapping[str, PredictionHistory]) -> View:
     """The map of trainings by their names: when each example is learned; steps before the first update are left out.
 
-    The numbers of each training: "name.shares" (examples, m), the share of replicas that are right, the examples sorted by when they
+    The numbers of each training: "name.shares" (examples, m), the fraction of replicas that are right, the examples sorted by when they
     are learned, and "name.at" (m,), the steps.
     Raises: OptionError without a training, or with fewer than two steps in one.
     """
@@ -76,7 +76,7 @@ def learning_map(answers: Mapping[str, Answers]) -> View:
     )
 
 
-def _after_the_first_update(found: Answers) -> tuple[Array, Array]:
+def _after_the_first_update(found: PredictionHistory) -> tuple[Array, Array]:
     """Steps from 1 on, and the shares (examples, m), sorted."""
     late = np.where(np.isinf(found.learned), 2.0 * found.at[-1], found.learned)
     order = np.argsort(np.log(np.maximum(late, 1)).mean(axis=0), kind="stable")
@@ -84,9 +84,9 @@ def _after_the_first_update(found: Answers) -> tuple[Array, Array]:
     return found.at[steps], found.right[steps].mean(axis=1).T[order]
 
 
-def curve_over(label: str, at: Array, trainings: Sequence[Array]) -> Curve:
+def curve_over(label: str, at: Array, trainings: Sequence[Array]) -> LabelledCurve:
     """A curve from each training's values (m,) at the same steps."""
-    return Curve(label, at, np.stack(list(trainings), axis=1))
+    return LabelledCurve(label, at, np.stack(list(trainings), axis=1))
 
 
 def _map(name: str, at: Array, shares: Array, *, named: bool) -> Panel:
@@ -96,7 +96,7 @@ def _map(name: str, at: Array, shares: Array, *, named: bool) -> Panel:
     nearest = np.abs(even[:, None] - logs).argmin(axis=1)
     powers = range(int(np.ceil(logs[0])), int(np.floor(logs[-1])) + 1)
     box = (float(logs[0]), float(logs[-1]), float(len(shares)), 0.0)
-    scale = Scale("sequential", label="share of replicas that are right" if named else "")
+    scale = Scale("sequential", label="fraction of replicas that are right" if named else "")
     return Panel(
         [Image(_fewer_rows(shares)[::-1][:, nearest], scale=scale, box=box)],
         Axis("updates (number of steps)", at=list(powers), texts=[decimal(10.0**power) for power in powers], ends=box[:2]),

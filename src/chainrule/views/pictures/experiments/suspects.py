@@ -58,7 +58,7 @@ def suspect_sheet(
 def found_among_first(ways: dict[str, Array], wrong: Array) -> View:
     """From each way's suspicion (trainings, n), the larger the worse, and where labels are wrong, (trainings, n) of True and False.
 
-    The numbers of each way: the share of wrong labels among the first k suspects, (trainings, n) for k = 1 ... n.
+    The numbers of each way: the fraction of wrong labels among the first k suspects, (trainings, n) for k = 1 ... n.
     Raises: OptionError without a way, or where a way's numbers are not one to an example.
 
     >>> found = found_among_first({"loss": np.array([[3.0, 1.0, 2.0]])}, np.array([[True, False, False]]))
@@ -81,13 +81,13 @@ def found_among_first(ways: dict[str, Array], wrong: Array) -> View:
     lines = [mark for number, (way, rows) in enumerate(shares.items()) for mark in _found_marks(number, way, k, rows, planted)]
     return View(
         "Wrong labels among the first suspects",
-        f"Who looks at the first k suspects finds this share of them wrong; bands are one standard error over "
+        f"Who looks at the first k suspects finds this fraction of them wrong; bands are one standard error over "
         f"{len(wrong)} data sets, dots stand where as many are looked at as are wrong, and the grey line is looking at random.",
         [
             Panel(
                 [Rule(y=share), *lines],
                 Axis("suspects looked at, k (examples)", ends=(1, min(count, 4 * planted))),
-                Axis("share of them wrong", ends=(0, 1.03)),
+                Axis("fraction of them wrong", ends=(0, 1.03)),
             )
         ],
         shares,

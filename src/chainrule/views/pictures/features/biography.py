@@ -55,14 +55,14 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     values = model.quantities(examples.x, {quantity})[quantity].reshape(len(examples), -1)
     if not 0 <= neuron < values.shape[1]:
         raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {values.shape[1] - 1}", remedy="count from 0")
-    answers, classes = values[:, neuron], model.task.data.classes
+    answers, classes = values[:, neuron], model.problem.dataset_info.classes
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = weights_around(model, examples, quantity, neuron)
     given = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
     bias = float(given[neuron]) if given is not None and len(given) == values.shape[1] else 0.0
     spread = _quantiles(answers, examples.y, classes)
     name = f"{printable(quantity, most=24)}[{neuron}]"
-    best_panel = _best(examples, answers, best, classes, model.task.data.features)
+    best_panel = _best(examples, answers, best, classes, model.problem.dataset_info.features)
     return View(
         f"The biography of {printable(quantity, most=30)}, neuron {neuron}",
         "Its weights from the layer before, how strongly it answers, the examples that excite it most, and its weights to the next "
@@ -102,9 +102,9 @@ def weights_around(
     if before:
         matrix = before[-1].inputs[1]
         first = not any(item in _near(before[-1].inputs[0]) for item in products)
-        names = feature_names(model.task.data) if first else _numbered(int(matrix.shape[0]))
+        names = feature_names(model.problem.dataset_info) if first else _numbered(int(matrix.shape[0]))
         incoming = Weights(matrix.name, names, model.parameters[matrix.name][:, neuron])
-        data = model.task.data
+        data = model.problem.dataset_info
         fits = first and prod(data.input_shape) == matrix.shape[0]
         image = image_shape(data.input_shape, data.input_dtype) if fits else None
     if after:
@@ -133,7 +133,7 @@ def _near(node: Node) -> set[Node]:
 
 def _removal_words(model: Model, examples: Examples, quantity: str, neuron: int, answers: Array) -> str:
     removal = effects_of_removal(model, examples, quantity, neuron, float(answers.mean()))
-    told = [effect_words(effect, classifier=model.task.data.classes is not None) for effect in removal]
+    told = [effect_words(effect, classifier=model.problem.dataset_info.classes is not None) for effect in removal]
     at = ["0", *(f"its mean {numeral(effect.value)}" for effect in removal[1:])]
     words = [f"held at {value}: {what}" for value, what in zip(at, told, strict=False)]
     return "; ".join(words) or "it is an output, and cannot be removed"
@@ -141,7 +141,7 @@ def _removal_words(model: Model, examples: Examples, quantity: str, neuron: int,
 
 def effects_of_removal(model: Model, examples: Examples, quantity: str, neuron: int, mean: float) -> list[Effect]:
     """What holding the neuron at 0 and at its mean does; nothing for the network's output, which cannot be removed."""
-    if quantity in {model.task.described.built.output.name, "output"}:
+    if quantity in {model.problem.described.built.output.name, "output"}:
         return []
     return effects(model, examples.x, examples.y, quantity, [(neuron, 0.0), (neuron, mean)])
 

@@ -132,7 +132,7 @@ def separation(values: Array, mask: Array) -> float:
 
 
 def _mask(model: Model, y: Array, having: Collection[str] | Array) -> Array:
-    classes = model.task.data.classes or ()
+    classes = model.problem.dataset_info.classes or ()
     if isinstance(having, np.ndarray):
         mask = cast("Array", having)
         fits = mask.dtype == np.bool_ and mask.shape == (len(y),)
@@ -211,18 +211,18 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     if rows.shape[1] >= 8:
         kinds["shuffled data"] = random.permuted(rows, axis=1).reshape(x.shape)
     found = {name: _highest(model, inputs) for name, inputs in kinds.items()}
-    even = 1 / len(model.task.data.classes or ())
+    even = 1 / len(model.problem.dataset_info.classes or ())
     sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in found.items())
     steps = [_cumulated(place, name, values) for place, (name, values) in enumerate(found.items())]
     return View(
         "How sure is the network of noise?",
-        "Each curve is the share of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
+        "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
         f"know would give noise about {numeral(even, 2)} to each class, but above 0.9 lie {sure}.",
         [
             Panel(
                 [*steps, Rule(x=even, label="no idea: all classes alike")],
                 Axis("highest probability of a class", ends=(0, 1)),
-                Axis("share of the inputs at most there (%)", ends=(0, 101)),
+                Axis("fraction of the inputs at most there (%)", ends=(0, 101)),
                 legend="upper left",
             )
         ],

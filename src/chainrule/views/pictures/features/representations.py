@@ -48,7 +48,7 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
     numbers, a net of straight lines is sent through the layers too.
     The numbers: the coordinates (n, 2) of each layer by its name, and the `targets`; `projections` gives more of each.
     """
-    found, classes, targets = projections(model, x, y, most), model.task.data.classes, y[:most]
+    found, classes, targets = projections(model, x, y, most), model.problem.dataset_info.classes, y[:most]
     bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;"
     told = (
         "classes that a layer draws apart are easy for the next one."
@@ -82,7 +82,7 @@ def layer_names(model: Model) -> tuple[str, ...]:
 def layer_rows(model: Model, x: Array, names: tuple[str, ...]) -> dict[str, Array]:
     """Each of these layers' activations as rows (n, neurons), float64; "input" is x as the network sees it, scaled."""
     quantities = model.quantities(x, set(names) - {INPUT}) if set(names) - {INPUT} else {}
-    quantities[INPUT] = np.asarray(model.task.data.scaling.apply(x), dtype=np.float64)
+    quantities[INPUT] = np.asarray(model.problem.dataset_info.scaling.apply(x), dtype=np.float64)
     return {name: quantities[name].reshape(len(x), -1) for name in names}
 
 
@@ -109,7 +109,7 @@ def _projection(name: str, rows: Array, net: Array | None, names: tuple[str, str
 
 
 def _axis_names(model: Model, layer: str) -> tuple[str, str]:
-    features = model.task.data.features
+    features = model.problem.dataset_info.features
     if layer != INPUT:
         return "neuron 0", "neuron 1"
     names = features if features is not None else ("first input", "second input")
@@ -164,7 +164,7 @@ def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Proj
     rows = layer_rows(model, x, names)
     net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
     nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
-    beside = y[:, 0] if model.task.data.classes is None else None
+    beside = y[:, 0] if model.problem.dataset_info.classes is None else None
     return [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
 
 

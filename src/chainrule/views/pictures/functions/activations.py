@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, evaluate, input_node
+from chainrule.graph import Array, Graph, compute, input_node
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named
 from chainrule.numerals import numeral
@@ -152,9 +152,9 @@ def _with_slopes(name: str, z: Array) -> tuple[Array, Array]:
     a = ACTIVATIONS[name](leaf)
     (slope,) = grad(ops.sum(a * np.where(first, 1.0, 0.0)), [leaf])
     rows = {leaf: z[:, None] * first}
-    (values,) = evaluate([a], rows)
+    (values,) = compute([a], rows)
     # No gradient passes through a step: the derivative that training sees is 0.
-    slopes = np.zeros(len(z)) if slope is None else evaluate([slope], rows)[0][:, 0]
+    slopes = np.zeros(len(z)) if slope is None else compute([slope], rows)[0][:, 0]
     return values[:, 0], slopes
 
 
@@ -170,7 +170,7 @@ def _softmax_rows(logits: Array, temperature: float) -> tuple[Array, Array, Arra
     leaf = input_node("z", (1, len(logits)))
     quotient = decompose(Graph({"a": softmax(leaf, temperature=temperature)}))[0].outputs["a"]
     exponential = quotient.inputs[0]
-    shifted, exponentials, probabilities = evaluate([exponential.inputs[0], exponential, quotient], {leaf: logits[None]})
+    shifted, exponentials, probabilities = compute([exponential.inputs[0], exponential, quotient], {leaf: logits[None]})
     return shifted[0], exponentials[0], probabilities[0]
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from chainrule.data import CURVES, Dataset, Signature
+from chainrule.data import CURVES, Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Dense, LayerUse
@@ -48,8 +48,8 @@ def fit_1d(
     Raises: OptionError for networks with several inputs or outputs.
     """
     model, data = model_of(source, replica), data_of(source)
-    signature = require_curve(model)
-    x = places(signature, span or usual_span(source, 0), points)
+    info = require_curve(model)
+    x = places(info, span or usual_span(source, 0), points)
     known = truth or (true_curve(data) if data else None)
     empty = np.zeros(0)
     y = data.train.y.astype(np.float64) if data else np.zeros((0, 1))
@@ -61,11 +61,11 @@ def fit_1d(
         y_data=y[:, 0],
         errors=y[:, 1] if y.shape[1] > 1 else empty,
     )
-    sizes = (1, *(use.output.shape[-1] for use in model.task.described.built.uses))
+    sizes = (1, *(use.output.shape[-1] for use in model.problem.described.built.uses))
     return View(
         f"Fit of one variable by {'-'.join(map(str, sizes))}",
         _fit_reading(found),
-        [Panel(_fit_marks(found), Axis(f"{feature_names(signature)[0]} (data's units)"), Axis("y (data's units)"))],
+        [Panel(_fit_marks(found), Axis(f"{feature_names(info)[0]} (data's units)"), Axis("y (data's units)"))],
         found,
     )
 
@@ -102,12 +102,12 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
     Raises: OptionError for other networks.
     """
     model = model_of(source)
-    signature = require_curve(model)
+    info = require_curve(model)
     layers = _dense_layers(model)
     hidden, last = layers[-2:]
-    x = places(signature, span or usual_span(source, 0), points)
+    x = places(info, span or usual_span(source, 0), points)
     activations = model.quantities(x[:, None])[f"{hidden.name}.{'z' if _activation(hidden) == 'linear' else 'a'}"]
-    factor, shift = _target_scaling(signature)
+    factor, shift = _target_scaling(info)
     parts = (activations * model.parameters[f"{last.name}.W"][:, 0]).T / factor
     offset = float(bias_of(model, last.name)[0]) / factor + shift
     total, kinks = parts.sum(axis=0) + offset, _kinks(model, layers)
@@ -126,7 +126,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
                     Line(x, total, width=2.4, label="sum and bias"),
                     *_kink_marks(kinks, x),
                 ],
-                Axis(f"{feature_names(signature)[0]} (data's units)"),
+                Axis(f"{feature_names(info)[0]} (data's units)"),
                 Axis("part of the output (data's units)", ends=(low, high) if cut else None),
             )
         ],
@@ -137,7 +137,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
 
 def predicted(model: Model, x: Array) -> Array:
     """The output of a network of one number on one number at each x (n,), in the data's units: (n,)."""
-    factor, offset = _target_scaling(model.task.data)
+    factor, offset = _target_scaling(model.problem.dataset_info)
     return model.quantities(x[:, None])["output"][:, 0] / factor + offset
 
 
@@ -152,13 +152,13 @@ def true_curve(data: Dataset) -> Callable[[Array], Array] | None:
     return CURVES[function].function if function in CURVES else None
 
 
-def require_curve(model: Model) -> Signature:
+def require_curve(model: Model) -> DatasetInfo:
     """The signature of a network of one number on one number.
 
     Raises: OptionError for any other.
     """
-    data = model.task.data
-    outputs = prod(model.task.output.shape[1:])
+    data = model.problem.dataset_info
+    outputs = prod(model.problem.output.shape[1:])
     if data.input_shape != (1,) or data.classes is not None or outputs != 1:
         raise OptionError(
             f"a network from inputs {data.input_shape} to {outputs} {'classes' if data.classes else 'numbers'}",
@@ -169,7 +169,7 @@ def require_curve(model: Model) -> Signature:
 
 
 def _dense_layers(model: Model) -> tuple[LayerUse, ...]:
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     dense = len(uses) >= 2 and all(isinstance(use.layer, Dense) for use in uses)
     if not dense or _activation(uses[len(uses) - 1]) != "linear":
         raise OptionError(
@@ -192,11 +192,11 @@ def _kinks(model: Model, layers: tuple[LayerUse, ...]) -> Array:
     if not before and _activation(hidden) in BENT:
         b = bias_of(model, hidden.name)
         np.divide(-b, w[0], out=scaled, where=w[0] != 0)
-    return np.asarray(model.task.data.scaling.undo(scaled[:, None]))[:, 0]
+    return np.asarray(model.problem.dataset_info.scaling.undo(scaled[:, None]))[:, 0]
 
 
-def _target_scaling(signature: Signature) -> tuple[float, float]:
-    scaling = signature.target_scaling
+def _target_scaling(info: DatasetInfo) -> tuple[float, float]:
+    scaling = info.target_scaling
     if scaling is None:
         return 1.0, 0.0
     return float(np.reshape(scaling.factor, -1)[0]), float(np.reshape(scaling.offset, -1)[0])

@@ -35,8 +35,8 @@ def two_linear_layers(source: Source) -> View:
     way = np.linspace(0, 1, 61)
     rows = _rows_along(source, len(W), way)
     quantity = f"{names[-1]}.z"
-    network = model.quantities(rows.astype(model.task.data.input_dtype))[quantity]
-    single = np.asarray(model.task.data.scaling.apply(rows)) @ W + b
+    network = model.quantities(rows.astype(model.problem.dataset_info.input_dtype))[quantity]
+    single = np.asarray(model.problem.dataset_info.scaling.apply(rows)) @ W + b
     counts = sum(value.size for value in model.parameters.values()), W.size + b.size
     difference = float(np.abs(network - single).max())
     product = "·".join(f"W{i + 1}" for i in range(len(names)))
@@ -69,12 +69,12 @@ def two_linear_layers(source: Source) -> View:
 
 def _rows_along(source: Source, inputs: int, way: Array) -> Array:
     """Examples on the line from the lowest to the highest inputs, whole numbers where the data are."""
-    signature = model_of(source).task.data
+    info = model_of(source).problem.dataset_info
     spans = np.array([usual_span(source, k) for k in range(inputs)])
     rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
-    if np.dtype(signature.input_dtype).kind == "f":
+    if np.dtype(info.input_dtype).kind == "f":
         return rows
-    limits = np.iinfo(signature.input_dtype)
+    limits = np.iinfo(info.input_dtype)
     return np.clip(np.rint(rows), limits.min, limits.max)
 
 
@@ -108,10 +108,10 @@ def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> View:
     across, up = np.meshgrid(first, second)
     rows = np.stack([across.reshape(-1), up.reshape(-1)], axis=1)
     low, high = (neuron_values(model, f"{names[-1]}.z", k, rows) for k in outputs)
-    z = np.asarray(model.task.data.scaling.apply(rows)) @ W + b
+    z = np.asarray(model.problem.dataset_info.scaling.apply(rows)) @ W + b
     network = (high - low).reshape(across.shape)
     single = (z[:, outputs[1]] - z[:, outputs[0]]).reshape(across.shape)
-    names_of = feature_names(model.task.data)
+    names_of = feature_names(model.problem.dataset_info)
     return View(
         "The decision of linear layers is one straight line",
         "Colours are the decisions of the network of several linear layers, the dashed line is that of the single layer with "
@@ -152,7 +152,7 @@ def _weights_and_bias(model: Model, layer: str) -> tuple[Array, Array]:
 
 
 def _linear_layers(model: Model) -> list[str]:
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     straight = all(isinstance(use.layer, Dense) and use.layer.activation == "linear" for use in uses[:-1])
     if not straight or not uses or not isinstance(uses[-1].layer, Dense):
         raise OptionError(

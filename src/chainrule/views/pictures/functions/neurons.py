@@ -1,4 +1,4 @@
-"""One neuron and its parameters: the sigmoid that sharpens to a step, and the share of the data that fires as the bias slides."""
+"""One neuron and its parameters: the sigmoid that sharpens to a step, and the fraction of the data that fires as the bias slides."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def sharpness(
     Raises: OptionError for a layer without weights, or one whose neurons have no pre-activation.
     """
     model = model_of(source)
-    feature = feature_index(model.task.data, along)
+    feature = feature_index(model.problem.dataset_info, along)
     names, z_name = _names_of_layer(model, quantity)
     point = standpoint(source, at).point
-    across = places(model.task.data, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
+    across = places(model.problem.dataset_info, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
     rows = through(point, {feature: across})
     scaled = [model.with_parameters({name: model.parameters[name] * scale for name in names}) for scale in scales]
     z = neuron_values(model, z_name, neuron, rows)
@@ -71,7 +71,7 @@ def sharpness(
         [
             Panel(
                 [*_crossings(across, z), *lines],
-                Axis(f"{feature_names(model.task.data)[feature]} (data's units)"),
+                Axis(f"{feature_names(model.problem.dataset_info)[feature]} (data's units)"),
                 Axis(f"{short(quantity)} (no unit)"),
                 legend_title="weights and bias",
             )
@@ -87,10 +87,10 @@ def _crossings(across: Array, z: Array) -> list[Mark]:
     return [Rule(x=float(place), label="" if k else "z = 0") for k, place in enumerate(middles)]
 
 
-def firing_share(
+def firing_fraction(
     source: Source, x: Array, quantity: str = "dense1.z", neuron: int = 0, biases: Sequence[float] | Array | None = None
 ) -> View:
-    """The share of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
+    """The fraction of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
 
     None slides it from where no example fires to where all do: the bias only shifts z, so that one pass gives all shares.
     The numbers: `shares` (n,) at `biases` (n,); `present`, the bias as it is, with `present_share`.
@@ -110,7 +110,7 @@ def firing_share(
     shares = (len(weighted) - np.searchsorted(np.sort(weighted), -asked, side="right")) / len(weighted)
     return View(
         f"How much of the data fires neuron {neuron} of {short(z_name.removesuffix('.z'))}",
-        "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
+        "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
         f"now it fires for {numeral(100 * share, 3)} %.",
         [
             Panel(

@@ -25,7 +25,7 @@ MOST_STEPS = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class LabelledCurve:
     """A score over the epochs: `at` (n,), `values` (n, replicas)."""
 
     label: str
@@ -76,8 +76,8 @@ def learning_curves(run: Run, name: str = "loss") -> View:
             remedy="choose a score of these",
         )
     named = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
-    parts = [Curve(part, *history.curve(part, name)) for part in found]
-    terms = [Curve(shown(term), *history.curve("training", term)) for term in named]
+    parts = [LabelledCurve(part, *history.curve(part, name)) for part in found]
+    terms = [LabelledCurve(shown(term), *history.curve("training", term)) for term in named]
     at, values = _steps(run, name)
     return View(
         "Accuracy while learning" if name == "accuracy" else f"{shown(name).capitalize()} while learning",
@@ -128,12 +128,12 @@ def thinned(values: Array, most: int = MOST_STEPS) -> Array:
     return values if piece <= 1 else np.array([values[i : i + piece].mean() for i in range(0, len(values), piece)])
 
 
-def _spans_decades(curves: Sequence[Curve], steps: Array | None = None) -> bool:
+def _spans_decades(curves: Sequence[LabelledCurve], steps: Array | None = None) -> bool:
     values = np.concatenate([*(curve.mean for curve in curves), *([] if steps is None else [steps])])
     return bool(np.all(np.isfinite(values)) and np.all(values > 0) and values.max() > 30 * values.min())
 
 
-def limits(curves: Sequence[Curve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
+def limits(curves: Sequence[LabelledCurve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
     """A range of the axis that shows the curves whole and most of the steps, with 0 in it where that is asked for."""
     lows = [float(np.nanmin(curve.mean - curve.error)) for curve in curves] + ([0.0] if from_zero else [])
     highs = [float(np.nanmax(curve.mean + curve.error)) for curve in curves]
@@ -147,7 +147,7 @@ def limits(curves: Sequence[Curve], steps: Array, *, from_zero: bool = True) -> 
     )
 
 
-def _reading(run: Run, parts: Sequence[Curve], terms: Sequence[Curve]) -> str:
+def _reading(run: Run, parts: Sequence[LabelledCurve], terms: Sequence[LabelledCurve]) -> str:
     """What lines and bands are."""
     replicas = parts[0].values.shape[1]
     band = f", bands one standard error of the mean over {replicas} networks" if replicas > 1 else ""
@@ -164,11 +164,11 @@ def _step_marks(at: Array, values: Array) -> list[Mark]:
     return [Line(thinned(at), mean, color="faint", alpha=0.35, width=0.6, label="each update")]
 
 
-def _part_marks(parts: Sequence[Curve]) -> list[Mark]:
+def _part_marks(parts: Sequence[LabelledCurve]) -> list[Mark]:
     return [mark for number, curve in enumerate(parts) for mark in curve.marks(number)]
 
 
-def _term_marks(terms: Sequence[Curve], first: int) -> list[Mark]:
+def _term_marks(terms: Sequence[LabelledCurve], first: int) -> list[Mark]:
     return [
         Line(curve.at, curve.mean, color=number, dash="dotted", width=1.2, label=curve.label)
         for number, curve in enumerate(terms, first)
@@ -181,7 +181,7 @@ def _epochs(run: Run, at: Array) -> Axis:
     return Axis(label, at=at if few else None, texts=[numeral(epoch, 6) for epoch in at.tolist()] if few else None)
 
 
-def _scores(name: str, curves: Sequence[Curve], steps: Array) -> Axis:
+def _scores(name: str, curves: Sequence[LabelledCurve], steps: Array) -> Axis:
     label = "accuracy (share right)" if name == "accuracy" else shown(name)
     # Where only the end was evaluated, as after L-BFGS, the steps are all there is to see.
     means = steps.mean(axis=0) if len(curves[0].at) == 1 else np.empty(0)
@@ -190,7 +190,7 @@ def _scores(name: str, curves: Sequence[Curve], steps: Array) -> Axis:
     return Axis(label, ends=limits(curves, steps, from_zero=name != "accuracy"))
 
 
-def curve_numbers(curves: Sequence[Curve]) -> dict[str, Array]:
+def curve_numbers(curves: Sequence[LabelledCurve]) -> dict[str, Array]:
     """Epochs and values (n, replicas) of each curve by its label."""
     pairs = [(curve.label, name, array) for curve in curves for name, array in (("epochs", curve.at), ("values", curve.values))]
     return {f"{label}.{name}": array for label, name, array in pairs}
@@ -213,7 +213,7 @@ def compare_runs(runs: Mapping[str, Run], name: str = "loss", part: str | None =
     )
 
 
-def curves_of(runs: Mapping[str, Run], name: str, part: str | None = None) -> tuple[str, list[Curve]]:
+def curves_of(runs: Mapping[str, Run], name: str, part: str | None = None) -> tuple[str, list[LabelledCurve]]:
     """The part that is compared, and the curve of each run.
 
     Raises: OptionError without runs, or for a score that one of them does not have.
@@ -221,9 +221,9 @@ def curves_of(runs: Mapping[str, Run], name: str, part: str | None = None) -> tu
     if not runs:
         raise OptionError("no runs to compare", expected="at least one", remedy='compare_runs({"name": run, ...})')
     chosen = part or ("test" if all(has_curve(run.history, "test", name) for run in runs.values()) else "training")
-    return chosen, [Curve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items()]
+    return chosen, [LabelledCurve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items()]
 
 
-def curves_panel(curves: Sequence[Curve], name: str, label: str) -> Panel:
+def curves_panel(curves: Sequence[LabelledCurve], name: str, label: str) -> Panel:
     """A line with its band to a run."""
     return Panel(_part_marks(curves), Axis("epoch"), Axis(label, log=name != "accuracy" and _spans_decades(curves)))

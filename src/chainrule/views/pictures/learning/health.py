@@ -30,7 +30,7 @@ BINS = 60
 
 @dataclass(frozen=True, eq=False)
 class LayerHealth:
-    """The neurons of one quantity: `measure` (units,) is the share of examples with a > 0 (ReLU), or the mean |f′| (sigmoid, tanh).
+    """The neurons of one quantity: `measure` (units,) is the fraction of examples with a > 0 (ReLU), or the mean |f′| (sigmoid, tanh).
 
     `troubled`: the numbers of the neurons that are dead (measure 0) or saturated (measure below the threshold).
     """
@@ -47,7 +47,7 @@ class LayerHealth:
 
     @property
     def share(self) -> float:
-        """The share of the neurons that are troubled."""
+        """The fraction of the neurons that are troubled."""
         return len(self.troubled) / len(self.measure)
 
 
@@ -70,13 +70,13 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> View:
     measures = {f"{layer.name}.measure": layer.measure for layer in layers}
     return View(
         "Dead and saturated neurons",
-        "A bar is the share of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
+        "A bar is the fraction of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
         f"{spaced(len(x))} examples (dead), sigmoids and tanhs whose mean |f′| is below {numeral(threshold, 6)} "
         "(saturated).",
         [
             Panel(
                 [*bars, Text(shares, rows, counts, offset=(5, 0), across="left")],
-                Axis("share of the layer's neurons (%)", ends=(0, 118), at=range(0, 101, 20)),
+                Axis("fraction of the layer's neurons (%)", ends=(0, 118), at=range(0, 101, 20)),
                 Axis(
                     "layer",
                     at=rows,
@@ -92,7 +92,7 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> View:
 
 def layers_with_health(model: Model) -> dict[str, str]:
     """The named ReLU, sigmoid and tanh quantities of a network, each with its function."""
-    output = model.task.described.built.output
+    output = model.problem.described.built.output
     return {node.name: KINDS[node.op] for node in topological_order([output]) if node.name and node.op in KINDS}
 
 

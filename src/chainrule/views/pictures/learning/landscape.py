@@ -34,7 +34,7 @@ def cost_over_weight(
     here = float(model.parameters[name][index])
     at: Array = here + span * centred(points)
     moved = [with_entry(model, name, index, float(value)) for value in at]
-    classes = model.task.data.classes is not None
+    classes = model.problem.dataset_info.classes is not None
     accuracies = np.array([float(np.equal(one.decide(x), y).mean()) for one in moved if classes])
     costs, cost, slope = np.array([one.cost(x, y) for one in moved]), model.cost(x, y), float(model.gradient(x, y)[name][index])
     told = " The staircase is the accuracy: flat but for jumps where an example changes sides, so its slope says nothing."

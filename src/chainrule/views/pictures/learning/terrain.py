@@ -111,7 +111,7 @@ def path_of_run(states: Sequence[Model], x: Array, y: Array, points: int = 25) -
 
     The plane goes through the last state; its directions are the principal ones of the differences from it, so three states at least
     are wanted. The numbers: `places` (states, 2) in the plane, the last at (0, 0), and C there, `costs` (states,); C in the plane,
-    `surface` (points, points) over `across` and `up`; `explained` (2,), the share of the states' variance along each direction;
+    `surface` (points, points) over `across` and `up`; `explained` (2,), the fraction of the states' variance along each direction;
     `directions` (2, parameters), of length 1. Raises: OptionError for fewer, or for states of different networks.
     Source: H. Li et al., Visualizing the Loss Landscape, NeurIPS (2018), section 7.
     """

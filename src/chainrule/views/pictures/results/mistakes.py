@@ -12,7 +12,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import IN_PANEL, Text
 from chainrule.views.panels import Panel, Part, Table
-from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
+from chainrule.views.pictures.results.judged import JudgedExamples, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.plain import counted, spaced
 from chainrule.views.view import View, numbers
@@ -59,11 +59,11 @@ def least_sure(run: Run, part: str = "test", most: int = 12, replica: int = 0) -
     return _sheet(run, found, chosen[: _positive(most)], f"Least sure: {part}", how)
 
 
-def _count(found: Judged) -> str:
+def _count(found: JudgedExamples) -> str:
     return counted(len(found.labels), "example")
 
 
-def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> View:
+def _sheet(run: Run, found: JudgedExamples, chosen: Array, heading: str, how: str) -> View:
     labels, predicted = found.labels[chosen], found.predicted[chosen]
     chances = found.probabilities
     rows = np.full((len(chosen), int(labels.max(initial=0)) + 1), np.nan) if chances is None else chances[chosen]
@@ -82,7 +82,7 @@ def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> Vi
         heading,
         f"{how}; beside each: its number in the part, the true class → the predicted one, p(predicted) and p(true), "
         "and its loss.",
-        [_judged_part(shown, run.signature.classes or (), run.signature.features) if len(chosen) else none],
+        [_judged_part(shown, run.dataset_info.classes or (), run.dataset_info.features) if len(chosen) else none],
         shown,
         size=(7.4, 3.9),
     )
@@ -124,7 +124,7 @@ def largest_residuals(run: Run, part: str = "test", most: int = 12, replica: int
     return View(
         f"Largest residuals: {part}",
         "The examples whose prediction lies farthest from the truth, in the units of the data, farthest first.",
-        [example_sheet(inputs, captions, beside, run.signature.features, _WIDEST)],
+        [example_sheet(inputs, captions, beside, run.dataset_info.features, _WIDEST)],
         numbers(inputs=inputs, indices=chosen, targets=targets, outputs=outputs, residuals=outputs - targets),
         size=(7.4, 4.2),
     )

@@ -1,4 +1,4 @@
-"""Pictures of how good the predictions are: who is taken for whom, whether probabilities keep their word, how a fit lies."""
+"""Pictures of how good the predictions are: true class against predicted class, whether probabilities keep their word, how a fit lies."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LISTED = 15
 
 
 def confusion_picture(results: Evaluation | Run, part: str = "test", replica: int = 0) -> View:
-    """Who is taken for whom by a replica: of an evaluation, or of a run on one part of its data.
+    """true class against predicted class by a replica: of an evaluation, or of a run on one part of its data.
 
     With more than 20 classes the picture lists the most frequent confusions. The numbers: counts[truth, prediction], and of the same
-    shape each count's share of its row, `shares`, NaN in empty rows. Raises: OptionError without classes.
+    shape each count's fraction of its row, `shares`, NaN in empty rows. Raises: OptionError without classes.
     """
     if isinstance(results, Run):
         examples_of(results, part)  # says what is wrong with the part
@@ -40,7 +40,7 @@ def confusion_picture(results: Evaluation | Run, part: str = "test", replica: in
         "too many for a matrix, so only the most frequent are shown."
     )
     told = (
-        "A row is a true class, a column what was predicted; a cell has the count and its share of the row in percent, "
+        "A row is a true class, a column what was predicted; a cell has the count and its fraction of the row in percent, "
         "the right ones lie on the diagonal."
     )
     return View(
@@ -87,10 +87,10 @@ def _frequent(matrix: ConfusionMatrix) -> Panel:
 
 
 def reliability(run: Run, part: str = "test", bins: int = 10, replica: int = 0) -> View:
-    """Whether predictions that are given a probability p are right in a share p of the cases, in bins of equal width.
+    """Whether predictions that are given a probability p are right in a fraction p of the cases, in bins of equal width.
 
     The probability is that of the class that was predicted. The numbers: `edges` (bins + 1,), and for each bin (bins,) the `counts`, how
-    many were `right`, the share `observed` with Wilson's interval of one standard deviation, `low` and `high`, and the mean
+    many were `right`, the fraction `observed` with Wilson's interval of one standard deviation, `low` and `high`, and the mean
     probability `predicted`, NaN in an empty one; `expected_error`, the mean distance of the two over the examples.
 
     Raises: OptionError without classes or probabilities.
@@ -139,7 +139,7 @@ def _calibration(filled: Mapping[str, Array], starts: Array) -> Panel:
             Text(x, np.zeros(len(x)), words, offset=(0, 3), up="bottom", size=6.5),
         ],
         Axis("probability of the predicted class", ends=(float(starts[0]) - 0.02, 1.02)),
-        Axis("share that was right", ends=(0, 1.04)),
+        Axis("fraction that was right", ends=(0, 1.04)),
         legend="upper left",
     )
 
@@ -154,7 +154,7 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     count = int(found.targets.shape[1])
     if not 0 <= output < count:
         raise OptionError(f"output {output}", expected=f"0 ... {count - 1}", remedy="count from 0")
-    columns = run.signature.columns
+    columns = run.dataset_info.columns
     name = printable(columns.target.name if columns is not None else "y" if count == 1 else f"y{output}", most=30)
     truth, predicted = found.targets[:, output].astype(np.float64), found.outputs[:, output]
     residuals = predicted - truth

@@ -78,14 +78,14 @@ def class_shares(data: Dataset) -> View:
     labels = [f"{part} ({spaced(int(total))} examples)" for part, total in zip(parts, totals[:, 0], strict=True)]
     return View(
         f"How often each class occurs: {printable(data.name, most=40)}",
-        "Each bar is a class's share of a part, with its binomial standard error: parts whose bars differ by much more were not "
-        f"dealt out evenly, and always guessing the most frequent class would be right in {100 * shares.max(axis=1)[-1]:.1f} % "
+        "Each bar is a class's fraction of a part, with its binomial standard error: parts whose bars differ by much more were not "
+        f"split evenly, and always guessing the most frequent class would be right in {100 * shares.max(axis=1)[-1]:.1f} % "
         f"of the {list(parts)[-1]} part.",
         [
             Panel(
                 _groups(labels, 100 * shares, 100 * errors),
                 across,
-                Axis("share of the part (%)", ends=(0, 125 * float(shares.max()))),
+                Axis("fraction of the part (%)", ends=(0, 125 * float(shares.max()))),
                 legend="top",
             )
         ],
