@@ -232,8 +232,11 @@ class Engine(Protocol):
         ...
 
     @property
-    def is_reproducible(self) -> bool:
-        """Whether the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work."""
+    def tolerance(self) -> float:
+        """How far, as a share of its size, a number may be another one when the same steps are done again.
+
+        0: the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work.
+        """
         ...
 
     def compile(self, graph: Graph, calls: int | None = None) -> Program:

@@ -382,6 +382,8 @@ class Run(Shown):
             lines.append(
                 f"{numeral(epochs, 6)} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
+        if tolerance := self.trainer.engine.tolerance:
+            lines.append(f"done again, the same steps give numbers that agree to {numeral(tolerance, 2)} of their size, not to the bit")
         lines.append(self.task.formula)
         if self.signature.scaling_words:
             lines.append(self.signature.scaling_words)
