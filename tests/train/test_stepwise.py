@@ -55,7 +55,7 @@ def test_steps_are_those_of_fit(net, loss, y, engine):
 
 
 LAYERS = {
-    "plain": lambda: cr.network("3-4-2 tanh softmax"),
+    "plain": lambda: cr.parse_network("3-4-2 tanh softmax"),
     "batch normalisation": lambda: cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Activation("relu"), cr.Dense(2, "softmax")),
     "layer normalisation": lambda: cr.Sequential(cr.Dense(4), cr.LayerNorm(), cr.Dense(2, "softmax")),
 }

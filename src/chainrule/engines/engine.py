@@ -233,7 +233,7 @@ class Engine(Protocol):
 
     @property
     def tolerance(self) -> float:
-        """How far, as a share of its size, a number may be another one when the same steps are done again.
+        """How far, as a fraction of its size, a number may be another one when the same steps are done again.
 
         0: the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work.
         """
@@ -254,7 +254,7 @@ class Engine(Protocol):
         """
         ...
 
-    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
+    def lowered(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """A stage on the way from the loop to what runs, as text; `name` is one of `stages`. OptionError for another."""
         ...
 

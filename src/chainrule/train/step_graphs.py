@@ -11,19 +11,19 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import shown
-from chainrule.data import Scaling, Signature
+from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
 from chainrule.errors import LossError, OptionError
-from chainrule.graph import Array, Graph, Node, Shape, evaluate, input_node, scope, scope_root
+from chainrule.graph import Array, Graph, Node, Shape, compute, input_node, scope, scope_root
 from chainrule.nn import Built, Layer, build_network
 from chainrule.train.clock import Clock
 from chainrule.train.contracts import require_gradients as require_clipped
 from chainrule.train.contracts import require_rates
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.schedules import as_schedule
 from chainrule.train.state_nodes import first_values, updated
-from chainrule.train.task import Task
 
 WEIGHT = "weight"
 """The leaf with the weight of each row in the mean: 1/n, and 0 for rows that only fill the batch up."""
@@ -93,7 +93,7 @@ class StepGraphs:
         """The first values of all that is carried from step to step, each (1, ...), and the key "seed"."""
         setup, key = self.setup, ops.key(self.setup.seed)
         nodes = first_values(self.single.parameters, self.single.states, setup.optimizer, setup.dtype, setup.initial)
-        drawn = evaluate(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
+        drawn = compute(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
         return {"seed": key[None], **{name: np.array(value)[None] for name, value in zip(nodes, drawn, strict=True)}}
 
     def prediction(self, size: int) -> Graph:
@@ -170,8 +170,8 @@ class StepGraphs:
         )
 
     @cached_property
-    def _task(self) -> Task:
-        """Network and loss as a task on data with these fields, in the units that they have."""
+    def _task(self) -> LearningProblem:
+        """Network and loss as a problem on data with these fields, in the units that they have."""
         targets = [name for name in self.fields if name != "x"]
         if targets != ["y"]:
             raise OptionError(
@@ -183,11 +183,11 @@ class StepGraphs:
         is_label = target == () and target_kind in {"int64", "uint8", "bool"}
         outputs = self.single.output.shape[1] if self.single.output.type.ndim > 1 else 1
         classes = tuple(map(str, range(max(outputs, 2)))) if is_label else None
-        signature = Signature(
+        info = DatasetInfo(
             "steps", "", {"training": 1}, shape, kind, target, "int64" if is_label else target_kind, Scaling.none(),
             None if is_label else Scaling.none(), classes, None, None,
         )  # fmt: skip
-        return Task(self.setup.layer, signature, self.setup.loss, self.setup.dtype)
+        return LearningProblem(self.setup.layer, info, self.setup.loss, self.setup.dtype)
 
     def _is_by_row(self, graph: Graph) -> bool:
         """Whether a change of the last row changes nothing in the others; tried, since a network may be any code."""
@@ -204,7 +204,7 @@ class StepGraphs:
             changed[name] = values[name].copy()
             changed[name][-1] += 1
         before, after = (
-            [np.asarray(found)[:-1] for found in evaluate(graph.outputs.values(), graph.bind(each))]
+            [np.asarray(found)[:-1] for found in compute(graph.outputs.values(), graph.bind(each))]
             for each in (values, changed)
         )
         return all(np.array_equal(one, other, equal_nan=True) for one, other in zip(before, after, strict=True))

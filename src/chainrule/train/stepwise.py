@@ -14,7 +14,7 @@ from chainrule.display import Shown
 from chainrule.engines import Carried, HostState, Loop, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Shape
-from chainrule.nn import Layer, as_layer, network
+from chainrule.nn import Layer, as_layer, parse_network
 from chainrule.train.clock import SCALARS
 from chainrule.train.nonfinite import first_nonfinite
 from chainrule.train.optimizer import Optimizer
@@ -78,7 +78,7 @@ def trainer(
     array([1, 0])
     """
     chosen = optimizer_named(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
-    layer = network(net) if isinstance(net, str) else as_layer(net)
+    layer = parse_network(net) if isinstance(net, str) else as_layer(net)
     return StepTrainer(Setup(layer, loss, chosen, seed, dtype, clip, steps, initial), engine, threads)
 
 
