@@ -25,7 +25,7 @@ def test_a_small_network_comes_near_the_entropy_of_the_source():
     mean, error = block_mean(bits)
     assert abs(mean - VILLAGE.entropy_rate) < 2 * error + 0.03
     # Cold, it writes words of the source, one where it may stand behind the other.
-    cold = run.write("while the cat sings ", 300, temperature=0.2, seed=1)
+    cold = run.generate("while the cat sings ", 300, temperature=0.2, seed=1)
     assert VILLAGE.bits(cold[: cold.rindex(" ") + 1]).mean() < 0.6
 
 
@@ -36,8 +36,8 @@ def test_the_perceptron_keeps_novikoffs_bound_in_every_order():
     assert outcome.holds, str(outcome)
     size = by_name["longest sentence, R"].value
     most = by_name["most mistakes on the way, of 8 orders"]
-    assert most.most == pytest.approx((size / 0.25) ** 2)
-    assert 0 < most.value < most.most
+    assert most.maximum == pytest.approx((size / 0.25) ** 2)
+    assert 0 < most.value < most.maximum
     assert by_name["mistakes in the last epoch"].value == 0
 
 

@@ -15,7 +15,7 @@ from chainrule.graph import (
     dead_code,
     fold_constants,
     input_node,
-    parse,
+    parse_graph,
     rewrite_nodes,
     run_passes,
     scope,
@@ -24,7 +24,7 @@ from chainrule.graph import (
 
 
 def rewritten(rewrite, before: str) -> tuple[str, str]:
-    graph, step = rewrite(parse(before))
+    graph, step = rewrite(parse_graph(before))
     check(graph)
     return str(graph), str(step)
 

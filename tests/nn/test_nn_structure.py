@@ -45,7 +45,7 @@ from chainrule.nn import (
     UpSample,
     build_network,
     from_json,
-    network,
+    parse_network,
     to_code,
     to_json,
 )
@@ -147,7 +147,7 @@ def test_json_writes_every_field_out():
 
 
 def test_three_views_of_one_object():
-    seen = network("784-16-16-10 relu softmax")
+    seen = parse_network("784-16-16-10 relu softmax")
     code = to_code(seen)
     assert code == (
         'cr.Sequential(\n    cr.Dense(16, "relu"),\n    cr.Dense(16, "relu"),\n    cr.Dense(10, "softmax"),\n'
@@ -282,7 +282,7 @@ FIRST = ("network", "layers", 1)
         ((*FIRST, "activation"), "sigmiod", "did you mean 'sigmoid'"),
         ((*FIRST, "weights"), {"kind": "Flatten"}, "weights=Flatten() in Dense"),
         ((*FIRST, "biases"), None, "an initialiser"),
-        ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "deviation": -1}, "deviation=-1"),
+        ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "std": -1}, "std=-1"),
         ((*FIRST, "biases"), {"kind": "Constant", "value": float("nan")}, "a finite number"),
         (("network", "layers", 2, "rate"), 1.5, "rate=1.5 in Dropout"),
         (("network", "layers", 3, "text"), "x.__class__", "reaches inside"),

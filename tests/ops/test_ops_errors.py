@@ -9,7 +9,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.errors import ChainruleError, DtypeError, GraphError, OptionError, ShapeError
-from chainrule.graph import LEAVES, REGISTRY, Node, constant, evaluate, input_node
+from chainrule.graph import LEAVES, REGISTRY, Node, compute, constant, input_node
 
 X = input_node("x", (2, 3))
 HALF = input_node("half", (2, 3), "float32")
@@ -20,8 +20,8 @@ PLACES = input_node("places", (4,), "int64")
 
 # op, what is asked, the kind of error, and words that must stand in its three answers
 REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, str, str]]] = [
-    ("select", lambda: ops.select(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
-    ("select", lambda: ops.select(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
+    ("where", lambda: ops.where(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
+    ("where", lambda: ops.where(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("cast", lambda: ops.cast(X, dtype="float16"), DtypeError, ("dtype 'float16'", "float32, float64", "convert")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3, 2)), ShapeError, ("float64[2,3] to (3, 2)", "counted from the last", "reshape")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3,)), ShapeError, ("to (3,)", "extents that are equal", "reshape")),
@@ -76,8 +76,8 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("random_bits", lambda: ops.random_bits(X, shape=()), DtypeError, ("a random key of float64[2,3]", "uint32[2]", "key(seed)")),
     ("random_bits", lambda: ops.random_bits(KEY, shape=(-1,)), ShapeError, ("(-1,)", "0 or more", "sizes")),
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),
-    ("scan", lambda: repeated(turns=0), GraphError, ("a loop of 0 turns over 1 values", "1 turn or more, 1 values (h)", "check")),
-    ("scan", lambda: repeated(take="g"), GraphError, ("of which 'g' is taken", "one of h", "check")),
+    ("scan", lambda: repeated(length=0), GraphError, ("a loop of 0 steps over 1 values", "1 step or more, 1 values (h)", "recurrence")),
+    ("scan", lambda: repeated(output="g"), GraphError, ("of which 'g' is the output", "one of h", "recurrence")),
     ("scan", lambda: ops.scan(HALF, **repeated().attributes), ShapeError, ("value h is float32[2,3]", "float64[2,3]", "reshape")),
     ("stop_gradient", lambda: ops.stop_gradient(input_node("n", (2.5,))), OptionError, ("(2.5,)", "a whole number", "shape=")),
 ]  # fmt: skip
@@ -94,8 +94,8 @@ def laid(x: Node, **how: tuple[int, ...]) -> Node:
 
 
 def repeated(**how: object) -> Node:
-    """Two turns that change nothing, but for what is asked otherwise."""
-    loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, turns=2).after("h")
+    """Two steps that change nothing, but for what is asked otherwise."""
+    loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, length=2).after("h")
     return ops.scan(*loop.inputs, **(dict(loop.attributes) | how))
 
 
@@ -219,7 +219,7 @@ def test_whole_numbers_and_truths_take_numbers_that_they_can_hold() -> None:
 
 def test_the_mean_of_nothing_is_refused_and_that_of_whole_numbers_not_rounded() -> None:
     assert ops.mean(WHOLE, axis=0).dtype == "float64"
-    assert evaluate([ops.mean(constant(np.array([255, 254], "uint8")))]) == [254.5]
+    assert compute([ops.mean(constant(np.array([255, 254], "uint8")))]) == [254.5]
     with pytest.raises(ShapeError, match=r"mean of float64\[0\]"):
         ops.mean(input_node("e", (0,)))
 
@@ -230,4 +230,4 @@ def test_a_position_outside_the_axis_is_an_error_when_run(places: list[int]) -> 
     node = constant(places)
     for out in (ops.gather(x, node, axis=0), ops.scatter_add(x, node, constant(np.ones(len(places))), axis=0)):
         with pytest.raises(IndexError, match=r"outside 0 \.\.\. 2"):
-            evaluate([out])
+            compute([out])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.descriptions import restored
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.nn import Layer, Objective, from_json, to_text
@@ -19,7 +19,7 @@ class Saved:
     """A run's configuration; `network` is None if it was made in Python, `load` if the data were arrays."""
 
     network: Layer | None
-    data: Signature
+    data: DatasetInfo
     load: Mapping[str, Any] | None
     objective: Objective
     settings: Settings
@@ -35,7 +35,7 @@ def read_saved(folder: RunFolder) -> Saved:
             raise TypeError(f"{objective!r} is no loss")
         return Saved(
             None if structure is None else from_json(structure),
-            Signature.from_json(config["data"]),
+            DatasetInfo.from_json(config["data"]),
             None if load is None else {str(key): restored(value) for key, value in load.items()},
             objective,
             Settings.from_json(config["settings"]),

@@ -15,13 +15,13 @@ from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, KINDS, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
-from chainrule.nn import L1, L2, LOSSES, network, objective
+from chainrule.nn import L1, L2, LOSSES, objective, parse_network
 from chainrule.train import (
     OPTIMIZERS,
     EarlyStopping,
+    LearningProblem,
     Optimizer,
     Settings,
-    Task,
     fit,
     optimizer_named,
     suited,
@@ -29,7 +29,7 @@ from chainrule.train import (
     usual_optimizer,
     with_rate,
 )
-from chainrule.views.progress import Plan
+from chainrule.views.progress import ProgressPlan
 
 USUAL = Settings()
 
@@ -201,14 +201,14 @@ def train(**options: Any) -> None:
     data = load_data(source, request.validation)
     settings = _settings(request, data)
     text = request.network or _ask_for_network(request.data, data)
-    data = suited(network(text), data, request.loss, settings.batch_size, settings.dtype)
-    task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
-    loss = _with_penalties(task, request)
+    data = suited(parse_network(text), data, request.loss, settings.batch_size, settings.dtype)
+    problem = LearningProblem(parse_network(text), data.info, request.loss, settings.dtype, settings.batch_size)
+    loss = _with_penalties(problem, request)
     screen = console()
     if not (request.json or request.quiet):
-        announce(screen, replace(task, loss=loss), data, settings)
+        announce(screen, replace(problem, loss=loss), data, settings)
     batches = -(-len(data.train) // settings.batch_size)
-    plan = Plan(settings.epochs, batches, settings.batch_size, len(data.train), _title(settings))
+    plan = ProgressPlan(settings.epochs, batches, settings.batch_size, len(data.train), _title(settings))
     with progress(screen, plan, as_json=request.json, quiet=request.quiet) as told:
         run = fit(
             text,
@@ -274,9 +274,9 @@ def _optimizer(request: Request, data: Dataset) -> Optimizer:
     return optimizer if request.epochs is None else replace(cast("Any", optimizer), iterations=request.epochs)
 
 
-def _with_penalties(task: Task, request: Request) -> object:
+def _with_penalties(problem: LearningProblem, request: Request) -> object:
     """The objective with the penalties that were asked for."""
-    found = objective(task.objective)
+    found = objective(problem.objective)
     for penalty, factor in ((L2, request.l2), (L1, request.l1)):
         if factor is not None:
             found += penalty(factor)

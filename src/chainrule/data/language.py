@@ -99,7 +99,7 @@ def story(
     Training and test part hold `n` stories each. The idea of such tasks: Weston and others, arXiv:1502.05698.
 
     >>> data = story(100)
-    >>> told(data, 3)
+    >>> decode(data, 3)
     'ben hurries to the attic . david walks to the office . felix hurries to the attic . where is ben ?'
     >>> data.classes[data.train[3].y]
     'attic'
@@ -170,7 +170,7 @@ def text_vocabulary(data: Dataset) -> Vocabulary:
 
 
 @checked
-def told(data: Dataset, index: int) -> str:
+def decode(data: Dataset, index: int) -> str:
     """The training example of that index of `next_character` or `story` as text."""
     return _text_of(data).decode(data.train[index].x)
 

@@ -7,13 +7,13 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import NonNegative, Range, Seed, checked
+from chainrule.checks import Interval, NonNegative, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
-from chainrule.data.sequences import Answer, check_answer
+from chainrule.data.sequences import TargetSteps, check_target_steps
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def coupled_motion(
     return (start[:, None] * np.cos(phase) + speed[:, None] * np.sin(phase)) @ modes.T
 
 
-Amount: TypeAlias = Annotated[float, Range(above=0, most=1e6)]
+Amount: TypeAlias = Annotated[float, Interval(above=0, most=1e6)]
 """A frequency, a time, a strength: the squares of all of them together have room in a float."""
 
 
@@ -56,7 +56,7 @@ def oscillators(
     hidden: Amount = 1.0,
     coupling: Amount = 0.5,
     noise: NonNegative = 0.0,
-    answer: Answer = "every",
+    target_steps: TargetSteps = "every",
     seed: Seed = 0,
 ) -> Dataset:
     """The path of one of two coupled oscillators as input, the path of the other, which nobody sees, as target.
@@ -65,8 +65,8 @@ def oscillators(
     `visible` and `hidden` and the `coupling` are explained. Inputs have shape (time, 1): the visible position at `time` moments,
     `step` apart, plus noise · ε, ε standard normal.
 
-    - `answer="every"` (many to many): the hidden position at each moment, of shape (time,);
-    - `answer="last"` (many to one): at the last moment, of shape (1,).
+    - `target_steps="every"` (many to many): the hidden position at each moment, of shape (time,);
+    - `target_steps="last"` (many to one): at the last moment, of shape (1,).
 
     Without noise four visible positions fix the hidden path, unless a normal mode has no part in them. Training and test part hold
     `n` pairs each.
@@ -76,14 +76,14 @@ def oscillators(
     """
     for name, value in (("n", n), ("time", time)):
         check_whole(name, value, least=2)
-    check_answer(answer)
+    check_target_steps(target_steps)
     random, moments = np.random.default_rng(seed), step * np.arange(time, dtype=np.float64)
 
     def part() -> Examples:
         start, speed, errors = (random.standard_normal(shape) for shape in ((n, 2), (n, 2), (n, time)))
         path = coupled_motion(moments, start, speed, visible=visible, hidden=hidden, coupling=coupling)
         seen = path[:, :, 0] + noise * errors
-        return Examples(seen[:, :, None], path[:, :, 1] if answer == "every" else path[:, -1:, 1])
+        return Examples(seen[:, :, None], path[:, :, 1] if target_steps == "every" else path[:, -1:, 1])
 
     train, test = part(), part()
     return Dataset(

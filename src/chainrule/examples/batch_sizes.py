@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import LectureExample, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, compare, measured
@@ -110,7 +110,7 @@ def _difference(name: str, found: Comparison) -> Fact:
     return Fact(name, found.difference, found.error, unit="points")
 
 
-BATCH_SIZE = Example(
+BATCH_SIZE = LectureExample(
     "batch-size",
     "Do small batches generalise better?",
     f"The lecture says that models trained with stochastic gradient descent usually generalise better. Beside what? Batches of {BATCH} are "

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from chainrule.errors import OptionError
 from chainrule.examples.example import Training
-from chainrule.nn import network, to_code
+from chainrule.nn import parse_network, to_code
 from chainrule.views.report.layout import Section
 from chainrule.views.svg import clean
 
@@ -43,7 +43,7 @@ def _shown(trainings: Mapping[str, Training]) -> tuple[str, Codes]:
 
 def _codes(training: Training) -> Codes:
     found: dict[str, str | OptionError] = {}
-    net = network(training.network) if isinstance(training.network, str) else training.network
+    net = parse_network(training.network) if isinstance(training.network, str) else training.network
     for style in STYLES:
         try:
             found[style] = to_code(net, style, training.data.input_shape)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import Dataset, Examples, mnist
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import LectureExample, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
@@ -65,13 +65,13 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     facts = (
         _hebb(run, weights),
         _recalled(run, patterns, seed),
-        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), most=0.0),
+        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), maximum=0.0),
         _overlap(kept),
         Fact(
             f"capacity, where {NEURONS[0]} and {NEURONS[-1]} neurons lose alike",
             capacity,
             float(np.hypot(error, FORM)),
-            known=CAPACITY,
+            reference=CAPACITY,
             source="Amit, Gutfreund, Sompolinsky 1985",
         ),
         Fact("digits that stay where they were stored, of ten", float(_digits_kept())),
@@ -82,7 +82,9 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 def _hebb(run: Run, weights: Array) -> Fact:
     """Couplings that one step of gradient descent has made beside Hebb's."""
     difference = float(np.abs(run.parameters()["hopfield1.W"] - weights).max())
-    return Fact("W after one step down the energy − Hebb's W", difference, known=0.0, tolerance=1e-12, source="Hopfield 1982")
+    return Fact(
+        "W after one step down the energy − Hebb's W", difference, reference=0.0, tolerance=1e-12, source="Hopfield 1982"
+    )
 
 
 def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
@@ -92,7 +94,7 @@ def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
     right: list[Array] = [run.predict(np.where(wrong[trial], -patterns, patterns)) == patterns for trial in range(TRIALS)]
     shares = [float(np.mean(pixels)) for pixels in right]
     name = f"pixels right after recall, {100 * FLIPPED:.0f} % were wrong"
-    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), least=0.99)
+    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), minimum=0.99)
 
 
 def _overlap(kept: OverlapAgainstLoad) -> Fact:
@@ -100,7 +102,7 @@ def _overlap(kept: OverlapAgainstLoad) -> Fact:
     values = kept.overlaps[-1, int(np.abs(kept.loads - JUDGED).argmin())]
     known = float(np.interp(JUDGED, *retrieval_theory()))
     name = f"overlap at α = {JUDGED}, {kept.neurons[-1]} neurons"
-    return Fact(name, float(values.mean()), float(standard_error(values)), known=known, source="theory, infinitely many")
+    return Fact(name, float(values.mean()), float(standard_error(values)), reference=known, source="theory, infinitely many")
 
 
 def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
@@ -145,7 +147,7 @@ def _verdict(facts: tuple[Fact, ...]) -> str:
     )
 
 
-HOPFIELD = Example(
+HOPFIELD = LectureExample(
     "hopfield",
     "Hopfield's memory recalls patterns, up to a load",
     "Patterns of ±1 are stored in the couplings of all neurons with all others by Hebb's rule, which is one step of gradient descent on "

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from chainrule.data import Dataset, landscape, picture
 from chainrule.examples.autoencoders import test_part
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import LectureExample, Outcome, Runs, Training
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Formula, Sequential, Uniform
-from chainrule.nn import network as network_of
+from chainrule.nn import parse_network as network_of
 from chainrule.train import Adam, Cosine, Run
 from chainrule.views import pictures
 
@@ -25,7 +25,7 @@ NEURONS = (8, 16, 32)
 KINDS = ("sine", "relu", "tanh")
 
 
-def network(kind: str, neurons: int) -> Sequential:
+def parse_network(kind: str, neurons: int) -> Sequential:
     """Two hidden layers of so many neurons: "relu", "tanh", or "sine", whose first weights spread from −12 to 12.
 
     A sine that begins with such frequencies sees fine things from the start. Source: V. Sitzmann and others, arXiv:2006.09661.
@@ -71,7 +71,7 @@ def _products(places: Array, degree: int) -> Array:
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = picture(SIZE, seed=seed)
     options = {"optimizer": Adam(Cosine(0.01)), "batch_size": 64, "epochs": 200, "replicas": 4, "evaluate_every": 20}
-    return {f"{kind} {neurons}": Training(network(kind, neurons), data, options) for kind in KINDS for neurons in NEURONS}
+    return {f"{kind} {neurons}": Training(parse_network(kind, neurons), data, options) for kind in KINDS for neurons in NEURONS}
 
 
 def _decibels(run: Run, part: str) -> Array:
@@ -122,7 +122,7 @@ def _pictures(runs: Runs, polynomial: Array, most: int) -> tuple[pictures.Pictur
     )
 
 
-PICTURE = Example(
+PICTURE = LectureExample(
     "picture",
     "A network learns a picture",
     "A picture is a function: from the place (x, y) to the brightness. A network learns it from half of the pixels and is judged by the "

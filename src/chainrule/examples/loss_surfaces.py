@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import LectureExample, Outcome, Runs, Training
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import (
@@ -60,7 +60,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
             f"mean distance from the median, width {widths[-1]} less width {widths[0]}",
             alike[0].difference,
             alike[0].error,
-            most=0.0,
+            maximum=0.0,
             unit="nats",
             source=SOURCE,
         ),
@@ -120,7 +120,7 @@ def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> pictures.
     return pictures.LossesAgainstWidth(widths, losses, part, spread)
 
 
-LOSS_SURFACES = Example(
+LOSS_SURFACES = LectureExample(
     "loss-surfaces",
     "Wide networks end equally well",
     "Does it matter where a training begins? Sixty-four networks of each width learn the same thousand digits of 14 × 14 pixels for 30 "

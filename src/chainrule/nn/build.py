@@ -19,7 +19,7 @@ from chainrule.graph import Graph, Node, Shape, Type, constant, input_node, para
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
-from chainrule.ops import broadcast_to, cast, random_fold, select, stream
+from chainrule.ops import broadcast_to, cast, random_fold, stream, where
 
 
 @dataclass
@@ -80,7 +80,7 @@ _current: ContextVar[Build | None] = ContextVar("build", default=None)
 
 
 @dataclass
-class Place(Shown):
+class LayerScope(Shown):
     """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for."""
 
     build: Build
@@ -132,7 +132,7 @@ class Place(Shown):
             )
         leaf = input_node(f"{self.name}.{label}", type_.shape, type_.dtype)
         found = self._state(label, State(leaf, Constant(first), by_row=True))
-        return select(self.build.fresh, begin, found) if found.is_leaf else found
+        return where(self.build.fresh, begin, found) if found.is_leaf else found
 
     def _state(self, label: str, new: State) -> Node:
         full = f"{self.name}.{label}"
@@ -223,7 +223,7 @@ def only_moves(node: Node) -> bool:
 
 @contextmanager
 @checked
-def place(layer: object, kind: str, given: Node) -> Generator[Place]:
+def layer_scope(layer: object, kind: str, given: Node) -> Generator[LayerScope]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
     build = _current.get()
     if build is None:
@@ -235,7 +235,7 @@ def place(layer: object, kind: str, given: Node) -> Generator[Place]:
     first = id(layer) not in build.names
     name = build.name_of(layer, kind)
     with scope(name):
-        yield Place(build, name, kind, layer, given, first)
+        yield LayerScope(build, name, kind, layer, given, first)
 
 
 def applied(layer: Layer, x: Node) -> Node:

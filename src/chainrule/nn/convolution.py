@@ -9,7 +9,7 @@ from chainrule import ops
 from chainrule.descriptions import described
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Place
+from chainrule.nn.build import LayerScope
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import padded, same_amounts
 from chainrule.nn.word import Word
@@ -20,7 +20,7 @@ class _Convolution(Filtering):
 
     kind: ClassVar[str] = "conv"
 
-    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+    def _filtered(self, here: LayerScope, x: Node, w: Node, window: Window) -> Node:
         if self.padding != "valid":
             x = padded(x, same_amounts(x.shape[1:-1], window.spans, window.strides), self.padding)
         elif any(span > extent for span, extent in zip(window.spans, x.shape[1:-1], strict=True)):

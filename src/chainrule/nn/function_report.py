@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
-from chainrule.graph import evaluate, input_node
+from chainrule.graph import compute, input_node
 from chainrule.graph.types import Array
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import building
@@ -127,4 +127,4 @@ def _applied(layer: Formula | Activation, points: Array) -> Array:
     x = input_node("x", points.shape)
     with building():
         y = layer(x)
-    return evaluate([y], {x: points})[0]
+    return compute([y], {x: points})[0]

@@ -48,11 +48,11 @@ class Normal(Shown):
     """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
 
     mean: float = 0.0
-    deviation: NonNegative = 1.0
+    std: NonNegative = 1.0
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Normal numbers of this shape."""
-        return ops.normal(key, shape, self.mean, self.deviation)
+        return ops.normal(key, shape, self.mean, self.std)
 
 
 @described

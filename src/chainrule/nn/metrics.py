@@ -96,12 +96,12 @@ def accuracy(true: object, predicted: object) -> Accuracy:
 
 
 @checked
-def top_k(true: object, scores: object, k: Count) -> Accuracy:
+def top_k_accuracy(true: object, scores: object, k: Count) -> Accuracy:
     """The share of examples whose true label is among the k highest scores; of equal scores the first class counts as higher.
 
     Shapes: true (examples,), scores (examples, classes). With k = 1 this is the accuracy of the largest score.
 
-    >>> print(top_k([0], [[0.48, 0.01, 0.51]], k=2))
+    >>> print(top_k_accuracy([0], [[0.48, 0.01, 0.51]], k=2))
     1/1 = 1.000 (0.500 ... 1.000)
     """
     right, rows = _labels("true", true), _compared("scores", scores, infinite=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from chainrule.checks import Natural, NonNegative, Range, Seed, checked
+from chainrule.checks import Interval, Natural, NonNegative, Seed, checked
 from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import op
@@ -54,8 +54,8 @@ def _bits_type(key: Type, *, shape: Shape) -> Type:
 def random_bits(key: Array, *, shape: Shape) -> Array:
     """32 random bits for each entry: entry i is word i mod 2 of the block with counter ⌊i/2⌋.
 
-    >>> from chainrule.graph import constant, evaluate
-    >>> evaluate([random_bits(constant(key(0)), shape=(2,))])[0]
+    >>> from chainrule.graph import constant, compute
+    >>> compute([random_bits(constant(key(0)), shape=(2,))])[0]
     array([1797259609, 2579123966], dtype=uint32)
     """
     size = prod(shape)
@@ -102,15 +102,15 @@ def uniform(key: Node, shape: Shape, low: float = 0.0, high: float = 1.0) -> Nod
 
 
 @checked
-def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: NonNegative = 1.0) -> Node:
+def normal(key: Node, shape: Shape, mean: float = 0.0, std: NonNegative = 1.0) -> Node:
     """Normal numbers in float64, by Box and Muller (1958) from two uniform ones each; none lies beyond 6.8 deviations."""
     pairs = uniform(key, (2, *shape))
     first, second = (reshape(slice_axis(pairs, 0, i, i + 1), shape=shape) for i in (0, 1))
-    return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * deviation + mean
+    return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * std + mean
 
 
 @checked
-def epoch_order(seed: Seed, epoch: Annotated[int, Range(least=0, below=2**32)], count: Natural) -> Array:
+def epoch_order(seed: Seed, epoch: Annotated[int, Interval(least=0, below=2**32)], count: Natural) -> Array:
     """The order of the examples in an epoch: a permutation of 0 ... count − 1 that depends on these three numbers only.
 
     Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of

@@ -43,7 +43,7 @@ def save(trainer: Trainer, parent: str | os.PathLike[str] | None) -> Path:
     Raises: UnwritableFileError; OptionError for a training that has no folder, where none is named.
     """
     if parent is not None:
-        make_folder(parent, trainer.task.data.name, trainer)
+        make_folder(parent, trainer.problem.dataset_info.name, trainer)
     elif trainer.folder is None:
         raise OptionError("a run without a folder", expected="where to save it", remedy='write run.save("runs")')
     else:
@@ -59,16 +59,16 @@ def configuration(trainer: Trainer) -> dict[str, Any]:
 
     What cannot be written down (Python code, arrays) is null: whoever opens the run passes it again.
     """
-    task, origin = trainer.task, trainer.data.origin
+    problem, origin = trainer.problem, trainer.data.origin
     return {
-        "network": _written_or_none(lambda: to_json(task.network)),
+        "network": _written_or_none(lambda: to_json(problem.network)),
         "data": {
             "load": _written_or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None,
-            **task.data.to_json(),
+            **problem.dataset_info.to_json(),
         },
-        "objective": written(task.objective),
+        "objective": written(problem.objective),
         "settings": trainer.settings.to_json(),
-        "course": trainer.course.to_json(),
+        "course": trainer.lineage.to_json(),
     }
 
 

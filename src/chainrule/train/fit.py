@@ -11,14 +11,15 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule.checks import Count, Natural, Seed, checked
-from chainrule.data import Dataset, Signature
+from chainrule.data import Dataset, DatasetInfo
 from chainrule.descriptions import restored
 from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, ShapeError
-from chainrule.nn import Layer, as_layer, from_json, network
+from chainrule.nn import Layer, as_layer, from_json, parse_network
 from chainrule.train.configuration import make_folder
-from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
+from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.lineage import Lineage
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
@@ -28,7 +29,6 @@ from chainrule.train.scales import suited
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
-from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
 
 MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 << 20, 1 << 12
@@ -101,18 +101,20 @@ def fit(
         chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
         "shuffled" if callable(order) else order, threads,
     )  # fmt: skip
-    layer = network(net) if isinstance(net, str) else as_layer(net)
+    layer = parse_network(net) if isinstance(net, str) else as_layer(net)
     try:
         dataset = suited(layer, dataset, loss, batch_size, dtype)
     except ShapeError as error:
         if (better := _perhaps_labels(error, dataset)) is None:
             raise
         raise better from error
-    task = Task(layer, dataset.signature, loss, dtype, batch_size)
-    trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
+    problem = LearningProblem(layer, dataset.info, loss, dtype, batch_size)
+    trainer = Trainer(problem, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
     _ = trainer.loop  # what does not fit is found before a folder is made
     if folder is not None:
-        make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
+        make_folder(
+            folder, f"{problem.dataset_info.name}_{net}" if isinstance(net, str) else problem.dataset_info.name, trainer
+        )
     trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return told(Run(trainer))
 
@@ -148,30 +150,30 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
     with folder.naming_its_version(), as_written(folder.path / "config.json"):
         config = folder.read_config()
         settings = Settings.from_json(config["settings"])
-        signature = Signature.from_json(config["data"])
-        course = Course.from_json(config.get("course"), settings.epochs)
+        info = DatasetInfo.from_json(config["data"])
+        course = Lineage.from_json(config.get("course"), settings.epochs)
         objective, source = restored(config["objective"]), config["data"]
-        _require_possible(signature, settings)
+        _require_possible(info, settings)
         saved = None if net is not None else _saved_network(config["network"])
     snapshot = folder.snapshot(step)
     with as_written(folder.path / "config.json") if saved is not None else nullcontext():
-        task = Task(as_layer(net) if saved is None else saved, signature, objective, settings.dtype, settings.batch_size)
-        trainer = Trainer(
-            task, settings, lambda: saved_data(folder.path, source, data, signature), folder=folder, saved=snapshot
+        problem = LearningProblem(
+            as_layer(net) if saved is None else saved, info, objective, settings.dtype, settings.batch_size
         )
+        trainer = Trainer(problem, settings, lambda: saved_data(folder.path, source, data, info), folder=folder, saved=snapshot)
     with as_written(folder.path / "snapshots" / f"step-{snapshot.step:09d}.json"):
         trainer.load(snapshot, lambda: folder.read_history(snapshot, settings.replicas, settings.dtype))
         # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
-        trainer.course = course.extended(snapshot.step, settings.epochs)
+        trainer.lineage = course.extended(snapshot.step, settings.epochs)
         trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
 
 
-def _require_possible(signature: Signature, settings: Settings) -> None:
+def _require_possible(info: DatasetInfo, settings: Settings) -> None:
     """Numbers that no training had: they would only ask for more memory than there is."""
     for what, number, most in (
-        ("examples", signature.parts["training"], MOST_EXAMPLES),
-        ("batches in an epoch", signature.parts["training"] // settings.batch_size, MOST_BATCHES),
+        ("examples", info.parts["training"], MOST_EXAMPLES),
+        ("batches in an epoch", info.parts["training"] // settings.batch_size, MOST_BATCHES),
         ("replicas", settings.replicas, MOST_REPLICAS),
         ("threads", settings.threads or 1, MOST_THREADS),
     ):

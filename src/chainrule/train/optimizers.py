@@ -147,18 +147,18 @@ class AdamW(Optimizer):
     """
 
     learning_rate: Rate = 0.001
-    decay: NonNegative = 0.01
+    weight_decay: NonNegative = 0.01
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
 
     slots = ("mean", "square")
-    symbols: ClassVar[Mapping[str, str]] = {**_ADAM, "decay": "λ"}
+    symbols: ClassVar[Mapping[str, str]] = {**_ADAM, "weight_decay": "λ"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
         stepped, next_slots = _adam(self, False, w, g, slots, rate, step)
-        return stepped - w * (rate * self.decay), next_slots
+        return stepped - w * (rate * self.weight_decay), next_slots
 
 
 @described
@@ -205,12 +205,12 @@ class ClipNorm(Shown):
             usual, if_large, if_small = (
                 number if isinstance(number, Node) else constant(number, plain.dtype) for number in numbers
             )
-            return ops.select(is_large, if_large, ops.select(is_small, if_small, usual))
+            return ops.where(is_large, if_large, ops.where(is_small, if_small, usual))
 
         scales = (1.0, units.large, units.small)
         unit, limit = chosen(*scales), chosen(*(_within(self.norm * scale, units) for scale in scales))
         size = ops.sqrt(chosen(plain, large, small))
-        return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
+        return [ops.where(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
 @described

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from chainrule.checks import shown
-from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
-from chainrule.descriptions import restored
+from chainrule.data import BUILT_IN, Dataset, DatasetInfo, from_arrays, is_frame, load
+from chainrule.descriptions import renamed, restored
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.sealed import as_written
 
@@ -44,7 +44,7 @@ def _how_to_give(data: Any) -> str:
     return "write (x, y)"
 
 
-def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Signature) -> Dataset:
+def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, info: DatasetInfo) -> Dataset:
     """The data that a saved run learned from: loaded as they were, or from what is `given`; they must be the same, bit for bit.
 
     A file that is no longer where it was, or no longer the same, is looked for beside the run and in the folders above it.
@@ -54,6 +54,7 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
         options: Mapping[str, Any] | None = saved["load"]
         name, _ = saved["name"], saved["hash"]
         source = {} if options is None else {str(key): restored(value) for key, value in options.items()}
+        source = renamed(str(source.get("name_or_path")), source)
         file = _file_of(source)
     if given is None and options is None:
         raise DataError(
@@ -68,7 +69,7 @@ def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Si
     else:
         dataset = _loaded(source, file, folder, saved)
     # What was decided when the training began, and learned from these data then, is kept with the run.
-    return dataset.scaled_by(signature.scaling, signature.target_scaling)
+    return dataset.scaled_by(info.scaling, info.target_scaling)
 
 
 def _file_of(source: Mapping[str, Any]) -> str:

@@ -16,18 +16,18 @@ from chainrule.graph import Array
 
 @described
 class EarlyStopping(Shown):
-    """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
+    """Stops when `monitor` on the validation part has not improved by more than `min_delta` for `patience` evaluations.
 
     The best weights are restored, for each replica apart, so that replica k still equals a single run with seed k.
     """
 
     patience: Count = 5
-    score: Literal["loss", "accuracy"] = "loss"
-    least_change: NonNegative = 0.0
+    monitor: Literal["loss", "accuracy"] = "loss"
+    min_delta: NonNegative = 0.0
 
 
 @dataclass
-class Watch:
+class EarlyStoppingState:
     """What early stopping has seen so far."""
 
     rule: EarlyStopping
@@ -49,9 +49,9 @@ class Watch:
 
     def look(self, epoch: int, scores: Mapping[str, Array], state: Mapping[str, Array]) -> bool:
         """Takes in the scores after an epoch; true when all replicas have stopped."""
-        score = scores[self.rule.score] * (-1.0 if self.rule.score == "accuracy" else 1.0)
+        score = scores[self.rule.monitor] * (-1.0 if self.rule.monitor == "accuracy" else 1.0)
         running = ~self.stopped
-        better = running & (score < self.best - self.rule.least_change)
+        better = running & (score < self.best - self.rule.min_delta)
         if not self.kept:
             self.kept = {name: array.copy() for name, array in state.items()}
         for name, array in state.items():

@@ -172,7 +172,7 @@ def fitted_rate(sizes: Array) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class StepShares(Picture):
+class StepContributions(Picture):
     """What each time step adds to the derivative by one shared weight: `shares` (time,); `difference` is the finite difference."""
 
     entry: str
@@ -210,7 +210,9 @@ class StepShares(Picture):
         ax.legend()
 
 
-def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> StepShares:
+def step_contributions(
+    model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None
+) -> StepContributions:
     """The share of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
 
     The finite difference moves the weight at all time steps together, as training does.
@@ -219,7 +221,7 @@ def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[i
     flat = int(np.argmax(np.abs(shares.sum(axis=0))))
     place = tuple(map(int, np.unravel_index(flat, shares.shape[1:]))) if index is None else index
     chosen: Array = shares[(slice(None), *place)]
-    return StepShares(entry_name(parameter, list(place)), chosen, finite_difference(model, x, y, parameter, place))
+    return StepContributions(entry_name(parameter, list(place)), chosen, finite_difference(model, x, y, parameter, place))
 
 
 def finite_differences(model: Model, x: Array, y: Array, parameter: str) -> Array:

@@ -152,7 +152,7 @@ def separation(values: Array, mask: Array) -> float:
 
 
 def _mask(model: Model, y: Array, having: Collection[str] | Array) -> Array:
-    classes = model.task.data.classes or ()
+    classes = model.problem.dataset_info.classes or ()
     if isinstance(having, np.ndarray):
         mask = cast("Array", having)
         fits = mask.dtype == np.bool_ and mask.shape == (len(y),)
@@ -241,7 +241,7 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidenc
     if rows.shape[1] >= 8:
         kinds["shuffled data"] = random.permuted(rows, axis=1).reshape(x.shape)
     found = {name: _highest(model, inputs) for name, inputs in kinds.items()}
-    return NoiseConfidence(found, len(model.task.data.classes or ()))
+    return NoiseConfidence(found, len(model.problem.dataset_info.classes or ()))
 
 
 def _highest(model: Model, x: Array) -> Array:

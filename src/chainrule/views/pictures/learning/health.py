@@ -137,7 +137,7 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> DeadA
 
 def layers_with_health(model: Model) -> dict[str, str]:
     """The named ReLU, sigmoid and tanh quantities of a network, each with its function."""
-    output = model.task.described.built.output
+    output = model.problem.described.built.output
     return {node.name: KINDS[node.op] for node in topological_order([output]) if node.name and node.op in KINDS}
 
 

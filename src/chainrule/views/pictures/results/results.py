@@ -250,6 +250,6 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     count = int(found.targets.shape[1])
     if not 0 <= output < count:
         raise OptionError(f"output {output}", expected=f"0 ... {count - 1}", remedy="count from 0")
-    columns = run.signature.columns
+    columns = run.dataset_info.columns
     name = columns.target.name if columns is not None else "y" if count == 1 else f"y{output}"
     return RegressionFit(part, name, found.targets[:, output].astype(np.float64), found.outputs[:, output])

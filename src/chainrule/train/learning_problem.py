@@ -1,4 +1,4 @@
-"""The task: a network, its data and its objective together, checked to fit; and the graphs that follow from them."""
+"""The problem: a network, its data and its objective together, checked to fit; and the graphs that follow from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import checked, shown
-from chainrule.data import Scaling, Signature
+from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.display import Shown
 from chainrule.engines import Loop
@@ -54,7 +54,7 @@ class Cost(Shown):
 
 @dataclass(frozen=True)
 @checked
-class Task(Shown):
+class LearningProblem(Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     batch_size: how many examples training takes in a step; None where nothing trains.
@@ -62,7 +62,7 @@ class Task(Shown):
     """
 
     network: Layer
-    data: Signature
+    dataset_info: DatasetInfo
     loss: object = None
     dtype: Literal["float32", "float64"] = "float32"
     batch_size: int | None = None
@@ -88,7 +88,7 @@ class Task(Shown):
 
     def _refuse_part_of_a_whole(self) -> None:
         """Says so where the network could be built for all training examples at once, and for fewer cannot."""
-        whole = self.data.parts.get("training", 1)
+        whole = self.dataset_info.parts.get("training", 1)
         if self.batch_size is not None and self._can_be_built(whole):
             raise OptionError(
                 f"batches of {self.batch_size} for a network that can be built for all {whole} training examples at once only",
@@ -180,7 +180,7 @@ class Task(Shown):
         return None if self.loss is None else objective(self.loss)
 
     def _objective_of(self, output: Node) -> Objective:
-        return self._said or objective(_usual_loss(self.data, output))
+        return self._said or objective(_usual_loss(self.dataset_info, output))
 
     @property
     def formula(self) -> str:
@@ -188,7 +188,7 @@ class Task(Shown):
         # As in training: what layers bring along where nothing is drawn by chance may be another loss.
         own = [f"1/B·Σ_batch({term.formula})" for term in self.trained.built.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
-        scaling = self.data.target_scaling if self.objective.losses else None
+        scaling = self.dataset_info.target_scaling if self.objective.losses else None
         if scaling is None or scaling.is_none:
             return formula
         if scaling.offset.size > 1 or scaling.factor.size > 1:
@@ -198,7 +198,7 @@ class Task(Shown):
     @property
     def export(self) -> Export:
         """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
-        return exported(self.network, self.data)
+        return exported(self.network, self.dataset_info)
 
     @property
     def compares(self) -> bool:
@@ -208,7 +208,7 @@ class Task(Shown):
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The classes that outputs stand for; None where they stand for numbers, or are compared with no label."""
-        return self.data.classes if self.compares else None
+        return self.dataset_info.classes if self.compares else None
 
     @property
     def classifies(self) -> bool:
@@ -292,8 +292,8 @@ class Task(Shown):
         """The loop that only predicts."""
         graphs: dict[int, Graph] = {}
         for size in sorted(sizes):
-            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
-            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
+            x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
+            built = build_network(self.network, self.dataset_info.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
             graphs[size] = Graph({"output": self._unscaled(built.output)})
         return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
 
@@ -312,9 +312,9 @@ class Task(Shown):
     def _forward(self, size: int, clock: Clock | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
         with scope_root(""):
-            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
-            y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
-            shape = self.data.input_shape
+            x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
+            y = input_node("y", (size, *self.dataset_info.target_shape), self.dataset_info.target_dtype)
+            shape = self.dataset_info.input_shape
             scaled = self._scaled(x)
             if clock is None:
                 built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x)
@@ -335,12 +335,12 @@ class Task(Shown):
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            scaled = _scaled_first(self.data.scaling, x, self.dtype)
+            scaled = _scaled_first(self.dataset_info.scaling, x, self.dtype)
             # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
             return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
-        scaling = self.data.target_scaling
+        scaling = self.dataset_info.target_scaling
         if scaling is None or scaling.is_none:
             return output
         with scope("output"):
@@ -350,36 +350,40 @@ class Task(Shown):
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
         measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
-        if measured and (self.data.classes is not None or self.data.target_size % 2):
+        if measured and (self.dataset_info.classes is not None or self.dataset_info.target_size % 2):
             held = (
                 "classes"
-                if self.data.classes is not None
-                else f"{self.data.target_size} number{'s' * (self.data.target_size > 1)}"
+                if self.dataset_info.classes is not None
+                else f"{self.dataset_info.target_size} number{'s' * (self.dataset_info.target_size > 1)}"
             )
             raise LossError(
-                f"chi_squared on the data {self.data.name!r}, whose targets are {held} without standard errors",
+                f"chi_squared on the data {self.dataset_info.name!r}, whose targets are {held} without standard errors",
                 expected="behind each number its standard error σ",
                 remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
             )
-        wanted = self.data.target_size // 2 if measured else self.data.target_size
+        wanted = self.dataset_info.target_size // 2 if measured else self.dataset_info.target_size
         found = output.shape[1:]
-        one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
+        one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
-            what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            what = (
+                f"{wanted} classes"
+                if self.dataset_info.classes is not None
+                else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            )
             what += ", each with its error behind them" * measured
             raise ShapeError(
-                f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
+                f"the network ends with outputs of shape {found}, the data {self.dataset_info.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",
                 expected=f"{wanted} output{'s' * (wanted > 1)}"
-                + (", or 1 for two classes" if wanted == 2 and self.data.classes else ""),
+                + (", or 1 for two classes" if wanted == 2 and self.dataset_info.classes else ""),
                 remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
             )
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
         """The target in each form that a loss may want."""
         with scope("target"):
-            if self.data.classes is None:
-                values = _scaled_first(self.data.target_scaling or Scaling.none(), y, self.dtype)
+            if self.dataset_info.classes is None:
+                values = _scaled_first(self.dataset_info.target_scaling or Scaling.none(), y, self.dtype)
                 return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
@@ -388,7 +392,7 @@ class Task(Shown):
 
     def _measured(self, y: Node, values: Node) -> Node:
         """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
-        count, scaling = y.shape[1] // 2, self.data.target_scaling
+        count, scaling = y.shape[1] // 2, self.dataset_info.target_scaling
         if count == 0 or scaling is None:
             return values
         errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
@@ -501,7 +505,7 @@ def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
     return ops.cast(x, dtype=dtype)
 
 
-def exported(network: Layer, data: Signature) -> Export:
+def exported(network: Layer, data: DatasetInfo) -> Export:
     """A network that learned from such data, with their scalings."""
     given, target = data.scaling, data.target_scaling
     after = None if target is None else Scale(target.offset, target.factor, undo=True)
@@ -520,7 +524,7 @@ def step_input(a: Node) -> Node | None:
     return a.inputs[0].inputs[0] if a.op is ops.cast and a.inputs[0].op is ops.greater else None
 
 
-def _usual_loss(data: Signature, output: Node) -> str:
+def _usual_loss(data: DatasetInfo, output: Node) -> str:
     """The loss that goes with the data and the network's last activation."""
     if data.classes is None:
         return "mean_squared_error"

@@ -1,4 +1,4 @@
-"""What a gradient is made of: the share of each example of the batch, of each penalty, and what clipping takes away."""
+"""What a gradient is made of: the contribution of each example of the batch, of each penalty, and what clipping takes away."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from chainrule.derivatives import grad, vjp
 from chainrule.engines import engine_named
 from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.train.clock import Clock
+from chainrule.train.learning_problem import Cost, LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
-from chainrule.train.task import Cost, Task
 
 Function: TypeAlias = "Callable[[Mapping[str, Array]], dict[str, Array]]"
 """Outputs by name of values by name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
+class GradientContributions:
     """The gradient of one parameter for batches of one size, and what it is the sum of: programs in float64, each built once.
 
     Values to run them with: x, y, the parameters, the states, and what the clock shows: "seed" and "step", which dropout draws by,
     and "batch".
     """
 
-    task: Task
+    problem: LearningProblem
     name: str
     optimizer: Optimizer
     clip: ClipNorm | ClipValue | None
     size: int
 
     @cached_property
-    def _precise(self) -> Task:
-        return replace(self.task, dtype="float64")
+    def _precise(self) -> LearningProblem:
+        return replace(self.problem, dtype="float64")
 
     @cached_property
     def _cost(self) -> Cost:
@@ -70,35 +70,35 @@ class Shares:
         return [name for name in self._cost.terms if name not in self._cost.rows]
 
     def examples(self, values: Mapping[str, Array]) -> Array:
-        """Each example's share of the losses' gradient: (size, *shape). They add up to it."""
-        return np.array([self._weighted({**values, "share": row})["gradient"] for row in np.eye(self.size)])
+        """Each example's contribution to the losses' gradient: (size, *shape). They add up to it."""
+        return np.array([self._weighted({**values, "weight": row})["gradient"] for row in np.eye(self.size)])
 
     @cached_property
     def _weighted(self) -> Function:
-        return _compiled({"gradient": self._weighted_by(input_node("share", (self.size,), "float64"))})
+        return _compiled({"gradient": self._weighted_by(input_node("weight", (self.size,), "float64"))})
 
     def examples_of_entry(self, values: Mapping[str, Array], index: tuple[int, ...]) -> Array:
-        """Each example's share of one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
+        """Each example's contribution to one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
         chosen = np.zeros(self._parameter.shape)
         chosen[index] = 1.0
-        return self._entries({**values, "share": np.ones(self.size), "chosen": chosen})["shares"]
+        return self._entries({**values, "weight": np.ones(self.size), "chosen": chosen})["contributions"]
 
     @cached_property
     def _entries(self) -> Function:
-        share, chosen = input_node("share", (self.size,), "float64"), input_node("chosen", self._parameter.shape, "float64")
-        # The gradient is linear in the shares: its derivative by them is what each example gives.
-        return _compiled({"shares": _derivative(ops.sum(self._weighted_by(share) * chosen), share)})
+        weight, chosen = input_node("weight", (self.size,), "float64"), input_node("chosen", self._parameter.shape, "float64")
+        # The gradient is linear in the weights: its derivative by them is what each example gives.
+        return _compiled({"contributions": _derivative(ops.sum(self._weighted_by(weight) * chosen), weight)})
 
-    def _weighted_by(self, share: Node) -> Node:
-        """The losses' gradient if each example counted by its share."""
+    def _weighted_by(self, weight: Node) -> Node:
+        """The losses' gradient if each example counted by its weight."""
         cost, w = self._cost, self._parameter
         if self.optimizer.gradient == "error":
             z, error = self._precise.perceptron_error(cost)
-            column = ops.reshape(share * (1.0 / self.size), shape=(self.size, *(1,) * (z.type.ndim - 1)))
+            column = ops.reshape(weight * (1.0 / self.size), shape=(self.size, *(1,) * (z.type.ndim - 1)))
             (found,) = vjp([z], [w], [error * column])
         else:
             rows = list(cost.rows.values())
-            (found,) = vjp(rows, [w], [share * (1.0 / self.size)] * len(rows))
+            (found,) = vjp(rows, [w], [weight * (1.0 / self.size)] * len(rows))
         return w * 0.0 if found is None else found
 
 
