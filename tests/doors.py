@@ -323,7 +323,7 @@ def _data() -> Iterator[Door]:
         training=np.full(12, 0.1),
     )
     yield door("with_random_labels", data.with_random_labels, repr, dataset=moons)
-    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, share=0.25)
+    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, fraction=0.25)
     yield door("reconstruction", data.reconstruction, repr, dataset=moons)
     yield door("pixels", data.pixels, repr, image=picture)
     yield door("chunks", data.chunks, repr, x=np.zeros((2, 6, 3)), y=np.zeros((2, 6)), length=3, test=0.0)

@@ -22,7 +22,7 @@ EXPENSIVE = {"fit", "fit numbers", "run.branch", "run.explain", "run.at", "run.g
 MADE_BY_THE_LIBRARY = {
     # what functions give, and users read
     "Built", "FunctionReport", "LayerUse", "Parameter", "LayerScope", "Recall",
-    "SummaryRow", "State", "Summary", "Cost", "Epoch", "Evaluation",
+    "SummaryRow", "State", "Summary", "Table", "Cost", "Epoch", "Evaluation",
     "Evaluator", "History", "Ledger", "TrainingProgress", "RunFolder", "Scores",
     "Contribution", "Snapshot", "Trainer", "Run", "Model", "Explanation",
     "PredictionHistory", "DatasetInfo", "Column", "Columns", "TextInput",
@@ -197,7 +197,9 @@ def test_what_cannot_be_written_is_said(folder, tmp_path):
         cr.fit("2-2:softmax", "moons", epochs=1, engine="reference", folder=tmp_path / "a file" / "runs")
 
 
-@pytest.mark.parametrize("text", ["5x2-rnn3:relu-2", "5x2-rnn3:every-lstm4-2", "5x2-gru3:every-rnn4:sigmoid-2"])
+@pytest.mark.parametrize(
+    "text", ["5x2-rnn3:relu-2", "5x2-rnn3:return_sequences-lstm4-2", "5x2-gru3:return_sequences-rnn4:sigmoid-2"]
+)
 def test_a_recurrent_layers_activation_has_a_text(text):
     assert cr.nn.to_text(cr.parse_network(text)) == text
 
