@@ -337,7 +337,7 @@ pictures.gradient_decay({"untrained": first, "trained": last, "trained, U halved
         "",
         (
             Entry("127, 131", "784-16-16-10 with an example", "draw_network(run, test[7])"),
-            Entry("51", "Who is taken for whom", "pictures.confusion_picture(run)"),
+            Entry("51", "true class against predicted class", "pictures.confusion_picture(run)"),
             Entry("62", "The worst mistakes", "pictures.worst_mistakes(run)"),
             Entry("62", "Is it as sure as it should be?", "pictures.reliability(run)"),
             Entry(

@@ -68,7 +68,7 @@ def test_remedies_are_options_that_help():
         if result.exit_code == 0:
             break
         assert result.exit_code == 2
-        remedy = result.stderr.split("to mend it: ")[1]
+        remedy = result.stderr.split("fix: ")[1]
         assert "=(" not in remedy
         words = shlex.split(remedy.replace(";", " ").replace("(", " ( "))
         place = next(place for place, word in enumerate(words) if word.startswith("--"))

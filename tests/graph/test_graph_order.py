@@ -223,7 +223,7 @@ def test_binding_wants_a_value_for_each_leaf_and_no_other() -> None:
         (
             "float64",
             np.zeros(2, "float32"),
-            "float32 numbers\n  expected: float64\n  to mend it: write array.astype\\('float64'\\)",
+            "float32 numbers\n  expected: float64\n  fix: write array.astype\\('float64'\\)",
         ),
         ("float32", np.zeros(2, "float64"), "float64 numbers"),
         ("float64", ["a", "b"], "given \\['a', 'b'\\]\n  expected: float64\\[2\\]"),

@@ -116,7 +116,7 @@ def test_a_refusal_answers_three_questions(name: str, ask: Callable[[], Node], k
     assert type(error) is kind
     for part, words in zip((error.happened, error.expected, error.remedy), answers, strict=True):
         assert words in part
-    assert str(error) == f"{error.happened}\n  expected: {error.expected}\n  to mend it: {error.remedy}"
+    assert str(error) == f"{error.happened}\n  expected: {error.expected}\n  fix: {error.remedy}"
 
 
 def test_each_type_rule_is_seen_to_refuse_something() -> None:
@@ -161,7 +161,7 @@ def test_elementwise_ops_refuse_another_number_of_values(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ARITY_TWO - TAKES["truths"]))
 def test_ops_of_two_refuse_two_dtypes_and_shapes_that_do_not_fit(name: str) -> None:
     op = REGISTRY[name]
-    with pytest.raises(DtypeError, match=r"one dtype on all inputs\n  to mend it: convert one of them with cast"):
+    with pytest.raises(DtypeError, match=r"one dtype on all inputs\n  fix: convert one of them with cast"):
         op(X, HALF)
     with pytest.raises(ShapeError, match="aligned at the last axis"):
         op(X, input_node("y", (3, 2)))

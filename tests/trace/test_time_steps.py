@@ -1,4 +1,4 @@
-"""Through time: the unrolled graph computes the same; each step's share of a shared weight's derivative; derivatives by h_t."""
+"""Through time: the unrolled graph computes the same; each step's fraction of a shared weight's derivative; derivatives by h_t."""
 
 import numpy as np
 import pytest

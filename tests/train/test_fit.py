@@ -163,7 +163,7 @@ def test_one_wrong_line_one_clear_message(digits, name, tmp_path, monkeypatch):
         call(digits)
     assert isinstance(caught.value, cr.errors.ChainruleError)
     assert "expected:" in str(caught.value)
-    assert "to mend it:" in str(caught.value)
+    assert "fix:" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

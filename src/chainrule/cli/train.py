@@ -122,7 +122,7 @@ HELP = (
 @click.option(
     "--validation",
     metavar="AMOUNT",
-    help="Hold out a part of the data that is not trained on and shows when to stop: a share (0.1) or a number of examples (10000).",
+    help="Hold out a part of the data that is not trained on and shows when to stop: a fraction (0.1) or a number of examples (10000).",
 )
 @click.option(
     "--epochs",

@@ -66,7 +66,7 @@ __all__ = [
     "is_frame",
     "load",
     "Options",
-    # how they are dealt out
+    # how they are split
     "Split",
     "SplitIndices",
     "RandomSplit",

@@ -14,7 +14,7 @@ def check_whole(name: str, value: object, *, least: int, most: int | None = None
     ...
     chainrule.errors.OptionError: n=2.5
       expected: a whole number from 1 up
-      to mend it: write n=1 or more
+      fix: write n=1 or more
     """
     try:
         read_whole(value, Interval(least=least, most=most))
@@ -34,7 +34,7 @@ def check_amount(name: str, value: object, *, above: float | None = None) -> Non
     ...
     chainrule.errors.OptionError: noise=-1.0
       expected: a finite number from 0 up
-      to mend it: write noise=0.1
+      fix: write noise=0.1
     """
     try:
         read_number(value, Interval(least=0) if above is None else Interval(above=above))

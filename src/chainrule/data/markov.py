@@ -40,7 +40,7 @@ class WordChain(Shown):
                 raise DataError(
                     f"after {word!r} come {dict(after)}",
                     expected="words without blanks that are described themselves, with probabilities that add up to 1",
-                    remedy="correct them",
+                    remedy="describe each word that follows, and let its probabilities add up to 1",
                 )
 
     @property
@@ -88,7 +88,7 @@ class WordChain(Shown):
     def bits(self, text: str) -> Floats:
         """The surprise −log₂ p of each character of a text of this source, for a reader who knows the source: (characters,).
 
-        A character's p is the share of the words that are still possible which go on with it. The text begins with a whole word.
+        A character's p is the fraction of the words that are still possible which go on with it. The text begins with a whole word.
         """
         surprises: list[float] = []
         after = dict(zip(self.words, self.shares.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Data whose targets are their own inputs, for autoencoders; and inputs that were spoilt, for those that are to mend them."""
+"""Data whose targets are their own inputs, for autoencoders; and inputs that were spoilt, for denoising autoencoders."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ class StratifiedSplit(Shown):
 class GroupSplit(Shown):
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
-    `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are dealt
-    out at random until a part holds its fraction of the examples, so parts can be a little larger than asked for.
+    `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are split
+    among the parts at random until a part holds its fraction of the examples, so parts can be a little larger than asked for.
 
     >>> GroupSplit(["ann", "ann", "bob", "bob", "eve", "eve"], test=0.3).parts(np.zeros((6, 1))).test
     array([2, 3])
@@ -195,7 +195,7 @@ def _numbered(part: Array) -> SplitIndices:
 
 
 def _quota(counts: Indices, total: int, room: Indices) -> Indices:
-    """`total` dealt out to classes in proportion to their counts (largest remainders first), never beyond their room."""
+    """`total` split among classes in proportion to their counts (largest remainders first), never beyond their room."""
     # Python's integers: counts times total could leave int64, and a fraction in floating point could fall just below a whole.
     shares = [divmod(count * total, int(counts.sum())) for count in counts.tolist()]
     quota = np.minimum([whole for whole, _ in shares], room)

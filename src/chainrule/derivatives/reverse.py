@@ -123,7 +123,9 @@ def _is_by_a_number(node: Node, place: int) -> bool:
 def _require_pairs(first: str, ones: Sequence[Node], second: str, others: Sequence[Node]) -> None:
     if len(ones) != len(others):
         raise ShapeError(
-            f"{len(ones)} {first} and {len(others)} {second}", expected="as many of both", remedy="give one for each"
+            f"{len(ones)} {first} and {len(others)} {second}",
+            expected="as many of both",
+            remedy=f"give one of {second} for each of {first}",
         )
 
 
@@ -160,7 +162,7 @@ def _parts(node: Node, g: Node) -> tuple[Node | None, ...]:
 
 def _broken(node: Node, happened: str, expected: str) -> GraphError:
     return GraphError(
-        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"mend the function below @{node.op.name}.vjp"
+        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"correct the function below @{node.op.name}.vjp"
     )
 
 

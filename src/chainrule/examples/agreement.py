@@ -14,7 +14,7 @@ def agreement(right: Array) -> float:
     """How alike the replicas (r, n), each right or wrong about n examples, are: the intraclass correlation.
 
     1 if all are right about the same examples, 0 if they agree no more than by chance; NaN where all are right about all or about
-    none. Its mean by chance is 0 for any share of right answers. Source: R. A. Fisher, Statistical Methods for Research Workers
+    none. Its mean by chance is 0 for any fraction of right answers. Source: R. A. Fisher, Statistical Methods for Research Workers
     (1925), chapter VII, as estimated from an analysis of variance.
 
     >>> agreement(np.array([[True, True, False, False], [True, True, False, False]]))
@@ -23,7 +23,9 @@ def agreement(right: Array) -> float:
     replicas, examples = right.shape
     if replicas < 2 or examples < 2:
         raise DataError(
-            f"answers of shape {right.shape}", expected="two replicas and two examples or more", remedy="train more"
+            f"answers of shape {right.shape}",
+            expected="two replicas and two examples or more",
+            remedy="train with replicas=2 or more",
         )
     shares: Array = right.mean(axis=0)
     between = replicas * float(np.var(shares, ddof=1))

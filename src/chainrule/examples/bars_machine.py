@@ -88,7 +88,7 @@ def _both_sides(machine: BoltzmannMachine) -> Fact:
 
 
 def _dreamt(machine: BoltzmannMachine, seen: Array, seed: int) -> Fact:
-    """The share of samples that are bars or stripes, beside the exact probability."""
+    """The fraction of samples that are bars or stripes, beside the exact probability."""
     known = {row.tobytes() for row in seen}
     share = float(np.mean([row.tobytes() in known for row in machine.samples(SAMPLES, SAMPLE_STEPS, seed)]))
     exact = float(np.exp(machine.log_likelihood(np.unique(seen, axis=0))).sum())

@@ -97,7 +97,7 @@ def _words(found: Comparison) -> str:
 
 
 def _error(run: Run, part: str) -> float:
-    """The share of wrong answers in per cent, the mean over replicas."""
+    """The fraction of wrong answers in per cent, the mean over replicas."""
     return float(100 * (1 - run.evaluate(part).scores.values["accuracy"].mean()))
 
 

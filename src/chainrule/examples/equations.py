@@ -188,7 +188,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 
 
 def _energy_balance(t: Array, found: Mapping[str, Array]) -> Array:
-    """How much energy has been won or lost without friction up to each time, as a share of that at the start."""
+    """How much energy has been won or lost without friction up to each time, as a fraction of that at the start."""
     energy = found["speed"] ** 2 / 2 + found["u"] ** 2 / 2
     power = 2 * DAMPING * found["speed"] ** 2
     friction = np.concatenate([[0.0], np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(t))])

@@ -88,7 +88,7 @@ def _hebb(run: Run, weights: Array) -> Fact:
 
 
 def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
-    """The share of the pixels that are right after the network's recall, all neurons at once, from corrupted drawings."""
+    """The fraction of the pixels that are right after the network's recall, all neurons at once, from corrupted drawings."""
     random = np.random.default_rng(seed)
     wrong = random.random((TRIALS, *patterns.shape)) < FLIPPED
     right: list[Array] = [run.predict(np.where(wrong[trial], -patterns, patterns)) == patterns for trial in range(TRIALS)]
@@ -106,7 +106,7 @@ def _overlap(kept: OverlapAgainstLoad) -> Fact:
 
 
 def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
-    """The load at which the largest memory begins to lose a larger share of its patterns than the smallest, and its standard error.
+    """The load at which the largest memory begins to lose a larger fraction of its patterns than the smallest, and its standard error.
 
     Below the capacity a larger memory loses less, above it more: the curves of two sizes cross there, up to what the finite sizes do.
     The error is that of sets of patterns drawn again from those there are (bootstrap).
@@ -153,7 +153,7 @@ HOPFIELD = LectureExample(
     "Patterns of ±1 are stored in the couplings of all neurons with all others by Hebb's rule, which is one step of gradient descent on "
     "the energy E = −½ s·W·s. A corrupted pattern then falls downhill into a stored one. How many random patterns fit in? Each is "
     "recalled from itself; for infinitely many neurons theory says that up to 0.1379 patterns a neuron are kept nearly without a mistake, "
-    "and none beyond. Below that load a larger memory loses a smaller share of its patterns, above it a larger one: where the curves of "
+    "and none beyond. Below that load a larger memory loses a smaller fraction of its patterns, above it a larger one: where the curves of "
     "two sizes cross, the capacity lies. Its error bar holds the patterns drawn and, 0.005, the form of the curves.",
     "134",
     _trainings,

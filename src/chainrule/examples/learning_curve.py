@@ -57,7 +57,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
             Fact(f"exponent from {counts[first]} to {counts[end]}", *slope)
             for slope, (first, end) in zip(slopes, ((0, half), (half, -1)), strict=True)
         ),
-        Fact("error with ten times as many, as a share", 10**law.exponent, 10**law.exponent * np.log(10) * law.error),
+        Fact("error with ten times as many, as a fraction", 10**law.exponent, 10**law.exponent * np.log(10) * law.error),
         Fact(f"χ² of one power law, {law.freedom} degrees of freedom", law.chi_squared),
         Fact(f"test error, {counts[-1]} less {counts[-2]} examples", last.difference, last.error, unit="points"),
     )

@@ -76,7 +76,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
 
 
 def verdict_of(alike: Comparison, relative: Comparison, law: PowerLaw, ends: Comparison) -> str:
-    """What follows: the spread of the widest beside that of the narrowest, also in shares of the mean; its law; the mean losses."""
+    """What follows: the spread of the widest beside that of the narrowest, also in fractions of the mean; its law; the mean losses."""
     first = {
         "smaller": "Wide networks end more alike: their test losses scatter less than those of narrow ones",
         "larger": "Wide networks end less alike: their test losses scatter more than those of narrow ones",

@@ -79,7 +79,7 @@ def _conclude(trained: Runs, seed: int) -> Outcome:
     width, width_error = float(pulls.std(ddof=1)), float(pulls.std(ddof=1) / np.sqrt(2 * (len(pulls) - 1)))
     inside = float(np.mean(np.abs(predicted["test"] - test[TRUTH]) <= band))
     # All points share one network, which can be off in no more independent ways than it has parameters; and their bands share the
-    # few networks that they are the spread of: a width that is off by a share s changes the covered part by 2φ(1)·s, at most.
+    # few networks that they are the spread of: a width that is off by a fraction s changes the covered part by 2φ(1)·s, at most.
     counting = np.sqrt(ONE_SIGMA * (1 - ONE_SIGMA) / min(parameters, len(pulls)))
     inside_error = float(np.hypot(counting, 0.484 / np.sqrt(2 * (len(again) - 1))))
     covered = Fact("band holds the law", inside, inside_error, reference=ONE_SIGMA, source="one σ of a normal distribution")

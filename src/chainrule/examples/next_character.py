@@ -105,7 +105,7 @@ def _real_words(name: str, text: str) -> Fact:
     share = float(right.mean())
     # Wilson's interval keeps a width where all are right.
     error = float(np.sqrt(share * (1 - share) / len(words) + 1 / (4 * len(words) ** 2)) / (1 + 1 / len(words)))
-    return Fact(f"share of words that exist, {name}", share, error)
+    return Fact(f"fraction of words that exist, {name}", share, error)
 
 
 NEXT_CHARACTER = LectureExample(

@@ -53,7 +53,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     means = {name: float(found.mean()) for name, found in scores.items()}
     errors = {name: float(found.std(ddof=1) / np.sqrt(len(found))) for name, found in scores.items()}
     classes = runs[BAG].dataset_info.classes or ()
-    # The share of right answers of single networks on so many stories is itself known only so well.
+    # The fraction of right answers of single networks on so many stories is itself known only so well.
     counted = 1 / (2 * np.sqrt(STORIES))
     facts = (
         Fact("accuracy by chance", 1 / len(classes)),

@@ -59,7 +59,7 @@ class LabelErrorSearch:
         return np.array([np.bincount(column, minlength=CLASSES).argmax() for column in named.T])
 
     def precision(self, way: str) -> float:
-        """The share of wrong labels among as many first suspects as there are wrong labels."""
+        """The fraction of wrong labels among as many first suspects as there are wrong labels."""
         first = np.argsort(-self.suspicion[way], kind="stable")[: int(self.wrong.sum())]
         return float(self.wrong[first].mean())
 

@@ -308,7 +308,7 @@ class Node(ArrayLike):
 
 def _require_name(name: str) -> None:
     if name and not NAME.fullmatch(name):
-        raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="choose such a name")
+        raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="write for example hidden.W")
 
 
 def _plain(value: Any) -> Any:
@@ -346,7 +346,7 @@ def as_declared(found: Any, node: Node) -> Array:
     raise GraphError(
         f"the meaning of {node.op.name} gave {given}",
         expected=f"an array of shape {node.shape}, as its type rule says",
-        remedy=f"mend the function {node.op.name} or its type rule",
+        remedy=f"correct the function {node.op.name} or its type rule",
     )
 
 
@@ -396,7 +396,7 @@ def scope(*names: str) -> Generator[str]:
     """
     for name in names:
         if name and not NAME.fullmatch(name):
-            raise GraphError(f"scope {name!r}", expected=NAME_RULE, remedy="choose such a name")
+            raise GraphError(f"scope {name!r}", expected=NAME_RULE, remedy="write for example hidden.W")
     path = "/".join(name for name in (_scope.get(), *names) if name)
     token = _scope.set(path)
     try:
@@ -462,7 +462,7 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     float32[3]
     """
     if not isinstance(cast("object", name), str):
-        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="choose such a name")
+        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="write for example hidden.W")
     if dtype is not None:
         require_dtype(dtype)
     try:

@@ -62,7 +62,7 @@ def parse_network(text: str) -> Sequential:
           784-16-16-10 sigmiod
                        ^^^^^^^
       expected: the name of an activation
-      to mend it: did you mean 'sigmoid'?
+      fix: did you mean 'sigmoid'?
     """
     structure, *words = _tidy(text).split(re.compile(" "))
     first, *items = structure.split(_DASH)
@@ -136,8 +136,8 @@ def _last_weighing(parts: Sequence[object]) -> int:
 def _word(word: TextPiece) -> str:
     _refuse_joined_by_blanks([word])
     if word.text not in ACTIVATIONS:
-        remedy = suggest(word.text, ACTIVATIONS, f"choose one of {', '.join(ACTIVATIONS)}")
-        word.refuse(f"the word {word.text!r}", "the name of an activation", remedy)
+        remedy = suggest(word.text, ACTIVATIONS)
+        word.refuse(f"the word {word.text!r}", f"one of {', '.join(ACTIVATIONS)}", remedy)
     return word.text
 
 

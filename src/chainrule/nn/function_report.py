@@ -20,7 +20,7 @@ from chainrule.numerals import numeral
 POINTS = 4001
 """How many points are looked at, evenly spaced with both ends."""
 TOLERANCE = 1e-9
-"""Which share of the largest value is taken for rounding."""
+"""Which fraction of the largest value is taken for rounding."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _values(layer: Formula | Activation, points: Array) -> Array:
         raise OptionError(
             f"{layer!r} mixes the numbers of an example",
             expected=f"a function of one number, without {', '.join(sorted(ROWWISE))}",
-            remedy="look at it in a network",
+            remedy="look at the layer in a network, with draw_network",
         )
     return row[0]
 

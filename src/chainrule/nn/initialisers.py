@@ -64,7 +64,11 @@ class Uniform(Shown):
 
     def __post_init__(self) -> None:
         if self.low > self.high:
-            raise OptionError(f"Uniform from {self.low} to {self.high}", expected="low <= high", remedy="exchange the two")
+            raise OptionError(
+                f"Uniform from {self.low} to {self.high}",
+                expected="low <= high",
+                remedy=f"write Uniform({self.high}, {self.low})",
+            )
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Uniform numbers of this shape."""

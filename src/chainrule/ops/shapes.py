@@ -150,7 +150,9 @@ def pad_vjp(g: Node, out: Node, x: Node, *, low: Shape, high: Shape, interior: S
 
 def _concatenate_type(*types: Type, axis: int) -> Type:
     if not types:
-        raise ShapeError("concatenate of nothing", expected="one array or more", remedy="give it arrays")
+        raise ShapeError(
+            "concatenate of nothing", expected="one array or more", remedy="write for example concatenate(x, y, axis=0)"
+        )
     require_axis("concatenate", axis, types[0].ndim)
     if len({kind.dtype for kind in types}) > 1:
         raise DtypeError(f"concatenate of {' and '.join(map(repr, types))}", expected="one dtype", remedy="cast one of them")

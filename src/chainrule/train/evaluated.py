@@ -37,15 +37,15 @@ class Evaluation(Shown):
         return self.scores.values["loss"]
 
     def accuracy(self, replica: int = 0) -> Accuracy:
-        """The share of right answers of a replica, with its binomial error."""
+        """The fraction of right answers of a replica, with its binomial error."""
         return accuracy(self._labels(), self.predicted[replica])
 
     def confusion(self, replica: int = 0) -> ConfusionMatrix:
-        """Who was taken for whom, by a replica."""
+        """The confusion matrix of a replica: counts of true class (rows) against predicted class (columns)."""
         return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:
-        """The share of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
+        """The fraction of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
 
         Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
         """

@@ -31,7 +31,7 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
     ...
     chainrule.errors.DataError: x is 0.329412 at example 0, number 202, and the network learned from bytes
       expected: whole numbers from 0 to 255, as in the data 'mnist'
-      to mend it: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
+      fix: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
     """
     dtype, shape = np.dtype(info.input_dtype), info.input_shape
     array = as_array("x", _in_order(info, x) if is_frame(x) else x)

@@ -30,6 +30,7 @@ from chainrule.nn import (
     sigmoid_input,
     softmax_input,
 )
+from chainrule.spelling import suggest
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
@@ -106,12 +107,12 @@ class LearningProblem(Shown):
 
     @cached_property
     def described(self) -> Cost:
-        """The one build that everything which only describes goes by: in use, for `size` examples."""
+        """The one build that everything which only describes goes by: at inference, for `size` examples."""
         return self._cost(self.size)
 
     @cached_property
     def trained(self) -> Cost:
-        """The objective as training has it, for a batch of the size that training uses; where nothing trains as in use."""
+        """The objective as training has it, for a batch of the size that training uses; where nothing trains as at inference."""
         return self.described if self.batch_size is None else self._cost(self.batch_size, Clock())
 
     @property
@@ -126,7 +127,7 @@ class LearningProblem(Shown):
 
     @property
     def states(self) -> Mapping[str, State]:
-        """The states that the network reads in use, by name: what its layers carry along without training it."""
+        """The states that the network reads at inference, by name: what its layers keep without training it."""
         return self.described.built.states
 
     def pieces(self, count: int, most: int) -> Array:
@@ -163,7 +164,7 @@ class LearningProblem(Shown):
             known = self.states.get(name)
             if known is not None and not state.by_row and known.node.type != state.node.type:
                 raise ShapeError(
-                    f"the state {name} is {known.node.type!r} in use and {state.node.type!r} in batches of {size}",
+                    f"the state {name} is {known.node.type!r} at inference and {state.node.type!r} in batches of {size}",
                     expected="one shape, whatever the batch",
                     remedy="ask for a state with a row to each example by here.row_state(label, shape)",
                 )
@@ -185,7 +186,7 @@ class LearningProblem(Shown):
     @property
     def formula(self) -> str:
         """The objective with its factors, and how targets are scaled in it where they are."""
-        # As in training: what layers bring along where nothing is drawn by chance may be another loss.
+        # As in training: auxiliary losses may differ where nothing is drawn by chance.
         own = [f"1/B·Σ_batch({term.formula})" for term in self.trained.built.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
         scaling = self.dataset_info.target_scaling if self.objective.losses else None
@@ -327,7 +328,7 @@ class LearningProblem(Shown):
                 self._check_output(built.output)
             elif not built.terms:
                 raise LossError(
-                    "an objective without a loss, for a network whose layers bring none along",
+                    "an objective without a loss, for a network without auxiliary losses",
                     expected="one loss or more",
                     remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
                 )
@@ -456,7 +457,9 @@ class LearningProblem(Shown):
         unknown = sorted(set(given or {}) - set(carried))
         if unknown:
             raise OptionError(
-                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(carried)}", remedy="check the names"
+                f"initial values for {', '.join(unknown)}",
+                expected=f"some of {', '.join(carried)}",
+                remedy=suggest(unknown[0], carried),
             )
         state: dict[str, Node] = {}
         for name, item in carried.items():
@@ -482,7 +485,9 @@ def _given(name: str, value: Any, node: Node) -> Array:
         ) from None
     if not np.isfinite(array).all():
         raise OptionError(
-            f"the first value of {name} holds {array[~np.isfinite(array)][0]}", expected="finite numbers", remedy="correct it"
+            f"the first value of {name} holds {array[~np.isfinite(array)][0]}",
+            expected="finite numbers",
+            remedy="pass finite numbers, such as those of run.parameters()",
         )
     if array.shape != node.shape:
         raise ShapeError(

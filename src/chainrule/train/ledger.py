@@ -12,6 +12,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral, printed
+from chainrule.spelling import suggest
 from chainrule.train.contributions import GradientContributions
 from chainrule.train.replay import Replay
 from chainrule.train.trainer import Trainer
@@ -166,18 +167,20 @@ class Ledgers:
             raise OptionError(
                 f"a ledger of a step by {search.title}, which searches for its steps",
                 expected="an optimizer that goes step by step: SGD, Adam, ...",
-                remedy="train with one of these",
+                remedy="train with one of these to see a ledger",
             )
         if name not in origin.problem.parameters:
             raise OptionError(
-                f"parameter {name!r}", expected=f"one of {', '.join(origin.problem.parameters)}", remedy="choose one"
+                f"parameter {name!r}",
+                expected=f"one of {', '.join(origin.problem.parameters)}",
+                remedy=suggest(name, origin.problem.parameters),
             )
         at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
         if step == origin.step:
             raise OptionError(
                 f"the step after the last, {step}",
                 expected=f"{replay.first} ... {origin.step - 1}",
-                remedy="choose one of these",
+                remedy=f"write {origin.step - 1} for the last step",
             )
         there = replay.to(step)
         state = {key: array[replica].copy() for key, array in there.state.items()}

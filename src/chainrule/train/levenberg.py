@@ -96,7 +96,7 @@ class _Descent:
 
     @_silently
     def _moved(self, before: Array) -> float:
-        """How far the last step led, as a share of how far the point is from 0."""
+        """How far the last step led, as a fraction of how far the point is from 0."""
         return float(
             np.linalg.norm(self.lengths * (self.point - before)) / max(np.linalg.norm(self.lengths * self.point), 1e-300)
         )

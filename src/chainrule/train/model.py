@@ -17,6 +17,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
+from chainrule.spelling import suggest
 from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.checked import checked_examples
 from chainrule.train.clock import Clock
@@ -94,7 +95,9 @@ class Model(Shown):
         unknown = sorted(set(changed) - set(self.parameters))
         if unknown:
             raise OptionError(
-                f"values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
+                f"values for {', '.join(unknown)}",
+                expected=f"some of {', '.join(self.parameters)}",
+                remedy=suggest(unknown[0], self.parameters),
             )
         kept = self.states if states is None else states
         return Model(self.problem, {**self.parameters, **changed}, self.engine, kept, self._programs)
@@ -207,7 +210,7 @@ class Model(Shown):
     def gradient(self, x: Any, y: Any, term: str | None = None) -> Arrays:
         """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it."""
         if term is not None and term not in self.terms:
-            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy="choose one of these")
+            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy=suggest(term, self.terms))
 
         def nodes(cost: Cost) -> dict[str, Node]:
             wrt = {name: item.node for name, item in cost.built.parameters.items()}
@@ -389,7 +392,7 @@ def _array(name: str, value: object) -> Array:
 
 
 def _quantities(built: Built) -> dict[str, Node]:
-    """The named quantities that have a row for each example, of the output and of the losses that layers bring along."""
+    """The named quantities that have a row for each example, of the output and of the auxiliary losses of layers."""
     ends = [built.output, *(term.rows for term in built.terms.values())]
     return {node.name: node for node in topological_order(ends) if _is_quantity(node)}
 
@@ -398,7 +401,7 @@ def _graph_from(built: Built, quantity: str) -> Graph:
     """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
     found = _quantities(built)
     if quantity not in found:
-        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
+        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy=suggest(quantity, found))
     bound = found[quantity]
     leaf = input_node(quantity, bound.shape, bound.dtype)
     whole = Graph({**found, "output": built.output})

@@ -19,6 +19,7 @@ from chainrule.errors import DataError, OptionError, UnsavedRunWarning
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.configuration import make_folder, save
@@ -116,7 +117,7 @@ class Run(Shown):
 
     @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
-        """What a replica's layers carry along beside their parameters, such as running statistics, by name, as copies."""
+        """What a replica's layers keep beside their parameters, such as running statistics, by name, as copies."""
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
 
@@ -151,10 +152,10 @@ class Run(Shown):
         """
         parts = dict(self.data.parts())
         if part not in parts:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy="choose one of these")
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
         if not 0 <= number < len(parts[part]):
             raise OptionError(
-                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="choose one of these"
+                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="count from 0"
             )
         return parts[part][number]
 
@@ -268,7 +269,7 @@ class Run(Shown):
             return Graph({"output": self.problem.output})
         if stage == "step":
             return self.trainer.loop.graphs[self.settings.batch_size]
-        raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
+        raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy=suggest(stage, ("forward", "step")))
 
     @checked
     def lowered(self, stage: str) -> str:
@@ -360,15 +361,13 @@ class Run(Shown):
     def token_probabilities(self, text: str, replica: int = 0) -> Array:
         """The probability of each token of the vocabulary at each place of a text, from what stands before: (tokens, vocabulary).
 
-        Raises: as `write` does.
+        Raises: as `generate` does.
         """
         return token_probabilities(self.problem, self.predictor(replica), text)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:
-            raise OptionError(
-                f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="choose one of these"
-            )
+            raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="count from 0")
 
     def __str__(self) -> str:
         parts = list(self.dataset_info.parts)

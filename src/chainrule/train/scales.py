@@ -17,7 +17,7 @@ from chainrule.train.learning_problem import LearningProblem
 
 Floats = Array
 MARGIN = 0.1
-"""The share of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
+"""The fraction of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
 FAR = 100.0
 """From how many standard deviations on a bound says nothing about the targets any more."""
 

@@ -23,7 +23,7 @@ from chainrule.numerals import numeral
 DEPTH = 40
 """So many ops deep are formulas written out."""
 REST = 1e-9
-"""What of a step is no part that is linear in something, is a part of its own from this share of all the others on."""
+"""What of a step is no part that is linear in something, is a part of its own from this fraction of all the others on."""
 
 
 class UpdateRule(Protocol):

@@ -118,7 +118,7 @@ def _pieces(values: Sequence[float], width: int) -> list[float]:
 
 
 def bar(share: float, width: int = 24) -> str:
-    """A share between 0 and 1 as a bar, in eighths of a character.
+    """A fraction between 0 and 1 as a bar, in eighths of a character.
 
     >>> bar(0.5, 4), bar(0.0, 4)
     ('██', '')

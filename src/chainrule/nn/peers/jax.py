@@ -67,7 +67,7 @@ def _activation(step: LayerStep) -> Iterator[str]:
 
 
 def _idle(step: LayerStep) -> Iterator[str]:
-    yield f"# {step.name}, {step.layer!r}, does nothing in use"
+    yield f"# {step.name}, {step.layer!r}, does nothing at inference"
 
 
 def _flatten(_: LayerStep) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _group_norm(step: LayerStep) -> Iterator[str]:
 def _batch_norm(step: LayerStep) -> Iterator[str]:
     epsilon = cast("BatchNorm", step.layer).epsilon
     mean, variance = _array(f"{step.name}.mean"), _array(f"{step.name}.variance")
-    yield "# in use: by the running statistics, not by those of the batch"
+    yield "# at inference: by the running statistics, not by those of the batch"
     yield _scaled(step, f"(x - {mean}) / jnp.sqrt({variance} + {epsilon})")
 
 

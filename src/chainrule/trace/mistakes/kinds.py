@@ -59,7 +59,7 @@ class Mistake(Shown):
     def __str__(self) -> str:
         where = f" in {', '.join(self.layers)}" if self.layers else ""
         head = f"{self.name}{where}{f' ({self.at})' if self.at else ''}"
-        parts = (self.explanation, f"What shows it: {self.evidence}.", f"To mend it: {self.remedy}.")
+        parts = (self.explanation, f"What shows it: {self.evidence}.", f"Fix: {self.remedy}.")
         return "\n".join([head, *(fill(part, WIDTH, initial_indent="  ", subsequent_indent="  ") for part in parts)])
 
 

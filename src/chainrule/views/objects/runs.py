@@ -1,4 +1,4 @@
-"""Runs and what they give: scores, curves, who was taken for whom, why a weight moved."""
+"""Runs and what they give: scores, curves, confusion matrices, why a weight moved."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def epoch_html(epoch: Epoch) -> str:
 
 @display.html.register
 def evaluation_html(found: Evaluation) -> str:
-    """The scores, and for classes who was taken for whom."""
+    """The scores, and for classes the confusion matrix."""
     if found.labels is None or found.classes is None:
         return shown(verdict(str(found)))
     return shown(verdict(str(found)), confusion_body(found.confusion()))
@@ -90,7 +90,7 @@ def evaluation_html(found: Evaluation) -> str:
 
 @display.html.register
 def confusion_html(matrix: ConfusionMatrix) -> str:
-    """The matrix, its cells the darker the larger their share of the row."""
+    """The matrix, its cells the darker the larger their fraction of the row."""
     return shown(verdict(f"accuracy {matrix.accuracy}"), confusion_body(matrix))
 
 

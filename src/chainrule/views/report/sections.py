@@ -151,7 +151,9 @@ def results(subject: Subject) -> Section | None:
     drawn += [pictures.reliability(run, part, replica=replica)] if run.problem.probabilities != "none" else []
     wrong = run.evaluate(part).predicted[replica] != subject.examples.y
     drawn += [pictures.worst_mistakes(run, part, replica=replica)] if wrong.any() else []
-    words = "The confusion matrix counts who was taken for whom; the worst mistakes are those with the largest loss."
+    words = (
+        "The confusion matrix counts true class against predicted class; the worst mistakes are those with the largest loss."
+    )
     return Section("results", "Results", words, [figures(drawn)])
 
 

@@ -161,7 +161,7 @@ class Interpolation(ImageRows):
     @property
     def across(self) -> str:
         """What the columns are."""
-        return "share of the way"
+        return "fraction of the way"
 
 
 def interpolation(

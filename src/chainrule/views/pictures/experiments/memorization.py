@@ -64,7 +64,7 @@ class AgainstUpdates(HeadedPicture):
 
 @dataclass(frozen=True, eq=False)
 class LearningMap(Picture):
-    """For each of several trainings, by `names`: the share of replicas that are right, (examples, m), at `at` (m,) steps.
+    """For each of several trainings, by `names`: the fraction of replicas that are right, (examples, m), at `at` (m,) steps.
 
     The examples are sorted by when they are learned, the first at the top.
     """
@@ -105,7 +105,7 @@ class LearningMap(Picture):
             panel.set_xlabel("updates (number of steps)")
             panel.set_ylabel("training examples, first learned at the top")
             if panel is panels[-1]:
-                panel.figure.colorbar(image, ax=panel, label="share of replicas that are right")
+                panel.figure.colorbar(image, ax=panel, label="fraction of replicas that are right")
 
 
 def _edges(at: Array) -> Array:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST = 16
 """More channels of a layer are not drawn; these are spread evenly over them."""
 _GAP = 0.12
-"""How far channels stand apart, in shares of their width."""
+"""How far channels stand apart, in fractions of their width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +210,7 @@ def kernels(source: Source, layer: str = "conv1") -> Kernels:
         raise OptionError(
             f"filters of layer {layer!r}",
             expected=f"one of {', '.join(known) or 'no layer: the network has no convolution'}",
-            remedy=suggest(layer, known, "choose one of these"),
+            remedy=suggest(layer, known),
         )
     weights = known[layer] if known[layer].ndim == 4 else known[layer][None]
     channels, filters = (_spread(extent, MOST) for extent in weights.shape[2:])

@@ -1,4 +1,4 @@
-"""One neuron and its parameters: the sigmoid that sharpens to a step, and the share of the data that fires as the bias slides."""
+"""One neuron and its parameters: the sigmoid that sharpens to a step, and the fraction of the data that fires as the bias slides."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Sharpness(Picture):
 
 @dataclass(frozen=True, eq=False)
 class FiringFraction(Picture):
-    """The share of the examples with z > 0, `shares` (n,), at each bias, `biases` (n,); `present` is the bias as it is."""
+    """The fraction of the examples with z > 0, `shares` (n,), at each bias, `biases` (n,); `present` is the bias as it is."""
 
     quantity: str
     neuron: int
@@ -97,12 +97,13 @@ class FiringFraction(Picture):
     def reading(self) -> str:
         """How to read the curve."""
         return (
-            "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
+            "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to "
+            "activate; "
             f"now it fires for {numeral(100 * self.present_share, 3)} %."
         )
 
     def draw(self, ax: Axes) -> None:
-        """The share against the bias, the present one marked."""
+        """The fraction against the bias, the present one marked."""
         ax.plot(self.biases, 100 * self.shares, color=SERIES[0], drawstyle="steps-mid")
         ax.axvline(self.present, color=FAINT, linewidth=0.8, linestyle="--")
         ax.plot([self.present], [100 * self.present_share], "o", color=INK, label=f"now: bias {numeral(self.present)}")
@@ -155,7 +156,7 @@ def sharpness(
 def firing_fraction(
     source: Source, x: Array, quantity: str = "dense1.z", neuron: int = 0, biases: Sequence[float] | Array | None = None
 ) -> FiringFraction:
-    """The share of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
+    """The fraction of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
 
     None slides it from where no example fires to where all do: the bias only shifts z, so that one pass gives all shares.
 

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
@@ -41,7 +42,7 @@ class GradientEntries(Picture):
 
     @property
     def share_of_largest(self) -> float:
-        """The share of |∇C|² that the largest 1 % of the entries (at least one) carry; NaN where ∇C is 0."""
+        """The fraction of |∇C|² that the largest 1 % of the entries (at least one) carry; NaN where ∇C is 0."""
         squares = self.entries**2
         first = squares[: max(1, len(squares) // 100)].sum()
         return float(first / squares.sum()) if squares.sum() > 0 else float("nan")
@@ -61,10 +62,10 @@ class GradientEntries(Picture):
         )
 
     def top_entries(self, count: int = 10) -> Ranked:
-        """The entries of largest size: which, its value, and its share of |∇C|²."""
+        """The entries of largest size: which, its value, and its fraction of |∇C|²."""
         total = float((self.entries**2).sum()) or 1.0
         return Ranked(
-            ("entry", "∂C/∂entry", "share of |∇C|²"),
+            ("entry", "∂C/∂entry", "fraction of |∇C|²"),
             tuple((self.where(rank), float(g), float(g) ** 2 / total) for rank, g in enumerate(self.entries[:count])),
         )
 
@@ -194,7 +195,9 @@ def averaged_wishes(model: Model, x: Array, y: Array, name: str | None = None) -
     """
     if name is not None and name not in model.parameters:
         raise OptionError(
-            f"parameter {printable(name)!r}", expected=f"one of {', '.join(model.parameters)}", remedy="choose one of these"
+            f"parameter {printable(name)!r}",
+            expected=f"one of {', '.join(model.parameters)}",
+            remedy=suggest(printable(name), model.parameters),
         )
     x, y = examples(model, x, y)
     total, squares = np.zeros(()), np.zeros(())
