@@ -20,7 +20,7 @@ PLACES = input_node("places", (4,), "int64")
 
 # op, what is asked, the kind of error, and words that must stand in its three answers
 REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, str, str]]] = [
-    ("where", lambda: ops.where(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
+    ("where", lambda: ops.where(X, X, X), DtypeError, ("where was given float64[2,3]", "a bool condition", "less, equal")),
     ("where", lambda: ops.where(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("cast", lambda: ops.cast(X, dtype="float16"), DtypeError, ("dtype 'float16'", "float32, float64", "convert")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3, 2)), ShapeError, ("float64[2,3] to (3, 2)", "counted from the last", "reshape")),
@@ -43,7 +43,7 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("slice_axes", lambda: ops.slice_axis(X, 1, 0, 2, 0), ShapeError, ("0:2:0", "a step of 1 or more", "choose")),
     ("pad", lambda: ops.pad(X, low=(1, 1), high=(0, -1), interior=(0, 0)), ShapeError, ("(0, -1)", "number >= 0", "every axis")),
     ("pad", lambda: ops.pad(X, low=(1,), high=(0, 1), interior=(0, 0)), ShapeError, ("(1,)", "per axis", "every axis")),
-    ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "arrays")),
+    ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "concatenate(x, y")),
     ("concatenate", lambda: ops.concatenate(X, HALF, axis=0), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3, 2)), axis=0), ShapeError, ("float64[3,2]", "equal extents", "axis")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3,)), axis=1), ShapeError, ("float64[3]", "equal extents", "reshape")),

@@ -38,7 +38,11 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
 
 @checked
 def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
-    """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
+    """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes.
+
+    Shapes: each cotangent as its output; each result as its x. None for an x that no output depends on. Raises: ShapeError, DtypeError
+    for cotangents that do not fit, GraphError for an op without a derivative.
+    """
     _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
     wanted = _reaching(order, wrt)
@@ -178,6 +182,9 @@ def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
 @checked
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
+
+    Shapes: each tangent as its x; result as y. None where y depends on no x. Raises: ShapeError, DtypeError for tangents that do not fit,
+    GraphError for an op without a derivative.
 
     The reverse product is linear in its cotangent; differentiating it by the cotangent turns it round. None says that y does
     not depend on x.

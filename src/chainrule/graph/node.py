@@ -445,13 +445,19 @@ LEAVES = (INPUT, PARAMETER, CONSTANT)
 
 @checked
 def input_node(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
-    """A leaf whose value is given when the graph runs: data, a seed, a learning rate."""
+    """A leaf whose value is given when the graph runs: data, a seed, a learning rate.
+
+    shape: any, () for a scalar. Raises: DtypeError, ShapeError, GraphError for a name that cannot be one.
+    """
     return Node(INPUT, (), {"type": Type(dtype, tuple(shape))}, name)
 
 
 @checked
 def parameter(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
-    """A leaf that training changes."""
+    """A leaf that training changes.
+
+    shape: any, () for a scalar. Raises: DtypeError, ShapeError, GraphError for a name that cannot be one.
+    """
     return Node(PARAMETER, (), {"type": Type(dtype, tuple(shape))}, name)
 
 

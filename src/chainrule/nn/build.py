@@ -93,7 +93,10 @@ class LayerScope(Shown):
     carried: list[str] = field(default_factory=list[str])
 
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
-        """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one."""
+        """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one.
+
+        shape: of the parameter, such as (features, units). Raises: ShapeError where a shared layer is used with inputs of another size.
+        """
         full = f"{self.name}.{label}"
         self.asked.append(full)
         known = self.build.parameters.get(full)
@@ -161,7 +164,10 @@ class LayerScope(Shown):
         self.build.states[full] = replace(known, next=node)
 
     def term(self, label: str, rows: Node, formula: str) -> None:
-        """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by."""
+        """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by.
+
+        Shapes: rows (batch,). Raises: GraphError for another shape, or for a second term of the name.
+        """
         full = f"{self.name}.{label}"
         if full in self.build.terms or rows.shape != self.given.shape[:1]:
             raise GraphError(

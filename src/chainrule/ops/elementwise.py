@@ -206,7 +206,11 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
     kind="elementwise",
 )
 def where(condition: Array, x: Array, y: Array) -> Array:
-    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither."""
+    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither.
+
+    Shapes: condition, x and y of one shape, or broadcast to one as in NumPy; result of that shape. Dtypes: condition bool, x and y of one
+    dtype. Raises: ShapeError, DtypeError.
+    """
     return np.where(condition, x, y)
 
 
@@ -240,7 +244,10 @@ def _cast_type(x: Type, *, dtype: str) -> Type:
     kind="elementwise",
 )
 def cast(x: Array, *, dtype: str) -> Array:
-    """The same numbers as another dtype; towards zero when cut to whole numbers."""
+    """The same numbers as another dtype; towards zero when cut to whole numbers.
+
+    Shapes: x any; result as x. Dtypes: any to any. Raises: DtypeError for a dtype that there is not.
+    """
     if dtype not in DTYPES:
         raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy=suggest(dtype, DTYPES))
     # A complex number is the trace of a complex-step derivative, which must pass where a derivative would; so must more digits.

@@ -104,7 +104,10 @@ class Recurrence(Shown):
         return scan(*self.values, body=self.body, output=name, length=self.length, before_step=True, reverse=self.reverse)
 
     def last(self, name: str) -> Node:
-        """An output at the step that runs last."""
+        """An output at the step that runs last.
+
+        Shapes: that of one step, (...).
+        """
         turn = 0 if self.reverse else self.length - 1
         every = self.after(name)
         return reshape(slice_axis(every, 0, turn, turn + 1), shape=every.shape[1:])

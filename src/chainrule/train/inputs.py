@@ -24,7 +24,7 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
     Raises: DataError for what are no numbers, for NaN and infinity, and for numbers in another unit; ShapeError for another shape.
 
     >>> from chainrule.data import mnist, moons
-    >>> as_inputs(moons(8).dataset_info, [[1, 2]])
+    >>> as_inputs(moons(8).info, [[1, 2]])
     array([[1., 2.]])
     >>> as_inputs(mnist().info, mnist().test.x[:1] / 255)
     Traceback (most recent call last):

@@ -91,7 +91,10 @@ class Model(Shown):
 
     @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
-        """The same network with other values for some parameters, by name, and with other states if they are given."""
+        """The same network with other values for some parameters, by name, and with other states if they are given.
+
+        Shapes: each value as its parameter. Raises: OptionError for a name that there is not, ShapeError.
+        """
         unknown = sorted(set(changed) - set(self.parameters))
         if unknown:
             raise OptionError(
@@ -208,7 +211,11 @@ class Model(Shown):
 
     @checked
     def gradient(self, x: Any, y: Any, term: str | None = None) -> Arrays:
-        """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it."""
+        """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it.
+
+        Shapes: x (n, ...), y (n, ...) in the units of the data; each result as its parameter, float64. Raises: OptionError for a term
+        that there is not, ShapeError, DataError.
+        """
         if term is not None and term not in self.terms:
             raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy=suggest(term, self.terms))
 

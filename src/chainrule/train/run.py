@@ -111,13 +111,19 @@ class Run(Shown):
 
     @checked
     def parameters(self, replica: int = 0) -> dict[str, Array]:
-        """The learned parameters of a replica by name, as copies."""
+        """The learned parameters of a replica by name, as copies.
+
+        Shapes: as the layers say, such as dense1.W (inputs, units). Raises: OptionError for a replica that there is not.
+        """
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.problem.parameters}
 
     @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
-        """What a replica's layers keep beside their parameters, such as running statistics, by name, as copies."""
+        """What a replica's layers keep beside their parameters, such as running statistics, by name, as copies.
+
+        Shapes: as the layers say. Raises: OptionError for a replica that there is not.
+        """
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
 
@@ -315,7 +321,11 @@ class Run(Shown):
 
     @checked
     def classify(self, x: Regular, replica: int = 0) -> list[str]:
-        """The name of the class that is predicted for each input."""
+        """The name of the class that is predicted for each input.
+
+        Shapes: x (n, ...) in the units of the data; n names. Raises: OptionError for a network that predicts no classes, ShapeError,
+        DataError.
+        """
         classes = self.problem.classes
         if classes is None:
             raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
