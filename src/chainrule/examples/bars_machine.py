@@ -70,7 +70,7 @@ def _mean(name: str, values: Array, unit: str = "") -> Fact:
 
 def _likelihood(curves: LikelihoodCurves, way: str) -> Fact:
     found = _mean(f"log likelihood, {way}", _last(curves, way), "nats")
-    return replace(found, most=curves.bound, source="minus the entropy of the data")
+    return replace(found, maximum=curves.bound, source="minus the entropy of the data")
 
 
 def _least_rise(curves: LikelihoodCurves) -> float:
