@@ -78,7 +78,9 @@ class Replay:
             raise OptionError(
                 f"step {step}",
                 expected=f"{self.first} ... {self.origin.step}, the steps that the run has done",
-                remedy="choose one of these" if step > self.origin.step else "ask the run that this one branched from",
+                remedy=f"write {self.origin.step} for the last"
+                if step > self.origin.step
+                else "ask the run that this one branched from",
             )
 
     def _nearest(self, step: int) -> Snapshot | None:
@@ -167,7 +169,9 @@ def steps_along(first: int, last: int, every: int) -> list[int]:
     """
     if every < 1 or first > last:
         raise OptionError(
-            f"steps from {first} to {last}, every {every}", expected="first <= last, every >= 1", remedy="mend them"
+            f"steps from {first} to {last}, every {every}",
+            expected="first <= last, every >= 1",
+            remedy=f"write first={min(first, last)}, last={max(first, last)}, every=1",
         )
     return [*range(first, last, every), last]
 
