@@ -258,7 +258,7 @@ class ReferenceEngine(Shown):
 
     name = "reference"
     stages = ()
-    is_reproducible = True
+    tolerance = 0.0
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""

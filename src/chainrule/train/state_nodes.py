@@ -12,6 +12,7 @@ from chainrule.checks import shown
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Node, constant, input_node
 from chainrule.nn import Parameter, State
+from chainrule.spelling import suggest
 from chainrule.train.contracts import require_node, require_update
 from chainrule.train.optimizer import Optimizer
 
@@ -42,7 +43,9 @@ def first_values(
     unknown = sorted(set(given or {}) - set(carried))
     if unknown:
         raise OptionError(
-            f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(carried)}", remedy="check the names"
+            f"initial values for {', '.join(unknown)}",
+            expected=f"some of {', '.join(carried)}",
+            remedy=suggest(unknown[0], carried),
         )
     found: dict[str, Node] = {}
     for name, item in carried.items():
@@ -68,7 +71,9 @@ def _given(name: str, value: Any, node: Node) -> Array:
         ) from None
     if not np.isfinite(array).all():
         raise OptionError(
-            f"the first value of {name} holds {array[~np.isfinite(array)][0]}", expected="finite numbers", remedy="correct it"
+            f"the first value of {name} holds {array[~np.isfinite(array)][0]}",
+            expected="finite numbers",
+            remedy="pass finite numbers, such as those of run.parameters()",
         )
     if array.shape != node.shape:
         raise ShapeError(

@@ -141,7 +141,7 @@ class StepGraphs:
         """The network in training; the loss of each example (size,), if there is one; and what counts as a whole, scalars."""
         if self.setup.has_own_loss:
             return self._own_terms(size, clock)
-        cost = self._task.cost(size, clock)
+        cost = self._problem.cost(size, clock)
         penalties = [node for name, node in cost.terms.items() if name not in cost.rows]
         return cost.built, _sum(list(cost.rows.values())), penalties
 
@@ -170,7 +170,7 @@ class StepGraphs:
         )
 
     @cached_property
-    def _task(self) -> LearningProblem:
+    def _problem(self) -> LearningProblem:
         """Network and loss as a problem on data with these fields, in the units that they have."""
         targets = [name for name in self.fields if name != "x"]
         if targets != ["y"]:

@@ -484,7 +484,7 @@ class NativeEngine:
 
     name = "native"
     stages = STAGES
-    is_reproducible = True
+    tolerance = 0.0
 
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
         self.threads, self.is_guarded = threads or default_threads(), is_guarded

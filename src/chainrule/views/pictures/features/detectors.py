@@ -236,7 +236,7 @@ def _highest(model: Model, x: Array) -> Array:
         raise OptionError(
             "confidence of a network without probabilities",
             expected="softmax, sigmoid or a cross-entropy",
-            remedy="train a classifier with one of these",
+            remedy="write for example Dense(10, 'softmax') as the last layer",
         )
     return probabilities.max(axis=1)
 

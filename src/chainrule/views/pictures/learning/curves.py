@@ -12,6 +12,7 @@ from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.marks import Line, Mark, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
@@ -73,7 +74,7 @@ def learning_curves(run: Run, name: str = "loss") -> View:
         raise OptionError(
             f"no curve of {printable(name)!r}",
             expected=f"one of {', '.join(known) or 'none: no epoch was evaluated'}",
-            remedy="choose a score of these",
+            remedy=suggest(name, known),
         )
     named = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
     parts = [LabelledCurve(part, *history.curve(part, name)) for part in found]

@@ -1,4 +1,4 @@
-"""Pictures of how good the predictions are: true class against predicted class, whether probabilities keep their word, how a fit lies."""
+"""Pictures of how good the predictions are: true class against predicted class, calibration of probabilities, fits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LISTED = 15
 
 
 def confusion_picture(results: Evaluation | Run, part: str = "test", replica: int = 0) -> View:
-    """true class against predicted class by a replica: of an evaluation, or of a run on one part of its data.
+    """True class against predicted class, by a replica: of an evaluation, or of a run on one part of its data.
 
     With more than 20 classes the picture lists the most frequent confusions. The numbers: counts[truth, prediction], and of the same
     shape each count's fraction of its row, `shares`, NaN in empty rows. Raises: OptionError without classes.

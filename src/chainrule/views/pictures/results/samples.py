@@ -10,6 +10,7 @@ from chainrule.data import Dataset
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.views.marks import HATCHES, Bars, ErrorBars, Mark
 from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.sheets import class_name, example_sheet
@@ -28,7 +29,7 @@ def data_examples(data: Dataset, part: str = "training", most: int = 20) -> View
         raise OptionError(
             f"{most} examples of part {part!r}",
             expected=f"1 or more of {', '.join(parts)}",
-            remedy="choose one of these",
+            remedy=suggest(part, parts, "write most=12"),
         )
     examples = parts[part]
     order = np.arange(len(examples)) if data.classes is None else _in_turn(examples.y)
