@@ -40,7 +40,7 @@ def test_the_map_of_a_stack_vanishes_down_the_layers_and_back_in_time(gradients)
     runs, _ = gradients
     deep = runs["deep"]
     found = pictures.gradients_through_time(deep.model(), deep.data.train.x, deep.data.train.y)
-    assert found.layers == ("rnn1", "rnn2", "rnn3", "rnn4", "rnn5")
+    assert tuple(found.numbers["layers"].tolist()) == ("rnn1", "rnn2", "rnn3", "rnn4", "rnn5")
     assert found.numbers["sizes"].shape == (5, 25)
     # At the last step only the way down the layers is behind a gradient, in the last layer only the way back in time.
     assert found.numbers["sizes"][4, -1] > found.numbers["sizes"][4, 0]
