@@ -36,6 +36,10 @@ from .nn import (
     GlobalMaxPool,
     GlorotNormal,
     GlorotUniform,
+    GraphForm,
+    GraphInitialiser,
+    GraphLayer,
+    GraphUse,
     GroupNorm,
     HeNormal,
     HeUniform,
@@ -60,6 +64,7 @@ from .nn import (
     Uniform,
     UpSample,
     Zeros,
+    as_graph_layer,
     build_network,
     network,
 )
@@ -93,6 +98,7 @@ __version__: str
 __all__ = [
     # networks
     "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "network", "build_network",
+    "GraphLayer", "GraphForm", "GraphUse", "GraphInitialiser", "as_graph_layer",
     "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
     "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
     "BatchNorm",

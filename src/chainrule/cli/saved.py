@@ -9,14 +9,15 @@ from typing import Any
 from chainrule.data import Signature
 from chainrule.descriptions import restored
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
-from chainrule.nn import Layer, Objective, from_json, to_text
+from chainrule.nn import GraphLayer, Layer, Objective, to_text
 from chainrule.train import RunFolder, Settings
+from chainrule.train.saved_network import saved_network
 from chainrule.train.sealed import as_written, read_sealed
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A run's configuration; `network` is None if it was made in Python, `load` if the data were arrays."""
+    """A run's configuration; `network` is None if it was made in Python and has no graph for any batch, `load` if the data were arrays."""
 
     network: Layer | None
     data: Signature
@@ -29,12 +30,12 @@ def read_saved(folder: RunFolder) -> Saved:
     """The configuration of a run. Raises: FileFormatError."""
     config = folder.read_config()
     with as_written(folder.path / "config.json"):
-        structure, load = config["network"], config["data"]["load"]
+        load = config["data"]["load"]
         objective = restored(config["objective"])
         if not isinstance(objective, Objective):
             raise TypeError(f"{objective!r} is no loss")
         return Saved(
-            None if structure is None else from_json(structure),
+            saved_network(config),
             Signature.from_json(config["data"]),
             None if load is None else {str(key): restored(value) for key, value in load.items()},
             objective,
@@ -46,6 +47,8 @@ def network_text(network: Layer | None) -> str:
     """A network in one line, as text where it has one."""
     if network is None:
         return "made in Python"
+    if isinstance(network, GraphLayer):
+        return network.summary
     try:
         return to_text(network)
     except OptionError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -144,6 +146,9 @@ def _arguments(
 
 
 def _keywords(text: str, bodies: Mapping[str, Body]) -> dict[str, Any]:
+    if text.startswith("value=["):  # most of a large text: lists of numbers, which JSON reads in a tenth of the time and memory
+        with suppress(ValueError):
+            return {"value": json.loads(text.removeprefix("value="), parse_constant=float)}
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Python warns of doubtful literals (1if, "\d"): here they are mistakes
         call = ast.parse(f"f({text})", mode="eval").body

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from chainrule.descriptions import written
 from chainrule.errors import OptionError
-from chainrule.nn import to_json
 from chainrule.train.folder import RunFolder
+from chainrule.train.saved_network import written_network
 from chainrule.train.trainer import Trainer
 
 
@@ -57,11 +57,11 @@ def save(trainer: Trainer, parent: str | os.PathLike[str] | None) -> Path:
 def configuration(trainer: Trainer) -> dict[str, Any]:
     """A training's configuration in plain JSON values.
 
-    What cannot be written down (Python code, arrays) is null: whoever opens the run passes it again.
+    What cannot be written down (arrays, a network whose graph is none for any batch) is null: whoever opens the run passes it again.
     """
     task, origin = trainer.task, trainer.data.origin
     return {
-        "network": _written_or_none(lambda: to_json(task.network)),
+        **written_network(task, {int(size) for size in trainer.sizes}),
         "data": {
             "load": _written_or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None,
             **task.data.to_json(),

@@ -15,7 +15,7 @@ from chainrule.data import Dataset, Signature
 from chainrule.descriptions import restored
 from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, ShapeError
-from chainrule.nn import Layer, as_layer, from_json, network
+from chainrule.nn import Layer, as_layer, network
 from chainrule.train.configuration import make_folder
 from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
@@ -24,6 +24,7 @@ from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run, told
 from chainrule.train.saved_data import as_dataset, saved_data
+from chainrule.train.saved_network import require_network
 from chainrule.train.scales import suited
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
@@ -135,8 +136,9 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 
     Nothing is written, also while another process trains there. Scalings, classes and columns are kept with the network, so the data
     are loaded only to evaluate or to go on; a file that has moved is looked for beside the run. `net` and `data` are needed only where
-    the folder cannot rebuild them: networks with Python functions, data given as arrays, or the new place of a file. step: an older
-    snapshot instead, one of those that the folder keeps.
+    the folder cannot rebuild them: networks whose graph goes by the batch in a way of its own, data given as arrays, or the new place of
+    a file. A network of Python functions is opened as its graph, see `as_graph_layer`. step: an older snapshot
+    instead, one of those that the folder keeps.
     Raises: MissingFileError, FileFormatError; when they are loaded, DataError where the data are no longer the same.
     """
     run = _load(RunFolder.open(folder), net, data, step)
@@ -152,7 +154,7 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
         course = Course.from_json(config.get("course"), settings.epochs)
         objective, source = restored(config["objective"]), config["data"]
         _require_possible(signature, settings)
-        saved = None if net is not None else _saved_network(config["network"])
+        saved = None if net is not None else require_network(config)
     snapshot = folder.snapshot(step)
     with as_written(folder.path / "config.json") if saved is not None else nullcontext():
         task = Task(as_layer(net) if saved is None else saved, signature, objective, settings.dtype, settings.batch_size)
@@ -201,13 +203,3 @@ def resume(
         run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
         run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return told(run)
-
-
-def _saved_network(structure: Any) -> Layer:
-    if structure is None:
-        raise OptionError(
-            "the run's network is made of Python code, which the folder does not hold",
-            expected="the same network again",
-            remedy="build it and pass it: net=...",
-        )
-    return from_json(structure)
