@@ -39,7 +39,7 @@ MADE_BY_THE_LIBRARY = {
     "from_table", "read_table", "as_table", "mnist", "ising", "ising_temperatures", "materials_table",
     "composite_bulk_modulus", "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary",
     "told", "mask", "lengths", "to_device", "decompose", "output_range", "Scale", "Export", "to_digits", "as_inputs", "suited",
-    "read_input", "Range", "table_of", "FullBatch", "Reading",
+    "read_input", "Range", "table_of", "FullBatch", "Reading", "GraphUse", "is_kept",
 }  # fmt: skip
 
 
