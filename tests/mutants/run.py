@@ -15,7 +15,6 @@ import difflib
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,6 +44,8 @@ LEAST = 0.95
 """How many of the mutants that are not accepted must be killed."""
 SAME = ("Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot")
 """Operators that are left out: of None, names and small numbers, which `is` and `==` compare here, both say the same."""
+NO_TESTS, NO_SUCH_TEST = 5, 4
+"""What pytest's status means."""
 LIMIT, FACTOR = 120, 4
 """A mutant's tests may take FACTOR times as long as their files without it, and LIMIT seconds more."""
 COPIED = ("src", "tests", "docs", "benchmarks", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "LICENSE")
@@ -136,18 +138,27 @@ def _annotations(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int,
 
 
 def drawn(paths: Iterable[str], size: int, seed: int) -> list[Mutant]:
-    """So many mutants: places by chance, and one change at each."""
-    draw = random.Random(seed)
-    places = [(path, changes) for path in sorted(paths) for _, changes in sorted(sites(path).items())]
+    """So many mutants: places by chance, and one change at each; the same ones also where the source was changed elsewhere."""
+    places: list[tuple[str, str, list[tuple[str, int]]]] = []
+    for path in sorted(paths):
+        lines, seen = (ROOT / path).read_text(encoding="utf-8").splitlines(), Counter[str]()
+        for (row, _), changes in sorted(sites(path).items()):
+            text = lines[row - 1]
+            seen[text] += 1
+            places.append((_lot(seed, path, text, seen[text]), path, sorted(changes)))
     mutants: list[Mutant] = []
-    for path, changes in draw.sample(places, len(places)):
+    for lot, path, changes in sorted(places):
         if len(mutants) < size:
-            name, occurrence = draw.choice(sorted(changes))
+            name, occurrence = changes[int(lot, 16) % len(changes)]
             source = (ROOT / path).read_text(encoding="utf-8")
             changed = MutationVisitor.mutate_code(source, get_operator(name)(), occurrence)
             if changed is not None and changed != source:
                 mutants.append(Mutant(path, name.removeprefix("core/"), occurrence, source, changed))
     return mutants
+
+
+def _lot(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 # ---- a copy of the tree, and its tests
@@ -232,16 +243,17 @@ def reached(copy: Copy, test: str) -> Reached:
     if not kept.exists():
         begin = time.perf_counter()
         status, said = copy.tested([test], 3600, "--cov=chainrule", "--cov-context=test", "--cov-report=")
-        if status != 0:
+        if status not in {0, NO_TESTS}:
             raise SystemExit(f"{test} fails without a mutant:\n{said}")
         data = CoverageData(str(copy.place / "reached"))
         data.read()
+        paths = data.measured_files() if status == 0 else set[str]()
         lines = {
             str(Path(path).relative_to(copy.place)): {
                 str(line): sorted({name.partition("|")[0] for name in names if "::" in name})
                 for line, names in data.contexts_by_lineno(path).items()
             }
-            for path in data.measured_files()
+            for path in paths
         }
         KEPT.mkdir(exist_ok=True)
         kept.write_text(json.dumps({"seconds": time.perf_counter() - begin, "lines": lines}), encoding="utf-8")
@@ -290,7 +302,7 @@ def outcomes(mutants: list[Mutant], near: dict[str, tuple[str, ...]], processes:
 
         def ask(mutant: Mutant) -> None:
             copy = copies.get()
-            found[mutant] = shown_to(copy, mutant, [by_test[name] for name in near[mutant.path]])
+            found[mutant] = shown_to(copy, mutant, [by_test[name] for name in near[mutant.path] if by_test[name].lines])
             copies.put(copy)
             with FOUND.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": keys[mutant], "outcome": found[mutant], "path": mutant.path}) + "\n")
@@ -314,7 +326,7 @@ def shown_to(copy: Copy, mutant: Mutant, near: list[Reached]) -> str:
     try:
         for asked in rounds:
             status, said = copy.tested(asked, LIMIT + FACTOR * sum(file.seconds for file in near))
-            if status == 4 and "not found" in said:  # a test whose name is another one at each run
+            if status == NO_SUCH_TEST and "not found" in said:  # a test whose name is another one at each run
                 status, said = copy.tested([file.test for file in near], LIMIT + FACTOR * sum(file.seconds for file in near))
             if status != 0:
                 return "too long" if status is None else "killed"

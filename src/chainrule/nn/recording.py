@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, NoReturn, cast
 
 from chainrule.checks import Extents, checked
@@ -104,7 +105,7 @@ class _Recorder:
         """The graph in use or in training; None where the network cannot be built."""
         # A function may be written for one dtype alone.
         for dtype in reversed(FLOATS):
-            tried = [size for size in TRIED if self.built(size, dtype, training)][:LEAST_SIZES]
+            tried = list(islice((size for size in TRIED if self.built(size, dtype, training)), LEAST_SIZES))
             sizes = (
                 tried if len(tried) == LEAST_SIZES else [size for size in self.wanted if self.built(size, dtype, training)][:1]
             )
