@@ -239,7 +239,7 @@ class Reached:
 
 def reached(copy: Copy, test: str) -> Reached:
     """The tests of a file, run without a mutant; SystemExit where they fail."""
-    kept = KEPT / f"{_digest(test, 'src')}.json"
+    kept = KEPT / f"{_digest(copy.place, test, 'src')}.json"
     if not kept.exists():
         begin = time.perf_counter()
         status, said = copy.tested([test], 3600, "--cov=chainrule", "--cov-context=test", "--cov-report=")
@@ -261,16 +261,16 @@ def reached(copy: Copy, test: str) -> Reached:
     return Reached(test, found["seconds"], found["lines"])
 
 
-def _digest(*names: str) -> str:
+def _digest(root: Path, *names: str) -> str:
     """The bytes of files, of folders, and of what helps a file of tests."""
     digest = hashlib.sha256()
     for name in names:
-        item = ROOT / name
+        item = root / name
         helpers = (
             [path for path in item.parent.glob("*.py") if not path.name.startswith("test_")] if name.startswith("tests") else []
         )
         for path in sorted(item.rglob("*.py")) if item.is_dir() else [item, *sorted(helpers)]:
-            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+            digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:32]
 
 
@@ -286,7 +286,7 @@ def known() -> dict[str, str]:
 def outcomes(mutants: list[Mutant], near: dict[str, tuple[str, ...]], processes: int) -> dict[Mutant, str]:
     """ "killed", "too long" or "survived" for each mutant."""
     before = known()
-    tests = {name: _digest(name) for mutant in mutants for name in near[mutant.path][1:]}
+    tests = {name: _digest(ROOT, name) for mutant in mutants for name in near[mutant.path][1:]}
     keys = {mutant: _key(mutant, [tests[name] for name in near[mutant.path][1:]]) for mutant in mutants}
     found = {mutant: before[key] for mutant, key in keys.items() if key in before}
     open_ones = [mutant for mutant in mutants if mutant not in found]

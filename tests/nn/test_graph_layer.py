@@ -255,6 +255,33 @@ def test_it_stands_among_other_layers_is_trained_shared_explained_and_drawn():
     assert "graph1.z" in str(run.explain(3))
     assert "graph1" in cr.views.networks.draw_network(run)._repr_svg_()
     assert table(network, (3,)).rows[1].description == "a graph of 4 nodes"
+    alone = cr.as_graph_layer(cr.Sequential(cr.Dense(3), lambda x: x * 2.0, cr.Dense(2, "softmax")), (3,))
+    assert alone.explain(data.test[0]).agrees
+    assert "kept as its graph" in alone._repr_html_()
+
+
+def test_states_and_a_graph_for_training_can_be_written_by_hand():
+    use = """x: {float}[{B},3] = input()
+m: {float}[3] = input()
+%0: {float}[{B},3] = broadcast_to(m, shape=({B}, 3))
+y: {float}[{B},3] = subtract(x, %0)
+return y=y"""
+    training = """x: {float}[{B},3] = input()
+%1: {float}[3] = reduce_sum(x, axes=(0,))
+%2: {float}[] = constant(value={1/B})
+%3: {float}[3] = broadcast_to(%2, shape=(3,))
+n: {float}[3] = multiply(%1, %3)
+m: {float}[3] = input()
+return y=x, next.m=n"""
+    layer = cr.GraphLayer(use, states={"m": 0.25}, training=training)
+    data = cr.data.from_arrays(np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2)
+    run = cr.fit(cr.Sequential(layer, cr.Dense(2, "softmax")), data, epochs=1, batch_size=8)
+    rows = run.trainer.rows(run.trainer.step - 1)[0]
+    seen = run.data.signature.scaling.apply(run.data.train.x[rows])
+    assert np.allclose(run.states()["graph1.m"], seen.mean(0), rtol=1e-5)
+    inside = run.model().quantities(data.train.x[:2])["graph1.y"]
+    assert np.allclose(inside, run.data.signature.scaling.apply(data.train.x[:2]) - run.states()["graph1.m"], rtol=1e-5)
+    assert np.allclose(run.at(0).states()["graph1.m"], 0.25)
 
 
 def test_several_inputs_are_dealt_out_and_one_output_is_asked_for():

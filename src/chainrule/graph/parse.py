@@ -99,7 +99,12 @@ def _node(number: int, line: str, nodes: dict[str, Node], bodies: Mapping[str, B
     label, op_name = match["label"], match["op"]
     if op_name not in REGISTRY:
         near = nearest(op_name, REGISTRY)
-        raise _error(number, line, "the name of an op", f"write {near}" if near else "see chainrule.ops for the names")
+        raise _error(
+            number,
+            line,
+            "the name of an op",
+            f"write {near}" if near else "see chainrule.ops for the names; import the module of an op of your own before",
+        )
     inputs, attributes = _arguments(match["arguments"], nodes, bodies, number, line)
     if not _LABEL.fullmatch(label):
         raise _error(number, line, f"a label: %0, %1, ... or a name: {NAME_RULE}", "rename the node")
