@@ -269,6 +269,16 @@ def _training() -> Iterator[Door]:
     yield door("Objective", cr.nn.Objective, lambda made: made.formula, terms=(cr.SquaredError(),))
     yield door("objective", cr.nn.objective, lambda made: made.formula, loss="squared_error")
     yield door("fit", cr.fit, run_used, net=net, data=moons, epochs=1, batch_size=6, engine="reference")
+    yield door(
+        "Training",
+        cr.Training,
+        lambda made: run_used(made.fit()),
+        network=net,
+        data=moons,
+        epochs=1,
+        batch_size=6,
+        engine="reference",
+    )
     yield door("fit numbers", cr.fit, run_used, net="2-3-1", data=(X, Y), epochs=1, batch_size=4, engine="reference",
                optimizer=cr.Adam(0.01))  # fmt: skip
     yield door("Task", cr.train.Task, lambda task: task.formula, network=net, data=moons.signature)

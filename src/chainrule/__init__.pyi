@@ -86,6 +86,7 @@ from .train import (
     RMSprop,
     Run,
     StepDecay,
+    Training,
     WarmUp,
     fit,
     open_run,
@@ -114,7 +115,8 @@ __all__ = [
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
     "PerceptronLoss", "L1", "L2", "Objective",
     # training
-    "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS", "LevenbergMarquardt",
+    "Training", "fit", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
+    "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart

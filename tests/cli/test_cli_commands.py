@@ -18,7 +18,8 @@ import chainrule as cr
 from chainrule.cli import application
 from chainrule.cli.application import COMMANDS as COMMANDS_AND_WHAT_FOR
 from chainrule.cli.locate import parsed_options
-from chainrule.examples import EXAMPLES, Example, Fact, Outcome, Training
+from chainrule.examples import EXAMPLES, Example, Fact, Outcome
+from chainrule.train import Training
 from tests.train.folders import as_old
 
 MOONS = ("train", "moons", "--network", "2-8-2", "--option", "n=60", "--epochs", "3")
@@ -594,9 +595,7 @@ def test_example_refuses_a_wrong_page_before_it_trains():
 
 @pytest.mark.parametrize("known", [1.0, 2.0])
 def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
-    trainings = {
-        "gate": Training("2-4-1 tanh sigmoid", cr.data.xor(), {"optimizer": cr.Adam(0.1), "epochs": 200, "batch_size": 4})
-    }
+    trainings = {"gate": Training("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200, batch_size=4)}
 
     def conclude(runs, seed):
         share = runs["gate"].evaluate("training").accuracy().value

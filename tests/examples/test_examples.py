@@ -11,7 +11,8 @@ import pytest
 
 from chainrule.data import Dataset
 from chainrule.errors import OptionError
-from chainrule.examples import EXAMPLES, Fact, Outcome, Training, example
+from chainrule.examples import EXAMPLES, Fact, Outcome, example
+from chainrule.train import Training
 
 STEPS = 100
 
@@ -49,27 +50,30 @@ def first_losses(training: Training, engine: str, *, nudge: float = 0.0) -> np.n
 
     nudge: all first weights are changed by that share.
     """
-    size = training.options.get("batch_size", 32)
+    size = training.batch_size or 32
     data = few(training.data, STEPS * size)
-    short = dataclasses.replace(training, data=data)
+    short = training.changed(data=data)
     # One replica, and no evaluation at the end: the reference engine is slow, and each replica is as a run of its own.
     epochs = STEPS // math.ceil(len(data.train) / size) + 1
     changed = {"engine": engine, "dtype": "float64", "replicas": 1, "evaluate_every": 0}
     if nudge:
-        first = short.fit(**changed, epochs=0).parameters()
+        first = short.changed(**changed, epochs=0).fit().parameters()
         changed["initial"] = {name: value * (1 + nudge) for name, value in first.items()}
-    return short.fit(**changed, epochs=epochs, callbacks=lambda moment: moment.step >= STEPS).history.steps()[:, :STEPS]
+    run = short.changed(**changed, epochs=epochs).fit(callbacks=lambda moment: moment.step >= STEPS)
+    return run.history.steps()[:, :STEPS]
 
 
 def distinct(trainings: Mapping[str, Training]) -> dict[str, Training]:
     """The trainings without those that repeat another one with other seeds and other examples: their graphs are the same."""
     found = {}
     for name, training in trainings.items():
-        options = {key: value for key, value in training.options.items() if key != "seed"}
+        options = {
+            item.name: getattr(training, item.name)
+            for item in dataclasses.fields(training)
+            if item.name not in {"data", "seed"}
+        }
         data = training.data
-        found.setdefault(
-            repr((training.network, options, data.input_shape, data.target_size, len(data.train))), (name, training)
-        )
+        found.setdefault(repr((options, data.input_shape, data.target_size, len(data.train))), (name, training))
     return dict(found.values())
 
 

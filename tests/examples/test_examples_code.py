@@ -6,10 +6,11 @@ import re
 import pytest
 
 import chainrule as cr
-from chainrule.examples import EXAMPLES, Training
+from chainrule.examples import EXAMPLES
 from chainrule.examples.code import code_section
 from chainrule.nn import Function, to_code
 from chainrule.ops import tanh
+from chainrule.train import Training
 
 
 def written(section):

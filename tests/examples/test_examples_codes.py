@@ -17,7 +17,7 @@ from chainrule.examples.variational import HIDDEN, best_likelihood, importance, 
 
 
 def shortened(name, part, **changes):
-    return EXAMPLES[name].trainings(0)[part].fit(**changes)
+    return EXAMPLES[name].trainings(0)[part].changed(**changes).fit()
 
 
 def test_principal_components_are_those_of_scikit_learn():
@@ -54,7 +54,7 @@ def test_no_other_linear_filter_leaves_less_error():
 
 def test_a_small_network_takes_more_noise_away_than_the_linear_filter():
     training = EXAMPLES["denoising"].trainings(0)["new noise at each step"]
-    run = training.fit(epochs=12, replicas=1)
+    run = training.changed(epochs=12, replicas=1).fit()
     test = run.data.test
     mean, matrix = wiener(run.data.train.y, 0.5)
     linear = np.mean((np.clip(mean + (test.x - mean) @ matrix, 0, 1) - test.y) ** 2)

@@ -24,7 +24,7 @@ def test_only_the_labels_depend_on_the_assumed_temperature():
 def test_networks_are_confused_by_wrong_temperatures():
     trainings, error = CONFUSION.trainings(0), {}
     for assumed in (1.925, 2.325, 2.725):
-        run = trainings[f"as if T_c = {assumed:.3f}"].fit(replicas=1)
+        run = trainings[f"as if T_c = {assumed:.3f}"].changed(replicas=1).fit()
         error[assumed] = 1 - run.evaluate("test").accuracy().value
     assert abs(2.325 - CRITICAL_TEMPERATURE) < 0.1
     assert error[2.325] + 0.05 < min(error[1.925], error[2.725])

@@ -28,7 +28,7 @@ def small_runs():
         )
         for way, one in trainings.items()
     }
-    return {way: one.fit(seed=0, **changes) for way, one in small.items()}
+    return {way: one.changed(seed=0, **changes).fit() for way, one in small.items()}
 
 
 def test_the_likelihood_rises_in_all_replicas_and_stays_below_its_bound(small_runs):
@@ -105,7 +105,7 @@ def test_drawings_hardly_overlap():
 
 def test_drawings_come_back():
     training = example("hopfield").trainings(0)["memory"]
-    run = training.fit(seed=0)
+    run = training.fit()
     given = np.where(np.random.default_rng(0).random((5, 400)) < 0.25, -drawings(), drawings())
     assert np.array_equal(run.predict(given), drawings())
 

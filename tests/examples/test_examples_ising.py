@@ -13,7 +13,9 @@ from chainrule.examples.phases import ISING, cumulants_meet, judge, main_directi
 @pytest.fixture(scope="module")
 def judged():
     trainings = ISING.trainings(0)
-    return [judge(trainings[f"size {size}"].fit(replicas=2), size, count, 1) for size, count in ((16, 600), (32, 400))]
+    return [
+        judge(trainings[f"size {size}"].changed(replicas=2).fit(), size, count, 1) for size, count in ((16, 600), (32, 400))
+    ]
 
 
 def test_the_cumulants_of_the_learned_order_meet_at_onsagers_temperature(judged):

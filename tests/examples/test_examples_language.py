@@ -1,7 +1,5 @@
 """The science of the language examples: an entropy that is known and reached, a theorem that holds."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -46,7 +44,7 @@ def test_mistakes_are_counted_as_the_algorithm_makes_them():
     data = opinions(80, seed=1)
     training = example("perceptron-text").trainings(1)["perceptron"]
     options = {"replicas": 1, "epochs": 6, "order": lambda _replica, _epoch, count: np.arange(count)}
-    run = dataclasses.replace(training, data=data).fit(**options)
+    run = training.changed(data=data, **options).fit()
     x, y = np.column_stack([data.train.x.astype(float), np.ones(80)]), data.train.y
     w, wrong = np.zeros(x.shape[1]), []
     for _ in range(6):

@@ -53,7 +53,7 @@ def test_refusals():
 
 
 def test_the_law_of_composites_is_found_with_true_errors():
-    run = at_the_minimum(MATERIALS.trainings(0)["the table"].fit(epochs=200))
+    run = at_the_minimum(MATERIALS.trainings(0)["the table"].changed(epochs=200).fit())
     known = cr.data.materials_table(cr.data.materials(2000), "test")
     predicted = run.predict(run.data.test.x)[:, 0]
     assert np.median(np.abs(predicted / known[TRUTH] - 1)) < 0.01

@@ -1,26 +1,18 @@
 """Memory: the science of its examples, on smaller versions, and the pictures' numbers."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.errors import OptionError
-from chainrule.examples import EXAMPLES, Training
+from chainrule.examples import EXAMPLES
 from chainrule.views import pictures
-
-
-def smaller(training: Training, **changes) -> Training:
-    return dataclasses.replace(training, options={**training.options, **changes})
 
 
 @pytest.fixture(scope="module")
 def gradients():
     trainings = EXAMPLES["gradients-in-time"].trainings(0)
-    runs = {
-        name: smaller(training, epochs=min(4, training.options["epochs"])).fit(seed=0) for name, training in trainings.items()
-    }
+    runs = {name: training.changed(epochs=min(4, training.epochs)).fit() for name, training in trainings.items()}
     return runs, EXAMPLES["gradients-in-time"].conclude(runs, 0)
 
 
@@ -69,10 +61,7 @@ def test_a_step_share_is_held_against_a_difference_of_the_whole_cost(gradients):
 def test_gates_that_begin_as_a_memory_bridge_the_silence_that_a_plain_network_does_not():
     trainings = EXAMPLES["recall"].trainings(0)
     found = {
-        kind: smaller(trainings[f"{kind}, silence 100, data 2"], epochs=60)
-        .fit(seed=0)
-        .evaluate("test")
-        .scores.values["accuracy"]
+        kind: trainings[f"{kind}, silence 100, data 2"].changed(epochs=60).fit().evaluate("test").scores.values["accuracy"]
         for kind in ("RNN", "GRU", "LSTM")
     }
     assert found["GRU"].min() > 0.97
@@ -84,8 +73,8 @@ def test_gates_that_begin_as_a_memory_bridge_the_silence_that_a_plain_network_do
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_networks_with_gates_learn_to_count_down(kind):
     data = cr.data.countdown(256, most=4, wait=2)
-    training = dataclasses.replace(EXAMPLES["countdown"].trainings(0)[kind], data=data)
-    run = smaller(training, epochs=60, replicas=2).fit(seed=0)
+    training = EXAMPLES["countdown"].trainings(0)[kind].changed(data=data)
+    run = training.changed(epochs=60, replicas=2).fit()
     outputs = run.evaluate("test").scores.outputs
     assert np.abs(outputs - data.test.y).max(axis=2).mean() < 0.15
     assert (outputs.argmax(axis=2) == data.test.y.argmax(axis=1)).mean() > 0.97
@@ -95,8 +84,8 @@ def test_networks_with_gates_learn_to_count_down(kind):
 
 def test_a_network_that_reads_the_question_first_beats_the_count_of_words():
     trainings = EXAMPLES["story"].trainings(0)
-    bag = smaller(trainings["bag of words"], epochs=10, replicas=2).fit(seed=0)
-    reads = smaller(trainings["GRU, from the question"], epochs=25, replicas=2).fit(seed=0)
+    bag = trainings["bag of words"].changed(epochs=10, replicas=2).fit()
+    reads = trainings["GRU, from the question"].changed(epochs=25, replicas=2).fit()
     scores = [run.evaluate("test").scores.values["accuracy"] for run in (bag, reads)]
     assert scores[0].max() < 0.7
     assert scores[1].min() > scores[0].max() + 0.05

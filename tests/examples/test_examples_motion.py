@@ -56,7 +56,7 @@ def test_closed_forms_are_those_of_a_numerical_integration():
 def test_a_network_solves_the_damped_oscillator(engine):
     training = EQUATION.trainings(0)["damped oscillator"]
     few = 1500 if engine == "native" else 5
-    run = training.fit(engine=engine, epochs=few, replicas=1)
+    run = training.changed(engine=engine, epochs=few, replicas=1).fit()
     t = np.linspace(0, 10, 201)
     found = solution(run.model(), t)
     if engine == "native":
@@ -75,7 +75,7 @@ def test_two_equations_have_their_own_names():
 
 
 def test_the_hidden_path_is_inferred_down_to_a_multiple_of_the_noise():
-    run = OSCILLATOR.trainings(0)["windows"].fit(epochs=60)
+    run = OSCILLATOR.trainings(0)["windows"].changed(epochs=60).fit()
     test = run.data.test
     error = np.sqrt(np.mean((run.predict(test.x) - test.y) ** 2))
     assert error < 0.1

@@ -21,7 +21,7 @@ jax.config.update("jax_enable_x64", True)
 Build = Callable[..., Node]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """An op on given numbers; float64 inputs are also tried as float32."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +19,8 @@ from chainrule.ops import sum as total
 EVERY = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 SMOOTH = pytest.mark.parametrize("case", [case for case in CASES if case.smooth and case.floats], ids=lambda case: case.id)
 STEP = 1e-20
+TOGETHER = 40
+"""How many cases JAX judges by one program: most of the time that it takes to compile does not go by a program's length."""
 
 
 def test_each_op_has_a_case_and_a_known_set_has_derivatives() -> None:
@@ -40,6 +46,21 @@ def test_an_op_without_derivative_says_so() -> None:
     assert without == silent, "only what gives truth values may leave it unsaid"
 
 
+@cache
+def group_of(case: Case) -> tuple[Case, ...]:
+    """The cases that are judged together with this one."""
+    start = CASES.index(case) // TOGETHER * TOGETHER
+    return tuple(CASES[start : start + TOGETHER])
+
+
+@cache
+def values_by_jax(group: tuple[Case, ...], dtype: str) -> dict[str, np.ndarray]:
+    """What JAX computes for the cases of a group, by their ids."""
+    given = {case.id: list(map(jnp.asarray, case.arrays(dtype))) for case in group}
+    found = jax.jit(lambda given: {case.id: case.judge(*given[case.id]) for case in group})(given)
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
 @EVERY
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_value_and_type(case: Case, dtype: str) -> None:
@@ -47,7 +68,7 @@ def test_value_and_type(case: Case, dtype: str) -> None:
     out = case.build(*nodes)
     assert case.op in {node.op.name for node in Graph({"out": out}).nodes}
     (value,) = evaluate([out], dict(zip(nodes, arrays, strict=True)))
-    expected = np.asarray(jax.jit(case.judge)(*map(jnp.asarray, arrays)))
+    expected = values_by_jax(group_of(case), dtype)[case.id]
     assert Type.of(np.asarray(value)) == out.type
     assert Type.of(expected) == out.type
     eps = np.finfo(dtype).eps
@@ -119,30 +140,40 @@ def test_second_derivative_against_complex_step_or_differences(case: Case) -> No
         close(ours, expected, 1e-11 if case.complex_step else 1e-8)
 
 
-@SMOOTH
-def test_derivatives_of_both_orders_against_jax(case: Case) -> None:
-    nodes, arrays = case.nodes(), case.arrays()
-    values = dict(zip(nodes, arrays, strict=True))
-    out = case.build(*nodes)
-    cotangent = weights(out, 20).attributes["value"]
-    first, gradients = contracted(case, nodes)
-    vectors = [weights(g, 30 + i).attributes["value"] for i, g in enumerate(gradients)]
+def both_orders(case: Case) -> Callable[..., tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]]:
+    """JAX's function from a case's inputs of floats to the second derivatives that `contracted` speaks of, and the first."""
+    nodes, arrays, places = case.nodes(), case.arrays(), tuple(range(len(case.floats)))
+    cotangent = weights(case.build(*nodes), 20).attributes["value"]
+    vectors = [weights(nodes[i], 30 + place).attributes["value"] for place, i in enumerate(case.floats)]
 
-    def by_jax(*floats: jax.Array) -> jax.Array:
+    def scalar_by_jax(*floats: jax.Array) -> jax.Array:
         full = list(map(jnp.asarray, arrays))
         for i, value in zip(case.floats, floats, strict=True):
             full[i] = value
         return jnp.sum(case.judge(*full) * cotangent)
 
-    places = tuple(range(len(case.floats)))
-    floats = [jnp.asarray(arrays[i]) for i in case.floats]
-
-    def by_jax_contracted(*floats: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        slopes = jax.grad(by_jax, places)(*floats)
+    def contracted_by_jax(*floats: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        slopes = jax.grad(scalar_by_jax, places)(*floats)
         return sum(jnp.sum(g * v) for g, v in zip(slopes, vectors, strict=True)), slopes
 
-    # One program for both orders: JAX would else compile dozens of small ones, one for each op.
-    bends, slopes = jax.jit(jax.grad(by_jax_contracted, places, has_aux=True))(*floats)
+    return jax.grad(contracted_by_jax, places, has_aux=True)
+
+
+@cache
+def derivatives_by_jax(group: tuple[Case, ...]) -> dict[str, Any]:
+    """The derivatives of both orders that JAX computes for the smooth cases of a group, by their ids."""
+    smooth = [case for case in group if case.smooth and case.floats]
+    functions = {case.id: both_orders(case) for case in smooth}
+    given = {case.id: [jnp.asarray(case.arrays()[i]) for i in case.floats] for case in smooth}
+    return jax.jit(lambda given: {name: function(*given[name]) for name, function in functions.items()})(given)
+
+
+@SMOOTH
+def test_derivatives_of_both_orders_against_jax(case: Case) -> None:
+    nodes, arrays = case.nodes(), case.arrays()
+    values = dict(zip(nodes, arrays, strict=True))
+    first, gradients = contracted(case, nodes)
+    bends, slopes = derivatives_by_jax(group_of(case))[case.id]
     for ours, theirs in zip(evaluate(gradients, values), slopes, strict=True):
         close(ours, np.asarray(theirs), 1e-13)
     curvatures = grad(first, [nodes[i] for i in case.floats])

@@ -183,7 +183,9 @@ def test_who_searches_and_what_is_taken_for_the_gradient_are_told_by_the_optimiz
     assert [optimizer.search for optimizer in OPTIMIZERS.values()] == [None] * len(OPTIMIZERS)
     assert all(method.search is method and method.formulas for method in (LBFGS(), LevenbergMarquardt()))
     assert {name for name, optimizer in OPTIMIZERS.items() if optimizer.gradient == "error"} == {"perceptron"}
-    assert cr.train.with_rate(LevenbergMarquardt(), 0.1) == LevenbergMarquardt()
+    training = cr.Training("2-3-2", cr.data.moons(), optimizer=LevenbergMarquardt())
+    with pytest.raises(cr.errors.OptionError, match=r"learning_rate=0\.1 with Levenberg"):
+        training.changed(**{"optimizer.learning_rate": 0.1})
 
 
 def test_no_search_has_a_ledger():

@@ -154,7 +154,7 @@ def test_first_values_may_be_given():
 
 
 def test_l_bfgs_leaves_states_to_their_layers():
-    run = train(Running(), optimizer=cr.LBFGS(iterations=3))
+    run = train(Running(), optimizer=cr.LBFGS(iterations=3), batch_size=None)
     m = run.states()["running1.m"]
     # Standardised data have the mean 0, so m stays 0 however often the cost was computed.
     np.testing.assert_allclose(m, 0.0, atol=1e-14)

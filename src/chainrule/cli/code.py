@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from chainrule.cli.saved import Saved
 from chainrule.data import Signature
 from chainrule.descriptions import code_of, imports_of
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, Objective, to_code
+from chainrule.train.configuration import Configuration
 from chainrule.train.task import exported
 
 
@@ -39,7 +39,7 @@ def _imports(*made: object) -> str:
     return "\n\n".join(filter(None, ["import chainrule as cr", "\n".join(imports_of(made))]))
 
 
-def run_code(saved: Saved) -> str:
+def run_code(saved: Configuration) -> str:
     """Python code for a run: network, data, training."""
     settings = saved.settings
     told = {"loss": saved.objective} | {item.name: getattr(settings, item.name) for item in fields(settings)}
@@ -52,8 +52,8 @@ def run_code(saved: Saved) -> str:
         *(f"{name}={_objective_code(value) if name == 'loss' else code_of(value)}" for name, value in given.items()),
     ]
     lines = "".join(f"    {argument},\n" for argument in arguments)
-    network, data = _network(saved.network), _data_code(saved.load)
-    return f"{_imports(saved.network, saved.load, given)}\n\nnetwork = {network}\n\ndata = {data}\nrun = cr.fit(\n{lines})\nprint(run)"
+    network, data = _network(saved.network), _data_code(saved.source)
+    return f"{_imports(saved.network, saved.source, given)}\n\nnetwork = {network}\n\ndata = {data}\nrun = cr.fit(\n{lines})\nprint(run)"
 
 
 def _objective_code(objective: Objective) -> str:

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from chainrule.cli.locate import RUNS
 from chainrule.cli.output import ExplainedCommand, console, say_json
-from chainrule.cli.saved import network_text, read_saved, saved_environment
+from chainrule.cli.saved import network_text, saved_environment
 from chainrule.errors import ChainruleError, MissingFileError
 from chainrule.train import RunFolder
+from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import UNREADABLE
 from chainrule.views.plain import printable
 from chainrule.views.terminal import RunRecord, RunsView
@@ -58,13 +59,13 @@ def record(path: Path) -> RunRecord:
 
 
 def _read(folder: RunFolder) -> RunRecord:
-    saved = read_saved(folder)
+    saved = Configuration.read(folder)
     last = _last_epoch(folder.path / "history.jsonl")
     planned = saved.settings.epochs
     done = int(last.get("epoch", 0))
     return RunRecord(
         folder.path.name,
-        data=saved.data.name,
+        data=saved.signature.name,
         network=network_text(saved.network),
         epochs=str(done) if done == planned else f"{done} of {planned}",
         scores=_scores(last),

@@ -1,46 +1,13 @@
-"""What a run's folder says about the run, read without its data."""
+"""What a run's folder notes beside its configuration: what was compiled, where it ran; and a network in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from chainrule.data import Signature
-from chainrule.descriptions import restored
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
-from chainrule.nn import GraphLayer, Layer, Objective, to_text
-from chainrule.train import RunFolder, Settings
-from chainrule.train.saved_network import saved_network
-from chainrule.train.sealed import as_written, read_sealed
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A run's configuration; `network` is None if it was made in Python and has no graph for any batch, `load` if the data were arrays."""
-
-    network: Layer | None
-    data: Signature
-    load: Mapping[str, Any] | None
-    objective: Objective
-    settings: Settings
-
-
-def read_saved(folder: RunFolder) -> Saved:
-    """The configuration of a run. Raises: FileFormatError."""
-    config = folder.read_config()
-    with as_written(folder.path / "config.json"):
-        load = config["data"]["load"]
-        objective = restored(config["objective"])
-        if not isinstance(objective, Objective):
-            raise TypeError(f"{objective!r} is no loss")
-        return Saved(
-            saved_network(config),
-            Signature.from_json(config["data"]),
-            None if load is None else {str(key): restored(value) for key, value in load.items()},
-            objective,
-            Settings.from_json(config["settings"]),
-        )
+from chainrule.nn import GraphLayer, Layer, to_text
+from chainrule.train import RunFolder
+from chainrule.train.sealed import read_sealed
 
 
 def network_text(network: Layer | None) -> str:

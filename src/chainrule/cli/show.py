@@ -16,7 +16,7 @@ from chainrule.cli.code import network_code, run_code
 from chainrule.cli.locate import opened, run_folder, step_option
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
-from chainrule.cli.saved import read_saved, saved_engine, saved_environment
+from chainrule.cli.saved import saved_engine, saved_environment
 from chainrule.cli.scores import scaling_facts
 from chainrule.data import Dataset, Examples, Signature
 from chainrule.engines import ENGINES, Loop, engine_named
@@ -26,6 +26,7 @@ from chainrule.nn import Sequential, build_network, network, table
 from chainrule.nn.peers import STYLES
 from chainrule.ops import SIMPLIFICATIONS
 from chainrule.train import Run, RunFolder, Settings, Task, optimizer_named
+from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import UNREADABLE, as_written
 from chainrule.views.drawing import draw_graph, open_enough
 from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
@@ -149,9 +150,9 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
     """The code of a network, or of a run's; without a style that of the whole run."""
     if folder is None:
         return network_code(net, style or "chainrule")
-    saved = read_saved(folder)
+    saved = Configuration.read(folder)
     with as_written(folder.path / "config.json"):
-        return run_code(saved) if style is None else network_code(saved.network, style, saved.data)
+        return run_code(saved) if style is None else network_code(saved.network, style, saved.signature)
 
 
 # ---- runs
@@ -159,8 +160,8 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
 
 def _show_run(screen: Console, folder: RunFolder, step: int | None) -> None:
     """From the folder alone: also where the data are no longer there."""
-    saved = read_saved(folder)
-    data, settings = saved.data, saved.settings
+    saved = Configuration.read(folder)
+    data, settings = saved.signature, saved.settings
     if saved.network is not None:
         with as_written(folder.path / "config.json"):
             layers = table(saved.network, data.input_shape)
@@ -170,7 +171,7 @@ def _show_run(screen: Console, folder: RunFolder, step: int | None) -> None:
     pairs: list[tuple[str, str | Text]] = [
         ("Run", printable(folder.path)),
         ("Data", data_text(data)),
-        ("", _source(saved.load, data)),
+        ("", _source(saved.source, data)),
         ("Loss", saved.objective.formula),
         *scaling_facts(data),
         ("Training", f"epoch {found.epochs}, batches of {counted(settings.batch_size, 'example')}, {_seeds(settings)}"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -15,20 +14,8 @@ from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, KINDS, Dataset
 from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
-from chainrule.nn import L1, L2, LOSSES, network, objective
-from chainrule.train import (
-    OPTIMIZERS,
-    EarlyStopping,
-    Optimizer,
-    Settings,
-    Task,
-    fit,
-    optimizer_named,
-    suited,
-    usual_batch_size,
-    usual_optimizer,
-    with_rate,
-)
+from chainrule.nn import L1, L2, LOSSES
+from chainrule.train import OPTIMIZERS, EarlyStopping, Settings, Training
 from chainrule.views.progress import Plan
 
 USUAL = Settings()
@@ -40,42 +27,6 @@ WORDS = (
     "same seed gives the same network again. Replicas are networks that differ only in their seed; their spread says how "
     "far a result can be trusted."
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of `chainrule train` as they were given."""
-
-    data: str
-    network: str | None
-    target: str | None
-    missing: str | None
-    form: Mapping[str, Any]
-    option: tuple[str, ...]
-    validation: str | None
-    epochs: int | None
-    batch_size: int | None
-    optimizer: str | None
-    learning_rate: float | None
-    loss: str | None
-    l1: float | None
-    l2: float | None
-    seed: int
-    replicas: int
-    dtype: str | None
-    engine: str
-    threads: int | None
-    early_stopping: int | None
-    evaluate_every: int
-    runs: str
-    no_save: bool
-    json: bool
-    quiet: bool
-
-    @property
-    def speech(self) -> Speech:
-        """How the results are to be told."""
-        return Speech(as_json=self.json, quiet=self.quiet)
 
 
 _SETS = "; ".join(f"{', '.join(sets)} ({kind})" for kind, sets in KINDS.items())
@@ -193,94 +144,37 @@ HELP = (
 @click.option("--json", is_flag=True, help="Print lines of JSON for programs: one for each epoch, then one with the result.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 @table_options
-def train(**options: Any) -> None:
+def train(
+    data: str, network: str | None, target: str | None, missing: str | None, form: Mapping[str, Any], option: tuple[str, ...],
+    validation: str | None, runs: str, no_save: bool, json: bool, quiet: bool, **asked: Any,
+) -> None:  # fmt: skip
     """Trains and saves, and says what came out."""
-    request = Request(**options)
-    load_ahead(request.engine)
-    source = origin(request.data, request.target, request.missing, {**request.form, **parsed_options(request.option)})
-    data = load_data(source, request.validation)
-    settings = _settings(request, data)
-    text = request.network or _ask_for_network(request.data, data)
-    data = suited(network(text), data, request.loss, settings.batch_size, settings.dtype)
-    task = Task(network(text), data.signature, request.loss, settings.dtype, settings.batch_size)
-    loss = _with_penalties(task, request)
+    engine_named(asked["engine"])  # an unknown one is refused before anything is read
+    load_ahead(asked["engine"])
+    dataset = load_data(origin(data, target, missing, {**form, **parsed_options(option)}), validation)
+    training = _training(network or _proposed(data, dataset), dataset, **asked)
+    settings = training.settings
     screen = console()
-    if not (request.json or request.quiet):
-        announce(screen, replace(task, loss=loss), data, settings)
-    batches = -(-len(data.train) // settings.batch_size)
-    plan = Plan(settings.epochs, batches, settings.batch_size, len(data.train), _title(settings))
-    with progress(screen, plan, as_json=request.json, quiet=request.quiet) as told:
-        run = fit(
-            text,
-            data,
-            loss=loss,
-            optimizer=settings.optimizer,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            replicas=settings.replicas,
-            dtype=settings.dtype,
-            engine=settings.engine,
-            threads=settings.threads,
-            evaluate_every=settings.evaluate_every,
-            early_stopping=settings.early_stopping,
-            callbacks=(steady(told),),
-            folder=None if request.no_save else request.runs,
-        )
-    conclude(screen, run, request.speech)
+    if not (json or quiet):
+        announce(screen, training.task, training.dataset, settings)
+    examples = len(dataset.train)
+    plan = Plan(settings.epochs, -(-examples // settings.batch_size), settings.batch_size, examples, _title(settings))
+    with progress(screen, plan, as_json=json, quiet=quiet) as told:
+        run = training.fit(callbacks=(steady(told),), folder=None if no_save else runs)
+    conclude(screen, run, Speech(json, quiet))
 
 
-def _settings(request: Request, data: Dataset) -> Settings:
-    """The settings, with a batch size that the data have room for where none was asked for."""
-    engine_named(request.engine)  # an unknown one is refused before anything is announced
-    optimizer = _optimizer(request, data)
-    stopping = EarlyStopping(request.early_stopping) if request.early_stopping is not None else None
-    if stopping and data.validation is None:
-        raise OptionError(
-            "--early-stopping without a validation part",
-            expected="examples to stop by: stopping by the test part would spoil it",
-            remedy="add --validation 0.1",
-        )
-    size, epochs, dtype = request.batch_size, request.epochs, request.dtype
-    if search := optimizer.search:
-        size, epochs, dtype = len(data.train), search.iterations, dtype or "float64"
-    return Settings(
-        optimizer,
-        USUAL.epochs if epochs is None else epochs,
-        usual_batch_size(len(data.train)) if size is None else size,
-        request.seed,
-        request.replicas,
-        cast("Any", dtype or USUAL.dtype),
-        request.engine,
-        request.evaluate_every,
-        stopping,
-        threads=request.threads,
-    )
-
-
-def _optimizer(request: Request, data: Dataset) -> Optimizer:
-    named = None if request.optimizer is None else optimizer_named(request.optimizer)
-    optimizer = with_rate(named or usual_optimizer(data.task), request.learning_rate)
-    search = optimizer.search
-    if search is None:
-        return optimizer
-    for name, value in (("--batch-size", request.batch_size), ("--learning-rate", request.learning_rate)):
-        if value is not None:
-            raise OptionError(
-                f"{name} {value} with {request.optimizer}",
-                expected=f"nothing: {search.title} takes all examples at once, and searches for the size of each step",
-                remedy=f"leave {name} out",
-            )
-    return optimizer if request.epochs is None else replace(cast("Any", optimizer), iterations=request.epochs)
-
-
-def _with_penalties(task: Task, request: Request) -> object:
-    """The objective with the penalties that were asked for."""
-    found = objective(task.objective)
-    for penalty, factor in ((L2, request.l2), (L1, request.l1)):
-        if factor is not None:
-            found += penalty(factor)
-    return found
+def _training(
+    network: str, data: Dataset, *, learning_rate: float | None, l1: float | None, l2: float | None, early_stopping: int | None,
+    **asked: Any,
+) -> Training:  # fmt: skip
+    """What is asked for: an option is a field of the training that is called so, or a part of one."""
+    stopping = None if early_stopping is None else EarlyStopping(early_stopping)
+    training = Training(network, data, early_stopping=stopping, **asked)
+    if learning_rate is not None:
+        training = training.changed(**{"optimizer.learning_rate": learning_rate})
+    penalties = [penalty(factor) for penalty, factor in ((L2, l2), (L1, l1)) if factor is not None]
+    return training.changed(loss=sum(penalties, training.task.objective)) if penalties else training
 
 
 def _title(settings: Settings) -> str:
@@ -288,7 +182,7 @@ def _title(settings: Settings) -> str:
     return f"{search.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if search else ""
 
 
-def _ask_for_network(name: str, data: Dataset) -> str:
+def _proposed(name: str, data: Dataset) -> str:
     """Raises the error that proposes a network which fits the data."""
     shape = "x".join(map(str, data.input_shape))
     text = f"{shape}{_hidden(data)}-{data.target_size}"

@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.data import Dataset, Examples, mnist, reconstruction
 from chainrule.errors import DataError
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential
 from chainrule.numerals import numeral
-from chainrule.train import Adam, Cosine, Run
+from chainrule.train import Adam, Cosine, Run, Training
 from chainrule.views import pictures
 
 SIZES = (2, 8, 32)
@@ -77,13 +78,15 @@ def network(kind: str, size: int) -> Sequential:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = reconstruction(first_digits(6000, 2000))
-    options = {"batch_size": 32, "replicas": 4, "evaluate_every": 5}
+    options: dict[str, Any] = {"seed": seed, "batch_size": 32, "replicas": 4, "evaluate_every": 5}
     # The plane of the components is found slowly where the next component is nearly as large as the last one kept.
-    own = {
+    own: dict[str, dict[str, Any]] = {
         "linear": {"optimizer": Adam(Cosine(0.004)), "epochs": 40},
         "curved": {"optimizer": Adam(Cosine(0.002)), "epochs": 20},
     }
-    return {f"{kind} {size}": Training(network(kind, size), data, {**options, **own[kind]}) for kind in KINDS for size in SIZES}
+    return {
+        f"{kind} {size}": Training(network(kind, size), data, **{**options, **own[kind]}) for kind in KINDS for size in SIZES
+    }
 
 
 def errors(run: Run, part: str) -> Array:

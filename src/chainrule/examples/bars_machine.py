@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import bars_and_stripes
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import SIGMAS, Fact
 from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
-from chainrule.train import SGD, Cosine
+from chainrule.train import SGD, Cosine, Training
 from chainrule.views import pictures
 from chainrule.views.pictures.applications.energies import LikelihoodCurves, StateProbabilities, exact_machines, visible_states
 from chainrule.views.pictures.learning.curves import standard_error
@@ -28,11 +28,11 @@ SAMPLES, SAMPLE_STEPS = 1000, 1000
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = bars_and_stripes(4)
-    options = {
-        "loss": "none", "optimizer": SGD(Cosine(0.05)), "batch_size": len(data.train), "epochs": EPOCHS, "replicas": 8,
+    options: dict[str, Any] = {
+        "seed": seed, "loss": "none", "optimizer": SGD(Cosine(0.05)), "batch_size": len(data.train), "epochs": EPOCHS, "replicas": 8,
         "evaluate_every": 0,
     }  # fmt: skip
-    return {way: Training(RestrictedBoltzmann(16, **given), data, options) for way, given in WAYS.items()}
+    return {way: Training(RestrictedBoltzmann(16, **given), data, **options) for way, given in WAYS.items()}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

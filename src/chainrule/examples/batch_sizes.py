@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, compare, measured
 from chainrule.graph import Array
-from chainrule.train import SGD, Run
+from chainrule.train import SGD, Run, Training
 from chainrule.views import pictures
 
 BATCH = 32
@@ -24,7 +25,7 @@ ARMS = (SMALL, EPOCHS, UPDATES, FAST)
 
 def trainings(seed: int, *, draws: int = 8, count: int = 1024, epochs: int = 40) -> Mapping[str, Training]:
     """For each draw of digits four trainings, which begin at the same weights."""
-    options = {
+    options: dict[str, dict[str, Any]] = {
         SMALL: {"batch_size": BATCH, "epochs": epochs, "optimizer": SGD(0.1)},
         EPOCHS: {"batch_size": count, "epochs": epochs, "optimizer": SGD(0.1)},
         UPDATES: {"batch_size": count, "epochs": epochs * -(-count // BATCH), "optimizer": SGD(0.1)},
@@ -33,9 +34,12 @@ def trainings(seed: int, *, draws: int = 8, count: int = 1024, epochs: int = 40)
     made: dict[str, Training] = {}
     for draw in range(draws):
         number = 1000 * seed + draw
-        data, common = few_digits(count, 10_000, seed=number), {"seed": 10 * number, "replicas": 2, "evaluate_every": 0}
+        data = few_digits(count, 10_000, seed=number)
         made |= {
-            f"{arm}, draw {draw + 1}": Training("196-32-10 relu", data, {**chosen, **common}) for arm, chosen in options.items()
+            f"{arm}, draw {draw + 1}": Training(
+                "196-32-10 relu", data, **chosen, seed=10 * number, replicas=2, evaluate_every=0
+            )
+            for arm, chosen in options.items()
         }
     return made
 

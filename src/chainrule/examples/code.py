@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from chainrule.errors import OptionError
-from chainrule.examples.example import Training
-from chainrule.nn import network, to_code
+from chainrule.nn import to_code
+from chainrule.train import Training
 from chainrule.views.report.layout import Section
 from chainrule.views.svg import clean
 
@@ -43,10 +43,9 @@ def _shown(trainings: Mapping[str, Training]) -> tuple[str, Codes]:
 
 def _codes(training: Training) -> Codes:
     found: dict[str, str | OptionError] = {}
-    net = network(training.network) if isinstance(training.network, str) else training.network
     for style in STYLES:
         try:
-            found[style] = to_code(net, style, training.data.input_shape)
+            found[style] = to_code(training.layer, style, training.dataset.input_shape)
         except OptionError as error:
             found[style] = error
     return found

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import CRITICAL_TEMPERATURE, Dataset, ising
 from chainrule.examples.estimates import weighted_polynomial
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.phases import network
 from chainrule.graph import Array
 from chainrule.nn import L2, BinaryCrossEntropy
-from chainrule.train import Adam
+from chainrule.train import Adam, Training
 from chainrule.views import pictures
 
 EDGE, LATTICES = 40, 100
@@ -46,10 +47,10 @@ def middle_peak(assumed: Array, accuracies: Array) -> float:
 
 
 def _trainings(seed: int) -> Mapping[str, Training]:
-    options = {
-        "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 12, "evaluate_every": 0,
+    options: dict[str, Any] = {
+        "seed": seed, "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 12, "evaluate_every": 0,
     }  # fmt: skip
-    return {_name(value): Training(network(), labelled(value, seed), options) for value in ASSUMED.tolist()}
+    return {_name(value): Training(network(), labelled(value, seed), **options) for value in ASSUMED.tolist()}
 
 
 def _name(assumed: float) -> str:

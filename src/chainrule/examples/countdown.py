@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import countdown
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import GRU, LSTM, RNN, Dense, EachStep, Flatten, Sequential
-from chainrule.train import Adam, ClipNorm, Run
+from chainrule.train import Adam, ClipNorm, Run, Training
 from chainrule.views import pictures
 
 KINDS = {"RNN": RNN(16, answer="every"), "GRU": GRU(16, answer="every"), "LSTM": LSTM(16, answer="every")}
@@ -20,7 +21,8 @@ REPLICAS = 6
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = countdown(512, most=10, wait=5, seed=seed)
-    options = {
+    options: dict[str, Any] = {
+        "seed": seed,
         "optimizer": Adam(0.01),
         "clip": ClipNorm(1.0),
         "batch_size": 32,
@@ -28,7 +30,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
         "replicas": REPLICAS,
         "evaluate_every": 5,
     }
-    return {kind: Training(Sequential(layer, EachStep(Dense(1)), Flatten()), data, options) for kind, layer in KINDS.items()}
+    return {kind: Training(Sequential(layer, EachStep(Dense(1)), Flatten()), data, **options) for kind, layer in KINDS.items()}
 
 
 def rightly_timed(run: Run) -> Array:

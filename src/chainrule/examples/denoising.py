@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.data import Examples, reconstruction
 from chainrule.examples.autoencoders import first_digits, test_part
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Activation, Conv2D, ConvTranspose2D, Flatten, GaussianNoise, Layer, Reshape, Sequential
-from chainrule.train import Adam, Cosine, Run
+from chainrule.train import Adam, Cosine, Run, Training
 from chainrule.views import pictures
 
 NOISE = 0.5
@@ -43,15 +44,15 @@ def wiener(rows: Array, noise: float) -> tuple[Array, Array]:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     digits = first_digits(2000, 1000)
-    options = {
-        "loss": "binary_cross_entropy", "optimizer": Adam(Cosine(0.005)), "batch_size": 64, "epochs": 30, "replicas": 3,
+    options: dict[str, Any] = {
+        "seed": seed, "loss": "binary_cross_entropy", "optimizer": Adam(Cosine(0.005)), "batch_size": 64, "epochs": 30, "replicas": 3,
         "evaluate_every": 5,
     }  # fmt: skip
     # Both are judged by the same noisy digits; only what they learn from differs.
     fresh = reconstruction(digits, NOISE, parts=("test",), seed=seed)
     return {
-        "new noise at each step": Training(network(NOISE), fresh, options),
-        "noise drawn once": Training(network(0.0), reconstruction(digits, NOISE, seed=seed), options),
+        "new noise at each step": Training(network(NOISE), fresh, **options),
+        "noise drawn once": Training(network(0.0), reconstruction(digits, NOISE, seed=seed), **options),
     }
 
 

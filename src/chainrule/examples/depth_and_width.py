@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import Dataset, mnist
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.replicated import Comparison, Measured, compare, listed, measured
 from chainrule.graph import Array
-from chainrule.train import SGD, Run
+from chainrule.train import SGD, Run, Training
 from chainrule.views import pictures
 
 DEPTHS, WIDTHS = (1, 2, 3), (8, 16, 32, 64)
@@ -31,12 +32,18 @@ def trainings(
     """A training for each depth and width, on all of MNIST unless told otherwise."""
     chosen = mnist() if data is None else data
     inputs = chosen.input_shape[0]
-    options = {"optimizer": SGD(0.1), "batch_size": 32, "replicas": replicas, "epochs": epochs, "evaluate_every": 0}
+    options: dict[str, Any] = {
+        "optimizer": SGD(0.1),
+        "batch_size": 32,
+        "replicas": replicas,
+        "epochs": epochs,
+        "evaluate_every": 0,
+    }
     places = [(depth, width) for depth in depths for width in widths]
     # Seeds of different networks are apart, so that they are independent measurements.
     return {
         name_of(depth, width): Training(
-            "-".join([str(inputs), *[str(width)] * depth, "10 relu"]), chosen, {**options, "seed": 10_000 * seed + 100 * place}
+            "-".join([str(inputs), *[str(width)] * depth, "10 relu"]), chosen, **options, seed=10_000 * seed + 100 * place
         )
         for place, (depth, width) in enumerate(places)
     }

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import pi, sqrt
+from typing import Any
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import vjp
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array, Graph, Node, constant, evaluate, input_node
 from chainrule.nn import Dense, Layer, Sequential, build_network, place
 from chainrule.numerals import numeral
-from chainrule.train import Adam, Cosine, Model
+from chainrule.train import Adam, Cosine, Model, Training
 from chainrule.views import pictures
 
 DAMPING, END = 0.1, 10.0
@@ -115,15 +116,15 @@ def _centred(t: Node, end: float) -> Node:
 
 
 def _trainings(seed: int) -> Mapping[str, Training]:
-    options = {
-        "loss": "none", "optimizer": Adam(Cosine(0.005)), "batch_size": 50, "epochs": 3000, "replicas": REPLICAS, "dtype": "float64",
-        "evaluate_every": 0,
+    options: dict[str, Any] = {
+        "seed": seed, "loss": "none", "optimizer": Adam(Cosine(0.005)), "batch_size": 50, "epochs": 3000, "replicas": REPLICAS,
+        "dtype": "float64", "evaluate_every": 0,
     }  # fmt: skip
     oscillator = Equation(_network(END), from_rest, partial(oscillator_residual, damping=DAMPING), "(u″ + 2ζ u′ + u)²")
     pendulum = Equation(_network(END), from_rest, pendulum_residual, "(u″ + sin u)²")
     return {
-        "damped oscillator": Training(oscillator, times(END), options),
-        "pendulum": Training(pendulum, times(END), options),
+        "damped oscillator": Training(oscillator, times(END), **options),
+        "pendulum": Training(pendulum, times(END), **options),
     }
 
 

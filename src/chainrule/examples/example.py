@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from chainrule.data import Dataset
 from chainrule.display import Shown
 from chainrule.examples.fact import Fact
-from chainrule.nn import Layer
-from chainrule.train import Run, fit
+from chainrule.train import Run, Training
 from chainrule.views.pictures import Picture
 from chainrule.views.report.layout import OwnDrawing
-
-
-@dataclass(frozen=True)
-class Training(Shown):
-    """One call of `fit`, not made yet: a network, its data, and the options by name."""
-
-    network: Layer | str
-    data: Dataset
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def fit(self, **changes: Any) -> Run:
-        """The run; `changes` go before the options."""
-        return fit(self.network, self.data, **{**self.options, **changes})
 
 
 @dataclass(frozen=True)
@@ -90,5 +75,5 @@ class Example(Shown):
         for name, training in trainings.items():
             if watch is not None:
                 watch(name)
-            runs[name] = training.fit(**({"engine": engine} | ({} if "seed" in training.options else {"seed": seed})))
+            runs[name] = training.changed(engine=engine).fit()
         return replace(self.conclude(runs, seed), trainings=trainings)

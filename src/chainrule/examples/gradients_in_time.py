@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import recall
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import RNN, Dense, Normal, Sequential
 from chainrule.numerals import numeral
-from chainrule.train import SGD, ClipNorm, Model
+from chainrule.train import SGD, ClipNorm, Model, Training
 from chainrule.views import pictures
 
 UNITS = 16
@@ -26,16 +27,16 @@ EXPLODING = Normal(0.0, 2.5 / np.sqrt(UNITS))
 def _trainings(seed: int) -> Mapping[str, Training]:
     short, long = recall(256, gap=10, noise=0.3, seed=seed), recall(256, gap=20, wait=3, noise=0.3, seed=seed)
     # Small steps: what is looked at is how gradients go back; a linear network would explode with larger ones.
-    few = {"optimizer": SGD(0.001), "batch_size": 32, "epochs": 1}
-    steep = {"optimizer": SGD(1.0), "batch_size": 32, "epochs": 40, "replicas": 6}
+    few: dict[str, Any] = {"seed": seed, "optimizer": SGD(0.001), "batch_size": 32, "epochs": 1}
+    steep: dict[str, Any] = {"seed": seed, "optimizer": SGD(1.0), "batch_size": 32, "epochs": 40, "replicas": 6}
     exploding = Sequential(RNN(UNITS, recurrent=EXPLODING), Dense(2, "softmax"))
     stack = Sequential(*[RNN(UNITS, answer="every") for _ in range(STACK - 1)], RNN(UNITS), Dense(2, "softmax"))
     return {
-        "linear": Training(Sequential(RNN(UNITS, activation="linear"), Dense(2, "softmax")), short, few),
-        "tanh": Training(Sequential(RNN(UNITS), Dense(2, "softmax")), short, few),
-        "deep": Training(stack, long, few),
-        "as it comes": Training(exploding, long, steep),
-        "clipped": Training(exploding, long, {**steep, "clip": ClipNorm(0.5)}),
+        "linear": Training(Sequential(RNN(UNITS, activation="linear"), Dense(2, "softmax")), short, **few),
+        "tanh": Training(Sequential(RNN(UNITS), Dense(2, "softmax")), short, **few),
+        "deep": Training(stack, long, **few),
+        "as it comes": Training(exploding, long, **steep),
+        "clipped": Training(exploding, long, **steep, clip=ClipNorm(0.5)),
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import oscillators
 from chainrule.examples.estimates import resampled
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Flatten, Sequential, r_squared
-from chainrule.train import Adam, Cosine
+from chainrule.train import Adam, Cosine, Training
 from chainrule.views import pictures
 
 NOISE, STEP, MOMENTS = 0.05, 0.3, 40
@@ -55,8 +56,14 @@ def noise_floor() -> float:
 def _trainings(seed: int) -> Mapping[str, Training]:
     net = Sequential(Flatten(), Dense(64, "tanh"), Dense(MOMENTS))
     data = oscillators(2000, noise=NOISE, step=STEP, time=MOMENTS, seed=seed)
-    options = {"optimizer": Adam(Cosine(0.003)), "batch_size": 50, "epochs": 200, "evaluate_every": 20}
-    return {"windows": Training(net, data, options)}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": Adam(Cosine(0.003)),
+        "batch_size": 50,
+        "epochs": 200,
+        "evaluate_every": 20,
+    }
+    return {"windows": Training(net, data, **options)}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

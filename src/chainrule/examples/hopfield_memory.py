@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import Dataset, Examples, mnist
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
-from chainrule.train import SGD, Run
+from chainrule.train import SGD, Run, Training
 from chainrule.views import pictures
 from chainrule.views.pictures.applications.memories import CAPACITY, OverlapAgainstLoad, retrieval_theory
 from chainrule.views.pictures.learning.curves import standard_error
@@ -52,8 +53,15 @@ def _trainings(seed: int) -> Mapping[str, Training]:
     data = Dataset("drawings", Examples(patterns, patterns), source="drawn by a formula", licence="none needed")
     # The rate at which one step down the energy is Hebb's rule, 1/N Σ ξ ξᵀ.
     rate = 2 * len(patterns) / patterns.shape[1]
-    options = {"loss": "none", "optimizer": SGD(rate), "batch_size": len(patterns), "epochs": 1, "dtype": "float64"}
-    return {"memory": Training(Hopfield(5), data, options)}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "loss": "none",
+        "optimizer": SGD(rate),
+        "batch_size": len(patterns),
+        "epochs": 1,
+        "dtype": "float64",
+    }
+    return {"memory": Training(Hopfield(5), data, **options)}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -12,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from chainrule.data import Dataset, landscape, picture
 from chainrule.examples.autoencoders import test_part
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Formula, Sequential, Uniform
 from chainrule.nn import network as network_of
-from chainrule.train import Adam, Cosine, Run
+from chainrule.train import Adam, Cosine, Run, Training
 from chainrule.views import pictures
 
 SIZE = 128
@@ -70,8 +71,15 @@ def _products(places: Array, degree: int) -> Array:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = picture(SIZE, seed=seed)
-    options = {"optimizer": Adam(Cosine(0.01)), "batch_size": 64, "epochs": 200, "replicas": 4, "evaluate_every": 20}
-    return {f"{kind} {neurons}": Training(network(kind, neurons), data, options) for kind in KINDS for neurons in NEURONS}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": Adam(Cosine(0.01)),
+        "batch_size": 64,
+        "epochs": 200,
+        "replicas": 4,
+        "evaluate_every": 20,
+    }
+    return {f"{kind} {neurons}": Training(network(kind, neurons), data, **options) for kind in KINDS for neurons in NEURONS}
 
 
 def _decibels(run: Run, part: str) -> Array:

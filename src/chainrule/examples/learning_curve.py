@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compare, fit_power_law, measured, ratio
 from chainrule.graph import Array
-from chainrule.train import SGD
+from chainrule.train import SGD, Training
 from chainrule.views import pictures
 
 COUNTS = (50, 150, 500, 1500, 5000, 15000)
@@ -26,10 +27,16 @@ def trainings(seed: int, *, counts: tuple[int, ...] = COUNTS, draws: int = 5, up
     for place, count in enumerate(counts):
         for draw in range(draws):
             number = 1000 * seed + 100 * place + draw
-            options = {"optimizer": SGD(0.1), "batch_size": BATCH, "replicas": 2, "seed": 10 * number, "evaluate_every": 0}
+            options: dict[str, Any] = {
+                "optimizer": SGD(0.1),
+                "batch_size": BATCH,
+                "replicas": 2,
+                "seed": 10 * number,
+                "evaluate_every": 0,
+            }
             epochs = max(1, round(updates * BATCH / count))
             made[f"{count} examples, draw {draw + 1}"] = Training(
-                "196-64-10 relu", few_digits(count, 10_000, seed=number), {**options, "epochs": epochs}
+                "196-64-10 relu", few_digits(count, 10_000, seed=number), **options, epochs=epochs
             )
     return made
 

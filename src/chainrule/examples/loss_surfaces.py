@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import (
@@ -20,7 +21,7 @@ from chainrule.examples.replicated import (
     measured,
 )
 from chainrule.graph import Array
-from chainrule.train import SGD
+from chainrule.train import SGD, Training
 from chainrule.views import pictures
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
@@ -32,10 +33,16 @@ def trainings(
 ) -> Mapping[str, Training]:
     """A training for each width: many networks that differ in their seeds only, on the same digits."""
     data = few_digits(count, seed=seed)
-    options = {"optimizer": SGD(0.1), "batch_size": 25, "replicas": replicas, "epochs": epochs, "evaluate_every": 0}
+    options: dict[str, Any] = {
+        "optimizer": SGD(0.1),
+        "batch_size": 25,
+        "replicas": replicas,
+        "epochs": epochs,
+        "evaluate_every": 0,
+    }
     # Seeds of different widths are apart, so that the widths are independent measurements.
     return {
-        f"width {width}": Training(f"196-{width}-10 relu", data, {**options, "seed": 10_000 * seed + 100 * place})
+        f"width {width}": Training(f"196-{width}-10 relu", data, **options, seed=10_000 * seed + 100 * place)
         for place, width in enumerate(widths)
     }
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import Dataset, composite_bulk_modulus, materials, materials_table, with_errors
 from chainrule.examples.estimates import mean_with_error
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential
 from chainrule.numerals import numeral
-from chainrule.train import LBFGS, Adam, Cosine, Run, fit
+from chainrule.train import LBFGS, Adam, Cosine, Run, Training, fit
 from chainrule.views import pictures
 
 SIGMA, TRUTH, MEASURED = "sigma (GPa)", "truth (GPa)", "composite K (GPa)"
@@ -44,14 +45,18 @@ def drawn_anew(data: Dataset, seed: int) -> Dataset:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     net, data = Sequential(Dense(16, "tanh"), Dense(1)), table(seed)
-    options = {"loss": "chi_squared", "optimizer": Adam(Cosine(0.02)), "batch_size": 100, "epochs": 500, "evaluate_every": 0}
+    options: dict[str, Any] = {
+        "loss": "chi_squared",
+        "optimizer": Adam(Cosine(0.02)),
+        "batch_size": 100,
+        "epochs": 500,
+        "evaluate_every": 0,
+    }
     again = {
-        f"drawn anew, {number}": Training(
-            net, drawn_anew(data, 1000 * seed + number), {**options, "seed": 1000 * seed + number}
-        )
+        f"drawn anew, {number}": Training(net, drawn_anew(data, 1000 * seed + number), **options, seed=1000 * seed + number)
         for number in range(1, RESAMPLED + 1)
     }
-    return {"the table": Training(net, data, options), **again}
+    return {"the table": Training(net, data, **options, seed=seed), **again}
 
 
 def at_the_minimum(run: Run) -> Run:

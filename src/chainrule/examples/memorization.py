@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import with_random_labels
 from chainrule.examples.agreement import agreement, rank_correlation
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, compare, measured, ratio
 from chainrule.graph import Array
-from chainrule.train import SGD, Answers, Run, answers_along
+from chainrule.train import SGD, Answers, Run, Training, answers_along
 from chainrule.views import pictures
 
 CLASSES = 10
@@ -31,11 +32,11 @@ def trainings(seed: int, *, draws: int = 8, count: int = 500, width: int = 256, 
     for draw in range(draws):
         number = 1000 * seed + draw
         data = few_digits(count, seed=number)
-        options = {"optimizer": SGD(0.1), "batch_size": 25, "replicas": 4, "seed": 10 * number}
+        options: dict[str, Any] = {"optimizer": SGD(0.1), "batch_size": 25, "replicas": 4, "seed": 10 * number}
         network = f"196-{width}-10 relu"
-        made[f"true labels {draw + 1}"] = Training(network, data, {**options, "epochs": epochs // 3})
+        made[f"true labels {draw + 1}"] = Training(network, data, **options, epochs=epochs // 3)
         made[f"random labels {draw + 1}"] = Training(
-            network, with_random_labels(data, seed=number), {**options, "epochs": epochs, "evaluate_every": 2}
+            network, with_random_labels(data, seed=number), **options, epochs=epochs, evaluate_every=2
         )
     return made
 

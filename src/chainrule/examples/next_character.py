@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import VILLAGE, block_mean, next_character
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import LSTM, Dense, Embedding, Sequential
-from chainrule.train import Adam, Cosine
+from chainrule.train import Adam, Cosine, Training
 from chainrule.views import pictures
 
 CHARACTERS, HELD_OUT, SEEN = 46_000, 6_000, 16
@@ -28,8 +29,14 @@ def _trainings(seed: int) -> Mapping[str, Training]:
     data = next_character(_text(seed), length=SEEN, encoding="ids", test=HELD_OUT / CHARACTERS)
     count = data.target_size
     net = Sequential(Embedding(8, count), LSTM(48), Dense(count, "softmax"))
-    options = {"optimizer": Adam(Cosine(0.01)), "batch_size": 64, "epochs": 12, "evaluate_every": 3}
-    return {"network": Training(net, data, options)}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": Adam(Cosine(0.01)),
+        "batch_size": 64,
+        "epochs": 12,
+        "evaluate_every": 3,
+    }
+    return {"network": Training(net, data, **options)}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import Dataset, opinions
 from chainrule.data.language import BAD, GOOD
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential, Zeros
-from chainrule.train import PerceptronRule
+from chainrule.train import PerceptronRule, Training
 from chainrule.views import pictures
 
 SENTENCES, ORDERS = 400, 8
@@ -22,8 +23,15 @@ SENTENCES, ORDERS = 400, 8
 def _trainings(seed: int) -> Mapping[str, Training]:
     # From weights of zero, as the theorem asks; the replicas then differ only in the order of the sentences.
     net = Sequential(Dense(1, "step", weights=Zeros()))
-    options = {"optimizer": PerceptronRule(), "batch_size": 1, "epochs": 60, "replicas": ORDERS, "evaluate_every": 5}
-    return {"perceptron": Training(net, opinions(SENTENCES, seed=seed), options)}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": PerceptronRule(),
+        "batch_size": 1,
+        "epochs": 60,
+        "replicas": ORDERS,
+        "evaluate_every": 5,
+    }
+    return {"perceptron": Training(net, opinions(SENTENCES, seed=seed), **options)}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import CRITICAL_TEMPERATURE, Dataset, ising, ising_temperatures
 from chainrule.examples.estimates import Polynomial, crossing, resampled, weighted_polynomial
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import L2, BinaryCrossEntropy, Dense, Sequential
-from chainrule.train import Adam, Run
+from chainrule.train import Adam, Run, Training
 from chainrule.views import pictures
 
 SIZES = (16, 24, 32, 48)
@@ -148,11 +149,11 @@ def extrapolated(sizes: Array, crossings: Array, errors: Array) -> Polynomial:
 
 
 def _trainings(seed: int) -> Mapping[str, Training]:
-    options = {
-        "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 20, "replicas": 8,
+    options: dict[str, Any] = {
+        "seed": seed, "loss": BinaryCrossEntropy() + L2(0.01), "optimizer": Adam(0.01), "batch_size": 50, "epochs": 20, "replicas": 8,
         "evaluate_every": 0,
     }  # fmt: skip
-    return {f"size {size}": Training(network(), far_from_the_transition(size, 10 * seed), options) for size in SIZES}
+    return {f"size {size}": Training(network(), far_from_the_transition(size, 10 * seed), **options) for size in SIZES}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

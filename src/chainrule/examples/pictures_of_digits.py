@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from chainrule.data import mnist
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.nn import Conv2D, Dense, Flatten, MaxPool, Reshape, Sequential
-from chainrule.train import Adam, Cosine
+from chainrule.train import Adam, Cosine, Training
 from chainrule.views import pictures
 
 
@@ -17,8 +18,8 @@ def _trainings(seed: int) -> Mapping[str, Training]:
         Reshape((28, 28, 1)), Conv2D(16, 5, activation="relu"), MaxPool(2), Conv2D(32, 5, activation="relu"), MaxPool(2),
         Flatten(), Dense(10, "softmax"),
     )  # fmt: skip
-    options = {"optimizer": Adam(Cosine(0.003)), "batch_size": 64, "epochs": 3}
-    return {"convolutional": Training(net, mnist(), options)}
+    options: dict[str, Any] = {"seed": seed, "optimizer": Adam(Cosine(0.003)), "batch_size": 64, "epochs": 3}
+    return {"convolutional": Training(net, mnist(), **options)}
 
 
 def _conclude(runs: Runs, seed: int) -> Outcome:

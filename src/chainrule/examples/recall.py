@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import recall
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.nn import GRU, LSTM, RNN, Dense, Layer, Sequential
-from chainrule.train import Adam, ClipNorm, Cosine
+from chainrule.train import Adam, ClipNorm, Cosine, Training
 from chainrule.views import pictures
 
 GAPS = (5, 20, 50, 100)
@@ -29,13 +30,13 @@ def _trainings(seed: int) -> Mapping[str, Training]:
     for gap in GAPS:
         for number in range(DATA_SETS):
             data = recall(512, gap=gap, wait=3, noise=0.2, seed=1000 * seed + 10 * gap + number)
-            options = {
+            options: dict[str, Any] = {
                 "optimizer": Adam(Cosine(0.02)), "clip": ClipNorm(1.0), "batch_size": 32, "epochs": 100, "replicas": REPLICAS,
                 "evaluate_every": 5, "seed": 1000 * seed + 100 * number,
             }  # fmt: skip
             for kind in KINDS:
                 network = Sequential(memory(kind, gap), Dense(2, "softmax"))
-                found[_name(kind, gap, number)] = Training(network, data, options)
+                found[_name(kind, gap, number)] = Training(network, data, **options)
     return found
 
 

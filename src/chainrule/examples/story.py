@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import Dataset, Examples, story
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import GRU, Dense, Sequential
-from chainrule.train import Adam, ClipNorm, Cosine, Run
+from chainrule.train import Adam, ClipNorm, Cosine, Run, Training
 from chainrule.views import pictures
 
 STORIES, SENTENCES, UNITS, REPLICAS = 4000, 3, 24, 3
@@ -20,8 +21,9 @@ BAG, FORWARD, BACKWARD = "bag of words", "GRU, from the beginning", "GRU, from t
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = story(STORIES, sentences=SENTENCES, padding="after", seed=seed)
-    options = {
-        "optimizer": Adam(Cosine(0.01)), "clip": ClipNorm(1.0), "batch_size": 32, "epochs": 40, "replicas": REPLICAS, "evaluate_every": 2,
+    options: dict[str, Any] = {
+        "seed": seed, "optimizer": Adam(Cosine(0.01)), "clip": ClipNorm(1.0), "batch_size": 32, "epochs": 40, "replicas": REPLICAS,
+        "evaluate_every": 2,
     }  # fmt: skip
 
     def reads(reverse: bool) -> Sequential:
@@ -29,9 +31,9 @@ def _trainings(seed: int) -> Mapping[str, Training]:
         return Sequential(GRU(UNITS, padding=0.0, reverse=reverse), Dense(6, "softmax"))
 
     return {
-        BAG: Training(Dense(6, "softmax"), _counted(data), options),
-        FORWARD: Training(reads(False), data, options),
-        BACKWARD: Training(reads(True), data, options),
+        BAG: Training(Dense(6, "softmax"), _counted(data), **options),
+        FORWARD: Training(reads(False), data, **options),
+        BACKWARD: Training(reads(True), data, **options),
     }
 
 

@@ -6,17 +6,18 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import Dataset, Examples, mnist, reconstruction
 from chainrule.examples.autoencoders import first_digits, test_part
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Latent, Sequential
-from chainrule.train import Adam, Cosine, Model, Run
+from chainrule.train import Adam, Cosine, Model, Run, Training
 from chainrule.views import pictures
 
 CODE = "latent1.a"
@@ -64,13 +65,25 @@ def digits_network(hidden: int = 128) -> Sequential:
 
 def _trainings(seed: int) -> Mapping[str, Training]:
     linear = Sequential(Dense(2 * HIDDEN, name="encoder"), Latent(), Dense(INPUTS, name="decoder"))
-    rates = {"optimizer": Adam(Cosine(0.01)), "batch_size": 100, "epochs": 600, "replicas": 8, "evaluate_every": 50}
-    digits = {"optimizer": Adam(Cosine(0.002)), "batch_size": 64, "epochs": 30, "replicas": 3, "evaluate_every": 5}
+    rates: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": Adam(Cosine(0.01)),
+        "batch_size": 100,
+        "epochs": 600,
+        "replicas": 8,
+        "evaluate_every": 50,
+    }
+    digits: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": Adam(Cosine(0.002)),
+        "batch_size": 64,
+        "epochs": 30,
+        "replicas": 3,
+        "evaluate_every": 5,
+    }
     return {
-        "linear": Training(linear, linear_data(seed), {"loss": "half_squared_error", **rates}),
-        "digits": Training(
-            digits_network(), reconstruction(first_digits(6000, 2000)), {"loss": "binary_cross_entropy", **digits}
-        ),
+        "linear": Training(linear, linear_data(seed), loss="half_squared_error", **rates),
+        "digits": Training(digits_network(), reconstruction(first_digits(6000, 2000)), loss="binary_cross_entropy", **digits),
     }
 
 

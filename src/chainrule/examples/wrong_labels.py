@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from chainrule.data import WrongLabels, with_wrong_labels
 from chainrule.examples.agreement import area_under_curve
-from chainrule.examples.example import Example, Outcome, Runs, Training
+from chainrule.examples.example import Example, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.memorization import steps_to_look_at
 from chainrule.examples.replicated import Comparison, Measured, compare, measured
 from chainrule.graph import Array
-from chainrule.train import SGD, Answers, Run, answers_along
+from chainrule.train import SGD, Answers, Run, Training, answers_along
 from chainrule.views import pictures
 
 SHARE = 0.1
@@ -33,10 +34,10 @@ def planted(seed: int, draw: int, count: int) -> WrongLabels:
 
 def trainings(seed: int, *, draws: int = 8, count: int = 1000, epochs: int = 80) -> Mapping[str, Training]:
     """A training for each draw of digits."""
-    options = {"optimizer": SGD(0.1), "batch_size": 25, "replicas": 4, "epochs": epochs, "evaluate_every": 0}
+    options: dict[str, Any] = {"optimizer": SGD(0.1), "batch_size": 25, "replicas": 4, "epochs": epochs, "evaluate_every": 0}
     return {
         f"draw {draw + 1}": Training(
-            "196-128-10 relu", planted(seed, draw, count).data, {**options, "seed": 10 * (1000 * seed + draw)}
+            "196-128-10 relu", planted(seed, draw, count).data, **options, seed=10 * (1000 * seed + draw)
         )
         for draw in range(draws)
     }

@@ -30,19 +30,19 @@ from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
-from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer, with_rate
+from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Cost, Task
 from chainrule.train.trainer import Callback, Moment, Trainer
+from chainrule.train.training import Training
 
 __all__ = [
     "AdaGrad", "Adam", "AdamW", "Answers", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
     "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS", "Ledger",
     "LevenbergMarquardt", "Model", "Moment", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
     "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer",
-    "WarmUp", "answers_along", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
+    "Training", "WarmUp", "answers_along", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
     "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
-    "with_rate",
 ]  # fmt: skip
 
 answering(globals())

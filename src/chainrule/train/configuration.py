@@ -1,79 +1,108 @@
-"""The configuration of a run: what its folder says of network, data, objective and settings, so that it can be taken up again."""
+"""The configuration of a run: what the config.json of its folder says of network, data, objective and settings, written and read here."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from chainrule.descriptions import written
+from chainrule.data import Dataset, Signature
+from chainrule.descriptions import restored, written
 from chainrule.errors import OptionError
+from chainrule.nn import Layer, Objective
+from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
-from chainrule.train.saved_network import written_network
-from chainrule.train.trainer import Trainer
+from chainrule.train.saved_network import saved_network, written_network
+from chainrule.train.sealed import as_written
+from chainrule.train.settings import Settings
+
+Json = dict[str, Any]
+MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 << 20, 1 << 12
+"""What a run's folder may say of itself."""
 
 
-def make_folder(parent: str | os.PathLike[str], label: str, trainer: Trainer) -> None:
-    """Gives a training a folder of its own in `parent`, named by time and label, with its configuration and where it begins."""
-    if trainer.order is not None:
-        raise OptionError(
-            "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
-        )
-    config = configuration(trainer)
-    folder = RunFolder.create(parent, label)
-    try:
-        folder.write_config(config)
-        if trainer.start:
-            folder.write_start(trainer.start)
-        if trainer.step:
-            folder.append_history(trainer.history.rows())
-        folder.save(trainer.ending(), sync=True)
-        # Only now that it can be opened does anything lead there.
-        folder.announce()
-    except BaseException:
-        folder.discard()
-        raise
-    trainer.folder = folder
+@dataclass(frozen=True)
+class Configuration:
+    """What a run's folder keeps of its training.
 
-
-def save(trainer: Trainer, parent: str | os.PathLike[str] | None) -> Path:
-    """Brings a training's folder up to date, or makes it a new one in `parent`; gives the folder.
-
-    Raises: UnwritableFileError; OptionError for a training that has no folder, where none is named.
+    network: of Python code, and of classes that are not defined here, its graph; None where it has none for any batch, and `refused`
+    says why. load: how `data.load` makes the data again, as plain JSON; None where they were arrays.
     """
-    if parent is not None:
-        make_folder(parent, trainer.task.data.name, trainer)
-    elif trainer.folder is None:
-        raise OptionError("a run without a folder", expected="where to save it", remedy='write run.save("runs")')
-    else:
-        with trainer.keeper.writer(trainer.step, trainer.history.rows):
-            trainer.keeper.save(trainer.ending(), last=True)
-        if trainer.keeper.trouble:
-            raise trainer.keeper.trouble
-    return cast("RunFolder", trainer.folder).path
+
+    network: Layer | None
+    signature: Signature
+    load: Json | None
+    objective: Objective
+    settings: Settings
+    course: Course
+    refused: str = ""
+
+    @cached_property
+    def source(self) -> dict[str, Any] | None:
+        """The options by which `data.load` makes the data again. Raises: what is said of classes that are not defined here."""
+        return None if self.load is None else {str(key): restored(value) for key, value in self.load.items()}
+
+    def to_json(self) -> Json:
+        """The configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
+        return {
+            **({"network": None} if self.network is None else written_network(self.network, self.signature, self.settings)),
+            "data": {"load": self.load, **self.signature.to_json()},
+            "objective": written(self.objective),
+            **_progress(self.settings, self.course),
+        }
+
+    @staticmethod
+    def read(folder: RunFolder, *, network: Layer | None = None) -> Configuration:
+        """What the folder of a run says; with `network` in place of its own, which then is not read. Raises: FileFormatError."""
+        with folder.naming_its_version(), as_written(folder.path / "config.json"):
+            config = folder.read_config()
+            settings, data = Settings.from_json(config["settings"]), config["data"]
+            signature, objective = Signature.from_json(data), restored(config["objective"])
+            if not isinstance(objective, Objective):
+                raise TypeError(f"{objective!r} is no loss")
+            _require_possible(signature, settings)
+            saved = saved_network(config) if network is None else network
+            course = Course.from_json(config.get("course"), settings.epochs)
+            return Configuration(
+                saved, signature, None if data["load"] is None else dict(data["load"]), objective, settings, course,
+                str(config.get("refused", "")),
+            )  # fmt: skip
 
 
-def configuration(trainer: Trainer) -> dict[str, Any]:
-    """A training's configuration in plain JSON values.
-
-    What cannot be written down (arrays, a network whose graph is none for any batch) is null: whoever opens the run passes it again.
-    """
-    task, origin = trainer.task, trainer.data.origin
-    return {
-        **written_network(task, {int(size) for size in trainer.sizes}),
-        "data": {
-            "load": _written_or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None,
-            **task.data.to_json(),
-        },
-        "objective": written(task.objective),
-        "settings": trainer.settings.to_json(),
-        "course": trainer.course.to_json(),
-    }
+def written_origin(data: Dataset) -> Json | None:
+    """How `data.load` makes these data again, in plain JSON values; None where no file can say it: arrays, Python code."""
+    origin = data.origin
+    return _or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None
 
 
-def _written_or_none(write: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def note_progress(folder: RunFolder, settings: Settings, course: Course) -> None:
+    """Brings a folder's configuration up to date when a training is to go on."""
+    config = folder.read_config()
+    changed = {**config, **_progress(settings, course)}
+    if changed != config:
+        folder.write_config(changed)
+
+
+def _progress(settings: Settings, course: Course) -> Json:
+    """The part of a configuration that changes when a training goes on."""
+    return {"settings": settings.to_json(), "course": course.to_json()}
+
+
+def _or_none(write: Callable[[], Json]) -> Json | None:
     try:
         return write()
     except OptionError:
         return None
+
+
+def _require_possible(signature: Signature, settings: Settings) -> None:
+    """Numbers that no training had: they would only ask for more memory than there is."""
+    for what, number, most in (
+        ("examples", signature.parts["training"], MOST_EXAMPLES),
+        ("batches in an epoch", signature.parts["training"] // settings.batch_size, MOST_BATCHES),
+        ("replicas", settings.replicas, MOST_REPLICAS),
+        ("threads", settings.threads or 1, MOST_THREADS),
+    ):
+        if not 0 <= number <= most:
+            raise ValueError(f"{number} {what}, where 0 to {most} can be")

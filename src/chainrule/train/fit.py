@@ -8,32 +8,21 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from chainrule.checks import Count, Natural, Seed, checked
-from chainrule.data import Dataset, Signature
-from chainrule.descriptions import restored
-from chainrule.engines import load_ahead
-from chainrule.errors import OptionError, ShapeError
-from chainrule.nn import Layer, as_layer, network
-from chainrule.train.configuration import make_folder
-from chainrule.train.course import Course
+from chainrule.errors import OptionError
+from chainrule.nn import Layer, as_layer
+from chainrule.train.configuration import Configuration
 from chainrule.train.folder import RunFolder
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run, told
-from chainrule.train.saved_data import as_dataset, saved_data
-from chainrule.train.saved_network import require_network
-from chainrule.train.scales import suited
+from chainrule.train.saved_data import saved_data
 from chainrule.train.sealed import as_written
-from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
-
-MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 << 20, 1 << 12
-"""What a run's folder may say of itself."""
+from chainrule.train.training import Training
 
 
 @checked
@@ -43,7 +32,7 @@ def fit(
     *,
     loss: object = None,
     optimizer: Optimizer | str | None = None,
-    epochs: Natural = 5,
+    epochs: Natural | None = None,
     batch_size: Count | None = None,
     seed: Seed = 0,
     replicas: Count = 1,
@@ -64,15 +53,16 @@ def fit(
     of arrays (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one
     that goes with the last layer. optimizer: a name or an optimizer; None takes SGD(0.1) for classes, and Adam(0.01) for
     numbers, whose loss has no bound: the rate at which SGD is stable goes with the square of inputs and targets, Adam's
-    step does not. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are
-    fewer); the last, shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained;
+    step does not. An epoch (None: 5 of them) goes over all examples once, in batches of `batch_size` (None: 32, or all where
+    there are fewer); the last, shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained;
     each equals the single run with its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all
     curves are taken at the same weights. dtype: float32 unless told otherwise, and float64 for LBFGS and
-    LevenbergMarquardt, which take the full batch and their own number of iterations, each an epoch. callbacks: a function,
-    or several, that are told after each piece of the training. folder: where the run's own folder is made; None writes
-    nothing. initial: first values of parameters and states by name. order: "shuffled" anew for each epoch, "consecutive"
-    for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function, see `Order`. engine: "native",
-    machine code made for this processor, or "reference", NumPy, which keeps every value. threads: how many the engine may
+    LevenbergMarquardt, which take the full batch: an epoch is one of their iterations, and None is as many as they allow
+    themselves. callbacks: a function, or several, that are told after each piece of the training. folder: where the run's
+    own folder is made; None writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew
+    for each epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function,
+    see `Order`. engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value.
+    threads: how many the engine may
     use, None for as many as there are processors; no result depends on it.
 
     Ctrl-C ends the training and keeps what was learned. A disk that is full or gone ends no training: the run is given, with an
@@ -84,50 +74,12 @@ def fit(
     >>> run.classify([[0.0, 1.0], [1.0, 1.0]])
     ['1', '0']
     """
-    if not isinstance(data, Dataset):
-        load_ahead(engine)
-    dataset = as_dataset(data)
-    chosen = usual_optimizer(dataset.task) if optimizer is None else optimizer
-    chosen = optimizer_named(chosen) if isinstance(chosen, str) else chosen
-    if batch_size is None:
-        batch_size = usual_batch_size(len(dataset.train))
-    if search := chosen.search:
-        epochs, batch_size = search.iterations, len(dataset.train)
-        if dtype == "float32":
-            raise OptionError(
-                f"{search.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
-            )
-    dtype = dtype or ("float64" if search else "float32")
-    settings = Settings(
-        chosen, epochs, batch_size, seed, replicas, dtype, engine, evaluate_every, early_stopping, clip,
-        "shuffled" if callable(order) else order, threads,
+    training = Training(
+        net, data, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed, replicas=replicas,
+        dtype=dtype, engine=engine, evaluate_every=evaluate_every, early_stopping=early_stopping, clip=clip, initial=initial,
+        order=order, threads=threads,
     )  # fmt: skip
-    layer = network(net) if isinstance(net, str) else as_layer(net)
-    try:
-        dataset = suited(layer, dataset, loss, batch_size, dtype)
-    except ShapeError as error:
-        if (better := _perhaps_labels(error, dataset)) is None:
-            raise
-        raise better from error
-    task = Task(layer, dataset.signature, loss, dtype, batch_size)
-    trainer = Trainer(task, settings, lambda: dataset, order=order if callable(order) else None, initial=initial)
-    _ = trainer.loop  # what does not fit is found before a folder is made
-    if folder is not None:
-        make_folder(folder, f"{task.data.name}_{net}" if isinstance(net, str) else task.data.name, trainer)
-    trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
-    return told(Run(trainer))
-
-
-def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError | None:
-    """The error for outputs that do not fit targets which may be labels that were stored as floats, as numpy.loadtxt does; or None."""
-    y = data.train.y
-    if data.classes is not None or y.shape[1:] != (1,) or not np.array_equal(y, np.floor(y)) or len(np.unique(y)) > 20:
-        return None
-    return ShapeError(
-        f"{error.happened}\n      the targets are whole numbers stored as {y.dtype.name}",
-        expected=error.expected,
-        remedy=f"if they are classes, write y.astype(int); if they are numbers, {error.remedy}",
-    )
+    return training.fit(callbacks=callbacks, folder=folder)
 
 
 @checked
@@ -137,8 +89,8 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
     Nothing is written, also while another process trains there. Scalings, classes and columns are kept with the network, so the data
     are loaded only to evaluate or to go on; a file that has moved is looked for beside the run. `net` and `data` are needed only where
     the folder cannot rebuild them: networks whose graph goes by the batch in a way of its own, data given as arrays, or the new place of
-    a file. A network of Python functions is opened as its graph, see `as_graph_layer`. step: an older snapshot
-    instead, one of those that the folder keeps.
+    a file. A network of Python functions is opened as its graph, see `as_graph_layer`. step: an older snapshot instead, one of those that
+    the folder keeps.
     Raises: MissingFileError, FileFormatError; when they are loaded, DataError where the data are no longer the same.
     """
     run = _load(RunFolder.open(folder), net, data, step)
@@ -147,38 +99,23 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 
 
 def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> Run:
-    with folder.naming_its_version(), as_written(folder.path / "config.json"):
-        config = folder.read_config()
-        settings = Settings.from_json(config["settings"])
-        signature = Signature.from_json(config["data"])
-        course = Course.from_json(config.get("course"), settings.epochs)
-        objective, source = restored(config["objective"]), config["data"]
-        _require_possible(signature, settings)
-        saved = None if net is not None else require_network(config)
-    snapshot = folder.snapshot(step)
-    with as_written(folder.path / "config.json") if saved is not None else nullcontext():
-        task = Task(as_layer(net) if saved is None else saved, signature, objective, settings.dtype, settings.batch_size)
-        trainer = Trainer(
-            task, settings, lambda: saved_data(folder.path, source, data, signature), folder=folder, saved=snapshot
+    config = Configuration.read(folder, network=None if net is None else as_layer(net))
+    if config.network is None:
+        raise OptionError(
+            f"the run's network is made of Python code, which the folder does not hold{f': {config.refused}' * bool(config.refused)}",
+            expected="the same network again",
+            remedy="build it and pass it: net=...",
         )
+    settings, snapshot = config.settings, folder.snapshot(step)
+    with as_written(folder.path / "config.json") if net is None else nullcontext():
+        task = Task(config.network, config.signature, config.objective, settings.dtype, settings.batch_size)
+        trainer = Trainer(task, settings, lambda: saved_data(folder.path, config, data), folder=folder, saved=snapshot)
     with as_written(folder.path / "snapshots" / f"step-{snapshot.step:09d}.json"):
         trainer.load(snapshot, lambda: folder.read_history(snapshot, settings.replicas, settings.dtype))
         # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
-        trainer.course = course.extended(snapshot.step, settings.epochs)
+        trainer.course = config.course.extended(snapshot.step, settings.epochs)
         trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
-
-
-def _require_possible(signature: Signature, settings: Settings) -> None:
-    """Numbers that no training had: they would only ask for more memory than there is."""
-    for what, number, most in (
-        ("examples", signature.parts["training"], MOST_EXAMPLES),
-        ("batches in an epoch", signature.parts["training"] // settings.batch_size, MOST_BATCHES),
-        ("replicas", settings.replicas, MOST_REPLICAS),
-        ("threads", settings.threads or 1, MOST_THREADS),
-    ):
-        if not 0 <= number <= most:
-            raise ValueError(f"{number} {what}, where 0 to {most} can be")
 
 
 @checked

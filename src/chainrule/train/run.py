@@ -21,7 +21,6 @@ from chainrule.nn import Export
 from chainrule.numerals import numeral
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
-from chainrule.train.configuration import make_folder, save
 from chainrule.train.course import Parent
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
@@ -33,6 +32,7 @@ from chainrule.train.model import Model
 from chainrule.train.optimizer import Optimizer, Rate
 from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
+from chainrule.train.saving import make_folder, save
 from chainrule.train.settings import Settings
 from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
-from chainrule.descriptions import restored
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
+from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import as_written
 
 
@@ -44,29 +44,28 @@ def _how_to_give(data: Any) -> str:
     return "write (x, y)"
 
 
-def saved_data(folder: Path, saved: Mapping[str, Any], given: Any, signature: Signature) -> Dataset:
+def saved_data(folder: Path, saved: Configuration, given: Any) -> Dataset:
     """The data that a saved run learned from: loaded as they were, or from what is `given`; they must be the same, bit for bit.
 
     A file that is no longer where it was, or no longer the same, is looked for beside the run and in the folders above it.
     Raises: MissingFileError, DataError.
     """
     with as_written(folder / "config.json"):
-        options: Mapping[str, Any] | None = saved["load"]
-        name, _ = saved["name"], saved["hash"]
-        source = {} if options is None else {str(key): restored(value) for key, value in options.items()}
+        source = saved.source or {}
         file = _file_of(source)
-    if given is None and options is None:
+    signature = saved.signature
+    if given is None and not source:
         raise DataError(
-            f"the run's data {name!r} were arrays, which the folder does not hold",
+            f"the run's data {signature.name!r} were arrays, which the folder does not hold",
             expected="the same data again",
             remedy="pass them: data=(x, y)",
         )
     if given is not None:
         named = isinstance(given, str | os.PathLike) and file and str(cast("object", given)) not in BUILT_IN
         dataset = load(**{**source, file: str(cast("object", given))}) if named else as_dataset(given)
-        _require_same(dataset, saved)
+        _require_same(dataset, signature)
     else:
-        dataset = _loaded(source, file, folder, saved)
+        dataset = _loaded(source, file, folder, signature)
     # What was decided when the training began, and learned from these data then, is kept with the run.
     return dataset.scaled_by(signature.scaling, signature.target_scaling)
 
@@ -77,7 +76,7 @@ def _file_of(source: Mapping[str, Any]) -> str:
     return named[0] if named else ""
 
 
-def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Mapping[str, Any]) -> Dataset:
+def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Signature) -> Dataset:
     """The data from where they were, or else from where they are found to be the same."""
     try:
         with as_written(folder / "config.json"):
@@ -121,10 +120,10 @@ def places_beside(file: Path, folder: Path) -> Iterator[Path]:
                 yield place
 
 
-def _require_same(dataset: Dataset, saved: Mapping[str, Any]) -> None:
-    if dataset.hash != saved["hash"]:
+def _require_same(dataset: Dataset, saved: Signature) -> None:
+    if dataset.hash != saved.hash:
         raise DataError(
-            f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {str(saved['hash'])[:12]}...",
+            f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {saved.hash[:12]}...",
             expected="the same data, bit for bit",
             remedy="restore the file, or train anew on the changed data",
         )

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from chainrule.data import Signature
 from chainrule.errors import ChainruleError, OptionError, UndefinedClassError
 from chainrule.nn import Layer, as_graph_layer, from_json, is_kept, to_json
-from chainrule.train.task import Task
+from chainrule.train.settings import Settings
 
 LONGEST = 1 << 25
 """How many letters a network's graph may take in a folder."""
 
 
-def written_network(task: Task, sizes: Iterable[int]) -> dict[str, Any]:
-    """What a run's configuration says of its network, for training batches of these sizes.
+def written_network(network: Layer, signature: Signature, settings: Settings) -> dict[str, Any]:
+    """What a run's configuration says of its network.
 
     network: its descriptions, or, where it is made of Python code, its graph; null where it has none that goes for any batch, and
     `refused` says why. graph: beside descriptions that name a user's classes.
     """
     found: dict[str, Any] = {"network": None}
     with suppress(OptionError):
-        found["network"] = to_json(task.network)
-    if is_kept(task.network):
+        found["network"] = to_json(network)
+    if is_kept(network):
         return found
+    sizes = {settings.batch_size, signature.parts["training"] % settings.batch_size or settings.batch_size}
     try:
-        graph = to_json(
-            as_graph_layer(task.network, task.data.input_shape, batch_sizes=sizes, data_dtype=task.data.input_dtype)
-        )
+        graph = to_json(as_graph_layer(network, signature.input_shape, batch_sizes=sizes, data_dtype=signature.input_dtype))
         if (length := len(json.dumps(graph))) > LONGEST:
             raise OptionError(f"a graph of {length} letters", expected=f"at most {LONGEST}", remedy="make arrays parameters")
     except ChainruleError as error:
@@ -47,16 +47,3 @@ def saved_network(config: Mapping[str, Any]) -> Layer | None:
         if config.get("graph") is None:
             raise
         return from_json(config["graph"])
-
-
-def require_network(config: Mapping[str, Any]) -> Layer:
-    """The same. Raises: OptionError where the folder does not hold it."""
-    found = saved_network(config)
-    if found is None:
-        why = config.get("refused")
-        raise OptionError(
-            f"the run's network is made of Python code, which the folder does not hold{f': {why}' if isinstance(why, str) else ''}",
-            expected="the same network again",
-            remedy="build it and pass it: net=...",
-        )
-    return found

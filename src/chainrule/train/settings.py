@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
-from typing import Any, Literal, cast
+from dataclasses import field
+from typing import Literal
 
-from chainrule.checks import Count, Natural, Positive, Seed, checked
+from chainrule.checks import Count, Natural, Seed, checked
 from chainrule.descriptions import Written, described
 from chainrule.errors import OptionError
 from chainrule.spelling import suggest
@@ -52,22 +52,14 @@ class Settings(Written):
 
 
 @checked
-def optimizer_named(name: str, learning_rate: Positive | None = None) -> Optimizer:
-    """The optimizer of this name with its usual settings, or with another learning rate."""
+def optimizer_named(name: str) -> Optimizer:
+    """The optimizer of this name with its usual settings."""
     known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS(), "levenberg_marquardt": LevenbergMarquardt()}
     if name not in known:
         raise OptionError(
             f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these")
         )
-    return with_rate(known[name], learning_rate)
-
-
-@checked
-def with_rate(optimizer: Optimizer, learning_rate: Positive | None) -> Optimizer:
-    """The optimizer with another learning rate; as it is where none is given, or where it searches for its steps."""
-    if learning_rate is None or optimizer.search:
-        return optimizer
-    return replace(cast("Any", optimizer), learning_rate=learning_rate)
+    return known[name]
 
 
 def usual_optimizer(task: Literal["classification", "regression"]) -> Optimizer:

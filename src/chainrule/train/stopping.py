@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.checks import Count, NonNegative
 from chainrule.descriptions import described
 from chainrule.display import Shown
+from chainrule.errors import OptionError, Remedy
 from chainrule.graph import Array
 
 
@@ -24,6 +25,19 @@ class EarlyStopping(Shown):
     patience: Count = 5
     score: Literal["loss", "accuracy"] = "loss"
     least_change: NonNegative = 0.0
+
+
+def require_validation(rule: EarlyStopping | None, parts: Mapping[str, int]) -> None:
+    """Refuses to stop early on data, given by their parts, without one to stop by."""
+    if rule is not None and "validation" not in parts:
+        raise OptionError(
+            "early stopping without a validation part",
+            expected="data with a validation part: stopping by the test part would spoil it",
+            remedy=Remedy(
+                'split one off: mnist(validation=10000), or load("plants.csv", target="species", split=StratifiedSplit(validation=0.1))',
+                "add --validation 0.1",
+            ),
+        )
 
 
 @dataclass

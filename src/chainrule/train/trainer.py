@@ -19,6 +19,7 @@ from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
 from chainrule.train.batches import batch_sizes
+from chainrule.train.configuration import note_progress
 from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
@@ -31,7 +32,7 @@ from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
-from chainrule.train.stopping import Watch
+from chainrule.train.stopping import Watch, require_validation
 from chainrule.train.supply import Supply
 from chainrule.train.task import Task
 
@@ -111,12 +112,7 @@ class Trainer(Shown):
         self._piece = 8
         self._pause: int = 0
         self._ending: Snapshot | None = None
-        if self.watch and "validation" not in task.data.parts:
-            raise OptionError(
-                "early stopping without a validation part",
-                expected="data with a validation part: stopping by the test part would spoil it",
-                remedy="split one off, for example mnist(validation=10000)",
-            )
+        require_validation(settings.early_stopping, task.data.parts)
         if self.watch and self.watch.rule.score == "accuracy" and not task.classifies:
             raise OptionError(
                 "early stopping by the accuracy of a network that predicts numbers",
@@ -578,10 +574,7 @@ class Trainer(Shown):
         self.__dict__.pop("program", None)  # what is compiled depends on how much is to be done
         self.course = self.course.extended(self.step, settings.epochs)
         if self.folder:
-            config = self.folder.read_config()
-            changed = {**config, "settings": settings.to_json(), "course": self.course.to_json()}
-            if changed != config:
-                self.folder.write_config(changed)
+            note_progress(self.folder, settings, self.course)
 
     def apart(self) -> Trainer:
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""

@@ -1,0 +1,219 @@
+"""A training, described and not made yet: network, data, what is minimised and how; what is not said is decided here, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import KW_ONLY, replace
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from chainrule.checks import Count, Natural, Seed
+from chainrule.data import Dataset
+from chainrule.descriptions import described
+from chainrule.descriptions.kinds import is_description
+from chainrule.display import Shown
+from chainrule.engines import engine_named, load_ahead
+from chainrule.errors import OptionError, Remedy, ShapeError
+from chainrule.nn import Layer, as_layer, network
+from chainrule.train.optimizer import Optimizer
+from chainrule.train.optimizers import ClipNorm, ClipValue
+from chainrule.train.orders import Order, OrderName
+from chainrule.train.run import Run, told
+from chainrule.train.saved_data import as_dataset
+from chainrule.train.saving import make_folder
+from chainrule.train.scales import suited
+from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
+from chainrule.train.stopping import EarlyStopping, require_validation
+from chainrule.train.task import Task
+from chainrule.train.trainer import Callback, Trainer
+
+
+@described(eq=False)
+class Training(Shown):
+    """A training that can be looked at, changed, made, and made again: `fit` describes one and makes it.
+
+    The fields are the arguments of `fit`, which says what they mean; None is decided by network and data. Nothing is loaded, built or
+    decided before it is asked for, and then once: `dataset`, `layer`, `task` and `settings` say what it came to.
+
+    >>> import chainrule as cr
+    >>> training = cr.Training("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200)
+    >>> training.settings.batch_size, training.task.formula
+    (4, 'C = 1/B·Σ_batch(-y·log(a) - (1-y)·log(1-a))')
+    >>> slower = training.changed(seed=1, **{"optimizer.learning_rate": 0.01})
+    >>> slower.settings.optimizer
+    Adam(learning_rate=0.01)
+    >>> training.fit().classify([[0.0, 1.0], [1.0, 1.0]])
+    ['1', '0']
+    """
+
+    network: Layer | str
+    data: Any
+    _: KW_ONLY
+    loss: object = None
+    optimizer: Optimizer | str | None = None
+    epochs: Natural | None = None
+    batch_size: Count | None = None
+    seed: Seed = 0
+    replicas: Count = 1
+    dtype: Literal["float32", "float64"] | None = None
+    engine: str = "native"
+    evaluate_every: Natural = 1
+    early_stopping: EarlyStopping | None = None
+    clip: ClipNorm | ClipValue | None = None
+    initial: Mapping[str, Any] | None = None
+    order: Order | OrderName = "shuffled"
+    threads: Count | None = None
+
+    # ---- what it came to
+
+    @cached_property
+    def layer(self) -> Layer:
+        """The network."""
+        return network(self.network) if isinstance(self.network, str) else as_layer(self.network)
+
+    @cached_property
+    def _given(self) -> Dataset:
+        """The data as they were given: not yet in the network's units."""
+        engine_named(self.engine)  # an unknown one is refused before anything is read
+        if not isinstance(self.data, Dataset):
+            load_ahead(self.engine)
+        return as_dataset(self.data)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """How the network is trained, everything decided. Raises: OptionError for what does not go together."""
+        count, optimizer = len(self._given.train), self._optimizer
+        require_validation(self.early_stopping, self._given.signature.parts)
+        if optimizer.search:
+            epochs, batch_size, dtype = self._of_search(optimizer, count)
+        else:
+            epochs = Settings.epochs if self.epochs is None else self.epochs
+            batch_size = usual_batch_size(count) if self.batch_size is None else self.batch_size
+            dtype = self.dtype or Settings.dtype
+        return Settings(
+            optimizer, epochs, batch_size, self.seed, self.replicas, dtype, self.engine, self.evaluate_every,
+            self.early_stopping, self.clip, "shuffled" if callable(self.order) else self.order, self.threads,
+        )  # fmt: skip
+
+    @property
+    def _optimizer(self) -> Optimizer:
+        if self.optimizer is None:
+            return usual_optimizer(self._given.task)
+        if not isinstance(self.optimizer, str):
+            return self.optimizer
+        named = optimizer_named(self.optimizer)
+        return named if named.search is None or self.epochs is None else replace(cast("Any", named), iterations=self.epochs)
+
+    def _of_search(self, optimizer: Optimizer, count: int) -> tuple[int, int, Literal["float32", "float64"]]:
+        """Epochs, batch size and dtype where an optimizer takes all examples at once."""
+        search = cast("Any", optimizer.search)
+        if self.dtype == "float32":
+            raise OptionError(
+                f"{search.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
+            )
+        if self.batch_size not in (None, count):
+            raise _searches(search.title, f"batch_size={self.batch_size}", "batch_size")
+        most = search.iterations
+        return most if self.epochs is None else min(self.epochs, most), count, "float64"
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data, with scalings that suit network and loss. Raises: what misfits of network, data and loss raise."""
+        try:
+            return suited(self.layer, self._given, self.loss, self.settings.batch_size, self.settings.dtype)
+        except ShapeError as error:
+            if (better := _perhaps_labels(error, self._given)) is None:
+                raise
+            raise better from error
+
+    @cached_property
+    def task(self) -> Task:
+        """Network, data and objective, checked to fit."""
+        return Task(self.layer, self.dataset.signature, self.loss, self.settings.dtype, self.settings.batch_size)
+
+    # ---- what can be done with it
+
+    def changed(self, **changes: Any) -> Training:
+        """The same training with other fields; "optimizer.learning_rate" and its like change a field of what was decided.
+
+        What was loaded and built is not made again where it does not depend on them. Raises: OptionError for a field that there is not.
+        """
+        own = {name: value for name, value in changes.items() if "." not in name}
+        made = replace(self, **own)
+        made.__dict__.update(
+            {name: kept for name, kept in self.__dict__.items() if not _MADE_OF.get(name, own.keys()) & own.keys()}
+        )
+        for path, value in changes.items():
+            if "." in path:
+                made = made._with_part(path, value)
+        return made
+
+    def _with_part(self, path: str, value: Any) -> Training:
+        """The training with one field of one of its parts replaced."""
+        name, _, part = path.partition(".")
+        said: Any = getattr(self, name, None)
+        whole: Any = said if is_description(said) else getattr(self.settings, name, None)
+        if name == "optimizer" and part == "learning_rate" and (search := self.settings.optimizer.search):
+            raise _searches(search.title, f"learning_rate={value}", "learning_rate")
+        if not is_description(whole):
+            raise OptionError(
+                f"the change of {path}",
+                expected="a part of a field that is a description",
+                remedy='write "optimizer.learning_rate"',
+            )
+        return self.changed(**{name: replace(whole, **{part: value})})
+
+    def trainer(self) -> Trainer:
+        """The training at its first step. Raises: what misfits of network, data, loss and settings raise."""
+        order = self.order if callable(self.order) else None
+        trainer = Trainer(self.task, self.settings, lambda: self.dataset, order=order, initial=self.initial)
+        _ = trainer.loop  # what does not fit is found before a folder is made
+        return trainer
+
+    def fit(self, *, callbacks: Callback | Sequence[Callback] = (), folder: str | os.PathLike[str] | None = None) -> Run:
+        """Trains, and gives the run; callbacks, folder: as `fit` takes them."""
+        trainer = self.trainer()
+        if folder is not None:
+            make_folder(folder, self._label, trainer)
+        trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
+        return told(Run(trainer))
+
+    @property
+    def _label(self) -> str:
+        """What the run's folder is called, behind the time."""
+        return f"{self.dataset.name}_{self.network}" if isinstance(self.network, str) else self.dataset.name
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.network} on {self.dataset.name}", self.task.formula, str(self.settings)])
+
+
+_MADE_OF: Mapping[str, Set[str]] = {
+    "layer": {"network"},
+    "_given": {"data"},
+    "dataset": {"network", "data", "loss"},
+    "task": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
+}
+"""What was made on the way, by the fields that it is made of."""
+
+
+def _searches(title: str, given: str, name: str) -> OptionError:
+    return OptionError(
+        f"{given} with {title}",
+        expected=f"nothing: {title} takes all examples at once, and searches for the size of each step",
+        remedy=Remedy(f"leave {name} out", f"leave --{name.replace('_', '-')} out"),
+    )
+
+
+def _perhaps_labels(error: ShapeError, data: Dataset) -> ShapeError | None:
+    """The error for outputs that do not fit targets which may be labels that were stored as floats, as numpy.loadtxt does; or None."""
+    y = data.train.y
+    if data.classes is not None or y.shape[1:] != (1,) or not np.array_equal(y, np.floor(y)) or len(np.unique(y)) > 20:
+        return None
+    return ShapeError(
+        f"{error.happened}\n      the targets are whole numbers stored as {y.dtype.name}",
+        expected=error.expected,
+        remedy=f"if they are classes, write y.astype(int); if they are numbers, {error.remedy}",
+    )
