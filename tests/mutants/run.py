@@ -38,8 +38,8 @@ from coverage import CoverageData
 ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
 KEPT = ROOT / ".mutants"
 FOUND = KEPT / "found.jsonl"
-FIRST = 40
-"""How many of the tests that reach a line are asked first; the others only if these notice nothing."""
+FIRST, MOST = 40, 240
+"""How many of the tests that reach a line are asked first, and how many in all, evenly spread; most lines are reached by fewer."""
 LEAST = 0.95
 """How many of the mutants that are not accepted must be killed."""
 SAME = ("Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot")
@@ -109,9 +109,9 @@ def _files(tests: Iterable[str]) -> Iterator[str]:
 
 
 def sites(path: str) -> dict[tuple[int, int], list[tuple[str, int]]]:
-    """The places of a file that can be changed, each with operators and their counts; annotations, which do nothing, left out."""
+    """The places of a file that can be changed, each with operators and their counts, but for those that nothing goes by."""
     source = (ROOT / path).read_text(encoding="utf-8")
-    tree, left_out, found = get_ast(source), list(_annotations(ast.parse(source))), {}
+    tree, left_out, found = get_ast(source), list(_idle(ast.parse(source))), {}
     for name in operator_names():
         operator = get_operator(name)
         if operator.arguments() or name.endswith(SAME):
@@ -123,14 +123,16 @@ def sites(path: str) -> dict[tuple[int, int], list[tuple[str, int]]]:
     return found
 
 
-def _annotations(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations and names of types stand: lines from 1, columns from 0."""
+def _idle(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations and names of types stand, and what `zip` is told of lengths that are equal: lines from 1, columns from 0."""
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
         if isinstance(node, ast.arg):
             parts = [node.annotation]
         elif isinstance(node, ast.FunctionDef):
             parts = [node.returns]
+        elif isinstance(node, ast.keyword) and node.arg == "strict":
+            parts = [node.value]
         elif isinstance(node, ast.AnnAssign):
             is_alias = isinstance(node.annotation, ast.Name) and node.annotation.id == "TypeAlias"
             parts = [node if is_alias else node.annotation]
@@ -316,15 +318,12 @@ def outcomes(mutants: list[Mutant], near: dict[str, tuple[str, ...]], processes:
 def shown_to(copy: Copy, mutant: Mutant, near: list[Reached]) -> str:
     """What the tests that reach a mutant's line say of it; where none does, as of what runs on import, all that are near."""
     tests = [test for file in near for test in file.by(mutant)]
-    step = max(1, len(tests) // FIRST)
-    rounds = (
-        [tests[::step], [file.test for file in near if file.by(mutant)]]
-        if step > 1
-        else [tests or [file.test for file in near]]
-    )
+    tests = tests[:: max(1, len(tests) // MOST)]
+    first = tests[:: max(1, len(tests) // FIRST)]
+    rounds = [first, [test for test in tests if test not in set(first)]] if tests else [[file.test for file in near]]
     copy.write(mutant.path, mutant.changed)
     try:
-        for asked in rounds:
+        for asked in filter(None, rounds):
             status, said = copy.tested(asked, LIMIT + FACTOR * sum(file.seconds for file in near))
             if status == NO_SUCH_TEST and "not found" in said:  # a test whose name is another one at each run
                 status, said = copy.tested([file.test for file in near], LIMIT + FACTOR * sum(file.seconds for file in near))

@@ -113,6 +113,12 @@ def test_a_cast_between_floats_passes_the_gradient_in_the_inputs_dtype() -> None
     assert evaluate([g], {x: np.ones(2)})[0].tolist() == [3.0, 3.0]
 
 
+def test_a_cast_of_whole_numbers_passes_no_gradient() -> None:
+    whole, x = input_node("n", (2,), "int64"), input_node("x", (2,))
+    assert grad(ops.sum(ops.cast(whole, dtype="float64") * x), [whole, x])[0] is None
+    assert grad(ops.sum(ops.cast(ops.cast(x, dtype="int64"), dtype="float64")), [x]) == [None]
+
+
 def test_a_gradient_read_from_a_table_with_nan_and_infinity_is_clean() -> None:
     table = input_node("table", (3,))
     (g,) = grad(ops.sum(ops.gather(table, constant([2, 2]), axis=0)), [table])
