@@ -43,6 +43,11 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("slice_axes", lambda: ops.slice_axis(X, 1, 0, 2, 0), ShapeError, ("0:2:0", "a step of 1 or more", "choose")),
     ("pad", lambda: ops.pad(X, low=(1, 1), high=(0, -1), interior=(0, 0)), ShapeError, ("(0, -1)", "number >= 0", "every axis")),
     ("pad", lambda: ops.pad(X, low=(1,), high=(0, 1), interior=(0, 0)), ShapeError, ("(1,)", "per axis", "every axis")),
+    *(
+        ("pad", lambda at=at: ops.pad(X, **{**dict.fromkeys(("low", "high", "interior"), (0, 1)), at: (0, 1, 0)}), ShapeError,
+         ("(0, 1, 0)", "per axis", "every axis"))
+        for at in ("low", "high", "interior")
+    ),
     ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "arrays")),
     ("concatenate", lambda: ops.concatenate(X, HALF, axis=0), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3, 2)), axis=0), ShapeError, ("float64[3,2]", "equal extents", "axis")),
