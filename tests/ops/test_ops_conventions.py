@@ -124,6 +124,11 @@ def test_an_op_with_one_slope_everywhere_says_that_it_is_finite(name: str) -> No
         assert op.finite_slope
 
 
+def test_what_networks_bend_with_says_so() -> None:
+    bending = {name for name, op in REGISTRY.items() if op.is_activation}
+    assert bending == {"sin", "cos", "tanh", "sigmoid", "softplus", "relu", "erf"}
+
+
 def test_a_cast_of_whole_numbers_passes_no_gradient() -> None:
     whole, x = input_node("n", (2,), "int64"), input_node("x", (2,))
     assert grad(ops.sum(ops.cast(whole, dtype="float64") * x), [whole, x])[0] is None
