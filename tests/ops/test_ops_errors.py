@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -236,3 +237,16 @@ def test_a_position_outside_the_axis_is_an_error_when_run(places: list[int]) -> 
     for out in (ops.gather(x, node, axis=0), ops.scatter_add(x, node, constant(np.ones(len(places))), axis=0)):
         with pytest.raises(IndexError, match=r"outside 0 \.\.\. 2"):
             evaluate([out])
+
+
+INNER = {"decompose", "loop_key", "simplify_algebra", "split_values", "threefry2x32", "unroll"}
+"""Parts of engines, which are called with graphs and loops that are there."""
+
+
+@pytest.mark.parametrize("name", sorted({name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))} - INNER))
+def test_a_function_of_the_room_refuses_what_is_no_value(name: str) -> None:
+    function = getattr(ops, name)
+    parts = [part for part in inspect.signature(function).parameters.values() if part.default is inspect.Parameter.empty]
+    given = [object() for part in parts if part.kind in {part.POSITIONAL_ONLY, part.POSITIONAL_OR_KEYWORD}]
+    with pytest.raises(ChainruleError):
+        function(*given)
