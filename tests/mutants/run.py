@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,8 +47,8 @@ SAME = ("Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot")
 """Operators that are left out: of None, names and small numbers, which `is` and `==` compare here, both say the same."""
 NO_TESTS, NO_SUCH_TEST = 5, 4
 """What pytest's status means."""
-LIMIT, FACTOR = 120, 4
-"""A mutant's tests may take FACTOR times as long as their files without it, and LIMIT seconds more."""
+LIMIT, FACTOR = 60, 4
+"""A mutant's tests may take FACTOR times as long as those of their files do, and LIMIT seconds more."""
 COPIED = ("src", "tests", "docs", "benchmarks", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "LICENSE")
 _TICKS = count(1)
 
@@ -234,6 +235,12 @@ class Reached:
     seconds: float
     lines: dict[str, dict[str, list[str]]]
 
+    @cached_property
+    def mean(self) -> float:
+        """The seconds of one test."""
+        tests = {test for lines in self.lines.values() for found in lines.values() for test in found}
+        return self.seconds / max(1, len(tests))
+
     def by(self, mutant: Mutant) -> list[str]:
         """The tests that reach a mutant's line."""
         return self.lines.get(mutant.path, {}).get(str(mutant.line), [])
@@ -324,7 +331,10 @@ def shown_to(copy: Copy, mutant: Mutant, near: list[Reached]) -> str:
     copy.write(mutant.path, mutant.changed)
     try:
         for asked in filter(None, rounds):
-            status, said = copy.tested(asked, LIMIT + FACTOR * sum(file.seconds for file in near))
+            seconds = sum(
+                file.mean if "::" in test else file.seconds for test in asked for file in near if test.startswith(file.test)
+            )
+            status, said = copy.tested(asked, LIMIT + FACTOR * seconds)
             if status == NO_SUCH_TEST and "not found" in said:  # a test whose name is another one at each run
                 status, said = copy.tested([file.test for file in near], LIMIT + FACTOR * sum(file.seconds for file in near))
             if status != 0:

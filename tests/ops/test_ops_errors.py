@@ -250,3 +250,19 @@ def test_a_function_of_the_room_refuses_what_is_no_value(name: str) -> None:
     given = [object() for part in parts if part.kind in {part.POSITIONAL_ONLY, part.POSITIONAL_OR_KEYWORD}]
     with pytest.raises(ChainruleError):
         function(*given)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: ops.uniform(KEY, (2,), low="0"),
+        lambda: ops.uniform(KEY, (2,), high=float("nan")),
+        lambda: ops.normal(KEY, (2,), mean=None),
+        lambda: ops.normal(KEY, (2,), deviation=-1.0),
+        lambda: ops.random.key(-1),
+        lambda: ops.random.key(0.5),
+    ],
+)
+def test_numbers_that_random_ones_are_drawn_by_are_refused_by_name(ask: Callable[[], Node]) -> None:
+    with pytest.raises(OptionError):
+        ask()
