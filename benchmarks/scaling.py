@@ -105,10 +105,10 @@ def dataset(inputs: int) -> cr.data.Dataset:
 def seconds_per_step(point: Point, engine: str) -> float:
     """The least of some tries, each of so many steps in one call that the clock has something to measure."""
     data = dataset(point.sizes[0])
-    task = cr.train.Task(cr.network("-".join(map(str, point.sizes)) + " relu"), data.signature)
+    problem = cr.train.LearningProblem(cr.parse_network("-".join(map(str, point.sizes)) + " relu"), data.info)
     optimizer = cr.Adam() if point.adam else cr.SGD(0.01)
     settings = cr.train.Settings(optimizer, epochs=10**6, batch_size=point.batch, replicas=point.replicas, engine=engine)
-    trainer = cr.train.Trainer(task, settings, lambda: data)
+    trainer = cr.train.Trainer(problem, settings, lambda: data)
 
     def taken(steps: int) -> float:
         started = time.perf_counter()

@@ -77,7 +77,7 @@ def layer_used(shape: tuple[int, ...]) -> Callable[[Any], Any]:
         with suppress(ChainruleError):
             cr.nn.to_json(cr.Sequential(layer))
         first = {
-            name: np.asarray(cr.evaluate([item.initialiser(cr.constant(cr.ops.key(0)), item.node.shape)])[0])
+            name: np.asarray(cr.compute([item.initialiser(cr.constant(cr.ops.key(0)), item.node.shape)])[0])
             for name, item in built.parameters.items()
             if item.node.type.size < 10_000
         }
@@ -102,7 +102,7 @@ def optimizer_used(optimizer: Any) -> Any:
     w, g = cr.constant(np.ones(3)), cr.constant(np.full(3, 0.5))
     slots = {name: cr.constant(np.zeros(3)) for name in optimizer.slots}
     new, changed = optimizer.update(w, g, slots, cr.constant(float(rates[0])), cr.constant(1.0))
-    return cr.evaluate([new, *changed.values()])
+    return cr.compute([new, *changed.values()])
 
 
 def schedule_used(schedule: Any) -> Any:
@@ -115,7 +115,7 @@ def schedule_used(schedule: Any) -> Any:
 
 def clip_used(clip: Any) -> Any:
     """Clipping gives finite gradients."""
-    return cr.evaluate(clip([cr.constant([3.0, 4.0])]))
+    return cr.compute(clip([cr.constant([3.0, 4.0])]))
 
 
 def loss_used(loss: Any) -> Any:
@@ -124,24 +124,24 @@ def loss_used(loss: Any) -> Any:
     assert isinstance(loss.formula, str)
     if loss.target == "labels":
         z = cr.constant([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])
-        return cr.evaluate([loss(z if loss.from_logits else cr.nn.softmax(z), cr.constant([0, 2]))])
+        return cr.compute([loss(z if loss.from_logits else cr.nn.softmax(z), cr.constant([0, 2]))])
     if isinstance(loss, cr.BinaryCrossEntropy):
         z = cr.constant([[1.0], [2.0]])
-        return cr.evaluate([loss(z if loss.from_logits else cr.ops.sigmoid(z), cr.constant([[0.0], [1.0]]))])
+        return cr.compute([loss(z if loss.from_logits else cr.ops.sigmoid(z), cr.constant([[0.0], [1.0]]))])
     if loss.target == "measured":
-        return cr.evaluate([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0, 1.0], [1.0, 2.0]]))])
-    return cr.evaluate([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0], [1.0]]))])
+        return cr.compute([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0, 1.0], [1.0, 2.0]]))])
+    return cr.compute([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0], [1.0]]))])
 
 
 def penalty_used(penalty: Any) -> Any:
     """A penalty gives a finite number."""
     assert isinstance(penalty.formula, str)
-    return cr.evaluate([penalty(cr.constant(np.ones((2, 2))))])
+    return cr.compute([penalty(cr.constant(np.ones((2, 2))))])
 
 
 def initialiser_used(initialiser: Any) -> Any:
     """First values are finite."""
-    return cr.evaluate([initialiser(cr.constant(cr.ops.key(1)), (3, 2))])
+    return cr.compute([initialiser(cr.constant(cr.ops.key(1)), (3, 2))])
 
 
 def split_used(split: Any) -> Any:
@@ -156,10 +156,10 @@ def nodes_used(made: Any) -> Any:
     graph = Graph({f"n{number}": node for number, node in enumerate(nodes)})
     text = str(graph)
     if "body" not in text:
-        cr.parse(text)
+        cr.parse_graph(text)
     if graph.leaves or sum(node.type.size for node in graph.nodes) > 1e6:
         return None
-    return cr.evaluate(nodes)
+    return cr.compute(nodes)
 
 
 def run_used(run: Any) -> Any:
@@ -210,7 +210,7 @@ def _layers() -> Iterator[Door]:
         yield Door(name, getattr(cr, name), arguments, layer_used(shape))
     for name, inner, shape in (
         ("Sequential", (cr.Dense(6),), flat), ("Residual", (cr.Dense(6),), flat), ("Bidirectional", (cr.RNN(2),), sequence),
-        ("EachStep", (cr.Dense(2),), sequence),
+        ("TimeDistributed", (cr.Dense(2),), sequence),
     ):  # fmt: skip
         extra = {"input_shape": shape} if name == "Sequential" else {"name": "own"}
         yield Door(name, getattr(cr, name), {"layers": inner, **extra}, layer_used(shape), spread="layers")
@@ -281,19 +281,19 @@ def _training() -> Iterator[Door]:
     )
     yield door("fit numbers", cr.fit, run_used, net="2-3-1", data=(X, Y), epochs=1, batch_size=4, engine="reference",
                optimizer=cr.Adam(0.01))  # fmt: skip
-    yield door("Task", cr.train.Task, lambda task: task.formula, network=net, data=moons.signature)
+    yield door("Task", cr.train.LearningProblem, lambda problem: problem.formula, network=net, data=moons.info)
 
 
 def _networks() -> Iterator[Door]:
-    yield door("network", cr.network, text="2-3-1 tanh")
+    yield door("network", cr.parse_network, text="2-3-1 tanh")
     yield door("build_network", cr.build_network, network=net, input_shape=(2,))
-    yield door("to_text", cr.nn.to_text, network_=cr.network("2-3-1"))
+    yield door("to_text", cr.nn.to_text, network_=cr.parse_network("2-3-1"))
     yield door("to_json", cr.nn.to_json, network=net)
     yield door("from_json", cr.nn.from_json, document=cr.nn.to_json(net))
     yield door("to_code", cr.nn.to_code, network=net)
     yield door("to_peer", cr.nn.to_peer, network=net, values=run.parameters(), peer="pytorch")
     yield door("from_peer", cr.nn.from_peer, network=net, values=cr.nn.to_peer(net, run.parameters(), "jax"), peer="jax")
-    yield door("table", cr.nn.table, str, network=net)
+    yield door("table", cr.nn.summary, str, network=net)
     yield door("range_badge", cr.nn.range_badge, activation="relu")
     yield door("as_layer", cr.nn.as_layer, item=cr.ops.tanh)
     yield door("softmax", cr.nn.softmax, nodes_used, z=x)
@@ -319,7 +319,7 @@ def _networks() -> Iterator[Door]:
     yield door("ConfusionMatrix", cr.nn.ConfusionMatrix, str, counts=np.eye(2, dtype=int), classes=("a", "b"))
     yield door("accuracy", cr.nn.accuracy, **_pair(LABELS, LABELS[::-1]))
     yield door("confusion_matrix", cr.nn.confusion_matrix, **_pair(LABELS, LABELS[::-1]), classes=2)
-    yield door("top_k", cr.nn.top_k, true=LABELS[:2], scores=np.array([[0.1, 0.9], [0.5, 0.5]]), k=1)
+    yield door("top_k", cr.nn.top_k_accuracy, true=LABELS[:2], scores=np.array([[0.1, 0.9], [0.5, 0.5]]), k=1)
     for name in ("mean_squared_error", "mean_absolute_error", "r_squared"):
         yield door(name, getattr(cr.nn, name), **_pair(X, X + 0.1))
     yield door("predicted_labels", cr.nn.predicted_labels, outputs=X)
@@ -391,7 +391,7 @@ def _ops() -> Iterator[Door]:
     yield Door("huber", ops.huber, {"values": (x,), "delta": 1.0}, nodes_used, spread="values")
     yield Door("logical_not", ops.logical_not, {"values": (truth,)}, nodes_used, spread="values")
     yield Door("matmul", ops.matmul, {"values": (x, ops.swap_last(y))}, nodes_used, spread="values")
-    yield Door("select", ops.select, {"values": (truth, x, y)}, nodes_used, spread="values")
+    yield Door("select", ops.where, {"values": (truth, x, y)}, nodes_used, spread="values")
     yield Door("concatenate", ops.concatenate, {"values": (x, y), "axis": 1}, nodes_used, spread="values")
     for name, attributes in {
         "reshape": {"shape": (3, 2)}, "transpose": {"axes": (1, 0)}, "flip": {"axes": (1,)}, "broadcast_to": {"shape": (4, 2, 3)},
@@ -442,8 +442,8 @@ def _graphs() -> Iterator[Door]:
     yield door("constant", cr.constant, nodes_used, value=1.5)
     yield door("Graph", Graph, str, outputs={"y": squares})
     yield door("Form", cr.data.Form, delimiter=";", decimal=",", header=None)
-    yield door("parse", cr.parse, text=str(Graph({"y": squares})))
-    yield door("evaluate", cr.evaluate, nodes=[squares], values={leaf: given})
+    yield door("parse", cr.parse_graph, text=str(Graph({"y": squares})))
+    yield door("evaluate", cr.compute, nodes=[squares], values={leaf: given})
     yield door("grad", cr.grad, nodes_used, y=squares, wrt=[leaf])
     yield door("vjp", cr.vjp, nodes_used, outputs=[squares], wrt=[leaf], cotangents=[cr.constant(1.0)])
     yield door("jvp", cr.jvp, nodes_used, y=squares, wrt=[leaf], tangents=[x])
@@ -466,8 +466,8 @@ def _runs() -> Iterator[Door]:
         use = {"explain": str, "ledger": str, "evaluate": str}.get(method, lambda made: made)
         yield door(f"run.{method}", getattr(run, method), use, **arguments)
     yield door("run.predict numbers", line.predict, x=X)
-    yield door("run.write", reader.write, start="abc ", tokens=3)
-    yield door("run.chances", reader.chances, text="abc")
+    yield door("run.generate", reader.generate, start="abc ", tokens=3)
+    yield door("run.token_probabilities", reader.token_probabilities, text="abc")
     targets = {"x": test.x[:4], "y": test.y[:4]}
     for method in ("cost", "costs", "term_values", "gradient", "example_gradients"):
         yield door(f"model.{method}", getattr(model, method), **targets)

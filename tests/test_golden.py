@@ -59,7 +59,7 @@ def test_one_neuron_in_two_visible_steps():
     z, a = node_named(built, "dense1.z"), node_named(built, "dense1.a")
     assert (a.op, a.inputs) == (ops.sigmoid, (z,))
     bound = {built.input: np.array([[0.5, -1.0]]), w: np.array([[2.0], [3.0]]), b: np.array([0.25])}
-    found = cr.evaluate([z, a], bound)
+    found = cr.compute([z, a], bound)
     assert found[0].item() == 2.0 * 0.5 + 3.0 * -1.0 + 0.25
     np.testing.assert_allclose(found[1].item(), σ(-1.75), rtol=1e-15)
 
@@ -70,7 +70,7 @@ def test_the_sigmoid_is_a_rounded_step(sharpness):
     z = np.linspace(-2, 2, 400)[:, None]
     built, _ = made(cr.Sequential(cr.Dense(1, "sigmoid", bias=False)), (1,), 400)
     (w,) = leaves_of(built)
-    (a,) = cr.evaluate([built.output], {built.input: z, w: np.array([[float(sharpness)]])})
+    (a,) = cr.compute([built.output], {built.input: z, w: np.array([[float(sharpness)]])})
     assert a[z < 0].min() > 0
     np.testing.assert_allclose(np.abs(a - (z > 0)), σ(-sharpness * np.abs(z)), rtol=1e-12, atol=1e-15)
 
@@ -87,9 +87,9 @@ def test_twenty_images_in_parallel():
     names = ["dense1.a", "dense2.a", "dense3.a"]
     assert [many.input.shape, *(node_named(many, name).shape for name in names)] == [(20, 784), (20, 16), (20, 16), (20, 10)]
     images = cr.data.mnist().test.x[FEW] / 255
-    together = cr.evaluate([node_named(many, name) for name in names], {many.input: images, **values})
+    together = cr.compute([node_named(many, name) for name in names], {many.input: images, **values})
     for row, image in enumerate(images):
-        alone = cr.evaluate([node_named(single, name) for name in names], {single.input: image[None], **same_values})
+        alone = cr.compute([node_named(single, name) for name in names], {single.input: image[None], **same_values})
         for one, other in zip(together, alone, strict=True):
             np.testing.assert_allclose(one[row], other[0], rtol=0, atol=1e-12)
 
@@ -128,7 +128,7 @@ def test_relu_neurons_are_scaled_graphs_that_add_up():
     built, values = made(cr.Sequential(cr.Dense(50, "relu"), cr.Dense(1)), (1,), 4001)
     w, b, v, c = (values[leaf] for leaf in leaves_of(built))
     x = np.linspace(-3, 3, 4001)[:, None]
-    hidden, out = cr.evaluate([node_named(built, "dense1.a"), built.output], {built.input: x, **values})
+    hidden, out = cr.compute([node_named(built, "dense1.a"), built.output], {built.input: x, **values})
     np.testing.assert_allclose(out, (hidden * v[:, 0]).sum(1, keepdims=True) + c, rtol=1e-12, atol=1e-12)
     bends = np.abs(np.diff(out[:, 0], 2)) > 1e-12
     kinks = np.sort(-b / w[0])
@@ -196,7 +196,7 @@ def test_accuracy_has_no_slope_and_the_loss_has():
     for place, w in enumerate(grid):
         moved = values[weight].copy()
         moved[1, 0] = w
-        outputs, losses[place] = cr.evaluate([built.output, cost], {**values, built.input: data.train.x, weight: moved})
+        outputs, losses[place] = cr.compute([built.output, cost], {**values, built.input: data.train.x, weight: moved})
         accuracies[place] = cr.nn.accuracy(data.train.y, cr.nn.predicted_labels(outputs)).value
     jumps = np.diff(accuracies) != 0
     assert 0 < jumps.mean() < 0.1
@@ -211,7 +211,7 @@ def test_a_sigmoid_unit_with_square_loss():
     y = ops.sigmoid(w * x + b)
     cost = 0.5 * (y - t) * (y - t)
     numbers = {x: np.float64(1.7), w: np.float64(-0.4), b: np.float64(0.9), t: np.float64(1.0)}
-    out, by_w, by_b = cr.evaluate([y, *cr.grad(cost, [w, b])], numbers)
+    out, by_w, by_b = cr.compute([y, *cr.grad(cost, [w, b])], numbers)
     delta = (out - 1.0) * out * (1 - out)
     np.testing.assert_allclose([by_w, by_b], [delta * 1.7, delta], rtol=1e-14)
 
@@ -223,7 +223,7 @@ def test_chain_rule_for_a_function_of_two_quantities():
     cost = first * second + first**2.0
     whole, by_first, by_second = cr.grad(cost, [t, first, second])
     paths = by_first * cr.grad(first, [t])[0] + by_second * cr.grad(second, [t])[0]
-    found = cr.evaluate([whole, paths], {t: np.float64(0.8)})
+    found = cr.compute([whole, paths], {t: np.float64(0.8)})
     np.testing.assert_allclose(found[0], found[1], rtol=1e-15)
     np.testing.assert_allclose(found[0], np.exp(0.8) * (np.sin(0.8) + np.cos(0.8)) + np.sin(1.6), rtol=1e-14)
 
@@ -241,9 +241,9 @@ def test_where_it_rolls_depends_on_the_start():
     hill = roots[1]
     starts = places
     for _ in range(400):
-        places = places - 0.02 * cr.evaluate([slope], {w: places})[0]
+        places = places - 0.02 * cr.compute([slope], {w: places})[0]
     np.testing.assert_allclose(places, np.where(starts < hill, roots[0], roots[2]), atol=1e-9)
-    costs = cr.evaluate([cost], {w: places})[0]
+    costs = cr.compute([cost], {w: places})[0]
     assert costs[0] < costs[-1]
 
 
@@ -252,10 +252,10 @@ def test_the_gradient_points_where_it_is_steepest():
     xy = cr.input_node("xy", (2,))
     cost = ops.sum(ops.sin(xy) * cr.constant([1.0, 3.0])) + ops.sum(xy * xy) ** 2.0
     at, h = np.array([0.3, -0.7]), 1e-6
-    gradient = cr.evaluate(cr.grad(cost, [xy]), {xy: at})[0]
+    gradient = cr.compute(cr.grad(cost, [xy]), {xy: at})[0]
     angles = np.linspace(-np.pi, np.pi, 720, endpoint=False)
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    rises = [(cr.evaluate([cost], {xy: at + h * d})[0] - cr.evaluate([cost], {xy: at - h * d})[0]) / (2 * h) for d in around]
+    rises = [(cr.compute([cost], {xy: at + h * d})[0] - cr.compute([cost], {xy: at - h * d})[0]) / (2 * h) for d in around]
     steepest = angles[np.argmax(rises)]
     assert abs(steepest - np.arctan2(gradient[1], gradient[0])) <= np.pi / 720 + 1e-9
     # The nearest of 720 directions is at most π/720 off, which takes 1 − cos(π/720) < 1e-5 from the rise.
@@ -271,7 +271,7 @@ def test_the_gradient_of_the_digit_network_has_13002_entries():
     cost = cost_of(built, np.eye(10)[data.train.y[FEW]], SUM_OF_SQUARES)
     leaves = leaves_of(built)
     bound = {**values, built.input: data.train.x[FEW] / 255}
-    before, *parts = cr.evaluate([cost, *cr.grad(cost, leaves)], bound)
+    before, *parts = cr.compute([cost, *cr.grad(cost, leaves)], bound)
     gradient = np.concatenate([part.ravel() for part in parts])
     assert gradient.shape == (13_002,)
     by_size = np.argsort(-np.abs(gradient))
@@ -281,7 +281,7 @@ def test_the_gradient_of_the_digit_network_has_13002_entries():
         flat[which] += change
         cuts = np.cumsum([leaf.type.size for leaf in leaves])[:-1]
         moved = {leaf: part.reshape(leaf.shape) for leaf, part in zip(leaves, np.split(flat, cuts), strict=True)}
-        return cr.evaluate([cost], {**bound, **moved})[0]
+        return cr.compute([cost], {**bound, **moved})[0]
 
     top, others = by_size[:10], np.random.default_rng(0).choice(by_size[10:], 10, replace=False)
     assert before - cost_after(top, -0.01 * np.sign(gradient[top])) > 10 * (
@@ -303,12 +303,12 @@ def test_three_factors():
     cost = (a - y) * (a - y)
     numbers = {w: np.float64(1.3), b: np.float64(-0.2), before: np.float64(0.7), y: np.float64(1.0)}
     factors = [*cr.grad(z, [w]), *cr.grad(a, [z]), *cr.grad(cost, [a])]
-    found_a, start, whole, *three = cr.evaluate([a, cost, *cr.grad(cost, [w]), *factors], numbers)
+    found_a, start, whole, *three = cr.compute([a, cost, *cr.grad(cost, [w]), *factors], numbers)
     np.testing.assert_allclose(three, [0.7, found_a * (1 - found_a), 2 * (found_a - 1.0)], rtol=1e-14)
     np.testing.assert_allclose(np.prod(three), whole, rtol=1e-15)
     distances = []
     for epsilon in (1e-1, 1e-2, 1e-3, 1e-4):
-        (moved,) = cr.evaluate([cost], {**numbers, w: numbers[w] + epsilon})
+        (moved,) = cr.compute([cost], {**numbers, w: numbers[w] + epsilon})
         distances.append(abs((moved - start) / epsilon - whole))
     np.testing.assert_allclose(np.array(distances[:-1]) / distances[1:], 10, rtol=0.15)
 
@@ -322,7 +322,7 @@ def test_several_neurons_need_a_sum():
     weight, bias = leaves_of(built)[2:]
     x = np.random.default_rng(5).normal(size=(1, 5))
     wanted = [hidden, built.output, *cr.grad(cost, [weight, bias, hidden])]
-    a, out, by_weight, by_bias, by_hidden = cr.evaluate(wanted, {built.input: x, **values})
+    a, out, by_weight, by_bias, by_hidden = cr.compute(wanted, {built.input: x, **values})
     delta = 2 * (out - y) * out * (1 - out)
     np.testing.assert_allclose(by_bias, delta[0], rtol=1e-13)
     np.testing.assert_allclose(by_weight, np.outer(a[0], delta[0]), rtol=1e-13)
@@ -339,7 +339,7 @@ def test_a_two_wants_its_own_output_up_and_all_others_down():
     cost = cost_of(built, np.eye(10)[[2]], SUM_OF_SQUARES)
     hidden, weight = node_named(built, "dense1.a"), leaves_of(built)[2]
     gradients = cr.grad(cost, [built.output, weight])
-    a, by_output, by_weight = cr.evaluate([hidden, *gradients], {built.input: two, **values})
+    a, by_output, by_weight = cr.compute([hidden, *gradients], {built.input: two, **values})
     assert (np.sign(-by_output[0]) == np.where(np.arange(10) == 2, 1, -1)).all()
     for column in np.abs(by_weight).T:
         assert (np.argsort(column) == np.argsort(a[0])).all()
@@ -356,7 +356,7 @@ def nudges():
         built = cr.build_network(network, (2,), batch=len(rows))
         cost = cost_of(built, data.train.y[rows], cr.CrossEntropy())
         bound = {built.input: data.train.x[rows], **{leaf: initial[leaf.name] for leaf in leaves_of(built)}}
-        return dict(zip(built.parameters, cr.evaluate(cr.grad(cost, leaves_of(built)), bound), strict=True))
+        return dict(zip(built.parameters, cr.compute(cr.grad(cost, leaves_of(built)), bound), strict=True))
 
     return data, network, initial, gradient
 

@@ -57,7 +57,7 @@ class Bowls:
     name: str = ""
 
     def __call__(self, x):
-        with cr.nn.place(self, "bowls", x) as here:
+        with cr.nn.layer_scope(self, "bowls", x) as here:
             bent = bowl(here.label(x @ here.parameter("W", (x.shape[1], self.units), cr.GlorotUniform()), "z"))
             mean = here.state("mean", (self.units,), cr.Zeros())
             here.next_state("mean", mean * 0.9 + cr.ops.mean(bent, 0) * 0.1)

@@ -32,16 +32,16 @@ def whole_process(workload: Workload, setup: Setup) -> float:
 
 class _Learner:
     def __init__(self, workload: Workload, data: cr.data.Dataset, weights: list[Array], setup: Setup) -> None:
-        task = cr.train.Task(_layers(workload), data.signature, _loss(workload))
+        problem = cr.train.LearningProblem(_layers(workload), data.info, _loss(workload))
         optimizer = cr.SGD(workload.rate) if workload.optimizer == "sgd" else cr.Adam(workload.rate)
         settings = cr.train.Settings(
             optimizer, epochs=10**6, batch_size=workload.batch, replicas=workload.copies, engine=setup.engine
         )
-        self.trainer = cr.train.Trainer(task, settings, lambda: data)
+        self.trainer = cr.train.Trainer(problem, settings, lambda: data)
         # The reference engine takes the other's place where llvmlite is missing; its times would be no one's answer.
         if self.trainer.engine.name != setup.engine:
             raise ImportError(f"the {setup.engine} engine cannot run here")
-        for name, given in zip(task.parameters, weights, strict=True):
+        for name, given in zip(problem.parameters, weights, strict=True):
             self.trainer.state[name][...] = given.reshape(self.trainer.state[name].shape)
         self.copies = workload.copies
 
@@ -58,7 +58,7 @@ class _Learner:
 def _layers(workload: Workload) -> cr.nn.Layer:
     if workload.network == "lstm":
         return cr.Sequential(cr.LSTM(64), cr.Dense(10, "softmax"))
-    return cr.network(_network(workload))
+    return cr.parse_network(_network(workload))
 
 
 def _network(workload: Workload) -> str:

@@ -55,7 +55,7 @@ neuron = cr.fit("2-1 sigmoid sigmoid", "blobs", optimizer=cr.SGD(0.5), epochs=60
             Entry("5", "f(z) over the inputs", 'pictures.neuron_surface(neuron, "dense1.a")'),
             Entry("1, 2, 4, 5", "Both steps side by side", "pictures.neuron_steps(neuron)"),
             Entry("6, E16", "The sigmoid is a rounded step", "pictures.sharpness(neuron)"),
-            Entry("10", "A bias says how easily a neuron fires", "pictures.firing_share(neuron, neuron.data.train.x)"),
+            Entry("10", "A bias says how easily a neuron fires", "pictures.firing_fraction(neuron, neuron.data.train.x)"),
             Entry(
                 "12",
                 "An edge detector by hand",
@@ -90,7 +90,7 @@ linear = cr.fit("4-16-3 linear", (x, three), epochs=20)
             Entry(
                 "34",
                 "Twenty images in parallel",
-                'draw_graph(cr.Graph({"p": cr.build_network(run.task.network, (784,), batch=20).output}))',
+                'draw_graph(cr.Graph({"p": cr.build_network(run.problem.network, (784,), batch=20).output}))',
             ),
         ),
     ),
@@ -241,7 +241,7 @@ chain = cr.fit("1-1-1-1 sigmoid sigmoid", (np.array([[0.6], [0.2]] * 10), np.arr
         "L",
         "Computation graphs",
         """
-twice = cr.parse("a: float64[] = parameter()\\nb: float64[] = add(a, a)\\nc: float64[] = add(b, b)\\nreturn C=c")
+twice = cr.parse_graph("a: float64[] = parameter()\\nb: float64[] = add(a, a)\\nc: float64[] = add(b, b)\\nreturn C=c")
 small = cr.Sequential(cr.Dense(3, "sigmoid"), cr.Dense(1)).explain(cr.data.curve("sin3x").train[0]).trace.graph
 """,
         (
@@ -281,7 +281,7 @@ along = run.models(range(0, run.trainer.step + 1, run.trainer.step // 8))
         "Memory",
         """
 sequences = cr.data.recall(256, gap=5)
-two_deep = cr.Sequential(cr.RNN(8, answer="every"), cr.RNN(8), cr.Dense(2, "softmax"))
+two_deep = cr.Sequential(cr.RNN(8, return_sequences=True), cr.RNN(8), cr.Dense(2, "softmax"))
 reader = cr.fit(two_deep, sequences, optimizer=cr.Adam(0.01), epochs=10)
 gated = cr.fit(cr.Sequential(cr.LSTM(8), cr.Dense(2, "softmax")), sequences, optimizer=cr.Adam(0.01), epochs=10)
 x, y = sequences.train.x[:64], sequences.train.y[:64]
@@ -290,7 +290,11 @@ x, y = sequences.train.x[:64], sequences.train.y[:64]
             Entry("114, 115", "The same network once per time step", "draw_unrolled(reader, sequences.test[0])"),
             Entry("114", "Folded", "draw_unrolled(reader, sequences.test[0]).fold()"),
             Entry("117", "Down the layers and back in time", "pictures.gradients_through_time(reader.model(), x, y)"),
-            Entry("118, E5", "What each step adds to a shared weight", 'pictures.step_shares(reader.model(), x, y, "rnn1.U")'),
+            Entry(
+                "118, E5",
+                "What each step adds to a shared weight",
+                'pictures.step_contributions(reader.model(), x, y, "rnn1.U")',
+            ),
             Entry(
                 "119",
                 "How fast the gradient shrinks on its way back",
@@ -333,7 +337,7 @@ pictures.gradient_decay({"untrained": first, "trained": last, "trained, U halved
         "",
         (
             Entry("127, 131", "784-16-16-10 with an example", "draw_network(run, test[7])"),
-            Entry("51", "Who is taken for whom", "pictures.confusion_picture(run)"),
+            Entry("51", "true class against predicted class", "pictures.confusion_picture(run)"),
             Entry("62", "The worst mistakes", "pictures.worst_mistakes(run)"),
             Entry("62", "Is it as sure as it should be?", "pictures.reliability(run)"),
             Entry(

@@ -3,7 +3,7 @@
 from . import data, engines, errors, examples, graph, nn, ops, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
-from .graph import Graph, Node, constant, evaluate, input_node, parameter, parse
+from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .nn import (
     GRU,
     L1,
@@ -25,7 +25,6 @@ from .nn import (
     CrossEntropy,
     Dense,
     Dropout,
-    EachStep,
     Embedding,
     EuclideanDistance,
     Flatten,
@@ -61,12 +60,13 @@ from .nn import (
     RestrictedBoltzmann,
     Sequential,
     SquaredError,
+    TimeDistributed,
     Uniform,
     UpSample,
     Zeros,
     as_graph_layer,
     build_network,
-    network,
+    parse_network,
 )
 from .trace import Explanation, Trace, check_gradient, explain_graph
 from .train import (
@@ -98,10 +98,10 @@ __version__: str
 
 __all__ = [
     # networks
-    "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "network", "build_network",
+    "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "parse_network", "build_network",
     "GraphLayer", "GraphForm", "GraphUse", "GraphInitialiser", "as_graph_layer",
     "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
-    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "EachStep",
+    "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed",
     "BatchNorm",
     "GaussianNoise", "Latent",
     "RestrictedBoltzmann",
@@ -120,7 +120,7 @@ __all__ = [
     "ConstantRate",
     "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
-    "Graph", "Node", "input_node", "parameter", "constant", "parse", "evaluate", "grad", "vjp", "jvp", "hvp", "check_gradient",
+    "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms

@@ -28,7 +28,7 @@ LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Range:
+class Interval:
     """Which numbers are taken: from `least` or `above` up to `most` or `below`; infinity only where `infinite`."""
 
     least: float | None = None
@@ -49,7 +49,7 @@ class Range:
     def words(self, what: str) -> str:
         """What is expected, in words.
 
-        >>> Range(least=0, below=1).words("a finite number")
+        >>> Interval(least=0, below=1).words("a finite number")
         'a finite number of 0 or more and below 1'
         """
         if self.least is not None and self.most is not None and self.most < LARGE:
@@ -70,23 +70,23 @@ class Range:
         return self.least if self.least is not None else 0
 
 
-ANY_NUMBER = Range()
+ANY_NUMBER = Interval()
 LARGE = 2**31 - 1
 """The largest number of things that anybody counts."""
 
-Count: TypeAlias = Annotated[int, Range(least=1, most=LARGE)]
+Count: TypeAlias = Annotated[int, Interval(least=1, most=LARGE)]
 """How many of something there are: 1 or more."""
-Natural: TypeAlias = Annotated[int, Range(least=0, most=LARGE)]
+Natural: TypeAlias = Annotated[int, Interval(least=0, most=LARGE)]
 """A whole number of 0 or more."""
-Seed: TypeAlias = Annotated[int, Range(least=0, below=2**64)]
+Seed: TypeAlias = Annotated[int, Interval(least=0, below=2**64)]
 """What a random generator starts from."""
-Positive: TypeAlias = Annotated[float, Range(above=0)]
+Positive: TypeAlias = Annotated[float, Interval(above=0)]
 """A finite number above 0."""
-NonNegative: TypeAlias = Annotated[float, Range(least=0)]
+NonNegative: TypeAlias = Annotated[float, Interval(least=0)]
 """A finite number of 0 or more."""
-Fraction: TypeAlias = Annotated[float, Range(least=0, below=1)]
+Fraction: TypeAlias = Annotated[float, Interval(least=0, below=1)]
 """A part of a whole, which is not all of it."""
-Portion: TypeAlias = Annotated[float, Range(least=0, most=1)]
+Portion: TypeAlias = Annotated[float, Interval(least=0, most=1)]
 """A part of a whole, which may be all of it."""
 Extents: TypeAlias = tuple[Count, ...]
 """A shape without empty axes."""
@@ -134,7 +134,7 @@ def scalar(value: object) -> object:
     return cast("object", array)
 
 
-def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
+def read_whole(value: object, limits: Interval = ANY_NUMBER) -> int:
     """A whole number; True and False are none."""
     found = scalar(value)
     if isinstance(found, bool) or not isinstance(found, int):
@@ -147,14 +147,14 @@ def read_whole(value: object, limits: Range = ANY_NUMBER) -> int:
     return found
 
 
-def _no_whole_number(limits: Range, *, most: float | None = None, right_kind: bool = True) -> MisfitError:
+def _no_whole_number(limits: Interval, *, most: float | None = None, right_kind: bool = True) -> MisfitError:
     words = limits.words("a whole number")
     if most is not None and str(most) not in words:
         words = f"{words}, no larger than {most}"
     return MisfitError(words, f"write for example {{name}}={limits.example(whole=True)}", right_kind=right_kind)
 
 
-def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
+def read_number(value: object, limits: Interval = ANY_NUMBER) -> float:
     """A finite number; True and False are none."""
     found = scalar(value)
     if isinstance(found, bool) or not isinstance(found, int | float):
@@ -169,7 +169,7 @@ def read_number(value: object, limits: Range = ANY_NUMBER) -> float:
     return float(found) if abs(found) > LARGEST else found
 
 
-def _no_number(limits: Range, *, right_kind: bool) -> MisfitError:
+def _no_number(limits: Interval, *, right_kind: bool) -> MisfitError:
     words = limits.words("a number" if limits.infinite else "a finite number")
     return MisfitError(words, f"write for example {{name}}={limits.example(whole=False)}", right_kind=right_kind)
 
@@ -441,7 +441,7 @@ _PLAIN: dict[Any, Reader] = {
 
 
 def _annotated(hint: Any, notes: tuple[Any, ...]) -> Reader:
-    limits = next((note for note in notes if isinstance(note, Range)), None)
+    limits = next((note for note in notes if isinstance(note, Interval)), None)
     if limits is not None and hint in {int, float}:
         plain = read_whole if hint is int else read_number
         return lambda value: plain(value, limits)
@@ -450,7 +450,7 @@ def _annotated(hint: Any, notes: tuple[Any, ...]) -> Reader:
         return choice.read
     read = reader_of(hint)
     for note in notes:
-        if isinstance(note, Rule):
+        if isinstance(note, Constraint):
             read = _ruled(read, note)
     return read
 
@@ -471,7 +471,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Constraint:
     """What a value must fulfil beside its kind: `holds` says so, `expected` in words, `remedy` what to write."""
 
     holds: Callable[[Any], bool]
@@ -479,7 +479,7 @@ class Rule:
     remedy: str = ""
 
 
-Sizes: TypeAlias = Count | Annotated[tuple[Count, ...], Rule(bool, "one size or more", "write for example {name}=2")]
+Sizes: TypeAlias = Count | Annotated[tuple[Count, ...], Constraint(bool, "one size or more", "write for example {name}=2")]
 """One size for all axes, or one to each."""
 
 
@@ -491,15 +491,16 @@ def _is_regular(value: Any) -> bool:
     return True
 
 
-Regular: TypeAlias = Annotated[Any, Rule(_is_regular, "rows of equal length", "cut or fill the rows to one length")]
+Regular: TypeAlias = Annotated[Any, Constraint(_is_regular, "rows of equal length", "cut or fill the rows to one length")]
 """Anything that has a shape, if it is made of rows at all."""
 Numbers: TypeAlias = Annotated[
-    NDArray[Any], Rule(lambda array: bool(np.isfinite(array).all()), "an array of finite numbers", "correct what is not finite")
+    NDArray[Any],
+    Constraint(lambda array: bool(np.isfinite(array).all()), "an array of finite numbers", "correct what is not finite"),
 ]
 """An array, or lists, of numbers none of which is NaN or infinite."""
 WholeNumbers: TypeAlias = Annotated[
     NDArray[Any],
-    Rule(
+    Constraint(
         lambda array: bool(np.all(np.isfinite(array) & (array >= 0) & (array == np.floor(array)) & (array < 2.0**63))),
         "an array of whole numbers of 0 or more",
     ),
@@ -507,7 +508,7 @@ WholeNumbers: TypeAlias = Annotated[
 """An array, or lists, of whole numbers of 0 or more."""
 
 
-def _ruled(read: Reader, rule: Rule) -> Reader:
+def _ruled(read: Reader, rule: Constraint) -> Reader:
     def read_and_ask(value: Any) -> Any:
         found = read(value)
         if rule.holds(found):
@@ -588,7 +589,7 @@ def checked(target: F) -> F:
     ...
     chainrule.errors.OptionError: times=0 in double
       expected: a whole number of 1 or more
-      to mend it: write for example times=3
+      fix: write for example times=3
     """
     if not isinstance(target, type):
         return cast("F", _checked_function(target, target.__name__))
@@ -735,7 +736,7 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
 
 
 __all__ = [
-    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Range",
-    "Regular", "Rule", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "is_finite", "object_for_class",
+    "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Interval",
+    "Regular", "Constraint", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "is_finite", "object_for_class",
     "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "refusing", "scalar", "shown", "takes",
 ]  # fmt: skip

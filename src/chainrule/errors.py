@@ -34,12 +34,12 @@ class ChainruleError(Exception):
     >>> print(ChainruleError("units=-1", expected="a positive whole number", remedy="write Dense(16)"))
     units=-1
       expected: a positive whole number
-      to mend it: write Dense(16)
+      fix: write Dense(16)
     """
 
     def __init__(self, happened: str, *, expected: str, remedy: str) -> None:
         self.happened, self.expected, self.remedy = happened, expected, remedy
-        super().__init__(f"{happened}\n  expected: {expected}\n  to mend it: {remedy}")
+        super().__init__(f"{happened}\n  expected: {expected}\n  fix: {remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default re-calls __init__ with `args` alone, which lacks the keywords: keep pickling across processes working.

@@ -55,7 +55,7 @@ def refusals(place: object) -> Generator[None]:
     ...
     chainrule.errors.UnwritableFileError: the moon cannot be written: No space left on device
       expected: a place that may be written, and room on the disk
-      to mend it: make room on the disk, or choose another place
+      fix: make room on the disk, or choose another place
     """
     try:
         yield
@@ -77,7 +77,7 @@ def named(path: object, what: str = "path") -> Path:
     ...
     chainrule.errors.OptionError: path='runs/a\x00b'
       expected: a name without the character NUL
-      to mend it: leave it out
+      fix: leave it out
     """
     if not isinstance(path, str | os.PathLike):
         raise OptionTypeError(
@@ -105,7 +105,7 @@ def writing(path: object, *endings: str) -> Generator[Path]:
     ...
     chainrule.errors.MissingFileError: there is no folder no/such for folder.svg
       expected: a folder that is there
-      to mend it: make the folder first, or choose another one
+      fix: make the folder first, or choose another one
     """
     place = named(path)
     if endings and place.suffix not in endings:

@@ -101,7 +101,7 @@ def slope_by_complex_step(trace: Trace, name: str, index: tuple[int, ...]) -> fl
     leaves = {node: lengthened(trace.number(node)) for node in trace.graph.leaves.values()}
     moved = leaves[quantity.node].astype(np.clongdouble)
     moved[index] += 1e-60j
-    (value,) = cr.graph.evaluate([trace.cost], leaves | {quantity.node: moved})
+    (value,) = cr.graph.compute([trace.cost], leaves | {quantity.node: moved})
     return float(np.imag(value) / np.longdouble(1e-60))
 
 
@@ -112,13 +112,13 @@ def rule_by_complex_step(trace: Trace, check: RuleCheck) -> tuple[float, float]:
     arriving = lengthened(_arriving(trace, quantity))
     rule = quantity.rules[place]
     assert rule is not None
-    (passed,) = cr.graph.evaluate([rule], values | {quantity.arriving: arriving})
+    (passed,) = cr.graph.compute([rule], values | {quantity.arriving: arriving})
     leaf = quantity.stand_ins[place]
     worst = 0.0
     for index in np.ndindex(passed.shape):
         moved = values[leaf].astype(np.clongdouble)
         moved[index] += 1e-60j
-        (value,) = cr.graph.evaluate([quantity.definition], values | {leaf: moved})
+        (value,) = cr.graph.compute([quantity.definition], values | {leaf: moved})
         worst = max(worst, abs(float(np.sum(arriving * np.imag(value)) / np.longdouble(1e-60) - passed[index])))
     return worst, float(np.max(np.abs(passed), initial=0.0))
 

@@ -202,7 +202,7 @@ class Asked:
 
     def __init__(self, base: Path) -> None:
         run = cr.open_run(base)
-        self.x = np.zeros((2, *run.signature.input_shape), dtype=run.signature.input_dtype)
+        self.x = np.zeros((2, *run.dataset_info.input_shape), dtype=run.dataset_info.input_dtype)
         self.right = self.answers(base)
 
     def answers(self, folder: Path, *, all_of_them: bool = True) -> dict[str, object]:
@@ -212,7 +212,7 @@ class Asked:
         found = {
             "outputs": _answer(lambda: run.predict(self.x).tobytes()) if known else "refused",
             "history": _answer(lambda: _history(run)) if known else "refused",
-            "settings": (repr(run.settings), repr(run.signature)) if known else "refused",
+            "settings": (repr(run.settings), repr(run.dataset_info)) if known else "refused",
             "notes": _answer(lambda: (saved_engine(RunFolder.open(folder)), saved_environment(RunFolder.open(folder)))),
             "list": _answer(lambda: repr(record(folder))),
         }

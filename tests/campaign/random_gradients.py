@@ -14,7 +14,7 @@ from chainrule.engines import ReferenceEngine
 from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.nn import L1, L2, Layer, build_network, objective
 from chainrule.trace.gradient_check import _backward as backward_of
-from chainrule.trace.mistake_search import Search
+from chainrule.trace.mistake_search import MistakeSearch
 from chainrule.trace.mistakes.kinds import Kind
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.tolerance import Tolerance
@@ -51,8 +51,8 @@ def _hidden(random: Generator) -> tuple[list[Layer], tuple[int, ...], bool]:
         return [first, pool, cr.Conv2D(2, 2, _activation(random)), cr.Flatten()], (4, 6, 1), False
     if kind == "rnn":
         cell = (cr.RNN, cr.LSTM, cr.GRU)[int(random.integers(3))]
-        layer = cell(int(random.integers(2, 4)), answer="every" if random.integers(2) else "last")
-        return [layer, cr.Flatten()] if layer.answer == "every" else [layer], (int(random.integers(2, 6)), 2), False
+        layer = cell(int(random.integers(2, 4)), return_sequences=True if random.integers(2) else "last")
+        return [layer, cr.Flatten()] if layer.return_sequences else [layer], (int(random.integers(2, 6)), 2), False
     if kind in {"norm", "layer_norm"}:
         layers = _dense(random, 1)
         return [*layers, cr.BatchNorm() if kind == "norm" else cr.LayerNorm(), *_dense(random, 1)], (_width(random),), False
@@ -163,12 +163,12 @@ class RandomNetwork:
         return ReferenceEngine().compile(nodes)({name: value for name, value in cast.items() if name in nodes.leaves})
 
     @cached_property
-    def search(self) -> Search:
+    def search(self) -> MistakeSearch:
         """All mistakes that can be made here."""
         graph, right = self.graph(), self.gradient()
         backward = backward_of(graph.outputs["C"], self.values)
         nothing = {name: np.zeros(array.shape) for name, array in right.items()}
-        return Search(Structure(backward), right, right, Tolerance(1e-7, 2.0**-52, right, lambda: nothing))
+        return MistakeSearch(Structure(backward), right, right, Tolerance(1e-7, 2.0**-52, right, lambda: nothing))
 
 
 def planted(network: RandomNetwork, seed: int) -> tuple[Kind, str, dict[str, Array]] | None:
@@ -184,7 +184,7 @@ def planted(network: RandomNetwork, seed: int) -> tuple[Kind, str, dict[str, Arr
     return (kind, place, gradient) if changed and finite else None
 
 
-def _possible(search: Search) -> list[tuple[Kind, str, object]]:
+def _possible(search: MistakeSearch) -> list[tuple[Kind, str, object]]:
     """Every mistake that can be made in the network, by kind, place and the arrays that it leaves."""
     rows: list[tuple[Kind, str, object]] = []
     for number, option in enumerate(search.options):
@@ -211,12 +211,12 @@ def _possible(search: Search) -> list[tuple[Kind, str, object]]:
     return rows
 
 
-def _scaled(search: Search, factor: float) -> dict[str, Array]:
+def _scaled(search: MistakeSearch, factor: float) -> dict[str, Array]:
     walk = search.walk(frozenset(), 0.0)
     return {name: factor * walk.gradient(name) + search._added(name) for name in search.mine}
 
 
-def _walked(search: Search, chosen: frozenset[int]) -> dict[str, Array]:
+def _walked(search: MistakeSearch, chosen: frozenset[int]) -> dict[str, Array]:
     walk = search.walk(chosen, 0.0)
     return {name: walk.gradient(name) + search._added(name) for name in search.mine}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule import ops
-from chainrule.graph import Graph, Node, constant, evaluate, input_node, parameter, scope
+from chainrule.graph import Graph, Node, compute, constant, input_node, parameter, scope
 
 Generator = np.random.Generator
 Pick = Callable[[], Node]
@@ -52,8 +52,8 @@ def _two(x: Node, y: Node, generator: Generator) -> Node:
         lambda: ops.maximum(x, y),
         lambda: ops.sigmoid_cross_entropy(x, ops.sigmoid(y)) - ops.sigmoid_error(x, y),
         lambda: ops.minimum(x, y),
-        lambda: ops.select(ops.logical_or(x < y, ops.logical_not(ops.greater_equal(x, 0.5))), x, y),
-        lambda: ops.select(ops.logical_and(x > y, ops.not_equal(x, y)), x * 2.0, ops.cast(x <= y, dtype=x.dtype)),
+        lambda: ops.where(ops.logical_or(x < y, ops.logical_not(ops.greater_equal(x, 0.5))), x, y),
+        lambda: ops.where(ops.logical_and(x > y, ops.not_equal(x, y)), x * 2.0, ops.cast(x <= y, dtype=x.dtype)),
     )[kind]()
 
 
@@ -152,7 +152,7 @@ def outputs(graph: Graph, values: dict[str, np.ndarray]) -> list[np.ndarray]:
     """
     known = graph.bind({name: value for name, value in values.items() if name in graph.leaves})
     for node in graph.nodes:
-        (value,) = evaluate([node], {source: known[source] for source in node.inputs} if node.inputs else known)
+        (value,) = compute([node], {source: known[source] for source in node.inputs} if node.inputs else known)
         known[node] = np.array(value, order="C")
     return [known[node] for node in graph.outputs.values()]
 
@@ -161,7 +161,7 @@ def smooth(graph: Graph, values: dict[str, np.ndarray], margin: float = 1e-3) ->
     """Whether no entry lies near a kink: two operands nearly equal, a number nearly whole where it is cut, a tied extreme."""
     bound = graph.bind(values)
     sources = [source for node in graph.nodes for source in node.inputs]
-    found = dict(zip(sources, evaluate(sources, bound), strict=True))
+    found = dict(zip(sources, compute(sources, bound), strict=True))
 
     def near(node: Node) -> bool:
         first = found[node.inputs[0]] if node.inputs else None

@@ -11,7 +11,7 @@ from random_graphs import outputs, random_graph, smooth
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
-from chainrule.graph import REGISTRY, Graph, Node, check, dead_code, evaluate, parse, run_passes
+from chainrule.graph import REGISTRY, Graph, Node, check, compute, dead_code, parse_graph, run_passes
 
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "20"))
 STEP = 1e-20
@@ -30,7 +30,7 @@ def test_text_and_passes_of_a_random_graph(seed: int, dtype: str) -> None:
     graph = check(
         Graph({**graph.outputs, **{f"g{i}": g for i, g in enumerate(gradients) if g is not None}}, unused=graph.nodes)
     )
-    again = check(parse(str(graph)))
+    again = check(parse_graph(str(graph)))
     assert str(again) == str(graph)
     expected = outputs(graph, values)
     for one, other in zip(expected, outputs(again, values), strict=True):
@@ -38,7 +38,7 @@ def test_text_and_passes_of_a_random_graph(seed: int, dtype: str) -> None:
     for rewrite in (*ops.PASSES, *ops.PASSES):
         after, step = rewrite(graph)
         check(after)
-        assert parse(str(after)).nodes
+        assert parse_graph(str(after)).nodes
         assert (step.changes == ()) == (str(after) == str(graph))
         assert str(rewrite(after)[0]) == str(after), "a pass twice is the pass once"
         found = outputs(after, values)
@@ -95,15 +95,15 @@ def along(y: Node, gradients: list[Node | None], bound: dict[Node, np.ndarray], 
     generator = np.random.default_rng(1)
     for (leaf, value), g in zip(bound.items(), gradients, strict=True):
         direction = generator.uniform(0.5, 1.5, leaf.shape)
-        terms = np.zeros(leaf.shape) if g is None else evaluate([g], bound)[0] * direction
+        terms = np.zeros(leaf.shape) if g is None else compute([g], bound)[0] * direction
         ours, scale = float(np.sum(terms)), max(1.0, float(np.sum(np.abs(terms))))
         if by_complex:
-            slope = float(np.imag(evaluate([y], {**bound, leaf: value + 1j * STEP * direction})[0])) / STEP
+            slope = float(np.imag(compute([y], {**bound, leaf: value + 1j * STEP * direction})[0])) / STEP
         else:
             near, far = (
                 (
-                    evaluate([y], {**bound, leaf: value + h * direction})[0]
-                    - evaluate([y], {**bound, leaf: value - h * direction})[0]
+                    compute([y], {**bound, leaf: value + h * direction})[0]
+                    - compute([y], {**bound, leaf: value - h * direction})[0]
                 )
                 / (2 * h)
                 for h in (5e-5, 1e-4)

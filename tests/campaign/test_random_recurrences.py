@@ -12,7 +12,7 @@ from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.engines import ReferenceEngine
 from chainrule.engines.native.engine import NativeEngine
-from chainrule.graph import Graph, Node, evaluate, parse, run_passes
+from chainrule.graph import Graph, Node, compute, parse_graph, run_passes
 
 SIZE = int(os.environ.get("CAMPAIGN_SIZE", "15"))
 
@@ -36,13 +36,13 @@ def test_loops_and_their_derivatives(seed: int) -> None:
     second = grad(weighed([g * g for g in slopes.values()]), leaves) if slopes else []
     curved = {f"second.{node.name}": g for node, g in zip(leaves, second, strict=False) if g is not None}
     graph = Graph({**taken, **{f"slope.{name}": g for name, g in slopes.items()}, **curved})
-    assert str(parse(str(graph))) == str(graph)
-    wanted = dict(zip(graph.outputs, evaluate(graph.outputs.values(), graph.bind(values)), strict=True))
+    assert str(parse_graph(str(graph))) == str(graph)
+    wanted = dict(zip(graph.outputs, compute(graph.outputs.values(), graph.bind(values)), strict=True))
     unrolled = run_passes(graph, (ops.unroll, *ops.PASSES))[0]
     assert "scan" not in {node.op.name for node in unrolled.nodes}
     given = {name: value for name, value in values.items() if name in graph.leaves}
     ways = {
-        "unrolled": dict(zip(unrolled.outputs, evaluate(unrolled.outputs.values(), _bound(unrolled, given)), strict=True)),
+        "unrolled": dict(zip(unrolled.outputs, compute(unrolled.outputs.values(), _bound(unrolled, given)), strict=True)),
         "reference": ReferenceEngine().compile(graph)(given),
         "native": NativeEngine(2, is_guarded=seed % 5 == 0).compile(graph)(given),
     }

@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule.cli import application
 from chainrule.cli.application import COMMANDS as COMMANDS_AND_WHAT_FOR
 from chainrule.cli.locate import parsed_options
-from chainrule.examples import EXAMPLES, Example, Fact, Outcome
+from chainrule.examples import EXAMPLES, Fact, LectureExample, Outcome
 from chainrule.train import Training
 from tests.train.folders import as_old
 
@@ -153,7 +153,7 @@ def test_options_reach_the_training():
     run = cr.open_run("runs/latest")
     assert run.settings.optimizer == cr.Adam(0.5)
     assert (run.settings.seed, run.settings.dtype, run.settings.batch_size, run.settings.replicas) == (7, "float64", 10, 2)
-    assert [type(term).__name__ for term in run.task.objective.terms] == ["CrossEntropy", "L2", "L1"]
+    assert [type(term).__name__ for term in run.problem.objective.terms] == ["CrossEntropy", "L2", "L1"]
 
 
 def test_batches_of_small_data():
@@ -400,7 +400,7 @@ def made(code):
 
 
 def test_show_the_code_of_a_network_for_another_library():
-    net = cr.nn.network("2-3-1 tanh")
+    net = cr.nn.parse_network("2-3-1 tanh")
     for style in ("pytorch", "keras", "jax"):
         assert call("show", "2-3-1 tanh", "--code", style).stdout == f"{cr.nn.to_code(net, style)}\n"
     same = call("show", "2-3-1 tanh", "--code", "chainrule").stdout
@@ -599,9 +599,9 @@ def test_an_example_prints_its_facts_and_writes_its_page(monkeypatch, known):
 
     def conclude(runs, seed):
         share = runs["gate"].evaluate("training").accuracy().value
-        return Outcome("Four rows.", (Fact("share <b>", share, known=known, source="counting"),))
+        return Outcome("Four rows.", (Fact("share <b>", share, reference=known, source="counting"),))
 
-    small = Example("tiny", "A gate", "Is it learned?", "67", lambda seed: trainings, conclude)
+    small = LectureExample("tiny", "A gate", "Is it learned?", "67", lambda seed: trainings, conclude)
     monkeypatch.setitem(EXAMPLES, "tiny", small)
     said = call("example", "tiny", "--output", "gate.html", code=0 if known == 1 else 1).stdout
     assert "training gate" in said
@@ -655,5 +655,5 @@ def test_a_runs_stage_is_that_of_what_ran(engine):
     shown = call("show", run.folder, "--stage", "schedule").stdout
     if engine == "native":
         assert run.trainer.program.report()["code"] == "made quickly"
-        assert shown.split() == run.stage("schedule").split()
+        assert shown.split() == run.lowered("schedule").split()
     assert "kernels" in shown  # the reference engine compiles nothing: what the native one would

@@ -26,7 +26,7 @@ def say(*arguments):
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.stderr.count("error:") + result.stderr.count("Error:") == (result.exit_code == 2), result.output
-    remedy = re.search(r"to mend it: (.*)", result.stderr)
+    remedy = re.search(r"fix: (.*)", result.stderr)
     python = re.search(r"(?<!--option )(?<![\w-])[a-z_]+=", remedy[1]) if remedy else None
     assert python is None or "in Python" in remedy[1], f"a remedy in Python: {remedy[1]}"
     return result.exit_code, result.stdout if result.exit_code == 0 else result.stderr

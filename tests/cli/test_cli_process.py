@@ -38,7 +38,7 @@ def test_errors_have_no_traceback(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    assert "to mend it: end the network with 2 units" in done.stderr
+    assert "fix: end the network with 2 units" in done.stderr
 
 
 def test_json_alone_is_on_stdout(tmp_path):

@@ -43,7 +43,7 @@ def test_a_form_is_told_once_and_remembered():
     assert "left out: 1 empty column behind the last delimiter" in told
     assert "rows with missing cells were left out: 1 of 40, 2% (1 miss 'Höhe')" in " ".join(told.split())
     assert "texts were taken for categories: 'Farbe' (2)" in " ".join(told.split())
-    form = open_run("runs/latest").signature.columns.form
+    form = open_run("runs/latest").dataset_info.columns.form
     assert form.told() == {"encoding": "cp1252", "decimal": ",", "na_values": ("-",), "units": True}
     again = call("evaluate", "latest", "messung.txt")
     assert "left out: 1 of 40 rows of messung.txt\n  1 row misses a value of 'Höhe' (line 12)\n" in again.stderr
@@ -68,7 +68,7 @@ def test_remedies_are_options_that_help():
         if result.exit_code == 0:
             break
         assert result.exit_code == 2
-        remedy = result.stderr.split("to mend it: ")[1]
+        remedy = result.stderr.split("fix: ")[1]
         assert "=(" not in remedy
         words = shlex.split(remedy.replace(";", " ").replace("(", " ( "))
         place = next(place for place, word in enumerate(words) if word.startswith("--"))
@@ -114,7 +114,7 @@ def test_a_file_without_names():
         "5-3-4",
         file="abalone.data",
     )
-    assert open_run("runs/latest").signature.features[-1] == "high"
+    assert open_run("runs/latest").dataset_info.features[-1] == "high"
 
 
 def test_names_with_commas_and_blanks_can_be_dropped():
@@ -139,7 +139,7 @@ def test_usual_marks_of_missing_cells_can_be_categories():
     assert "the value is missing" in call("train", "countries.csv", *options, code=2).stderr
     call("train", "countries.csv", *options, "--no-keep-default-na")
     run = open_run("runs/latest")
-    assert run.signature.features == ("country=DE", "country=FR", "country=NA", "x")
+    assert run.dataset_info.features == ("country=DE", "country=FR", "country=NA", "x")
     # New tables, from files and in frames, are read alike.
     assert len(call("predict", "latest", "-", given="country,x\nNA,1\nDE,2\n").stdout.splitlines()) == 3
     assert run.predict({"country": ["NA", "FR"], "x": [1.0, 2.0]}).shape == (2, 2)

@@ -25,12 +25,12 @@ def folders(tmp_path_factory):
         "train", "next_character", "--network", "6x35-flatten-20-35", "--option", "length=6", "--optimizer", "adam",
         "--epochs", 2, "--runs", runs,
     ).output  # fmt: skip
-    assert "chainrule write" in said
+    assert "chainrule generate" in said
     said = call(
         "train", "opinions", "--network", "37-1:sigmoid", "--optimizer", "adam", "--learning-rate", 0.03, "--epochs", 20,
         "--runs", runs,
     ).output  # fmt: skip
-    assert "chainrule write" not in said
+    assert "chainrule generate" not in said
     characters, opinions = sorted(path for path in runs.iterdir() if path.is_dir())
     return characters, opinions
 
@@ -44,9 +44,9 @@ def test_a_sentence_is_judged(folders):
 
 def test_text_is_written(folders):
     run, options = cr.open_run(folders[0]), ("--tokens", 30, "--temperature", 0.5, "--seed", 3)
-    wanted = run.write("The cat ", 30, temperature=0.5, seed=3)
-    assert call("write", folders[0], "The cat ", *options).output == f"{wanted}\n"
-    assert json.loads(call("write", folders[0], "The cat ", *options, "--json").output)["text"] == wanted
+    wanted = run.generate("The cat ", 30, temperature=0.5, seed=3)
+    assert call("generate", folders[0], "The cat ", *options).output == f"{wanted}\n"
+    assert json.loads(call("generate", folders[0], "The cat ", *options, "--json").output)["text"] == wanted
 
 
 @pytest.mark.parametrize("encoding", ["ids", "one_hot"])
@@ -60,6 +60,6 @@ def test_a_network_with_a_memory_is_proposed_and_learns(encoding, tmp_path):
 def test_refusals(folders):
     assert "two inputs or more" in call("predict", folders[0], "--text", "The cat", "--example", 1, code=2).stderr
     assert "no input" in call("predict", folders[0], code=2).stderr
-    assert "'opinions'" in call("write", folders[1], code=2).stderr
-    assert "'7'" in call("write", folders[0], "7 cats", code=2).stderr
-    assert "temperature=-1.0" in call("write", folders[0], "--temperature", -1, code=2).stderr
+    assert "'opinions'" in call("generate", folders[1], code=2).stderr
+    assert "'7'" in call("generate", folders[0], "7 cats", code=2).stderr
+    assert "temperature=-1.0" in call("generate", folders[0], "--temperature", -1, code=2).stderr

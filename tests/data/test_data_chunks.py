@@ -22,7 +22,7 @@ def test_chunks_follow_one_another_and_the_last_are_the_test():
 
 def test_the_last_step_may_answer_for_its_chunk():
     labels = np.arange(22).reshape(2, 11) % 3
-    data = chunks(X, labels, 5, answer="last", test=0, classes=("a", "b", "c"))
+    data = chunks(X, labels, 5, target_steps="last", test=0, classes=("a", "b", "c"))
     assert data.train.y.tolist() == labels[:, [4, 9]].ravel().tolist()
     assert (data.classes, data.test) == (("a", "b", "c"), None)
 

@@ -12,6 +12,7 @@ from chainrule.data import (
     TEXT,
     Vocabulary,
     characters,
+    decode,
     lengths,
     load,
     mask,
@@ -20,7 +21,6 @@ from chainrule.data import (
     opinions,
     story,
     text_vocabulary,
-    told,
     words,
 )
 from chainrule.data.language import BAD, GOOD
@@ -93,11 +93,11 @@ def test_next_character_follows_its_window():
     assert len(data.train) == 52 - 5
     assert len(data.test) == 13 - 5
     for index in (0, 7, 46):
-        assert told(data, index) == text[index : index + 5]
+        assert decode(data, index) == text[index : index + 5]
         assert data.classes[data.train[index].y] == text[index + 5] == vocabulary.tokens[data.train[index].y]
     ids = next_character(text, length=5, test=0.2, encoding="ids")
     assert np.array_equal(vocabulary.one_hot(ids.train.x), data.train.x)
-    assert told(ids, 3) == told(data, 3)
+    assert decode(ids, 3) == decode(data, 3)
 
 
 def test_the_story_of_the_library():
@@ -116,7 +116,7 @@ def test_every_story_has_the_right_answer(encoding, padding):
     last = mask(data.train.x)[:, -1]
     assert last.all() if padding == "before" else not last.all()
     for index in range(200):
-        text = told(data, index)
+        text = decode(data, index)
         asked = re.search(r"where is (\w+) \?$", text)[1]
         place = re.findall(rf"{asked} (?:goes to|walks to|hurries to|is now in) the (\w+) \.", text)[-1]
         assert place == data.classes[data.train[index].y]
@@ -126,7 +126,7 @@ def test_every_story_has_the_right_answer(encoding, padding):
 def test_stories_depend_on_their_seed_and_come_back():
     data = story(30, seed=1)
     assert load(**data.origin).hash == data.hash != story(30, seed=2).hash
-    assert told(data, 0) != told(data, 1)
+    assert decode(data, 0) != decode(data, 1)
     assert set(story(300).train.y) == set(range(6))
 
 

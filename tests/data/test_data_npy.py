@@ -80,7 +80,7 @@ def test_numbers_become_what_they_become_in_memory(tmp_path, dtype, kept):
     data = from_arrays(np.load(tmp_path / "x.npy", mmap_mode="r"), Y)
     assert data.train.x.dtype == np.dtype(kept)
     assert data.hash == from_arrays(x, Y).hash
-    assert data.signature.to_json() == from_arrays(x, Y).signature.to_json()
+    assert data.info.to_json() == from_arrays(x, Y).info.to_json()
 
 
 def test_an_array_by_columns_is_read_into_memory(tmp_path):

@@ -85,7 +85,7 @@ def test_the_normal_modes_of_equal_oscillators():
 
 def test_oscillators():
     every = oscillators(50, time=20, noise=0.1, seed=2)
-    last = oscillators(50, time=20, noise=0.1, seed=2, answer="last")
+    last = oscillators(50, time=20, noise=0.1, seed=2, target_steps="last")
     exact = oscillators(50, time=20, seed=2)
     assert every.train.x.shape == (50, 20, 1)
     assert every.train.y.shape == (50, 20)
@@ -116,7 +116,7 @@ def test_seed_and_origin(name):
         (lambda: materials_table(materials(5), "validation"), "part='validation'"),
         (lambda: oscillators(coupling=0), "coupling=0"),
         (lambda: oscillators(time=1), "time=1"),
-        (lambda: oscillators(answer="both"), "answer='both'"),
+        (lambda: oscillators(target_steps="both"), "answer='both'"),
     ],
 )
 def test_refusals(make, message):

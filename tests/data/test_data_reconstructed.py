@@ -49,7 +49,7 @@ def test_noise_has_its_deviation_and_spares_the_targets():
 
 
 def test_a_share_is_set_to_zero_and_the_rest_stays():
-    data = reconstruction(images(), share=0.3)
+    data = reconstruction(images(), fraction=0.3)
     x, y = data.train.x.reshape(300, -1), data.train.y
     gone = x != y
     assert np.all(x[gone] == 0)
@@ -70,14 +70,14 @@ def test_only_the_named_parts_are_spoilt():
     "make",
     [
         lambda: reconstruction(moons(40, seed=2)),
-        lambda: reconstruction(moons(40), noise=0.1, share=0.2, parts=("test",), seed=3),
+        lambda: reconstruction(moons(40), noise=0.1, fraction=0.2, parts=("test",), seed=3),
         lambda: picture(12, test=0.25, seed=1),
     ],
 )
 def test_they_can_be_made_again_also_by_a_saved_run(make, tmp_path):
     data = make()
     assert load(**data.origin).hash == data.hash
-    run = cr.fit(cr.network(f"2-{data.target_size}"), data, epochs=1, folder=tmp_path)
+    run = cr.fit(cr.parse_network(f"2-{data.target_size}"), data, epochs=1, folder=tmp_path)
     assert cr.open_run(run.folder).data.hash == data.hash
 
 
@@ -117,7 +117,7 @@ def test_the_landscape_has_light_shade_and_edges():
     ("make", "message"),
     [
         (lambda: reconstruction(moons(10), noise=-1.0), "noise=-1.0"),
-        (lambda: reconstruction(moons(10), share=1.5), "share=1.5"),
+        (lambda: reconstruction(moons(10), fraction=1.5), "share=1.5"),
         (lambda: reconstruction(moons(10), noise=1.0, parts=("tset",)), "tset"),
         (lambda: reconstruction(moons(10), noise=1.0, parts="test"), "parts='test'"),
         (lambda: pixels(np.zeros((4, 4, 3))), r"\(4, 4, 3\)"),

@@ -72,7 +72,7 @@ def test_they_can_be_made_again(change):
 )
 def test_a_run_that_is_opened_again_makes_its_data_again(make, tmp_path):
     data = make()
-    run = cr.fit(cr.network(f"{data.input_shape[0]}-2"), data, epochs=1, folder=tmp_path)
+    run = cr.fit(cr.parse_network(f"{data.input_shape[0]}-2"), data, epochs=1, folder=tmp_path)
     assert cr.open_run(run.folder).trainer.data.hash == data.hash
 
 

@@ -101,7 +101,7 @@ def test_a_data_set_is_the_same_wherever_its_rows_lie(stays, monkeypatch):
     copied = from_arrays(X, y)
     assert not np.shares_memory(copied.train.inputs.table, X)
     assert there.hash == copied.hash
-    assert there.signature.to_json() == copied.signature.to_json()
+    assert there.info.to_json() == copied.info.to_json()
 
 
 @given(

@@ -12,7 +12,7 @@ from chainrule.errors import ChainruleError
 @pytest.mark.parametrize(("gap", "wait", "signals"), [(0, 0, 2), (10, 0, 2), (7, 5, 4)])
 def test_recall(gap, wait, signals):
     last = recall(60, gap=gap, wait=wait, signals=signals, seed=1)
-    every = recall(60, gap=gap, wait=wait, signals=signals, seed=1, answer="every")
+    every = recall(60, gap=gap, wait=wait, signals=signals, seed=1, target_steps="every")
     assert np.array_equal(last.train.x, every.train.x)
     assert last.input_shape == (gap + 2 + wait, 2)
     assert every.train.y.shape == (60, gap + 2 + wait)
@@ -47,7 +47,7 @@ def test_countdown_at_every_step():
 
 @pytest.mark.parametrize(("most", "wait"), [(6, 3), (1, 1), (20, 10)])
 def test_countdown_at_the_last_step(most, wait):
-    data = countdown(400, most=most, wait=wait, answer="last", seed=5)
+    data = countdown(400, most=most, wait=wait, target_steps="last", seed=5)
     assert (np.count_nonzero(data.train.x, axis=(1, 2)) == 1).all()
     begin = data.train.x[:, :, 0].argmax(1)
     number = np.rint(data.train.x[:, :, 0].max(1) * most).astype(int)
@@ -58,8 +58,8 @@ def test_countdown_at_the_last_step(most, wait):
 @pytest.mark.parametrize("name", ["recall", "countdown"])
 @pytest.mark.parametrize("answer", ["last", "every"])
 def test_seed_and_origin(name, answer):
-    data = load(name, n=20, wait=4, answer=answer, seed=7)
-    assert load(**data.origin).hash == data.hash != load(name, n=20, wait=4, answer=answer, seed=8).hash
+    data = load(name, n=20, wait=4, target_steps=answer, seed=7)
+    assert load(**data.origin).hash == data.hash != load(name, n=20, wait=4, target_steps=answer, seed=8).hash
     assert not np.array_equal(data.train.x, data.test.x)
 
 
@@ -70,10 +70,10 @@ def test_seed_and_origin(name, answer):
         (lambda: recall(3, signals=4), "n=3"),
         (lambda: recall(signals=1), "signals=1"),
         (lambda: recall(noise=-1), "noise=-1"),
-        (lambda: recall(answer="all"), "answer='all'"),
+        (lambda: recall(target_steps="all"), "answer='all'"),
         (lambda: countdown(most=0), "most=0"),
-        (lambda: countdown(wait=0, answer="last"), "wait=0"),
-        (lambda: countdown(answer="all"), "answer='all'"),
+        (lambda: countdown(wait=0, target_steps="last"), "wait=0"),
+        (lambda: countdown(target_steps="all"), "answer='all'"),
     ],
 )
 def test_refusals(make, message):

@@ -7,11 +7,11 @@ from chainrule.data import (
     TextInput,
     Vocabulary,
     characters,
+    decode,
     next_character,
     opinion_texts,
     opinions,
     story,
-    told,
 )
 from chainrule.errors import ChainruleError, DataError, FileFormatError, OptionError
 
@@ -22,9 +22,9 @@ ABC = Vocabulary.of("aab")
 def test_data_sets_are_encoded_as_they_say(encoding):
     data = next_character("hello world " * 6, length=5, encoding=encoding)
     for index in (0, 3, 9):
-        assert np.array_equal(data.text.encode(told(data, index))[0], data.train[index].x)
+        assert np.array_equal(data.text.encode(decode(data, index))[0], data.train[index].x)
     data = story(20, encoding=encoding)
-    encoded = data.text.encode([told(data, index) for index in range(20)])
+    encoded = data.text.encode([decode(data, index) for index in range(20)])
     assert np.array_equal(encoded, data.train.x)
     assert encoded.dtype == data.train.x.dtype
 

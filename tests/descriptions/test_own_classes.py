@@ -45,7 +45,7 @@ class Gated:
     name: str = ""
 
     def __call__(self, x):
-        with cr.nn.place(self, "gated", x) as here:
+        with cr.nn.layer_scope(self, "gated", x) as here:
             w = here.parameter("W", (x.shape[1], self.units), self.start)
             v = here.parameter("V", (x.shape[1], self.units), cr.GlorotUniform())
             return here.gives(here.label(x @ w * cr.ops.sigmoid(x @ v * self.slope), "a"))
@@ -135,7 +135,7 @@ def trained(own, net, **options):
 
 
 def network_of(run):
-    return run.trainer.task.network
+    return run.trainer.problem.network
 
 
 def test_what_was_saved_is_opened_again(own, run):
@@ -164,7 +164,7 @@ def test_it_is_printed_explained_drawn_and_written_as_code(own, run):
     assert repr(network_of(run).layers[0]) == "Gated(2, slope=2.0)"
     assert run.explain(0).agrees
     assert "gated1.V" in str(run.explain(0))
-    assert "Gated(2, slope=2.0)" in str(cr.nn.table(network_of(run)))
+    assert "Gated(2, slope=2.0)" in str(cr.nn.summary(network_of(run)))
     assert "<svg" in cr.views.networks.draw_network(run)._repr_svg_()
     code = cr.nn.to_code(network_of(run))
     assert eval(code, {"cr": cr, "Gated": own.Gated, "Alternating": own.Alternating}) == network_of(run)

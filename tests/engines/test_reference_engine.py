@@ -7,7 +7,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop, ReferenceEngine
 from chainrule.engines.kernels import _UFUNCS, KERNELS
-from chainrule.graph import REGISTRY, Graph, Node, evaluate, input_node, run_passes
+from chainrule.graph import REGISTRY, Graph, Node, compute, input_node, run_passes
 
 VIEWS = {name for name, op in REGISTRY.items() if op.kind == "view"}
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 89.0, -104.0, np.inf, -np.inf, np.nan, 3.0, 7.0, -1e-3, 2.0]
@@ -58,7 +58,7 @@ def test_each_row_of_the_table_gives_the_bits_of_the_meaning(name):
             continue
         tried += 1
         leaves = {leaf: values[name] for name, leaf in Graph({"y": node}).leaves.items()}
-        (wanted,) = evaluate([node], leaves)
+        (wanted,) = compute([node], leaves)
         found = ReferenceEngine().compile(Graph({"y": node}))(values)["y"]
         assert found.dtype.name == node.dtype
         assert found.shape == node.shape
@@ -75,7 +75,7 @@ def test_the_table_names_only_ops_that_there_are():
 def test_a_whole_training_step_gives_the_bits_of_the_meanings(optimizer):
     data = cr.data.moons(n=50)
     net = cr.Sequential(cr.Dense(8, "gelu"), cr.Dropout(0.4), cr.Dense(8, "elu"), cr.Dense(2, "softmax"))
-    step = cr.train.Task(net, data.signature).training_step(10, optimizer, cr.ClipNorm(0.1))
+    step = cr.train.LearningProblem(net, data.info).training_step(10, optimizer, cr.ClipNorm(0.1))
     simplified, _ = run_passes(step, ops.PASSES)
     random = np.random.default_rng(0)
     values = {}
@@ -84,12 +84,10 @@ def test_a_whole_training_step_gives_the_bits_of_the_meanings(optimizer):
         values[name] = np.abs(drawn).astype(node.dtype) if "square" in name or name == "step" else drawn.astype(node.dtype)
     found = ReferenceEngine().compile(step)(values)
     names = list(simplified.outputs)
-    wanted = evaluate(
-        [simplified.outputs[name] for name in names], {simplified.leaves[n]: values[n] for n in simplified.leaves}
-    )
+    wanted = compute([simplified.outputs[name] for name in names], {simplified.leaves[n]: values[n] for n in simplified.leaves})
     for name, value in zip(names, wanted, strict=True):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-    plain = evaluate(list(step.outputs.values()), {step.leaves[n]: values[n] for n in step.leaves})
+    plain = compute(list(step.outputs.values()), {step.leaves[n]: values[n] for n in step.leaves})
     for name, value in zip(step.outputs, plain, strict=True):
         np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-7, err_msg=name)
 

@@ -20,12 +20,16 @@ STEPS = 100
 @pytest.mark.parametrize(
     ("fact", "agrees", "said"),
     [
-        (Fact("T_c", 2.2714, 0.0042, known=2.26919), True, "T_c = 2.271 ± 0.004, known 2.26919: 0.5 σ away, agrees"),
-        (Fact("T_c", 2.2714, 0.0010, known=2.26919), False, "T_c = 2.271 ± 0.001, known 2.26919: 2.2 σ away, does not agree"),
-        (Fact("share", 0.99, least=0.98), True, "share = 0.99, at least 0.98: agrees"),
-        (Fact("share", 0.99, 0.02, least=0.98), False, "share = 0.99 ± 0.02, at least 0.98: does not agree"),
-        (Fact("error", 3.0, most=2.0, unit="eV"), False, "error = 3 eV, at most 2: does not agree"),
-        (Fact("count", 4.0, known=4.0, source="counting"), True, "count = 4, known 4 (counting): agrees"),
+        (Fact("T_c", 2.2714, 0.0042, reference=2.26919), True, "T_c = 2.271 ± 0.004, known 2.26919: 0.5 σ away, agrees"),
+        (
+            Fact("T_c", 2.2714, 0.0010, reference=2.26919),
+            False,
+            "T_c = 2.271 ± 0.001, known 2.26919: 2.2 σ away, does not agree",
+        ),
+        (Fact("share", 0.99, minimum=0.98), True, "share = 0.99, at least 0.98: agrees"),
+        (Fact("share", 0.99, 0.02, minimum=0.98), False, "share = 0.99 ± 0.02, at least 0.98: does not agree"),
+        (Fact("error", 3.0, maximum=2.0, unit="eV"), False, "error = 3 eV, at most 2: does not agree"),
+        (Fact("count", 4.0, reference=4.0, source="counting"), True, "count = 4, known 4 (counting): agrees"),
         (Fact("rate", 12.3, 2.0), None, "rate = 12 ± 2"),
     ],
 )

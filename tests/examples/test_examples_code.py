@@ -24,7 +24,7 @@ def of(*networks):
 
 
 def test_the_code_is_that_of_to_code_line_by_line():
-    net = cr.nn.network("2-4-1 tanh sigmoid")
+    net = cr.nn.parse_network("2-4-1 tanh sigmoid")
     found = written(of("2-4-1 tanh sigmoid"))
     assert found["PyTorch"] == to_code(net, "pytorch")
     assert found["Keras"] == to_code(net, "keras")

@@ -130,7 +130,7 @@ def test_polynomials_are_the_least_squares_ones():
 def test_sines_learn_a_picture_better_than_any_polynomial_of_their_size():
     run = shortened("picture", "sine 16", replicas=2)
     degree = next(d for d in range(99) if math.comb(d + 2, 2) >= parameter_count(16))
-    assert run.task.output.type.size == 1
+    assert run.problem.output.type.size == 1
     assert sum(value.size for value in run.parameters().values()) == parameter_count(16)
     best = polynomial_errors(run.data, degree)[1].min()
     assert np.all(run.evaluate("test").loss < 0.9 * best)

@@ -23,7 +23,7 @@ def test_a_small_network_comes_near_the_entropy_of_the_source():
     mean, error = block_mean(bits)
     assert abs(mean - VILLAGE.entropy_rate) < 2 * error + 0.03
     # Cold, it writes words of the source, one where it may stand behind the other.
-    cold = run.write("while the cat sings ", 300, temperature=0.2, seed=1)
+    cold = run.generate("while the cat sings ", 300, temperature=0.2, seed=1)
     assert VILLAGE.bits(cold[: cold.rindex(" ") + 1]).mean() < 0.6
 
 

@@ -52,7 +52,7 @@ def test_the_map_of_a_stack_vanishes_down_the_layers_and_back_in_time(gradients)
 def test_a_step_share_is_held_against_a_difference_of_the_whole_cost(gradients):
     runs, _ = gradients
     data = runs["tanh"].data.train
-    found = pictures.step_shares(runs["tanh"].model(), data.x, data.y, "rnn1.U")
+    found = pictures.step_contributions(runs["tanh"].model(), data.x, data.y, "rnn1.U")
     assert found.total == pytest.approx(found.difference, abs=1e-9)
     assert len(found.shares) == 12
     assert "is not" in found.reading

@@ -21,7 +21,7 @@ from chainrule.examples.equations import (
     solution,
 )
 from chainrule.examples.hidden import MOMENTS, NOISE, OSCILLATOR, STEP, informed, least_squares, noise_floor
-from chainrule.graph import evaluate, input_node
+from chainrule.graph import compute, input_node
 from chainrule.ops import sin, tanh
 
 
@@ -30,7 +30,7 @@ def test_derivatives_by_the_input_are_nodes_and_can_be_taken_again():
     u = tanh(t * 2.0) * t
     first = derivative(u, t)
     at = np.linspace(-1, 1, 5)[:, None]
-    slope, curvature = evaluate([first, derivative(first, t)], {t: at})
+    slope, curvature = compute([first, derivative(first, t)], {t: at})
     s = 1 / np.cosh(2 * at) ** 2
     np.testing.assert_allclose(slope, np.tanh(2 * at) + 2 * at * s, rtol=1e-12)
     np.testing.assert_allclose(curvature, 4 * s - 8 * at * np.tanh(2 * at) * s, rtol=1e-12, atol=1e-14)
@@ -38,7 +38,7 @@ def test_derivatives_by_the_input_are_nodes_and_can_be_taken_again():
 
 def test_the_pendulums_equation_has_the_sine():
     t = input_node("t", (4, 1), "float64")
-    values = evaluate([pendulum_residual(t * 0.0 + t, t), sin(t)], {t: np.linspace(-1, 1, 4)[:, None]})
+    values = compute([pendulum_residual(t * 0.0 + t, t), sin(t)], {t: np.linspace(-1, 1, 4)[:, None]})
     np.testing.assert_allclose(values[0], values[1], atol=3e-8)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.descriptions import written
-from chainrule.graph import constant, evaluate
+from chainrule.graph import compute, constant
 from chainrule.nn import build_network, to_json
 from chainrule.ops import random
 from chainrule.train.sealed import sealed
@@ -54,11 +54,11 @@ LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "GroupNorm": (cr.GroupNorm(2, epsilon=1e-4), PICTURE),
     "BatchNorm": (cr.BatchNorm(0.2, biases=nn.Constant(0.3)), ROWS),
     "Residual": (cr.Residual(cr.Dense(6, "tanh"), cr.Dense(6), name="around"), ROWS),
-    "RNN": (cr.RNN(3, answer="every", activation="relu", padding=0.0), STEPS),
-    "LSTM": (cr.LSTM(3, reverse=True, keep=2.0, write=-1.0, weights=nn.GlorotNormal()), STEPS),
-    "GRU": (cr.GRU(3, carry=True, keep=1.5, recurrent=nn.Normal(0.0, 0.2), name="memory"), STEPS),
+    "RNN": (cr.RNN(3, return_sequences=True, activation="relu", padding=0.0), STEPS),
+    "LSTM": (cr.LSTM(3, reverse=True, forget_bias=2.0, input_bias=-1.0, weights=nn.GlorotNormal()), STEPS),
+    "GRU": (cr.GRU(3, stateful=True, update_bias=1.5, recurrent=nn.Normal(0.0, 0.2), name="memory"), STEPS),
     "Bidirectional": (cr.Bidirectional(cr.LSTM(2), name="both"), STEPS),
-    "EachStep": (cr.EachStep(cr.Dense(2, "tanh")), STEPS),
+    "TimeDistributed": (cr.TimeDistributed(cr.Dense(2, "tanh")), STEPS),
     "GaussianNoise": (cr.GaussianNoise(0.5), ROWS),
     "Latent": (cr.Latent(2.0, name="code"), ROWS),
     "RestrictedBoltzmann": (cr.RestrictedBoltzmann(4, steps=2, chains=3, visible_biases=nn.Constant(-0.5)), ROWS),
@@ -110,8 +110,8 @@ def output(network: Any, x: np.ndarray) -> np.ndarray:
     values: dict[Any, Any] = {built.input: x}
     for name, item in {**built.parameters, **built.states}.items():
         made = item.initialiser(random.random_fold(key, constant(random.stream(name))), item.node.shape)
-        values[item.node] = evaluate([made])[0].astype(item.node.dtype)
-    return evaluate([built.output], values)[0]
+        values[item.node] = compute([made])[0].astype(item.node.dtype)
+    return compute([built.output], values)[0]
 
 
 def documents() -> dict[str, Any]:
@@ -164,7 +164,7 @@ def trainings(place: Path) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
         cr.GlobalAveragePool(), cr.Dense(1, weights=nn.LeCunUniform()),
     )  # fmt: skip
     steps = cr.Sequential(
-        cr.Reshape((6, 2)), cr.Bidirectional(cr.LSTM(2, answer="every")), cr.EachStep(cr.Dense(3, "tanh", weights=nn.GlorotNormal())),
+        cr.Reshape((6, 2)), cr.Bidirectional(cr.LSTM(2, return_sequences=True)), cr.TimeDistributed(cr.Dense(3, "tanh", weights=nn.GlorotNormal())),
         cr.Conv1D(3, 2), cr.ConvTranspose1D(2, 2), cr.GRU(3, recurrent=nn.Normal(0.0, 0.3)), cr.LayerNorm(), cr.Dense(1),
     )  # fmt: skip
     small = cr.Sequential(

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.derivatives import grad, require_gradients
-from chainrule.graph import Node, evaluate, input_node, parameter
+from chainrule.graph import Node, compute, input_node, parameter
 
 # ---- three neurons in a chain, the cost (a − y)²
 
@@ -29,25 +29,25 @@ def chain() -> tuple[list[Node], Node, dict[Node, np.ndarray], list[Node]]:
 
 def test_three_neurons_forward() -> None:
     activations, cost, bound, _ = chain()
-    np.testing.assert_allclose(evaluate(activations, bound), [0.62715, 0.38875, 0.53740], rtol=0, atol=5e-6)
-    np.testing.assert_allclose(evaluate([cost], bound), [0.214000], rtol=0, atol=5e-7)
+    np.testing.assert_allclose(compute(activations, bound), [0.62715, 0.38875, 0.53740], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(compute([cost], bound), [0.214000], rtol=0, atol=5e-7)
 
 
 def test_three_neurons_backward() -> None:
     _, cost, bound, leaves = chain()
-    slopes = np.array(evaluate(require_gradients(cost, leaves), bound))
+    slopes = np.array(compute(require_gradients(cost, leaves), bound))
     np.testing.assert_allclose(slopes[:3], [0.0082815, -0.0308490, -0.0894147], rtol=0, atol=5e-8)
     np.testing.assert_allclose(slopes[3:], [0.0138026, -0.0491894, -0.2300068], rtol=0, atol=5e-8)
 
 
 def test_three_neurons_by_the_chain_rule_written_out() -> None:
     activations, cost, bound, leaves = chain()
-    a1, a2, a3 = (float(value) for value in evaluate(activations, bound))
+    a1, a2, a3 = (float(value) for value in compute(activations, bound))
     delta3 = 2 * (a3 - 1) * a3 * (1 - a3)
     delta2 = delta3 * W[2] * a2 * (1 - a2)
     delta1 = delta2 * W[1] * a1 * (1 - a1)
     expected = [delta1 * 0.6, delta2 * a1, delta3 * a2, delta1, delta2, delta3]
-    np.testing.assert_allclose(evaluate(require_gradients(cost, leaves), bound), expected, rtol=1e-13)
+    np.testing.assert_allclose(compute(require_gradients(cost, leaves), bound), expected, rtol=1e-13)
 
 
 # ---- a recurrent network, written out for twelve steps
@@ -70,16 +70,16 @@ def unrolled(weights: list[Node]) -> tuple[Node, dict[Node, np.ndarray]]:
 def shared_value(value: np.ndarray) -> float:
     w = parameter("W", (UNITS, UNITS))
     cost, bound = unrolled([w] * STEPS)
-    return float(evaluate([cost], {**bound, w: value})[0])
+    return float(compute([cost], {**bound, w: value})[0])
 
 
 def test_the_derivative_by_a_shared_weight_is_the_sum_over_the_steps_not_the_average() -> None:
     w = parameter("W", (UNITS, UNITS))
     cost, bound = unrolled([w] * STEPS)
-    (shared,) = evaluate(require_gradients(cost, [w]), {**bound, w: RECURRENT})
+    (shared,) = compute(require_gradients(cost, [w]), {**bound, w: RECURRENT})
     own = [parameter(f"W{t}", (UNITS, UNITS)) for t in range(STEPS)]
     cost, bound = unrolled(own)
-    parts = evaluate(require_gradients(cost, own), {**bound, **dict.fromkeys(own, RECURRENT)})
+    parts = compute(require_gradients(cost, own), {**bound, **dict.fromkeys(own, RECURRENT)})
     summed, average = np.sum(parts, axis=0), np.mean(parts, axis=0)
     differences = np.empty_like(RECURRENT)
     for place in np.ndindex(RECURRENT.shape):
@@ -111,23 +111,23 @@ def test_two_linear_layers_are_one() -> None:
     assert weight.type.size + bias.type.size == 15
     bound = {x: generator.normal(size=(50, 4)), **{leaves[name]: value for name, value in values.items()}}
     bound |= {weight: values["W1"] @ values["W2"], bias: values["b1"] @ values["W2"] + values["b2"]}
-    one, other = evaluate([deep, x @ weight + bias], bound)
+    one, other = compute([deep, x @ weight + bias], bound)
     np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
     (slope,) = grad(ops.sum(deep), [x])
     assert slope is not None
-    rows = evaluate([slope], bound)[0]
+    rows = compute([slope], bound)[0]
     np.testing.assert_allclose(rows, np.tile(bound[weight].sum(axis=1), (50, 1)), rtol=1e-12, atol=1e-12)
 
 
 def test_with_an_activation_between_they_are_not_one() -> None:
     x = input_node("x", (3, 1))
     deep = ops.tanh(x * 2.0) * 3.0
-    low, middle, high = evaluate([deep], {x: np.array([[-1.0], [0.0], [2.0]])})[0].ravel()
+    low, middle, high = compute([deep], {x: np.array([[-1.0], [0.0], [2.0]])})[0].ravel()
     assert abs((middle - low) / 1.0 - (high - middle) / 2.0) > 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0])
 def test_a_factor_of_the_cost_is_a_factor_of_its_gradient(factor: float) -> None:
     _, cost, bound, leaves = chain()
-    once, scaled = (evaluate(require_gradients(y, leaves), bound) for y in (cost, cost * factor))
+    once, scaled = (compute(require_gradients(y, leaves), bound) for y in (cost, cost * factor))
     np.testing.assert_allclose(np.array(once) * factor, scaled, rtol=1e-14)

@@ -11,7 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.errors import ChainruleError, GraphError, OptionTypeError, PositionError
-from chainrule.graph import REGISTRY, constant, evaluate, input_node
+from chainrule.graph import REGISTRY, compute, constant, input_node
 
 NUMBERS = np.random.default_rng(0).normal(size=(4, 3, 5))
 X = input_node("x", (4, 3, 5))
@@ -28,7 +28,7 @@ KEYS = [
 def test_entries_are_numpys(key):
     ours, theirs = X[key], NUMBERS[key if not isinstance(key, list) or key else np.array(key, int)]
     assert ours.shape == theirs.shape
-    assert np.array_equal(evaluate([ours], {X: NUMBERS})[0], theirs)
+    assert np.array_equal(compute([ours], {X: NUMBERS})[0], theirs)
 
 
 def test_a_node_of_positions_is_a_gather_with_a_derivative():
@@ -36,10 +36,10 @@ def test_a_node_of_positions_is_a_gather_with_a_derivative():
     rows = X[:, places]
     assert rows.op is ops.gather
     (slope,) = cr.grad(rows.sum() * 3.0, [X])
-    (found,) = evaluate([slope], {X: NUMBERS, places: np.array([2, 2])})
+    (found,) = compute([slope], {X: NUMBERS, places: np.array([2, 2])})
     assert np.array_equal(found[:, 2], np.full((4, 5), 6.0))
     assert not found[:, :2].any()
-    assert np.array_equal(evaluate([X[places, 1]], {X: NUMBERS, places: np.array([3, 0])})[0], NUMBERS[[3, 0], 1])
+    assert np.array_equal(compute([X[places, 1]], {X: NUMBERS, places: np.array([3, 0])})[0], NUMBERS[[3, 0], 1])
 
 
 def test_a_derivative_goes_through_every_kind_of_key():
@@ -48,8 +48,8 @@ def test_a_derivative_goes_through_every_kind_of_key():
     step = np.zeros_like(NUMBERS)
     step[3, 1, 4] = 1e-6
     square = (part * part).sum()
-    up, down = (evaluate([square], {X: NUMBERS + sign * step})[0] for sign in (1, -1))
-    assert evaluate([slope], {X: NUMBERS})[0][3, 1, 4] == pytest.approx((up - down) / 2e-6, rel=1e-7)
+    up, down = (compute([square], {X: NUMBERS + sign * step})[0] for sign in (1, -1))
+    assert compute([slope], {X: NUMBERS})[0][3, 1, 4] == pytest.approx((up - down) / 2e-6, rel=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ METHODS = {
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_numpys(name):
     ours, theirs = METHODS[name](X), np.asarray(METHODS[name](NUMBERS))
-    (found,) = evaluate([ours], {X: NUMBERS})
+    (found,) = compute([ours], {X: NUMBERS})
     assert ours.shape == found.shape == theirs.shape
     assert found.dtype == theirs.dtype
     np.testing.assert_allclose(found, theirs, rtol=1e-14)
@@ -164,4 +164,4 @@ def test_signature_and_call_refuse_the_same_names(op):
 def test_a_scalar_node_has_the_habits_too():
     x = constant(2.5)
     assert (x.ndim, x.size, x.T.shape, x[...].shape, x[None].shape) == (0, 1, (), (), (1,))
-    assert evaluate([x.sum(), x.mean(), x.max(), x.reshape(1, 1)]) == [2.5, 2.5, 2.5, [[2.5]]]
+    assert compute([x.sum(), x.mean(), x.max(), x.reshape(1, 1)]) == [2.5, 2.5, 2.5, [[2.5]]]

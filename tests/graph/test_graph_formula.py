@@ -48,7 +48,7 @@ WRITTEN: list[tuple[Node, str, str]] = [
     (ops.absolute(a - b), "|a − b|", r"\left|a - b\right|"),
     (ops.floor(a - b), "⌊a − b⌋", r"\lfloor a - b \rfloor"),
     (ops.maximum(a + b, c), "max(a + b, c)", r"\max(a + b, c)"),
-    (ops.select(a < b, a, b + c), "(a if a < b else b + c)", r"\begin{cases}a & a < b\\ b + c & \text{else}\end{cases}"),
+    (ops.where(a < b, a, b + c), "(a if a < b else b + c)", r"\begin{cases}a & a < b\\ b + c & \text{else}\end{cases}"),
     (ops.logical_not(a < b), "¬(a < b)", r"\neg (a < b)"),
     (ops.logical_and(a < b, b <= c), "(a < b) ∧ (b ≤ c)", r"(a < b) \wedge (b \le c)"),
     (M @ N, "M N", r"M\, N"),

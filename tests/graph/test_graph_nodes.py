@@ -127,7 +127,7 @@ def test_operators_make_the_ops_they_look_like(build, op: str, first: bool) -> N
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda x: bool(x), ("the truth of <x: float64[2]", "none until its graph is run", "select(condition, x, y)")),
+        (lambda x: bool(x), ("the truth of <x: float64[2]", "none until its graph is run", "where(condition, x, y)")),
         (lambda x: list(x), ("was iterated over", "an array", "slice_axis")),
         (lambda x: x + x if x > 1 else x, ("the truth of", "a number", "instead of if")),
     ],

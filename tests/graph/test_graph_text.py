@@ -13,7 +13,7 @@ from random_graphs import random_graph
 
 from chainrule import ops
 from chainrule.errors import ChainruleError, ParseError
-from chainrule.graph import Graph, check, constant, evaluate, input_node, parameter, parse, scope
+from chainrule.graph import Graph, check, compute, constant, input_node, parameter, parse_graph, scope
 
 TEXT = """\
 x: float64[2,3] = input()
@@ -37,32 +37,32 @@ def test_a_graph_prints_one_node_a_line() -> None:
 
 
 def test_the_text_reads_back_to_names_scopes_types_and_outputs() -> None:
-    graph = check(parse(TEXT))
+    graph = check(parse_graph(TEXT))
     assert str(graph) == TEXT
     assert [node.name for node in graph.nodes] == ["x", "dense1.W", "", "", "", "z", "z", ""]
     assert graph.leaves["dense1.W"].scope == "dense1"
     assert graph.outputs["loss"] is graph.outputs["again"]
     assert graph.parameters[0].op.name == "parameter"
-    (value, *_) = evaluate(graph.outputs.values(), graph.bind({"x": np.ones((2, 3)), "dense1.W": np.ones((3, 4))}))
+    (value, *_) = compute(graph.outputs.values(), graph.bind({"x": np.ones((2, 3)), "dense1.W": np.ones((3, 4))}))
     assert value == pytest.approx(8 * np.tanh(1.5), rel=1e-15)
 
 
 def test_blank_lines_and_margins_do_not_matter() -> None:
-    assert str(parse("\n\n" + TEXT.replace("\n", "\n\n   ") + "\n\n")) == TEXT
+    assert str(parse_graph("\n\n" + TEXT.replace("\n", "\n\n   ") + "\n\n")) == TEXT
 
 
 def test_a_graph_of_nothing() -> None:
     assert str(Graph({})) == "return "
-    assert parse(str(Graph({}))).nodes == ()
-    assert parse("return").nodes == ()
+    assert parse_graph(str(Graph({}))).nodes == ()
+    assert parse_graph("return").nodes == ()
 
 
 def test_nodes_that_no_output_needs_are_printed_and_kept() -> None:
     x = input_node("x")
     graph = Graph({"y": x * 2.0}, unused=[ops.exp(x), input_node("idle")])
     assert "idle: float64[] = input()" in str(graph)
-    assert str(parse(str(graph))) == str(graph)
-    assert set(parse(str(graph)).leaves) == {"x", "idle"}
+    assert str(parse_graph(str(graph))) == str(graph)
+    assert set(parse_graph(str(graph)).leaves) == {"x", "idle"}
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -77,7 +77,7 @@ def test_nodes_that_no_output_needs_are_printed_and_kept() -> None:
 @example(np.zeros((3, 0, 2)))
 def test_constants_read_back_to_the_last_bit(array: np.ndarray) -> None:
     graph = Graph({"c": constant(array)})
-    again = parse(str(graph))
+    again = parse_graph(str(graph))
     value = again.outputs["c"].attributes["value"]
     assert str(again) == str(graph)
     assert value.shape == array.shape
@@ -92,11 +92,11 @@ def test_constants_read_back_to_the_last_bit(array: np.ndarray) -> None:
 @given(st.integers(0, 10**6), st.sampled_from(["float32", "float64"]))
 def test_random_graphs_read_back(seed: int, dtype: str) -> None:
     graph, values = random_graph(seed, dtype)
-    again = check(parse(str(graph)))
+    again = check(parse_graph(str(graph)))
     assert str(again) == str(graph)
     assert [node.scope for node in again.nodes] == [node.scope for node in graph.nodes]
     for one, other in zip(
-        evaluate(graph.outputs.values(), graph.bind(values)), evaluate(again.outputs.values(), again.bind(values)), strict=True
+        compute(graph.outputs.values(), graph.bind(values)), compute(again.outputs.values(), again.bind(values)), strict=True
     ):
         assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
@@ -151,7 +151,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "line", "words"), MISTAKES)
 def test_a_mistake_is_found_named_and_a_remedy_given(text: str, line: int, words: str) -> None:
     with pytest.raises(ParseError) as caught:
-        parse(text)
+        parse_graph(text)
     assert caught.value.happened.startswith(f"line {line} cannot be read: ")
     assert words in str(caught.value)
     assert caught.value.remedy
@@ -159,7 +159,7 @@ def test_a_mistake_is_found_named_and_a_remedy_given(text: str, line: int, words
 
 def test_a_long_line_is_shown_shortened() -> None:
     with pytest.raises(ParseError) as caught:
-        parse("x" * 5000 + "\nreturn")
+        parse_graph("x" * 5000 + "\nreturn")
     assert len(caught.value.happened) < 160
 
 
@@ -191,11 +191,11 @@ PIECES = st.sampled_from(
 @example("x: float64[2] = input()\n%0: float64[2,1] = one_hot(x, classes='a', dtype=[])\nreturn")
 def test_any_text_is_a_graph_or_a_parse_error(text: str) -> None:
     try:
-        graph = parse(text)
+        graph = parse_graph(text)
     except ChainruleError as error:
         assert type(error) is ParseError  # noqa: PT017
     else:
-        assert str(parse(str(graph))) == str(graph)
+        assert str(parse_graph(str(graph))) == str(graph)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -9,7 +9,7 @@ import pytest
 
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError
-from chainrule.graph import Graph, check, constant, evaluate, input_node, parse
+from chainrule.graph import Graph, check, compute, constant, input_node, parse_graph
 from chainrule.nn import build_network, from_json, to_json
 from chainrule.ops import multiply, random
 from chainrule.ops import sum as add_up
@@ -18,7 +18,7 @@ from chainrule.ops import sum as add_up
 def value(function, *arrays):
     """The function's value: each array becomes an input leaf."""
     leaves = [input_node(f"x{i}", np.shape(array), np.asarray(array).dtype.name) for i, array in enumerate(arrays)]
-    return evaluate([function(*leaves)], dict(zip(leaves, map(np.asarray, arrays), strict=True)))[0]
+    return compute([function(*leaves)], dict(zip(leaves, map(np.asarray, arrays), strict=True)))[0]
 
 
 def derivatives(function, x, order=2):
@@ -29,13 +29,13 @@ def derivatives(function, x, order=2):
         (slope,) = grad(total, [leaf])
         found.append(slope)
         total = add_up(slope)
-    return evaluate(found, {leaf: x})
+    return compute(found, {leaf: x})
 
 
 def complex_step(function, x, step=1e-30):
     """df/dx of an entry-by-entry function, exact to rounding: Im f(x + ih)/h."""
     leaf = input_node("x", x.shape)
-    return np.imag(evaluate([function(leaf)], {leaf: x + 1j * step})[0]) / step
+    return np.imag(compute([function(leaf)], {leaf: x + 1j * step})[0]) / step
 
 
 def numerical_gradient(function, x, step=1e-6):
@@ -55,7 +55,7 @@ def first_values(built, seed=0):
     values = {}
     for name, item in {**built.parameters, **built.states}.items():
         made = item.initialiser(random.random_fold(key, constant(random.stream(name))), item.node.shape)
-        values[item.node] = evaluate([made])[0].astype(item.node.dtype)
+        values[item.node] = compute([made])[0].astype(item.node.dtype)
     return values
 
 
@@ -65,7 +65,7 @@ def run(network, x, values=None, **options):
     bound = first_values(built)
     for name, array in (values or {}).items():
         bound[built.parameters[name].node] = np.asarray(array, x.dtype)
-    return evaluate([built.output], bound | {built.input: x})[0]
+    return compute([built.output], bound | {built.input: x})[0]
 
 
 def check_layer(layer, input_shape, *, smooth=True, saved=True, name=None):
@@ -99,7 +99,7 @@ def _check_dtypes(layer, x):
 
 def _check_text_and_scopes(built, name):
     graph = check(built.graph)
-    assert str(parse(str(graph))) == str(graph)
+    assert str(parse_graph(str(graph))) == str(graph)
     names = {use.name for use in built.uses}
     if name is not None:
         assert names == {name}
@@ -124,7 +124,7 @@ def _check_gradients(built, x):
     leaves = list(bound)
     for leaf, slope in zip(leaves, grad(total, leaves), strict=True):
         assert slope is not None, leaf
-        analytic = evaluate([slope], bound)[0]
-        numeric = numerical_gradient(lambda array, leaf=leaf: evaluate([total], bound | {leaf: array})[0], bound[leaf])
+        analytic = compute([slope], bound)[0]
+        numeric = numerical_gradient(lambda array, leaf=leaf: compute([total], bound | {leaf: array})[0], bound[leaf])
         np.testing.assert_allclose(analytic, numeric, rtol=1e-6, atol=1e-8)
     return Graph({"total": total})

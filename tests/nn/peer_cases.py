@@ -18,7 +18,6 @@ from chainrule.nn import (
     ConvTranspose2D,
     Dense,
     Dropout,
-    EachStep,
     Embedding,
     Flatten,
     GaussianNoise,
@@ -30,6 +29,7 @@ from chainrule.nn import (
     OneHot,
     Reshape,
     Sequential,
+    TimeDistributed,
     UpSample,
 )
 
@@ -116,19 +116,19 @@ CASES = {
     "batch norm": Case(_net(Dense(3), BatchNorm(0.25, 0.01), Activation("relu"), Dense(2), shape=(4,))),
     "batch norm of pictures": Case(_net(BatchNorm(), Conv2D(3, 2, bias=False), BatchNorm(), Flatten(), Dense(2), shape=PICTURE)),
     "layer norm": Case(_net(Dense(4), LayerNorm(epsilon=0.1), shape=(3,))),
-    "rnn": Case(_net(RNN(3, answer="every"), RNN(2), shape=(4, 2))),
-    "rnn with other functions": Case(_net(RNN(3, activation="relu", answer="every"), RNN(2, activation="relu"), shape=(4, 2))),
-    "rnn with a sigmoid": Case(_net(RNN(3, activation="sigmoid", answer="every"), RNN(2, activation="linear"), shape=(4, 2)), KERAS),
-    "rnn with leaks": Case(_net(RNN(3, activation="leaky_relu", answer="every"), RNN(2, activation="gelu"), shape=(4, 2)), NONE),
-    "lstm": Case(_net(LSTM(3, answer="every"), LSTM(2), Dense(2), shape=(4, 2))),
-    "gru": Case(_net(GRU(3, answer="every"), GRU(2), Dense(2), shape=(4, 2))),
+    "rnn": Case(_net(RNN(3, return_sequences=True), RNN(2), shape=(4, 2))),
+    "rnn with other functions": Case(_net(RNN(3, activation="relu", return_sequences=True), RNN(2, activation="relu"), shape=(4, 2))),
+    "rnn with a sigmoid": Case(_net(RNN(3, activation="sigmoid", return_sequences=True), RNN(2, activation="linear"), shape=(4, 2)), KERAS),
+    "rnn with leaks": Case(_net(RNN(3, activation="leaky_relu", return_sequences=True), RNN(2, activation="gelu"), shape=(4, 2)), NONE),
+    "lstm": Case(_net(LSTM(3, return_sequences=True), LSTM(2), Dense(2), shape=(4, 2))),
+    "gru": Case(_net(GRU(3, return_sequences=True), GRU(2), Dense(2), shape=(4, 2))),
     "backwards": Case(_net(GRU(3, reverse=True), shape=(4, 2))),
-    "backwards in order": Case(_net(LSTM(3, reverse=True, answer="every"), RNN(2, reverse=True), shape=(4, 2)), PYTORCH),
+    "backwards in order": Case(_net(LSTM(3, reverse=True, return_sequences=True), RNN(2, reverse=True), shape=(4, 2)), PYTORCH),
     "both directions": Case(
-        _net(Bidirectional(LSTM(2, answer="every")), Bidirectional(RNN(2, answer="every")), Bidirectional(GRU(2)), shape=(4, 3))
+        _net(Bidirectional(LSTM(2, return_sequences=True)), Bidirectional(RNN(2, return_sequences=True)), Bidirectional(GRU(2)), shape=(4, 3))
     ),
     "tokens": Case(
-        _net(Embedding(3, 6), LSTM(2, answer="every"), EachStep(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")), shape=(4,)),
+        _net(Embedding(3, 6), LSTM(2, return_sequences=True), TimeDistributed(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")), shape=(4,)),
         ids=6,
     ),
     "padded tokens": Case(_net(Embedding(3, 6, padding=2), Conv1D(2, 2), GRU(2), shape=(5,)), PYTORCH, ids=6),

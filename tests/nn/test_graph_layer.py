@@ -11,9 +11,9 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.errors import ChainruleError, GraphError, OptionError, ShapeError
-from chainrule.graph import Graph, form_of, input_node, parse
+from chainrule.graph import Graph, form_of, input_node, parse_graph
 from chainrule.graph.template import filled
-from chainrule.nn import build_network, from_json, place, table, to_json
+from chainrule.nn import build_network, from_json, layer_scope, summary, to_json
 from tests.golden import write
 
 KEY, FRESH = input_node("key", (2,), "uint32"), input_node("fresh", (), "bool")
@@ -38,7 +38,7 @@ class Memory:
     """A state by row, one of the whole network, first values by code, and a loss of its own; no description."""
 
     def __call__(self, x):
-        with place(self, "memory", x) as here:
+        with layer_scope(self, "memory", x) as here:
             before = here.row_state("last", (3,))
             count = here.state("count", (), cr.Zeros())
             W = here.parameter("W", (x.shape[1], 3), lambda key, shape: ops.normal(key, shape) * 0.5)
@@ -64,7 +64,7 @@ NETWORKS = {
     "residual": (lambda: cr.Sequential(cr.Residual(cr.Dense(3, "relu"), ops.tanh), bias_column, cr.Dense(2)), (3,)),
     "scan": (lambda: cr.Sequential(cr.Reshape((4, 2)), cr.LSTM(3), lambda x: x * x, cr.Dense(2)), (8,)),
     "both ways": (lambda: cr.Sequential(cr.Bidirectional(cr.GRU(2)), lambda x: ops.exp(-x), cr.Dense(2)), (3, 2)),
-    "each step": (lambda: cr.Sequential(cr.EachStep(cr.Dense(2)), lambda x: ops.sum(x, axis=1)), (3, 2)),
+    "each step": (lambda: cr.Sequential(cr.TimeDistributed(cr.Dense(2)), lambda x: ops.sum(x, axis=1)), (3, 2)),
     "convolution": (lambda: cr.Sequential(cr.Conv2D(2, 3, "relu"), cr.MaxPool(2), lambda x: x + 1.0, cr.Flatten(), cr.Dense(2)), (6, 6, 1)),
     "chance": (lambda: cr.Sequential(cr.Dropout(0.4), ops.sin, cr.GaussianNoise(0.3), cr.Dense(4), cr.Dropout(0.1), cr.Dense(2)), (3,)),
     "statistics": (lambda: cr.Sequential(cr.Dense(4), cr.BatchNorm(), ops.tanh, cr.LayerNorm(), cr.Dense(2)), (3,)),
@@ -146,13 +146,13 @@ def test_first_values_are_the_same(network, shape):
                 ops.cast(item.parameters[name].initialiser(key, item.parameters[name].node.shape), dtype="float64")
                 for item in (found, wanted)
             )
-            values = cr.evaluate([one, other], {key: np.array([3, 4], np.uint32)})
+            values = cr.compute([one, other], {key: np.array([3, 4], np.uint32)})
             assert np.array_equal(*values), name
 
 
 def test_the_table_says_what_the_layers_were():
     network = cr.Sequential(cr.Dense(4, "relu"), lambda x: x * 2.0, cr.Dense(2, "softmax"))
-    rows = table(cr.as_graph_layer(network, (3,))).rows
+    rows = summary(cr.as_graph_layer(network, (3,))).rows
     assert [(row.name, row.description, row.parameters) for row in rows] == [
         ("dense1", "relu(x·W + b)", 16), ("function1", "code, kept as its graph", 0), ("dense2", "softmax(x·W + b)", 10),
     ]  # fmt: skip
@@ -219,7 +219,7 @@ def test_a_graph_for_one_batch_is_a_layer_for_any(size, dtype):
         x = np.random.default_rng(0).normal(size=(other, 6))
         values = {"graph1.W": np.arange(18).reshape(6, 3) / 10, "graph1.b": np.ones(3), "x": x}
         graph = Graph({"a": found})
-        (value,) = cr.evaluate([found], graph.bind(values))
+        (value,) = cr.compute([found], graph.bind(values))
         assert np.allclose(value, 0.5 * np.tanh(x @ values["graph1.W"] + 1.0), rtol=1e-14)
 
 
@@ -234,9 +234,9 @@ def test_loops_reshapes_and_slices_of_a_graph_go_by_the_batch():
         values = np.random.default_rng(1).normal(size=(size, 8))
         leaves = {node.name.removeprefix("graph1."): node for node in Graph({"y": found}).leaves.values()}
         drawn = {name: np.random.default_rng(2).normal(size=node.shape) for name, node in leaves.items() if name != "x"}
-        one = cr.evaluate([found], {leaves[name]: value for name, value in {**drawn, "x": values}.items()})
+        one = cr.compute([found], {leaves[name]: value for name, value in {**drawn, "x": values}.items()})
         by_name = Graph({"y": wanted}).leaves
-        two = cr.evaluate([wanted], {by_name[name]: value for name, value in {**drawn, "x": values}.items()})
+        two = cr.compute([wanted], {by_name[name]: value for name, value in {**drawn, "x": values}.items()})
         assert np.array_equal(one, two)
 
 
@@ -254,7 +254,7 @@ def test_it_stands_among_other_layers_is_trained_shared_explained_and_drawn():
     assert all(map(np.array_equal, run.parameters().values(), by_hand.parameters().values()))
     assert "graph1.z" in str(run.explain(3))
     assert "graph1" in cr.views.networks.draw_network(run)._repr_svg_()
-    assert table(network, (3,)).rows[1].description == "a graph of 4 nodes"
+    assert summary(network, (3,)).rows[1].description == "a graph of 4 nodes"
     alone = cr.as_graph_layer(cr.Sequential(cr.Dense(3), lambda x: x * 2.0, cr.Dense(2, "softmax")), (3,))
     assert alone.explain(data.test[0]).agrees
     assert "kept as its graph" in alone._repr_html_()
@@ -277,10 +277,10 @@ return y=x, next.m=n"""
     data = cr.data.from_arrays(np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2)
     run = cr.fit(cr.Sequential(layer, cr.Dense(2, "softmax")), data, epochs=1, batch_size=8)
     rows = run.trainer.rows(run.trainer.step - 1)[0]
-    seen = run.data.signature.scaling.apply(run.data.train.x[rows])
+    seen = run.data.info.scaling.apply(run.data.train.x[rows])
     assert np.allclose(run.states()["graph1.m"], seen.mean(0), rtol=1e-5)
     inside = run.model().quantities(data.train.x[:2])["graph1.y"]
-    assert np.allclose(inside, run.data.signature.scaling.apply(data.train.x[:2]) - run.states()["graph1.m"], rtol=1e-5)
+    assert np.allclose(inside, run.data.info.scaling.apply(data.train.x[:2]) - run.states()["graph1.m"], rtol=1e-5)
     assert np.allclose(run.at(0).states()["graph1.m"], 0.25)
 
 
@@ -290,7 +290,7 @@ def test_several_inputs_are_dealt_out_and_one_output_is_asked_for():
     layer = cr.GraphLayer(graph)
     assert layer.input_shape == (5,)
     found = build_network(layer, (5,), batch=2)
-    (value,) = cr.evaluate([found.output], {found.input: np.arange(10.0).reshape(2, 5)})
+    (value,) = cr.compute([found.output], {found.input: np.arange(10.0).reshape(2, 5)})
     assert value.tolist() == [[0, 1, 4, 6, 8], [5, 6, 14, 16, 18]]
     with pytest.raises(GraphError, match="outputs a, b"):
         cr.GraphLayer(Graph({"a": left, "b": left * 2.0}))
@@ -303,7 +303,7 @@ def test_whole_numbers_reach_a_graph_that_reads_them():
     layer = cr.GraphLayer(Graph({"y": ops.sum(ops.gather(W, ids, axis=0), axis=1)}))
     data = cr.data.from_arrays(np.random.default_rng(0).integers(0, 7, (40, 4)), np.arange(40) % 2)
     run = cr.fit(cr.Sequential(layer, cr.Dense(2, "softmax")), data, epochs=1, batch_size=8)
-    assert run.data.signature.scaling.is_none
+    assert run.data.info.scaling.is_none
     W = run.parameters()["graph1.W"]
     found = run.model().quantities(data.train.x[:3], {"dense1.z"})["dense1.z"]
     wanted = W[data.train.x[:3].astype(int)].sum(1) @ run.parameters()["dense1.W"] + run.parameters()["dense1.b"]
@@ -383,7 +383,9 @@ def test_a_text_runs_no_code_and_makes_nothing_large(tmp_path):
     trap = tmp_path / "trap"
     for said in (f"open({str(trap)!r}, 'w')", "{B.__class__}", "{float.__class__}", "10**10**10", "[0]*10**9"):
         with pytest.raises(ChainruleError):
-            parse(filled(f"x: float64[2,2] = input()\ny: float64[2,2] = reshape(x, shape=({said},))\nreturn y=y", 2, "float64"))
+            parse_graph(
+                filled(f"x: float64[2,2] = input()\ny: float64[2,2] = reshape(x, shape=({said},))\nreturn y=y", 2, "float64")
+            )
     assert not trap.exists()
     huge = "{B},1000000,1000000,2"
     lines = [

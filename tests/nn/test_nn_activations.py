@@ -10,7 +10,7 @@ from nn_judges import complex_step, derivatives, numerical_gradient, run, value
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Graph, evaluate, input_node, parameter
+from chainrule.graph import Graph, compute, input_node, parameter
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
@@ -67,12 +67,12 @@ def test_first_and_second_derivative_agree_with_jax(name):
         assert "no gradient" in ACTIVATIONS[name].kink
         assert not np.any(by_jax)
         return
-    np.testing.assert_allclose(evaluate([slope], {leaf: POINTS})[0], by_jax, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(compute([slope], {leaf: POINTS})[0], by_jax, rtol=1e-12, atol=1e-14)
     (bend,) = grad(ops.sum(slope), [leaf])
     if bend is None:
         assert not np.any(bent)
     else:
-        np.testing.assert_allclose(evaluate([bend], {leaf: POINTS})[0], bent, rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(compute([bend], {leaf: POINTS})[0], bent, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -97,10 +97,10 @@ def test_softmax_jacobian_to_second_order():
     def judge(array):
         return (jax.nn.softmax(array, axis=-1) * weight).sum()
 
-    np.testing.assert_allclose(evaluate([slope], {leaf: z})[0], jax.jit(jax.grad(judge))(z), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(compute([slope], {leaf: z})[0], jax.jit(jax.grad(judge))(z), rtol=1e-12, atol=1e-15)
     (bend,) = grad(ops.sum(slope * slope), [leaf])
     second = jax.jit(jax.grad(lambda array: (jax.grad(judge)(array) ** 2).sum()))(z)
-    np.testing.assert_allclose(evaluate([bend], {leaf: z})[0], second, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(compute([bend], {leaf: z})[0], second, rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -111,7 +111,7 @@ def test_large_numbers_give_no_nan(name, dtype):
     leaf = input_node("z", z.shape, dtype)
     (slope,) = grad(ops.sum(ACTIVATIONS[name](leaf) * np.array([[1.0, 2.0]], dtype)), [leaf])
     if slope is not None:
-        assert np.isfinite(evaluate([slope], {leaf: z})[0]).all()
+        assert np.isfinite(compute([slope], {leaf: z})[0]).all()
 
 
 LIMITS = {

@@ -288,7 +288,7 @@ def test_chains_agree_between_the_engines():
 
 
 def test_the_formula_tells_of_the_chains():
-    assert "F(v) − mean_chains F(v′)" in persistent(epochs=1).task.formula
+    assert "F(v) − mean_chains F(v′)" in persistent(epochs=1).problem.formula
 
 
 def test_the_shares_of_the_examples_add_up_to_the_update():

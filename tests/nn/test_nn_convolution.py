@@ -10,7 +10,7 @@ from nn_judges import check_layer, first_values, run
 
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.graph import constant, evaluate, input_node
+from chainrule.graph import compute, constant, input_node
 from chainrule.nn import (
     AveragePool,
     Conv1D,
@@ -30,7 +30,7 @@ from chainrule.nn import (
     UpSample,
     build_network,
     building,
-    table,
+    summary,
 )
 from chainrule.nn.padding import folded, padded
 from chainrule.ops import multiply
@@ -100,7 +100,7 @@ def values_and_slopes(layer, x):
     parameters = {item.node.name: bound[item.node] for item in built.parameters.values()}
     wrt = [built.input, *(item.node for item in built.parameters.values())]
     slopes = grad(add_up(multiply(built.output, constant(weight))), wrt)
-    found = evaluate([built.output, *slopes], bound)
+    found = compute([built.output, *slopes], bound)
     return parameters, found[0], weight, found[1:]
 
 
@@ -144,7 +144,7 @@ def test_what_stands_around_a_picture(padding, mode, kernel, around):
 
     agree(Conv2D(3, kernel, padding=padding, biases=SOME), x, judge)
     leaf = input_node("x", x.shape)
-    found = evaluate([padded(leaf, [(2, 3), (2, 3)], padding)], {leaf: x})[0]
+    found = compute([padded(leaf, [(2, 3), (2, 3)], padding)], {leaf: x})[0]
     assert np.array_equal(found, np.pad(x, ((0, 0), (2, 3), (2, 3), (0, 0)), mode=mode))
 
 
@@ -224,7 +224,7 @@ def test_folding_is_the_adjoint_of_padding(padding):
     x, y = RANDOM.normal(size=(2, 5, 4, 1)), RANDOM.normal(size=(2, 8, 9, 1))
     small, large = input_node("x", x.shape), input_node("y", y.shape)
     amounts = [(1, 2), (3, 2)]
-    wide, narrow = evaluate([padded(small, amounts, padding), folded(large, amounts, padding)], {small: x, large: y})
+    wide, narrow = compute([padded(small, amounts, padding), folded(large, amounts, padding)], {small: x, large: y})
     np.testing.assert_allclose(np.sum(wide * y), np.sum(x * narrow), rtol=1e-12)
 
 
@@ -312,8 +312,8 @@ def test_names_parameters_and_table():
     }  # fmt: skip
     assert built.output.name == "conv2.a"
     assert built.output.inputs[0].name == "conv2.z"
-    assert [row.parameters for row in table(net).rows] == [0, 416, 0, 12832]
-    assert table(net).rows[1].range == "[0, ∞)"
+    assert [row.parameters for row in summary(net).rows] == [0, 416, 0, 12832]
+    assert summary(net).rows[1].range == "[0, ∞)"
 
 
 def test_equal_layers_are_equal_however_they_are_written():

@@ -30,7 +30,7 @@ from chainrule.nn import (
     Sequential,
     UpSample,
     build_network,
-    network,
+    parse_network,
     to_text,
 )
 
@@ -90,7 +90,7 @@ MEANINGS = {
 
 @pytest.mark.parametrize("text", MEANINGS)
 def test_meaning_and_back(text):
-    assert network(text) == MEANINGS[text]
+    assert parse_network(text) == MEANINGS[text]
     assert to_text(MEANINGS[text]) == text
     build_network(MEANINGS[text], MEANINGS[text].input_shape)
 
@@ -115,8 +115,8 @@ def test_meaning_and_back(text):
     ],
 )
 def test_other_ways_to_write_it(text, same):
-    assert network(text) == network(same)
-    assert to_text(network(text)) == same
+    assert parse_network(text) == parse_network(same)
+    assert to_text(parse_network(text)) == same
 
 
 ERRORS = {
@@ -189,7 +189,7 @@ ERRORS = {
 def test_errors_point_at_the_piece(text):
     piece, remedy = ERRORS[text]
     with pytest.raises(ParseError) as caught:
-        network(text)
+        parse_network(text)
     assert remedy in caught.value.remedy
     _, line, marks = caught.value.happened.split("\n")
     start = marks.index("^")
@@ -200,11 +200,11 @@ def test_errors_point_at_the_piece(text):
 
 def test_long_and_odd_texts():
     with pytest.raises(ParseError, match="characters"):
-        network("784" + "-16" * 1000)
+        parse_network("784" + "-16" * 1000)
     with pytest.raises(OptionTypeError):
-        network(784)
+        parse_network(784)
     with pytest.raises(ParseError) as caught:
-        network("784" + "-16" * 200 + "-sixteen-10")
+        parse_network("784" + "-16" * 200 + "-sixteen-10")
     assert "^^^^^^^" in str(caught.value)
     assert all(len(line) < 200 for line in str(caught.value).splitlines())
 
@@ -213,10 +213,10 @@ def test_long_and_odd_texts():
 @given(st.text(alphabet="0123456789-:x() .abcdefghilmnoprstuvwxy", max_size=40))
 def test_any_text_is_read_or_refused(text):
     try:
-        found = network(text)
+        found = parse_network(text)
     except ParseError:
         return
-    assert network(to_text(found)) == found
+    assert parse_network(to_text(found)) == found
 
 
 NAMES = st.sampled_from(sorted(ACTIVATIONS))
@@ -237,7 +237,7 @@ def test_round_trip(layers, shape):
         with pytest.raises((OptionError, ParseError)):
             to_text(given_network)
     else:
-        assert network(to_text(given_network)) == given_network
+        assert parse_network(to_text(given_network)) == given_network
 
 
 PICTURE_LAYERS = st.one_of(
@@ -261,7 +261,7 @@ def test_round_trip_of_pictures(layers, behind):
         with pytest.raises(ParseError):
             to_text(given_network)
     else:
-        assert network(to_text(given_network)) == given_network
+        assert parse_network(to_text(given_network)) == given_network
 
 
 SHARED = Dense(4, "tanh")

@@ -13,7 +13,18 @@ from chainrule.derivatives import grad
 from chainrule.engines import engine_named
 from chainrule.errors import FileFormatError, OptionError, PositionError
 from chainrule.graph import Graph, constant
-from chainrule.nn import Constant, Dense, EachStep, Embedding, OneHot, Sequential, build_network, from_json, to_code, to_json
+from chainrule.nn import (
+    Constant,
+    Dense,
+    Embedding,
+    OneHot,
+    Sequential,
+    TimeDistributed,
+    build_network,
+    from_json,
+    to_code,
+    to_json,
+)
 from chainrule.ops import sum as add_up
 
 jax.config.update("jax_enable_x64", True)
@@ -39,7 +50,7 @@ def forward_and_gradient(network, x, engine, dtype="float64"):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_vector_is_a_one_hot_row_times_the_table(engine, dtype):
     vectors, slope = forward_and_gradient(Embedding(3, 6), IDS, engine, dtype)
-    rows, same_slope = forward_and_gradient(Sequential(OneHot(6), EachStep(Dense(3, bias=False))), IDS, engine, dtype)
+    rows, same_slope = forward_and_gradient(Sequential(OneHot(6), TimeDistributed(Dense(3, bias=False))), IDS, engine, dtype)
     assert np.array_equal(vectors, rows)
     assert np.array_equal(vectors, TABLE.astype(dtype)[IDS])
     np.testing.assert_allclose(slope, same_slope, rtol=1e-6 if dtype == "float32" else 1e-14, atol=1e-6 * (dtype == "float32"))
@@ -92,7 +103,10 @@ def test_both_ways_are_one_training():
     tail = (cr.Flatten(), Dense(count, "softmax", name="out"))
     table = np.random.default_rng(0).normal(size=(count, 5))
     by_rows = cr.fit(
-        Sequential(OneHot(count), EachStep(Dense(5, bias=False, name="v")), *tail), data, initial={"v.W": table}, **options
+        Sequential(OneHot(count), TimeDistributed(Dense(5, bias=False, name="v")), *tail),
+        data,
+        initial={"v.W": table},
+        **options,
     )
     by_ids = cr.fit(Sequential(Embedding(5, count, name="v"), *tail), data, initial={"v.W": table}, **options)
     for name, value in by_ids.parameters().items():
@@ -147,18 +161,18 @@ def test_refusals(make, said):
 @pytest.mark.parametrize(
     ("text", "layers"),
     [
-        ("20-onehot35-lstm64:every-gru8-35", (OneHot(35), cr.LSTM(64, answer="every"), cr.GRU(8), Dense(35))),
+        ("20-onehot35-lstm64:return_sequences-gru8-35", (OneHot(35), cr.LSTM(64, return_sequences=True), cr.GRU(8), Dense(35))),
         ("20-embedding16x35-rnn8-35", (Embedding(16, 35), cr.RNN(8), Dense(35))),
     ],
 )
 def test_texts_of_networks(text, layers):
-    net = cr.network(text)
+    net = cr.parse_network(text)
     assert net.layers == layers
     assert cr.nn.to_text(net) == text
 
 
 def test_activations_and_mistakes_in_texts_of_networks():
-    assert cr.network("5x2-rnn8:relu-1").layers[0] == cr.RNN(8, activation="relu")
+    assert cr.parse_network("5x2-rnn8:relu-1").layers[0] == cr.RNN(8, activation="relu")
     for text, said in (
         ("20-embedding16-3", "units and vocabulary behind the word"),
         ("20-onehot35-lstm-3", "units behind the word"),
@@ -168,6 +182,6 @@ def test_activations_and_mistakes_in_texts_of_networks():
         ("20-embeding16x35-3", "did you mean"),
     ):
         with pytest.raises(cr.errors.ParseError, match=said):
-            cr.network(text)
+            cr.parse_network(text)
     with pytest.raises(OptionError, match="no text form"):
         cr.nn.to_text(Sequential(OneHot(5, padding=0), cr.LSTM(4, padding=0.0), input_shape=(3,)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nn_judges import check_layer, first_values, run
 
 from chainrule.errors import OptionError, ParseError, ShapeError
-from chainrule.graph import evaluate
+from chainrule.graph import compute
 from chainrule.nn import (
     ACTIVATIONS,
     Constant,
@@ -307,7 +307,7 @@ def test_any_text_is_read_or_refused():
         except (ParseError, ShapeError) as refusal:
             outcomes[type(refusal)] += 1
         else:
-            evaluate([built.output], {built.input: np.ones((1, 3))})
+            compute([built.output], {built.input: np.ones((1, 3))})
             outcomes["read"] += 1
 
     read()

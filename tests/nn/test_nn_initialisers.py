@@ -7,7 +7,7 @@ import pytest
 from nn_judges import first_values
 
 from chainrule.errors import OptionError
-from chainrule.graph import constant, evaluate
+from chainrule.graph import compute, constant
 from chainrule.nn import (
     Constant,
     Dense,
@@ -47,7 +47,7 @@ CASES = {
 
 def numbers(initialiser, shape=SHAPE, seed=0, name="dense1.W"):
     key = random.random_fold(constant(random.key(seed)), constant(random.stream(name)))
-    return evaluate([initialiser(key, shape)])[0]
+    return compute([initialiser(key, shape)])[0]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -9,7 +9,7 @@ from nn_judges import check_layer, first_values, numerical_gradient, run
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import DtypeError, GraphError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import constant, evaluate, input_node, parameter
+from chainrule.graph import compute, constant, input_node, parameter
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
@@ -186,7 +186,7 @@ def test_dropout_used_twice_draws_twice():
 def test_dropout_gradient_passes_where_kept():
     built = build_network(Dropout(0.5), (50,), batch=2, training=True, key=constant(random.key(0)))
     (slope,) = grad(ops.sum(built.output), [built.input])
-    output, found = evaluate([built.output, slope], {built.input: np.ones((2, 50))})
+    output, found = compute([built.output, slope], {built.input: np.ones((2, 50))})
     assert np.array_equal(output, found)
 
 
@@ -306,12 +306,12 @@ def test_gradient_of_a_shared_weight_is_the_sum_over_its_uses():
         built = build_network(Network(lambda left, right: first(left) + 2.0 * second(right), inputs=TWO_EYES), (4,), batch=5)
         weights = [item.node for name, item in built.parameters.items() if name.endswith(".W")]
         bound = first_values(built) | dict.fromkeys(weights, weight) | {built.input: X}
-        return evaluate(grad(ops.sum(built.output), weights), bound), (ops.sum(built.output), weights, bound)
+        return compute(grad(ops.sum(built.output), weights), bound), (ops.sum(built.output), weights, bound)
 
     (together,), (total, (leaf,), bound) = slopes(shared, shared)
     separate, _ = slopes(*apart)
     np.testing.assert_allclose(together, separate[0] + separate[1], rtol=1e-13)
-    numeric = numerical_gradient(lambda w: evaluate([total], bound | {leaf: w})[0], weight)
+    numeric = numerical_gradient(lambda w: compute([total], bound | {leaf: w})[0], weight)
     np.testing.assert_allclose(together, numeric, rtol=1e-7)
 
 

@@ -11,7 +11,7 @@ from nn_judges import first_values, numerical_gradient, value
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import constant, evaluate, input_node
+from chainrule.graph import compute, constant, input_node
 from chainrule.nn import (
     L1,
     L2,
@@ -74,7 +74,7 @@ def loss_of(name, z, target):
 def gradient_of(name, z, target):
     leaf, t = input_node("z", z.shape, z.dtype.name), input_node("t", target.shape, target.dtype.name)
     (slope,) = grad(ops.sum(LOSSES[name](SQUASH[CASES[name][0]](leaf), t)), [leaf])
-    return evaluate([slope], {leaf: z, t: target})[0]
+    return compute([slope], {leaf: z, t: target})[0]
 
 
 def test_every_loss_has_a_case():
@@ -107,7 +107,7 @@ def test_gradient_by_the_complex_step(name):
         z[place] += 1e-30j
         leaf, t = input_node("z", z.shape), input_node("t", target.shape, target.dtype.name)
         total = ops.sum(LOSSES[name](SQUASH[CASES[name][0]](leaf), t))
-        exact[place] = np.imag(evaluate([total], {leaf: z, t: target})[0]) / 1e-30
+        exact[place] = np.imag(compute([total], {leaf: z, t: target})[0]) / 1e-30
     np.testing.assert_allclose(gradient_of(name, OUTPUT, target), exact, rtol=1e-11, atol=1e-14)
 
 
@@ -228,7 +228,7 @@ def test_huber_meets_at_delta():
     np.testing.assert_allclose(found, 2.0, rtol=1e-11)
     leaf = input_node("z", (3, 1))
     (slope,) = grad(ops.sum(Huber(2.0)(leaf, constant(np.zeros((3, 1))))), [leaf])
-    np.testing.assert_allclose(evaluate([slope], {leaf: d})[0], 2.0, rtol=1e-11)
+    np.testing.assert_allclose(compute([slope], {leaf: d})[0], 2.0, rtol=1e-11)
     for bad in (0, -1.0, math.nan, math.inf):
         with pytest.raises(OptionError, match="delta"):
             Huber(bad)
@@ -339,7 +339,7 @@ def test_penalties_look_at_weights(built):
         (L1(2.0, biases=True), 2.0 * sum(np.abs(w).sum() for w in everything)),
     ):
         (term,) = (CrossEntropy() + penalty).penalty_terms(built.parameters).values()
-        assert evaluate([term], values)[0] == pytest.approx(expected, rel=1e-13)
+        assert compute([term], values)[0] == pytest.approx(expected, rel=1e-13)
 
 
 def test_penalty_slopes(built):
@@ -347,8 +347,8 @@ def test_penalty_slopes(built):
     terms = (CrossEntropy() + L2(0.5) + L1(0.25)).penalty_terms(built.parameters)
     weight = built.parameters["dense1.W"].node
     (squares,), (sizes,) = grad(terms["l2"], [weight]), grad(terms["l1"], [weight])
-    np.testing.assert_allclose(evaluate([squares], values)[0], values[weight], rtol=1e-15)
-    np.testing.assert_array_equal(evaluate([sizes], values)[0], 0.25 * np.sign(values[weight]))
+    np.testing.assert_allclose(compute([squares], values)[0], values[weight], rtol=1e-15)
+    np.testing.assert_array_equal(compute([sizes], values)[0], 0.25 * np.sign(values[weight]))
 
 
 def test_terms_are_reported_apart_and_add_up(built):
@@ -360,8 +360,8 @@ def test_terms_are_reported_apart_and_add_up(built):
     assert list(terms) == ["l2", "l1"]
     summed = ops.mean(rows["cross_entropy"]) + terms["l2"] + terms["l1"]
     bound = first_values(built) | {built.input: x}
-    apart = evaluate([ops.mean(rows["cross_entropy"]), *terms.values()], bound)
-    assert evaluate([summed], bound)[0] == pytest.approx(sum(apart), rel=1e-15)
+    apart = compute([ops.mean(rows["cross_entropy"]), *terms.values()], bound)
+    assert compute([summed], bound)[0] == pytest.approx(sum(apart), rel=1e-15)
     assert all(node.scope == "loss" for node in terms.values())
 
 

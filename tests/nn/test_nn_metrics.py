@@ -16,7 +16,7 @@ from chainrule.nn import (
     mean_squared_error,
     predicted_labels,
     r_squared,
-    top_k,
+    top_k_accuracy,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -60,17 +60,17 @@ def test_interval_covers_as_often_as_it_says():
 
 
 def test_top_k():
-    assert top_k(LABELS, SCORES, 4).value == 1.0
+    assert top_k_accuracy(LABELS, SCORES, 4).value == 1.0
     for k in (1, 2, 3):
         expected = judge.top_k_accuracy_score(LABELS, SCORES, k=k)
-        assert top_k(LABELS, SCORES, k).value == pytest.approx(expected, rel=1e-15)
-    assert top_k(LABELS, SCORES, 1) == accuracy(LABELS, predicted_labels(SCORES))
+        assert top_k_accuracy(LABELS, SCORES, k).value == pytest.approx(expected, rel=1e-15)
+    assert top_k_accuracy(LABELS, SCORES, 1) == accuracy(LABELS, predicted_labels(SCORES))
 
 
 def test_ties_go_to_the_first_class_in_both():
     level = np.ones((4, 4))
-    assert top_k(np.arange(4), level, 2).correct == 2
-    assert top_k(np.arange(4), level, 1) == accuracy(np.arange(4), predicted_labels(level))
+    assert top_k_accuracy(np.arange(4), level, 2).correct == 2
+    assert top_k_accuracy(np.arange(4), level, 1) == accuracy(np.arange(4), predicted_labels(level))
 
 
 # ---- labels of outputs
@@ -202,14 +202,14 @@ def test_labels_out_of_range():
         with pytest.raises(DataError, match=f"holds {wrong}"):
             confusion_matrix([wrong], [0], 3)
         with pytest.raises(DataError, match=f"holds {wrong}"):
-            top_k([wrong], [[0.1, 0.2, 0.7]], 1)
+            top_k_accuracy([wrong], [[0.1, 0.2, 0.7]], 1)
     for k in (0, 4, 1.5, True):
         with pytest.raises(OptionError, match="k="):
-            top_k([0], [[0.1, 0.2, 0.7]], k)
+            top_k_accuracy([0], [[0.1, 0.2, 0.7]], k)
     with pytest.raises(ShapeError, match="one row of scores"):
-        top_k([0, 1], [[0.1, 0.2, 0.7]], 1)
+        top_k_accuracy([0, 1], [[0.1, 0.2, 0.7]], 1)
     with pytest.raises(DataError, match="nan"):
-        top_k([0], [[math.nan, 0.2]], 1)
+        top_k_accuracy([0], [[math.nan, 0.2]], 1)
 
 
 def test_counts_that_make_no_sense():

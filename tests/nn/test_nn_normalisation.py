@@ -9,7 +9,7 @@ from nn_judges import check_layer, first_values, numerical_gradient, run
 import chainrule as cr
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import constant, evaluate
+from chainrule.graph import compute, constant
 from chainrule.nn import BatchNorm, Conv2D, Dense, Flatten, Sequential, Uniform, build_network, from_json, to_code, to_json
 from chainrule.ops import multiply
 from chainrule.ops import sum as add_up
@@ -43,13 +43,13 @@ def test_training_normalises_by_the_batch(shape):
         return jnp.sum(weight * (even(x, axes) * gain + b))
 
     leaves = [built.input, gain, b]
-    assert evaluate([total], bound)[0] == pytest.approx(float(judge(*(bound[leaf] for leaf in leaves))), rel=1e-13)
+    assert compute([total], bound)[0] == pytest.approx(float(judge(*(bound[leaf] for leaf in leaves))), rel=1e-13)
     for leaf, slope, told in zip(
         leaves, grad(total, leaves), jax.grad(judge, (0, 1, 2))(*(bound[leaf] for leaf in leaves)), strict=True
     ):
-        found = evaluate([slope], bound)[0]
+        found = compute([slope], bound)[0]
         np.testing.assert_allclose(found, told, rtol=0, atol=1e-12)
-        numeric = numerical_gradient(lambda a, leaf=leaf: evaluate([total], bound | {leaf: a})[0], bound[leaf])
+        numeric = numerical_gradient(lambda a, leaf=leaf: compute([total], bound | {leaf: a})[0], bound[leaf])
         np.testing.assert_allclose(found, numeric, rtol=1e-6, atol=1e-8)
 
 
@@ -57,7 +57,7 @@ def test_one_step_of_the_running_statistics():
     x = np.random.default_rng(2).normal(3.0, 2.0, size=(4, 2, 3, 2))
     built = build_network(BatchNorm(momentum=0.25), x.shape[1:], batch=4, training=True)
     bound = first_values(built) | {built.input: x}
-    mean, variance = evaluate([state.next for state in built.states.values()], bound)
+    mean, variance = compute([state.next for state in built.states.values()], bound)
     np.testing.assert_allclose(mean, 0.25 * x.mean((0, 1, 2)), rtol=1e-14)
     np.testing.assert_allclose(variance, 0.75 + 0.25 * x.var((0, 1, 2), ddof=1), rtol=1e-14)
 
@@ -69,7 +69,7 @@ def test_in_use_the_running_statistics_stand_in():
     assert all(state.next is None for state in built.states.values())
     values = first_values(built) | {built.input: x, mean: np.array([1.0, -2.0]), variance: np.array([4.0, 0.25])}
     told = (x - [1.0, -2.0]) / np.sqrt([4.001, 0.251])
-    np.testing.assert_allclose(evaluate([built.output], values)[0], told, rtol=1e-14)
+    np.testing.assert_allclose(compute([built.output], values)[0], told, rtol=1e-14)
 
 
 def images():
@@ -149,6 +149,6 @@ def test_views_show_running_statistics_where_they_are_needed():
     drawn = draw_network(run.model(), example)
     np.testing.assert_allclose(drawn.outcome.output, run.predict(example.x[None])[0], rtol=1e-12)
     assert "batch_norm1.variance" in str(run.explain(0))
-    assert run.task.described.built.parameter_count == 27 + 6 + 98
+    assert run.problem.described.built.parameter_count == 27 + 6 + 98
     mine = run.model().gradient(run.data.train.x, run.data.train.y)
     assert run.model().check_gradient(mine, run.data.train.x, run.data.train.y).ok

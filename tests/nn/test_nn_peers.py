@@ -14,7 +14,7 @@ from peer_cases import CASES, TWICE, channels_first, laid_out
 import chainrule as cr
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import constant, evaluate
+from chainrule.graph import compute, constant
 from chainrule.nn import (
     GRU,
     RNN,
@@ -57,8 +57,8 @@ def ours(network, x, values):
     pulls = np.cos(np.arange(built.output.type.size)).reshape(built.output.shape)
     wanted = [built.input, *(item.node for item in built.parameters.values())]
     slopes = grad(add_up(multiply(built.output, constant(pulls))), wanted)
-    found = [None if slope is None else evaluate([slope], bound)[0] for slope in slopes]
-    return evaluate([built.output], bound)[0], found[0], dict(zip(built.parameters, found[1:], strict=True))
+    found = [None if slope is None else compute([slope], bound)[0] for slope in slopes]
+    return compute([built.output], bound)[0], found[0], dict(zip(built.parameters, found[1:], strict=True))
 
 
 def some_values(network):
@@ -225,10 +225,10 @@ LACKING = {
     "pytorch: twice": (Sequential(TWICE, TWICE), (3,), "pytorch", "used twice", '"jax"'),
     "keras: twice": (Sequential(TWICE, TWICE), (3,), "keras", "used twice", '"jax"'),
     "pytorch: padding": (GRU(2, padding=0.0), (4, 2), "pytorch", "passed over", "no other library"),
-    "jax: carry": (GRU(2, carry=True), (4, 2), "jax", "carry", "no other library"),
+    "jax: carry": (GRU(2, stateful=True), (4, 2), "jax", "carry", "no other library"),
     "pytorch: sigmoid": (RNN(2, activation="sigmoid"), (4, 2), "pytorch", "recurrent layer", '"keras" or "jax"'),
     "keras: leaks": (RNN(2, activation="leaky_relu"), (4, 2), "keras", "recurrent layer", '"jax"'),
-    "keras: reverse": (GRU(2, reverse=True, answer="every"), (4, 2), "keras", "order of time", '"pytorch" or "jax"'),
+    "keras: reverse": (GRU(2, reverse=True, return_sequences=True), (4, 2), "keras", "order of time", '"pytorch" or "jax"'),
     "keras: padding id": (Embedding(2, 5, padding=0), (4,), "keras", "padding", '"pytorch" or "jax"'),
     "keras: periodic": (Conv1D(2, 3, padding="periodic"), (6, 2), "keras", "periodic", '"pytorch" or "jax"'),
     "jax: mirrors": (ConvTranspose2D(2, 2, padding="reflect"), PICTURE, "jax", "reflect", "no other library"),

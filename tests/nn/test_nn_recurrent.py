@@ -13,16 +13,16 @@ from nn_judges import check_layer, first_values, run
 import chainrule as cr
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import Graph, constant, evaluate
+from chainrule.graph import Graph, compute, constant
 from chainrule.nn import (
     GRU,
     LSTM,
     RNN,
     Bidirectional,
     Dense,
-    EachStep,
     Flatten,
     Sequential,
+    TimeDistributed,
     Uniform,
     build_network,
     from_json,
@@ -39,18 +39,18 @@ KINDS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 BATTERY = {
     "rnn": (RNN(3), (4, 2), (3,), "rnn1"),
-    "rnn at every step": (RNN(2, answer="every", activation="sigmoid", name="echo"), (4, 2), (4, 2), "echo"),
-    "rnn backwards": (RNN(2, reverse=True, answer="every"), (3, 2), (3, 2), "rnn1"),
+    "rnn at every step": (RNN(2, return_sequences=True, activation="sigmoid", name="echo"), (4, 2), (4, 2), "echo"),
+    "rnn backwards": (RNN(2, reverse=True, return_sequences=True), (3, 2), (3, 2), "rnn1"),
     "lstm": (LSTM(2), (4, 2), (2,), "lstm1"),
-    "lstm that keeps less": (LSTM(2, keep=0.5, answer="every"), (3, 1), (3, 2), "lstm1"),
+    "lstm that keeps less": (LSTM(2, forget_bias=0.5, return_sequences=True), (3, 1), (3, 2), "lstm1"),
     "gru": (GRU(3), (4, 2), (3,), "gru1"),
     "gru backwards": (GRU(2, reverse=True), (3, 2), (2,), "gru1"),
     "padded": (LSTM(2, padding=0.0), (3, 2), (2,), "lstm1"),
-    "carried": (GRU(2, carry=True), (3, 2), (2,), "gru1"),
+    "carried": (GRU(2, stateful=True), (3, 2), (2,), "gru1"),
     "both directions": (Bidirectional(GRU(2)), (3, 2), (4,), None),
-    "both directions at every step": (Bidirectional(LSTM(2, answer="every"), name="both"), (3, 1), (3, 4), None),
-    "stacked": (Sequential(GRU(2, answer="every"), RNN(3, answer="every"), LSTM(2)), (3, 2), (2,), None),
-    "a layer for each step": (EachStep(Dense(3, "tanh"), Dense(2)), (4, 2), (4, 2), None),
+    "both directions at every step": (Bidirectional(LSTM(2, return_sequences=True), name="both"), (3, 1), (3, 4), None),
+    "stacked": (Sequential(GRU(2, return_sequences=True), RNN(3, return_sequences=True), LSTM(2)), (3, 2), (2,), None),
+    "a layer for each step": (TimeDistributed(Dense(3, "tanh"), Dense(2)), (4, 2), (4, 2), None),
     "one step": (RNN(2), (1, 3), (2,), "rnn1"),
 }
 
@@ -117,7 +117,7 @@ def judge(layer, x, parameters):
         return following, following["h"]
 
     _, every = jax.lax.scan(turn, first, jnp.swapaxes(x, 0, 1), reverse=layer.reverse)
-    return jnp.swapaxes(every, 0, 1) if layer.answer == "every" else every[0 if layer.reverse else -1]
+    return jnp.swapaxes(every, 0, 1) if layer.return_sequences else every[0 if layer.reverse else -1]
 
 
 def under(parameters, name):
@@ -133,19 +133,19 @@ def values_and_slopes(layer, x, given=None, weight=None):
     weight = np.random.default_rng(3).normal(size=built.output.shape) if weight is None else weight
     wrt = [built.input, *(item.node for item in built.parameters.values())]
     slopes = grad(add_up(multiply(built.output, constant(weight))), wrt)
-    output, *found = evaluate([built.output, *slopes], bound)
+    output, *found = compute([built.output, *slopes], bound)
     return parameters, output, weight, dict(zip(["x", *built.parameters], found, strict=True))
 
 
 LAYERS = {
     "many to one": lambda kind: kind(3),
-    "many to many": lambda kind: kind(3, answer="every"),
+    "many to many": lambda kind: kind(3, return_sequences=True),
     "backwards, one": lambda kind: kind(2, reverse=True),
-    "backwards, many": lambda kind: kind(2, reverse=True, answer="every"),
-    "both directions": lambda kind: Bidirectional(kind(2, answer="every")),
+    "backwards, many": lambda kind: kind(2, reverse=True, return_sequences=True),
+    "both directions": lambda kind: Bidirectional(kind(2, return_sequences=True)),
     "both directions, one": lambda kind: Bidirectional(kind(2)),
-    "stacked": lambda kind: Sequential(kind(3, answer="every"), kind(2)),
-    "stacked backwards": lambda kind: Sequential(kind(3, answer="every"), kind(2, reverse=True, answer="every")),
+    "stacked": lambda kind: Sequential(kind(3, return_sequences=True), kind(2)),
+    "stacked backwards": lambda kind: Sequential(kind(3, return_sequences=True), kind(2, reverse=True, return_sequences=True)),
 }
 
 
@@ -194,7 +194,7 @@ def test_against_what_pytorch_gave(name):
         found |= {"d": d[4:]} if kind == "gru" else {}
         return {f"{kind}1.{key}": value for key, value in found.items()}
 
-    layer = KINDS[kind](2, answer="every")
+    layer = KINDS[kind](2, return_sequences=True)
     _, output, _, found = values_and_slopes(layer, x, ours(given, both_biases=True), weight)
     np.testing.assert_allclose(output, told["output"], rtol=0, atol=1e-15)
     np.testing.assert_allclose(found["x"], told["slope"], rtol=0, atol=1e-15)
@@ -230,9 +230,9 @@ def test_padding_before_the_sequence_leaves_the_memory_empty():
 @pytest.mark.parametrize("kind", KINDS)
 def test_chunks_with_carried_state_give_what_one_long_sequence_gives(kind):
     x, (parts, time) = RANDOM.normal(size=(2, 12, 3)), (3, 4)
-    whole = run(KINDS[kind](2, answer="every"), x)
+    whole = run(KINDS[kind](2, return_sequences=True), x)
     fresh = constant(np.array(False))
-    layer = KINDS[kind](2, answer="every", carry=True)
+    layer = KINDS[kind](2, return_sequences=True, stateful=True)
     built = build_network(layer, (time, 3), batch=2, training=True, fresh=fresh)
     states = {name: np.zeros(state.node.shape) for name, state in built.states.items()}
     assert set(states) == {f"{kind}1.{state}" for state in KINDS[kind].states}
@@ -240,7 +240,7 @@ def test_chunks_with_carried_state_give_what_one_long_sequence_gives(kind):
     for part in range(parts):
         bound = first_values(built) | {built.input: x[:, part * time : (part + 1) * time]}
         bound |= {built.states[name].node: value for name, value in states.items()}
-        output, *following = evaluate([built.output, *(state.next for state in built.states.values())], bound)
+        output, *following = compute([built.output, *(state.next for state in built.states.values())], bound)
         states = dict(zip(built.states, following, strict=True))
         found.append(output)
     np.testing.assert_allclose(np.concatenate(found, axis=1), whole, rtol=0, atol=1e-14)
@@ -268,9 +268,9 @@ def test_unrolled_it_is_the_same_network(case):
     [
         [RNN(4)],
         [GRU(3, padding=0.0), Dense(4, "tanh")],
-        [LSTM(3, answer="every"), GRU(2, reverse=True)],
+        [LSTM(3, return_sequences=True), GRU(2, reverse=True)],
         [Bidirectional(LSTM(2))],
-        [RNN(3, carry=True)],
+        [RNN(3, stateful=True)],
     ],
     ids=str,
 )
@@ -287,7 +287,7 @@ def test_engines_agree_over_a_hundred_steps(layers):
 
 def test_a_number_at_each_step_is_learned():
     data = cr.data.countdown(200, most=2, wait=1)
-    net = Sequential(GRU(8, answer="every"), EachStep(Dense(1)), Flatten())
+    net = Sequential(GRU(8, return_sequences=True), TimeDistributed(Dense(1)), Flatten())
     run_ = cr.fit(net, data, epochs=60, batch_size=20, optimizer=cr.Adam(0.02))
     assert np.abs(run_.predict(data.test.x) - data.test.y).max() < 0.2
     # Nothing can be said at the first step: there the target is constant, and says nothing of how well the others are met.
@@ -298,15 +298,15 @@ def test_a_number_at_each_step_is_learned():
     ("make", "error", "said"),
     [
         (lambda: build_network(RNN(3), (5,)), ShapeError, r"\(batch, time, features\)"),
-        (lambda: build_network(EachStep(Dense(1)), (5,)), ShapeError, "every"),
-        (lambda: LSTM(3, carry=True, reverse=True), OptionError, "carry or reverse"),
+        (lambda: build_network(TimeDistributed(Dense(1)), (5,)), ShapeError, "every"),
+        (lambda: LSTM(3, stateful=True, reverse=True), OptionError, "carry or reverse"),
         (lambda: GRU(3, answer="first"), OptionError, "every"),
         (lambda: RNN(0), OptionError, "units"),
         (lambda: RNN(3, padding="no"), OptionError, "padding"),
         (lambda: RNN(3, activation="tanhh"), OptionError, "tanh"),
         (lambda: Bidirectional(RNN(3, reverse=True)), OptionError, "forwards"),
         (lambda: Bidirectional(Dense(3)), OptionError, "recurrent"),
-        (lambda: EachStep(), OptionError, "one layer"),
+        (lambda: TimeDistributed(), OptionError, "one layer"),
     ],
 )
 def test_misuse_is_refused(make, error, said):
@@ -315,7 +315,7 @@ def test_misuse_is_refused(make, error, said):
 
 
 def test_the_forget_gate_begins_open():
-    assert first_values(build_network(LSTM(2, keep=2), (3, 1))).keys()  # a whole number will do
+    assert first_values(build_network(LSTM(2, forget_bias=2), (3, 1))).keys()  # a whole number will do
     values = {node.name: value for node, value in first_values(build_network(LSTM(2), (3, 1))).items()}
     assert values["lstm1.b"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
     wide = {node.name: value for node, value in first_values(build_network(RNN(400), (3, 1))).items()}["rnn1.U"]
@@ -325,7 +325,7 @@ def test_the_forget_gate_begins_open():
 
 @pytest.mark.parametrize(
     ("layer", "bias"),
-    [(LSTM(2, keep=3.0, write=-3.0), [-3, -3, 3, 3, 0, 0, 0, 0]), (GRU(2, keep=3.0), [0, 0, 3, 3, 0, 0])],
+    [(LSTM(2, forget_bias=3.0, input_bias=-3.0), [-3, -3, 3, 3, 0, 0, 0, 0]), (GRU(2, update_bias=3.0), [0, 0, 3, 3, 0, 0])],
 )
 def test_gates_begin_as_they_are_told_to(layer, bias):
     values = {node.name: value for node, value in first_values(build_network(layer, (3, 1))).items()}

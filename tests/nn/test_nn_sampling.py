@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule.derivatives import grad
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import Graph, constant, evaluate, input_node
+from chainrule.graph import Graph, compute, constant, input_node
 from chainrule.nn import GaussianNoise, Latent, Sequential, build_network
 from chainrule.ops import multiply, random
 from chainrule.ops import sum as add_up
@@ -84,7 +84,7 @@ def test_the_engines_draw_the_same(layer):
 
 def divergence(x, weight=1.0):
     built = build_network(Latent(weight), x.shape[1:], batch=len(x))
-    return evaluate([built.terms["latent1.kl"].rows], {built.input: x})[0]
+    return compute([built.terms["latent1.kl"].rows], {built.input: x})[0]
 
 
 def test_the_divergence_is_the_integral():
@@ -106,7 +106,7 @@ def test_gradients_pass_through_the_draw_as_jax_has_them():
     built = built_for_training(Latent(0.7), x)
     weight = np.random.default_rng(2).normal(size=(4, 3))
     total = add_up(multiply(built.output, constant(weight))) + add_up(built.terms["latent1.kl"].rows)
-    found, codes = evaluate([grad(total, [built.input])[0], built.output], {built.input: x})
+    found, codes = compute([grad(total, [built.input])[0], built.output], {built.input: x})
     noise = (codes - x[:, :3]) / np.exp(x[:, 3:] / 2)
 
     def judge(x):
@@ -121,7 +121,7 @@ def test_a_training_prints_and_lowers_both_terms():
     data = cr.data.reconstruction(cr.data.blobs(200))
     net = Sequential(cr.Dense(8, "tanh"), cr.Dense(2), Latent(0.5), cr.Dense(2))
     run = cr.fit(net, data, loss="half_squared_error", optimizer=cr.Adam(0.02), epochs=30)
-    assert run.task.formula == ("C = 1/B·Σ_batch(½·Σ_j (a_j − y_j)²) + 1/B·Σ_batch(0.5·½·Σ_j (exp(s_j) + μ_j² − 1 − s_j))")
+    assert run.problem.formula == ("C = 1/B·Σ_batch(½·Σ_j (a_j − y_j)²) + 1/B·Σ_batch(0.5·½·Σ_j (exp(s_j) + μ_j² − 1 − s_j))")
     first, last = run.history.epochs[0].parts["training"], run.history.epochs[-1].parts["training"]
     assert last["loss"][0] < 0.8 * first["loss"][0]
     assert last["loss"][0] == pytest.approx(last["half_squared_error"][0] + last["latent1.kl"][0], rel=1e-5)

@@ -45,7 +45,7 @@ from chainrule.nn import (
     UpSample,
     build_network,
     from_json,
-    network,
+    parse_network,
     to_code,
     to_json,
 )
@@ -147,7 +147,7 @@ def test_json_writes_every_field_out():
 
 
 def test_three_views_of_one_object():
-    seen = network("784-16-16-10 relu softmax")
+    seen = parse_network("784-16-16-10 relu softmax")
     code = to_code(seen)
     assert code == (
         'cr.Sequential(\n    cr.Dense(16, "relu"),\n    cr.Dense(16, "relu"),\n    cr.Dense(10, "softmax"),\n'

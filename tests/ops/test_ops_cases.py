@@ -13,7 +13,7 @@ import pytest
 from op_cases import CASES, Case, weights
 
 from chainrule.derivatives import grad
-from chainrule.graph import LEAVES, REGISTRY, Graph, Node, Type, check, evaluate, formula, parse
+from chainrule.graph import LEAVES, REGISTRY, Graph, Node, Type, check, compute, formula, parse_graph
 from chainrule.ops import decompose
 from chainrule.ops import sum as total
 
@@ -55,7 +55,7 @@ def test_what_an_op_is_made_of_gives_what_it_means(case: Case, dtype: str) -> No
     apart = check(decompose(whole)[0])
     assert case.op not in {node.op.name for node in apart.nodes}
     values = dict(zip(nodes, case.arrays(dtype), strict=True))
-    (found,), (wanted,) = (evaluate([graph.outputs["y"]], values) for graph in (apart, whole))
+    (found,), (wanted,) = (compute([graph.outputs["y"]], values) for graph in (apart, whole))
     np.testing.assert_allclose(
         found, wanted, rtol=1e-12 if dtype == "float64" else 1e-5, atol=1e-12 if dtype == "float64" else 1e-6
     )
@@ -82,7 +82,7 @@ def test_value_and_type(case: Case, dtype: str) -> None:
     arrays, nodes = case.arrays(dtype), case.nodes(dtype)
     out = case.build(*nodes)
     assert case.op in {node.op.name for node in Graph({"out": out}).nodes}
-    (value,) = evaluate([out], dict(zip(nodes, arrays, strict=True)))
+    (value,) = compute([out], dict(zip(nodes, arrays, strict=True)))
     expected = values_by_jax(group_of(case), dtype)[case.id]
     assert Type.of(np.asarray(value)) == out.type
     assert Type.of(expected) == out.type
@@ -116,7 +116,7 @@ def numeric(y: Node, nodes: list[Node], arrays: list[np.ndarray], which: int, *,
         def at(step: complex, place: tuple[int, ...] = place) -> np.ndarray:
             moved = x.astype(complex) if isinstance(step, complex) else x.copy()
             moved[place] += step
-            return evaluate([y], {**dict(zip(nodes, arrays, strict=True)), nodes[which]: moved})[0]
+            return compute([y], {**dict(zip(nodes, arrays, strict=True)), nodes[which]: moved})[0]
 
         if by_complex:
             slopes[place] = np.imag(at(1j * STEP)) / STEP
@@ -139,7 +139,7 @@ def test_first_derivative_against_complex_step_or_differences(case: Case) -> Non
     for which, g in zip(case.floats, gradients, strict=True):
         assert g is not None
         assert g.type == nodes[which].type
-        (ours,) = evaluate([g], dict(zip(nodes, arrays, strict=True)))
+        (ours,) = compute([g], dict(zip(nodes, arrays, strict=True)))
         close(ours, numeric(y, nodes, arrays, which, by_complex=case.complex_step), 1e-11 if case.complex_step else 1e-9)
         differences = numeric(y, nodes, arrays, which, by_complex=False)
         close(ours, differences, 1e-8)
@@ -151,7 +151,7 @@ def test_second_derivative_against_complex_step_or_differences(case: Case) -> No
     y, _ = contracted(case, nodes)
     for which, g in zip(case.floats, grad(y, [nodes[i] for i in case.floats]), strict=True):
         expected = numeric(y, nodes, arrays, which, by_complex=case.complex_step)
-        ours = np.zeros(nodes[which].shape) if g is None else evaluate([g], dict(zip(nodes, arrays, strict=True)))[0]
+        ours = np.zeros(nodes[which].shape) if g is None else compute([g], dict(zip(nodes, arrays, strict=True)))[0]
         close(ours, expected, 1e-11 if case.complex_step else 1e-8)
 
 
@@ -189,11 +189,11 @@ def test_derivatives_of_both_orders_against_jax(case: Case) -> None:
     values = dict(zip(nodes, arrays, strict=True))
     first, gradients = contracted(case, nodes)
     bends, slopes = derivatives_by_jax(group_of(case))[case.id]
-    for ours, theirs in zip(evaluate(gradients, values), slopes, strict=True):
+    for ours, theirs in zip(compute(gradients, values), slopes, strict=True):
         close(ours, np.asarray(theirs), 1e-13)
     curvatures = grad(first, [nodes[i] for i in case.floats])
     for which, ours, theirs in zip(case.floats, curvatures, bends, strict=True):
-        close(np.zeros(nodes[which].shape) if ours is None else evaluate([ours], values)[0], np.asarray(theirs), 1e-12)
+        close(np.zeros(nodes[which].shape) if ours is None else compute([ours], values)[0], np.asarray(theirs), 1e-12)
 
 
 @EVERY
@@ -205,12 +205,12 @@ def test_text_round_trip_of_the_op_and_its_gradient(case: Case, dtype: str) -> N
         gradients = grad(scalar(case, nodes), [nodes[i] for i in case.floats])
         outputs |= {f"g{i}": g for i, g in enumerate(gradients) if g is not None}
     graph = check(Graph(outputs))
-    again = check(parse(str(graph)))
+    again = check(parse_graph(str(graph)))
     assert str(again) == str(graph)
     values = {f"x{i}": value for i, value in enumerate(case.arrays(dtype))}
     values = {name: value for name, value in values.items() if name in graph.leaves}
-    ours = evaluate(graph.outputs.values(), graph.bind(values))
-    for one, other in zip(ours, evaluate(again.outputs.values(), again.bind(values)), strict=True):
+    ours = compute(graph.outputs.values(), graph.bind(values))
+    for one, other in zip(ours, compute(again.outputs.values(), again.bind(values)), strict=True):
         assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
@@ -233,6 +233,6 @@ def test_notation_is_written_in_both_styles(case: Case) -> None:
 def test_no_op_changes_its_inputs(case: Case) -> None:
     nodes, arrays = case.nodes(), case.arrays()
     before = [array.copy() for array in arrays]
-    evaluate([case.build(*nodes)], dict(zip(nodes, arrays, strict=True)))
+    compute([case.build(*nodes)], dict(zip(nodes, arrays, strict=True)))
     for kept, array in zip(before, arrays, strict=True):
         assert kept.tobytes() == array.tobytes()

@@ -10,7 +10,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.errors import ChainruleError, DtypeError, GraphError, OptionError, ShapeError
-from chainrule.graph import LEAVES, REGISTRY, Node, constant, evaluate, input_node
+from chainrule.graph import LEAVES, REGISTRY, Node, compute, constant, input_node
 
 X = input_node("x", (2, 3))
 HALF = input_node("half", (2, 3), "float32")
@@ -21,8 +21,8 @@ PLACES = input_node("places", (4,), "int64")
 
 # op, what is asked, the kind of error, and words that must stand in its three answers
 REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, str, str]]] = [
-    ("select", lambda: ops.select(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
-    ("select", lambda: ops.select(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
+    ("select", lambda: ops.where(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
+    ("select", lambda: ops.where(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("cast", lambda: ops.cast(X, dtype="float16"), DtypeError, ("dtype 'float16'", "float32, float64", "convert")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3, 2)), ShapeError, ("float64[2,3] to (3, 2)", "counted from the last", "reshape")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3,)), ShapeError, ("to (3,)", "extents that are equal", "reshape")),
@@ -82,8 +82,8 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("random_bits", lambda: ops.random_bits(X, shape=()), DtypeError, ("a random key of float64[2,3]", "uint32[2]", "key(seed)")),
     ("random_bits", lambda: ops.random_bits(KEY, shape=(-1,)), ShapeError, ("(-1,)", "0 or more", "sizes")),
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),
-    ("scan", lambda: repeated(turns=0), GraphError, ("a loop of 0 turns over 1 values", "1 turn or more, 1 values (h)", "check")),
-    ("scan", lambda: repeated(take="g"), GraphError, ("of which 'g' is taken", "one of h", "check")),
+    ("scan", lambda: repeated(length=0), GraphError, ("a loop of 0 turns over 1 values", "1 turn or more, 1 values (h)", "check")),
+    ("scan", lambda: repeated(output="g"), GraphError, ("of which 'g' is taken", "one of h", "check")),
     ("scan", lambda: ops.scan(HALF, **repeated().attributes), ShapeError, ("value h is float32[2,3]", "float64[2,3]", "reshape")),
     ("stop_gradient", lambda: ops.stop_gradient(input_node("n", (2.5,))), OptionError, ("(2.5,)", "a whole number", "shape=")),
 ]  # fmt: skip
@@ -101,7 +101,7 @@ def laid(x: Node, **how: tuple[int, ...]) -> Node:
 
 def repeated(**how: object) -> Node:
     """Two turns that change nothing, but for what is asked otherwise."""
-    loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, turns=2).after("h")
+    loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, length=2).after("h")
     return ops.scan(*loop.inputs, **(dict(loop.attributes) | how))
 
 
@@ -122,7 +122,7 @@ def test_a_refusal_answers_three_questions(name: str, ask: Callable[[], Node], k
     assert type(error) is kind
     for part, words in zip((error.happened, error.expected, error.remedy), answers, strict=True):
         assert words in part
-    assert str(error) == f"{error.happened}\n  expected: {error.expected}\n  to mend it: {error.remedy}"
+    assert str(error) == f"{error.happened}\n  expected: {error.expected}\n  fix: {error.remedy}"
 
 
 def test_each_type_rule_is_seen_to_refuse_something() -> None:
@@ -167,7 +167,7 @@ def test_elementwise_ops_refuse_another_number_of_values(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ARITY_TWO - TAKES["truths"]))
 def test_ops_of_two_refuse_two_dtypes_and_shapes_that_do_not_fit(name: str) -> None:
     op = REGISTRY[name]
-    with pytest.raises(DtypeError, match=r"one dtype on all inputs\n  to mend it: convert one of them with cast"):
+    with pytest.raises(DtypeError, match=r"one dtype on all inputs\n  fix: convert one of them with cast"):
         op(X, HALF)
     with pytest.raises(ShapeError, match="aligned at the last axis"):
         op(X, input_node("y", (3, 2)))
@@ -225,7 +225,7 @@ def test_whole_numbers_and_truths_take_numbers_that_they_can_hold() -> None:
 
 def test_the_mean_of_nothing_is_refused_and_that_of_whole_numbers_not_rounded() -> None:
     assert ops.mean(WHOLE, axis=0).dtype == "float64"
-    assert evaluate([ops.mean(constant(np.array([255, 254], "uint8")))]) == [254.5]
+    assert compute([ops.mean(constant(np.array([255, 254], "uint8")))]) == [254.5]
     with pytest.raises(ShapeError, match=r"mean of float64\[0\]"):
         ops.mean(input_node("e", (0,)))
 
@@ -236,7 +236,7 @@ def test_a_position_outside_the_axis_is_an_error_when_run(places: list[int]) -> 
     node = constant(places)
     for out in (ops.gather(x, node, axis=0), ops.scatter_add(x, node, constant(np.ones(len(places))), axis=0)):
         with pytest.raises(IndexError, match=r"outside 0 \.\.\. 2"):
-            evaluate([out])
+            compute([out])
 
 
 INNER = {"decompose", "loop_key", "simplify_algebra", "split_values", "threefry2x32", "unroll"}
@@ -258,7 +258,7 @@ def test_a_function_of_the_room_refuses_what_is_no_value(name: str) -> None:
         lambda: ops.uniform(KEY, (2,), low="0"),
         lambda: ops.uniform(KEY, (2,), high=float("nan")),
         lambda: ops.normal(KEY, (2,), mean=None),
-        lambda: ops.normal(KEY, (2,), deviation=-1.0),
+        lambda: ops.normal(KEY, (2,), std=-1.0),
         lambda: ops.random.key(-1),
         lambda: ops.random.key(0.5),
     ],

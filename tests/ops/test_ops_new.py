@@ -14,7 +14,7 @@ from chainrule import ops
 from chainrule.engines import engine_named
 from chainrule.engines.native.lowering import LOWERINGS
 from chainrule.errors import GraphError
-from chainrule.graph import REGISTRY, Graph, check, evaluate, formula, input_node, parse
+from chainrule.graph import REGISTRY, Graph, check, compute, formula, input_node, parse_graph
 from chainrule.trace.rounding import rounding_of
 
 OPS = r'''"""Two ops: one with a row in the native engine, one that says what it is made of."""
@@ -102,22 +102,22 @@ def test_a_stanza_and_a_row_are_enough(package):
     numbers, x = np.random.default_rng(0).normal(size=(3, 4)), input_node("x", (3, 4))
     for name, (make, judge) in cases(own).items():
         y = make(x)
-        np.testing.assert_allclose(evaluate([y], {x: numbers})[0], judge(numbers), rtol=1e-14)
+        np.testing.assert_allclose(compute([y], {x: numbers})[0], judge(numbers), rtol=1e-14)
         graph = check(Graph({"y": y}))
-        assert str(parse(str(graph))) == str(graph)
+        assert str(parse_graph(str(graph))) == str(graph)
         assert formula(y) == f"{name}(x)"
         assert str(inspect.signature(REGISTRY[name])).startswith("(x")
         # The derivative, and its derivative, beside complex steps and differences.
         (slope,) = cr.grad((y * y).sum(), [x])
-        (moved,) = evaluate([y], {x: numbers + 1e-20j})
+        (moved,) = compute([y], {x: numbers + 1e-20j})
         np.testing.assert_allclose(
-            evaluate([slope], {x: numbers})[0],
+            compute([slope], {x: numbers})[0],
             2 * judge(numbers) * (moved.imag / 1e-20 if name == "softsign" else 1),
             rtol=1e-12,
         )
         assert cr.grad(slope.sum(), [x])[0] is not None
         assert rounding_of([y], {x: numbers}, 2.0**-52)[0].shape == (3, 4)
-        assert np.array_equal(engine_named("reference").compile(graph)({"x": numbers})["y"], evaluate([y], {x: numbers})[0])
+        assert np.array_equal(engine_named("reference").compile(graph)({"x": numbers})["y"], compute([y], {x: numbers})[0])
     assert (own.softsign(x) + own.softsign(input_node("b", (4,)))).shape == (3, 4)
     native = engine_named("native")
     with pytest.raises(GraphError, match="the native engine was given the op softsign") as caught:

@@ -13,7 +13,7 @@ from jax.extend.random import threefry_2x32
 
 from chainrule import ops
 from chainrule.errors import DtypeError, OptionError
-from chainrule.graph import Node, constant, evaluate
+from chainrule.graph import Node, compute, constant
 
 ONES = 0xFFFFFFFF
 # Random123 1.14, kat_vectors, threefry2x32 with 20 rounds: key, counter, answer.
@@ -49,7 +49,7 @@ def test_many_blocks_against_jax() -> None:
 
 
 def draw(node: Node) -> np.ndarray:
-    return evaluate([node])[0]
+    return compute([node])[0]
 
 
 def key_node(seed: int) -> Node:
@@ -105,7 +105,7 @@ def test_normal_numbers_follow_their_law() -> None:
     assert abs((sample**3).mean()) < 4 * np.sqrt(15 / n)
     assert abs((sample**4).mean() - 3) < 4 * np.sqrt(96 / n)
     assert largest_gap(sample[:5000], normal_law) < 1.95
-    scaled = draw(ops.normal(key_node(6), (20_000,), mean=3.0, deviation=0.1))
+    scaled = draw(ops.normal(key_node(6), (20_000,), mean=3.0, std=0.1))
     np.testing.assert_allclose(scaled, sample * 0.1 + 3.0, rtol=0, atol=1e-14)
 
 

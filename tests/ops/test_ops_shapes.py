@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, broadcastable_shapes, mutually_
 
 from chainrule import ops
 from chainrule.derivatives import grad
-from chainrule.graph import Graph, Node, Type, check, constant, evaluate, input_node, parse
+from chainrule.graph import Graph, Node, Type, check, compute, constant, input_node, parse_graph
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 SHAPES = array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -29,7 +29,7 @@ def agree(build: Callable[..., Node], expected: np.ndarray, *arrays: np.ndarray,
     nodes = [input_node(f"x{i}", array.shape, array.dtype.name) for i, array in enumerate(arrays)]
     values = dict(zip(nodes, arrays, strict=True))
     out = build(*nodes)
-    (value,) = evaluate([out], values)
+    (value,) = compute([out], values)
     assert Type.of(np.asarray(value)) == out.type
     assert out.type == Type.of(np.asarray(expected))
     if exact:
@@ -49,12 +49,12 @@ def agree(build: Callable[..., Node], expected: np.ndarray, *arrays: np.ndarray,
     for y, gradients in ((cost, first), (contracted, grad(contracted, wrt))):
         for i, g in zip(floats, gradients, strict=True):
             direction = numbers(arrays[i].shape, 50 + i)
-            (moved,) = evaluate([y], {**values, nodes[i]: arrays[i] + 1j * STEP * direction})
+            (moved,) = compute([y], {**values, nodes[i]: arrays[i] + 1j * STEP * direction})
             slope = float(np.imag(moved)) / STEP
-            ours = 0.0 if g is None else float(np.sum(evaluate([g], values)[0] * direction))
+            ours = 0.0 if g is None else float(np.sum(compute([g], values)[0] * direction))
             assert abs(ours - slope) <= 1e-11 * max(1.0, abs(slope))
     graph = check(Graph({"out": out, **{f"g{i}": g for i, g in zip(floats, first, strict=True) if g is not None}}))
-    assert str(parse(str(graph))) == str(graph)
+    assert str(parse_graph(str(graph))) == str(graph)
 
 
 @SETTINGS
@@ -75,7 +75,7 @@ def test_choice_with_broadcasts(shapes) -> None:
     condition, x, y = (numbers(shape, i) for i, shape in enumerate(shapes.input_shapes))
     truth = condition < 1.0
     expected = np.where(truth, x, y)
-    agree(lambda a, b: ops.select(constant(truth), a, b), expected, x, y)
+    agree(lambda a, b: ops.where(constant(truth), a, b), expected, x, y)
 
 
 @SETTINGS
@@ -87,7 +87,7 @@ def test_sums_over_every_set_of_axes(shape: tuple[int, ...]) -> None:
             expected = np.asarray(x.sum(axis=axes))
             node = input_node("x", shape)
             reduced, kept = ops.sum(node, axes), ops.sum(node, axes, keepdims=True)
-            values = evaluate([reduced, kept], {node: x})
+            values = compute([reduced, kept], {node: x})
             np.testing.assert_allclose(values[0], expected, rtol=1e-14)
             assert kept.shape == x.sum(axis=axes, keepdims=True).shape == values[1].shape
     last = tuple(range(len(shape) - 1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.graph import Array, Graph, constant, input_node, parameter
-from chainrule.nn import build_network, network, objective
+from chainrule.nn import build_network, objective, parse_network
 from chainrule.ops import matmul, mean, sum, tanh  # noqa: A004
 
 SLOPES: dict[str, Callable[[Array], Array]] = {
@@ -56,7 +56,7 @@ class Case:
 
 def case(text: str, loss: object, batch: int = 5, seed: int = 0) -> Case:
     sizes = [int(size) for size in text.split()[0].split("-")]
-    built = build_network(network(text), (sizes[0],), batch=batch)
+    built = build_network(parse_network(text), (sizes[0],), batch=batch)
     terms = objective(loss)
     labels = terms.losses[0].target == "labels"
     target = input_node("y", (batch,), "int64") if labels else input_node("y", (batch, sizes[-1]))

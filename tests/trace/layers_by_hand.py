@@ -75,7 +75,7 @@ def rnn(v: Values, mistake: str = "") -> Values:
 
 
 def rnn_every(v: Values, mistake: str = "") -> Values:
-    """RNN(n, answer="every"), Flatten, Dense(1): an output that sees each step."""
+    """RNN(n, return_sequences=True), Flatten, Dense(1): an output that sees each step."""
     W, U, b = (v[f"rnn1.{part}"] for part in "WUb")
     x = v["input.a"]
     count, steps, units = len(x), x.shape[1], len(U)

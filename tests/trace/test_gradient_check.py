@@ -404,7 +404,7 @@ def test_a_mistake_reads_as_a_sentence() -> None:
     text = str(checked(CASES["softmax"], "missing σ′", 1))
     assert "missing σ′ in dense1" in text
     assert "δ = ∂C/∂a ⊙ σ′(z)" in text
-    assert "To mend it: multiply by the derivative of the activation" in text
+    assert "Fix: multiply by the derivative of the activation" in text
     assert max(map(len, text.splitlines())) <= 120
 
 

@@ -26,7 +26,7 @@ IDS, LABELS = RANDOM.integers(0, 7, size=(40, 4)), RANDOM.integers(0, 3, size=40
 DENSE = cr.Dense(2)
 NETWORKS: dict[str, tuple[cr.nn.Layer, Array, Array, Mapping[str, object]]] = {
     "rnn": (cr.Sequential(cr.RNN(4), DENSE), SEQUENCES, TARGETS, {}),
-    "rnn_every": (cr.Sequential(cr.RNN(4, answer="every"), cr.Flatten(), DENSE), SEQUENCES, TARGETS, {}),
+    "rnn_every": (cr.Sequential(cr.RNN(4, return_sequences=True), cr.Flatten(), DENSE), SEQUENCES, TARGETS, {}),
     "lstm": (cr.Sequential(cr.LSTM(4), DENSE), SEQUENCES, TARGETS, {}),
     "gru": (cr.Sequential(cr.GRU(4), DENSE), SEQUENCES, TARGETS, {}),
     "conv1d": (cr.Sequential(cr.Conv1D(4, 2, "tanh", stride=2), cr.Flatten(), DENSE), ROWS, TARGETS, {}),
@@ -303,7 +303,7 @@ def test_gradients_at_data_that_were_not_scaled_are_named() -> None:
         found = trained.check_gradient(lambda v, changed=changed: hand.rnn({**v, **changed}), x, y)
         assert [row[0] for row in named(found)] == ([kind] if kind else [])
         assert found.ok is not bool(kind)
-    scaling = trained.task.data.scaling
+    scaling = trained.problem.dataset_info.scaling
     doubled = trained.check_gradient(lambda v: hand.rnn({**v, "input.a": scaling.apply(v["input.a"])}), x, y)
     assert [row[0] for row in named(doubled)] == ["the inputs are scaled twice"]
 

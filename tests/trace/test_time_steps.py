@@ -1,4 +1,4 @@
-"""Through time: the unrolled graph computes the same; each step's share of a shared weight's derivative; derivatives by h_t."""
+"""Through time: the unrolled graph computes the same; each step's fraction of a shared weight's derivative; derivatives by h_t."""
 
 import numpy as np
 import pytest
@@ -17,10 +17,10 @@ def trained(*layers, data=None, **options):
 
 STACKS = {
     "rnn": [cr.RNN(3)],
-    "lstm on gru": [cr.GRU(3, answer="every"), cr.LSTM(2)],
+    "lstm on gru": [cr.GRU(3, return_sequences=True), cr.LSTM(2)],
     "backwards": [cr.RNN(3, reverse=True)],
     "both": [cr.Bidirectional(cr.GRU(2))],
-    "padded": [cr.LSTM(3, padding=0.0, answer="every"), cr.RNN(2)],
+    "padded": [cr.LSTM(3, padding=0.0, return_sequences=True), cr.RNN(2)],
 }
 
 

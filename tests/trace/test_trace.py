@@ -10,7 +10,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import Graph, Node, input_node, parameter, parse
+from chainrule.graph import Graph, Node, input_node, parameter, parse_graph
 from chainrule.trace import Trace, explain_graph
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "campaign"))
@@ -51,7 +51,7 @@ def test_the_three_factors_of_the_last_weight() -> None:
 
 
 def test_a_value_used_twice_is_passed_on_once() -> None:
-    graph = parse("a: float64[] = parameter()\nb: float64[] = add(a, a)\nc: float64[] = add(b, b)\nreturn C=c")
+    graph = parse_graph("a: float64[] = parameter()\nb: float64[] = add(a, a)\nc: float64[] = add(b, b)\nreturn C=c")
     trace = Trace(graph, {"a": 3.0})
     assert [(q.number, q.name) for q in trace.quantities] == [(0, "a"), (1, "b"), (2, "c")]
     assert [(path.user.name, path.local, path.arriving) for path in trace.paths("a")] == [("b", 2.0, 2.0)]

@@ -86,14 +86,14 @@ def test_code_runs_and_gives_the_same_numbers(explanation: Explanation) -> None:
     for quantity in trace.quantities:
         if not quantity.is_leaf:
             exec(f"{wording.symbol(quantity)} = {wording.formula(quantity)}", room)
-            (value,) = cr.evaluate([room[wording.symbol(quantity)]])
+            (value,) = cr.compute([room[wording.symbol(quantity)]])
             np.testing.assert_allclose(value, trace.value_of(quantity), rtol=1e-13)
     room["grad_C"] = constant(1.0)
     for quantity in reversed(trace.quantities):
         for place, source in enumerate(quantity.inputs):
             if wording.rule(quantity, place):
                 exec(f"{wording.derivative(source)} = {wording.rule(quantity, place)}", room)
-                (value,) = cr.evaluate([room[wording.derivative(source)]])
+                (value,) = cr.compute([room[wording.derivative(source)]])
                 np.testing.assert_allclose(value, trace.arriving(source), rtol=1e-12)
 
 

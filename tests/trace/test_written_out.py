@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
-from chainrule.graph import Graph, evaluate, input_node
+from chainrule.graph import Graph, compute, input_node
 from chainrule.trace.written_out import written_out
 
 Z = input_node("z", (3, 4))
@@ -28,5 +28,5 @@ def test_the_steps_compute_what_the_op_does(name, far):
     graph = Graph({"y": OPS[name]})
     steps = written_out(graph)
     assert OPS[name].op not in {node.op for node in steps.nodes}
-    (wanted,), (found,) = (evaluate(g.outputs.values(), g.bind({n: values[n] for n in g.leaves})) for g in (graph, steps))
+    (wanted,), (found,) = (compute(g.outputs.values(), g.bind({n: values[n] for n in g.leaves})) for g in (graph, steps))
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12 * (1 + abs(far)))

@@ -194,7 +194,7 @@ def test_early_stopping_by_accuracy_of_numbers_is_refused_before_training():
     seen = []
     data = cr.data.from_arrays(X, X[:, :1], split=cr.data.RandomSplit(validation=0.2))
     with pytest.raises(OptionError, match="accuracy of a network that predicts numbers"):
-        cr.fit("2-1", data, early_stopping=cr.EarlyStopping(score="accuracy"), callbacks=seen.append)
+        cr.fit("2-1", data, early_stopping=cr.EarlyStopping(monitor="accuracy"), callbacks=seen.append)
     assert not seen
 
 
@@ -233,10 +233,10 @@ def test_an_op_without_a_rule_has_no_derivative_of_zero():
     with pytest.raises(GraphError, match="the derivative of softsign_without_rule"):
         cr.grad(x + softsign_without_rule(x), [x])
     (slope,) = cr.grad(x + softsign_with_rule(x), [x])
-    assert cr.evaluate([slope], {x: 1.0}) == [1.25]
+    assert cr.compute([slope], {x: 1.0}) == [1.25]
     assert cr.grad(rounded(x), [x]) == [None]
     (slope,) = cr.grad(x + rounded(x), [x])
-    assert cr.evaluate([slope], {x: 1.0}) == [1.0]
+    assert cr.compute([slope], {x: 1.0}) == [1.0]
     with pytest.raises(GraphError, match="softsign_without_rule"):
         trained(cr.Sequential(cr.Dense(3), softsign_without_rule, cr.Dense(2, "softmax")))
 
@@ -281,7 +281,7 @@ for _op in (wrong_shape, wrong_rule):
 def test_an_op_keeps_the_word_of_its_type_rule_and_its_rule_gives_gradients():
     x = cr.input_node("x", (3,))
     for compute in (
-        lambda: cr.evaluate([wrong_shape(x)], {x: np.ones(3)}),
+        lambda: cr.compute([wrong_shape(x)], {x: np.ones(3)}),
         lambda: cr.engines.engine_named("reference").compile(Graph({"y": wrong_shape(x)}))({"x": np.ones(3)}),
     ):
         with pytest.raises(GraphError, match="the meaning of wrong_shape gave"):
@@ -296,7 +296,7 @@ def test_an_op_of_ones_own_does_not_take_the_name_of_another():
 
     with pytest.raises(GraphError, match="a second op called tanh"):
         elementwise("{0}", "{0}")(tanh)
-    assert cr.evaluate([cr.ops.tanh(cr.constant(1.0))]) == [np.tanh(1.0)]
+    assert cr.compute([cr.ops.tanh(cr.constant(1.0))]) == [np.tanh(1.0)]
 
 
 # ---- values that reach a model later
@@ -385,14 +385,14 @@ def test_clipping_keeps_the_bits_of_ordinary_gradients():
     random = np.random.default_rng(1)
     for norm in (0.1, 1.0, 100.0):
         g = random.normal(size=50).astype(np.float32)
-        (clipped,) = cr.evaluate(cr.ClipNorm(norm)([cr.constant(g)]))
+        (clipped,) = cr.compute(cr.ClipNorm(norm)([cr.constant(g)]))
         size = np.sqrt(np.sum(g * g))
         assert np.array_equal(clipped, g * (np.float32(norm) / max(size, np.float32(norm))))
 
 
 def test_clipping_shows_what_is_not_finite():
     for wrong in (np.nan, np.inf):
-        (clipped,) = cr.evaluate(cr.ClipNorm(1.0)([cr.constant(np.array([wrong, 1.0]))]))
+        (clipped,) = cr.compute(cr.ClipNorm(1.0)([cr.constant(np.array([wrong, 1.0]))]))
         assert not np.isfinite(clipped).all()
 
 

@@ -49,7 +49,7 @@ class FarEngine(ReferenceEngine):
     def compile_loop(self, loop, tables, replicas, steps=None):
         return FarLoop(loop, tables, replicas)
 
-    def stage(self, loop, name, replicas=1, steps=None):
+    def lowered(self, loop, name, replicas=1, steps=None):
         if name not in self.stages:
             raise no_such_stage(self, name)
         return f"{name} of {len(loop.graphs)}"
@@ -89,9 +89,9 @@ def test_it_trains_to_the_same_bits(way, tmp_path):
     assert there.evaluate().loss.tolist() == here.evaluate().loss.tolist()
     opened = cr.open_run(there.folder, data=DATA)
     assert opened.hash == here.hash
-    assert opened.stage("orbit") == there.stage("orbit")
+    assert opened.lowered("orbit") == there.lowered("orbit")
     with pytest.raises(cr.errors.OptionError, match="one of orbit"):
-        there.stage("llvm")
+        there.lowered("llvm")
 
 
 def test_it_goes_on_from_where_it_was_and_back():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.train.course import Course
-from chainrule.train.stopping import Watch
+from chainrule.train.lineage import Lineage
+from chainrule.train.stopping import EarlyStoppingState
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_only_true_stops(answer, stops):
 
 @pytest.mark.parametrize("change", [0.0, 0.25])
 def test_a_loss_that_stays_stops_the_training(change):
-    watch = Watch(cr.EarlyStopping(patience=2, least_change=change), replicas=1)
+    watch = EarlyStoppingState(cr.EarlyStopping(patience=2, min_delta=change), replicas=1)
     losses = [1.0 - change * epoch for epoch in range(4)]  # each better by no more than what counts as nothing
     looks = [watch.look(epoch, {"loss": np.array([losses[min(epoch, 1)]])}, {"w": np.ones(1)}) for epoch in range(4)]
     assert looks == [False, False, True, True]
@@ -91,7 +91,7 @@ def test_a_loss_that_stays_stops_the_training(change):
 
 
 def test_the_first_step_after_an_extension_goes_by_the_new_length():
-    course, schedule, steps = Course(((0, 2), (20, 4))), cr.Cosine(1.0), np.arange(18.0, 23.0)
+    course, schedule, steps = Lineage(((0, 2), (20, 4))), cr.Cosine(1.0), np.arange(18.0, 23.0)
     alone = [schedule(steps, total) for total in (20, 40)]
     assert course.rates(schedule, steps, 10).tolist() == [*alone[0][:2].tolist(), *alone[1][2:].tolist()]
 
@@ -163,7 +163,7 @@ def test_one_wrong_line_one_clear_message(digits, name, tmp_path, monkeypatch):
         call(digits)
     assert isinstance(caught.value, cr.errors.ChainruleError)
     assert "expected:" in str(caught.value)
-    assert "to mend it:" in str(caught.value)
+    assert "fix:" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -25,7 +25,7 @@ def test_everything_needed_to_go_on_is_there(run):
     config = json.loads((run.folder / "config.json").read_text())
     assert config["version"] == 1
     assert config["data"]["load"] == {"name_or_path": "moons"}
-    assert cr.data.Signature.from_json(config["data"]) == run.data.signature
+    assert cr.data.DatasetInfo.from_json(config["data"]) == run.data.info
     assert config["settings"]["replicas"] == 2
     assert {"python", "numpy", "chainrule", "platform"} <= json.loads((run.folder / "environment.json").read_text()).keys()
     rows = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]

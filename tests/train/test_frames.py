@@ -34,7 +34,7 @@ def test_another_order_is_put_right_at_every_door(from_table, from_arrays):
         for given in (turned, {name: list(turned[name]) for name in turned}, cr.data.as_table(turned)):
             assert np.array_equal(run.predict(given), expected)
             assert np.array_equal(run.predictor()(given), expected)
-    assert from_arrays.signature.features == ("a", "b")
+    assert from_arrays.dataset_info.features == ("a", "b")
     assert np.array_equal(from_arrays.predict(FRAME[["a", "b"]].to_numpy()), from_arrays.predict(FRAME[["a", "b"]]))
 
 
@@ -53,7 +53,7 @@ def test_columns_that_are_missing_or_unknown_are_refused(from_table, from_arrays
 
 def test_columns_that_were_left_out_are_known():
     run = cr.fit("1-2-1", cr.data.from_dataframe(FRAME.assign(who=range(40)), target="y", drop=["b", "hue", "who"]), epochs=0)
-    assert run.signature.columns.others == ("b", "hue", "who")
+    assert run.dataset_info.columns.others == ("b", "hue", "who")
     assert len(run.predict(FRAME)) == 40
 
 
@@ -110,7 +110,7 @@ def test_what_has_a_natural_meaning(tmp_path: Path):
         cr.fit("2-2-1", data, epochs=0)
         for data in ((x, y), {"x": x, "y": y}, tmp_path / "made.npz", str(tmp_path / "made.npz"))
     ]
-    assert {run.signature.hash for run in runs} == {runs[0].signature.hash}
+    assert {run.dataset_info.hash for run in runs} == {runs[0].dataset_info.hash}
     (tmp_path / "made.csv").write_text("a,y\n1,2\n")
     with pytest.raises(ColumnError, match=r"cr.data.load\('.*made.csv', target=...\)"):
         cr.fit("1-1", tmp_path / "made.csv")

@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.cli.scores import evaluation_row
 from chainrule.errors import GraphError, LossError, OptionError
-from chainrule.nn.build import place
+from chainrule.nn.build import layer_scope
 from chainrule.views import pictures
 from chainrule.views.networks import draw_network, growing_picture
 from chainrule.views.report import report_page
@@ -26,7 +26,7 @@ class Small:
 
     def __call__(self, x: cr.Node) -> cr.Node:
         """x itself."""
-        with place(self, "small", x) as here:
+        with layer_scope(self, "small", x) as here:
             here.term("size", ops.mean(x * x, axis=1), "mean_j a_j²")
             return here.gives(x)
 
@@ -35,7 +35,7 @@ class Small:
 def test_a_layers_loss_is_a_term_of_the_cost(engine):
     net = cr.Sequential(cr.Dense(4, "tanh", name="hidden"), Small(), cr.Dense(2, "softmax"))
     run = cr.fit(net, "moons", epochs=2, engine=engine)
-    assert run.task.formula == "C = 1/B·Σ_batch(−log a_label) + 1/B·Σ_batch(mean_j a_j²)"
+    assert run.problem.formula == "C = 1/B·Σ_batch(−log a_label) + 1/B·Σ_batch(mean_j a_j²)"
     last = run.history.epochs[-1].parts["test"]
     a = np.asarray(run.model().quantities(run.data.test.x)["hidden.a"])
     assert last["small1.size"][0] == pytest.approx(np.mean(a**2), rel=1e-5)
@@ -47,7 +47,7 @@ def test_it_may_be_the_only_one():
     first, last = run.history.epochs[0].parts["training"], run.history.epochs[-1].parts["training"]
     assert "accuracy" not in last
     assert last["loss"][0] < 0.5 * first["loss"][0]
-    assert run.task.formula == "C = 1/B·Σ_batch(mean_j a_j²)"
+    assert run.problem.formula == "C = 1/B·Σ_batch(mean_j a_j²)"
 
 
 def test_without_any_loss_there_is_nothing_to_train():

@@ -11,7 +11,7 @@ RULES = {
     **OPTIMIZERS,
     "adam with ε inside": cr.Adam(0.01, epsilon=1e-3, epsilon_hat=True),
     "adam with ε outside": cr.Adam(0.01, epsilon=1e-3),
-    "adamw with much decay": cr.AdamW(0.01, decay=0.5),
+    "adamw with much decay": cr.AdamW(0.01, weight_decay=0.5),
     "momentum, cosine": cr.SGD(cr.WarmUp(3, cr.Cosine(0.2)), momentum=0.8),
     "nesterov, steps": cr.SGD(cr.StepDecay(0.2, every=4), momentum=0.8, nesterov=True),
 }
@@ -30,7 +30,7 @@ def trained(optimizer, dtype="float64", **more):
 
 def unexplained(ledger, ulps, eps):
     """By how much the residual is larger than what rounding allows, at most."""
-    size = np.abs(ledger.shares).sum(axis=0) + sum(np.abs(part) for part in ledger.parts.values())
+    size = np.abs(ledger.contributions).sum(axis=0) + sum(np.abs(part) for part in ledger.parts.values())
     return float(np.max(np.abs(ledger.residual) - ulps * ledger.ulp - eps * size))
 
 
@@ -42,9 +42,9 @@ CASES = [(name, "norm") for name in RULES] + [(name, clip) for name in ("sgd", "
 def test_parts_add_up_to_what_happened(name, clip):
     run = trained(RULES[name], clip=CLIPS[clip], engine="reference")
     for step in (0, 1, run.trainer.steps_per_epoch - 1, run.trainer.step - 1):
-        for parameter in run.task.parameters:
+        for parameter in run.problem.parameters:
             ledger = run.ledger(step, parameter)
-            assert ledger.shares.shape == (len(ledger.rows), *ledger.before.shape)
+            assert ledger.contributions.shape == (len(ledger.rows), *ledger.before.shape)
             assert unexplained(ledger, 1, 1e-12) <= 0, (step, parameter)
 
 
@@ -52,7 +52,7 @@ def test_parts_add_up_to_what_happened(name, clip):
 def test_parts_add_up_in_float32_to_a_few_ulp(name, clip):
     run = trained(RULES[name], "float32", clip=CLIPS[clip])
     for step in (0, 1, 12):
-        for parameter in run.task.parameters:
+        for parameter in run.problem.parameters:
             assert unexplained(run.ledger(step, parameter), 1, 16 * np.finfo(np.float32).eps) <= 0, (step, parameter)
 
 
@@ -77,7 +77,7 @@ def test_shares_of_descent_are_the_examples_own_gradients():
     run = cr.fit("2-4-2 tanh softmax", cr.data.moons(60), batch_size=6, epochs=2, optimizer=cr.SGD(0.3), dtype="float64")
     ledger = run.ledger(5, "dense1.W")
     own = run.at(5).model().example_gradients(ledger.examples.x, ledger.examples.y)["dense1.W"]
-    np.testing.assert_allclose(ledger.shares, -0.3 * own / len(own), atol=1e-15)
+    np.testing.assert_allclose(ledger.contributions, -0.3 * own / len(own), atol=1e-15)
     assert ledger.parts == {}
     assert ledger.denominator is None
 
@@ -91,18 +91,18 @@ def test_each_part_is_what_it_is_called():
     np.testing.assert_allclose(ledger.parts["penalty l2"], -0.1 * 0.01 * 2 * state["dense1.W"], rtol=1e-14)
     np.testing.assert_allclose(ledger.parts["penalty l1"], -0.1 * 0.003 * np.sign(state["dense1.W"]), rtol=1e-14)
     # What clipping took away is opposite to the gradient as it was, and what is left has a norm of 0.05 over all parameters.
-    unclipped = ledger.shares.sum(axis=0) + ledger.parts["penalty l2"] + ledger.parts["penalty l1"]
+    unclipped = ledger.contributions.sum(axis=0) + ledger.parts["penalty l2"] + ledger.parts["penalty l1"]
     ratio = ledger.parts["clipping"] / unclipped
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-12)
     assert -1 < ratio[0, 0] < 0
-    kept = [run.ledger(9, name) for name in run.task.parameters]
+    kept = [run.ledger(9, name) for name in run.problem.parameters]
     left = [part.total - part.parts["momentum μ·v"] for part in kept]
     np.testing.assert_allclose(np.sqrt(sum(np.sum(part**2) for part in left)), 0.1 * 0.05, rtol=1e-12)
     assert np.all(run.ledger(9, "dense1.b").parts["penalty l2"] == 0)
 
 
 def test_adam_given_its_denominator():
-    run = trained(cr.AdamW(0.01, decay=0.1), loss=cr.CrossEntropy())
+    run = trained(cr.AdamW(0.01, weight_decay=0.1), loss=cr.CrossEntropy())
     ledger = run.ledger(6, "dense1.b")
     state, later = ({k: a[0] for k, a in run.at(s).trainer.state.items()} for s in (6, 7))
     below = np.sqrt(later["dense1.b.square"] / (1 - 0.999**7)) + 1e-8
@@ -116,7 +116,7 @@ def test_adam_given_its_denominator():
 def test_an_entry_is_the_whole_cut_down(optimizer):
     run = trained(RULES[optimizer])
     whole, one = run.ledger(11, "dense1.W").entry(1, 0), run.ledger(11, "dense1.W", (1, 0))
-    np.testing.assert_allclose(one.shares, whole.shares, rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(one.contributions, whole.contributions, rtol=1e-12, atol=1e-18)
     assert one.parts.keys() == whole.parts.keys()
     assert all(one.parts[name] == pytest.approx(float(part), rel=1e-12) for name, part in whole.parts.items())
     assert (one.change, one.label) == (whole.change, "dense1.W[1, 0]")
@@ -128,7 +128,7 @@ def test_the_perceptron_moves_by_its_mistakes():
     ledger = run.ledger(2, "dense1.b", 0)
     wrong = run.at(2).model().decide(ledger.examples.x) != ledger.examples.y
     sign = np.where(ledger.examples.y == 1, 1.0, -1.0)
-    np.testing.assert_allclose(ledger.shares, 0.5 * wrong * sign / 7, atol=1e-16)
+    np.testing.assert_allclose(ledger.contributions, 0.5 * wrong * sign / 7, atol=1e-16)
 
 
 def test_examples_are_ranked_and_printed():
@@ -136,7 +136,7 @@ def test_examples_are_ranked_and_printed():
     ledger = run.ledger(3, "dense2.W", (0, 3))
     ranked = ledger.ranked()
     assert sorted(share.place for share in ranked) == list(range(20))
-    assert [abs(share.value) for share in ranked] == sorted((abs(v) for v in ledger.shares), reverse=True)
+    assert [abs(share.value) for share in ranked] == sorted((abs(v) for v in ledger.contributions), reverse=True)
     assert ranked[0].example == ledger.rows[ranked[0].place]
     text = str(ledger)
     assert text.startswith("dense2.W[0, 3], step 3 → 4, replica 0, η = 0.1\n")
@@ -183,7 +183,7 @@ def test_a_whole_parameter_that_is_too_much(digits, monkeypatch):
     run = cr.fit("784-4-10 tanh softmax", digits, epochs=1)
     with pytest.raises(cr.errors.OptionError, match="ask for one entry"):
         run.ledger(0, "dense1.W")
-    assert run.ledger(0, "dense1.W", (400, 1)).shares.shape == (32,)
+    assert run.ledger(0, "dense1.W", (400, 1)).contributions.shape == (32,)
 
 
 def test_after_a_branch_adam_counts_anew():

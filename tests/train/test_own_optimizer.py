@@ -90,7 +90,7 @@ def test_its_ledger_adds_up(optimizer, dtype):
     run = trained(optimizer, dtype=dtype, clip=cr.ClipNorm(0.1), loss=cr.CrossEntropy() + cr.L2(0.01))
     for step in (0, 3):
         ledger = run.ledger(step, "dense1.W")
-        size = np.abs(ledger.shares).sum(0) + sum(np.abs(part) for part in ledger.parts.values()) + np.abs(ledger.before)
+        size = np.abs(ledger.contributions).sum(0) + sum(np.abs(part) for part in ledger.parts.values()) + np.abs(ledger.before)
         assert np.max(np.abs(ledger.residual) - ledger.ulp - 16 * np.finfo(dtype).eps * size) <= 0
         assert run.ledger(step, "dense1.W", (0, 1)).total == pytest.approx(ledger.total[0, 1], rel=1e-12)
 
@@ -105,7 +105,7 @@ def test_the_parts_of_its_ledger_have_names_and_meanings():
     np.testing.assert_allclose(ledger.denominator, after["dense1.W.size"][0] / (1 - 0.4**4) + 0.5, rtol=1e-12)
     signs = trained(Signs()).ledger(3, "dense1.W")
     assert list(signs.parts) == ["weight decay", "what is linear in no gradient"]
-    assert not signs.shares.any()
+    assert not signs.contributions.any()
     np.testing.assert_allclose(np.abs(signs.parts["what is linear in no gradient"]), 0.01, rtol=1e-12)
     assert list(trained(Adadelta()).ledger(3, "dense1.W").parts) == []
 
@@ -127,7 +127,7 @@ def test_its_formulas_are_its_update():
 def test_a_size_of_all_entries_together_is_a_step_size():
     ledger = trained(ByLayer()).ledger(2, "dense1.W")
     assert list(ledger.parts) == []
-    g = ledger.shares.sum(0)
+    g = ledger.contributions.sum(0)
     np.testing.assert_allclose(g / np.linalg.norm(g), ledger.change / np.linalg.norm(ledger.change), atol=1e-14)
     rows = trained(OfMatrices())
     assert list(rows.ledger(2, "dense2.W").parts) == []
@@ -175,7 +175,7 @@ def test_a_step_is_gain_times_gradient_and_parts_and_nothing_else(name):
         *nodes, {slot: cr.constant(array) for slot, array in slots.items()}, cr.constant(0.1), cr.constant(5.0)
     )
     total = found.gain * g + sum(found.others.values(), np.zeros((3, 4)))
-    np.testing.assert_allclose(w + total, cr.evaluate([after])[0], rtol=1e-14)
+    np.testing.assert_allclose(w + total, cr.compute([after])[0], rtol=1e-14)
     assert all("linear" not in part for part in found.others)
 
 

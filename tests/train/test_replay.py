@@ -92,7 +92,7 @@ def test_interrupted_and_resumed_with_more_epochs(digits, small_net, tmp_path):
 def test_early_stopping_gives_the_last_weights_and_keeps_watch(digits, tmp_path):
     settings = {"optimizer": cr.Adam(0.004), "epochs": 100, "early_stopping": cr.EarlyStopping(patience=2), "folder": tmp_path}
     run = cr.fit("784-30-10 relu softmax", digits, **settings)
-    best = int(run.trainer.watch.best_epoch[0])
+    best = int(run.trainer.stopping.best_epoch[0])
     assert best > 1
     assert run.at(epoch=best).hash == run.hash != run.at(run.trainer.step).hash
     unsaved = cr.fit("784-30-10 relu softmax", digits, **{**settings, "folder": None})
@@ -102,7 +102,7 @@ def test_early_stopping_gives_the_last_weights_and_keeps_watch(digits, tmp_path)
             other = parent.branch(step)
             assert same_state(other, run)
             assert other.stopped == "early stopping"
-            assert other.trainer.watch.best_epoch == best
+            assert other.trainer.stopping.best_epoch == best
             assert [epoch.hash for epoch in other.history.epochs] == [epoch.hash for epoch in run.history.epochs]
 
 
@@ -272,7 +272,7 @@ def test_a_branch_with_another_batch_size_begins_at_the_end_of_an_epoch():
     assert other.trainer.step == 4 * other.trainer.steps_per_epoch
     assert [epoch.epoch for epoch in other.history.epochs] == [1, 2, 3, 4]
     # Adam goes on counting its updates: 2 epochs of the old size are behind it.
-    assert other.trainer.course.shift == 2 * per_epoch - 2 * other.trainer.steps_per_epoch
+    assert other.trainer.lineage.shift == 2 * per_epoch - 2 * other.trainer.steps_per_epoch
     assert other.at(other.trainer.step).hash == other.hash
 
 

@@ -15,7 +15,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.cli.application import application
 from chainrule.errors import FileFormatError, OptionError
-from chainrule.nn import place
+from chainrule.nn import layer_scope
 from chainrule.train.sealed import SEAL, sealed
 
 ELSEWHERE = """
@@ -40,7 +40,7 @@ class Running:
     """A running mean that is taken away, a row's memory, and a loss of its own; no description."""
 
     def __call__(self, x):
-        with place(self, "running", x) as here:
+        with layer_scope(self, "running", x) as here:
             mean, before = here.state("mean", x.shape[1:], cr.Zeros()), here.row_state("last")
             here.next_state("mean", mean * 0.9 + ops.mean(x, 0) * 0.1)
             here.next_state("last", ops.mean(x, 1) + before * 0.5)
@@ -140,7 +140,7 @@ def test_a_branch_of_what_was_opened_is_saved_and_opened_again(rows, tmp_path):
     branch = cr.open_run(run.folder).branch(3, epochs=3, folder=tmp_path)
     again = cr.open_run(branch.folder)
     assert again.hash == branch.hash == run.branch(3, epochs=3).hash
-    assert again.trainer.task.network == cr.open_run(run.folder).trainer.task.network
+    assert again.trainer.problem.network == cr.open_run(run.folder).trainer.problem.network
 
 
 OWN = '''
@@ -154,7 +154,7 @@ class Squared:
     name: str = ""
 
     def __call__(self, x):
-        with cr.nn.place(self, "squared", x) as here:
+        with cr.nn.layer_scope(self, "squared", x) as here:
             return here.gives(here.label(x * x * self.factor, "a"))
 '''
 
@@ -170,8 +170,8 @@ def test_a_class_that_is_not_defined_elsewhere_is_opened_as_its_graph(rows, tmp_
         sys.path.remove(str(place_of_own))
     run = trained(cr.Sequential(cr.Dense(3), squares.Squared(0.5), cr.Dense(2, "softmax")), rows, epochs=1, folder=tmp_path)
     # Where the class is defined it is the class that comes back.
-    assert isinstance(cr.open_run(run.folder).trainer.task.network.layers[1], squares.Squared)
-    program = f"import chainrule as cr\nrun = cr.open_run({str(run.folder)!r})\nprint(run.hash, type(run.trainer.task.network).__name__)\n"
+    assert isinstance(cr.open_run(run.folder).trainer.problem.network.layers[1], squares.Squared)
+    program = f"import chainrule as cr\nrun = cr.open_run({str(run.folder)!r})\nprint(run.hash, type(run.trainer.problem.network).__name__)\n"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert answer.stdout.split() == [run.hash, "GraphLayer"], answer.stderr[-1000:]
 

@@ -57,7 +57,7 @@ def _data(y: Array, **options: Any) -> cr.data.Dataset:
 def _by_hand(run: Run, x: Array, activation: str) -> tuple[Array, Array]:
     """The network's own outputs, and the predictions in the units of the targets, in float64."""
     w = {name: array.astype(np.float64) for name, array in run.parameters().items()}
-    given, target = run.signature.scaling, run.signature.target_scaling or Scaling.none()
+    given, target = run.dataset_info.scaling, run.dataset_info.target_scaling or Scaling.none()
     seen = (x - given.offset) * given.factor
     a = SHAPES[activation](np.tanh(seen @ w["dense1.W"] + w["dense1.b"]) @ w["dense2.W"] + w["dense2.b"])
     return a, a / target.factor + target.offset
@@ -69,9 +69,9 @@ CASES = [*product(SHAPES, TARGETS, ["mean_squared_error"]), *product(["linear", 
 @pytest.mark.parametrize(("activation", "kind", "loss"), CASES, ids=lambda part: str(part).replace(" ", "_"))
 def test_every_number_that_comes_out_is_right(activation: str, kind: str, loss: str, tmp_path: Path) -> None:
     data = _data(TARGETS[kind])
-    network = cr.network(f"2-4-{data.target_size} tanh {activation}")
+    network = cr.parse_network(f"2-4-{data.target_size} tanh {activation}")
     run = cr.fit(network, data, loss=loss, epochs=2, batch_size=8, optimizer=cr.Adam(0.01), engine="reference", folder=tmp_path)
-    decided, x, y = run.signature.target_scaling or Scaling.none(), data.test.x, data.test.y
+    decided, x, y = run.dataset_info.target_scaling or Scaling.none(), data.test.x, data.test.y
     a, predicted = _by_hand(run, x, activation)
     near = {"rtol": 1e-12, "atol": float(np.max(3e-6 / decided.factor))}
     # What is shown: the decision, and numbers in the units of the data.
@@ -98,14 +98,16 @@ def test_every_number_that_comes_out_is_right(activation: str, kind: str, loss: 
     assert run.folder is not None
     again = cr.resume(run.folder, epochs=3, data=data)
     assert again.hash == longer.hash
-    kept = again.signature.target_scaling or Scaling.none()
+    kept = again.dataset_info.target_scaling or Scaling.none()
     assert (kept, kept.reason, again.data.target_scaling) == (decided, decided.reason, decided)
 
 
 @pytest.mark.parametrize(("activation", "kind"), [*product(SHAPES, TARGETS)])
 def test_every_training_target_can_be_reached(activation: str, kind: str) -> None:
-    data = suited(cr.network(f"2-4-{TARGETS[kind].shape[1]} tanh {activation}"), _data(TARGETS[kind]))
-    reach = output_range(cr.train.Task(cr.network(f"2-4-{data.target_size} tanh {activation}"), data.signature).output)
+    data = suited(cr.parse_network(f"2-4-{TARGETS[kind].shape[1]} tanh {activation}"), _data(TARGETS[kind]))
+    reach = output_range(
+        cr.train.LearningProblem(cr.parse_network(f"2-4-{data.target_size} tanh {activation}"), data.info).output
+    )
     seen = data.target_scaling.apply(data.train.y)
     assert np.all(seen >= reach.low - 1e-9)
     assert np.all(seen <= reach.high + 1e-9)
@@ -113,7 +115,7 @@ def test_every_training_target_can_be_reached(activation: str, kind: str) -> Non
 
 def test_the_kinds_of_decision() -> None:
     def decided(activation: str, kind: str) -> Scaling:
-        found = suited(cr.network(f"2-4-{TARGETS[kind].shape[1]} tanh {activation}"), _data(TARGETS[kind])).target_scaling
+        found = suited(cr.parse_network(f"2-4-{TARGETS[kind].shape[1]} tanh {activation}"), _data(TARGETS[kind])).target_scaling
         assert found is not None
         return found
 
@@ -140,7 +142,7 @@ def test_what_was_asked_for_always_wins(asked: Any) -> None:
     y = TARGETS["of both signs"]
     data = _data(y, target_scaling=asked, scaling=asked, split=None)
     for activation in ("relu", "sigmoid", "linear"):
-        found = suited(cr.network(f"2-4-1 tanh {activation}"), data)
+        found = suited(cr.parse_network(f"2-4-1 tanh {activation}"), data)
         for scaling, values in ((found.scaling, data.train.x), (found.target_scaling or Scaling.none(), y)):
             makers = {"standardise": Scaling.standardise, "minmax": Scaling.minmax}
             wanted = asked if isinstance(asked, Scaling) else makers[asked](values) if asked in makers else Scaling.none()
@@ -193,13 +195,15 @@ class RelativeError:
 def test_a_loss_that_does_not_go_by_differences_sees_the_targets_as_they_are() -> None:
     y = TARGETS["positive"]
     for loss, scaled in ((Poisson(), False), (RelativeError(), False), (LogCosh(), True), ("mean_squared_error", True)):
-        found = suited(cr.network("2-4-1 tanh softplus"), _data(y), loss).target_scaling
+        found = suited(cr.parse_network("2-4-1 tanh softplus"), _data(y), loss).target_scaling
         assert found is not None
         assert found.is_none is not scaled, loss
         assert scaled or "compares them in their own units" in found.reason
     run = cr.fit("2-8-1 tanh softplus", _data(y), loss=Poisson(), epochs=100, optimizer=cr.Adam(0.02))
     assert run.evaluate("training").r_squared() > 0.9
-    assert suited(cr.network("2-4-1"), _data(TARGETS["shares"]), "binary_cross_entropy_from_logits").target_scaling.is_none
+    assert suited(
+        cr.parse_network("2-4-1"), _data(TARGETS["shares"]), "binary_cross_entropy_from_logits"
+    ).target_scaling.is_none
 
 
 @pytest.mark.parametrize(
@@ -237,10 +241,10 @@ def test_targets_in_a_losss_domain_are_not_scaled() -> None:
 def test_measured_targets_are_scaled_with_their_errors() -> None:
     y = TARGETS["positive"]
     data = cr.data.with_errors(_data(y, split=None), 0.1 * y)
-    linear = suited(cr.network("2-4-1"), data, "chi_squared").target_scaling
+    linear = suited(cr.parse_network("2-4-1"), data, "chi_squared").target_scaling
     assert linear.reason == "standardised"
     assert linear.offset != 0
-    found = suited(cr.network("2-4-1 tanh relu"), data, "chi_squared").target_scaling
+    found = suited(cr.parse_network("2-4-1 tanh relu"), data, "chi_squared").target_scaling
     assert (found.offset.shape, float(found.offset)) == ((), 0.0)
     np.testing.assert_allclose(1 / found.factor, np.sqrt(np.mean(y * y)))
     run = cr.fit("2-4-1 tanh relu", data, loss="chi_squared", epochs=2)
@@ -270,7 +274,7 @@ def test_a_large_offset_costs_no_digits(engine: str, dtype: str) -> None:
     np.testing.assert_allclose(run.predict(x), predicted, rtol=0, atol=1e-5)
     one = run.predictor()
     np.testing.assert_allclose(np.concatenate([one(row[None]) for row in x]), predicted, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(run.model().quantities(x)["output"], run.signature.target_scaling.apply(predicted), atol=1e-6)
+    np.testing.assert_allclose(run.model().quantities(x)["output"], run.dataset_info.target_scaling.apply(predicted), atol=1e-6)
     assert run.explain((x[3], y[3])).agrees
     there: dict[str, Any] = {}
     exec(to_code(run, "jax"), there)
@@ -333,7 +337,7 @@ def test_ids_are_not_scaled(dtype: type) -> None:
     for first in (cr.Embedding(3, 5), cr.OneHot(5)):
         net = cr.Sequential(first, cr.RNN(3), cr.Dense(2, "softmax"))
         run = cr.fit(net, (ids, ids[:, 0] > 2), epochs=1, batch_size=8, engine="reference")
-        assert run.signature.scaling.is_none
+        assert run.dataset_info.scaling.is_none
         assert "inputs as they are: the network takes them for positions" in str(run)
         assert run.explain((ids[0], 1)).agrees
         assert run.predict(ids.astype(int)).shape == (30, 2)
@@ -361,7 +365,7 @@ MADE = SEQUENCES.sum(axis=(1, 2))
 
 PADDED = [
     cr.LSTM(3, padding=0.0), cr.GRU(3, padding=0.0), cr.RNN(3, padding=0.0), cr.Bidirectional(cr.LSTM(3, padding=0.0)),
-    cr.RNN(3, padding=0.0, reverse=True), cr.LSTM(3, padding=0.0, answer="every"),
+    cr.RNN(3, padding=0.0, reverse=True), cr.LSTM(3, padding=0.0, return_sequences=True),
 ]  # fmt: skip
 
 
@@ -561,7 +565,7 @@ def test_a_folder_of_an_earlier_version_opens_with_its_scalings(tmp_path: Path) 
 
     change(run.folder / "config.json", as_it_was)
     again = cr.open_run(run.folder, data=_data(TARGETS["positive"]))
-    assert again.signature.target_scaling == Scaling([1.0], 0.5)
+    assert again.dataset_info.target_scaling == Scaling([1.0], 0.5)
     predicted = _by_hand(again, run.data.test.x, "relu")[1]
     np.testing.assert_allclose(again.predict(run.data.test.x), predicted, rtol=1e-5)
     assert again.data.target_scaling == Scaling([1.0], 0.5)
@@ -577,5 +581,5 @@ def test_the_report_says_what_was_decided() -> None:
 def test_data_of_a_run_are_decided_anew_for_another_network() -> None:
     first = cr.fit("2-3-1 tanh relu", _data(TARGETS["of both signs"]), epochs=1, engine="reference")
     second = cr.fit("2-3-1 tanh", first.data, epochs=1, engine="reference")
-    assert second.signature.target_scaling == Scaling.standardise(first.data.train.y)
-    assert second.signature.target_scaling.reason == "standardised"
+    assert second.dataset_info.target_scaling == Scaling.standardise(first.data.train.y)
+    assert second.dataset_info.target_scaling.reason == "standardised"

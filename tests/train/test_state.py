@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.errors import GraphError, NonFiniteError, OptionError, ShapeError
 from chainrule.graph import Node
-from chainrule.nn import Constant, Zeros, build_network, place
+from chainrule.nn import Constant, Zeros, build_network, layer_scope
 from chainrule.train import Model
 from tests.train.conftest import same_state
 
@@ -29,7 +29,7 @@ class Running:
 
     def __call__(self, x: Node) -> Node:
         """x without its running mean."""
-        with place(self, "running", x) as here:
+        with layer_scope(self, "running", x) as here:
             m = here.state("m", x.shape[1:], Zeros())
             scale = here.state("scale", (), Constant(0.5))
             here.next_state("m", m * 0.9 + ops.mean(x, 0) * 0.1)
@@ -47,7 +47,7 @@ def same(one, other):
 
 def means(run, last):
     """m after `last` steps, by its definition."""
-    m, scaling = np.zeros(2), run.signature.scaling
+    m, scaling = np.zeros(2), run.dataset_info.scaling
     for step in range(last):
         batch = (X[run.trainer.rows(step)[0]] - scaling.offset) * scaling.factor
         m = 0.9 * m + 0.1 * batch.mean(0)
@@ -70,7 +70,7 @@ def test_a_state_follows_its_own_rule_and_no_optimizer(engine):
 def test_evaluation_prediction_and_models_read_it_as_it_stands(engine):
     run = train(Running(), engine=engine)
     m, w = run.states()["running1.m"], run.parameters()
-    scaling = run.signature.scaling
+    scaling = run.dataset_info.scaling
     a = ((X - scaling.offset) * scaling.factor - m) * 0.5
     z = np.tanh(a @ w["dense1.W"] + w["dense1.b"]) @ w["dense2.W"] + w["dense2.b"]
     p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
@@ -114,7 +114,7 @@ def test_a_branch_by_another_optimizer_and_batch_size_keeps_states():
     run = train(Running())
     other = run.branch(4, optimizer=cr.SGD(1e-300), batch_size=12, epochs=2)
     one = np.array(run.at(4).states()["running1.m"])
-    scaling = run.signature.scaling
+    scaling = run.dataset_info.scaling
     for step in (2, 3):
         batch = (X[other.trainer.rows(step)[0]] - scaling.offset) * scaling.factor
         one = 0.9 * one + 0.1 * batch.mean(0)
@@ -129,7 +129,7 @@ def test_saved_and_resumed_from_the_middle_of_an_epoch(tmp_path, monkeypatch, cu
     begun = train(Running(), folder=tmp_path, callbacks=(lambda moment: moment.step >= cut,), **options)
     assert begun.trainer.step < whole.trainer.step
     assert begun.trainer.step % begun.trainer.steps_per_epoch
-    net = whole.task.network
+    net = whole.problem.network
     assert same_state(whole, cr.resume(begun.folder, net=net, data=DATA))
     opened = cr.open_run(whole.folder, net=net, data=DATA)
     assert opened.hash == whole.hash
@@ -141,7 +141,7 @@ def test_early_stopping_restores_the_states_of_the_best_weights():
     net = cr.Sequential(Running(), cr.Dense(2, "softmax"))
     # The validation loss falls while m follows the data and rises with the weights: it is best somewhere in between.
     run = cr.fit(net, data, batch_size=6, epochs=60, early_stopping=cr.EarlyStopping(2), optimizer=cr.SGD(5.0), dtype="float64")
-    best = int(run.trainer.watch.best_epoch[0])
+    best = int(run.trainer.stopping.best_epoch[0])
     assert run.stopped == "early stopping"
     assert same(run.states(), run.at(epoch=best).states())
 
@@ -170,8 +170,8 @@ def test_the_ledger_counts_with_the_state_of_its_step():
 def test_a_model_asks_for_states():
     run = train(Running())
     with pytest.raises(OptionError, match=r"run\.states\(\)"):
-        Model(run.task, run.parameters())
-    model = Model(run.task, run.parameters(), states=run.states())
+        Model(run.problem, run.parameters())
+    model = Model(run.problem, run.parameters(), states=run.states())
     assert model.with_parameters(run.parameters()).states.keys() == run.states().keys()
     assert model.cost(X, Y) == pytest.approx(run.evaluate("test").loss[0], rel=1e-13)
     assert run.model().ablated("dense1.a", 0).states.keys() == run.states().keys()
@@ -189,7 +189,7 @@ def build(function, shape=(2,), **options):
     @dataclass(frozen=True)
     class Asking:
         def __call__(self, x):
-            with place(self, "asking", x) as here:
+            with layer_scope(self, "asking", x) as here:
                 return here.gives(function(here, x))
 
     return build_network(Asking(), shape, batch=3, **options)
@@ -229,7 +229,7 @@ def test_states_may_change_places():
     @dataclass(frozen=True)
     class Swap:
         def __call__(self, x):
-            with place(self, "swap", x) as here:
+            with layer_scope(self, "swap", x) as here:
                 a, b = here.state("a", (2,), Constant(1.0)), here.state("b", (2,), Constant(2.0))
                 here.next_state("a", b)
                 here.next_state("b", a)
@@ -249,7 +249,7 @@ class Average:
 
     def __call__(self, x: Node) -> Node:
         """The moving average along each row's own sequence."""
-        with place(self, "average", x) as here:
+        with layer_scope(self, "average", x) as here:
             h = here.label(here.row_state("h", x.shape[1:]) * 0.5 + x * 0.5, "a")
             here.next_state("h", h)
             return here.gives(h)
@@ -259,7 +259,7 @@ def sequences(data=None, **options):
     """w·x averaged, on 3 sequences of 8 chunks of 2 steps; the weights w are trained."""
     random = np.random.default_rng(5)
     x, y = random.normal(size=(3, 16)), random.normal(size=(3, 16))
-    data = data or cr.data.chunks(x, y, 2, answer="last", test=0.0)
+    data = data or cr.data.chunks(x, y, 2, target_steps="last", test=0.0)
     net = cr.Sequential(cr.Dense(1, bias=False), Average())
     chosen = {"optimizer": cr.SGD(0.1), "epochs": 3, "batch_size": 3, "dtype": "float64", "order": "consecutive"}
     return cr.fit(net, data, **{**chosen, **options})
@@ -284,7 +284,7 @@ def test_rows_go_along_their_sequences_and_gradients_stop_between_batches(engine
 def test_a_constant_is_averaged_to_itself(engine):
     x = np.array([[1.0], [2.0], [-3.0]]) * np.ones((3, 16))
     run = sequences(
-        cr.data.chunks(x, x, 2, answer="last", test=0.0),
+        cr.data.chunks(x, x, 2, target_steps="last", test=0.0),
         engine=engine,
         initial={"dense1.W": [[1.0], [0.0]]},
         optimizer=cr.SGD(1e-300),
@@ -294,7 +294,7 @@ def test_a_constant_is_averaged_to_itself(engine):
         np.testing.assert_allclose(run.at(step).states()["average1.h"], told, rtol=1e-13)
     # In use each batch begins at zero.
     np.testing.assert_allclose(run.predict(run.data.train.x)[:, 0], run.data.train.x[:, 0] / 2, rtol=1e-13)
-    assert run.task.states == {}
+    assert run.problem.states == {}
 
 
 def test_rows_survive_a_cut_inside_an_epoch(tmp_path, monkeypatch):
@@ -302,7 +302,7 @@ def test_rows_survive_a_cut_inside_an_epoch(tmp_path, monkeypatch):
     whole = sequences(replicas=2, folder=tmp_path)
     begun = sequences(replicas=2, folder=tmp_path, callbacks=(lambda moment: moment.step >= 11,))
     assert begun.trainer.step % 8
-    resumed = cr.resume(begun.folder, net=whole.task.network, data=whole.data)
+    resumed = cr.resume(begun.folder, net=whole.problem.network, data=whole.data)
     assert resumed.settings.order == "consecutive"
     assert same_state(whole, resumed)
     assert same(whole.states(1), sequences(seed=1).states())
@@ -328,7 +328,7 @@ def test_a_state_of_the_batchs_shape_must_say_so():
     @dataclass(frozen=True)
     class Rows:
         def __call__(self, x):
-            with place(self, "rows", x) as here:
+            with layer_scope(self, "rows", x) as here:
                 return here.gives(x + here.state("h", x.shape, Zeros()))
 
     with pytest.raises(ShapeError, match=r"(?s)rows1\.h.*row_state"):
@@ -338,6 +338,6 @@ def test_a_state_of_the_batchs_shape_must_say_so():
 def test_a_number_that_is_not_finite_is_found_where_rows_are_carried():
     x = np.ones((3, 16))
     x[1, 5] = 1e308
-    data = cr.data.chunks(x, x, 2, answer="last", test=0.0)
+    data = cr.data.chunks(x, x, 2, target_steps="last", test=0.0)
     with pytest.raises(NonFiniteError, match="epoch 1"):
         sequences(data, initial={"dense1.W": [[100.0], [100.0]]})

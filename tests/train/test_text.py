@@ -9,7 +9,7 @@ from scipy.stats import chi2
 import chainrule as cr
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.nn import Dense, Embedding, OneHot, Sequential
-from chainrule.train.writing import at_temperature
+from chainrule.train.generation import at_temperature
 
 TEXT = "the cat sat on the mat. the rat ate the hat. " * 4
 
@@ -39,8 +39,8 @@ def test_temperature_is_the_boltzmann_distribution():
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
 def test_characters_are_drawn_as_often_as_the_network_says(run, temperature):
     start, draws = "the ca", 2000
-    drawn = [run.write(start, 1, temperature=temperature, seed=seed)[-1] for seed in range(draws)]
-    tokens = run.signature.text.vocabulary.tokens
+    drawn = [run.generate(start, 1, temperature=temperature, seed=seed)[-1] for seed in range(draws)]
+    tokens = run.dataset_info.text.vocabulary.tokens
     p = run.probabilities(start)[0].astype(float)
     p[:2] = 0
     expected = draws * p ** (1 / temperature) / np.sum(p ** (1 / temperature))
@@ -57,17 +57,17 @@ def test_the_coldest_text_is_the_likeliest_each_time(run):
     text = "the "
     for _ in range(15):
         p = run.probabilities(text)[0]
-        text += run.signature.text.vocabulary.tokens[2 + int(p[2:].argmax())]
-    assert run.write("the ", 15, temperature=0) == text
-    assert run.write("the ", 15, temperature=1e-7) == text
-    assert run.write("the ", 0) == "the "
+        text += run.dataset_info.text.vocabulary.tokens[2 + int(p[2:].argmax())]
+    assert run.generate("the ", 15, temperature=0) == text
+    assert run.generate("the ", 15, temperature=1e-7) == text
+    assert run.generate("the ", 0) == "the "
 
 
 def test_a_seed_is_a_text(run):
-    one, same, other = (run.write("the ", 40, temperature=1.5, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (run.generate("the ", 40, temperature=1.5, seed=seed) for seed in (1, 1, 2))
     assert one == same != other
     assert len(one) == 44
-    assert len(run.write(tokens=9)) == 9
+    assert len(run.generate(tokens=9)) == 9
 
 
 def test_logits_write_the_same_text_as_softmax(run):
@@ -75,23 +75,23 @@ def test_logits_write_the_same_text_as_softmax(run):
     count = data.target_size
     net = Sequential(Embedding(6, count, padding=0), cr.GRU(10, padding=0.0), Dense(count))
     logits = cr.fit(net, data, loss="cross_entropy_from_logits", epochs=0, initial=learned)
-    assert logits.write("the ", 30, seed=3) == run.write("the ", 30, seed=3)
+    assert logits.generate("the ", 30, seed=3) == run.generate("the ", 30, seed=3)
 
 
 def test_the_vocabulary_is_kept_with_the_network(run):
     again = cr.open_run(run.folder)
-    assert again.signature.text == run.data.text
-    assert again.write("the cat", 50, temperature=0.8, seed=5) == run.write("the cat", 50, temperature=0.8, seed=5)
+    assert again.dataset_info.text == run.data.text
+    assert again.generate("the cat", 50, temperature=0.8, seed=5) == run.generate("the cat", 50, temperature=0.8, seed=5)
     assert again.classify("the c") == run.classify(run.encode("the c"))
     assert again.trainer.folder.read_config()["data"]["text"]["vocabulary"]["tokens"] == list(run.data.text.vocabulary.tokens)
 
 
 def test_runs_from_before_texts_are_read(run, tmp_path):
-    signature = run.signature.to_json()
+    signature = run.dataset_info.to_json()
     del signature["text"]
-    assert cr.data.Signature.from_json(signature).text is None
+    assert cr.data.DatasetInfo.from_json(signature).text is None
     with pytest.raises(FileFormatError):
-        cr.data.Signature.from_json(signature | {"text": {"version": 2}})
+        cr.data.DatasetInfo.from_json(signature | {"text": {"version": 2}})
 
 
 def test_of_a_long_text_the_end_is_read(run):
@@ -107,7 +107,7 @@ def test_both_encodings_write():
     ids = cr.data.next_character(TEXT, length=6, encoding="ids")
     net = Sequential(OneHot(count, padding=0), cr.GRU(8, name="gru1"), Dense(count, "softmax", name="dense1"))
     same = cr.fit(net, ids, epochs=0, initial=rows.parameters(), dtype="float64")
-    assert rows.write("the", 30) == same.write("the", 30)
+    assert rows.generate("the", 30) == same.generate("the", 30)
 
 
 def test_sentences_are_classified():
@@ -123,11 +123,11 @@ def test_sentences_are_classified():
 @pytest.mark.parametrize(
     ("ask", "error", "said"),
     [
-        (lambda run: run.write("ça, ü"), DataError, "'ç', ',', 'ü'"),
-        (lambda run: run.write(temperature=-0.1), OptionError, "temperature=-0.1"),
-        (lambda run: run.write(temperature=float("nan")), OptionError, "temperature=nan"),
-        (lambda run: run.write(tokens=-1), OptionError, "tokens=-1"),
-        (lambda run: run.write(replica=1), OptionError, "replica 1"),
+        (lambda run: run.generate("ça, ü"), DataError, "'ç', ',', 'ü'"),
+        (lambda run: run.generate(temperature=-0.1), OptionError, "temperature=-0.1"),
+        (lambda run: run.generate(temperature=float("nan")), OptionError, "temperature=nan"),
+        (lambda run: run.generate(tokens=-1), OptionError, "tokens=-1"),
+        (lambda run: run.generate(replica=1), OptionError, "replica 1"),
         (lambda run: run.classify(["the", "ca€"]), DataError, "'€'"),
     ],
 )
@@ -140,10 +140,10 @@ def test_only_those_write_that_predict_tokens():
     data = cr.data.story(40, sentences=2)
     run = cr.fit(Sequential(cr.Flatten(), Dense(6, "softmax")), data, epochs=1)
     with pytest.raises(OptionError, match="'story'"):
-        run.write("where is ben ?")
+        run.generate("where is ben ?")
     moons = cr.fit("2-4-2", cr.data.moons(), epochs=1)
     with pytest.raises(OptionError, match="'moons'"):
-        moons.write()
+        moons.generate()
     with pytest.raises(DataError, match="neither on a table nor on texts"):
         moons.encode("text")
 

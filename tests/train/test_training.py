@@ -34,7 +34,7 @@ def test_the_command_makes_the_training_that_its_options_describe(tmp_path, monk
     words = "moons --network 2-4-2 --optimizer adam --learning-rate 0.02 --l2 0.001 --seed 3 --epochs 2 --option n=60 --json"
     assert CliRunner().invoke(train, words.split(), catch_exceptions=False).exit_code == 0
     again = Training("2-4-2", MOONS, optimizer=cr.Adam(0.02), seed=3, epochs=2)
-    again = again.changed(loss=again.task.objective + cr.L2(0.001))
+    again = again.changed(loss=again.problem.objective + cr.L2(0.001))
     assert cr.open_run("runs/latest").hash == again.fit().hash
 
 
@@ -59,8 +59,8 @@ def test_what_is_made_is_made_once_and_only_when_it_is_asked_for(monkeypatch):
     run, other = training.fit(), training.changed(seed=1, optimizer="adam").fit()
     assert asked.count == 1
     assert run.hash != other.hash
-    assert training.changed(seed=1).task is training.task
-    assert training.changed(loss="hinge").task is not training.task
+    assert training.changed(seed=1).problem is training.problem
+    assert training.changed(loss="hinge").problem is not training.problem
     assert training.changed(data="circles").dataset.name == "circles"
 
 
@@ -109,7 +109,7 @@ def test_a_training_says_what_it_is():
     assert eval(repr(training.changed(data="moons")), {"Training": Training}).settings == training.settings
     text = str(training)
     assert "2-4-2 on moons" in text
-    assert training.task.formula in text
+    assert training.problem.formula in text
 
 
 def test_early_stopping_needs_a_part_to_stop_by_before_anything_is_built():

@@ -17,7 +17,7 @@ def chunks():
 
 
 def last_losses(*, carry):
-    net = cr.Sequential(cr.RNN(8, answer="every", carry=carry), cr.EachStep(cr.Dense(1)), cr.Flatten())
+    net = cr.Sequential(cr.RNN(8, return_sequences=True, stateful=carry), cr.TimeDistributed(cr.Dense(1)), cr.Flatten())
     run = cr.fit(
         net, chunks(), optimizer=cr.Adam(0.01), clip=cr.ClipNorm(1.0), batch_size=SEQUENCES, order="consecutive",
         epochs=30, replicas=2, evaluate_every=0,

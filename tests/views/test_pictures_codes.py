@@ -59,7 +59,7 @@ def test_an_interpolation_begins_and_ends_with_its_examples(model):
     np.testing.assert_allclose(found.images[0, 2].ravel(), model.quantities_from("code.z", middle)["output"][0], rtol=1e-12)
     np.testing.assert_allclose(found.images[1, 2].ravel(), (IMAGES[3] + IMAGES[7]) / 2 * 0.5, rtol=1e-12)
     assert found.captions == ("0%", "25%", "50%", "75%", "100%")
-    assert labelled(found).get_xlabel() == "share of the way"
+    assert labelled(found).get_xlabel() == "fraction of the way"
     with pytest.raises(OptionError, match="two or more"):
         pictures.interpolation(model, "code.z", IMAGES[3], IMAGES[7], steps=1)
 

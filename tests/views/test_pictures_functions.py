@@ -11,7 +11,7 @@ from chainrule.views.figures.style import style
 from chainrule.views.pictures.functions.activations import activation_curve, activation_gallery, softmax_steps
 from chainrule.views.pictures.functions.linear import collapsed, decision_line, two_linear_layers
 from chainrule.views.pictures.functions.losses import probability_triangle
-from chainrule.views.pictures.functions.neurons import firing_share, sharpness
+from chainrule.views.pictures.functions.neurons import firing_fraction, sharpness
 from chainrule.views.pictures.functions.surfaces import neuron_steps, neuron_surface
 from chainrule.views.pictures.learning.comparison import activation_comparison
 from chainrule.views.pictures.learning.descent import cost_curve_starts, gradient_field
@@ -25,7 +25,7 @@ def σ(z):
 def z_of(run, rows, layer="dense1"):
     """A first layer's pre-activations for examples in the data's units, written out."""
     parameters = run.model().parameters
-    return run.signature.scaling.apply(rows) @ parameters[f"{layer}.W"] + parameters[f"{layer}.b"]
+    return run.dataset_info.scaling.apply(rows) @ parameters[f"{layer}.W"] + parameters[f"{layer}.b"]
 
 
 def drawn(picture):
@@ -88,7 +88,7 @@ def test_the_other_inputs_are_held_where_the_reading_says(standardised):
 def test_a_model_alone_is_shown_where_it_sees_zero(standardised):
     """Without data the ranges are −2 ... 2 and the point is 0 as the network sees them, and there are no examples."""
     picture = neuron_surface(standardised.model(), "output", 1, points=9)
-    offset, factor = standardised.signature.scaling.offset, standardised.signature.scaling.factor
+    offset, factor = standardised.dataset_info.scaling.offset, standardised.dataset_info.scaling.factor
     np.testing.assert_allclose((picture.first[[0, -1]] - offset[0]) * factor[0], [-2.4, 2.4], rtol=1e-12)
     assert not len(picture.examples)
     assert "what the network sees as 0: mass" in picture.reading
@@ -184,12 +184,12 @@ def test_the_place_of_the_bend_is_in_sight():
 def test_share_of_the_data_that_fires(moons):
     """Spec 10: sliding the bias gives what a network with that bias gives; from none to all."""
     x = moons.data.train.x
-    picture = firing_share(moons, x, "dense1.a", 2)
+    picture = firing_fraction(moons, x, "dense1.a", 2)
     assert picture.shares[0] == 0
     assert picture.shares[-1] == 1
     assert (np.diff(picture.shares) >= 0).all()
     assert picture.present_share == np.mean(z_of(moons, x)[:, 2] > 0)
-    chosen = firing_share(moons, x, "dense1.z", 2, [-1.0, 0.25, 2.0])
+    chosen = firing_fraction(moons, x, "dense1.z", 2, [-1.0, 0.25, 2.0])
     for bias, share in zip(chosen.biases, chosen.shares, strict=True):
         changed = moons.model().parameters["dense1.b"].copy()
         changed[2] = bias
@@ -197,7 +197,7 @@ def test_share_of_the_data_that_fires(moons):
         assert share == np.mean(moved.quantities(x)["dense1.a"][:, 2] > 0.5)
     assert f"{100 * picture.present_share:.3g} %" in picture.reading
     weighted = moons.model().quantities(x)["dense1.z"][:, 2] - picture.present
-    assert firing_share(moons, x, "dense1.z", 2, [-weighted.max()]).shares == [0], "z = 0 does not fire"
+    assert firing_fraction(moons, x, "dense1.z", 2, [-weighted.max()]).shares == [0], "z = 0 does not fire"
 
 
 def test_parameters_that_are_not_there(moons):
@@ -205,7 +205,7 @@ def test_parameters_that_are_not_there(moons):
         sharpness(moons, "output")
     run = cr.fit(cr.Sequential(cr.Dense(3, "tanh", bias=False), cr.Dense(2)), cr.data.moons(60), epochs=0, batch_size=10)
     with pytest.raises(OptionError, match="layer with biases"):
-        firing_share(run, run.data.train.x)
+        firing_fraction(run, run.data.train.x)
 
 
 # ---- activations
@@ -444,7 +444,7 @@ def test_every_picture_says_what_it_is(moons):
         neuron_surface(moons, points=9).surface(),
         neuron_steps(moons),
         sharpness(moons),
-        firing_share(moons, data.x),
+        firing_fraction(moons, data.x),
         activation_curve("relu"),
         activation_gallery(["relu", "tanh"]),
         softmax_steps([1.0, 2.0]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.train import Answers
+from chainrule.train import PredictionHistory
 from chainrule.views.pictures import (
     AgainstParameters,
     AgainstUpdates,
@@ -22,7 +22,7 @@ from chainrule.views.pictures import (
 def answers(right, at):
     """Answers of (m, replicas, n) rights and wrongs."""
     right = np.array(right, bool)
-    return Answers(np.array(at), np.ones(right.shape[2], int), right.astype(int), np.where(right, 0.9, 0.1))
+    return PredictionHistory(np.array(at), np.ones(right.shape[2], int), right.astype(int), np.where(right, 0.9, 0.1))
 
 
 def drawn(picture):

@@ -39,7 +39,7 @@ def opinions():
 def test_the_chances_are_those_of_the_network(run):
     text = "the cat sings "
     picture = next_tokens(run, text)
-    known = run.signature.text.vocabulary.tokens
+    known = run.dataset_info.text.vocabulary.tokens
     for place in (5, 9, 13):
         p = run.probabilities(text[:place])[0].astype(float)
         wanted = [p[known.index(candidate)] / p[2:].sum() for candidate in picture.candidates]
@@ -51,7 +51,7 @@ def test_the_chances_are_those_of_the_network(run):
 
 def test_surprise_is_what_the_loss_is_made_of(run):
     data = run.data
-    text = run.signature.text.decode(data.test.x[0]) + "".join(data.classes[label] for label in data.test.y)
+    text = run.dataset_info.text.decode(data.test.x[0]) + "".join(data.classes[label] for label in data.test.y)
     bits = surprises(run, text)[5:]
     # The loss leaves a little to padding and unknown, which no text has.
     assert bits.mean() == pytest.approx(float(run.evaluate("test").loss[0]) / np.log(2), rel=5e-3)
@@ -62,7 +62,7 @@ def test_surprise_is_what_the_loss_is_made_of(run):
 
 def test_counting_sees_the_same_text_as_the_network(run):
     curve = context_curve(run, most=2, floor=cr.data.VILLAGE.entropy_rate)
-    ids = run.signature.text.vocabulary.ids(list(TEXT))
+    ids = run.dataset_info.text.vocabulary.ids(list(TEXT))
     cut = len(TEXT) - round(0.3 * len(TEXT))
     wanted = CountModel(ids[:cut].tolist(), run.data.target_size, 2).bits(ids[cut:].tolist(), 5)
     assert np.array_equal(curve.counted[2], wanted)
@@ -74,7 +74,7 @@ def test_the_map_keeps_distances_as_far_as_two_directions_can(run):
     picture = embedding_map(run)
     table = run.parameters()["embedding1.W"][2:].astype(float)
     centred = table - table.mean(axis=0)
-    assert picture.tokens == run.signature.text.vocabulary.tokens[2:]
+    assert picture.tokens == run.dataset_info.text.vocabulary.tokens[2:]
     variances = np.linalg.eigvalsh(centred.T @ centred)[::-1]
     np.testing.assert_allclose((picture.coordinates**2).sum(axis=0), variances[:2], rtol=1e-6)
     np.testing.assert_allclose(picture.shares, variances[:2] / variances.sum(), rtol=1e-6)
@@ -84,7 +84,7 @@ def test_weights_of_words_are_means_over_replicas(opinions):
     picture = word_weights(opinions, most=7)
     values = np.array([opinions.parameters(replica)["dense1.W"][:, 0] for replica in range(3)], float)
     for word, weight, error in zip(picture.words, picture.weights, picture.errors, strict=True):
-        place = opinions.signature.features.index(word)
+        place = opinions.dataset_info.features.index(word)
         assert weight == pytest.approx(values[:, place].mean())
         assert error == pytest.approx(values[:, place].std(ddof=1))
     assert list(picture.weights) == sorted(picture.weights, reverse=True)

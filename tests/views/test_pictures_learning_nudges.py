@@ -99,7 +99,7 @@ def test_the_three_ways_are_derivatives_in_exact_proportion(digits: Run) -> None
 
 def test_a_nudge_is_what_a_small_change_does(run: Run) -> None:
     # Without the penalty: what the example asks for.
-    model = Model(cr.train.Task(run.task.network, run.signature, cr.CrossEntropy()), run.parameters())
+    model = Model(cr.train.LearningProblem(run.problem.network, run.dataset_info, cr.CrossEntropy()), run.parameters())
     x, y = run.data.test.x[:1], run.data.test.y[:1]
     picture = nudges(run.model(), x, y, 1, layer="dense2")
     for k in range(5):

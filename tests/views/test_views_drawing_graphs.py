@@ -13,8 +13,8 @@ import chainrule as cr
 from chainrule.cli.show import show
 from chainrule.derivatives import grad
 from chainrule.errors import GraphError, MissingFileError, OptionError, ShapeError
-from chainrule.graph import Graph, constant, evaluate, input_node, parameter, scope, scope_root
-from chainrule.nn import build_network, network
+from chainrule.graph import Graph, compute, constant, input_node, parameter, scope, scope_root
+from chainrule.nn import build_network, parse_network
 from chainrule.ops import sum as total
 from chainrule.ops import tanh
 from chainrule.views.drawing import draw_graph, draw_passes, open_enough
@@ -30,12 +30,12 @@ def twice():
 
 
 def small_network():
-    return Graph({"output": build_network(network("2-4-3-1"), (2,)).output})
+    return Graph({"output": build_network(parse_network("2-4-3-1"), (2,)).output})
 
 
 def small_cost():
     """The cost of 2-4-3-1 for one example, with a scope of its own."""
-    output = build_network(network("2-4-3-1"), (2,)).output
+    output = build_network(parse_network("2-4-3-1"), (2,)).output
     with scope("loss"):
         difference = output - input_node("y", (1, 1))
         return Graph({"C": total(difference * difference).named("C")})
@@ -194,7 +194,7 @@ def test_a_graph_too_large_for_a_notebook_says_so():
 @pytest.mark.parametrize("direction", ["down", "right"])
 def test_numbers_and_values_stand_on_nodes(direction):
     graph = twice()
-    (b, c) = evaluate(graph.nodes[1:], {graph.nodes[0]: np.float64(3.0)})
+    (b, c) = compute(graph.nodes[1:], {graph.nodes[0]: np.float64(3.0)})
     picture = draw_graph(
         graph,
         numbers={node: 10 * place for place, node in enumerate(graph.nodes)},

@@ -134,7 +134,7 @@ def test_what_cannot_be_explained_is_said(run: Run) -> None:
 def test_a_network_that_was_never_trained() -> None:
     digits = cr.data.mnist()
     assert digits.test is not None
-    net = cr.network("784-5-10 sigmoid softmax")
+    net = cr.parse_network("784-5-10 sigmoid softmax")
     explanation = net.explain(digits.test[7])
     assert explanation.agrees
     assert explanation.trace.value("input.a").max() == 1.0

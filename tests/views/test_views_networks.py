@@ -168,7 +168,7 @@ def test_a_single_output_stands_for_the_second_class(moons_run: Run) -> None:
     drawing = draw_network(moons_run, example)
     p = moons_run.model().quantities(example.x[None])["output"][0, 0]
     assert drawing.arrays()["probabilities"][0] == p
-    names = moons_run.signature.classes
+    names = moons_run.dataset_info.classes
     assert names is not None
     assert f"otherwise {names[0]}" in words(drawing.svg())
     assert f"predicted {names[int(p > 0.5)]}" in drawing.title
@@ -286,7 +286,7 @@ def test_a_shared_layer_keeps_its_name() -> None:
 def test_the_values_of_a_shared_layer_are_those_of_each_use() -> None:
     shared = cr.Dense(2, "tanh")
     model = cr.fit(cr.Sequential(shared, shared), cr.data.moons(60), loss="squared_error", epochs=1).model()
-    x = model.task.data.scaling.apply(np.array([[0.3, -0.2]]))
+    x = model.problem.dataset_info.scaling.apply(np.array([[0.3, -0.2]]))
     W, b = model.parameters["dense1.W"], model.parameters["dense1.b"]
     first = np.tanh(x @ W + b)
     arrays = draw_network(model, np.array([0.3, -0.2])).arrays()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.nn import build_network, network
+from chainrule.nn import build_network, parse_network
 from chainrule.views.networks import draw_network
 from chainrule.views.networks.structure import read_columns
 
@@ -19,7 +19,7 @@ def run():
 
 
 def test_columns_know_their_pictures():
-    found = read_columns(build_network(network(TEXT), (12, 12)))
+    found = read_columns(build_network(parse_network(TEXT), (12, 12)))
     assert [(column.name, column.window, column.maps.shape[1:] if column.maps is not None else None) for column in found] == [
         ("input", "", None), ("reshape1", "", (12, 12, 1)), ("conv1", "3×5, stride 2, same", (6, 6, 8)),
         ("max_pool1", "max of 2×2", (3, 3, 8)), ("dense1", "", None),

@@ -109,11 +109,11 @@ def things(run: Run) -> Iterator[object]:
         run.data,
         test,
         test[0],
-        run.signature,
+        run.dataset_info,
         run.history,
         run.history.epochs[0],
         run.settings,
-        run.task,
+        run.problem,
         run.trainer,
     )
     yield from (
@@ -130,8 +130,8 @@ def things(run: Run) -> Iterator[object]:
     yield model.check_gradient(gradient, test.x[:4], test.y[:4])
     yield model.check_gradient({name: 4 * value for name, value in gradient.items()}, test.x[:4], test.y[:4])
     yield from (
-        cr.network("2-3-1"),
-        cr.nn.table(cr.network("2-3-1")),
+        cr.parse_network("2-3-1"),
+        cr.nn.summary(cr.parse_network("2-3-1")),
         cr.Sequential(cr.Dense(3)),
         cr.Dense(3, "tanh"),
         cr.L2(0.1),
@@ -145,7 +145,7 @@ def things(run: Run) -> Iterator[object]:
         cr.data.faces(6).train[0],
         cr.input_node("x").type,
     )
-    yield from (cr.examples.Fact("slope", 1e-7, 2e-9, known=1.1e-7), *cr.examples.EXAMPLES.values())
+    yield from (cr.examples.Fact("slope", 1e-7, 2e-9, reference=1.1e-7), *cr.examples.EXAMPLES.values())
     yield cr.pictures.gradient_entries(model, test.x, test.y).top_entries(3)
     for kind in public_classes():
         if kind.__module__.startswith("chainrule.nn") or kind.__module__.startswith("chainrule.train"):
@@ -194,7 +194,7 @@ def test_hostile_names_stay_text() -> None:
     data = cr.data.from_arrays(
         np.arange(8.0).reshape(4, 2), np.array([hostile, "b", hostile, "b"]), features=[hostile, "y"], name=hostile
     )
-    for thing in (data, data.signature, data.train, cr.fit("2-2:softmax", data, epochs=1), cr.parameter("a")):
+    for thing in (data, data.info, data.train, cr.fit("2-2:softmax", data, epochs=1), cr.parameter("a")):
         assert "<script" not in thing._repr_html_()
 
 
@@ -209,7 +209,7 @@ NOTEBOOK = """
 
 @needs_browser
 def test_tables_are_laid_out_by_us_and_not_by_the_notebook(run: Run) -> None:
-    html = cr.nn.table(cr.network("2-3-1"))._repr_html_()
+    html = cr.nn.summary(cr.parse_network("2-3-1"))._repr_html_()
     alone = by_browser(f"<!DOCTYPE html><body style='margin:0'>{html}", 500, 150)
     inside = by_browser(
         f"<!DOCTYPE html><style>{NOTEBOOK}</style><body style='margin:0'><div class='jp-RenderedHTMLCommon'>{html}</div>",

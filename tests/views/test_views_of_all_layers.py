@@ -45,7 +45,11 @@ CASES: dict[str, tuple[cr.Sequential, cr.data.Dataset, object]] = {
         None,
     ),
     "convolution": (cr.Sequential(cr.Conv2D(2, 3), cr.MaxPool(2), cr.GroupNorm(2), cr.Flatten(), _end()), IMAGES, None),
-    "memory": (cr.Sequential(cr.LSTM(3, answer="every"), cr.Bidirectional(cr.GRU(2)), cr.BatchNorm(), _end()), SEQUENCES, None),
+    "memory": (
+        cr.Sequential(cr.LSTM(3, return_sequences=True), cr.Bidirectional(cr.GRU(2)), cr.BatchNorm(), _end()),
+        SEQUENCES,
+        None,
+    ),
     "ids": (cr.Sequential(cr.Embedding(3, 5), cr.RNN(3), cr.BatchNorm(), _end()), IDS, None),
     "one-hot": (cr.Sequential(cr.OneHot(5), cr.GRU(3), _end()), IDS, None),
     "latent": (
@@ -94,7 +98,7 @@ def test_every_view_of_every_layer(name: str, tmp_path: Path) -> None:
     assert cr.resume(run.folder, epochs=3, data=run.data).trainer.step > run.trainer.step
     assert run.branch(run.trainer.steps_per_epoch, learning_rate=0.02, epochs=3).trainer.step
     whole = run.branch(run.trainer.steps_per_epoch, batch_size=run.trainer.count, epochs=3)
-    assert whole.task.formula == run.task.formula
+    assert whole.problem.formula == run.problem.formula
 
 
 def test_a_network_that_was_never_trained_is_explained_with_batch_norm() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from chainrule.train import Moment
-from chainrule.views.progress import EpochLines, LiveProgress, Plan, ReadingBar, epoch_columns, position
+from chainrule.train import TrainingProgress
+from chainrule.views.progress import EpochLines, LiveProgress, ProgressPlan, ReadingBar, epoch_columns, position
 
-PLAN = Plan(5, 1875, 32, 60_000)
+PLAN = ProgressPlan(5, 1875, 32, 60_000)
 
 
 def scores(replicas=1):
@@ -20,7 +20,7 @@ def scores(replicas=1):
 
 
 def moment(kind, step, parts=None, steps=9375):
-    return Moment(kind, step, steps, step // 1875, 0.25, parts or {}, 1.5)
+    return TrainingProgress(kind, step, steps, step // 1875, 0.25, parts or {}, 1.5)
 
 
 def console(width=100, **settings):
@@ -41,7 +41,7 @@ def test_position(step, text):
 
 
 def test_position_counts_the_short_last_batch():
-    assert position(Plan(1, 4, 32, 100), 4) == "example 100 · batch 4 of 4 · epoch 1 of 1"
+    assert position(ProgressPlan(1, 4, 32, 100), 4) == "example 100 · batch 4 of 4 · epoch 1 of 1"
 
 
 def test_lines_tell_each_evaluation_once():
@@ -92,10 +92,10 @@ def test_live(width):
 
 def test_live_prints_about_twenty_of_many_epochs():
     screen = console(force_terminal=True, color_system=None)
-    plan = Plan(1000, 1, 10, 10)
+    plan = ProgressPlan(1000, 1, 10, 10)
     with LiveProgress(screen, plan) as told:
         for epoch in range(1, 1001):
-            told(Moment("epoch", epoch, 1000, epoch, 0.1, scores(), 0.1))
+            told(TrainingProgress("epoch", epoch, 1000, epoch, 0.1, scores(), 0.1))
     rows = [line for line in screen.file.getvalue().splitlines() if " of 1000  0." in line]
     assert len(rows) == 20
 

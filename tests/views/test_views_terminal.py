@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from chainrule.data import mnist, moons
-from chainrule.nn import confusion_matrix, network, table
+from chainrule.nn import confusion_matrix, parse_network, summary
 from chainrule.train import LBFGS, SGD, Epoch, Evaluation, History, Scores, Settings
 from chainrule.views.confusion import ConfusionView, shade
 from chainrule.views.plain import bar, data_text, duration, optimizer_text, printable, sparkline
@@ -100,7 +100,7 @@ def test_brightness_rises_with_the_share():
 
 @pytest.mark.parametrize("width", [44, 60, 100])
 def test_network_table(width):
-    text = shown(NetworkView(table(network("784-16-16-10 relu softmax"))), width)
+    text = shown(NetworkView(summary(parse_network("784-16-16-10 relu softmax"))), width)
     assert "13 002" in text.replace("\n", " ")
     assert "12 560" in text
     assert "[0, 1]" in text
@@ -151,8 +151,8 @@ def test_printable():
 
 
 def test_texts_of_data():
-    assert data_text(mnist().signature).startswith("mnist: 60 000 training, 10 000 test examples; inputs of 784 numbers")
-    assert "2 classes (upper, lower)" in data_text(moons().signature)
+    assert data_text(mnist().info).startswith("mnist: 60 000 training, 10 000 test examples; inputs of 784 numbers")
+    assert "2 classes (upper, lower)" in data_text(moons().info)
 
 
 def test_picture():

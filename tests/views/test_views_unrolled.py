@@ -20,7 +20,7 @@ def arrows(drawing, weight):
 
 
 def test_every_step_uses_the_same_weights_and_has_its_own_values():
-    run = run_of(cr.RNN(3, answer="every"), cr.LSTM(2))
+    run = run_of(cr.RNN(3, return_sequences=True), cr.LSTM(2))
     example = run.data.train[0]
     drawing = draw_unrolled(run, example)
     assert drawing.rows == ("input", "rnn1", "lstm1", "output")
@@ -36,7 +36,7 @@ def test_every_step_uses_the_same_weights_and_has_its_own_values():
 
 
 def test_answers_at_every_step_and_long_sequences():
-    net = cr.Sequential(cr.GRU(3, answer="every"), cr.EachStep(cr.Dense(1)), cr.Flatten())
+    net = cr.Sequential(cr.GRU(3, return_sequences=True), cr.TimeDistributed(cr.Dense(1)), cr.Flatten())
     run = cr.fit(net, cr.data.countdown(16, most=9), epochs=1, batch_size=8)
     drawing = draw_unrolled(run, run.data.train[0], most=4)
     assert len(arrows(drawing, "dense1.W")) == 15
@@ -61,7 +61,7 @@ def test_a_layer_that_reads_backwards_hands_its_memory_back():
 
 def test_what_stands_between_input_memory_and_output_is_looked_through():
     data = cr.data.story(32, sentences=2, encoding="ids")
-    both = cr.Bidirectional(cr.GRU(3, answer="every"))
+    both = cr.Bidirectional(cr.GRU(3, return_sequences=True))
     run = cr.fit(cr.Sequential(cr.Embedding(4, vocabulary=33), both, cr.LSTM(2), cr.Dense(6, "softmax")), data, epochs=1)
     drawing = draw_unrolled(run, run.data.train[0])
     last = drawing.total

@@ -49,7 +49,7 @@ class Application(click.Group):
         except OSError as trouble:
             self._refuse(ctx, _told().message_of_system(trouble))
         except MemoryError:
-            self._refuse(ctx, "there is not enough memory for this\n  to mend it: choose a smaller network, batch or table")
+            self._refuse(ctx, "there is not enough memory for this\n  fix: choose a smaller network, batch or table")
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)
             ctx.exit(130)

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.descriptions import code_of, imports_of
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, Objective, to_code
 from chainrule.train.configuration import Configuration
-from chainrule.train.task import exported
+from chainrule.train.learning_problem import exported
 
 
-def network_code(network: Layer | None, style: str = "chainrule", data: Signature | None = None) -> str:
+def network_code(network: Layer | None, style: str = "chainrule", data: DatasetInfo | None = None) -> str:
     """Python code for a network, a program of its own; for another library with the scalings of the data that it learned from.
 
     Raises: OptionError where the library of this style lacks a layer.

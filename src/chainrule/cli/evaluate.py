@@ -13,7 +13,7 @@ from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.reading import read_for, table_options, usable_rows
 from chainrule.cli.scores import evaluation_row, last_part, show_scores
-from chainrule.data import BUILT_IN, Examples, Signature, load
+from chainrule.data import BUILT_IN, DatasetInfo, Examples, load
 from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
@@ -46,18 +46,20 @@ def evaluate(
     options say otherwise. Rows that miss a value, or hold a category that the training did not know, are left out, with a count.
     """
     found = opened(run, step, moved)
-    evaluation = found.evaluate(part or last_part(found.signature)) if data is None else _on_other_data(found, data, part, form)
+    evaluation = (
+        found.evaluate(part or last_part(found.dataset_info)) if data is None else _on_other_data(found, data, part, form)
+    )
     if as_json:
-        say_json({"kind": "evaluation", "data": data or found.signature.name, **evaluation_row(evaluation)})
+        say_json({"kind": "evaluation", "data": data or found.dataset_info.name, **evaluation_row(evaluation)})
     else:
         show_scores(console(), found, evaluation)
 
 
 def _on_other_data(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> Evaluation:
     examples, called = _examples(run, name, part, form)
-    evaluator = Evaluator(run.task, run.trainer.engine, examples, run.settings.replicas, calls=1)
+    evaluator = Evaluator(run.problem, run.trainer.engine, examples, run.settings.replicas, calls=1)
     scores = evaluator(run.trainer.state)
-    return evaluation_of(run.task, called, scores, examples.y)
+    return evaluation_of(run.problem, called, scores, examples.y)
 
 
 def _examples(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> tuple[Examples, str]:
@@ -66,18 +68,18 @@ def _examples(run: Run, name: str, part: str | None, form: Mapping[str, Any]) ->
         return _table_examples(run, name, form), Path(name).stem
     whole = name not in BUILT_IN and {"x", "y"} <= read_arrays(name).keys()
     data = load(name, split=None) if whole else load(name)
-    chosen = part or last_part(data.signature)
+    chosen = part or last_part(data.info)
     parts = dict(data.parts())
     if chosen not in parts:
         raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy="choose one of these")
-    _require_same_kind(run.signature, data.signature)
-    x = as_inputs(run.signature, parts[chosen].x)
-    return Examples(x, _as_known(run.signature, data.signature, parts[chosen].y)), Path(
+    _require_same_kind(run.dataset_info, data.info)
+    x = as_inputs(run.dataset_info, parts[chosen].x)
+    return Examples(x, _as_known(run.dataset_info, data.info, parts[chosen].y)), Path(
         name
     ).stem if whole else f"{Path(name).stem} {chosen}"
 
 
-def _require_same_kind(known: Signature, other: Signature) -> None:
+def _require_same_kind(known: DatasetInfo, other: DatasetInfo) -> None:
     if known.input_shape != other.input_shape or known.task != other.task:
         raise DataError(
             f"{other.name!r} is for {other.task} with inputs of shape {other.input_shape}",
@@ -86,7 +88,7 @@ def _require_same_kind(known: Signature, other: Signature) -> None:
         )
 
 
-def _as_known(known: Signature, other: Signature, y: Array) -> Array:
+def _as_known(known: DatasetInfo, other: DatasetInfo, y: Array) -> Array:
     """Labels as places among the classes of the training."""
     if known.classes is None or other.classes is None:
         return y
@@ -101,14 +103,14 @@ def _as_known(known: Signature, other: Signature, y: Array) -> Array:
 
 
 def _table_examples(run: Run, name: str, form: Mapping[str, Any]) -> Examples:
-    columns = run.signature.columns
+    columns = run.dataset_info.columns
     if columns is None:
         raise DataError(
-            f"the run learned from {run.signature.name!r}, which is no table, and {name} is one",
+            f"the run learned from {run.dataset_info.name!r}, which is no table, and {name} is one",
             expected="an .npz file with x and y, or a built-in name",
             remedy="save the data with np.savez(path, x=x, y=y)",
         )
     table = read_for(columns, name, form)
     table = table.take(usable_rows(columns, table, with_target=True))
     y = columns.target.encode(table)
-    return Examples(columns.encode(table), y if run.signature.classes is None else np.argmax(y, axis=1))
+    return Examples(columns.encode(table), y if run.dataset_info.classes is None else np.argmax(y, axis=1))

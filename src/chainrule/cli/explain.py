@@ -85,7 +85,7 @@ def explain(
 ) -> None:
     """Print how RUN computes one example: forward, backward, and each derivative beside a finite difference."""
     found = opened(run, step, moved)
-    parts = found.signature.parts
+    parts = found.dataset_info.parts
     explanation = found.explain(
         example,
         part or ("test" if "test" in parts else list(parts)[-1]),

@@ -145,7 +145,7 @@ def _amount(text: str) -> float:
     if not 0 < amount < 1 and not (amount >= 1 and amount == int(amount)):
         raise OptionError(
             f"--validation {text}",
-            expected="a share between 0 and 1, or a number of examples",
+            expected="a fraction between 0 and 1, or a number of examples",
             remedy="write --validation 0.1, or --validation 10000",
         )
     return amount

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from chainrule.data.progress import listening
 from chainrule.errors import OptionError
-from chainrule.train import Callback, Moment
-from chainrule.views.progress import EpochLines, LiveProgress, Plan, ReadingBar
+from chainrule.train import Callback, TrainingProgress
+from chainrule.views.progress import EpochLines, LiveProgress, ProgressPlan, ReadingBar
 
 
 class ExplainedCommand(click.Command):
@@ -78,7 +78,7 @@ def steady(told: Callback) -> Callback:
     """
     mute, troubles = False, set[str]()
 
-    def tell(moment: Moment) -> None:
+    def tell(moment: TrainingProgress) -> None:
         nonlocal mute
         if moment.unsaved and not troubles:
             troubles.add(moment.unsaved)
@@ -109,7 +109,7 @@ def plain_json(value: Any) -> Any:
 class EpochJson(EpochLines):
     """A callback that says each evaluated epoch as a line of JSON."""
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: TrainingProgress) -> None:
         """Scores are lists with one number to a replica."""
         if self.is_new(moment):
             head = {"kind": "epoch", "epoch": moment.epoch, "step": moment.step, "seconds": round(moment.seconds, 6)}
@@ -119,11 +119,11 @@ class EpochJson(EpochLines):
 class Silent(EpochLines):
     """A callback that says nothing."""
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: TrainingProgress) -> None:
         """Nothing, whatever happens."""
 
 
-def progress(screen: Console, plan: Plan, *, as_json: bool, quiet: bool) -> EpochLines:
+def progress(screen: Console, plan: ProgressPlan, *, as_json: bool, quiet: bool) -> EpochLines:
     """The callback that suits where the output goes."""
     if as_json:
         return EpochJson(screen, plan)

@@ -19,7 +19,7 @@ from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_csv, say_json
 from chainrule.cli.reading import read_for, table_options, usable_rows
 from chainrule.cli.scores import last_part
-from chainrule.data import Signature, Table
+from chainrule.data import DatasetInfo, Table
 from chainrule.data.archives import read_arrays
 from chainrule.data.cells import to_numbers
 from chainrule.data.csv_file import MOST_BYTES, Bytes
@@ -146,7 +146,7 @@ def predict(
     elif not screen.is_terminal:
         say_csv(_csv(prediction))
     elif prediction.count == 1:
-        _show_one(screen, x[0], prediction, truth, found.signature)
+        _show_one(screen, x[0], prediction, truth, found.dataset_info)
     else:
         screen.print(rows_table(prediction.heads, prediction.rows()[:MOST_ROWS], prediction.count))
 
@@ -166,23 +166,23 @@ class Asked:
 
 def _predicted(run: Run, asked: Asked, replica: int) -> Prediction:
     outputs, where = run.predict(asked.x, replica), (asked.places, asked.count)
-    classes = run.task.classes
+    classes = run.problem.classes
     if classes is None:
-        columns = run.signature.columns
+        columns = run.dataset_info.columns
         count = outputs.shape[1]
-        named = columns is not None and count == 1 and run.task.compares
+        named = columns is not None and count == 1 and run.problem.compares
         heads = (columns.target.name,) if columns and named else tuple(f"output{place + 1}" for place in range(count))
         return Prediction(_rounded(run, outputs), heads, None, (), None, *where)
-    decided: list[int] = decide(outputs, run.task.threshold).tolist()
+    decided: list[int] = decide(outputs, run.problem.threshold).tolist()
     labels = tuple(classes[label] for label in decided)
-    if run.task.probabilities == "none":
+    if run.problem.probabilities == "none":
         return Prediction(outputs, ("class",), classes, labels, None, *where)
     return Prediction(outputs, ("class", "probability"), classes, labels, run.probabilities(asked.x, replica), *where)
 
 
 def _rounded(run: Run, outputs: Array) -> Array:
     """Outputs to the digits that the network's own numbers have: scaled ones come back in float64, which has more."""
-    scaling = run.signature.target_scaling
+    scaling = run.dataset_info.target_scaling
     if scaling is None or scaling.is_none or run.settings.dtype == "float64":
         return outputs
     steps = np.broadcast_to(np.finfo(np.float32).eps / np.abs(scaling.factor), outputs.shape[1:])
@@ -199,7 +199,7 @@ def _csv(prediction: Prediction) -> str:
     return text.getvalue()
 
 
-def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | None, data: Signature) -> None:
+def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | None, data: DatasetInfo) -> None:
     drawn = _words_of(data, x) or picture(x)
     if drawn is not None:
         screen.print(Text(drawn))
@@ -216,7 +216,7 @@ def _show_one(screen: Console, x: Array, prediction: Prediction, truth: str | No
         screen.print(Text(f"the truth: {printable(truth)}"))
 
 
-def _words_of(data: Signature, x: Array) -> str | None:
+def _words_of(data: DatasetInfo, x: Array) -> str | None:
     """The input as a text; for counts of words, how often each stands in it; None where it is none."""
     if data.text is None:
         return None
@@ -234,10 +234,10 @@ def _asked(run: Run, file: str | None, example: int | None, text: str | None, fo
         x, truth = _example(run, example)
         return Asked(x, np.arange(1), 1, truth)
     if text is None:
-        return _inputs(run.signature, str(file), form)
-    if run.signature.text is None:
+        return _inputs(run.dataset_info, str(file), form)
+    if run.dataset_info.text is None:
         raise OptionError(
-            f"--text for a network that learned {run.signature.name!r}",
+            f"--text for a network that learned {run.dataset_info.name!r}",
             expected="a network that learned from texts, such as opinions",
             remedy=_HOW,
         )
@@ -246,7 +246,7 @@ def _asked(run: Run, file: str | None, example: int | None, text: str | None, fo
 
 def _example(run: Run, place: int) -> tuple[Array, str]:
     """One example of the part that tells most, as a batch of one, and its target in words."""
-    data, part = run.signature, last_part(run.signature)
+    data, part = run.dataset_info, last_part(run.dataset_info)
     examples = dict(run.data.parts())[part]
     if not 0 <= place < len(examples):
         raise OptionError(
@@ -259,7 +259,7 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
     return examples.x[place : place + 1], truth
 
 
-def _inputs(data: Signature, file: str, form: Mapping[str, Any]) -> Asked:
+def _inputs(data: DatasetInfo, file: str, form: Mapping[str, Any]) -> Asked:
     """The inputs in a file, as the network was trained on them: (n, ...)."""
     if Path(file).suffix.lower() == ".npz":
         x = _array(file)
@@ -281,13 +281,13 @@ def _array(file: str) -> Array:
     )
 
 
-def _standard_input(data: Signature, form: Mapping[str, Any]) -> Table:
+def _standard_input(data: DatasetInfo, form: Mapping[str, Any]) -> Table:
     """The table on standard input, read within the same bounds as a file."""
     content = read_stream(sys.stdin.buffer, "standard input", max_bytes=MOST_BYTES)
     return read_for(data.columns, Bytes(content, "standard input"), form)
 
 
-def _numbers(data: Signature, table: Table) -> Array:
+def _numbers(data: DatasetInfo, table: Table) -> Array:
     """The columns of a table as inputs of a network that did not learn from a table: those named as its features, or all."""
     names = [name for name in data.features or () if name in table.columns]
     names = names if data.features and len(names) == len(data.features) else list(table.columns)

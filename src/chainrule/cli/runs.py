@@ -65,7 +65,7 @@ def _read(folder: RunFolder) -> RunRecord:
     done = int(last.get("epoch", 0))
     return RunRecord(
         folder.path.name,
-        data=saved.signature.name,
+        data=saved.dataset_info.name,
         network=network_text(saved.network),
         epochs=str(done) if done == planned else f"{done} of {planned}",
         scores=_scores(last),

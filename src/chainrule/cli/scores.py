@@ -17,10 +17,10 @@ from rich.text import Text
 from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
-from chainrule.data import Dataset, Signature
+from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import UnwritableFileError, command_words
-from chainrule.nn import table
-from chainrule.train import Evaluation, Run, Settings, Task
+from chainrule.nn import summary
+from chainrule.train import Evaluation, LearningProblem, Run, Settings
 from chainrule.train.folder import newest_beside
 from chainrule.views.confusion import ConfusionView
 from chainrule.views.plain import data_text, duration, printable
@@ -35,31 +35,31 @@ class Speech:
     quiet: bool
 
 
-def last_part(data: Signature) -> str:
+def last_part(data: DatasetInfo) -> str:
     """The part that tells most about new examples: test, else validation, else training."""
     return list(data.parts)[-1]
 
 
-def announce(screen: Console, task: Task, data: Dataset, settings: Settings) -> None:
+def announce(screen: Console, problem: LearningProblem, data: Dataset, settings: Settings) -> None:
     """What will be trained: network, loss, data and how."""
-    screen.print(NetworkView(table(task.network, task.data.input_shape)))
+    screen.print(NetworkView(summary(problem.network, problem.dataset_info.input_shape)))
     screen.print()
-    told = data_text(data.signature, math.prod(task.output.shape[1:]))
+    told = data_text(data.info, math.prod(problem.output.shape[1:]))
     pairs = [("Data", told), *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes)]
-    pairs += [("Loss", f"{task.formula}   (B: examples in a batch)")]
-    pairs += scaling_facts(task.data)
+    pairs += [("Loss", f"{problem.formula}   (B: examples in a batch)")]
+    pairs += scaling_facts(problem.dataset_info)
     screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
     screen.print()
 
 
-def scaling_facts(data: Signature) -> list[tuple[str, str]]:
+def scaling_facts(data: DatasetInfo) -> list[tuple[str, str]]:
     """In which units the network sees the data, where these are others than the data's own."""
     return [("Scaling", printable(data.scaling_words, most=300))] if data.scaling_words else []
 
 
 def conclude(screen: Console, run: Run, speech: Speech) -> None:
     """What came of a training; the exit code of an interrupted one is 130, as that of any interrupted program."""
-    evaluation = run.evaluate(last_part(run.signature))
+    evaluation = run.evaluate(last_part(run.dataset_info))
     if speech.as_json:
         say_json(result_row(run, evaluation))
     elif speech.quiet:
@@ -127,11 +127,11 @@ def result_row(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     """A run's result for programs."""
     return {
         "kind": "result",
-        "data": run.signature.name,
-        "network": network_text(run.task.network),
-        "parameters": sum(item.node.type.size for item in run.task.parameters.values()),
-        "formula": run.task.formula,
-        "scaling": run.signature.scaling_words,
+        "data": run.dataset_info.name,
+        "network": network_text(run.problem.network),
+        "parameters": sum(item.node.type.size for item in run.problem.parameters.values()),
+        "formula": run.problem.formula,
+        "scaling": run.dataset_info.scaling_words,
         "epochs": run.trainer.step / run.trainer.steps_per_epoch,
         "steps": run.trainer.step,
         "seconds": round(run.trainer.seconds, 6),
@@ -166,12 +166,12 @@ def _tell_folder(screen: Console, run: Run) -> None:
     if not run.folder or run.unsaved:
         return
     folder = shown_folder(run.folder)
-    last = run.signature.parts[last_part(run.signature)] - 1
-    inputs = f"--example {min(7, last)}" if run.signature.columns is None else "NEW.csv"
+    last = run.dataset_info.parts[last_part(run.dataset_info)] - 1
+    inputs = f"--example {min(7, last)}" if run.dataset_info.columns is None else "NEW.csv"
     screen.print(Text(f"Saved in {printable(run.folder)}"), soft_wrap=True)
     screen.print(Text("To look at it, and to use it:"))
-    text = run.signature.text
-    writes = [f"chainrule write {folder}"] if text is not None and run.signature.classes == text.next_classes else []
+    text = run.dataset_info.text
+    writes = [f"chainrule generate {folder}"] if text is not None and run.dataset_info.classes == text.next_classes else []
     for line in (f"chainrule show {folder}", f"chainrule predict {folder} {inputs}", *writes):
         screen.print(Text(f"  {line}", style="bold"), soft_wrap=True)
 

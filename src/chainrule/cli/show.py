@@ -18,14 +18,14 @@ from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.runs import record
 from chainrule.cli.saved import saved_engine, saved_environment
 from chainrule.cli.scores import scaling_facts
-from chainrule.data import Dataset, Examples, Signature
+from chainrule.data import Dataset, DatasetInfo, Examples
 from chainrule.engines import ENGINES, Loop, engine_named
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.graph import Graph, run_passes
-from chainrule.nn import Sequential, build_network, network, table
+from chainrule.nn import Sequential, build_network, parse_network, summary
 from chainrule.nn.peers import STYLES
 from chainrule.ops import SIMPLIFICATIONS
-from chainrule.train import Run, RunFolder, Settings, Task, optimizer_named
+from chainrule.train import LearningProblem, Run, RunFolder, Settings, optimizer_named
 from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import UNREADABLE, as_written
 from chainrule.views.drawing import draw_graph, open_enough
@@ -107,17 +107,17 @@ def show(
             f"--code {code} with what shows a graph", expected="--code alone", remedy="leave out --stage, --raw and --trace"
         )
     folder = _folder(what)
-    net = network(what) if folder is None else None
+    net = parse_network(what) if folder is None else None
     screen = console()
     if code is not None or stage == "code":
         screen.print(Text(printable_lines(_code(net, folder, code))), soft_wrap=True)
     elif stage == "table" and folder is not None:
         _show_run(screen, folder, step)
     elif stage == "table" and net is not None:
-        screen.print(NetworkView(table(net)))
+        screen.print(NetworkView(summary(net)))
     elif stage in ENGINE_STAGES:
         run = opened(what, step) if folder is not None else None
-        loop = _loop(network(what), loss, optimizer, batch_size) if run is None else run.trainer.loop
+        loop = _loop(parse_network(what), loss, optimizer, batch_size) if run is None else run.trainer.loop
         screen.print(code_text(printable_lines(_engine_stage(stage, run, loop))), soft_wrap=True)
     elif folder is not None:
         graph = opened(what, step).graph("forward" if stage == "graph" else "step")
@@ -130,9 +130,9 @@ def show(
 def _engine_stage(stage: str, run: Run | None, loop: Loop) -> str:
     """A stage of what ran; of a network, and where the run's engine has no such stage, of what the first engine that has would run."""
     if run is not None and stage in run.trainer.engine.stages:
-        return run.stage(stage)
+        return run.lowered(stage)
     name = next(name for name, kind in ENGINES.items() if stage in kind.stages)
-    return engine_named(name).stage(loop, stage)
+    return engine_named(name).lowered(loop, stage)
 
 
 def _folder(what: str) -> RunFolder | None:
@@ -152,7 +152,7 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
         return network_code(net, style or "chainrule")
     saved = Configuration.read(folder)
     with as_written(folder.path / "config.json"):
-        return run_code(saved) if style is None else network_code(saved.network, style, saved.signature)
+        return run_code(saved) if style is None else network_code(saved.network, style, saved.dataset_info)
 
 
 # ---- runs
@@ -161,10 +161,10 @@ def _code(net: Sequential | None, folder: RunFolder | None, style: str | None) -
 def _show_run(screen: Console, folder: RunFolder, step: int | None) -> None:
     """From the folder alone: also where the data are no longer there."""
     saved = Configuration.read(folder)
-    data, settings = saved.signature, saved.settings
+    data, settings = saved.dataset_info, saved.settings
     if saved.network is not None:
         with as_written(folder.path / "config.json"):
-            layers = table(saved.network, data.input_shape)
+            layers = summary(saved.network, data.input_shape)
         screen.print(NetworkView(layers))
         screen.print()
     found = record(folder.path)
@@ -196,7 +196,7 @@ def _seeds(settings: Settings) -> str:
     return f"{settings.replicas} networks, seeds {settings.seed} ... {settings.seed + settings.replicas - 1}"
 
 
-def _source(load: Mapping[str, Any] | None, data: Signature) -> str:
+def _source(load: Mapping[str, Any] | None, data: DatasetInfo) -> str:
     """Where the data came from, and their hash."""
     options = "".join(f", {key}={value}" for key, value in (load or {}).items() if key != "name_or_path")
     source = load["name_or_path"] if load else "arrays in memory"
@@ -262,8 +262,8 @@ def _loop(net: Sequential, loss: str | None, optimizer: str, batch_size: int) ->
         raise OptionError(f"--batch-size {batch_size}", expected="1 or more", remedy="leave it out for 32")
     shape = net.input_shape or ()
     outputs = build_network(net, shape).output.shape[1]
-    classes = max(outputs, 2) if outputs > 1 or table(net).rows[-1].range == "[0, 1]" else None
+    classes = max(outputs, 2) if outputs > 1 or summary(net).rows[-1].range == "[0, 1]" else None
     y = np.zeros(1, dtype=np.int64) if classes else np.zeros((1, outputs))
     names = tuple(map(str, range(classes))) if classes else None
     data = Dataset("example", Examples(np.zeros((1, *shape)), y), classes=names)
-    return Task(net, data.signature, loss, batch_size=batch_size).training_loop(optimizer_named(optimizer), {batch_size})
+    return LearningProblem(net, data.info, loss, batch_size=batch_size).training_loop(optimizer_named(optimizer), {batch_size})

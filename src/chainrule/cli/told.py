@@ -20,7 +20,7 @@ from chainrule.views.plain import printable, printable_lines
 def message(error: ChainruleError, command: click.Command | None) -> str:
     """An error as it is told at the command line: its remedy in options."""
     remedy = command_words(error.remedy) if command is None else as_options(error.remedy, command)
-    return f"{error.happened}\n  expected: {error.expected}\n  to mend it: {remedy}"
+    return f"{error.happened}\n  expected: {error.expected}\n  fix: {remedy}"
 
 
 def message_of_system(trouble: OSError) -> str:
@@ -28,7 +28,7 @@ def message_of_system(trouble: OSError) -> str:
     place = f" of {trouble.filename}" if trouble.filename else ""
     return (
         f"the system refused the reading or writing{place}: {trouble.strerror or trouble}\n"
-        "  to mend it: see to the room on the disk and to the permissions, or choose another place"
+        "  fix: see to the room on the disk and to the permissions, or choose another place"
     )
 
 

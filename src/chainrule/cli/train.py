@@ -16,7 +16,7 @@ from chainrule.engines import ENGINES, engine_named, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES
 from chainrule.train import OPTIMIZERS, EarlyStopping, Settings, Training
-from chainrule.views.progress import Plan
+from chainrule.views.progress import ProgressPlan
 
 USUAL = Settings()
 
@@ -73,7 +73,7 @@ HELP = (
 @click.option(
     "--validation",
     metavar="AMOUNT",
-    help="Hold out a part of the data that is not trained on and shows when to stop: a share (0.1) or a number of examples (10000).",
+    help="Hold out a part of the data that is not trained on and shows when to stop: a fraction (0.1) or a number of examples (10000).",
 )
 @click.option(
     "--epochs",
@@ -156,9 +156,9 @@ def train(
     settings = training.settings
     screen = console()
     if not (json or quiet):
-        announce(screen, training.task, training.dataset, settings)
+        announce(screen, training.problem, training.dataset, settings)
     examples = len(dataset.train)
-    plan = Plan(settings.epochs, -(-examples // settings.batch_size), settings.batch_size, examples, _title(settings))
+    plan = ProgressPlan(settings.epochs, -(-examples // settings.batch_size), settings.batch_size, examples, _title(settings))
     with progress(screen, plan, as_json=json, quiet=quiet) as told:
         run = training.fit(callbacks=(steady(told),), folder=None if no_save else runs)
     conclude(screen, run, Speech(json, quiet))
@@ -174,7 +174,7 @@ def _training(
     if learning_rate is not None:
         training = training.changed(**{"optimizer.learning_rate": learning_rate})
     penalties = [penalty(factor) for penalty, factor in ((L2, l2), (L1, l1)) if factor is not None]
-    return training.changed(loss=sum(penalties, training.task.objective)) if penalties else training
+    return training.changed(loss=sum(penalties, training.problem.objective)) if penalties else training
 
 
 def _title(settings: Settings) -> str:

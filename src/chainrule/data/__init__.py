@@ -12,6 +12,7 @@ from chainrule.data.columns import Column, Columns
 from chainrule.data.counting import CountModel, block_mean
 from chainrule.data.csv_file import read_table
 from chainrule.data.dataset import Dataset
+from chainrule.data.dataset_info import DatasetInfo
 from chainrule.data.digits import mnist
 from chainrule.data.duplicates import duplicates
 from chainrule.data.examples import Example, Examples
@@ -21,7 +22,7 @@ from chainrule.data.frame import as_table, is_frame
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
-from chainrule.data.language import TEXT, next_character, opinion_texts, opinions, story, text_vocabulary, told
+from chainrule.data.language import TEXT, decode, next_character, opinion_texts, opinions, story, text_vocabulary
 from chainrule.data.markov import VILLAGE, WordChain
 from chainrule.data.materials import composite_bulk_modulus, materials, materials_table
 from chainrule.data.measured import with_errors
@@ -33,8 +34,7 @@ from chainrule.data.reconstructed import reconstruction
 from chainrule.data.relabelled import WrongLabels, with_random_labels, with_wrong_labels
 from chainrule.data.scaling import Scaling, to_digits
 from chainrule.data.sequences import countdown, recall
-from chainrule.data.signature import Signature
-from chainrule.data.splits import GroupSplit, Parts, RandomSplit, Split, StratifiedSplit, TimeSplit
+from chainrule.data.splits import GroupSplit, RandomSplit, Split, SplitIndices, StratifiedSplit, TimeSplit
 from chainrule.data.table import Table
 from chainrule.data.tables import from_dataframe, from_table, read_csv
 from chainrule.data.text import Vocabulary, characters, lengths, mask, words
@@ -47,7 +47,7 @@ __all__ = [
     "Dataset",
     "Scaling",
     "to_digits",
-    "Signature",
+    "DatasetInfo",
     "Column",
     "Columns",
     "Table",
@@ -66,9 +66,9 @@ __all__ = [
     "is_frame",
     "load",
     "Options",
-    # how they are dealt out
+    # how they are split
     "Split",
-    "Parts",
+    "SplitIndices",
     "RandomSplit",
     "StratifiedSplit",
     "GroupSplit",
@@ -131,7 +131,7 @@ __all__ = [
     "opinions",
     "opinion_texts",
     "text_vocabulary",
-    "told",
+    "decode",
 ]
 
 answering(globals())

@@ -17,7 +17,7 @@ from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
 from chainrule.data.rows import COPIED, Rows
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
-from chainrule.data.splits import Parts, RandomSplit, Split, StratifiedSplit
+from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import OptionError
 from chainrule.spelling import did_you_mean, listed
@@ -123,7 +123,7 @@ def check_options(options: Options, own: Sequence[str] = ()) -> None:
     ...
     chainrule.errors.OptionError: there is no option 'scalling'
       expected: one of 'name', 'task', 'split', 'scaling', 'target_scaling', 'source', 'licence'
-      to mend it: check the spelling; did you mean 'scaling'?
+      fix: check the spelling; did you mean 'scaling'?
     """
     known = [*own, *Options.__annotations__]
     for option in options:
@@ -144,8 +144,8 @@ def choose_split(options: Options, y: Array) -> Split:
     return RandomSplit(test=0) if chosen is None or isinstance(chosen, str) else chosen
 
 
-def assemble(examples: Examples, parts: Parts, meaning: Meaning, options: Options) -> Dataset:
-    """The data set of examples that are dealt out to parts by index; a number that is not finite is named by its place before that."""
+def assemble(examples: Examples, parts: SplitIndices, meaning: Meaning, options: Options) -> Dataset:
+    """The data set of examples that are split to parts by index; a number that is not finite is named by its place before that."""
     for name, values, features in (("x", examples.inputs, meaning.features), ("y", examples.targets, None)):
         require_finite(name, values, "", features)
     return finish(

@@ -103,7 +103,7 @@ def load(name_or_path: str | Path, *, target: str | int | None = None, **options
     ...
     chainrule.errors.OptionError: there is no data set 'mnits'
       expected: 'mnist', 'faces', ..., 'reconstruction', or a .csv or .npz file
-      to mend it: check the spelling; did you mean 'mnist'?
+      fix: check the spelling; did you mean 'mnist'?
     """
     text, path = str(name_or_path), Path(name_or_path)
     settled: dict[str, Any] = options if target is None else {"target": target, **options}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.checks import MisfitError, Range, read_number, read_whole
+from chainrule.checks import Interval, MisfitError, read_number, read_whole
 from chainrule.errors import OptionError
 
 
@@ -14,10 +14,10 @@ def check_whole(name: str, value: object, *, least: int, most: int | None = None
     ...
     chainrule.errors.OptionError: n=2.5
       expected: a whole number from 1 up
-      to mend it: write n=1 or more
+      fix: write n=1 or more
     """
     try:
-        read_whole(value, Range(least=least, most=most))
+        read_whole(value, Interval(least=least, most=most))
     except MisfitError:
         raise OptionError(
             f"{name}={value!r}",
@@ -34,10 +34,10 @@ def check_amount(name: str, value: object, *, above: float | None = None) -> Non
     ...
     chainrule.errors.OptionError: noise=-1.0
       expected: a finite number from 0 up
-      to mend it: write noise=0.1
+      fix: write noise=0.1
     """
     try:
-        read_number(value, Range(least=0) if above is None else Range(above=above))
+        read_number(value, Interval(least=0) if above is None else Interval(above=above))
     except MisfitError:
         wanted = "a finite number from 0 up" if above is None else f"a finite number above {above}"
         remedy = f"write {name}={0.1 if above is None else above + 1}"

@@ -13,8 +13,8 @@ from chainrule.data.arrays import Options, check_options, from_arrays
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array
-from chainrule.data.sequences import Answer, check_answer
-from chainrule.data.splits import Parts
+from chainrule.data.sequences import TargetSteps, check_target_steps
+from chainrule.data.splits import SplitIndices
 from chainrule.errors import OptionError, ShapeError
 
 
@@ -24,7 +24,7 @@ def chunks(
     y: Regular,
     length: int,
     *,
-    answer: Answer = "every",
+    answer: TargetSteps = "every",
     test: Fraction = 0.2,
     classes: Sequence[str] | None = None,
     **options: Unpack[Options],
@@ -34,7 +34,7 @@ def chunks(
     An example is a chunk, (length, ...), and chunk j + 1 of a sequence stands right behind chunk j: trained with order="consecutive"
     and as many examples to a batch as there are sequences, each row of a batch goes along one sequence. `y` (sequences, time, ...) has a
     target for each step; answer="every" keeps all of a chunk's, answer="last" that of its last step, which may be a class. The last
-    chunks of each sequence, the share `test` of them, are the test part. Scaling is "none" unless `options`, those of
+    chunks of each sequence, the fraction `test` of them, are the test part. Scaling is "none" unless `options`, those of
     `from_arrays`, say otherwise.
 
     Raises: ShapeError where x and y do not go together or are too short; OptionError.
@@ -48,7 +48,7 @@ def chunks(
     """
     check_options(options, ("answer", "test", "classes"))
     check_whole("length", length, least=1)
-    check_answer(answer)
+    check_target_steps(answer)
     inputs, targets = np.asarray(x), np.asarray(y)
     if min(inputs.ndim, targets.ndim) < 2 or inputs.shape[:2] != targets.shape[:2] or inputs.shape[1] < length:
         raise ShapeError(
@@ -57,9 +57,9 @@ def chunks(
             remedy="for one long sequence write x[None] and y[None], or reshape it to several: x.reshape(8, -1)",
         )
     if not 0 <= test < 1:
-        raise OptionError(f"test={test!r}", expected="a share from 0 up, below 1", remedy="write test=0.2")
+        raise OptionError(f"test={test!r}", expected="a fraction from 0 up, below 1", remedy="write test=0.2")
     if "split" in options:
-        raise OptionError("a split of chunks", expected="test=..., the share of each sequence", remedy="leave split out")
+        raise OptionError("a split of chunks", expected="test=..., the fraction of each sequence", remedy="leave split out")
     rows, wanted = _cut(inputs, length), _cut(targets, length)
     split = _Later(len(inputs), round(test * (len(rows) // len(inputs))))
     usual: Options = {"name": "chunks", "scaling": "none", "target_scaling": "none"}
@@ -74,11 +74,11 @@ class _Later:
     sequences: int
     test: int
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The indices of both parts, in order."""
         each = len(y) // self.sequences
         later = np.arange(len(y)) % each >= each - self.test
-        return Parts(np.flatnonzero(~later), np.arange(0), np.flatnonzero(later))
+        return SplitIndices(np.flatnonzero(~later), np.arange(0), np.flatnonzero(later))
 
 
 def _cut(values: Array, length: int) -> Array:

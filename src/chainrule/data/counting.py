@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import Count, Rule, checked
+from chainrule.checks import Constraint, Count, checked
 from chainrule.data.checks import check_whole
 from chainrule.display import Shown
 
@@ -75,7 +75,7 @@ class CountModel(Shown):
 
 @checked
 def block_mean(
-    values: Annotated[NDArray[np.float64], Rule(lambda v: v.ndim == 1, "numbers of shape (n,)")], block: Count = 100
+    values: Annotated[NDArray[np.float64], Constraint(lambda v: v.ndim == 1, "numbers of shape (n,)")], block: Count = 100
 ) -> tuple[float, float]:
     """The mean of numbers (n,) that depend on their neighbours, and its standard error, from the means of blocks of neighbours.
 

@@ -18,7 +18,7 @@ from chainrule.data.content import Content, Survey, count_outside_quotes
 from chainrule.data.decoding import decoded, opened
 from chainrule.data.form import Form, FormOptions
 from chainrule.data.header import Row, bad_header
-from chainrule.data.layout import Layout, RowError, layout, rows_of
+from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Feed, Pieces
 from chainrule.data.table import Table
 from chainrule.errors import FileFormatError
@@ -116,7 +116,7 @@ class _Source:
 
     content: Content
     survey: Survey
-    layout: Layout
+    layout: TableLayout
     form: Form
 
     @property

@@ -14,10 +14,10 @@ import numpy as np
 
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
+from chainrule.data.dataset_info import DatasetInfo
 from chainrule.data.examples import Examples
 from chainrule.data.rows import Rows
 from chainrule.data.scaling import Scaling
-from chainrule.data.signature import Signature
 from chainrule.data.text_input import TextInput
 from chainrule.display import Shown
 from chainrule.errors import DataError, ShapeError
@@ -99,9 +99,9 @@ class Dataset(Shown):
         return "regression" if self.classes is None else "classification"
 
     @cached_property
-    def signature(self) -> Signature:
+    def signature(self) -> DatasetInfo:
         """What a network must know of these data: all but the examples."""
-        return Signature(
+        return DatasetInfo(
             self.name,
             self.hash,
             MappingProxyType({part: len(examples) for part, examples in self.parts()}),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from chainrule.checks import Range, checked
+from chainrule.checks import Interval, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.idx import read_idx
@@ -16,7 +16,7 @@ from chainrule.data.scaling import Scaling
 
 _FOLDER = Path(__file__).with_name("mnist")
 _TRAIN_COUNT = 60_000
-HeldOut: TypeAlias = Annotated[int, Range(least=0, most=_TRAIN_COUNT - 1)]
+HeldOut: TypeAlias = Annotated[int, Interval(least=0, most=_TRAIN_COUNT - 1)]
 """How many of the examples to train on are held out."""
 
 

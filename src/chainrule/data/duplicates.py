@@ -8,12 +8,12 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import Rule, checked
+from chainrule.checks import Constraint, checked
 from chainrule.data.examples import Array
 from chainrule.data.rows import Rows, as_rows, shared
 
 SomeRows: TypeAlias = Annotated[
-    Array, Rule(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")
+    Array, Constraint(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")
 ]
 """One row or more."""
 

@@ -122,7 +122,7 @@ def as_array(values: ArrayLike, what: str) -> Array:
     ...
     chainrule.errors.DataError: the rows of x differ in length
       expected: every row of x with the same shape
-      to mend it: cut or fill the rows to one length
+      fix: cut or fill the rows to one length
     """
     require_plain(values, what)
     try:
@@ -150,7 +150,7 @@ def require_plain(values: Any, what: str) -> None:
     ...
     chainrule.errors.DataError: 1 of 2 values of x is masked, the first at example 1
       expected: a value everywhere
-      to mend it: leave such examples out, or fill them in: x.filled(...)
+      fix: leave such examples out, or fill them in: x.filled(...)
     """
     if isinstance(values, np.ma.MaskedArray):
         masked = np.ma.getmaskarray(cast("Array", values))

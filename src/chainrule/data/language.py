@@ -57,7 +57,7 @@ def next_character(
     """For every place in a text: `length` characters in a row as input, the character after them as the class.
 
     Inputs are "one_hot", uint8 of shape (length, tokens), or "ids", (length,). Tokens and classes are those of
-    `text_vocabulary(data)`. Without a `text`, TEXT, a story of about a thousand characters. The last part of the text, the share
+    `text_vocabulary(data)`. Without a `text`, TEXT, a story of about a thousand characters. The last part of the text, the fraction
     `test` of it, is the test part; no window reaches across the cut. Raises DataError for a text that is too short.
 
     >>> next_character("hello hello hello", length=4, test=0)
@@ -65,7 +65,7 @@ def next_character(
     """
     check_whole("length", length, least=1)
     if not 0 <= test < 1:
-        raise OptionError(f"test={test!r}", expected="a share from 0 up, below 1", remedy="write test=0.1")
+        raise OptionError(f"test={test!r}", expected="a fraction from 0 up, below 1", remedy="write test=0.1")
     vocabulary = Vocabulary.of(characters(TEXT if text is None else text))
     ids = vocabulary.ids(characters(TEXT if text is None else text))
     cut = len(ids) - round(test * len(ids))
@@ -99,7 +99,7 @@ def story(
     Training and test part hold `n` stories each. The idea of such tasks: Weston and others, arXiv:1502.05698.
 
     >>> data = story(100)
-    >>> told(data, 3)
+    >>> decode(data, 3)
     'ben hurries to the attic . david walks to the office . felix hurries to the attic . where is ben ?'
     >>> data.classes[data.train[3].y]
     'attic'
@@ -170,7 +170,7 @@ def text_vocabulary(data: Dataset) -> Vocabulary:
 
 
 @checked
-def told(data: Dataset, index: int) -> str:
+def decode(data: Dataset, index: int) -> str:
     """The training example of that index of `next_character` or `story` as text."""
     return _text_of(data).decode(data.train[index].x)
 

@@ -38,7 +38,7 @@ class RowError(Exception):
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """What the first lines of a file tell of all of it.
 
     `names` has a name for each cell of a row; "" for those that are no columns: an index, the empty cells behind a trailing delimiter.
@@ -58,7 +58,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout(content: Content, form: Form) -> Layout:
+def layout(content: Content, form: Form) -> TableLayout:
     """The layout of a table. Raises: FileFormatError where there is none, or where it has to be told; ColumnError."""
     path = content.name
     lines = _first_lines(content, form.skiprows)
@@ -87,7 +87,7 @@ def layout(content: Content, form: Form) -> Layout:
     first = data[0][0]
     start = sum(len(line.encode()) + 1 for line in lines[: first - 1])
     texts = _text_columns([cells for _, cells in data[:_LOOKED_AT]], len(names), form)
-    return Layout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, tuple(notes))
+    return TableLayout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, tuple(notes))
 
 
 def _text_columns(rows: list[list[str]], width: int, form: Form) -> frozenset[int]:

@@ -88,7 +88,7 @@ class WordChain(Shown):
     def bits(self, text: str) -> Floats:
         """The surprise −log₂ p of each character of a text of this source, for a reader who knows the source: (characters,).
 
-        A character's p is the share of the words that are still possible which go on with it. The text begins with a whole word.
+        A character's p is the fraction of the words that are still possible which go on with it. The text begins with a whole word.
         """
         surprises: list[float] = []
         after = dict(zip(self.words, self.shares.tolist(), strict=True))

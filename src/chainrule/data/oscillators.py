@@ -7,13 +7,13 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import NonNegative, Range, Seed, checked
+from chainrule.checks import Interval, NonNegative, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
-from chainrule.data.sequences import Answer, check_answer
+from chainrule.data.sequences import TargetSteps, check_target_steps
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def coupled_motion(
     return (start[:, None] * np.cos(phase) + speed[:, None] * np.sin(phase)) @ modes.T
 
 
-Amount: TypeAlias = Annotated[float, Range(above=0, most=1e6)]
+Amount: TypeAlias = Annotated[float, Interval(above=0, most=1e6)]
 """A frequency, a time, a strength: the squares of all of them together have room in a float."""
 
 
@@ -56,7 +56,7 @@ def oscillators(
     hidden: Amount = 1.0,
     coupling: Amount = 0.5,
     noise: NonNegative = 0.0,
-    answer: Answer = "every",
+    answer: TargetSteps = "every",
     seed: Seed = 0,
 ) -> Dataset:
     """The path of one of two coupled oscillators as input, the path of the other, which nobody sees, as target.
@@ -76,7 +76,7 @@ def oscillators(
     """
     for name, value in (("n", n), ("time", time)):
         check_whole(name, value, least=2)
-    check_answer(answer)
+    check_target_steps(answer)
     random, moments = np.random.default_rng(seed), step * np.arange(time, dtype=np.float64)
 
     def part() -> Examples:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @checked
 def pixels(image: Regular, test: Fraction = 0.5, *, seed: Seed = 0) -> Dataset:
-    """From places (x, y) to brightness: a pixel is an example; the share `test` of them, chosen at random, is kept for the test.
+    """From places (x, y) to brightness: a pixel is an example; the fraction `test` of them, chosen at random, is kept for the test.
 
     `image` is (height, width): bytes from 0 to 255, or floats from 0, black, to 1, white. Inputs are `places` of the pixels'
     centres, (n, 2); targets are brightnesses from 0 to 1, (n, 1). Both float64, neither is scaled further.
@@ -33,7 +33,7 @@ def pixels(image: Regular, test: Fraction = 0.5, *, seed: Seed = 0) -> Dataset:
     count = round(test * light.size) if 0 <= test < 1 else light.size
     if count >= light.size:
         raise OptionError(
-            f"test={test!r}", expected="a share of 0 or more, below 1", remedy="write test=0.5 for each second pixel"
+            f"test={test!r}", expected="a fraction of 0 or more, below 1", remedy="write test=0.5 for each second pixel"
         )
     order = np.random.default_rng(seed).permutation(light.size)
     every = Examples(places(*light.shape), light.reshape(-1, 1))

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import NonNegative, Portion, Range, Seed, checked
+from chainrule.checks import Interval, NonNegative, Portion, Seed, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
 from chainrule.data.origin import changed_origin
@@ -17,7 +17,7 @@ from chainrule.errors import OptionError
 from chainrule.spelling import listed
 
 PARTS = ("training", "validation", "test")
-Noise: TypeAlias = Annotated[float, Range(least=0, most=1e30)]
+Noise: TypeAlias = Annotated[float, Interval(least=0, most=1e30)]
 """How strong noise is, in scaled units: float32 has room for it."""
 
 
@@ -31,7 +31,7 @@ def reconstruction(
     or `share` the inputs of `parts` are spoilt, the targets are not: each number is set to 0 with probability `share`, then
     noise · ε is added, ε standard normal, in scaled units; all inputs are then kept scaled. This noise is the same in each epoch;
     `nn.GaussianNoise` draws anew at each step, which is what to train with: leave "training" out of `parts`.
-    Raises OptionError for a share outside 0 to 1, a negative noise, an unknown part. Source for both ways to spoil: P. Vincent and
+    Raises OptionError for a fraction outside 0 to 1, a negative noise, an unknown part. Source for both ways to spoil: P. Vincent and
     others, JMLR 11, 3371 (2010).
 
     >>> from chainrule.data.generators import moons

@@ -35,7 +35,7 @@ def with_random_labels(dataset: Dataset, share: Portion = 1.0, *, seed: Seed = 0
     """The data set with a `share` of its training labels drawn anew, each class with the same chance; the rest stays as it is.
 
     A label drawn anew can be the right one by chance: with k classes and share=1, one in k. Validation and test part keep their true
-    labels. Raises OptionError for a share outside 0 to 1, DataError for data without classes. Source: Zhang and others,
+    labels. Raises OptionError for a fraction outside 0 to 1, DataError for data without classes. Source: Zhang and others,
     arXiv:1611.03530; Arpit and others, A closer look at memorization in deep networks, arXiv:1706.05394.
 
     >>> from chainrule.data.generators import moons
@@ -70,7 +70,7 @@ def with_wrong_labels(dataset: Dataset, share: Portion = 0.1, *, seed: Seed = 0)
 def _drawn(dataset: Dataset, share: Portion, seed: Seed) -> tuple[Indices, np.random.Generator]:
     """Which training examples to change, in rising order, and the random generator to go on with."""
     if not 0 <= share <= 1:
-        raise OptionError(f"share={share!r}", expected="a share from 0 to 1", remedy="write share=0.1 for one label in ten")
+        raise OptionError(f"share={share!r}", expected="a fraction from 0 to 1", remedy="write share=0.1 for one label in ten")
     if dataset.classes is None:
         raise DataError(
             f"{dataset.name!r} has numbers to fit", expected="data with classes", remedy="choose data whose targets are labels"

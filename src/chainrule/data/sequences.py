@@ -16,7 +16,7 @@ from chainrule.data.scaling import Scaling
 from chainrule.errors import OptionError
 
 Floats = NDArray[np.float64]
-Answer = Literal["last", "every"]
+TargetSteps = Literal["last", "every"]
 
 
 @remembered("recall")
@@ -28,7 +28,7 @@ def recall(
     signals: int = 2,
     wait: int = 0,
     noise: NonNegative = 0.0,
-    answer: Answer = "last",
+    answer: TargetSteps = "last",
     seed: Seed = 0,
 ) -> Dataset:
     """A signal, `gap` steps of silence, then the question which signal it was.
@@ -54,7 +54,7 @@ def recall(
         check_whole(name, value, least=least)
     check_whole("n", n, least=signals)
     check_amount("noise", noise)
-    check_answer(answer)
+    check_target_steps(answer)
     random, time, rows = np.random.default_rng(seed), gap + 2 + wait, np.arange(n)
     labels = rows % signals
     values = np.linspace(-1, 1, signals)[labels]
@@ -74,7 +74,7 @@ def recall(
 
 @remembered("countdown")
 @checked
-def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: Answer = "every", seed: Seed = 0) -> Dataset:
+def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: TargetSteps = "every", seed: Seed = 0) -> Dataset:
     """A number k is given once, and k steps later the network must say so.
 
     Inputs have shape (time, 1), time = most + 1 + wait: k / `most` at the step at which k is given, else 0. k is 1 to `most`.
@@ -92,7 +92,7 @@ def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: Answer = "
     """
     for name, value, least in (("n", n, 2), ("most", most, 1), ("wait", wait, int(answer == "last")), ("seed", seed, 0)):
         check_whole(name, value, least=least)
-    check_answer(answer)
+    check_target_steps(answer)
     random, time, rows = np.random.default_rng(seed), most + 1 + wait, np.arange(n)
     over = rows % 2
 
@@ -129,7 +129,7 @@ def _sequences(name: str, train: Examples, test: Examples, classes: tuple[str, .
     )
 
 
-def check_answer(answer: str) -> None:
+def check_target_steps(answer: str) -> None:
     """OptionError unless the answer is "last" or "every"."""
     if answer not in ("last", "every"):
         raise OptionError(

@@ -89,7 +89,7 @@ class SpinLattices:
         spins ^= two_or_more | (once & (left | right | twice))
 
     def _seeds(self) -> Words:
-        # A share of the sites, in each step another, so that clusters of every extent have their turn.
+        # A fraction of the sites, in each step another, so that clusters of every extent have their turn.
         halvings = int(self._random.integers(1, len(self.even).bit_length() + 1))
         return np.bitwise_and.reduce([self._coins(self.even.shape) for _ in range(halvings)], axis=0)
 

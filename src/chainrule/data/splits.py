@@ -21,7 +21,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Shown):
+class SplitIndices(Shown):
     """Three arrays of int64 indices, each in rising order (in order of time for TimeSplit); together, each example once."""
 
     train: Indices
@@ -32,7 +32,7 @@ class Parts(Shown):
 class Split(Protocol):
     """A rule that deals out examples."""
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The parts for examples with targets `y`: labels of shape (n,) or numbers of shape (n, k)."""
         ...
 
@@ -55,7 +55,7 @@ class RandomSplit(Shown):
     def __post_init__(self) -> None:
         _check_options(self.test, self.validation)
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The parts; of `y` only the length is used."""
         tests, validations = _sizes(len(y), self.test, self.validation)
         return _cut(np.random.default_rng(self.seed).permutation(len(y)), tests, validations)
@@ -78,7 +78,7 @@ class StratifiedSplit(Shown):
     def __post_init__(self) -> None:
         _check_options(self.test, self.validation)
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The parts for labels `y`, whole numbers of shape (n,)."""
         if y.ndim != 1 or y.dtype.kind not in "iu":
             raise DataError(
@@ -120,7 +120,7 @@ class GroupSplit(Shown):
     def __post_init__(self) -> None:
         _check_options(self.test, self.validation)
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The parts; of `y` only the length is used."""
         names, group = np.unique(_per_example(self.groups, "groups", len(y)), return_inverse=True)
         sizes = np.bincount(group)
@@ -154,14 +154,14 @@ class TimeSplit(Shown):
     def __post_init__(self) -> None:
         _check_options(self.test, self.validation)
 
-    def parts(self, y: Array) -> Parts:
+    def parts(self, y: Array) -> SplitIndices:
         """The parts; of `y` only the length is used."""
         times = _as_times(_per_example(self.times, "times", len(y)))
         order = np.argsort(times, kind="stable")
         tests, validations = _sizes(len(y), self.test, self.validation)
         last = _change_near(times[order], len(y) - tests, self.test)
         first = _change_near(times[order][:last], last - validations, self.validation)
-        return Parts(order[:first], order[first:last], order[last:])
+        return SplitIndices(order[:first], order[first:last], order[last:])
 
 
 def _check_options(test: float, validation: float) -> None:
@@ -183,19 +183,19 @@ def _sizes(count: int, test: float, validation: float) -> tuple[int, int]:
     return tests, validations
 
 
-def _cut(order: Indices, tests: int, validations: int) -> Parts:
+def _cut(order: Indices, tests: int, validations: int) -> SplitIndices:
     part = np.zeros(len(order), np.uint8)
     part[order[:tests]], part[order[tests : tests + validations]] = 2, 1
     return _numbered(part)
 
 
-def _numbered(part: Array) -> Parts:
+def _numbered(part: Array) -> SplitIndices:
     """The parts of examples of which each has the number of its part: 0 training, 1 validation, 2 test."""
-    return Parts(*(np.flatnonzero(part == which) for which in (0, 1, 2)))
+    return SplitIndices(*(np.flatnonzero(part == which) for which in (0, 1, 2)))
 
 
 def _quota(counts: Indices, total: int, room: Indices) -> Indices:
-    """`total` dealt out to classes in proportion to their counts (largest remainders first), never beyond their room."""
+    """`total` split to classes in proportion to their counts (largest remainders first), never beyond their room."""
     # Python's integers: counts times total could leave int64, and a fraction in floating point could fall just below a whole.
     shares = [divmod(count * total, int(counts.sum())) for count in counts.tolist()]
     quota = np.minimum([whole for whole, _ in shares], room)

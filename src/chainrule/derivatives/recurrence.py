@@ -118,7 +118,7 @@ class _Backward:
                 self.sequences[self.known[node].name] = self._taken(name)
 
     def _taken(self, name: str, *, before: bool = False) -> Node:
-        return scan(*self.values, body=self.body, take=name, turns=self.turns, before=before, reverse=self.reverse)
+        return scan(*self.values, body=self.body, output=name, length=self.turns, before_step=before, reverse=self.reverse)
 
     def _bring_what_stays(self, roots: Iterable[Node]) -> None:
         """What depends on constants only (a transposed matrix, say) is computed once, outside."""
@@ -186,7 +186,9 @@ class _Backward:
         constants = {name: node for name, node in self.constants.items() if name in used}
         body = Body(graph, tuple(self.states), tuple(sequences), tuple(constants))
         values = (*self.states.values(), *sequences.values(), *constants.values())
-        return lambda name: scan(*values, body=body, take=name, turns=self.turns, before=False, reverse=not self.reverse)
+        return lambda name: scan(
+            *values, body=body, output=name, length=self.turns, before_step=False, reverse=not self.reverse
+        )
 
 
 def _rows(stacked: Node) -> Node:

@@ -9,19 +9,19 @@ from typing import Any
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import CONSTANT, Node, Op, constant, input_node, scope_root, topological_order
-from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, select, sum  # noqa: A004
+from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, sum, where  # noqa: A004
 
 
 @checked
 def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
     """The derivative of the scalar y by each node of `wrt`, as nodes; None says that y does not depend on it (differentiably).
 
-    >>> from chainrule.graph import evaluate, input_node
+    >>> from chainrule.graph import compute, input_node
     >>> import numpy as np
     >>> x = input_node("x")
     >>> (slope,) = grad(x * x * x, [x])
     >>> (curvature,) = grad(slope, [x])
-    >>> [float(value) for value in evaluate([slope, curvature], {x: np.float64(2.0)})]
+    >>> [float(value) for value in compute([slope, curvature], {x: np.float64(2.0)})]
     [12.0, 12.0]
 
     Raises: ShapeError if y is not a scalar. Source: S. Linnainmaa (1970); D. E. Rumelhart, G. E. Hinton, R. J. Williams,
@@ -81,7 +81,7 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
     for place, (source, passed) in enumerate(zip(node.inputs, found, strict=True)):
         if passed is None:
             continue
-        if node.op is select:
+        if node.op is where:
             yield source, passed, _chosen_from(node.inputs[0], place)
         elif chosen is None:
             yield source, passed, None
@@ -95,7 +95,7 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
             yield source, passed, chosen
         else:
             # 0 times a slope that is infinite would be NaN: what was not chosen leaves no trace in the derivative either.
-            yield source, select(chosen, passed, 0.0), chosen
+            yield source, where(chosen, passed, 0.0), chosen
 
 
 def _moves(op: Op) -> bool:

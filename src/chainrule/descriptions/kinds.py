@@ -67,7 +67,7 @@ def described(kind: type[Any] | None = None, /, *, eq: bool = True) -> Any:
     ...
     chainrule.errors.OptionError: slope=-1 in Swish
       expected: a finite number above 0
-      to mend it: write for example slope=0.1
+      fix: write for example slope=0.1
 
     Raises: OptionTypeError for what is no class; OptionError for a dataclass that is not frozen, and for arguments that are no fields.
     """

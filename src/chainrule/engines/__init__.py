@@ -3,7 +3,7 @@
 from chainrule.checks import answering
 from chainrule.engines.choice import ENGINES, EngineKind, engine_named, load_ahead
 from chainrule.engines.engine import Carried, Engine, HostState, Loop, LoopProgram, Program, Results, RowFunction, all_finite
-from chainrule.engines.reference import Plan, ReferenceEngine
+from chainrule.engines.reference import ExecutionPlan, ReferenceEngine
 
 __all__ = [
     "Carried",
@@ -13,7 +13,7 @@ __all__ = [
     "HostState",
     "Loop",
     "LoopProgram",
-    "Plan",
+    "ExecutionPlan",
     "Program",
     "ReferenceEngine",
     "Results",

@@ -243,7 +243,7 @@ class Engine(Protocol):
         """
         ...
 
-    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
+    def lowered(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """A stage on the way from the loop to what runs, as text; `name` is one of `stages`. OptionError for another."""
         ...
 

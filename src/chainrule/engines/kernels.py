@@ -76,7 +76,7 @@ def _one_hot(out: Array, labels: Array, *, classes: int, dtype: str) -> Call:
 
 
 KERNELS: dict[str, Lowering] = {
-    "relu": _relu, "softplus": _softplus, "sigmoid": _sigmoid, "select": _select, "cast": _cast, "reduce_sum": _reduce_sum,
+    "relu": _relu, "softplus": _softplus, "sigmoid": _sigmoid, "where": _select, "cast": _cast, "reduce_sum": _reduce_sum,
     "reduce_max": _reduce_max, "reduce_min": _reduce_min, "one_hot": _one_hot,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
 
 
-class Plan(Shown):
+class ExecutionPlan(Shown):
     """A graph bound to memory: a buffer for each node, and the list of calls that fills them.
 
     Views (reshape, transpose, broadcast, slice) are taken once, here: as long as buffers stay where they are, so do they.
@@ -71,7 +71,7 @@ class Plan(Shown):
 
 
 def _take(node: Node) -> tuple[str, bool]:
-    return node.attributes["take"], bool(node.attributes.get("before"))
+    return node.attributes["output"], bool(node.attributes.get("before_step"))
 
 
 class _Turns:
@@ -82,12 +82,12 @@ class _Turns:
         wanted = {*body.states, *(name for name, before in takes if not before)}
         turn = Graph({name: out for name, out in body.graph.outputs.items() if name in wanted})
         graph = run_passes(turn, PASSES)[0]
-        turns: int = node.attributes["turns"]
+        turns: int = node.attributes["length"]
         self.order = range(turns)[::-1] if node.attributes.get("reverse") else range(turns)
         self.first, self.sequences, constants = split_values(body, tuple(inputs))
         self.now = {name: np.empty_like(array) for name, array in self.first.items()}
         self.rows = {name: np.empty_like(array[0]) for name, array in self.sequences.items()}
-        plan = self.plan = Plan(graph, {**self.now, **self.rows, **constants})
+        plan = self.plan = ExecutionPlan(graph, {**self.now, **self.rows, **constants})
         carried = list(self.now.values())
         self.next = [(self.now[name], plan.own_copy(graph.outputs[name], carried)) for name in body.states]
         kinds = {take: body.graph.outputs[take[0]].type for take in takes}
@@ -122,7 +122,7 @@ class ReferenceProgram(Shown):
         """The outputs by name; missing, unknown or misshapen values are errors."""
         bound = {node.name: array for node, array in self.graph.bind(values).items()}
         with np.errstate(all="ignore"):
-            plan = Plan(self.simplified, bound)
+            plan = ExecutionPlan(self.simplified, bound)
             plan.run()
         return {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
 
@@ -132,7 +132,7 @@ class _Step:
 
     def __init__(self, graph: Graph, loop: Loop, tables: Mapping[str, Array], state: Mapping[str, Array]) -> None:
         inputs = {name: np.empty(node.shape, node.dtype) for name, node in graph.leaves.items() if name not in state}
-        self.plan = Plan(graph, {**inputs, **state})
+        self.plan = ExecutionPlan(graph, {**inputs, **state})
         self.gathers = [(tables[table], inputs[name]) for name, table in loop.rows.items() if name in inputs]
         self.scalars = [(name, inputs[name]) for name in loop.scalars if name in inputs]
         carried = list(state.values())
@@ -264,7 +264,7 @@ class ReferenceEngine(Shown):
         """A program for many steps."""
         return ReferenceLoop(loop, tables, replicas)
 
-    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
+    def lowered(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """There are none."""
         raise no_such_stage(self, name)
 

@@ -2,10 +2,10 @@
 
 from chainrule.checks import answering
 from chainrule.examples.catalogue import EXAMPLES, example
-from chainrule.examples.example import Example, Outcome
+from chainrule.examples.example import LectureExample, Outcome
 from chainrule.examples.fact import Fact
 from chainrule.examples.page import page_path, write_page
 
-__all__ = ["EXAMPLES", "Example", "Fact", "Outcome", "example", "page_path", "write_page"]
+__all__ = ["EXAMPLES", "LectureExample", "Fact", "Outcome", "example", "page_path", "write_page"]
 
 answering(globals())

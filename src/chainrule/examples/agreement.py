@@ -14,7 +14,7 @@ def agreement(right: Array) -> float:
     """How alike the replicas (r, n), each right or wrong about n examples, are: the intraclass correlation.
 
     1 if all are right about the same examples, 0 if they agree no more than by chance; NaN where all are right about all or about
-    none. Its mean by chance is 0 for any share of right answers. Source: R. A. Fisher, Statistical Methods for Research Workers
+    none. Its mean by chance is 0 for any fraction of right answers. Source: R. A. Fisher, Statistical Methods for Research Workers
     (1925), chapter VII, as estimated from an analysis of variance.
 
     >>> agreement(np.array([[True, True, False, False], [True, True, False, False]]))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from chainrule.data import Dataset, Examples, mnist, reconstruction
 from chainrule.errors import DataError
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
@@ -105,12 +105,15 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     count = sum(len(found[f"linear {size}"]["training"]) for size in SIZES)
     facts.append(
         Fact(
-            f"least linear error / PCA's of {count} networks, training", least, least=1.0, source="PCA is the best linear code"
+            f"least linear error / PCA's of {count} networks, training",
+            least,
+            minimum=1.0,
+            source="PCA is the best linear code",
         )
     )
     facts += [_same_plane(runs[f"linear {size}"], components, size) for size in SIZES[:2]]
     gain = 1 - found["curved 8"]["test"].mean() / components.error(test_part(data).y, 8)
-    worst = max(fact.value for fact in facts if fact.most == CLOSE)
+    worst = max(fact.value for fact in facts if fact.maximum == CLOSE)
     verdict = (
         f"Linear autoencoders come to within {numeral(100 * (worst - 1), 1)} % of the error of principal components and "
         f"{'never' if least >= 1 else 'once'} below it. With curved layers and eight numbers to a digit the error in digits that were "
@@ -123,8 +126,8 @@ def _facts(size: int, found: Mapping[str, Mapping[str, Array]], components: Comp
     linear = _ratios("linear", "training", size, found, components, data)
     curved = _ratios("curved", "test", size, found, components, data)
     return [
-        mean_fact(f"code of {size}: linear error / PCA's, training", linear, most=CLOSE, source="Bourlard and Kamp 1988"),
-        mean_fact(f"code of {size}: curved error / PCA's, test", curved, most=1.0, source="the best linear code"),
+        mean_fact(f"code of {size}: linear error / PCA's, training", linear, maximum=CLOSE, source="Bourlard and Kamp 1988"),
+        mean_fact(f"code of {size}: curved error / PCA's, test", curved, maximum=1.0, source="the best linear code"),
     ]
 
 
@@ -142,7 +145,7 @@ def _same_plane(run: Run, components: Components, size: int) -> Fact:
     spans: list[Array] = [np.linalg.qr(w.T)[0] for w in weights]
     shares = np.array([np.sum((components.directions[:size] @ span) ** 2) / size for span in spans])
     return mean_fact(
-        f"code of {size}: share of PCA's plane in the linear decoder's", shares, least=0.99, source="Baldi and Hornik 1989"
+        f"code of {size}: share of PCA's plane in the linear decoder's", shares, minimum=0.99, source="Baldi and Hornik 1989"
     )
 
 
@@ -168,7 +171,7 @@ def _pictures(runs: Runs, found: Mapping[str, Mapping[str, Array]], components: 
     )
 
 
-AUTOENCODER = Example(
+AUTOENCODER = LectureExample(
     "autoencoder",
     "Digits through a narrow code",
     "How few numbers can a digit be kept in? An autoencoder is trained to give back what it was given, through a layer of few neurons. "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import bars_and_stripes
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import SIGMAS, Fact
 from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
@@ -43,7 +43,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     machine, seen = exact_machines(runs[best])[0], visible_states(runs[best])
     facts = [
         _both_sides(machine),
-        Fact("least rise of the log likelihood over all replicas", _least_rise(curves), least=0.0, unit="nats"),
+        Fact("least rise of the log likelihood over all replicas", _least_rise(curves), minimum=0.0, unit="nats"),
         *(_likelihood(curves, way) for way in runs),
         *(_mean(f"KL(data ‖ machine), {way}", curves.bound - _last(curves, way), "nats") for way in runs),
         *(_mean(f"probability of bars and stripes, {way}", _mass(states, way)) for way in runs),
@@ -70,7 +70,7 @@ def _mean(name: str, values: Array, unit: str = "") -> Fact:
 
 def _likelihood(curves: LikelihoodCurves, way: str) -> Fact:
     found = _mean(f"log likelihood, {way}", _last(curves, way), "nats")
-    return replace(found, most=curves.bound, source="minus the entropy of the data")
+    return replace(found, maximum=curves.bound, source="minus the entropy of the data")
 
 
 def _least_rise(curves: LikelihoodCurves) -> float:
@@ -82,16 +82,18 @@ def _both_sides(machine: BoltzmannMachine) -> Fact:
     turned = BoltzmannMachine(machine.W.T, machine.c, machine.b)
     by_hidden = float(np.logaddexp.reduce(-turned.free_energy(bit_states(len(machine.c)))))
     by_visible = float(np.logaddexp.reduce(-machine.free_energy(bit_states(len(machine.b)))))
-    return Fact("log Z over the visible states", by_visible, known=by_hidden, tolerance=1e-9, source="over the hidden states")
+    return Fact(
+        "log Z over the visible states", by_visible, reference=by_hidden, tolerance=1e-9, source="over the hidden states"
+    )
 
 
 def _dreamt(machine: BoltzmannMachine, seen: Array, seed: int) -> Fact:
-    """The share of samples that are bars or stripes, beside the exact probability."""
+    """The fraction of samples that are bars or stripes, beside the exact probability."""
     known = {row.tobytes() for row in seen}
     share = float(np.mean([row.tobytes() in known for row in machine.samples(SAMPLES, SAMPLE_STEPS, seed)]))
     exact = float(np.exp(machine.log_likelihood(np.unique(seen, axis=0))).sum())
     error = math.sqrt(exact * (1 - exact) / SAMPLES)
-    return Fact(f"bars and stripes among {SAMPLES} dreams", share, error, known=exact, source="exactly")
+    return Fact(f"bars and stripes among {SAMPLES} dreams", share, error, reference=exact, source="exactly")
 
 
 def _verdict(curves: LikelihoodCurves, states: StateProbabilities, best: str) -> str:
@@ -115,7 +117,7 @@ def _compared(curves: LikelihoodCurves, worse: str, better: str) -> str:
     return f"{better[0].upper()}{better[1:]} ends {mean:.2f} ± {error:.2f} nats an example above {worse}."
 
 
-BOLTZMANN = Example(
+BOLTZMANN = LectureExample(
     "boltzmann",
     "A restricted Boltzmann machine learns bars and stripes",
     "A machine of 16 visible and 16 hidden bits is to believe in the 30 pictures of 4 × 4 pixels that are made of full columns or full "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, compare, measured
@@ -101,7 +101,7 @@ def _words(found: Comparison) -> str:
 
 
 def _error(run: Run, part: str) -> float:
-    """The share of wrong answers in per cent, the mean over replicas."""
+    """The fraction of wrong answers in per cent, the mean over replicas."""
     return float(100 * (1 - run.evaluate(part).scores.values["accuracy"].mean()))
 
 
@@ -114,7 +114,7 @@ def _difference(name: str, found: Comparison) -> Fact:
     return Fact(name, found.difference, found.error, unit="points")
 
 
-BATCH_SIZE = Example(
+BATCH_SIZE = LectureExample(
     "batch-size",
     "Do small batches generalise better?",
     f"The lecture says that models trained with stochastic gradient descent usually generalise better. Beside what? Batches of {BATCH} are "

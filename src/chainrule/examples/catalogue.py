@@ -11,7 +11,7 @@ from chainrule.examples.countdown import COUNTDOWN
 from chainrule.examples.denoising import DENOISING
 from chainrule.examples.depth_and_width import DEPTH_WIDTH
 from chainrule.examples.equations import EQUATION
-from chainrule.examples.example import Example
+from chainrule.examples.example import LectureExample
 from chainrule.examples.gradients_in_time import GRADIENTS_IN_TIME
 from chainrule.examples.hidden import OSCILLATOR
 from chainrule.examples.hopfield_memory import HOPFIELD
@@ -56,11 +56,11 @@ _ALL = (
     OSCILLATOR,
     EQUATION,
 )
-EXAMPLES: dict[str, Example] = {example.name: example for example in _ALL}
+EXAMPLES: dict[str, LectureExample] = {example.name: example for example in _ALL}
 """Every example by its name."""
 
 
-def example(name: str) -> Example:
+def example(name: str) -> LectureExample:
     """The example of this name, or an error that suggests one.
 
     >>> example("convolution").title

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.data import CRITICAL_TEMPERATURE, Dataset, ising
 from chainrule.examples.estimates import weighted_polynomial
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.phases import network
 from chainrule.graph import Array
@@ -65,7 +65,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     place = int(np.argmin(np.abs(ASSUMED - peak)))
     left, right = int(np.argmin(accuracies[:place])), place + int(np.argmin(accuracies[place:]))
     facts = (
-        Fact("T of the middle peak", peak, STEP / 2, known=CRITICAL_TEMPERATURE, unit="J/k_B", source="Onsager 1944"),
+        Fact("T of the middle peak", peak, STEP / 2, reference=CRITICAL_TEMPERATURE, unit="J/k_B", source="Onsager 1944"),
         *(_height(side, place, valley, accuracies, errors) for side, valley in (("left", left), ("right", right))),
     )
     verdict = (
@@ -80,11 +80,11 @@ def _height(side: str, peak: int, valley: int, accuracies: Array, errors: Array)
     """How far the peak stands above a valley, by more than counting explains."""
     error = float(np.hypot(errors[peak], errors[valley]))
     return Fact(
-        f"peak above the {side} valley", float(accuracies[peak] - accuracies[valley]), error, least=3 * error, source="3 σ"
+        f"peak above the {side} valley", float(accuracies[peak] - accuracies[valley]), error, minimum=3 * error, source="3 σ"
     )
 
 
-CONFUSION = Example(
+CONFUSION = LectureExample(
     "confusion",
     "Learning by confusion finds a transition that nobody named",
     f"Lattices of {EDGE} × {EDGE} spins at temperatures from 1.5 to 3 J/k_B are labelled as if the transition were at some assumed "

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import countdown
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
-from chainrule.nn import GRU, LSTM, RNN, Dense, EachStep, Flatten, Sequential
+from chainrule.nn import GRU, LSTM, RNN, Dense, Flatten, Sequential, TimeDistributed
 from chainrule.train import Adam, ClipNorm, Run, Training
 from chainrule.views import pictures
 
-KINDS = {"RNN": RNN(16, answer="every"), "GRU": GRU(16, answer="every"), "LSTM": LSTM(16, answer="every")}
+KINDS = {"RNN": RNN(16, return_sequences=True), "GRU": GRU(16, return_sequences=True), "LSTM": LSTM(16, return_sequences=True)}
 REPLICAS = 6
 
 
@@ -30,11 +30,14 @@ def _trainings(seed: int) -> Mapping[str, Training]:
         "replicas": REPLICAS,
         "evaluate_every": 5,
     }
-    return {kind: Training(Sequential(layer, EachStep(Dense(1)), Flatten()), data, **options) for kind, layer in KINDS.items()}
+    return {
+        kind: Training(Sequential(layer, TimeDistributed(Dense(1)), Flatten()), data, **options)
+        for kind, layer in KINDS.items()
+    }
 
 
 def rightly_timed(run: Run) -> Array:
-    """The share of test sequences in which the largest output stands at the right step, for each replica: (replicas,)."""
+    """The fraction of test sequences in which the largest output stands at the right step, for each replica: (replicas,)."""
     evaluation = run.evaluate("test")
     outputs, target = evaluation.scores.outputs, dict(run.data.parts())["test"].y
     return (outputs.argmax(axis=2) == target.argmax(axis=1)).mean(axis=1)
@@ -62,7 +65,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 def _fact(name: str, values: Array, least: float | None = None, most: float | None = None) -> Fact:
     error = float(values.std(ddof=1) / np.sqrt(len(values)))
     source = "asked for" if least is not None or most is not None else ""
-    return Fact(name, float(values.mean()), error, least=least, most=most, source=source)
+    return Fact(name, float(values.mean()), error, minimum=least, maximum=most, source=source)
 
 
 def _verdict(errors: Mapping[str, Array]) -> str:
@@ -80,7 +83,7 @@ def _verdict(errors: Mapping[str, Array]) -> str:
     )
 
 
-COUNTDOWN = Example(
+COUNTDOWN = LectureExample(
     "countdown",
     "Counting down: an answer at every step",
     "A number k from 1 to 10 is given once; k steps later the output must be 1, at all other steps 0. The network answers at every "

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from chainrule.data import Examples, reconstruction
 from chainrule.examples.autoencoders import first_digits, test_part
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
@@ -87,7 +87,7 @@ def _linear_fact(test: Examples, filtered: Array, mean: Array, matrix: Array) ->
     excess: Array = np.mean(left**2, axis=1) - expected
     found, error = float((expected + excess).mean()), float(excess.std() / np.sqrt(len(excess)))
     name, source = "squared error of the linear filter", "its expectation over the noise"
-    return Fact(name, found, error, known=float(expected.mean()), source=source)
+    return Fact(name, found, error, reference=float(expected.mean()), source=source)
 
 
 def _network_facts(fresh: Array, once: Array, filtered: Array, test: Examples) -> list[Fact]:
@@ -96,9 +96,11 @@ def _network_facts(fresh: Array, once: Array, filtered: Array, test: Examples) -
     left, left_once = fresh.mean(axis=1), once.mean(axis=1)
     return [
         mean_fact("gain over the noisy digits", decibels(noisy, left), unit="dB"),
-        mean_fact("gain over the linear filter", decibels(cut, left), least=0.0, unit="dB", source="the filter cut to 0 ... 1"),
         mean_fact(
-            "gain by new noise at each step", decibels(left_once, left), least=0.0, unit="dB", source="more to learn from"
+            "gain over the linear filter", decibels(cut, left), minimum=0.0, unit="dB", source="the filter cut to 0 ... 1"
+        ),
+        mean_fact(
+            "gain by new noise at each step", decibels(left_once, left), minimum=0.0, unit="dB", source="more to learn from"
         ),
     ]
 
@@ -138,7 +140,7 @@ def _against_noise(run: Run) -> dict[str, dict[float, ArrayLike]]:
     return kinds
 
 
-DENOISING = Example(
+DENOISING = LectureExample(
     "denoising",
     "Taking noise from digits",
     "A digit is covered by noise of standard deviation 0.5, half the way from black to white. What was it? A small convolutional network "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Dataset, mnist
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.replicated import Comparison, Measured, compare, listed, measured
 from chainrule.graph import Array
@@ -134,7 +134,7 @@ def parameters_of(run: Run) -> int:
     return sum(array.size for array in arrays)
 
 
-DEPTH_WIDTH = Example(
+DEPTH_WIDTH = LectureExample(
     "depth-width",
     "Why two hidden layers of 16 neurons?",
     "The lectures read digits with two hidden layers of 16 neurons. Is that a good choice, or just one? Networks of one to three hidden "

@@ -13,10 +13,10 @@ import numpy as np
 from chainrule import ops
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import vjp
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
-from chainrule.graph import Array, Graph, Node, constant, evaluate, input_node
-from chainrule.nn import Dense, Layer, Sequential, build_network, place
+from chainrule.graph import Array, Graph, Node, compute, constant, input_node
+from chainrule.nn import Dense, Layer, Sequential, build_network, layer_scope
 from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Model, Training
 from chainrule.views import pictures
@@ -53,7 +53,7 @@ class Equation:
 
     def __call__(self, t: Node) -> Node:
         """u at each time."""
-        with place(self, "equation", t) as here:
+        with layer_scope(self, "equation", t) as here:
             u = here.label(self.trial(t, self.network(t)), "u")
             left = here.label(self.residual(u, t), "residual")
             here.term("residual", ops.sum(left * left, 1), self.formula)
@@ -131,13 +131,13 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 def solution(model: Model, t: Array) -> dict[str, Array]:
     """u, its derivative u′ and what is left of the equation at times t (n,), by name, each (n,)."""
     x = input_node("x", (len(t), 1), "float64")
-    built = build_network(model.task.network, (1,), x=x)
+    built = build_network(model.problem.network, (1,), x=x)
     u = built.output
     left = next(
         node for node in Graph({"rows": next(iter(built.terms.values())).rows}).nodes if node.name.endswith(".residual")
     )
     leaves = {item.node: model.parameters[name] for name, item in built.parameters.items()} | {x: t[:, None]}
-    values = evaluate([u, derivative(u, x), left], leaves)
+    values = compute([u, derivative(u, x), left], leaves)
     return {name: np.asarray(value)[:, 0] for name, value in zip(("u", "speed", "residual"), values, strict=True)}
 
 
@@ -159,16 +159,16 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     periods = np.array([4 * quarter(t, each["u"]) for each in pendulums])
     spread = REPLICAS**0.5
     facts = (
-        Fact("oscillator: largest error of u", float(errors.mean()), float(errors.std(ddof=1) / spread), most=0.01, source="closed form"),
+        Fact("oscillator: largest error of u", float(errors.mean()), float(errors.std(ddof=1) / spread), maximum=0.01, source="closed form"),
         Fact(
-            "oscillator: energy not accounted for", float(lost.mean()), float(lost.std(ddof=1) / spread), most=0.01,
+            "oscillator: energy not accounted for", float(lost.mean()), float(lost.std(ddof=1) / spread), maximum=0.01,
             source="½u′² + ½u² + friction is constant",
         ),
         Fact(
-            "pendulum: period", float(periods.mean()), float(periods.std(ddof=1) / spread), known=pendulum_period(1.0), tolerance=1e-3,
+            "pendulum: period", float(periods.mean()), float(periods.std(ddof=1) / spread), reference=pendulum_period(1.0), tolerance=1e-3,
             source="elliptic integral",
         ),
-        Fact("pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), most=1.0, unit="%"),
+        Fact("pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), maximum=1.0, unit="%"),
     )  # fmt: skip
     verdict = (
         f"From the equation alone, with no solution to learn from, the network follows the damped oscillator to "
@@ -186,14 +186,14 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 
 
 def _energy_balance(t: Array, found: Mapping[str, Array]) -> Array:
-    """How much energy has been won or lost without friction up to each time, as a share of that at the start."""
+    """How much energy has been won or lost without friction up to each time, as a fraction of that at the start."""
     energy = found["speed"] ** 2 / 2 + found["u"] ** 2 / 2
     power = 2 * DAMPING * found["speed"] ** 2
     friction = np.concatenate([[0.0], np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(t))])
     return (energy + friction) / energy[0] - 1
 
 
-EQUATION = Example(
+EQUATION = LectureExample(
     "equation",
     "A network solves a differential equation",
     "Can a network find a function from its equation of motion alone? Its output n(t) makes a trial u(t) = 1 + (1 − e^(−t))²·n(t) "

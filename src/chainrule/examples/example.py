@@ -53,7 +53,7 @@ Runs: TypeAlias = Mapping[str, Run]
 
 
 @dataclass(frozen=True)
-class Example(Shown):
+class LectureExample(Shown):
     """A question that networks answer, with data that ship or are made offline.
 
     name: the word it is called by. title: what it is, in a few words. question: what is asked, how it is answered and what is known

@@ -21,7 +21,7 @@ class Fact(Shown):
     within 2 standard errors, or, for an exact number, within `tolerance`. least, most: bounds that are to hold by more than the error
     would explain only if `error` is given: then value − error ≥ least. source: where the known value or the bound comes from.
 
-    >>> print(Fact("T_c", 2.2714, 0.0042, known=2.26919, source="Onsager 1944"))
+    >>> print(Fact("T_c", 2.2714, 0.0042, reference=2.26919, source="Onsager 1944"))
     T_c = 2.271 ± 0.004, known 2.26919 (Onsager 1944): 0.5 σ away, agrees
     """
 

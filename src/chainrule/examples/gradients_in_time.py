@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import recall
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import RNN, Dense, Normal, Sequential
@@ -30,7 +30,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
     few: dict[str, Any] = {"seed": seed, "optimizer": SGD(0.001), "batch_size": 32, "epochs": 1}
     steep: dict[str, Any] = {"seed": seed, "optimizer": SGD(1.0), "batch_size": 32, "epochs": 40, "replicas": 6}
     exploding = Sequential(RNN(UNITS, recurrent=EXPLODING), Dense(2, "softmax"))
-    stack = Sequential(*[RNN(UNITS, answer="every") for _ in range(STACK - 1)], RNN(UNITS), Dense(2, "softmax"))
+    stack = Sequential(*[RNN(UNITS, return_sequences=True) for _ in range(STACK - 1)], RNN(UNITS), Dense(2, "softmax"))
     return {
         "linear": Training(Sequential(RNN(UNITS, activation="linear"), Dense(2, "softmax")), short, **few),
         "tanh": Training(Sequential(RNN(UNITS), Dense(2, "softmax")), short, **few),
@@ -50,21 +50,21 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     found = np.array([[_rate(model, rho * _orthogonal(seed, draw), x, y) for draw in range(DRAWS)] for rho in RADII])
     losses = {name: runs[name].history.steps().max(axis=1) for name in ("as it comes", "clipped")}
     facts = (
-        Fact("largest |Σ over steps − finite difference|", summed, known=0.0, tolerance=1e-8, source="the chain rule"),
-        Fact("largest |average over steps − finite difference|", averaged, least=0.01, source="it is another number"),
+        Fact("largest |Σ over steps − finite difference|", summed, reference=0.0, tolerance=1e-8, source="the chain rule"),
+        Fact("largest |average over steps − finite difference|", averaged, minimum=0.01, source="it is another number"),
         *(
-            Fact(f"rate of ln|∂C/∂h| back in time, f linear, ρ = {rho}", rate, known=float(np.log(rho)), tolerance=1e-9, source="ln ρ")
+            Fact(f"rate of ln|∂C/∂h| back in time, f linear, ρ = {rho}", rate, reference=float(np.log(rho)), tolerance=1e-9, source="ln ρ")
             for rho, rate in rates.items()
         ),
         *(
             Fact(
                 f"the same rate, f tanh, ρ = {rho}, less ln(ρ·s)", float(gaps.mean()), _standard_error(gaps),
-                least=-0.02, most=0.02, source="s: rms slope",
+                minimum=-0.02, maximum=0.02, source="s: rms slope",
             )
             for rho, gaps in zip(RADII, found[:, :, 0] - found[:, :, 1], strict=True)
         ),
-        Fact("highest loss of a step, exploding", float(losses["as it comes"].mean()), _standard_error(losses["as it comes"]), least=5.0),
-        Fact("highest loss of a step, clipped", float(losses["clipped"].mean()), _standard_error(losses["clipped"]), most=3.0),
+        Fact("highest loss of a step, exploding", float(losses["as it comes"].mean()), _standard_error(losses["as it comes"]), minimum=5.0),
+        Fact("highest loss of a step, clipped", float(losses["clipped"].mean()), _standard_error(losses["clipped"]), maximum=3.0),
     )  # fmt: skip
     return Outcome(_verdict(facts), facts, _pictures(runs, seed, x, y))
 
@@ -74,7 +74,7 @@ def _pictures(runs: Runs, seed: int, x: Array, y: Array) -> tuple[pictures.Pictu
     turn = _orthogonal(seed, 0)
     by_radius = {f"ρ = {rho}": model.with_parameters({"rnn1.U": rho * turn}) for rho in (0.6, 0.8, 1.0, 1.3)}
     return (
-        pictures.step_shares(model, x, y, "rnn1.U"),
+        pictures.step_contributions(model, x, y, "rnn1.U"),
         pictures.gradient_decay(by_radius, x, y),
         pictures.gradients_through_time(deep.model(), deep.data.train.x, deep.data.train.y),
         pictures.compare_runs({name: runs[name] for name in ("as it comes", "clipped")}, "loss"),
@@ -125,7 +125,7 @@ def _verdict(facts: tuple[Fact, ...]) -> str:
     )
 
 
-GRADIENTS_IN_TIME = Example(
+GRADIENTS_IN_TIME = LectureExample(
     "gradients-in-time",
     "Gradients back in time: added up, vanishing, exploding, clipped",
     "A recurrent network uses the same weights at every time step. Is the derivative by them the average or the sum of what the steps ask "

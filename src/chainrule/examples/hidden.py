@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.data import oscillators
 from chainrule.examples.estimates import resampled
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Flatten, Sequential, r_squared
@@ -81,10 +81,10 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     found = {name: _root(squares, random) for name, squares in misses.items()}
     ratio = resampled(np.stack([misses["network"], misses["linear"]], axis=1), _ratio, random)
     facts = (
-        Fact("R² of the network", r_squared(hidden, answers["network"]), least=0.95),
-        Fact("error of the network", *found["network"], most=0.15, source="positions have spread 1"),
+        Fact("R² of the network", r_squared(hidden, answers["network"]), minimum=0.95),
+        Fact("error of the network", *found["network"], maximum=0.15, source="positions have spread 1"),
         Fact("error of the best linear answer", *found["linear"]),
-        Fact("error of one who knows the equations", *found["informed"], known=floor, source="closed form"),
+        Fact("error of one who knows the equations", *found["informed"], reference=floor, source="closed form"),
         Fact(
             "network over linear",
             float(_ratio(np.stack([misses["network"], misses["linear"]], axis=1))),
@@ -120,7 +120,7 @@ def _by_time(answers: Mapping[str, Array], hidden: Array) -> dict[str, Array]:
     return {name: np.sqrt(np.mean((answer - hidden) ** 2, axis=0)) for name, answer in answers.items()}
 
 
-OSCILLATOR = Example(
+OSCILLATOR = LectureExample(
     "oscillator",
     "A hidden oscillator is inferred from the one that is seen",
     "Two oscillators are coupled by a spring, and only one of them is seen, at 40 moments, each position with an error of 0.05. A network "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import Dataset, Examples, mnist
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
@@ -73,13 +73,13 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     facts = (
         _hebb(run, weights),
         _recalled(run, patterns, seed),
-        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), most=0.0),
+        Fact("largest change of the energy by a turn", float(np.nanmax(np.diff(shown.energies, axis=0))), maximum=0.0),
         _overlap(kept),
         Fact(
             f"capacity, where {NEURONS[0]} and {NEURONS[-1]} neurons lose alike",
             capacity,
             float(np.hypot(error, FORM)),
-            known=CAPACITY,
+            reference=CAPACITY,
             source="Amit, Gutfreund, Sompolinsky 1985",
         ),
         Fact("digits that stay where they were stored, of ten", float(_digits_kept())),
@@ -90,17 +90,19 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 def _hebb(run: Run, weights: Array) -> Fact:
     """Couplings that one step of gradient descent has made beside Hebb's."""
     difference = float(np.abs(run.parameters()["hopfield1.W"] - weights).max())
-    return Fact("W after one step down the energy − Hebb's W", difference, known=0.0, tolerance=1e-12, source="Hopfield 1982")
+    return Fact(
+        "W after one step down the energy − Hebb's W", difference, reference=0.0, tolerance=1e-12, source="Hopfield 1982"
+    )
 
 
 def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
-    """The share of the pixels that are right after the network's recall, all neurons at once, from corrupted drawings."""
+    """The fraction of the pixels that are right after the network's recall, all neurons at once, from corrupted drawings."""
     random = np.random.default_rng(seed)
     wrong = random.random((TRIALS, *patterns.shape)) < FLIPPED
     right: list[Array] = [run.predict(np.where(wrong[trial], -patterns, patterns)) == patterns for trial in range(TRIALS)]
     shares = [float(np.mean(pixels)) for pixels in right]
     name = f"pixels right after recall, {100 * FLIPPED:.0f} % were wrong"
-    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), least=0.99)
+    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), minimum=0.99)
 
 
 def _overlap(kept: OverlapAgainstLoad) -> Fact:
@@ -108,11 +110,11 @@ def _overlap(kept: OverlapAgainstLoad) -> Fact:
     values = kept.overlaps[-1, int(np.abs(kept.loads - JUDGED).argmin())]
     known = float(np.interp(JUDGED, *retrieval_theory()))
     name = f"overlap at α = {JUDGED}, {kept.neurons[-1]} neurons"
-    return Fact(name, float(values.mean()), float(standard_error(values)), known=known, source="theory, infinitely many")
+    return Fact(name, float(values.mean()), float(standard_error(values)), reference=known, source="theory, infinitely many")
 
 
 def capacity_of(kept: OverlapAgainstLoad, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:
-    """The load at which the largest memory begins to lose a larger share of its patterns than the smallest, and its standard error.
+    """The load at which the largest memory begins to lose a larger fraction of its patterns than the smallest, and its standard error.
 
     Below the capacity a larger memory loses less, above it more: the curves of two sizes cross there, up to what the finite sizes do.
     The error is that of sets of patterns drawn again from those there are (bootstrap).
@@ -153,13 +155,13 @@ def _verdict(facts: tuple[Fact, ...]) -> str:
     )
 
 
-HOPFIELD = Example(
+HOPFIELD = LectureExample(
     "hopfield",
     "Hopfield's memory recalls patterns, up to a load",
     "Patterns of ±1 are stored in the couplings of all neurons with all others by Hebb's rule, which is one step of gradient descent on "
     "the energy E = −½ s·W·s. A corrupted pattern then falls downhill into a stored one. How many random patterns fit in? Each is "
     "recalled from itself; for infinitely many neurons theory says that up to 0.1379 patterns a neuron are kept nearly without a mistake, "
-    "and none beyond. Below that load a larger memory loses a smaller share of its patterns, above it a larger one: where the curves of "
+    "and none beyond. Below that load a larger memory loses a smaller fraction of its patterns, above it a larger one: where the curves of "
     "two sizes cross, the capacity lies. Its error bar holds the patterns drawn and, 0.005, the form of the curves.",
     "134",
     _trainings,

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from chainrule.data import Dataset, landscape, picture
 from chainrule.examples.autoencoders import test_part
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Formula, Sequential, Uniform
-from chainrule.nn import network as network_of
+from chainrule.nn import parse_network as network_of
 from chainrule.train import Adam, Cosine, Run, Training
 from chainrule.views import pictures
 
@@ -130,7 +130,7 @@ def _pictures(runs: Runs, polynomial: Array, most: int) -> tuple[pictures.Pictur
     )
 
 
-PICTURE = Example(
+PICTURE = LectureExample(
     "picture",
     "A network learns a picture",
     "A picture is a function: from the place (x, y) to the brightness. A network learns it from half of the pixels and is judged by the "

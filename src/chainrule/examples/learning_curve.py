@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compare, fit_power_law, measured, ratio
@@ -59,12 +59,12 @@ def conclude(runs: Runs, seed: int) -> Outcome:
             Fact(f"test error, {count} examples", mean.value, mean.error, unit="%")
             for count, mean in zip(errors, means, strict=True)
         ),
-        Fact("exponent", law.exponent, law.error, most=0.0, source=SOURCE),
+        Fact("exponent", law.exponent, law.error, maximum=0.0, source=SOURCE),
         *(
             Fact(f"exponent from {counts[first]} to {counts[end]}", *slope)
             for slope, (first, end) in zip(slopes, ((0, half), (half, -1)), strict=True)
         ),
-        Fact("error with ten times as many, as a share", 10**law.exponent, 10**law.exponent * np.log(10) * law.error),
+        Fact("error with ten times as many, as a fraction", 10**law.exponent, 10**law.exponent * np.log(10) * law.error),
         Fact(f"χ² of one power law, {law.freedom} degrees of freedom", law.chi_squared),
         Fact(f"test error, {counts[-1]} less {counts[-2]} examples", last.difference, last.error, unit="points"),
     )
@@ -113,7 +113,7 @@ def picture(counts: Array, table: Array, means: list[Measured], law: PowerLaw) -
     )  # fmt: skip
 
 
-LEARNING_CURVE = Example(
+LEARNING_CURVE = LectureExample(
     "learning-curve",
     "Learning by many examples",
     "How much does it help to have more examples? Networks with 64 hidden neurons learn from 50 to 15 000 digits of 14 × 14 pixels, all "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import (
@@ -67,7 +67,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
             f"mean distance from the median, width {widths[-1]} less width {widths[0]}",
             alike[0].difference,
             alike[0].error,
-            most=0.0,
+            maximum=0.0,
             unit="nats",
             source=SOURCE,
         ),
@@ -83,7 +83,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
 
 
 def verdict_of(alike: Comparison, relative: Comparison, law: PowerLaw, ends: Comparison) -> str:
-    """What follows: the spread of the widest beside that of the narrowest, also in shares of the mean; its law; the mean losses."""
+    """What follows: the spread of the widest beside that of the narrowest, also in fractions of the mean; its law; the mean losses."""
     first = {
         "smaller": "Wide networks end more alike: their test losses scatter less than those of narrow ones",
         "larger": "Wide networks end less alike: their test losses scatter more than those of narrow ones",
@@ -127,7 +127,7 @@ def picture(widths: Array, losses: Array, part: str, law: PowerLaw) -> pictures.
     return pictures.LossesAgainstWidth(widths, losses, part, spread)
 
 
-LOSS_SURFACES = Example(
+LOSS_SURFACES = LectureExample(
     "loss-surfaces",
     "Wide networks end equally well",
     "Does it matter where a training begins? Sixty-four networks of each width learn the same thousand digits of 14 × 14 pixels for 30 "

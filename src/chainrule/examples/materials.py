@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.data import Dataset, composite_bulk_modulus, materials, materials_table, with_errors
 from chainrule.examples.estimates import mean_with_error
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential
@@ -63,7 +63,7 @@ def at_the_minimum(run: Run) -> Run:
     """The run's network brought to the least χ² near it: L-BFGS, whose search takes all examples at once, goes on from its weights."""
     found = LBFGS(iterations=800)
     return fit(
-        run.task.network, run.data, loss="chi_squared", optimizer=found, initial=run.parameters(), engine=run.settings.engine
+        run.problem.network, run.data, loss="chi_squared", optimizer=found, initial=run.parameters(), engine=run.settings.engine
     )
 
 
@@ -84,23 +84,23 @@ def _conclude(trained: Runs, seed: int) -> Outcome:
     width, width_error = float(pulls.std(ddof=1)), float(pulls.std(ddof=1) / np.sqrt(2 * (len(pulls) - 1)))
     inside = float(np.mean(np.abs(predicted["test"] - test[TRUTH]) <= band))
     # All points share one network, which can be off in no more independent ways than it has parameters; and their bands share the
-    # few networks that they are the spread of: a width that is off by a share s changes the covered part by 2φ(1)·s, at most.
+    # few networks that they are the spread of: a width that is off by a fraction s changes the covered part by 2φ(1)·s, at most.
     counting = np.sqrt(ONE_SIGMA * (1 - ONE_SIGMA) / min(parameters, len(pulls)))
     inside_error = float(np.hypot(counting, 0.484 / np.sqrt(2 * (len(again) - 1))))
-    covered = Fact("band holds the law", inside, inside_error, known=ONE_SIGMA, source="one σ of a normal distribution")
+    covered = Fact("band holds the law", inside, inside_error, reference=ONE_SIGMA, source="one σ of a normal distribution")
     off = np.abs(predicted["test"] / test[TRUTH] - 1)
     facts = (
         Fact(
             "χ²/dof of the fit",
             float(np.sum(learned**2) / freedom),
             float(np.sqrt(2 / freedom)),
-            known=1.0,
+            reference=1.0,
             source="true errors",
         ),
-        Fact("mean of the test pulls", mean, mean_error, known=0.0, source="no bias"),
-        Fact("width of the test pulls", width, width_error, known=1.0, source="true errors"),
+        Fact("mean of the test pulls", mean, mean_error, reference=0.0, source="no bias"),
+        Fact("width of the test pulls", width, width_error, reference=1.0, source="true errors"),
         covered,
-        Fact("median distance from the law", float(100 * np.median(off)), unit="%", most=1.0, source="least σ: 1.5 %"),
+        Fact("median distance from the law", float(100 * np.median(off)), unit="%", maximum=1.0, source="least σ: 1.5 %"),
     )
     judged = (
         "which cannot be told apart from the 68 % of an honest one" if covered.agrees
@@ -138,7 +138,7 @@ def _along_the_fraction(runs: Runs) -> pictures.LawAndBand:
     )  # fmt: skip
 
 
-MATERIALS = Example(
+MATERIALS = LectureExample(
     "materials",
     "The stiffness of composites from a table with error bars",
     "A composite is as stiff as its matrix, its inclusions and their fraction make it. Here the law is known: the lower bound of "

@@ -9,12 +9,12 @@ import numpy as np
 
 from chainrule.data import with_random_labels
 from chainrule.examples.agreement import agreement, rank_correlation
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.replicated import Comparison, Measured, compare, measured, ratio
 from chainrule.graph import Array
-from chainrule.train import SGD, Answers, Run, Training, answers_along
+from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
 from chainrule.views import pictures
 
 CLASSES = 10
@@ -50,22 +50,22 @@ def conclude(runs: Runs, seed: int) -> Outcome:
     times, times_error = ratio(measured(updates["random labels"]), measured(updates["true labels"]))
     fitted = measured([_last(run, "training") for run in random])
     tested = measured([_last(run, "test") for run in random])
-    seen = {kind: [answers_along(run, steps=steps_to_look_at(run)) for run in group] for kind, group in kinds.items()}
+    seen = {kind: [prediction_history(run, steps=steps_to_look_at(run)) for run in group] for kind, group in kinds.items()}
     after = true[0].trainer.steps_per_epoch
     easy = {kind: [agreement_after(found, after) for found in group] for kind, group in seen.items()}
     order = {kind: [rank_correlation(_finite(found)) for found in group] for kind, group in seen.items()}
     alike = compare(easy["true labels"], easy["random labels"], paired=True, among=2)
     ordered = compare(order["true labels"], order["random labels"], paired=True, among=2)
     facts = (
-        Fact("training accuracy, random labels", fitted.value, fitted.widened, least=FITTED, source=ZHANG),
+        Fact("training accuracy, random labels", fitted.value, fitted.widened, minimum=FITTED, source=ZHANG),
         _fact("test accuracy, true labels", [_last(run, "test") for run in true]),
-        Fact("test accuracy, random labels", tested.value, tested.widened, known=1 / CLASSES, source="guessing"),
+        Fact("test accuracy, random labels", tested.value, tested.widened, reference=1 / CLASSES, source="guessing"),
         _fact("updates to fit true labels", updates["true labels"]),
         _fact("updates to fit random labels", updates["random labels"]),
-        Fact("random over true", times, times_error, least=1.0, source=ARPIT),
+        Fact("random over true", times, times_error, minimum=1.0, source=ARPIT),
         _fact("agreement after an epoch, true labels", easy["true labels"], least=0.0, source=ARPIT),
         _fact("agreement after an epoch, random labels", easy["random labels"]),
-        Fact("difference of the agreements", alike.difference, alike.error, least=0.0, source=ARPIT),
+        Fact("difference of the agreements", alike.difference, alike.error, minimum=0.0, source=ARPIT),
         _fact("rank correlation of the order, true labels", order["true labels"], least=0.0, source=ARPIT),
         _fact("rank correlation of the order, random labels", order["random labels"]),
         Fact("difference of the rank correlations", ordered.difference, ordered.error),
@@ -132,12 +132,12 @@ def steps_to_look_at(run: Run, looks: int = LOOKS) -> list[int]:
     return sorted({*spaced, run.trainer.steps_per_epoch})
 
 
-def agreement_after(answers: Answers, step: int) -> float:
+def agreement_after(answers: PredictionHistory, step: int) -> float:
     """How much the replicas agree on which examples are right when so many steps are done."""
     return agreement(answers.right[int(np.flatnonzero(answers.at == step)[0])])
 
 
-def _finite(answers: Answers) -> Array:
+def _finite(answers: PredictionHistory) -> Array:
     """When each example is learned, (replicas, n); those never learned are later than all others, and equal."""
     return np.where(np.isinf(answers.learned), 2.0 * answers.at[-1], answers.learned)
 
@@ -149,7 +149,7 @@ def _last(run: Run, part: str) -> float:
 def _fact(name: str, values: Sequence[float], **held: object) -> Fact:
     found = measured(values)
     least, source = held.get("least"), held.get("source", "")
-    return Fact(name, found.value, found.widened, least=None if least is None else float(str(least)), source=str(source))
+    return Fact(name, found.value, found.widened, minimum=None if least is None else float(str(least)), source=str(source))
 
 
 def _curves(kinds: Mapping[str, Sequence[Run]]) -> pictures.AgainstUpdates:
@@ -165,7 +165,7 @@ def _curves(kinds: Mapping[str, Sequence[Run]]) -> pictures.AgainstUpdates:
     return pictures.AgainstUpdates("Random labels are learned by heart", "accuracy (share right)", tuple(curves), 1 / CLASSES)
 
 
-MEMORIZATION = Example(
+MEMORIZATION = LectureExample(
     "memorization",
     "Random labels are learned by heart",
     "Can a network learn what has no rule? Five hundred digits of 14 × 14 pixels, once with their labels and once with labels drawn at "

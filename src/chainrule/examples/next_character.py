@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import VILLAGE, block_mean, next_character
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import LSTM, Dense, Embedding, Sequential
@@ -45,19 +45,26 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     # What the source itself expects at the same characters: the difference is free of their luck.
     ideal = VILLAGE.bits(_text(seed))[CHARACTERS - HELD_OUT + SEEN :]
     curve = pictures.context_curve(run, most=6, floor=entropy)
-    written = {f"T = {at:g}": run.write(START, 4000, temperature=at, seed=seed) for at in TEMPERATURES}
+    written = {f"T = {at:g}": run.generate(START, 4000, temperature=at, seed=seed) for at in TEMPERATURES}
     best = int(np.argmin(curve.counted.mean(axis=1)))
     facts = (
         Fact(
             "bits to a character, network",
             *block_mean(curve.network),
-            known=entropy,
+            reference=entropy,
             source="entropy of the source, Shannon 1948",
         ),
-        Fact("bits more than a reader who knows the source", *block_mean(curve.network - ideal), most=0.01, source="asked for"),
-        Fact("bits that counting pairs needs more", *block_mean(curve.counted[1] - curve.network), least=0.0, source="bigram"),
         Fact(
-            "bits that counting triples needs more", *block_mean(curve.counted[2] - curve.network), least=0.0, source="trigram"
+            "bits more than a reader who knows the source", *block_mean(curve.network - ideal), maximum=0.01, source="asked for"
+        ),
+        Fact(
+            "bits that counting pairs needs more", *block_mean(curve.counted[1] - curve.network), minimum=0.0, source="bigram"
+        ),
+        Fact(
+            "bits that counting triples needs more",
+            *block_mean(curve.counted[2] - curve.network),
+            minimum=0.0,
+            source="trigram",
         ),
         Fact(
             f"bits that the best counting, of {best + 1} in a row, needs more", *block_mean(curve.counted[best] - curve.network)
@@ -105,10 +112,10 @@ def _real_words(name: str, text: str) -> Fact:
     share = float(right.mean())
     # Wilson's interval keeps a width where all are right.
     error = float(np.sqrt(share * (1 - share) / len(words) + 1 / (4 * len(words) ** 2)) / (1 + 1 / len(words)))
-    return Fact(f"share of words that exist, {name}", share, error)
+    return Fact(f"fraction of words that exist, {name}", share, error)
 
 
-NEXT_CHARACTER = Example(
+NEXT_CHARACTER = LectureExample(
     "next-character",
     "A network learns to write, character by character",
     "How well can the next character of a text be predicted? The text comes from a source that is known, a chain of 19 words, so that "

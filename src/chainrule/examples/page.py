@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chainrule.errors import OptionError
 from chainrule.examples.code import code_section
-from chainrule.examples.example import Example, Outcome
+from chainrule.examples.example import LectureExample, Outcome
 from chainrule.examples.fact import Fact
 from chainrule.files import make_folder_at, named, refusals, writing
 from chainrule.views.figures.style import require_matplotlib
@@ -26,7 +26,7 @@ def facts_html(facts: Sequence[Fact]) -> str:
     return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
 
 
-def example_sections(example: Example, outcome: Outcome) -> list[Section]:
+def example_sections(example: LectureExample, outcome: Outcome) -> list[Section]:
     """The parts of the page."""
     return [
         Section("question", "What is asked", example.question, []),
@@ -36,7 +36,7 @@ def example_sections(example: Example, outcome: Outcome) -> list[Section]:
     ]
 
 
-def page_path(example: Example, path: str | Path | None = None) -> Path:
+def page_path(example: LectureExample, path: str | Path | None = None) -> Path:
     """Where a page will be written, with its folder made: to be asked for before the training, which a wrong name would waste.
 
     path: a file that ends with .html; without one it is the example's name. Raises: OptionError for another ending or a folder,
@@ -53,7 +53,7 @@ def page_path(example: Example, path: str | Path | None = None) -> Path:
     return found
 
 
-def write_page(example: Example, outcome: Outcome, path: str | Path) -> Path:
+def write_page(example: LectureExample, outcome: Outcome, path: str | Path) -> Path:
     """Writes the page to a file that ends with .html; gives its path. Raises: as `page_path`."""
     found = page_path(example, path)
     with writing(found) as place:

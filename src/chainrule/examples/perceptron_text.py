@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.data import Dataset, opinions
 from chainrule.data.language import BAD, GOOD
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential, Zeros
@@ -45,19 +45,19 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     weights = pictures.word_weights(run)
     signs = _signs(run.parameters()["dense1.W"][:, 0], run.data)
     facts = (
-        Fact("most mistakes on the way, of 8 orders", float(mistakes.max()), most=bound, source="(R/γ)², Novikoff 1962"),
+        Fact("most mistakes on the way, of 8 orders", float(mistakes.max()), maximum=bound, source="(R/γ)², Novikoff 1962"),
         Fact("mistakes on the way", float(mistakes.mean()), float(mistakes.std(ddof=1) / np.sqrt(len(mistakes)))),
-        Fact("mistakes in the last epoch", float(last), known=0.0, source="the classes are separable"),
+        Fact("mistakes in the last epoch", float(last), reference=0.0, source="the classes are separable"),
         Fact("longest sentence, R", size),
         Fact(
             "margin of the known weights, γ",
             margin,
-            known=1 / np.sqrt(len(GOOD) + len(BAD)),
+            reference=1 / np.sqrt(len(GOOD) + len(BAD)),
             tolerance=1e-12,
             source="by construction",
         ),
-        Fact("test accuracy", float(scores.mean()), _accuracy_error(scores, run.data), least=0.9, source="asked for"),
-        Fact("judging words with the right sign, of 16", float(signs), known=16.0, source="the sentences' own law"),
+        Fact("test accuracy", float(scores.mean()), _accuracy_error(scores, run.data), minimum=0.9, source="asked for"),
+        Fact("judging words with the right sign, of 16", float(signs), reference=16.0, source="the sentences' own law"),
     )
     verdict = (
         f"In none of {ORDERS} orders did the perceptron make more than {mistakes.max():.0f} mistakes before it made none; Novikoff's "
@@ -95,7 +95,7 @@ def _signs(weights: Array, data: Dataset) -> int:
     return sum(by_name[word] > 0 for word in GOOD) + sum(by_name[word] < 0 for word in BAD)
 
 
-PERCEPTRON_TEXT = Example(
+PERCEPTRON_TEXT = LectureExample(
     "perceptron-text",
     "The perceptron algorithm reads opinions",
     "Can the oldest learning rule tell praise from complaint? Sentences are counts of 37 words; after each mistake, and only then, the "

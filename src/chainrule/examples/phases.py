@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.data import CRITICAL_TEMPERATURE, Dataset, ising, ising_temperatures
 from chainrule.examples.estimates import Polynomial, crossing, resampled, weighted_polynomial
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import L2, BinaryCrossEntropy, Dense, Sequential
@@ -48,7 +48,7 @@ def network() -> Sequential:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedLattices:
     """What a size's networks make of new lattices at `temperatures` (t,): `ordered` and `weighed`, both (replicas, lattices, t).
 
     ordered: how sure they are of order. weighed: the spins weighed by the direction in which the first layer looks most, see
@@ -92,7 +92,7 @@ def main_direction(weights: Array) -> Array:
     return np.linalg.svd(weights, full_matrices=False)[0][:, 0]
 
 
-def judge(run: Run, size: int, lattices: int, seed: int) -> Judged:
+def judge(run: Run, size: int, lattices: int, seed: int) -> JudgedLattices:
     """What the run's networks say of new lattices around the transition."""
     grid = judged_temperatures(size)
     data = ising(lattices * len(grid), size=size, temperatures=grid.tolist(), target="temperature", seed=seed)
@@ -104,11 +104,16 @@ def judge(run: Run, size: int, lattices: int, seed: int) -> Judged:
     ordered = 1 - np.asarray(run.predict(x, None), np.float64)[:, :, 0]
     weighed = directions @ spins.T / size
     alignment = np.abs(directions.sum(axis=1)) / size
-    return Judged(size, grid, ordered[:, order], weighed[:, order], spins.mean(axis=1)[order], alignment)
+    return JudgedLattices(size, grid, ordered[:, order], weighed[:, order], spins.mean(axis=1)[order], alignment)
 
 
 def cumulants_meet(
-    small: Judged, large: Judged, drawn: tuple[Array, Array] | None = None, *, degree: int = 2, below: float = 2.34
+    small: JudgedLattices,
+    large: JudgedLattices,
+    drawn: tuple[Array, Array] | None = None,
+    *,
+    degree: int = 2,
+    below: float = 2.34,
 ) -> Array:
     """Where the cumulants of two sizes are equal: (T, cumulant), by a polynomial through each below a temperature.
 
@@ -124,10 +129,10 @@ def cumulants_meet(
     return np.array([place + MIDDLE, np.polyval(curves[0], place)])
 
 
-def meeting_errors(small: Judged, large: Judged, random: np.random.Generator, samples: int = 200) -> Array:
+def meeting_errors(small: JudgedLattices, large: JudgedLattices, random: np.random.Generator, samples: int = 200) -> Array:
     """The standard errors of `cumulants_meet`, (2,): the spread under resampled lattices, and what a cubic changes."""
 
-    def draw(each: Judged) -> Array:
+    def draw(each: JudgedLattices) -> Array:
         count = each.weighed.shape[1]
         return np.asarray(random.integers(count, size=count), np.int64)
 
@@ -168,17 +173,17 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     aligned = np.concatenate([each.alignment for each in judged])
     between = f"L = {SIZES[0]} and {SIZES[-1]}"
     facts = (
-        Fact("T_c, where cumulants meet", t_c, error, known=CRITICAL_TEMPERATURE, source="Onsager 1944"),
-        Fact(f"cumulant there, {between}", meeting, meeting_error, known=MEETING, source="Kamieniarz, Blöte 1993"),
+        Fact("T_c, where cumulants meet", t_c, error, reference=CRITICAL_TEMPERATURE, source="Onsager 1944"),
+        Fact(f"cumulant there, {between}", meeting, meeting_error, reference=MEETING, source="Kamieniarz, Blöte 1993"),
         Fact(
             "T_c, from T*(L)",
             float(line.coefficients[0]),
             float(line.errors[0]),
-            known=CRITICAL_TEMPERATURE,
+            reference=CRITICAL_TEMPERATURE,
             source="Onsager 1944",
         ),
         *(Fact(f"T*({size})", value, sigma) for size, (value, sigma) in zip(SIZES, found.tolist(), strict=True)),
-        Fact("alignment with m, least of all networks", float(aligned.min()), least=0.9, source="1 is m itself"),
+        Fact("alignment with m, least of all networks", float(aligned.min()), minimum=0.9, source="1 is m itself"),
         _far_score(runs[f"size {SIZES[0]}"], SIZES[0]),
     )
     verdict = (
@@ -191,11 +196,11 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 
 def _far_score(run: Run, size: int) -> Fact:
     score = run.evaluate("test").accuracy()
-    return Fact(f"accuracy on cold and hot, L = {size}", score.value, score.error, least=0.95)
+    return Fact(f"accuracy on cold and hot, L = {size}", score.value, score.error, minimum=0.95)
 
 
 def _pictures(
-    judged: list[Judged], found: Array, line: Polynomial, meeting: tuple[float, float], seed: int
+    judged: list[JudgedLattices], found: Array, line: Polynomial, meeting: tuple[float, float], seed: int
 ) -> tuple[pictures.Picture, ...]:
     largest = judged[-1]
     lattices = ising(3, size=largest.size, temperatures=SHOWN, target="temperature", seed=10 * seed).train.x
@@ -219,7 +224,7 @@ def _pictures(
     )
 
 
-ISING = Example(
+ISING = LectureExample(
     "ising",
     "Networks find the critical temperature of the Ising model",
     "Below the temperature T_c the spins of a square lattice agree over any distance, above it they do not. For each of four lattice sizes "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule.data import mnist
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.nn import Conv2D, Dense, Flatten, MaxPool, Reshape, Sequential
 from chainrule.train import Adam, Cosine, Training
@@ -26,7 +26,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     run = runs["convolutional"]
     score = run.evaluate("test").accuracy()
     share, count, error = score.value, score.total, score.error
-    fact = Fact("test accuracy", share, error, least=0.988, source="asked for")
+    fact = Fact("test accuracy", share, error, minimum=0.988, source="asked for")
     verdict = f"After three epochs {share:.2%} of {count} digits that it never saw are read rightly."
     drawn = (
         pictures.learning_curves(run),
@@ -37,7 +37,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     return Outcome(verdict, (fact,), drawn)
 
 
-CONVOLUTION = Example(
+CONVOLUTION = LectureExample(
     "convolution",
     "A convolutional network reads digits",
     "Does it help to look at a picture through small windows that are the same everywhere? Two convolutions with pools and one dense "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import recall
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.nn import GRU, LSTM, RNN, Dense, Layer, Sequential
 from chainrule.train import Adam, ClipNorm, Cosine, Training
@@ -22,7 +22,9 @@ DATA_SETS, REPLICAS = 4, 3
 def memory(kind: str, gap: int) -> Layer:
     """Twelve units of a kind; those with gates begin as memories that last for about the gap, with biases of ± its logarithm."""
     lasting = round(float(np.log(gap)), 2)
-    return {"RNN": RNN(12), "GRU": GRU(12, keep=lasting), "LSTM": LSTM(12, keep=lasting, write=-lasting)}[kind]
+    return {"RNN": RNN(12), "GRU": GRU(12, update_bias=lasting), "LSTM": LSTM(12, forget_bias=lasting, input_bias=-lasting)}[
+        kind
+    ]
 
 
 def _trainings(seed: int) -> Mapping[str, Training]:
@@ -50,14 +52,14 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     )
     means, errors = by_gap.means, by_gap.errors
     accuracies = tuple(
-        Fact(f"accuracy of the {kind}, silence {gap}", float(means[i, j]), float(errors[i, j]), least=_least(kind, gap))
+        Fact(f"accuracy of the {kind}, silence {gap}", float(means[i, j]), float(errors[i, j]), minimum=_least(kind, gap))
         for i, kind in enumerate(KINDS)
         for j, gap in enumerate(GAPS)
     )
     lead = Fact(
         f"lead of the LSTM over the RNN, silence {GAPS[-1]}",
         *_lead(by_gap),
-        least=0.05,
+        minimum=0.05,
         source="Hochreiter and Schmidhuber 1997",
     )
     facts = (*accuracies, lead)
@@ -97,7 +99,7 @@ def _verdict(found: pictures.AccuracyAgainstGap) -> str:
     return f"Nine of ten questions and more are answered rightly by {', '.join(said)}. {compared}"
 
 
-RECALL = Example(
+RECALL = LectureExample(
     "recall",
     "A signal, a long silence, a question",
     "What was the signal, −1 or 1, that came before a silence filled with noise? A plain recurrent network multiplies its memory by the "

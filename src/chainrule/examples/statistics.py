@@ -13,7 +13,7 @@ from chainrule.graph import Array
 def mean_fact(name: str, values: Array, **known: Any) -> Fact:
     """The mean of independent values (n,) with its standard error; what it is held against as for `Fact`.
 
-    >>> print(mean_fact("x", np.array([1.0, 2.0, 3.0]), known=2.5))
+    >>> print(mean_fact("x", np.array([1.0, 2.0, 3.0]), reference=2.5))
     x = 2.0 ± 0.6, known 2.5: 0.9 σ away, agrees
     """
     error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

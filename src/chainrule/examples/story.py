@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Dataset, Examples, story
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 from chainrule.nn import GRU, Dense, Sequential
@@ -54,16 +54,16 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     scores = {name: _scores(run) for name, run in runs.items()}
     means = {name: float(found.mean()) for name, found in scores.items()}
     errors = {name: float(found.std(ddof=1) / np.sqrt(len(found))) for name, found in scores.items()}
-    classes = runs[BAG].signature.classes or ()
-    # The share of right answers of single networks on so many stories is itself known only so well.
+    classes = runs[BAG].dataset_info.classes or ()
+    # The fraction of right answers of single networks on so many stories is itself known only so well.
     counted = 1 / (2 * np.sqrt(STORIES))
     facts = (
         Fact("accuracy by chance", 1 / len(classes)),
-        Fact(f"accuracy of a {BAG}", means[BAG], max(errors[BAG], counted), most=0.8, source="it cannot know the order"),
+        Fact(f"accuracy of a {BAG}", means[BAG], max(errors[BAG], counted), maximum=0.8, source="it cannot know the order"),
         Fact(
-            f"accuracy of a {FORWARD}", means[FORWARD], max(errors[FORWARD], counted), least=1 / len(classes), source="chance"
+            f"accuracy of a {FORWARD}", means[FORWARD], max(errors[FORWARD], counted), minimum=1 / len(classes), source="chance"
         ),
-        Fact(f"accuracy of a {BACKWARD}", means[BACKWARD], max(errors[BACKWARD], counted), least=0.9, source="asked for"),
+        Fact(f"accuracy of a {BACKWARD}", means[BACKWARD], max(errors[BACKWARD], counted), minimum=0.9, source="asked for"),
         _gain("gain of reading from the question over counting words", BACKWARD, BAG, means, errors),
         _gain("gain of reading from the beginning over counting words", FORWARD, BAG, means, errors, known=False),
     )
@@ -77,7 +77,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 def _gain(
     name: str, one: str, other: str, means: Mapping[str, float], errors: Mapping[str, float], *, known: bool = True
 ) -> Fact:
-    return Fact(name, means[one] - means[other], float(np.hypot(errors[one], errors[other])), least=0.05 if known else None)
+    return Fact(name, means[one] - means[other], float(np.hypot(errors[one], errors[other])), minimum=0.05 if known else None)
 
 
 def _verdict(means: Mapping[str, float], errors: Mapping[str, float]) -> str:
@@ -94,7 +94,7 @@ def _verdict(means: Mapping[str, float], errors: Mapping[str, float]) -> str:
     )
 
 
-STORY = Example(
+STORY = LectureExample(
     "story",
     "A story, then a question about it",
     "Persons walk from room to room, and the last words ask where one of them is. The words come one at each time step; chance is one in "

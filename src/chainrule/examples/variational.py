@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.data import Dataset, Examples, mnist, reconstruction
 from chainrule.examples.autoencoders import first_digits, test_part
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
@@ -97,7 +97,7 @@ def importance(model: Model, rows: Array, samples: int, seed: int) -> tuple[Arra
     mean, log_variance = values["latent1.mean"], values["latent1.log_variance"]
     noise = np.random.default_rng(seed).standard_normal((samples, *mean.shape))
     codes = mean + np.exp(log_variance / 2) * noise
-    true = np.asarray(model.task.data.scaling.apply(rows), dtype=np.float64)
+    true = np.asarray(model.problem.dataset_info.scaling.apply(rows), dtype=np.float64)
     # Some thousand codes at once: more would fill the memory with pixels.
     blocks = np.array_split(codes, math.ceil(samples * len(rows) / 4000))
     logs = np.concatenate([_log_likelihoods(model, block, true) for block in blocks])
@@ -117,7 +117,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     verdict = (
         f"The linear network's bound ends {facts[0].value:.4f} nats below the best likelihood that its model can have; its codes "
         f"have the mean {facts[1].measured} and the variance {facts[2].measured}, where 0 and 1 were asked for. Two numbers to a digit "
-        f"save {facts[3].value - float(facts[3].least or 0):.0f} nats against pixels that do not know of each other."
+        f"save {facts[3].value - float(facts[3].minimum or 0):.0f} nats against pixels that do not know of each other."
     )
     return Outcome(verdict, tuple(facts), _pictures(runs))
 
@@ -133,11 +133,11 @@ def _linear_facts(run: Run) -> list[Fact]:
     # open. It is the same for all replicas, and no part of the spread between them.
     left_open = 2 * math.sqrt(float(short.mean()) / HIDDEN)
     return [
-        mean_fact("linear: best log likelihood − ELBO", short, most=0.005, unit="nats", source="Lucas and others 2019: 0"),
+        mean_fact("linear: best log likelihood − ELBO", short, maximum=0.005, unit="nats", source="Lucas and others 2019: 0"),
         _with_systematic(
-            mean_fact("linear: mean of all codes", means, known=0.0, source="the prior's"), left_open / math.sqrt(2)
+            mean_fact("linear: mean of all codes", means, reference=0.0, source="the prior's"), left_open / math.sqrt(2)
         ),
-        _with_systematic(mean_fact("linear: variance of all codes", variances, known=1.0, source="the prior's"), left_open),
+        _with_systematic(mean_fact("linear: variance of all codes", variances, reference=1.0, source="the prior's"), left_open),
     ]
 
 
@@ -156,9 +156,9 @@ def _digit_facts(run: Run, seed: int) -> list[Fact]:
     found = [importance(run.model(replica), test, 50, seed) for replica in range(run.settings.replicas)]
     bounds, likelihoods = (np.array([pair[i].mean() for pair in found]) for i in (0, 1))
     return [
-        mean_fact("digits: ELBO of a test digit", bounds, least=independent_pixels(run.data), unit="nats",
+        mean_fact("digits: ELBO of a test digit", bounds, minimum=independent_pixels(run.data), unit="nats",
                   source="pixels on their own"),
-        mean_fact("digits: log likelihood by 50 codes − ELBO", likelihoods - bounds, least=0.0, unit="nats",
+        mean_fact("digits: log likelihood by 50 codes − ELBO", likelihoods - bounds, minimum=0.0, unit="nats",
                   source="Burda and others 2015"),
     ]  # fmt: skip
 
@@ -184,7 +184,7 @@ def _pictures(runs: Runs) -> tuple[pictures.Picture, ...]:
     )
 
 
-VARIATIONAL = Example(
+VARIATIONAL = LectureExample(
     "variational",
     "Codes with a known distribution",
     "A variational autoencoder draws each code from a normal distribution and is asked to keep all codes together like a standard normal "

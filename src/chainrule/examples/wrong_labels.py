@@ -10,13 +10,13 @@ import numpy as np
 
 from chainrule.data import WrongLabels, with_wrong_labels
 from chainrule.examples.agreement import area_under_curve
-from chainrule.examples.example import Example, Outcome, Runs
+from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.memorization import steps_to_look_at
 from chainrule.examples.replicated import Comparison, Measured, compare, measured
 from chainrule.graph import Array
-from chainrule.train import SGD, Answers, Run, Training, answers_along
+from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
 from chainrule.views import pictures
 
 SHARE = 0.1
@@ -44,10 +44,10 @@ def trainings(seed: int, *, draws: int = 8, count: int = 1000, epochs: int = 80)
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class LabelErrorSearch:
     """One training's suspicion of each of n examples, by each way of measuring it, and the truth: where labels are wrong, (n,)."""
 
-    answers: Answers
+    answers: PredictionHistory
     suspicion: Mapping[str, Array]
     wrong: Array
     truth: Array
@@ -60,20 +60,20 @@ class Search:
         return np.array([np.bincount(column, minlength=CLASSES).argmax() for column in named.T])
 
     def precision(self, way: str) -> float:
-        """The share of wrong labels among as many first suspects as there are wrong labels."""
+        """The fraction of wrong labels among as many first suspects as there are wrong labels."""
         first = np.argsort(-self.suspicion[way], kind="stable")[: int(self.wrong.sum())]
         return float(self.wrong[first].mean())
 
 
-def search(run: Run, labels: WrongLabels) -> Search:
+def search(run: Run, labels: WrongLabels) -> LabelErrorSearch:
     """What a training says about its labels: suspicions are means over its replicas."""
-    answers = answers_along(run, steps=steps_to_look_at(run))
+    answers = prediction_history(run, steps=steps_to_look_at(run))
     late = np.where(np.isinf(answers.learned), 2.0 * answers.at[-1], answers.learned)
     losses = answers.losses.mean(axis=1)
     truth = labels.data.train.y.copy()
     truth[labels.changed] = labels.truth
     suspicion = {ALONG: losses.mean(axis=0), END: losses[-1], LATE: np.log(late).mean(axis=0)}
-    return Search(answers, suspicion, truth != labels.data.train.y, truth)
+    return LabelErrorSearch(answers, suspicion, truth != labels.data.train.y, truth)
 
 
 def conclude(runs: Runs, seed: int) -> Outcome:
@@ -86,13 +86,19 @@ def conclude(runs: Runs, seed: int) -> Outcome:
     best = {way: compare(areas[ALONG], areas[way], paired=True, among=2) for way in (LATE, END)}
     facts = (
         *(
-            Fact(f"AUC, {way}", found_area.value, found_area.widened, least=0.5, source="guessing")
+            Fact(f"AUC, {way}", found_area.value, found_area.widened, minimum=0.5, source="guessing")
             for way, found_area in _means(areas)
         ),
         Fact(
-            f"wrong among the first {round(SHARE * count)}", precision.value, precision.widened, least=SHARE, source="guessing"
+            f"wrong among the first {round(SHARE * count)}",
+            precision.value,
+            precision.widened,
+            minimum=SHARE,
+            source="guessing",
         ),
-        Fact("true class named before the label is learned", named.value, named.widened, least=1 / CLASSES, source="guessing"),
+        Fact(
+            "true class named before the label is learned", named.value, named.widened, minimum=1 / CLASSES, source="guessing"
+        ),
         *(Fact(f"AUC, {ALONG}, less that of {way}", other.difference, other.error) for way, other in best.items()),
     )
     shares = pictures.found_among_first(
@@ -135,7 +141,7 @@ def _means(areas: Mapping[str, Sequence[float]]) -> list[tuple[str, Measured]]:
     return [(way, measured(values)) for way, values in areas.items()]
 
 
-def sheet(run: Run, found: Search) -> pictures.SuspectSheet:
+def sheet(run: Run, found: LabelErrorSearch) -> pictures.SuspectSheet:
     """The first suspects of a training."""
     first = np.argsort(-found.suspicion[ALONG], kind="stable")[:SHOWN]
     examples = run.data.train
@@ -146,12 +152,12 @@ def sheet(run: Run, found: Search) -> pictures.SuspectSheet:
         found.said[first],
         found.suspicion[ALONG][first],
         ALONG,
-        run.signature.classes or (),
+        run.dataset_info.classes or (),
         truth=found.truth[first],
     )
 
 
-WRONG_LABELS = Example(
+WRONG_LABELS = LectureExample(
     "wrong-labels",
     "Wrong labels are learned last",
     "Does a network notice that a label is wrong? A tenth of a thousand digits get another label. Networks learn all of them, and every "

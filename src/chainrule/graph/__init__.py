@@ -2,7 +2,7 @@
 
 from chainrule.checks import answering
 from chainrule.graph.body import Body
-from chainrule.graph.evaluate import evaluate, evaluator
+from chainrule.graph.compute import compute, evaluator
 from chainrule.graph.form import form_of, frozen
 from chainrule.graph.graph import Graph, check, conform, topological_order
 from chainrule.graph.node import (
@@ -26,14 +26,14 @@ from chainrule.graph.node import (
     scope_root,
 )
 from chainrule.graph.notation import formula
-from chainrule.graph.parse import parse
-from chainrule.graph.rewrite import Change, Pass, Step, dead_code, fold_constants, rewrite_nodes, run_passes, share_common
+from chainrule.graph.parse import parse_graph
+from chainrule.graph.rewrite import Change, Pass, PassStep, dead_code, fold_constants, rewrite_nodes, run_passes, share_common
 from chainrule.graph.types import Array, Shape, Type, dtype_name
 
 __all__ = [
     "Array", "Body", "CONSTANT", "Change", "Graph", "INPUT", "Kind", "LEAVES", "Node", "Notation", "Op", "Operand", "PARAMETER",
-    "Pass", "REGISTRY", "Shape", "Step", "Traits", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code",
-    "dtype_name", "evaluate", "evaluator", "fold_constants", "form_of", "formula", "frozen", "input_node", "parameter", "parse",
+    "Pass", "REGISTRY", "Shape", "PassStep", "Traits", "Type", "as_declared", "as_nodes", "check", "conform", "constant", "dead_code",
+    "dtype_name", "compute", "evaluator", "fold_constants", "form_of", "formula", "frozen", "input_node", "parameter", "parse_graph",
     "rewrite_nodes", "run_passes", "scope", "scope_root", "share_common", "topological_order",
 ]  # fmt: skip
 

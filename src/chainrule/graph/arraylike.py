@@ -74,13 +74,13 @@ class ArrayLike(Shown):
         raise GraphError(
             f"entries of {self!r} were set",
             expected="a new node; a node is immutable",
-            remedy="write select(condition, x, y), concatenate(x, y, axis=...), or scatter_add(x, places, y, axis=...)",
+            remedy="write where(condition, x, y), concatenate(x, y, axis=...), or scatter_add(x, places, y, axis=...)",
         )
 
     # ---- numbers, which there are none of yet
 
     def __bool__(self) -> bool:
-        raise self._no_value("the truth of", "write select(condition, x, y) instead of if, and equal(x, y) instead of ==")
+        raise self._no_value("the truth of", "write where(condition, x, y) instead of if, and equal(x, y) instead of ==")
 
     def __float__(self) -> float:
         raise self._no_value("the number in", "compute it first: evaluate([x], {leaf: value})[0]")

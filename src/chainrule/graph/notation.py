@@ -34,7 +34,7 @@ _HOSTILE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FormulaPiece:
     """A piece of a formula: its text, and how tightly it `binds` (see Notation).
 
     `chain` counts _CHAINS (0 sum, 1 product, 2 matrix product, −1 none), which go on without parentheses.
@@ -46,7 +46,7 @@ class Piece:
 
 
 @checked
-def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[Node, Piece] | None = None) -> str:
+def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[Node, FormulaPiece] | None = None) -> str:
     r"""The formula of a node in terms of named nodes; what lies more than `depth` ops deep is shown as dots.
 
     Constants are written by value; a broadcast or a new shape, which change no number, are not written. `pieces` says how some nodes are
@@ -65,7 +65,7 @@ def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[N
     if depth < 1:
         raise OptionError(f"depth={depth}", expected="1 or more", remedy="leave it out for the usual depth")
     given = pieces or {}
-    written: dict[tuple[Node, int], Piece] = {}
+    written: dict[tuple[Node, int], FormulaPiece] = {}
     stack = [(node, depth)]
     while stack:  # by hand, not by recursion: depth is no limit
         current, left = stack[-1]
@@ -86,13 +86,13 @@ def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[N
     return written[node, depth].text
 
 
-def _end(node: Node, style: Style) -> Piece:
+def _end(node: Node, style: Style) -> FormulaPiece:
     """A node that is not opened: its name, its value, or dots."""
     if node.name:
-        return Piece(name_text(node.name, style))
+        return FormulaPiece(name_text(node.name, style))
     if node.op is CONSTANT:
         return _number_or_array(node.attributes["value"], repr(node.type), style)
-    return Piece("…" if style == "text" else r"\ldots")
+    return FormulaPiece("…" if style == "text" else r"\ldots")
 
 
 def name_text(name: str, style: Style) -> str:
@@ -103,26 +103,26 @@ def name_text(name: str, style: Style) -> str:
     return escaped if len(name) == 1 else rf"\mathrm{{{escaped}}}"
 
 
-def _number_or_array(value: Array, otherwise: str, style: Style) -> Piece:
+def _number_or_array(value: Array, otherwise: str, style: Style) -> FormulaPiece:
     if value.size and np.all((value == value.flat[0]) | (np.isnan(value) & np.isnan(value.flat[0]))):
         return number_piece(value.flat[0], style)
     if value.ndim == 1 and value.size <= 4:
         items = ", ".join(number_piece(item, style).text for item in value)
-        return Piece(f"[{items}]" if style == "text" else rf"\left[{items}\right]")
-    return Piece(otherwise if style == "text" else rf"\mathrm{{{otherwise}}}")
+        return FormulaPiece(f"[{items}]" if style == "text" else rf"\left[{items}\right]")
+    return FormulaPiece(otherwise if style == "text" else rf"\mathrm{{{otherwise}}}")
 
 
-def number_piece(value: object, style: Style) -> Piece:
+def number_piece(value: object, style: Style) -> FormulaPiece:
     """A number as it is written in a formula; a negative one binds as a difference does."""
     # str, not repr: NumPy's own writes a float32 with the digits that a float32 has.
     digits = str(value).removesuffix(".0").replace("nan", "NaN")
     if sum(map(str.isdigit, digits.partition("e")[0])) > MOST_DIGITS:
         digits = f"{float(digits):.{MOST_DIGITS - 2}g}"
     written = printed(digits, style)
-    return Piece(written, 3 if digits.startswith("-") else 2 if r"\times" in written else 0)
+    return FormulaPiece(written, 3 if digits.startswith("-") else 2 if r"\times" in written else 0)
 
 
-def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
+def compose(node: Node, inputs: list[FormulaPiece], style: Style) -> FormulaPiece:
     """The op's template, its slots filled, with parentheses where an input binds less tightly than the slot wants."""
     if not inputs:
         return _end(node, style)
@@ -132,7 +132,7 @@ def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
         return inputs[0]
     parts = [(literal, field) for literal, field, _, _ in Formatter().parse(template)]
     if not any(field and field.isdigit() for _, field in parts):
-        return Piece(f"{template.format()}({', '.join(piece.text for piece in inputs)})")
+        return FormulaPiece(f"{template.format()}({', '.join(piece.text for piece in inputs)})")
     chain = _chain(template)
     written, before, closed = "", "", True
     for place, (literal, field) in enumerate(parts):
@@ -150,7 +150,7 @@ def compose(node: Node, inputs: list[Piece], style: Style) -> Piece:
         elif field:
             written += str(node.attributes[field])
     # A template that encloses all of itself, such as a fraction, needs parentheses under a power only.
-    return Piece(written, min(notation.binds, 1) if closed and not _has_infix(before) else notation.binds, chain)
+    return FormulaPiece(written, min(notation.binds, 1) if closed and not _has_infix(before) else notation.binds, chain)
 
 
 def _has_infix(written: str) -> bool:

@@ -32,13 +32,13 @@ _FLOATS = {"nan": float("nan"), "inf": float("inf")}
 
 
 @checked
-def parse(text: str) -> Graph:
+def parse_graph(text: str) -> Graph:
     """The graph that `str(graph)` printed.
 
     >>> text = '''x: float64[2] = input()
     ... y: float64[2] = tanh(x)  @layer1
     ... return y=y'''
-    >>> str(parse(text)) == text
+    >>> str(parse_graph(text)) == text
     True
 
     Raises: ParseError, naming the line.

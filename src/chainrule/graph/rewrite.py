@@ -28,7 +28,7 @@ class Change(Shown):
 
 
 @dataclass(frozen=True)
-class Step(Shown):
+class PassStep(Shown):
     """What one pass did to one graph."""
 
     name: str
@@ -48,19 +48,19 @@ class Step(Shown):
         return "\n".join(lines)
 
 
-Pass: TypeAlias = Callable[[Graph], "tuple[Graph, Step]"]
+Pass: TypeAlias = Callable[[Graph], "tuple[Graph, PassStep]"]
 
 
-def run_passes(graph: Graph, passes: Sequence[Pass]) -> tuple[Graph, tuple[Step, ...]]:
+def run_passes(graph: Graph, passes: Sequence[Pass]) -> tuple[Graph, tuple[PassStep, ...]]:
     """The graph after all passes in turn, and a step for each."""
-    trace: list[Step] = []
+    trace: list[PassStep] = []
     for rewrite in passes:
         graph, step = rewrite(graph)
         trace.append(step)
     return graph, tuple(trace)
 
 
-def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, Step]:
+def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, PassStep]:
     """Asks the rule at each node (its inputs already rewritten) for a node to take its place; None keeps it."""
     replaced: dict[Node, Node] = {}
     changed: list[tuple[Node, Node]] = []
@@ -73,11 +73,11 @@ def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, Step]:
             current = better
         replaced[node] = current
     if not changed:
-        return graph, Step(name, len(graph.nodes), len(graph.nodes))
+        return graph, PassStep(name, len(graph.nodes), len(graph.nodes))
     outputs = {label: replaced[node] for label, node in graph.outputs.items()}
     # What nobody reads any more stays until `dead_code` says so: each pass changes one thing.
     after = Graph(outputs, unused=replaced.values())
-    return after, Step(name, len(graph.nodes), len(after.nodes), lambda: _changes(changed))
+    return after, PassStep(name, len(graph.nodes), len(after.nodes), lambda: _changes(changed))
 
 
 def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
@@ -88,7 +88,7 @@ def _changes(changed: list[tuple[Node, Node]]) -> Iterator[Change]:
         yield Change(format_node(before, names), format_node(after, names))
 
 
-def fold_constants(graph: Graph) -> tuple[Graph, Step]:
+def fold_constants(graph: Graph) -> tuple[Graph, PassStep]:
     """Computes what depends on constants only; a result larger than all it is computed from (a broadcast) stays as it is."""
 
     def rule(node: Node) -> Node | None:
@@ -103,7 +103,7 @@ def fold_constants(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("fold constants", graph, rule)
 
 
-def share_common(graph: Graph) -> tuple[Graph, Step]:
+def share_common(graph: Graph) -> tuple[Graph, PassStep]:
     """Merges nodes that apply the same op to the same inputs, and equal constants (common subexpressions)."""
     first: dict[tuple[Any, ...], Node] = {}
 
@@ -117,10 +117,10 @@ def share_common(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("share common subexpressions", graph, rule)
 
 
-def dead_code(graph: Graph) -> tuple[Graph, Step]:
+def dead_code(graph: Graph) -> tuple[Graph, PassStep]:
     """Drops nodes that no output is computed from."""
     after = Graph(graph.outputs)
-    return after, Step("drop dead code", len(graph.nodes), len(after.nodes), lambda: _dropped(graph, after))
+    return after, PassStep("drop dead code", len(graph.nodes), len(after.nodes), lambda: _dropped(graph, after))
 
 
 def _dropped(graph: Graph, after: Graph) -> Iterator[Change]:

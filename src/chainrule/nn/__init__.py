@@ -5,9 +5,9 @@ from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.boltzmann_machine import BoltzmannMachine, bit_states
-from chainrule.nn.build import Built, Place, build_network, building, place
+from chainrule.nn.build import Built, LayerScope, build_network, building, layer_scope
 from chainrule.nn.convolution import Conv1D, Conv2D
-from chainrule.nn.description import network, to_text
+from chainrule.nn.description import parse_network, to_text
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
 from chainrule.nn.function_report import FunctionReport, describe_function
@@ -53,37 +53,37 @@ from chainrule.nn.metrics import (
     mean_squared_error,
     predicted_labels,
     r_squared,
-    top_k,
+    top_k_accuracy,
 )
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State
 from chainrule.nn.peers import Export, Scale, from_peer, to_code, to_peer
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
-from chainrule.nn.ranges import Range, output_range
-from chainrule.nn.reading import Reading, read_input
+from chainrule.nn.ranges import OutputRange, output_range
+from chainrule.nn.reading import InputReading, read_input
 from chainrule.nn.recording import as_graph_layer, is_kept
-from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, EachStep
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_json
-from chainrule.nn.table import Row, Table, range_badge, table, table_of
+from chainrule.nn.summary import Summary, SummaryRow, range_badge, summary, summary_of
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant",
-    "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "EachStep", "Embedding",
+    "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "TimeDistributed", "Embedding",
     "EuclideanDistance", "Export", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
     "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
     "GraphForm", "GraphInitialiser", "GraphLayer", "GraphUse", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
-    "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Place", "RNN", "Range",
-    "Reading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "Row", "Scale", "Sequential", "SquaredError", "State", "Table",
+    "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "LayerScope", "RNN", "OutputRange",
+    "InputReading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "SummaryRow", "Scale", "Sequential", "SquaredError", "State", "Summary",
     "Uniform", "UpSample", "Zeros", "accuracy", "as_graph_layer", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
     "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "is_kept", "log_softmax",
-    "mean_absolute_error", "mean_squared_error", "network", "objective", "output_range", "place", "predicted_labels",
-    "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "table", "table_of", "to_code",
-    "to_json", "to_peer", "to_text", "top_k",
+    "mean_absolute_error", "mean_squared_error", "parse_network", "objective", "output_range", "layer_scope", "predicted_labels",
+    "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "summary", "summary_of", "to_code",
+    "to_json", "to_peer", "to_text", "top_k_accuracy",
 ]  # fmt: skip
 
 answering(globals())

@@ -70,4 +70,4 @@ class Ablated(Shown):
         held = np.isin(np.arange(count), self.neurons).reshape(shape)
         # The node under its old place but no longer under its name: one name stands for one quantity, the one that is used.
         before = Node(node.op, node.inputs, node.attributes, scope=node.scope)
-        return ops.select(held, self.value, before).named(self.quantity)
+        return ops.where(held, self.value, before).named(self.quantity)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from chainrule import ops
-from chainrule.checks import Choice, Positive, Range, checked
+from chainrule.checks import Choice, Interval, Positive, checked
 from chainrule.display import Shown
 from chainrule.graph import Node, Op
 from chainrule.ops.declare import normal_axis
@@ -22,8 +22,8 @@ class ActivationFunction(Shown):
     name: str
     function: Callable[[Node], Node]
     formula: str
-    lowest: Annotated[float, Range(infinite=True)] = -math.inf
-    highest: Annotated[float, Range(infinite=True)] = math.inf
+    lowest: Annotated[float, Interval(infinite=True)] = -math.inf
+    highest: Annotated[float, Interval(infinite=True)] = math.inf
     kink: str = ""
 
     def __call__(self, z: Node) -> Node:
@@ -38,12 +38,12 @@ def linear(z: Node) -> Node:
 
 def leaky_relu(z: Node, slope: float = 0.01) -> Node:
     """Z where z > 0, slope·z elsewhere. Source: A. L. Maas, A. Y. Hannun, A. Y. Ng, ICML (2013)."""
-    return ops.select(ops.greater(z, 0.0), z, z * slope)
+    return ops.where(ops.greater(z, 0.0), z, z * slope)
 
 
 def elu(z: Node) -> Node:
     """Z where z > 0, exp(z) − 1 elsewhere. Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, ICLR (2016)."""
-    return ops.select(ops.greater(z, 0.0), z, ops.expm1(z))
+    return ops.where(ops.greater(z, 0.0), z, ops.expm1(z))
 
 
 def silu(z: Node) -> Node:

@@ -12,7 +12,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Place, place
+from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal, Uniform, Zeros
 from chainrule.nn.parts import Initialiser
@@ -61,7 +61,7 @@ class RestrictedBoltzmann(Shown):
 
     def __call__(self, x: Node) -> Node:
         """P(h = 1 | v) for a batch of v."""
-        with place(self, "boltzmann", x) as here:
+        with layer_scope(self, "boltzmann", x) as here:
             if x.type.ndim != 2:
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -76,7 +76,7 @@ class RestrictedBoltzmann(Shown):
             (self._train if here.build.training else _judge)(here, machine, x)
             return here.gives(here.label(machine.hidden(x), "a"))
 
-    def _train(self, here: Place, machine: _Leaves, v: Node) -> None:
+    def _train(self, here: LayerScope, machine: _Leaves, v: Node) -> None:
         start = v if self.chains is None else here.state("chains", (self.chains, v.shape[1]), Uniform(0.0, 1.0))
         model = here.label(ops.stop_gradient(machine.gibbs(start, here.key(), self.steps)), "v_model")
         reached = machine.free_energy(model)
@@ -87,7 +87,7 @@ class RestrictedBoltzmann(Shown):
         here.term("contrastive_divergence", machine.free_energy(v) - reached, formula)
 
 
-def _judge(here: Place, machine: _Leaves, v: Node) -> None:
+def _judge(here: LayerScope, machine: _Leaves, v: Node) -> None:
     here.term("pseudo_likelihood", machine.pseudo_likelihood(v), "−Σ_i log P(v_i | others)")
 
 

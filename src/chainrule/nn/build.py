@@ -19,7 +19,7 @@ from chainrule.graph import Graph, Node, Shape, Type, constant, input_node, para
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
-from chainrule.ops import broadcast_to, cast, random_fold, select, stream
+from chainrule.ops import broadcast_to, cast, random_fold, stream, where
 
 
 @dataclass
@@ -82,7 +82,7 @@ _current: ContextVar[Build | None] = ContextVar("build", default=None)
 
 
 @dataclass
-class Place(Shown):
+class LayerScope(Shown):
     """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for.
 
     One without a name stands for several layers, whose names its parameters and states have already.
@@ -136,7 +136,7 @@ class Place(Shown):
             return begin
         fresh = self.fresh()
         found = self.any_state(label, type_.shape, Constant(first), by_row=True)
-        return select(fresh, begin, found) if found.is_leaf else found
+        return where(fresh, begin, found) if found.is_leaf else found
 
     def fresh(self) -> Node:
         """Whether the step begins an epoch; a bool scalar."""
@@ -241,22 +241,22 @@ def only_moves(node: Node) -> bool:
 
 @contextmanager
 @checked
-def place(layer: object, kind: str, given: Node) -> Generator[Place]:
+def layer_scope(layer: object, kind: str, given: Node) -> Generator[LayerScope]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
     build = _build_for(layer)
     first = id(layer) not in build.names
     name = build.name_of(layer, kind)
     with scope(name) as path:
-        yield Place(build, name, kind, layer, given, first, path)
+        yield LayerScope(build, name, kind, layer, given, first, path)
 
 
-def whole_place(layer: object, parts: Mapping[str, object], given: Node) -> Place:
+def whole_place(layer: object, parts: Mapping[str, object], given: Node) -> LayerScope:
     """The place of a layer that stands for several others, `parts` by their names, which take these names; it has none itself."""
     build = _build_for(layer)
     first = not any(id(part) in build.names for part in parts.values())
     for name, part in parts.items() if first else ():
         build.take_name(part, name)
-    return Place(build, "", "", layer, given, first)
+    return LayerScope(build, "", "", layer, given, first)
 
 
 def _build_for(layer: object) -> Build:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, TypeAlias
 
-from chainrule.checks import Rule
+from chainrule.checks import Constraint
 from chainrule.graph import Shape
 from chainrule.graph.node import NAME, NAME_RULE
 
@@ -14,7 +14,9 @@ def _is_layer_name(name: str) -> bool:
     return not name or NAME.fullmatch(name) is not None
 
 
-LayerName: TypeAlias = Annotated[str, Rule(_is_layer_name, f"no name, or {NAME_RULE}", 'write for example {name}="hidden"')]
+LayerName: TypeAlias = Annotated[
+    str, Constraint(_is_layer_name, f"no name, or {NAME_RULE}", 'write for example {name}="hidden"')
+]
 """What a layer is called, and its parameters after it; empty for a name by its kind and number."""
 
 

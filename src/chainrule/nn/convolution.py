@@ -9,7 +9,7 @@ from chainrule import ops
 from chainrule.descriptions import described
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Place
+from chainrule.nn.build import LayerScope
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import padded, same_amounts
 from chainrule.nn.word import Word
@@ -20,7 +20,7 @@ class _Convolution(Filtering):
 
     kind: ClassVar[str] = "conv"
 
-    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+    def _filtered(self, here: LayerScope, x: Node, w: Node, window: Window) -> Node:
         if self.padding != "valid":
             x = padded(x, same_amounts(x.shape[1:-1], window.spans, window.strides), self.padding)
         elif any(span > extent for span, extent in zip(window.spans, x.shape[1:-1], strict=True)):
@@ -56,7 +56,7 @@ class Conv2D(_Convolution):
     field calls convolution is, without mirroring, the correlation. Sizes are one number or a pair (rows, columns).
     `padding`: "valid" adds nothing; the others add so much around the picture that there are ⌈size/stride⌉ positions: "same"
     zeros, "periodic" the opposite edge (a lattice closed to a ring), "reflect" the mirrored inside. With `groups` the channels
-    and the filters are dealt out in order, and each filter sees its group's channels only.
+    and the filters are split in order, and each filter sees its group's channels only.
     Shapes: x (batch, height, width, channels), W (rows, columns, channels/groups, filters), b (filters,), result
     (batch, positions, positions, filters). Weights and biases start as in `Dense`; fan-in is rows·columns·channels/groups.
 

@@ -14,7 +14,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer, building
 from chainrule.nn.layer_words import Part, Weighing, described, finished, item, known_word, part, without_text
 from chainrule.nn.layers import Activation, Dense, Sequential
-from chainrule.nn.piece import EXAMPLE, LARGEST, Piece, shape_of
+from chainrule.nn.piece import EXAMPLE, LARGEST, TextPiece, shape_of
 from chainrule.spelling import suggest
 
 LONGEST = 2000
@@ -26,7 +26,7 @@ _DASH = re.compile(r"-(?![^()]*\))")  # not the one of 1e-3 within brackets
 
 
 @checked
-def network(text: str) -> Sequential:
+def parse_network(text: str) -> Sequential:
     """The network that a text describes.
 
     Sizes are joined by dashes; the first is the input's, and may be a shape: 28x28. Each further size is a Dense layer.
@@ -39,7 +39,7 @@ def network(text: str) -> Sequential:
     `nobias`; `convtranspose2x2x8:stride2` is written likewise. `pool2` keeps the largest of 2 × 2 numbers, `averagepool2` their mean;
     both may have `stride` and a padding. Further `globalpool`, `globalaveragepool`, `up2`, `layernorm` and `groupnorm4`.
 
-    Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` answer at the last step, `lstm64:every` at each one; for ids of 35 tokens
+    Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` answer at the last step, `lstm64:return_sequences` at each one; for ids of 35 tokens
     `onehot35` makes rows with a single 1, `embedding16x35` vectors of 16 numbers.
 
     Behind the layers one word gives the activation of the hidden ones, two words those of hidden and output layers. Without
@@ -47,22 +47,22 @@ def network(text: str) -> Sequential:
 
     Raises: ParseError, which points at the piece.
 
-    >>> network("784-16-10 relu softmax")
+    >>> parse_network("784-16-10 relu softmax")
     Sequential(Dense(16, 'relu'), Dense(10, 'softmax'), input_shape=(784,))
-    >>> network("28x28-flatten-16:tanh:nobias-dropout(0.2)-10")
+    >>> parse_network("28x28-flatten-16:tanh:nobias-dropout(0.2)-10")
     Sequential(Flatten(), Dense(16, 'tanh', bias=False), Dropout(0.2), Dense(10), input_shape=(28, 28))
-    >>> network("28x28x1-conv5x5x16-pool2-flatten-10")
+    >>> parse_network("28x28x1-conv5x5x16-pool2-flatten-10")
     Sequential(Conv2D(16, 5, 'relu'), MaxPool(2), Flatten(), Dense(10), input_shape=(28, 28, 1))
-    >>> network("20-embedding16x35-lstm64-35")
+    >>> parse_network("20-embedding16x35-lstm64-35")
     Sequential(Embedding(16, 35), LSTM(64), Dense(35), input_shape=(20,))
-    >>> network("784-16-16-10 sigmiod")
+    >>> parse_network("784-16-16-10 sigmiod")
     Traceback (most recent call last):
     ...
     chainrule.errors.ParseError: the network's text has the word 'sigmiod'
           784-16-16-10 sigmiod
                        ^^^^^^^
       expected: the name of an activation
-      to mend it: did you mean 'sigmoid'?
+      fix: did you mean 'sigmoid'?
     """
     structure, *words = _tidy(text).split(re.compile(" "))
     first, *items = structure.split(_DASH)
@@ -75,7 +75,7 @@ def network(text: str) -> Sequential:
     return Sequential(*layers, input_shape=shape)
 
 
-def _tidy(text: object) -> Piece:
+def _tidy(text: object) -> TextPiece:
     """The text with single blanks, and none around dashes, colons, brackets and within shapes."""
     if not isinstance(text, str):
         raise OptionTypeError(f"the network's text {text!r}", expected="a text", remedy=f'write "{EXAMPLE}"')
@@ -84,10 +84,10 @@ def _tidy(text: object) -> Piece:
         raise ParseError(happened, expected=f"at most {LONGEST}", remedy="write the network in Python")
     tidy = re.sub(r" ?([-:(]) ?", r"\1", " ".join(text.split())).replace(" )", ")")
     tidy = re.sub(r"(?<=[0-9]) ?x ?(?=[0-9])", "x", tidy)
-    return Piece(tidy, 0, tidy)
+    return TextPiece(tidy, 0, tidy)
 
 
-def _require_fitting(layers: Sequence[Layer], items: Sequence[Piece], shape: Shape) -> None:
+def _require_fitting(layers: Sequence[Layer], items: Sequence[TextPiece], shape: Shape) -> None:
     """Each layer takes what the one before it gives: they are put together for one example."""
     with building():
         x = input_node("x", (1, *shape))
@@ -105,7 +105,7 @@ def _require_fitting(layers: Sequence[Layer], items: Sequence[Piece], shape: Sha
                 piece.refuse(f"a layer that gives {prod(x.shape)} numbers", f"at most {LARGEST}", "choose smaller sizes")
 
 
-def _layers(parts: Sequence[Part], words: Sequence[Piece]) -> list[Layer]:
+def _layers(parts: Sequence[Part], words: Sequence[TextPiece]) -> list[Layer]:
     """The layers, the words' activations given to those that have none of their own."""
     wanting, last = _wanting(parts), _last_weighing(parts)
     names = [_word(word) for word in words]
@@ -133,7 +133,7 @@ def _last_weighing(parts: Sequence[object]) -> int:
     return max((i for i, part in enumerate(parts) if isinstance(part, Weighing)), default=-1)
 
 
-def _word(word: Piece) -> str:
+def _word(word: TextPiece) -> str:
     _refuse_joined_by_blanks([word])
     if word.text not in ACTIVATIONS:
         remedy = suggest(word.text, ACTIVATIONS, f"choose one of {', '.join(ACTIVATIONS)}")
@@ -141,7 +141,7 @@ def _word(word: Piece) -> str:
     return word.text
 
 
-def _refuse_joined_by_blanks(words: Sequence[Piece]) -> None:
+def _refuse_joined_by_blanks(words: Sequence[TextPiece]) -> None:
     for word in words:
         if known_word(word.text):
             remedy = "join layers by dashes, and an activation to its layer by a colon: conv5x5x16:tanh-pool2"
@@ -171,7 +171,7 @@ def to_text(network_: Layer) -> str:
     parts = [described(number, layer) for number, layer in enumerate(network_.layers, 1)]
     text = "-".join(["x".join(map(str, network_.input_shape)), *_words_apart(parts)])
     # The parser has the last word: what it would not read back is not handed out.
-    if network(text) != network_:
+    if parse_network(text) != network_:
         raise OptionError(f"{network_!r} has no text form", expected="usual layers", remedy="write to_code(network)")
     return text
 

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, TypeAlias
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Count, Natural, Range
+from chainrule.checks import Count, Interval, Natural
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
-from chainrule.nn.build import place
+from chainrule.nn.build import layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal
 from chainrule.nn.parts import Initialiser
@@ -21,7 +21,7 @@ from chainrule.nn.word import Word
 
 LARGEST = 2**24
 """Up to here every whole number is itself in float32, in which ids may pass through a network."""
-Vocabulary: TypeAlias = Annotated[int, Range(least=1, most=LARGEST)]
+Vocabulary: TypeAlias = Annotated[int, Interval(least=1, most=LARGEST)]
 """How many ids there are."""
 
 
@@ -47,7 +47,7 @@ class OneHot(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The rows of a batch of ids."""
-        with place(self, "one_hot", x) as here:
+        with layer_scope(self, "one_hot", x) as here:
             # Read from a list of themselves, ids that there are not are found; an id below 0 has a row of zeros.
             places = np.arange(self.classes)
             if self.padding is not None:
@@ -83,14 +83,14 @@ class Embedding(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The vectors of a batch of ids."""
-        with place(self, "embedding", x) as here:
+        with layer_scope(self, "embedding", x) as here:
             weights = self.weights if self.padding is None else _ZeroRow(self.weights, self.padding)
             table, ids = here.parameter("W", (self.vocabulary, self.units), weights), here.label(_whole(x), "ids")
             vectors = ops.gather(table, ids, axis=0)
             if self.padding is not None:
                 # Not read, the row has no gradient, and stays as it began.
                 stands = ops.reshape(ops.not_equal(ids, self.padding), shape=(*ids.shape, 1))
-                vectors = ops.select(ops.broadcast_to(stands, shape=vectors.shape), vectors, 0.0)
+                vectors = ops.where(ops.broadcast_to(stands, shape=vectors.shape), vectors, 0.0)
             return here.gives(here.label(vectors, "a"))
 
 
@@ -118,4 +118,4 @@ def _whole(x: Node) -> Node:
     ids = ops.cast(x, dtype="int64")
     if not x.type.is_float:
         return ids
-    return ops.select(ops.equal(ops.cast(ids, dtype=x.dtype), x), ids, constant(-1))
+    return ops.where(ops.equal(ops.cast(ids, dtype=x.dtype), x), ids, constant(-1))

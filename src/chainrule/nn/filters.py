@@ -12,7 +12,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.activations import ActivationName
-from chainrule.nn.build import Initialiser, Place, place
+from chainrule.nn.build import Initialiser, LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
@@ -68,12 +68,12 @@ class Filtering(Shown, ABC):
             )
 
     @abstractmethod
-    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+    def _filtered(self, here: LayerScope, x: Node, w: Node, window: Window) -> Node:
         """What the weights make of x, without bias and activation."""
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
-        with place(self, self.kind, x) as here:
+        with layer_scope(self, self.kind, x) as here:
             self._require_channels(here, x)
             taps, strides, dilations = (in_each_axis(size, self.space) for size in (self.kernel, self.stride, self.dilation))
             shape = (*taps, x.shape[-1] // self.groups, self.filters)
@@ -84,7 +84,7 @@ class Filtering(Shown, ABC):
             z = here.label(z, "z")
             return here.gives(z if self.activation == "linear" else here.label(activation_named(self.activation)(z), "a"))
 
-    def _require_channels(self, here: Place, x: Node) -> None:
+    def _require_channels(self, here: LayerScope, x: Node) -> None:
         if x.type.ndim != self.space + 2:
             wanted = "(batch, height, width, channels)" if self.space == 2 else "(batch, length, channels)"
             example = "Reshape((28, 28, 1))" if self.space == 2 else "Reshape((50, 1))"

@@ -18,7 +18,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError, ParseError, ShapeError
 from chainrule.graph import Node, Shape, constant
 from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.build import Initialiser, place
+from chainrule.nn.build import Initialiser, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, Zeros
 from chainrule.spelling import suggest
@@ -93,7 +93,7 @@ class Formula(Shown):
     ...
     chainrule.errors.ParseError: the formula 'x * sigmiod(x)' calls 'sigmiod'
       expected: a known function
-      to mend it: did you mean 'sigmoid'?
+      fix: did you mean 'sigmoid'?
     """
 
     text: str
@@ -118,7 +118,7 @@ class Formula(Shown):
     def __call__(self, x: Node) -> Node:
         """The formula's value for a batch."""
         variable, tree = _read(self)
-        with place(self, "formula", x) as here:
+        with layer_scope(self, "formula", x) as here:
             leaves = {name: here.parameter(name, shape, self.initialiser(name)) for name, shape in self.parameters.items()}
             values = {variable: _Value(x, each=True)} | {name: _Value(leaf, each=False) for name, leaf in leaves.items()}
             out = _Reader(self, values, x.dtype).node(tree).node
@@ -371,7 +371,7 @@ class _Reader:
 
     def choice(self, truth: _Value, x: _Value, y: _Value) -> _Value:
         """One of two values, by a comparison."""
-        return self.apply(ops.select, truth, x, y)
+        return self.apply(ops.where, truth, x, y)
 
     def call(self, part: ast.Call) -> _Value:
         """A known function's value."""

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
-from chainrule.graph import evaluate, input_node
+from chainrule.graph import compute, input_node
 from chainrule.graph.types import Array
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import building
@@ -20,7 +20,7 @@ from chainrule.numerals import numeral
 POINTS = 4001
 """How many points are looked at, evenly spaced with both ends."""
 TOLERANCE = 1e-9
-"""Which share of the largest value is taken for rounding."""
+"""Which fraction of the largest value is taken for rounding."""
 
 
 @dataclass(frozen=True)
@@ -127,4 +127,4 @@ def _applied(layer: Formula | Activation, points: Array) -> Array:
     x = input_node("x", points.shape)
     with building():
         y = layer(x)
-    return evaluate([y], {x: points})[0]
+    return compute([y], {x: points})[0]

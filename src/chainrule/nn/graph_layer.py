@@ -13,9 +13,9 @@ from chainrule.checks import shown
 from chainrule.descriptions import described
 from chainrule.display import Explained, Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ParseError, ShapeError
-from chainrule.graph import INPUT, PARAMETER, Graph, Node, Shape, Type, parse, scope_root
+from chainrule.graph import INPUT, PARAMETER, Graph, Node, Shape, Type, parse_graph, scope_root
 from chainrule.graph.template import LARGEST, filled
-from chainrule.nn.build import Place, place, whole_place
+from chainrule.nn.build import LayerScope, layer_scope, whole_place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros, suited_to
 from chainrule.nn.layers import dealt
@@ -88,7 +88,7 @@ class GraphForm(Shown):
 
 @lru_cache(maxsize=64)
 def _graph_of(text: str, size: int, dtype: str) -> Graph:
-    graph = parse(filled(text, size, dtype))
+    graph = parse_graph(filled(text, size, dtype))
     for node in graph.nodes:
         turns: object = node.attributes.get("turns", 1)
         if prod(node.shape) > LARGEST or (isinstance(turns, int) and turns > MOST_TURNS):
@@ -108,7 +108,7 @@ class GraphInitialiser(Shown):
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """What the graph gives for this key."""
-        graph = parse(self.text)
+        graph = parse_graph(self.text)
         if set(graph.leaves) - {KEY} or set(graph.outputs) != {"values"}:
             raise GraphError(
                 f"first values by a graph of {', '.join(graph.leaves) or 'nothing'}, which gives {', '.join(graph.outputs)}",
@@ -125,7 +125,7 @@ class GraphLayer(Explained):
 
     graph: a `Graph` of input leaves, whose first axis counts the examples, and of parameters; its text; or a `GraphForm`. The size of a
     batch in a `Graph` may become any other, where the layer finds out what goes by it; a `GraphForm` says so itself. Several inputs are
-    dealt out of the columns of x in their order. parameters: arrays or initialisers by the leaves' names, in the order that training
+    split of the columns of x in their order. parameters: arrays or initialisers by the leaves' names, in the order that training
     takes; those that are not named start by GlorotUniform, biases at zero. states: leaves that are carried from step to step without being
     trained, by name, as the parameters are. training: the graph in training where it is another one.
 
@@ -184,10 +184,10 @@ class GraphLayer(Explained):
         """What the graph makes of a batch."""
         if self.graph.uses:
             return self._played(whole_place(self, {use.name: use for use in self.graph.uses}, x))
-        with place(self, "graph", x) as here:
+        with layer_scope(self, "graph", x) as here:
             return self._played(here)
 
-    def _played(self, here: Place) -> Node:
+    def _played(self, here: LayerScope) -> Node:
         form = (self.training or self.graph) if here.build.training else self.graph
         return _Replay(self, form, here).output()
 
@@ -206,7 +206,7 @@ class GraphLayer(Explained):
         return f"a graph of {count} node{'s' * (count != 1)}"
 
     def _inputs(self, graph: Graph) -> dict[str, Node]:
-        """The leaves that x is dealt out to, by name."""
+        """The leaves that x is split to, by name."""
         own = {*self.parameters, *self.states, KEY, FRESH, DATA}
         found = {name: leaf for name, leaf in graph.leaves.items() if leaf.op is INPUT and name not in own}
         sizes = {leaf.shape[:1] for leaf in found.values()}
@@ -298,7 +298,7 @@ class _Replay:
 
     layer: GraphLayer
     form: GraphForm
-    here: Place
+    here: LayerScope
 
     def output(self) -> Node:
         """The layer's value."""
@@ -320,7 +320,7 @@ class _Replay:
         return result
 
     def leaves(self, graph: Graph) -> Iterator[tuple[Node, Node]]:
-        """The leaves that are not dealt out of x, and what each of them is in the network."""
+        """The leaves that are not split of x, and what each of them is in the network."""
         here, build = self.here, self.here.build
         for name, initialiser in {**self.layer.parameters, **self.layer.states}.items():
             if (leaf := graph.leaves.get(name)) is not None:

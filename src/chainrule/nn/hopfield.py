@@ -10,7 +10,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
-from chainrule.nn.build import place
+from chainrule.nn.build import layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Zeros
 
@@ -21,9 +21,9 @@ def hopfield_energy(s: Node, W: Node) -> Node:
 
     Its derivative by s is minus the local field, −s·W, so that a neuron that takes its field's sign lowers it.
 
-    >>> from chainrule.graph import evaluate
+    >>> from chainrule.graph import compute
     >>> s, W = constant([[1.0, -1.0]]), constant([[0.0, 0.5], [0.5, 0.0]])
-    >>> evaluate([hopfield_energy(s, W)])[0]
+    >>> compute([hopfield_energy(s, W)])[0]
     array([0.5])
     """
     return ops.sum(s * (s @ W), axis=1) * -0.5
@@ -55,7 +55,7 @@ class Hopfield(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The states after so many steps."""
-        with place(self, "hopfield", x) as here:
+        with layer_scope(self, "hopfield", x) as here:
             if x.type.ndim != 2:
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -72,4 +72,4 @@ class Hopfield(Shown):
 
 
 def _signs(field: Node, s: Node) -> Node:
-    return ops.select(ops.equal(field, 0.0), s, ops.sign(field))
+    return ops.where(ops.equal(field, 0.0), s, ops.sign(field))

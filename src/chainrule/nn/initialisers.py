@@ -65,7 +65,7 @@ class Normal(Shown):
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Normal numbers of this shape."""
-        return ops.normal(key, shape, self.mean, self.deviation)
+        return ops.normal(key, shape, self.mean, self.std)
 
 
 @described

@@ -16,7 +16,7 @@ from chainrule.graph import Shape
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
 from chainrule.nn.layers import Activation
-from chainrule.nn.piece import Piece, shape_of
+from chainrule.nn.piece import TextPiece, shape_of
 from chainrule.nn.word import Word
 from chainrule.spelling import suggest
 
@@ -61,7 +61,7 @@ def known_word(text: str) -> bool:
     return text[:1].isdigit() or (found is not None and bool(found[1]) and found[1] in _kinds())
 
 
-def part(piece: Piece) -> Part:
+def part(piece: TextPiece) -> Part:
     """The layer that a piece of the text means."""
     call = _CALL.fullmatch(piece.text)
     if call is not None:
@@ -76,7 +76,7 @@ def part(piece: Piece) -> Part:
         remedy = suggest(f"{head.text}()", known, suggest(head.text, known, "write a size"))
         head.refuse(f"{head.text!r} for a layer", _ITEMS, remedy)
     bare = len(head.text) == len(word) and bool(word)
-    sizes = () if bare else shape_of(Piece(head.text[len(word) :], head.start + len(word), head.whole))
+    sizes = () if bare else shape_of(TextPiece(head.text[len(word) :], head.start + len(word), head.whole))
     kind = next((kind for kind in kinds if kind.in_text.fits(len(sizes))), None)
     if kind is None:
         asked = " or ".join(dict.fromkeys(" and ".join(kind.in_text.fields) or "nothing" for kind in kinds))
@@ -84,7 +84,7 @@ def part(piece: Piece) -> Part:
     return _made(piece, kind, kind.in_text.values(sizes), _options(kind, options))
 
 
-def _made(piece: Piece, kind: type[Any], values: Mapping[str, object], options: dict[str, object]) -> Part:
+def _made(piece: TextPiece, kind: type[Any], values: Mapping[str, object], options: dict[str, object]) -> Part:
     activation = str(options.pop("activation", "")) if _is_weighing(kind) else None
     try:
         layer: Layer = kind(**values, **options)
@@ -139,7 +139,7 @@ def _is_of_numbers(hint: Any) -> bool:
     return hint is int or any(map(_is_of_numbers, set(get_args(hint)) - {NoneType, float, str}))
 
 
-def _options(kind: type[Any], pieces: Sequence[Piece]) -> dict[str, object]:
+def _options(kind: type[Any], pieces: Sequence[TextPiece]) -> dict[str, object]:
     """What stands behind the colons, by the layer's fields."""
     texts, numbered = _texts(kind), _numbered(kind)
     names = list(dict.fromkeys([*(name for name, _ in texts.values()), *numbered]))
@@ -159,16 +159,16 @@ def _options(kind: type[Any], pieces: Sequence[Piece]) -> dict[str, object]:
     return found
 
 
-def _number(piece: Piece, numbered: Sequence[str]) -> tuple[str, object]:
+def _number(piece: TextPiece, numbered: Sequence[str]) -> tuple[str, object]:
     """The field that a name with numbers sets, and its value; ("", None) for what is none."""
     found = _NUMBERED.fullmatch(piece.text)
     if found is None or found[1] not in numbered:
         return "", None
-    sizes = shape_of(Piece(found[2], piece.start + len(found[1]), piece.whole))
+    sizes = shape_of(TextPiece(found[2], piece.start + len(found[1]), piece.whole))
     return found[1], sizes[0] if len(sizes) == 1 else sizes
 
 
-def _called(piece: Piece, name: str, argument: str) -> Layer:
+def _called(piece: TextPiece, name: str, argument: str) -> Layer:
     words = _kinds()
     kind = next((kind for kind in words.get(name, []) if kind.in_text.in_brackets), None)
     if kind is not None:
@@ -198,7 +198,7 @@ def described(number: int, layer: Layer) -> Weighing | str:
         raise without_text(number, layer, f"there is no word for {type(layer).__name__}")
     text = item(written, "") if isinstance(written, Weighing) else written
     try:
-        again = part(Piece(text, 0, text))
+        again = part(TextPiece(text, 0, text))
     except ParseError:
         again = None
     if (finished(again, "") if isinstance(again, Weighing) else again) != layer:

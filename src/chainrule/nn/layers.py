@@ -17,7 +17,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Op, Shape
 from chainrule.graph.node import NAME, NAME_RULE
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, ActivationName
-from chainrule.nn.build import Initialiser, Layer, applied, place
+from chainrule.nn.build import Initialiser, Layer, applied, layer_scope
 from chainrule.nn.checks import LayerName, another_beginning
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.word import Word
@@ -60,7 +60,7 @@ class Dense(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
-        with place(self, "dense", x) as here:
+        with layer_scope(self, "dense", x) as here:
             if x.type.ndim != 2:
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -87,7 +87,7 @@ class Activation(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The activation for a batch of any shape."""
-        with place(self, "activation", x) as here:
+        with layer_scope(self, "activation", x) as here:
             if self.function == "softmax" and x.type.ndim < 2:
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -112,12 +112,12 @@ class Dropout(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The thinned batch when built for training, x itself otherwise."""
-        with place(self, "dropout", x) as here:
+        with layer_scope(self, "dropout", x) as here:
             if not here.build.training or self.rate == 0:
                 return here.gives(x)
             bits = ops.random_bits(here.key(), shape=x.shape)
             kept = here.label(ops.greater_equal(bits, min(round(self.rate * 2**32), 2**32 - 1)), "kept")
-            return here.gives(here.label(ops.select(kept, x * (1.0 / (1.0 - self.rate)), 0.0), "a"))
+            return here.gives(here.label(ops.where(kept, x * (1.0 / (1.0 - self.rate)), 0.0), "a"))
 
 
 @described
@@ -130,7 +130,7 @@ class Flatten(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The batch with two axes."""
-        with place(self, "flatten", x) as here:
+        with layer_scope(self, "flatten", x) as here:
             return here.gives(ops.reshape(x, shape=(x.shape[0], prod(x.shape[1:]))))
 
 
@@ -149,7 +149,7 @@ class Reshape(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The batch in its new shape."""
-        with place(self, "reshape", x) as here:
+        with layer_scope(self, "reshape", x) as here:
             if prod(x.shape[1:]) != prod(self.shape):
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -172,7 +172,7 @@ class Function(Shown):
 
     def __call__(self, x: Node) -> Node:
         """What the function makes of x."""
-        with place(self, _called(self.function), x) as here:
+        with layer_scope(self, _called(self.function), x) as here:
             return here.gives(applied(self.function, x))
 
 
@@ -226,7 +226,7 @@ class Sequential(Explained):
 
 @described
 class Network(Explained):
-    """Free wiring: a function of named inputs. The columns of the data are dealt out to the inputs in order.
+    """Free wiring: a function of named inputs. The columns of the data are split to the inputs in order.
 
     >>> shared = Dense(8, "tanh")
     >>> two_eyes = Network(lambda left, right: shared(left) + shared(right), inputs={"left": (2,), "right": (2,)})
@@ -265,7 +265,7 @@ class Network(Explained):
 
 
 def dealt(x: Node, inputs: Mapping[str, Shape]) -> dict[str, Node]:
-    """The columns of x (batch, sum of the inputs' sizes), dealt out to the inputs in order, each of which has its own shape."""
+    """The columns of x (batch, sum of the inputs' sizes), split to the inputs in order, each of which has its own shape."""
     sizes = [prod(shape) for shape in inputs.values()]
     if x.type.ndim != 2 or x.shape[1] != sum(sizes):
         drawn = " + ".join(f"{name} {size}" for name, size in zip(inputs, sizes, strict=True))

@@ -42,7 +42,7 @@ class Accuracy(Shown):
 
     @property
     def value(self) -> float:
-        """The share that was right, p = correct/total."""
+        """The fraction that was right, p = correct/total."""
         return self.correct / self.total
 
     @property
@@ -83,7 +83,7 @@ def _digits(error: float) -> int:
 
 @checked
 def accuracy(true: object, predicted: object) -> Accuracy:
-    """The share of examples whose predicted label is the true one.
+    """The fraction of examples whose predicted label is the true one.
 
     Shapes: both (examples,), whole numbers. Raises: ShapeError, DtypeError, DataError if there is no example.
 
@@ -96,12 +96,12 @@ def accuracy(true: object, predicted: object) -> Accuracy:
 
 
 @checked
-def top_k(true: object, scores: object, k: Count) -> Accuracy:
-    """The share of examples whose true label is among the k highest scores; of equal scores the first class counts as higher.
+def top_k_accuracy(true: object, scores: object, k: Count) -> Accuracy:
+    """The fraction of examples whose true label is among the k highest scores; of equal scores the first class counts as higher.
 
     Shapes: true (examples,), scores (examples, classes). With k = 1 this is the accuracy of the largest score.
 
-    >>> print(top_k([0], [[0.48, 0.01, 0.51]], k=2))
+    >>> print(top_k_accuracy([0], [[0.48, 0.01, 0.51]], k=2))
     1/1 = 1.000 (0.500 ... 1.000)
     """
     right, rows = _labels("true", true), _compared("scores", scores, infinite=True)
@@ -189,17 +189,17 @@ class ConfusionMatrix(Shown):
 
     @property
     def accuracy(self) -> Accuracy:
-        """The diagonal's share of all."""
+        """The diagonal's fraction of all."""
         return Accuracy(int(np.trace(self.counts)), int(self.counts.sum()))
 
     @property
     def precision(self) -> Floats:
-        """For each class: of those predicted as it, the share that is it. Shape (classes,)."""
+        """For each class: of those predicted as it, the fraction that is it. Shape (classes,)."""
         return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
 
     @property
     def recall(self) -> Floats:
-        """For each class: of those that are it, the share predicted as it. Shape (classes,)."""
+        """For each class: of those that are it, the fraction predicted as it. Shape (classes,)."""
         return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
 
     @property
@@ -304,7 +304,7 @@ def r_squared(
 ) -> float:
     """1 − Σ(predicted − true)²/Σ(true − mean true)²: 1 is perfect, 0 no better than the true mean, below 0 worse.
 
-    Shapes: both (examples,) or (examples, outputs). Of several outputs the mean is given, or, "variance_weighted", the share of their
+    Shapes: both (examples,) or (examples, outputs). Of several outputs the mean is given, or, "variance_weighted", the fraction of their
     whole variance, which is for outputs in one unit. Constant true values have no spread to be explained: they are left out of the
     mean; where all are constant the value is undefined, and NaN. Raises: as `mean_squared_error`.
 

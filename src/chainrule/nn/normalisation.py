@@ -7,12 +7,12 @@ from math import prod
 from typing import Annotated, ClassVar
 
 from chainrule import ops
-from chainrule.checks import Count, Positive, Range
+from chainrule.checks import Count, Interval, Positive
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
-from chainrule.nn.build import Initialiser, Place, place
+from chainrule.nn.build import Initialiser, LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros
 from chainrule.nn.word import Word
@@ -39,7 +39,7 @@ class LayerNorm(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
-        with place(self, "layer_norm", x) as here:
+        with layer_scope(self, "layer_norm", x) as here:
             _require_axes(here, x, 2, "(batch, ..., n)")
             return _scaled(here, self, _normalised(x, (x.type.ndim - 1,), self.epsilon))
 
@@ -67,7 +67,7 @@ class GroupNorm(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
-        with place(self, "group_norm", x) as here:
+        with layer_scope(self, "group_norm", x) as here:
             _require_axes(here, x, 2, "(batch, space..., channels)")
             channels = x.shape[-1]
             if channels % self.groups:
@@ -100,7 +100,7 @@ class BatchNorm(Shown):
     BatchNorm()
     """
 
-    momentum: Annotated[float, Range(above=0, most=1)] = 0.1
+    momentum: Annotated[float, Interval(above=0, most=1)] = 0.1
     epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
@@ -108,7 +108,7 @@ class BatchNorm(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The batch, normalised by its own statistics when built for training, else by the running ones."""
-        with place(self, "batch_norm", x) as here:
+        with layer_scope(self, "batch_norm", x) as here:
             _require_axes(here, x, 2, "(batch, space..., channels)")
             running = here.state("mean", x.shape[-1:], Zeros()), here.state("variance", x.shape[-1:], Constant(1.0))
             if not here.build.training:
@@ -121,11 +121,11 @@ class BatchNorm(Shown):
             self._follow(here, "variance", running[1], variance * (count / (count - 1)))
             return _scaled(here, self, centred / ops.sqrt(variance + self.epsilon))
 
-    def _follow(self, here: Place, label: str, old: Node, new: Node) -> None:
+    def _follow(self, here: LayerScope, label: str, old: Node, new: Node) -> None:
         here.next_state(label, old * (1.0 - self.momentum) + ops.reshape(new, shape=old.shape) * self.momentum)
 
 
-def _require_several(here: Place, x: Node) -> None:
+def _require_several(here: LayerScope, x: Node) -> None:
     if prod(x.shape[:-1]) < 2:
         raise ShapeError(
             f"layer {here.name} was given a training batch with one number to a channel, {x.type!r}",
@@ -134,7 +134,7 @@ def _require_several(here: Place, x: Node) -> None:
         )
 
 
-def _require_axes(here: Place, x: Node, least: int, expected: str) -> None:
+def _require_axes(here: LayerScope, x: Node, least: int, expected: str) -> None:
     if x.type.ndim < least:
         raise ShapeError(f"layer {here.name} was given {x.type!r}", expected=expected, remedy="put a Reshape before it")
 
@@ -151,7 +151,7 @@ def _normalised(x: Node, axes: Shape, epsilon: float) -> Node:
     return centred / ops.sqrt(variance + epsilon)
 
 
-def _scaled(here: Place, layer: LayerNorm | GroupNorm | BatchNorm, even: Node) -> Node:
+def _scaled(here: LayerScope, layer: LayerNorm | GroupNorm | BatchNorm, even: Node) -> Node:
     shape = even.shape[-1:]
     scaled = even * here.parameter("gain", shape, layer.gains) + here.parameter("b", shape, layer.biases)
     return here.gives(here.label(scaled, "z"))

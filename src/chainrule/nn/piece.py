@@ -15,18 +15,18 @@ EXAMPLE = "784-16-16-10 relu softmax"
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """A part of the text and where it stands, for errors that point."""
 
     text: str
     start: int
     whole: str
 
-    def split(self, separator: re.Pattern[str]) -> list[Piece]:
+    def split(self, separator: re.Pattern[str]) -> list[TextPiece]:
         """The pieces between the separators."""
         ends = [(found.start(), found.end()) for found in separator.finditer(self.text)]
         starts, stops = [0, *(end for _, end in ends)], [*(start for start, _ in ends), len(self.text)]
-        return [Piece(self.text[i:j], self.start + i, self.whole) for i, j in zip(starts, stops, strict=True)]
+        return [TextPiece(self.text[i:j], self.start + i, self.whole) for i, j in zip(starts, stops, strict=True)]
 
     def refuse(self, happened: str, expected: str, remedy: str) -> NoReturn:
         """Raises the error, with carets under the piece."""
@@ -36,12 +36,12 @@ class Piece:
         raise ParseError(f"the network's text has {happened}\n{drawn}", expected=expected, remedy=remedy)
 
 
-def shape_of(piece: Piece) -> Shape:
+def shape_of(piece: TextPiece) -> Shape:
     """The sizes that an x stands between."""
     return tuple(size(extent) for extent in piece.split(re.compile("x")))
 
 
-def size(piece: Piece) -> int:
+def size(piece: TextPiece) -> int:
     """The piece as a whole number from 1 to the largest.
 
     Raises: ParseError, which points at it.

@@ -14,7 +14,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, constant
-from chainrule.nn.build import Place, place
+from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
 from chainrule.nn.word import Word
@@ -44,7 +44,7 @@ class MaxPool(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The largest of each window."""
-        with place(self, "max_pool", x) as here:
+        with layer_scope(self, "max_pool", x) as here:
             seen = _windows(here, self, x)
             # What is not inside must not be the largest; the lowest finite number leaves no infinity in the graph.
             wide = seen.outside_as(float(np.finfo(x.dtype).min)) if seen.over_the_edge else seen.wide
@@ -70,7 +70,7 @@ class AveragePool(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The mean of each window."""
-        with place(self, "average_pool", x) as here:
+        with layer_scope(self, "average_pool", x) as here:
             seen = _windows(here, self, x)
             mean = seen.reduced(seen.wide, ops.mean)
             return here.gives(here.label(mean * seen.whole_over_inside if seen.over_the_edge else mean, "a"))
@@ -86,7 +86,7 @@ class GlobalMaxPool(Shown):
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
-        with place(self, "global_max_pool", x) as here:
+        with layer_scope(self, "global_max_pool", x) as here:
             _require_space(here, x)
             return here.gives(here.label(ops.max(x, tuple(range(1, x.type.ndim - 1))), "a"))
 
@@ -104,7 +104,7 @@ class GlobalAveragePool(Shown):
 
     def __call__(self, x: Node) -> Node:
         """One number to each channel."""
-        with place(self, "global_average_pool", x) as here:
+        with layer_scope(self, "global_average_pool", x) as here:
             _require_space(here, x)
             return here.gives(here.label(ops.mean(x, tuple(range(1, x.type.ndim - 1))), "a"))
 
@@ -124,7 +124,7 @@ class UpSample(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The larger picture."""
-        with place(self, "up_sample", x) as here:
+        with layer_scope(self, "up_sample", x) as here:
             _require_space(here, x)
             factors = _spread(here, x, self.factor)
             thin, wide = _paired(x.shape, [1] * len(factors)), _paired(x.shape, factors)
@@ -133,7 +133,7 @@ class UpSample(Shown):
             return here.gives(here.label(ops.reshape(copies, shape=(x.shape[0], *whole, x.shape[-1])), "a"))
 
 
-def _require_space(here: Place, x: Node) -> None:
+def _require_space(here: LayerScope, x: Node) -> None:
     if x.type.ndim < 3:
         raise ShapeError(
             f"layer {here.name} was given {x.type!r}",
@@ -142,7 +142,7 @@ def _require_space(here: Place, x: Node) -> None:
         )
 
 
-def _spread(here: Place, x: Node, size: int | Shape) -> Shape:
+def _spread(here: LayerScope, x: Node, size: int | Shape) -> Shape:
     """One number to each axis of space."""
     space = x.type.ndim - 2
     found = (size,) * space if isinstance(size, int) else size
@@ -189,7 +189,7 @@ class _Windows:
             if low or high:
                 place = np.arange(x.shape[axis])
                 inside = (place >= low) & (place < x.shape[axis] - high)
-                x = ops.select(constant(_across(inside, axis, x.type.ndim)), x, value)
+                x = ops.where(constant(_across(inside, axis, x.type.ndim)), x, value)
         return x
 
     def reduced(self, x: Node, reduce: Callable[[Node, Shape], Node]) -> Node:
@@ -212,7 +212,7 @@ def _across(numbers: Array, axis: int, ndim: int) -> Array:
     return numbers.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
 
-def _windows(here: Place, layer: MaxPool | AveragePool, x: Node) -> _Windows:
+def _windows(here: LayerScope, layer: MaxPool | AveragePool, x: Node) -> _Windows:
     _require_space(here, x)
     taps = _spread(here, x, layer.size)
     strides = taps if layer.stride is None else _spread(here, x, layer.stride)

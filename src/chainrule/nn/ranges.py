@@ -21,7 +21,7 @@ TURNS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Range(Shown):
+class OutputRange(Shown):
     """The least and the largest number of each entry, both of the node's shape, or () where all entries have the same.
 
     The bounds may be approached only, and a node may reach less: what is outside, it cannot reach.
@@ -35,28 +35,28 @@ class Range(Shown):
         """Whether every entry can be any number."""
         return bool(np.all(np.isneginf(self.low)) and np.all(np.isposinf(self.high)))
 
-    def widened(self, other: Range) -> Range:
+    def widened(self, other: OutputRange) -> OutputRange:
         """The range of what lies in either."""
-        return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+        return OutputRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
-    def narrowed(self, other: Range) -> Range:
+    def narrowed(self, other: OutputRange) -> OutputRange:
         """The range of what lies in both."""
-        return Range(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
+        return OutputRange(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
 
-    def same(self, other: Range) -> bool:
+    def same(self, other: OutputRange) -> bool:
         """Whether both have the same bounds."""
         return np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
 
 
-def _between(low: Any, high: Any) -> Range:
-    return Range(np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64))
+def _between(low: Any, high: Any) -> OutputRange:
+    return OutputRange(np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64))
 
 
 ANYTHING = _between(-math.inf, math.inf)
-Rule: TypeAlias = Callable[[Node, tuple[Range, ...]], Range]
+Rule: TypeAlias = Callable[[Node, tuple[OutputRange, ...]], OutputRange]
 
 
-def output_range(node: Node) -> Range:
+def output_range(node: Node) -> OutputRange:
     """Which numbers the entries of a node can reach: by interval arithmetic, op by op, from parameters and inputs that can be anything.
 
     A function of a single number, such as z·σ(z), is moreover tried at many places: its range is then known where intervals, which
@@ -74,17 +74,17 @@ def output_range(node: Node) -> Range:
         return _known(node, {})
 
 
-def _known(node: Node, given: Mapping[Node, Range]) -> Range:
+def _known(node: Node, given: Mapping[Node, OutputRange]) -> OutputRange:
     """The range of a node where those of some others are given; what is only moved is followed to where it was computed."""
     cone = _cone(node, given)
-    found: dict[Node, Range] = dict(given)
+    found: dict[Node, OutputRange] = dict(given)
     for item in cone:
         if item not in found:
             found[item] = _one(item, found)
     return found[node]
 
 
-def _cone(node: Node, given: Mapping[Node, Range]) -> list[Node]:
+def _cone(node: Node, given: Mapping[Node, OutputRange]) -> list[Node]:
     """The nodes that the range of a node follows from, in topological order; where nothing is known of an op, it ends."""
     needed, waiting = set[Node](), [node]
     while waiting:
@@ -97,10 +97,10 @@ def _cone(node: Node, given: Mapping[Node, Range]) -> list[Node]:
     return [item for item in topological_order([node]) if item in needed]
 
 
-def _one(node: Node, found: Mapping[Node, Range]) -> Range:
+def _one(node: Node, found: Mapping[Node, OutputRange]) -> OutputRange:
     if node.op.name == "constant":
         value = np.asarray(node.attributes["value"], dtype=np.float64)
-        return Range(value, value)
+        return OutputRange(value, value)
     if softmax_input(node) is not None:
         return _between(0.0, 1.0)
     rule = rule_of(node.op)
@@ -137,18 +137,18 @@ def _full(bound: Array, node: Node) -> Array:
     return np.broadcast_to(bound, node.shape)
 
 
-def _clean(low: Array, high: Array) -> Range:
+def _clean(low: Array, high: Array) -> OutputRange:
     """Where arithmetic with infinities says nothing, anything can be."""
     return _between(np.where(np.isnan(low), -math.inf, low), np.where(np.isnan(high), math.inf, high))
 
 
-def _rising(node: Node, given: tuple[Range, ...]) -> Range:
+def _rising(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     """An entrywise op that never falls in any of its inputs."""
     meaning = node.op.meaning
     return _clean(meaning(*(item.low for item in given)), meaning(*(item.high for item in given)))
 
 
-def _moved(node: Node, given: tuple[Range, ...]) -> Range:
+def _moved(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     """An op that puts entries elsewhere, or adds or compares them along axes."""
     # Of entries that all have the same range, these make entries that have it too.
     if (node.op.kind == "view" or node.op is ops.reduce_max) and given[0].low.shape == given[0].high.shape == ():
@@ -160,34 +160,34 @@ def _moved(node: Node, given: tuple[Range, ...]) -> Range:
     return _clean(meaning(*lows, **attributes), meaning(*highs, **attributes))
 
 
-def _as_it_is(_: Node, given: tuple[Range, ...]) -> Range:
+def _as_it_is(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     return given[0]
 
 
-def _subtract(_: Node, given: tuple[Range, ...]) -> Range:
+def _subtract(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     x, y = given
     return _clean(x.low - y.high, x.high - y.low)
 
 
-def _negative(_: Node, given: tuple[Range, ...]) -> Range:
-    return Range(-given[0].high, -given[0].low)
+def _negative(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
+    return OutputRange(-given[0].high, -given[0].low)
 
 
-def _product(x: Range, y: Range) -> Range:
+def _product(x: OutputRange, y: OutputRange) -> OutputRange:
     corners = [a * b for a in (x.low, x.high) for b in (y.low, y.high)]
     # 0 times whatever is approached is 0.
     corners = [np.where(np.isnan(corner), 0.0, corner) for corner in corners]
     return _between(np.minimum.reduce(corners), np.maximum.reduce(corners))
 
 
-def _multiply(node: Node, given: tuple[Range, ...]) -> Range:
+def _multiply(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     if node.inputs[0] is node.inputs[1]:
         size = _size(given[0])
         return _between(size.low**2, size.high**2)
     return _product(*given)
 
 
-def _divide(_: Node, given: tuple[Range, ...]) -> Range:
+def _divide(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     x, y = given
     one_sign = (y.low > 0) | (y.high < 0)
     low, high = np.where(one_sign, y.low, 1.0), np.where(one_sign, y.high, 1.0)
@@ -200,22 +200,22 @@ def _divide(_: Node, given: tuple[Range, ...]) -> Range:
     )
 
 
-def _size(x: Range) -> Range:
+def _size(x: OutputRange) -> OutputRange:
     reaches_0 = (x.low <= 0) & (x.high >= 0)
     sizes = np.abs(x.low), np.abs(x.high)
     return _between(np.where(reaches_0, 0.0, np.minimum(*sizes)), np.maximum(*sizes))
 
 
-def _absolute(_: Node, given: tuple[Range, ...]) -> Range:
+def _absolute(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     return _size(given[0])
 
 
-def _square(_: Node, given: tuple[Range, ...]) -> Range:
+def _square(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     size = _size(given[0])
     return _between(size.low**2, size.high**2)
 
 
-def _power(_: Node, given: tuple[Range, ...]) -> Range:
+def _power(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     x, exponent = given
     value = float(exponent.low.flat[0])
     if not (np.all(exponent.low == value) and np.all(exponent.high == value)):
@@ -228,15 +228,15 @@ def _power(_: Node, given: tuple[Range, ...]) -> Range:
     return _between(np.where((x.low >= 0) | (value % 1 != 0) | (value % 2 == 0), 0.0, -math.inf), math.inf)
 
 
-def _select(_: Node, given: tuple[Range, ...]) -> Range:
+def _select(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     return given[1].widened(given[2])
 
 
-def _gather(_: Node, given: tuple[Range, ...]) -> Range:
+def _gather(_: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     return _between(given[0].low.min(), given[0].high.max())
 
 
-def _pad(node: Node, given: tuple[Range, ...]) -> Range:
+def _pad(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     return _between(min(0.0, given[0].low.min()), max(0.0, given[0].high.max()))
 
 
@@ -244,9 +244,9 @@ def _always(low: float, high: float) -> Rule:
     return lambda node, given: _between(low, high)
 
 
-def _scan(node: Node, given: tuple[Range, ...]) -> Range:
+def _scan(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     """A loop over time: its body gone through until the ranges of its states no longer widen."""
-    body, take = cast("Body", node.attributes["body"]), str(node.attributes["take"])
+    body, take = cast("Body", node.attributes["body"]), str(node.attributes["output"])
     values = dict(zip(body.leaves, given, strict=True))
     # A sequence's range at any turn.
     values |= {name: _between(values[name].low.min(), values[name].high.max()) for name in body.sequences}
@@ -261,7 +261,7 @@ def _scan(node: Node, given: tuple[Range, ...]) -> Range:
     else:
         states = dict.fromkeys(body.states, ANYTHING)
     known = {leaf: states.get(name, values[name]) for name, leaf in leaves.items()}
-    found = states[take] if node.attributes.get("before") else _known(outputs[take], known)
+    found = states[take] if node.attributes.get("before_step") else _known(outputs[take], known)
     return _between(found.low.min(), found.high.max())
 
 
@@ -285,7 +285,7 @@ RULES: dict[Op, Rule] = {
     **dict.fromkeys((ops.sin, ops.cos), _always(-1.0, 1.0)),
     ops.subtract: _subtract, ops.negative: _negative, ops.multiply: _multiply, ops.divide: _divide, ops.absolute: _absolute,
     **dict.fromkeys((ops.norm, ops.huber, ops.softmax_cross_entropy), _always(0.0, math.inf)), ops.square: _square,
-    ops.power: _power, ops.select: _select, ops.gather: _gather, ops.pad: _pad, ops.scan: _scan,
+    ops.power: _power, ops.where: _select, ops.gather: _gather, ops.pad: _pad, ops.scan: _scan,
 }  # fmt: skip
 """What is known of each op, besides that views move numbers; of others nothing is, and their numbers can be anything."""
 
@@ -298,7 +298,7 @@ def rule_of(op: Op) -> Rule | None:
 # ---- functions of one number
 
 
-def _tried(node: Node, found: Mapping[Node, Range]) -> Range | None:
+def _tried(node: Node, found: Mapping[Node, OutputRange]) -> OutputRange | None:
     """The range of a node that is a function of a single other one, entry by entry; None where it is not."""
     inside = _only_input(node)
     if inside is None:
@@ -320,7 +320,7 @@ def _tried(node: Node, found: Mapping[Node, Range]) -> Range | None:
     return _between(np.where(low < -LARGE, -math.inf, low), np.where(high > LARGE, math.inf, high))
 
 
-def _places(known: Range) -> Array:
+def _places(known: OutputRange) -> Array:
     """Numbers of all sizes within a range, close together where functions bend."""
     small = np.linspace(-30.0, 30.0, 12_001)
     large = np.geomspace(30.0, 1e6, 200)

@@ -18,7 +18,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Reading(Shown):
+class InputReading(Shown):
     """What a network makes of the numbers of one example, each array of the example's shape.
 
     positions: which are taken for whole numbers that count places, such as the ids of an `Embedding`. groups: numbers with one and the
@@ -31,7 +31,7 @@ class Reading(Shown):
     padding: tuple[tuple[Array, float], ...] = ()
 
 
-def read_input(built: Built) -> Reading:
+def read_input(built: Built) -> InputReading:
     """How a network reads an example of its data, seen from its graph.
 
     Numbers are of one kind if they differ only in where they stand along axes before the last one: of the input, or of the shape that
@@ -59,7 +59,7 @@ def read_input(built: Built) -> Reading:
             groups[one[wider]] = groups.max(initial=0) + 1 + kind[wider]
             axes[one[wider]] = node.type.ndim - 1
     padding = tuple((known[node][0], value) for node, value in built.padded if node in known)
-    return Reading(positions.reshape(shape), _counted(groups).reshape(shape), padding)
+    return InputReading(positions.reshape(shape), _counted(groups).reshape(shape), padding)
 
 
 def _followed(built: Built, x: Node, places: Array) -> dict[Node, Array]:
@@ -98,4 +98,4 @@ def _counted(groups: Array) -> Array:
     return np.unique(groups, return_inverse=True)[1].reshape(groups.shape)
 
 
-__all__ = ["Reading", "read_input"]
+__all__ = ["InputReading", "read_input"]

@@ -15,7 +15,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
 from chainrule.nn.activations import ActivationName
-from chainrule.nn.build import Place, applied, place
+from chainrule.nn.build import LayerScope, applied, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
 from chainrule.nn.layers import activation_named, as_layer
@@ -51,19 +51,19 @@ class _Recurrent(Shown, ABC):
             )
 
     @abstractmethod
-    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+    def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         """The next states of one time step; x (batch, gates·units) is the step's input, weighed, with the bias."""
 
-    def _constants(self, here: Place) -> dict[str, Node]:
+    def _constants(self, here: LayerScope) -> dict[str, Node]:
         """The parameters that every turn uses."""
         return {"U": here.parameter("U", (self.units, self.gates * self.units), self.recurrent)}
 
-    def _bias(self, here: Place) -> Node:
+    def _bias(self, here: LayerScope) -> Node:
         return here.parameter("b", (self.gates * self.units,), Zeros())
 
     def __call__(self, x: Node) -> Node:
         """The layer's output at the last time step, or at every one."""
-        with place(self, self.kind, x) as here:
+        with layer_scope(self, self.kind, x) as here:
             if x.type.ndim != 3:
                 raise ShapeError(
                     f"layer {here.name} was given {x.type!r}",
@@ -87,29 +87,29 @@ class _Recurrent(Shown, ABC):
                 here.next_state(state, loop.last(state))
             # By the name that it has at each step, under which the way back takes it too: it is kept once.
             h = f"{here.name}.h"
-            out = loop.last(h) if self.answer == "last" else ops.transpose(loop.after(h), axes=(1, 0, 2))
+            out = loop.last(h) if self.return_sequences is False else ops.transpose(loop.after(h), axes=(1, 0, 2))
             return here.gives(here.label(out, "a"))
 
-    def _first(self, here: Place, state: str, x: Node) -> Node:
+    def _first(self, here: LayerScope, state: str, x: Node) -> Node:
         if self.carry:
             return here.row_state(state, (self.units,))
         return ops.broadcast_to(constant(0.0, x.dtype), shape=(x.shape[0], self.units))
 
-    def _present(self, here: Place, dtype: str) -> dict[str, Node]:
+    def _present(self, here: LayerScope, dtype: str) -> dict[str, Node]:
         """Which steps are no padding, (time, batch, 1); nothing where there is no padding."""
         if self.padding is None:
             return {}
         differs = ops.cast(ops.not_equal(here.held(self.padding), self.padding), dtype=dtype)
         return {"present": ops.transpose(ops.greater(ops.max(differs, axis=2, keepdims=True), 0.5), axes=(1, 0, 2))}
 
-    def _step(self, here: Place, x: Node, **leaves: Node) -> dict[str, Node]:
+    def _step(self, here: LayerScope, x: Node, **leaves: Node) -> dict[str, Node]:
         present = leaves.pop("present", None)
         states = {state: leaves.pop(state) for state in self.states}
         following = self._turn(here, x, leaves, **states)
         if present is not None:
             # At a padded step nothing changes.
             following = {
-                state: ops.select(ops.broadcast_to(present, shape=node.shape), node, states[state])
+                state: ops.where(ops.broadcast_to(present, shape=node.shape), node, states[state])
                 for state, node in following.items()
             }
         return {**following, "h": here.label(following["h"], "h")}
@@ -127,7 +127,7 @@ class RNN(_Recurrent):
 
     Source: J. L. Elman, Cognitive Science 14, 179 (1990); D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986).
 
-    >>> RNN(32, answer="every")
+    >>> RNN(32, return_sequences=True)
     RNN(32, answer='every')
     """
 
@@ -136,7 +136,7 @@ class RNN(_Recurrent):
     in_text: ClassVar[Word] = Word("rnn64", ("units",))
     kind: ClassVar[str] = "rnn"
 
-    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+    def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         z = here.label(x + states["h"] @ constants["U"], "z")
         return {"h": activation_named(self.activation)(z)}
 
@@ -159,7 +159,7 @@ class LSTM(_Recurrent):
 
     The gates i (write), f (keep), o (read) = σ(z) and the proposal g = tanh(z), z = x_t·W + b + h_{t−1}·U in the order i, f, g, o.
     Shapes: x (batch, time, features), W (features, 4·units), U (units, 4·units), b (4·units,); result as for `RNN`, whose other options it
-    has too. The biases of f begin at `keep`, those of i at `write`, all others at 0: a memory keeps at first a share σ(keep) of itself
+    has too. The biases of f begin at `keep`, those of i at `write`, all others at 0: a memory keeps at first a fraction σ(keep) of itself
     at each step and takes in σ(write) of what is proposed. What must last for T steps among noise begins well with keep = log(T) = −write.
 
     Source: S. Hochreiter, J. Schmidhuber, Neural Computation 9, 1735 (1997); F. A. Gers, J. Schmidhuber, F. Cummins, Neural
@@ -178,10 +178,10 @@ class LSTM(_Recurrent):
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[int] = 4
 
-    def _bias(self, here: Place) -> Node:
+    def _bias(self, here: LayerScope) -> Node:
         return here.parameter("b", (4 * self.units,), _Parts((self.write, self.keep, 0.0, 0.0)))
 
-    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+    def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         z = here.label(x + states["h"] @ constants["U"], "z")
         i, f, g, o = (ops.slice_axis(z, 1, n * self.units, (n + 1) * self.units) for n in range(4))
         i, f, o = (here.label(ops.sigmoid(gate), name) for gate, name in ((i, "i"), (f, "f"), (o, "o")))
@@ -196,12 +196,12 @@ class GRU(_Recurrent):
 
     The gates r (look back) and u (keep) = σ(x_t·W + b + h_{t−1}·U). Shapes: W (features, 3·units), U (units, 3·units), b (3·units,) in the
     order r, u, g, and d (units,); result as for `RNN`, whose other options it has too. The biases of u begin at `keep`, all others at 0:
-    a memory keeps a share σ(keep) of itself at each step, about log(T) where it must last for T steps.
+    a memory keeps a fraction σ(keep) of itself at each step, about log(T) where it must last for T steps.
 
     Source: K. Cho et al., EMNLP (2014), arXiv:1406.1078v3, eq. 5-8, with the gate r behind the product, as in
     arXiv:1406.1078v1 and in most libraries; C. Tallec, Y. Ollivier, ICLR (2018), arXiv:1804.11188, for the bias of u.
 
-    >>> GRU(64, answer="every")
+    >>> GRU(64, return_sequences=True)
     GRU(64, answer='every')
     """
 
@@ -211,13 +211,13 @@ class GRU(_Recurrent):
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
 
-    def _bias(self, here: Place) -> Node:
+    def _bias(self, here: LayerScope) -> Node:
         return here.parameter("b", (3 * self.units,), _Parts((0.0, self.keep, 0.0)))
 
-    def _constants(self, here: Place) -> dict[str, Node]:
+    def _constants(self, here: LayerScope) -> dict[str, Node]:
         return {**super()._constants(here), "d": here.parameter("d", (self.units,), Zeros())}
 
-    def _turn(self, here: Place, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
+    def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         h, units = states["h"], self.units
         recalled = h @ constants["U"]
         gates = ops.sigmoid(here.label(ops.slice_axis(x, 1, 0, 2 * units) + ops.slice_axis(recalled, 1, 0, 2 * units), "z"))
@@ -266,17 +266,17 @@ class Bidirectional(Shown):
     def __call__(self, x: Node) -> Node:
         """Both outputs, along the last axis."""
         both = [layer(x) for layer in (*self.layers, self.backward)]
-        with place(self, "bidirectional", x) as here:
+        with layer_scope(self, "bidirectional", x) as here:
             return here.gives(here.label(ops.concatenate(*both, axis=both[0].type.ndim - 1), "a"))
 
 
 @described
-class EachStep(Shown):
+class TimeDistributed(Shown):
     """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
 
     >>> from chainrule.nn import Dense
-    >>> EachStep(Dense(1))
-    EachStep(Dense(1))
+    >>> TimeDistributed(Dense(1))
+    TimeDistributed(Dense(1))
     """
 
     layers: tuple[Layer, ...]
@@ -297,7 +297,7 @@ class EachStep(Shown):
                 remedy='let the layer before answer at every step: answer="every"',
             )
         batch, turns = x.shape[:2]
-        with place(self, "each_step", x) as here:
+        with layer_scope(self, "time_distributed", x) as here:
             each = ops.reshape(x, shape=(batch * turns, *x.shape[2:]))
         for layer in self.layers:
             each = applied(layer, each)

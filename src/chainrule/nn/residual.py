@@ -6,7 +6,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionTypeError, ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Layer, applied, place
+from chainrule.nn.build import Layer, applied, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.layers import as_layer
 
@@ -40,7 +40,7 @@ class Residual(Shown):
         changed = x
         for layer in self.layers:
             changed = applied(layer, changed)
-        with place(self, "residual", x) as here:
+        with layer_scope(self, "residual", x) as here:
             if changed.shape != x.shape:
                 raise ShapeError(
                     f"the layers in {here.name} turn {x.type!r} into {changed.type!r}",

@@ -8,7 +8,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node
-from chainrule.nn.build import Place, place
+from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 
 
@@ -31,10 +31,10 @@ class GaussianNoise(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The noisy batch when built for training, x itself otherwise."""
-        with place(self, "noise", x) as here:
-            if not here.build.training or self.deviation == 0:
+        with layer_scope(self, "noise", x) as here:
+            if not here.build.training or self.std == 0:
                 return here.gives(x)
-            return here.gives(here.label(x + _normal_like(here, x) * self.deviation, "a"))
+            return here.gives(here.label(x + _normal_like(here, x) * self.std, "a"))
 
 
 @described
@@ -59,7 +59,7 @@ class Latent(Shown):
 
     def __call__(self, x: Node) -> Node:
         """The codes: drawn when built for training, their means otherwise."""
-        with place(self, "latent", x) as here:
+        with layer_scope(self, "latent", x) as here:
             mean, log_variance = _halves(here, x)
             here.term("kl", self._divergence(mean, log_variance), self._formula)
             drawn = ops.exp(log_variance * 0.5) * _normal_like(here, mean) + mean if here.build.training else mean
@@ -75,7 +75,7 @@ class Latent(Shown):
         return ops.sum(ops.expm1(log_variance) - log_variance + mean * mean, axis=1) * (0.5 * self.weight)
 
 
-def _halves(here: Place, x: Node) -> tuple[Node, Node]:
+def _halves(here: LayerScope, x: Node) -> tuple[Node, Node]:
     if x.type.ndim != 2 or x.shape[1] % 2:
         raise ShapeError(
             f"layer {here.name} was given {x.type!r}",
@@ -87,6 +87,6 @@ def _halves(here: Place, x: Node) -> tuple[Node, Node]:
     return here.label(mean, "mean"), here.label(log_variance, "log_variance")
 
 
-def _normal_like(here: Place, x: Node) -> Node:
+def _normal_like(here: LayerScope, x: Node) -> Node:
     """Standard normal numbers of this layer in this step, in the shape and dtype of x."""
     return ops.cast(ops.normal(here.key(), x.shape), dtype=x.dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from chainrule import ops
 from chainrule.descriptions import described
 from chainrule.graph import Node
-from chainrule.nn.build import Place
+from chainrule.nn.build import LayerScope
 from chainrule.nn.filters import Filtering, Window
 from chainrule.nn.padding import folded, same_amounts
 from chainrule.nn.word import Word
@@ -19,7 +19,7 @@ class _Transposed(Filtering):
 
     kind: ClassVar[str] = "conv_transpose"
 
-    def _filtered(self, here: Place, x: Node, w: Node, window: Window) -> Node:
+    def _filtered(self, here: LayerScope, x: Node, w: Node, window: Window) -> Node:
         positions, strides = x.shape[1:-1], window.strides
         if self.padding == "valid":
             wanted = tuple((n - 1) * s + span for n, s, span in zip(positions, strides, window.spans, strict=True))

@@ -45,7 +45,6 @@ from chainrule.ops.elementwise import (
     not_equal,
     power,
     relu,
-    select,
     sigmoid,
     sign,
     sin,
@@ -54,6 +53,7 @@ from chainrule.ops.elementwise import (
     stop_gradient,
     subtract,
     tanh,
+    where,
 )
 from chainrule.ops.indexing import gather, one_hot, scatter_add
 from chainrule.ops.matrices import matmul
@@ -71,7 +71,7 @@ __all__ = [
     "greater_equal", "heaviside", "huber", "index", "key", "less", "less_equal", "log", "log1p", "logical_and", "logical_not",
     "logical_or", "loop_key", "margin", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "norm",
     "normal", "not_equal", "one_hot", "overlap_add", "pad", "position_of_max", "power", "random_bits", "random_fold",
-    "recurrence", "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "runner_up", "scan", "scatter_add", "select",
+    "recurrence", "reduce_max", "reduce_min", "reduce_sum", "relu", "reshape", "runner_up", "scan", "scatter_add", "where",
     "sigmoid", "sigmoid_cross_entropy", "sigmoid_error", "sign", "simplify_algebra", "sin", "slice_axes", "slice_axis",
     "softmax", "softmax_cross_entropy", "softmax_error", "softplus", "split_values", "sqrt", "square", "stop_gradient",
     "stream", "subtract", "sum", "swap_last", "tanh", "threefry2x32", "transpose", "uniform", "unroll", "window_positions",

@@ -62,9 +62,9 @@ def index(x: Node, key: Any) -> Node:
     known now; a node's count from 0, and are looked at when it runs. A condition is refused: the shape would depend on numbers.
     Raises: PositionError for a place that there is not, OptionTypeError for any other key.
 
-    >>> from chainrule.graph import constant, evaluate
+    >>> from chainrule.graph import constant, compute
     >>> x = constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    >>> evaluate([x[0], x[:, -1], x[..., ::-2], x[None, 1, [2, 0]]])
+    >>> compute([x[0], x[:, -1], x[..., ::-2], x[None, 1, [2, 0]]])
     [array([1., 2., 3.]), array([3., 6.]), array([[3., 1.],
            [6., 4.]]), array([[6., 4.]])]
     """
@@ -153,7 +153,7 @@ def _positions(item: Any, axis: int, x: Node) -> Node:
     """An array of positions as a node that `gather` takes."""
     if isinstance(item, Node):
         if item.dtype == "bool" or item.type.is_float:
-            raise _odd(item, "positions of a whole dtype", "write select(condition, x, y) for a condition; else cast them")
+            raise _odd(item, "positions of a whole dtype", "write where(condition, x, y) for a condition; else cast them")
         return item
     array = cast("Array", item if isinstance(item, np.ndarray) else np.empty(0, object))
     array = array.astype(np.int64) if array.size == 0 and array.dtype.kind == "f" else array
@@ -161,7 +161,7 @@ def _positions(item: Any, axis: int, x: Node) -> Node:
         raise _odd(
             item,
             "whole numbers, slices, ..., None, or an array of positions",
-            "write select(condition, x, y) for a condition, whose count of entries no shape can state",
+            "write where(condition, x, y) for a condition, whose count of entries no shape can state",
         )
     places = [_place(int(place), axis, x) for place in array.reshape(-1)]
     return constant(np.array(places, dtype=np.int64).reshape(array.shape))

@@ -27,8 +27,8 @@ def _broadcast_type(x: Type, *, shape: Shape) -> Type:
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
     """Repeats x along new leading axes and along axes of extent 1, by NumPy's rule.
 
-    >>> from chainrule.graph import evaluate, constant
-    >>> evaluate([broadcast_to(constant([1.0, 2.0]), shape=(2, 2))])[0]
+    >>> from chainrule.graph import compute, constant
+    >>> compute([broadcast_to(constant([1.0, 2.0]), shape=(2, 2))])[0]
     array([[1., 2.],
            [1., 2.]])
     """

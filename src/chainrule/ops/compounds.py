@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from chainrule.errors import ShapeError
-from chainrule.graph import Array, Graph, Node, Step, Type, rewrite_nodes
+from chainrule.graph import Array, Graph, Node, PassStep, Type, rewrite_nodes
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.declare import Gradients, elementwise, op, require_axis, require_kind
 from chainrule.ops.elementwise import (
@@ -30,11 +30,11 @@ from chainrule.ops.elementwise import (
     multiply,
     negative,
     relu,
-    select,
     sigmoid,
     sign,
     sqrt,
     subtract,
+    where,
 )
 from chainrule.ops.indexing import one_hot
 from chainrule.ops.reductions import max, sum  # noqa: A004
@@ -76,7 +76,7 @@ def arctan_parts(x: Node) -> Node:
     """4·arctan of the tangent of a quarter of the angle, by its series; of 1/|x| where |x| > 1."""
     size = absolute(x)
     is_steep = greater(size, 1.0)
-    tangent = select(is_steep, divide(1.0, size), size)
+    tangent = where(is_steep, divide(1.0, size), size)
     for _ in range(2):
         tangent = tangent / (1.0 + sqrt(1.0 + tangent * tangent))
     rest = tangent * tangent
@@ -84,7 +84,7 @@ def arctan_parts(x: Node) -> Node:
     for power in range(19, 0, -2):
         series = series * rest + (1.0 if power % 4 == 1 else -1.0) / power
     angle = series * tangent * 4.0
-    return sign(x) * select(is_steep, math.pi / 2 - angle, angle)
+    return sign(x) * where(is_steep, math.pi / 2 - angle, angle)
 
 
 # ---- softmax
@@ -183,7 +183,7 @@ def softmax_error_parts(z: Node, labels: Node) -> Node:
     exponential, others, is_label = _exponentials(z, labels)
     total = sum(exponential, axis, keepdims=True)
     at_label = negative(_spread(reshape(others, shape=total.shape), z))
-    return divide(select(is_label, at_label, exponential), _spread(total, z))
+    return divide(where(is_label, at_label, exponential), _spread(total, z))
 
 
 def _exponentials(z: Node, labels: Node) -> tuple[Node, Node, Node]:
@@ -191,7 +191,7 @@ def _exponentials(z: Node, labels: Node) -> tuple[Node, Node, Node]:
     axis = z.type.ndim - 1
     exponential = exp(z - _spread(max(z, axis, keepdims=True), z))
     is_label = greater(one_hot(labels, classes=z.shape[-1], dtype=z.dtype), 0.0)
-    return exponential, reduce_sum(select(is_label, 0.0, exponential), axes=(axis,)), is_label
+    return exponential, reduce_sum(where(is_label, 0.0, exponential), axes=(axis,)), is_label
 
 
 @op(_softmax_loss_type, "−log softmax({0})[{1}]", r"-\log \operatorname{{softmax}}({0})_{{{1}}}", 3, kind="rowwise")
@@ -218,7 +218,7 @@ def softmax_cross_entropy_vjp(g: Node, out: Node, z: Node, labels: Node) -> Grad
 def softmax_cross_entropy_parts(z: Node, labels: Node) -> Node:
     """The same, step by step."""
     exponential, others, is_label = _exponentials(z, labels)
-    own = reduce_sum(select(is_label, exponential.inputs[0], 0.0), axes=(z.type.ndim - 1,))
+    own = reduce_sum(where(is_label, exponential.inputs[0], 0.0), axes=(z.type.ndim - 1,))
     return subtract(log1p(others + expm1(own)), own)
 
 
@@ -332,7 +332,7 @@ def norm(x: Array) -> Array:
 @norm.vjp
 def norm_vjp(g: Node, out: Node, x: Node) -> Gradients:
     """x/‖x‖; 0 for a row of zeros."""
-    length = _spread(reshape(select(greater(out, 0.0), out, 1.0), shape=(*out.shape, 1)), x)
+    length = _spread(reshape(where(greater(out, 0.0), out, 1.0), shape=(*out.shape, 1)), x)
     return (_spread(reshape(g, shape=(*g.shape, 1)), x) * (x / length),)
 
 
@@ -342,7 +342,7 @@ def norm_parts(x: Node) -> Node:
     axis = x.type.ndim - 1
     largest = max(absolute(x), axis)
     is_usual = logical_and(greater(largest, 0.0), less(largest, math.inf))
-    unit = select(is_usual, largest, 1.0)
+    unit = where(is_usual, largest, 1.0)
     scaled = x / _spread(reshape(unit, shape=(*unit.shape, 1)), x)
     return unit * sqrt(reduce_sum(scaled * scaled, axes=(axis,)))
 
@@ -381,7 +381,7 @@ def runner_up_parts(z: Node, labels: Node) -> Node:
 def _without_label(z: Node, labels: Node) -> tuple[Node, Node]:
     """z with −∞ at the label, and with 0 at all but the label."""
     is_label = greater(one_hot(labels, classes=z.shape[-1], dtype=z.dtype), 0.0)
-    return select(is_label, -math.inf, z), select(is_label, z, 0.0)
+    return where(is_label, -math.inf, z), where(is_label, z, 0.0)
 
 
 @op(
@@ -414,10 +414,10 @@ def margin_parts(z: Node, labels: Node) -> Node:
     return reduce_sum(own, axes=(axis,)) - max(others, axis)
 
 
-def decompose(graph: Graph) -> tuple[Graph, Step]:
+def decompose(graph: Graph) -> tuple[Graph, PassStep]:
     """Writes out the ops that are made of others."""
     if all(node.op.decomposition is None for node in graph.nodes):
-        return graph, Step("decompose", len(graph.nodes), len(graph.nodes))
+        return graph, PassStep("decompose", len(graph.nodes), len(graph.nodes))
 
     def rule(node: Node) -> Node | None:
         if node.op.decomposition is None:

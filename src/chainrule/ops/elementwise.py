@@ -92,8 +92,8 @@ def power_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
     zero_base = equal(x, 0.0)
     # Only there: where y alone is 0 the product is 0 by itself, and its derivative by y, 1/x, must not be lost.
     both_zero = logical_and(zero_base, equal(y, 0.0))
-    by_base = y * power(select(both_zero, 1.0, x), y - 1.0)
-    by_exponent = log(select(zero_base, 1.0, x)) * select(zero_base, 0.0, out)
+    by_base = y * power(where(both_zero, 1.0, x), y - 1.0)
+    by_exponent = log(where(zero_base, 1.0, x)) * where(zero_base, 0.0, out)
     return g * by_base, g * by_exponent
 
 
@@ -127,7 +127,7 @@ def minimum_vjp(g: Node, out: Node, x: Node, y: Node) -> Gradients:
 
 def _share(x: Node, y: Node) -> Node:
     """1 where x > y, ½ where they are equal, 0 elsewhere."""
-    return select(equal(x, y), constant(0.5, x.dtype), cast(greater(x, y), dtype=x.dtype))
+    return where(equal(x, y), constant(0.5, x.dtype), cast(greater(x, y), dtype=x.dtype))
 
 
 # ---- comparison and choice
@@ -204,22 +204,22 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
     rounding="none",
     kind="elementwise",
 )
-def select(condition: Array, x: Array, y: Array) -> Array:
+def where(condition: Array, x: Array, y: Array) -> Array:
     """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither."""
     return np.where(condition, x, y)
 
 
-@select.vjp
+@where.vjp
 def select_vjp(g: Node, out: Node, condition: Node, x: Node, y: Node) -> Gradients:
     """The gradient goes where the value came from."""
-    return None, select(condition, g, 0.0), select(condition, 0.0, g)
+    return None, where(condition, g, 0.0), where(condition, 0.0, g)
 
 
 def _select_operands(condition: Operand, x: Operand, y: Operand) -> tuple[Node, ...]:
     return broadcast_operands(condition, *as_nodes(x, y))
 
 
-select.prepare = _select_operands
+where.prepare = _select_operands
 
 
 # ---- conversion
@@ -403,7 +403,7 @@ def relu(x: Array) -> Array:
 @relu.vjp
 def relu_vjp(g: Node, out: Node, x: Node) -> Gradients:
     """The gradient passes where x > 0."""
-    return (select(greater(x, 0.0), g, 0.0),)
+    return (where(greater(x, 0.0), g, 0.0),)
 
 
 _erf = np.frompyfunc(math.erf, 1, 1)

@@ -39,8 +39,8 @@ def gather(x: Array, indices: Array, *, axis: int) -> Array:
 
     Shapes: x (..., n, ...), indices any shape s, gives (..., *s, ...).
 
-    >>> from chainrule.graph import constant, evaluate
-    >>> evaluate([gather(constant([10.0, 20.0, 30.0]), constant([2, 0]), axis=0)])[0]
+    >>> from chainrule.graph import constant, compute
+    >>> compute([gather(constant([10.0, 20.0, 30.0]), constant([2, 0]), axis=0)])[0]
     array([30., 10.])
     """
     _require_inside(indices, x.shape[axis])
@@ -89,8 +89,8 @@ def _one_hot_type(labels: Type, *, classes: int, dtype: str) -> Type:
 def one_hot(labels: Array, *, classes: int, dtype: str) -> Array:
     """A row for each label: 1 at the label's place, 0 elsewhere; a label outside 0 ... classes − 1 gives a row of zeros.
 
-    >>> from chainrule.graph import constant, evaluate
-    >>> evaluate([one_hot(constant([2, 0]), classes=3, dtype="float64")])[0]
+    >>> from chainrule.graph import constant, compute
+    >>> compute([one_hot(constant([2, 0]), classes=3, dtype="float64")])[0]
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from chainrule.checks import Natural, NonNegative, Range, Seed, checked
+from chainrule.checks import Interval, Natural, NonNegative, Seed, checked
 from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import op
@@ -54,8 +54,8 @@ def _bits_type(key: Type, *, shape: Shape) -> Type:
 def random_bits(key: Array, *, shape: Shape) -> Array:
     """32 random bits for each entry: entry i is word i mod 2 of the block with counter ⌊i/2⌋.
 
-    >>> from chainrule.graph import constant, evaluate
-    >>> evaluate([random_bits(constant(key(0)), shape=(2,))])[0]
+    >>> from chainrule.graph import constant, compute
+    >>> compute([random_bits(constant(key(0)), shape=(2,))])[0]
     array([1797259609, 2579123966], dtype=uint32)
     """
     size = prod(shape)
@@ -110,7 +110,7 @@ def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: NonNegative = 
 
 
 @checked
-def epoch_order(seed: Seed, epoch: Annotated[int, Range(least=0, below=2**32)], count: Natural) -> Array:
+def epoch_order(seed: Seed, epoch: Annotated[int, Interval(least=0, below=2**32)], count: Natural) -> Array:
     """The order of the examples in an epoch: a permutation of 0 ... count − 1 that depends on these three numbers only.
 
     Fisher and Yates' shuffle: for i = count − 1 ... 1 the entries i and j = ⌊u·(i + 1)/2³²⌋ are exchanged, u being entry i of

@@ -51,10 +51,10 @@ def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False
     `before` the state of that name as each turn finds it. reverse: the turns run from the last to the first; what belongs to turn t
     stands at t all the same. Loops that differ only in what they take are one loop to every engine.
 
-    >>> from chainrule.graph import constant, evaluate
+    >>> from chainrule.graph import constant, compute
     >>> x = constant([1.0, 2.0, 3.0])
     >>> loop = recurrence(lambda total, x: {"total": total + x}, {"total": constant(0.0)}, {"x": x})
-    >>> evaluate([loop.after("total"), loop.before("total")])
+    >>> compute([loop.after("total"), loop.before("total")])
     [array([1., 3., 6.]), array([0., 1., 3.])]
     """
     states, sequences, constants = split_values(body, arrays)
@@ -91,11 +91,11 @@ class Recurrence(Shown):
 
     def after(self, name: str) -> Node:
         """An output of the body at every turn: (turns, ...); of a state, the value behind each turn."""
-        return scan(*self.values, body=self.body, take=name, turns=self.turns, reverse=self.reverse)
+        return scan(*self.values, body=self.body, output=name, length=self.turns, reverse=self.reverse)
 
     def before(self, name: str) -> Node:
         """A state as each turn finds it: (turns, ...)."""
-        return scan(*self.values, body=self.body, take=name, turns=self.turns, before=True, reverse=self.reverse)
+        return scan(*self.values, body=self.body, output=name, length=self.turns, before_step=True, reverse=self.reverse)
 
     def last(self, name: str) -> Node:
         """An output at the turn that runs last."""
@@ -119,9 +119,9 @@ def recurrence(
     `step` takes every state, sequence and constant by its name, as it is at one turn, and gives at least the next value of each state by
     the state's name. Nodes of the body that have a name can be taken from it too. turns: how many, where there is no sequence to tell.
 
-    >>> from chainrule.graph import constant, evaluate
-    >>> doubling = recurrence(lambda x: {"x": x * 2.0}, {"x": constant(1.0)}, turns=4)
-    >>> evaluate([doubling.after("x"), doubling.last("x")])
+    >>> from chainrule.graph import constant, compute
+    >>> doubling = recurrence(lambda x: {"x": x * 2.0}, {"x": constant(1.0)}, length=4)
+    >>> compute([doubling.after("x"), doubling.last("x")])
     [array([ 2.,  4.,  8., 16.]), array(16.)]
     """
     sequences, constants = sequences or {}, constants or {}

@@ -26,8 +26,8 @@ def _reshape_type(x: Type, *, shape: Shape) -> Type:
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same numbers, read in row-major order, in another shape.
 
-    >>> from chainrule.graph import evaluate, constant
-    >>> evaluate([reshape(constant([[1.0, 2.0], [3.0, 4.0]]), shape=(4,))])[0]
+    >>> from chainrule.graph import compute, constant
+    >>> compute([reshape(constant([[1.0, 2.0], [3.0, 4.0]]), shape=(4,))])[0]
     array([1., 2., 3., 4.])
     """
     return np.reshape(x, shape)

@@ -6,14 +6,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, dead_code, fold_constants, rewrite_nodes, share_common
+from chainrule.graph import CONSTANT, Graph, Node, Pass, PassStep, dead_code, fold_constants, rewrite_nodes, share_common
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.compounds import decompose
 from chainrule.ops.elementwise import add, cast, divide, multiply, negative, power, subtract
 from chainrule.ops.shapes import concatenate, pad, reshape, transpose
 
 
-def simplify_algebra(graph: Graph) -> tuple[Graph, Step]:
+def simplify_algebra(graph: Graph) -> tuple[Graph, PassStep]:
     """x·1, x/1, x − 0, x + 0, −(−x), x², double transposes, and shape changes that change nothing.
 
     x·0 stays: it is not 0 where x is NaN or infinite. (x + 0 turns −0 into +0, the one difference that is let pass.)
@@ -68,7 +68,7 @@ Pieces: TypeAlias = "tuple[int, dict[int, Node]]"
 """An axis, and nodes by where along it they begin."""
 
 
-def sums_of_pieces(graph: Graph) -> tuple[Graph, Step]:
+def sums_of_pieces(graph: Graph) -> tuple[Graph, PassStep]:
     """A sum of pieces among zeros that fill an axis together is the pieces side by side: what the parts of an array pass back to it."""
     found: dict[Node, Pieces] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.graph import Body, Graph, Node, Step, rewrite_nodes, scope_root
+from chainrule.graph import Body, Graph, Node, PassStep, rewrite_nodes, scope_root
 from chainrule.ops.recurrence import scan, split_values
 from chainrule.ops.shapes import concatenate, reshape, slice_axes, slice_axis
 
@@ -12,7 +12,7 @@ Turns = list[dict[str, Node]]
 """The outputs of each turn by name; and, under the names of states, their next values."""
 
 
-def unroll(graph: Graph) -> tuple[Graph, Step]:
+def unroll(graph: Graph) -> tuple[Graph, PassStep]:
     """Each loop as its turns: a copy of the body to each, whose named nodes are called `name.t1`, `name.t2`, ... in time.
 
     >>> from chainrule.graph import Graph, constant
@@ -29,8 +29,8 @@ def unroll(graph: Graph) -> tuple[Graph, Step]:
             if key not in done:
                 done[key] = _turns(node)
             before, after = done[key]
-            found = before if node.attributes.get("before") else after
-            rows = [turn[node.attributes["take"]] for turn in found]
+            found = before if node.attributes.get("before_step") else after
+            rows = [turn[node.attributes["output"]] for turn in found]
             stacked = concatenate(*(reshape(row, shape=(1, *row.shape)) for row in rows), axis=0)
             return stacked.named(node.name) if node.name else stacked
         return _piece(node)
@@ -41,13 +41,13 @@ def unroll(graph: Graph) -> tuple[Graph, Step]:
 def loop_key(node: Node) -> tuple[object, ...]:
     """What two nodes of one loop have in common: they differ only in what they take."""
     attributes = node.attributes
-    return (attributes["body"], attributes["turns"], bool(attributes.get("reverse")), *map(id, node.inputs))
+    return (attributes["body"], attributes["length"], bool(attributes.get("reverse")), *map(id, node.inputs))
 
 
 def _turns(node: Node) -> tuple[Turns, Turns]:
     """What each turn finds and what it leaves behind, in the order of time."""
     body: Body = node.attributes["body"]
-    turns: int = node.attributes["turns"]
+    turns: int = node.attributes["length"]
     states, sequences, constants = split_values(body, node.inputs)
     before: Turns = [{}] * turns
     after: Turns = [{}] * turns

@@ -56,9 +56,9 @@ def windows(x: Array, *, axes: Shape, taps: Shape, strides: Shape, dilations: Sh
     result is another reading of the same memory, in which an entry of x stands as often as windows cover it.
     Shapes: x (n, height, width, channels) with axes=(1, 2) and taps=(a, b) gives (n, positions, positions, a, b, channels).
 
-    >>> from chainrule.graph import constant, evaluate
+    >>> from chainrule.graph import constant, compute
     >>> x = constant([1.0, 2.0, 3.0, 4.0])
-    >>> evaluate([windows(x, axes=(0,), taps=(3,), strides=(1,), dilations=(1,))])[0]
+    >>> compute([windows(x, axes=(0,), taps=(3,), strides=(1,), dilations=(1,))])[0]
     array([[1., 2., 3.],
            [2., 3., 4.]])
     """
@@ -101,9 +101,9 @@ def _overlap_type(x: Type, *, axes: Shape, extents: Shape, strides: Shape, dilat
 def overlap_add(x: Array, *, axes: Shape, extents: Shape, strides: Shape, dilations: Shape) -> Array:
     """The opposite of `windows`: an array of these extents, each entry the sum of all windows' entries that stand on it.
 
-    >>> from chainrule.graph import constant, evaluate
+    >>> from chainrule.graph import constant, compute
     >>> w = constant([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
-    >>> evaluate([overlap_add(w, axes=(0,), extents=(4,), strides=(1,), dilations=(1,))])[0]
+    >>> compute([overlap_add(w, axes=(0,), extents=(4,), strides=(1,), dilations=(1,))])[0]
     array([ 1., 12., 23., 30.])
     """
     count, end = len(axes), axes[-1] + 1

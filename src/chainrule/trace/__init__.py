@@ -7,14 +7,14 @@ from chainrule.trace.gradient_check import GradientCheck, OtherMode, ParameterCh
 from chainrule.trace.mistakes import Mistake
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.time_steps import ThroughTime, step_by_step
-from chainrule.trace.trace import Index, Path, Push, Stored, Term, Trace
+from chainrule.trace.trace import DerivativeTerm, Index, Path, Push, Stored, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
 from chainrule.trace.wording import NOTATIONS, Notation, Wording
 
 __all__ = [
     "LEVELS", "NOTATIONS", "BackwardStep", "EntryCheck", "Explanation", "ForwardStep", "GradientCheck", "OtherMode",
     "Index", "Level", "Mistake", "Notation", "ParameterCheck", "Path",
-    "Push", "Quantity", "RuleCheck", "State", "Stored", "Term", "ThroughTime", "Trace", "Wording",
+    "Push", "Quantity", "RuleCheck", "State", "Stored", "DerivativeTerm", "ThroughTime", "Trace", "Wording",
     "check_entries", "check_gradient", "check_rules", "entries_of", "explain_graph", "step_by_step",
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from chainrule.display import Shown, ask, text
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph
 from chainrule.trace.quantities import Quantity
-from chainrule.trace.trace import Index, Path, Term, Trace
+from chainrule.trace.trace import DerivativeTerm, Index, Path, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
 from chainrule.trace.wording import Notation, Wording
 
@@ -175,11 +175,11 @@ class Explanation(Shown):
 
     # ---- parts
 
-    def terms(self, name: str) -> tuple[Term, ...]:
+    def terms(self, name: str) -> tuple[DerivativeTerm, ...]:
         """What each user of a quantity passes back to it (each use of a shared weight); their sum is its derivative."""
         return self.trace.terms(self.trace.quantity(name))
 
-    def shared(self) -> Iterator[tuple[Quantity, tuple[Term, ...]]]:
+    def shared(self) -> Iterator[tuple[Quantity, tuple[DerivativeTerm, ...]]]:
         """The quantities that feed several others, with each one's term."""
         for quantity in self.trace.quantities:
             terms = self.trace.terms(quantity)
@@ -194,8 +194,8 @@ class Explanation(Shown):
 def explain_graph(graph: Graph, values: Mapping[str, Array], cost: str = "C", *, every: bool = False) -> Explanation:
     """The explanation of any graph with a scalar output `cost`, its leaves bound by name; with `every`, node by node.
 
-    >>> from chainrule.graph import parse
-    >>> graph = parse('''a: float64[] = parameter()
+    >>> from chainrule.graph import parse_graph
+    >>> graph = parse_graph('''a: float64[] = parameter()
     ... b: float64[] = add(a, a)
     ... c: float64[] = add(b, b)
     ... return C=c''')

@@ -18,7 +18,7 @@ from chainrule.ops import scan
 from chainrule.spelling import suggest
 from chainrule.trace.gradient_judge import Judge, ParameterCheck, compared, entries, judged, short
 from chainrule.trace.gradient_words import diagnosed, explained, unexplained, untold
-from chainrule.trace.mistake_search import Search
+from chainrule.trace.mistake_search import MistakeSearch
 from chainrule.trace.mistakes import Mistake, not_finite
 from chainrule.trace.mistakes.whole import gradient_of
 from chainrule.trace.network_structure import Structure
@@ -153,7 +153,7 @@ def check_gradient(
         return GradientCheck(rows, judge, silent=tuple(silent), note=note)
     if any(row.verdict == "not finite" for row in rows):
         return GradientCheck(rows, judge, ((_not_finite(rows),),), silent=tuple(silent), note=note)
-    search = Search(structure, arrays, right, near)
+    search = MistakeSearch(structure, arrays, right, near)
     explanations = diagnosed(search)
     return GradientCheck(
         rows, judge, explanations, "" if explanations else unexplained(rows, tuple(silent)), tuple(silent), note

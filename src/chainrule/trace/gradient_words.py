@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.numerals import numeral
 from chainrule.trace.gradient_judge import ParameterCheck
-from chainrule.trace.mistake_search import Search
+from chainrule.trace.mistake_search import MistakeSearch
 from chainrule.trace.mistake_solutions import Solution
 from chainrule.trace.mistakes import CATALOGUE, WIDTH, Kind, Mistake, factors, numbers, weights
 from chainrule.trace.network_structure import Structure
@@ -20,7 +20,7 @@ _MOST_NAMES = 6
 _MOST_EXPLANATIONS = 6
 
 
-def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
+def diagnosed(search: MistakeSearch) -> tuple[tuple[Mistake, ...], ...]:
     """Every plainest explanation of the student's gradient, as mistakes; none where no known mistake fits.
 
     One kind of mistake is tried first; then what was wrong before the backward pass began, and what has a number in it; then two kinds.
@@ -45,7 +45,7 @@ def diagnosed(search: Search) -> tuple[tuple[Mistake, ...], ...]:
     return _told_once(found)
 
 
-def _possible(search: Search, solutions: Sequence[Solution]) -> Sequence[Solution]:
+def _possible(search: MistakeSearch, solutions: Sequence[Solution]) -> Sequence[Solution]:
     """Without factors that come with δ in layers whose δ is right, if there is another explanation."""
 
     def fits(solution: Solution) -> bool:
@@ -72,17 +72,17 @@ def _told_once(found: list[tuple[Mistake, ...]]) -> tuple[tuple[Mistake, ...], .
     return tuple(joined)
 
 
-def _below_one(search: Search) -> bool:
+def _below_one(search: MistakeSearch) -> bool:
     name = max(search.mine, key=lambda name: float(np.linalg.norm(search.right[name])))
     product = float(np.sum(search.mine[name] * search.right[name]))
     return 0 < product < float(np.sum(search.right[name] ** 2))
 
 
-def _mistakes(search: Search, solution: Solution) -> tuple[Mistake, ...]:
+def _mistakes(search: MistakeSearch, solution: Solution) -> tuple[Mistake, ...]:
     return tuple(_mistake(search, solution, kind) for kind in sorted(solution.kinds, key=CATALOGUE.index))
 
 
-def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
+def _mistake(search: MistakeSearch, solution: Solution, kind: Kind) -> Mistake:
     arrays = [name for name, reading in solution.arrays.items() if kind in reading.kinds]
     layers = search.structure.layers
     options = [option for option in solution.options if option.kind is kind]
@@ -103,7 +103,7 @@ def _mistake(search: Search, solution: Solution, kind: Kind) -> Mistake:
     return Mistake(kind.name, ordered, kind.explanation, kind.remedy, evidence, closer)
 
 
-def _closer(search: Search, solution: Solution, kind: Kind, arrays: list[str]) -> str:
+def _closer(search: MistakeSearch, solution: Solution, kind: Kind, arrays: list[str]) -> str:
     """Where more closely than by the layers: a gate, a time step, an array."""
     said: list[str] = []
     for option in solution.options:
@@ -122,7 +122,7 @@ def _closer(search: Search, solution: Solution, kind: Kind, arrays: list[str]) -
     return "; ".join(dict.fromkeys(said))
 
 
-def _arrays(search: Search, arrays: list[str]) -> str:
+def _arrays(search: MistakeSearch, arrays: list[str]) -> str:
     """The arrays, where they are not all of their layers'."""
     layers = search.structure.layers
     met = {layers[name] for name in arrays}
@@ -130,7 +130,7 @@ def _arrays(search: Search, arrays: list[str]) -> str:
     return "" if set(whole) == set(arrays) else _listed(arrays)
 
 
-def _evidence(search: Search, solution: Solution, kind: Kind, arrays: list[str], layers: tuple[str, ...]) -> str:
+def _evidence(search: MistakeSearch, solution: Solution, kind: Kind, arrays: list[str], layers: tuple[str, ...]) -> str:
     said: list[str] = []
     if kind is weights.updated:
         said.append(f"your numbers fit W − η·∂C/∂W with η = {numeral(solution.rate, 6)}")
@@ -146,7 +146,7 @@ def _evidence(search: Search, solution: Solution, kind: Kind, arrays: list[str],
     return "; ".join([*said, f"with {planted} in it, the {whole} gives your numbers, all {count}"])
 
 
-def _right_beside(search: Search, arrays: list[str]) -> list[str]:
+def _right_beside(search: MistakeSearch, arrays: list[str]) -> list[str]:
     """What follows from the arrays of the same layers that are right: their δ is."""
     layers, wrong = search.structure.layers, set(search.wrong)
     fine = [name for name in search.mine if layers[name] in {layers[n] for n in arrays} and _tells_delta(search, name, wrong)]
@@ -161,11 +161,11 @@ def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _tells_delta(search: Search, name: str, wrong: set[str]) -> bool:
+def _tells_delta(search: MistakeSearch, name: str, wrong: set[str]) -> bool:
     return name not in wrong and not search.tolerance.is_zero(name)
 
 
-def _factors(search: Search, solution: Solution, kind: Kind, arrays: list[str], layers: tuple[str, ...]) -> str:
+def _factors(search: MistakeSearch, solution: Solution, kind: Kind, arrays: list[str], layers: tuple[str, ...]) -> str:
     by_factor: dict[float, list[str]] = {}
     for name in arrays:
         by_factor.setdefault(solution.arrays[name].factor, []).append(name)

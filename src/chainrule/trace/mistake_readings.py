@@ -18,7 +18,7 @@ NOTHING: Kinds = frozenset()
 
 
 @dataclass(frozen=True)
-class Reading:
+class FactorReading:
     """One way to read an array: the mistakes in it, how often beyond once, the factor on the data's part, and words on how it was made."""
 
     kinds: Kinds
@@ -35,7 +35,7 @@ class Penalty:
     is_there: bool
 
 
-def mixtures(sizes: Sizes, penalty: Penalty | None) -> list[tuple[float, float, Reading]]:
+def mixtures(sizes: Sizes, penalty: Penalty | None) -> list[tuple[float, float, FactorReading]]:
     """All (α, β) of α·data + β·penalty that have a name."""
     possible = _factors(sizes)
     if penalty is None:
@@ -49,7 +49,7 @@ def mixtures(sizes: Sizes, penalty: Penalty | None) -> list[tuple[float, float, 
                 betas.setdefault(beta, frozenset({kind}))
     else:
         betas[1.0] = frozenset({penalties.penalty_on_bias})
-    found: list[tuple[float, float, Reading]] = []
+    found: list[tuple[float, float, FactorReading]] = []
     for reading, (beta, kinds) in product(possible, betas.items()):
         joined = replace(reading, kinds=reading.kinds | kinds)
         if len(joined.kinds) > 2:
@@ -62,13 +62,13 @@ def mixtures(sizes: Sizes, penalty: Penalty | None) -> list[tuple[float, float, 
     return found
 
 
-def _factors(sizes: Sizes) -> list[Reading]:
+def _factors(sizes: Sizes) -> list[FactorReading]:
     """The factors that an array may have: one mistake, made as often as there are layers, or two, made once each."""
-    single: list[Reading] = []
+    single: list[FactorReading] = []
     for kind in CATALOGUE:
         made: Iterable[tuple[float, int]] = kind.make(sizes) if kind.where == "factor" else ()
-        single += [Reading(frozenset({kind}), repeats, value) for value, repeats in made]
+        single += [FactorReading(frozenset({kind}), repeats, value) for value, repeats in made]
     once = [reading for reading in single if reading.repeats == 0]
-    both = [Reading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
+    both = [FactorReading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
     found = {(reading.factor, reading.kinds): reading for reading in (*single, *both) if not np.isclose(reading.factor, 1.0)}
-    return [Reading(NOTHING), *found.values()]
+    return [FactorReading(NOTHING), *found.values()]

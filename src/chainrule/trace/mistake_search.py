@@ -11,7 +11,7 @@ from math import log10
 import numpy as np
 
 from chainrule.graph import Array
-from chainrule.trace.mistake_readings import NOTHING, Kinds, Penalty, Reading, mixtures
+from chainrule.trace.mistake_readings import NOTHING, FactorReading, Kinds, Penalty, mixtures
 from chainrule.trace.mistake_solutions import Option, Solution, is_applied_anew, is_known, plainest
 from chainrule.trace.mistakes import CATALOGUE
 from chainrule.trace.mistakes.kinds import ArrayView, Found, Given, Kind, Other, Planting, Sizes
@@ -50,7 +50,7 @@ class _Stretch:
 
 
 @dataclass
-class Search:
+class MistakeSearch:
     """A search in one gradient; `mine` are the student's arrays, all of the parameters' shapes, `right` the true ones."""
 
     structure: Structure
@@ -58,8 +58,8 @@ class Search:
     right: Mapping[str, Array]
     tolerance: Tolerance
     _walks: dict[tuple[str, Choice, float], Walk] = field(default_factory=dict[tuple[str, Choice, float], Walk])
-    _readings: dict[tuple[str, Choice, float, int], tuple[Reading, ...]] = field(
-        default_factory=dict[tuple[str, Choice, float, int], tuple[Reading, ...]]
+    _readings: dict[tuple[str, Choice, float, int], tuple[FactorReading, ...]] = field(
+        default_factory=dict[tuple[str, Choice, float, int], tuple[FactorReading, ...]]
     )
 
     # ---- what can go wrong in this network
@@ -135,9 +135,9 @@ class Search:
         return found
 
     @cached_property
-    def _mixtures(self) -> Mapping[str, dict[int, tuple[tuple[float, float, Reading], ...]]]:
+    def _mixtures(self) -> Mapping[str, dict[int, tuple[tuple[float, float, FactorReading], ...]]]:
         """For each array the (α, β) of α·data + β·penalty that have a name, of no, one and two kinds of mistakes."""
-        found: dict[str, dict[int, tuple[tuple[float, float, Reading], ...]]] = {}
+        found: dict[str, dict[int, tuple[tuple[float, float, FactorReading], ...]]] = {}
         for name in self.mine:
             every = mixtures(self._sizes[name], self.penalties.get(name))
             found[name] = {level: tuple(row for row in every if len(row[2].kinds) <= level) for level in (0, 1, 2)}
@@ -158,7 +158,7 @@ class Search:
             self._walks[what, chosen, rate] = backward.walk(planted, {backward.cost: np.ones(())}, self.structure.penalties)
         return self._walks[what, chosen, rate]
 
-    def readings(self, name: str, chosen: Choice, rate: float, level: int) -> tuple[Reading, ...]:
+    def readings(self, name: str, chosen: Choice, rate: float, level: int) -> tuple[FactorReading, ...]:
         """The ways to read an array after these mistakes, with at most so many kinds of mistakes in the array itself."""
         chosen = frozenset(number for number in chosen if name in self.options[number].behind)
         key = name, chosen, rate if any(self.options[number].has_rate for number in chosen) else 0.0, level
@@ -193,10 +193,10 @@ class Search:
         self,
         name: str,
         candidates: Iterable[tuple[Kind | None, str, Array]],
-        mixtures: Mapping[int, tuple[tuple[float, float, Reading], ...]],
+        mixtures: Mapping[int, tuple[tuple[float, float, FactorReading], ...]],
         penalty: Array | None,
         level: int,
-    ) -> Iterator[Reading]:
+    ) -> Iterator[FactorReading]:
         mine = self.mine[name]
         added = np.zeros_like(mine) if penalty is None else penalty
         rounding = self.tolerance.rounding[name].reshape(-1)
@@ -220,7 +220,7 @@ class Search:
                 if self.tolerance.agree(name, mine, alpha * data + beta * added):
                     yield replace(reading, kinds=kinds, detail=detail)
 
-    def reading(self, name: str, chosen: Choice, rate: float, kinds: Kinds, level: int) -> tuple[Reading, ...]:
+    def reading(self, name: str, chosen: Choice, rate: float, kinds: Kinds, level: int) -> tuple[FactorReading, ...]:
         """The plainest readings with mistakes of these kinds only: several where they differ in how a mistake was made."""
         fitting = [reading for reading in self.readings(name, chosen, rate, level) if reading.kinds <= kinds]
         least = min(((len(reading.kinds), reading.repeats) for reading in fitting), default=None)
@@ -371,8 +371,10 @@ class Search:
                 for factor, also in self._common:
                     if all(self.tolerance.agree(name, self.mine[name], factor * gradient[name]) for name in self.mine):
                         kinds = frozenset({kind}) | also
-                        arrays = {name: Reading(kinds, 0, factor) for name in self.wrong}
-                        yield Solution(kinds, (), 0.0, {**dict.fromkeys(self.mine, Reading(NOTHING)), **arrays}, other.detail)
+                        arrays = {name: FactorReading(kinds, 0, factor) for name in self.wrong}
+                        yield Solution(
+                            kinds, (), 0.0, {**dict.fromkeys(self.mine, FactorReading(NOTHING)), **arrays}, other.detail
+                        )
                         break
 
     @cached_property
@@ -401,8 +403,8 @@ class Search:
         for kind in CATALOGUE:
             every: Iterable[Found] = kind.make(given) if kind.where == "number" else ()
             for found in every:
-                read = {name: Reading(frozenset({kind})) for name in self.wrong}
-                solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, Reading(NOTHING)), **read})
+                read = {name: FactorReading(frozenset({kind})) for name in self.wrong}
+                solution = Solution(frozenset({kind}), (), 0.0, {**dict.fromkeys(self.mine, FactorReading(NOTHING)), **read})
                 if self.is_told(solution, found.numbers):
                     yield kind, found
 

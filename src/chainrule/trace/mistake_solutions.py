@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.graph import Array
-from chainrule.trace.mistake_readings import Kinds, Reading
+from chainrule.trace.mistake_readings import FactorReading, Kinds
 from chainrule.trace.mistakes import CATALOGUE, factors
 from chainrule.trace.mistakes.kinds import Kind, Planting
 from chainrule.trace.planted import Planted
@@ -50,7 +50,7 @@ class Solution:
     kinds: Kinds
     options: tuple[Option, ...]
     rate: float
-    arrays: Mapping[str, Reading]
+    arrays: Mapping[str, FactorReading]
     said: str = ""
 
     @property

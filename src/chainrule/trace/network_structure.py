@@ -18,8 +18,8 @@ from chainrule.graph import (
     PARAMETER,
     Array,
     Node,
+    compute,
     constant,
-    evaluate,
     evaluator,
     input_node,
     topological_order,
@@ -461,9 +461,7 @@ class Structure:
         """Where inputs come out of their scaling, and what a second scaling makes of them."""
         chains = [(last, first) for last, (first, inside) in self._scaled.items() if inside]
         return {
-            last: evaluate([last], {first: self.backward.values[last]})[0]
-            for last, first in chains
-            if last.shape == first.shape
+            last: compute([last], {first: self.backward.values[last]})[0] for last, first in chains if last.shape == first.shape
         }
 
     @cached_property
@@ -472,7 +470,7 @@ class Structure:
         found: list[tuple[float, str]] = []
         for last, (first, inside) in self._scaled.items():
             if not inside and last.type.size:
-                one, nothing = (evaluate([last], {first: np.full(first.shape, value)})[0].flat[0] for value in (1.0, 0.0))
+                one, nothing = (compute([last], {first: np.full(first.shape, value)})[0].flat[0] for value in (1.0, 0.0))
                 found.append((abs(float(one - nothing)), "the factor that targets are scaled with"))
         return tuple(found)
 
@@ -487,7 +485,7 @@ class Structure:
                 return None
             seen.add(current)
             waiting.extend(current.inputs)
-        return evaluate([node], {source: value})[0] if node is source or source in {i for n in seen for i in n.inputs} else None
+        return compute([node], {source: value})[0] if node is source or source in {i for n in seen for i in n.inputs} else None
 
     def means_over(self, number: int, beside: Sequence[float]) -> int:
         """How many constants of the graph are a mean over so many terms, times one of the factors that may stand beside it."""

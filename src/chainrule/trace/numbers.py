@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.graph import Array, Node, evaluate, topological_order
-from chainrule.graph.notation import Piece, Style, compose, number_piece
+from chainrule.graph import Array, Node, compute, topological_order
+from chainrule.graph.notation import FormulaPiece, Style, compose, number_piece
 from chainrule.ops import (
     argmax,
     concatenate,
@@ -59,7 +59,7 @@ def numbers(node: Node, index: tuple[int, ...], values: Mapping[Node, Array], st
     '(−0.5)·(−0.5) + 1'
     """
     order = topological_order([node])
-    known = dict(zip(order, evaluate(order, values), strict=True))
+    known = dict(zip(order, compute(order, values), strict=True))
     writer = _Writer(known, frozenset(values), style)
     # Inside of a longer formula, as in the softmax, a largest number is one number.
     found = writer.extreme(node, index, depth) if node.op in {reduce_max, reduce_min} else writer.entry(node, index, depth)
@@ -73,7 +73,7 @@ class _Writer:
         self.known, self.given = known, given
         self.style: Style = style
 
-    def entry(self, node: Node, index: tuple[int, ...], depth: int) -> Piece:
+    def entry(self, node: Node, index: tuple[int, ...], depth: int) -> FormulaPiece:
         """One entry; deeper than `depth` its value stands in its place."""
         if node in self.given or node.is_leaf or depth == 0:
             return self.value(node, index)
@@ -90,17 +90,17 @@ class _Writer:
             z, labels = node.inputs
             place = (*index, int(np.asarray(self.known[labels])[index]))
             inner = self.softmax(z, place, len(index), depth).text
-            return Piece(f"−log({inner})" if self.style == "text" else rf"-\log({inner})", _SUM)
+            return FormulaPiece(f"−log({inner})" if self.style == "text" else rf"-\log({inner})", _SUM)
         if node.op in {reduce_max, reduce_min, argmax, one_hot, gather, concatenate} or not self._is_pointwise(node):
             return self.value(node, index)
         return compose(node, [self.entry(source, index, depth - 1) for source in node.inputs], self.style)
 
-    def value(self, node: Node, index: tuple[int, ...]) -> Piece:
+    def value(self, node: Node, index: tuple[int, ...]) -> FormulaPiece:
         """The entry's value as a number."""
         value = np.asarray(self.known[node])[index]
         return number_piece(four_digits(value) if value.dtype.kind == "f" else value, self.style)
 
-    def sum(self, terms: list[tuple[float, Callable[[], Piece]]]) -> Piece:
+    def sum(self, terms: list[tuple[float, Callable[[], FormulaPiece]]]) -> FormulaPiece:
         """A sum; only its largest terms are written where it is long."""
         if len(terms) == 1:
             return terms[0][1]()
@@ -115,23 +115,23 @@ class _Writer:
             rest = number_piece(four_digits(sum(v for v, _ in terms) - sum(terms[place][0] for place in kept)), self.style).text
             words = f"({left} more: {rest})" if self.style == "text" else rf"\left(\text{{{left} more: }}{rest}\right)"
             written = f"{written} + {words}"
-        return Piece(written, _SUM, 0)
+        return FormulaPiece(written, _SUM, 0)
 
-    def softmax(self, z: Node, index: tuple[int, ...], axis: int, depth: int) -> Piece:
+    def softmax(self, z: Node, index: tuple[int, ...], axis: int, depth: int) -> FormulaPiece:
         """exp(z_j)/Σ_k exp(z_k) with numbers, as in a book: the shift that keeps it from overflowing changes no value."""
         spots = [(*index[:axis], place, *index[axis + 1 :]) for place in range(z.shape[axis])]
         with np.errstate(over="ignore"):
             sizes = [float(np.exp(np.asarray(self.known[z])[spot])) for spot in spots]
         terms = [(size, partial(self.exponential, z, spot, depth)) for size, spot in zip(sizes, spots, strict=True)]
         above, below = self.exponential(z, index, depth).text, self.sum(terms).text
-        return Piece(f"{above} / ({below})" if self.style == "text" else rf"\frac{{{above}}}{{{below}}}", _PRODUCT, 1)
+        return FormulaPiece(f"{above} / ({below})" if self.style == "text" else rf"\frac{{{above}}}{{{below}}}", _PRODUCT, 1)
 
-    def exponential(self, z: Node, index: tuple[int, ...], depth: int) -> Piece:
+    def exponential(self, z: Node, index: tuple[int, ...], depth: int) -> FormulaPiece:
         """exp of an entry."""
         inner = self.entry(z, index, depth - 1).text
-        return Piece(f"exp({inner})" if self.style == "text" else f"e^{{{inner}}}")
+        return FormulaPiece(f"exp({inner})" if self.style == "text" else f"e^{{{inner}}}")
 
-    def extreme(self, node: Node, index: tuple[int, ...], depth: int) -> Piece:
+    def extreme(self, node: Node, index: tuple[int, ...], depth: int) -> FormulaPiece:
         """The largest or smallest of several entries; of many, those next to it."""
         source, sign = node.inputs[0], -1 if node.op is reduce_max else 1
         spots = _summed(node, index)
@@ -142,20 +142,20 @@ class _Writer:
             words = f"{len(spots) - len(kept)} more"
             pieces.append(words if self.style == "text" else rf"\text{{{words}}}")
         name = "max" if node.op is reduce_max else "min"
-        return Piece(f"{name}({', '.join(pieces)})" if self.style == "text" else rf"\{name}({', '.join(pieces)})")
+        return FormulaPiece(f"{name}({', '.join(pieces)})" if self.style == "text" else rf"\{name}({', '.join(pieces)})")
 
-    def _term(self, node: Node, index: tuple[int, ...], depth: int) -> tuple[float, Callable[[], Piece]]:
+    def _term(self, node: Node, index: tuple[int, ...], depth: int) -> tuple[float, Callable[[], FormulaPiece]]:
         return float(np.asarray(self.known[node])[index]), lambda: self.entry(node, index, depth - 1)
 
-    def _products(self, node: Node, index: tuple[int, ...], k: int, depth: int) -> tuple[float, Callable[[], Piece]]:
+    def _products(self, node: Node, index: tuple[int, ...], k: int, depth: int) -> tuple[float, Callable[[], FormulaPiece]]:
         left, right = node.inputs
         spots = (*index[:-1], k), (*index[:-2], k, index[-1])
         factors = [float(np.asarray(self.known[source])[spot]) for source, spot in zip((left, right), spots, strict=True)]
 
-        def write() -> Piece:
+        def write() -> FormulaPiece:
             pieces = [self.entry(source, spot, depth - 1) for source, spot in zip((left, right), spots, strict=True)]
             texts = [f"({piece.text})" if piece.binds >= _SUM else piece.text for piece in pieces]
-            return Piece(("·" if self.style == "text" else r" \cdot ").join(texts), _PRODUCT, 1)
+            return FormulaPiece(("·" if self.style == "text" else r" \cdot ").join(texts), _PRODUCT, 1)
 
         return factors[0] * factors[1], write
 

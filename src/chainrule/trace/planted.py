@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.graph import PARAMETER, Array, Node, evaluate, input_node, topological_order
+from chainrule.graph import PARAMETER, Array, Node, compute, input_node, topological_order
 from chainrule.ops import broadcast_to, cast, matmul
 
 Passed: TypeAlias = "Iterable[tuple[Node, Array | None]]"
@@ -49,7 +49,7 @@ class Planted:
 
 
 @dataclass(frozen=True)
-class Part:
+class GradientPart:
     """What one use of a parameter passes back to it; `arriving` is the derivative at the use (δ).
 
     `views` are the nodes between parameter and use that only show it in another form.
@@ -72,7 +72,7 @@ class BackwardPass:
         self.cost = cost
         self.order = topological_order([cost])
         self.position = {node: place for place, node in enumerate(self.order)}
-        self.values = dict(zip(self.order, evaluate(self.order, values), strict=True))
+        self.values = dict(zip(self.order, compute(self.order, values), strict=True))
         self.parameters = {node.name: node for node in _by_first_use(self.order)}
         self.reaching = descendants(self.order, self.parameters.values())
         self._rules: dict[Node, _Pull] = {}
@@ -183,13 +183,13 @@ class Walk:
         node = self.backward.parameters[name]
         return np.asarray(self.arriving.get(node, np.zeros(node.shape)))
 
-    def parts(self, name: str) -> tuple[Part, ...]:
+    def parts(self, name: str) -> tuple[GradientPart, ...]:
         """The parameter's derivative, split into its uses, in the order in which they come on the way to the cost."""
         found = self._parts(self.backward.parameters[name], ())
         way, position = self.backward.way_to_cost, self.backward.position
         return tuple(sorted(found, key=lambda part: (-way[part.use], position[part.use])))
 
-    def _parts(self, shown: Node, views: tuple[Node, ...]) -> Iterator[Part]:
+    def _parts(self, shown: Node, views: tuple[Node, ...]) -> Iterator[GradientPart]:
         for use in dict.fromkeys(user for user, _ in self.backward.users[shown]):
             if use in self.blocked or use not in self.arriving:
                 continue
@@ -199,7 +199,7 @@ class Walk:
             values = self.backward.pull(use, self.arriving[use])
             for place, (source, value) in enumerate(zip(use.inputs, values, strict=True)):
                 if source is shown and value is not None:
-                    yield Part(use, place, self.arriving[use], self.to_parameter(value, views), views)
+                    yield GradientPart(use, place, self.arriving[use], self.to_parameter(value, views), views)
 
     def to_parameter(self, value: Array, views: tuple[Node, ...]) -> Array:
         """A derivative at the last of these views, brought back to the parameter's own form."""

@@ -8,7 +8,17 @@ from functools import cached_property
 
 from chainrule.derivatives import jvp, vjp
 from chainrule.display import Shown
-from chainrule.graph import CONSTANT, Graph, Node, Step, input_node, rewrite_nodes, run_passes, scope_root, topological_order
+from chainrule.graph import (
+    CONSTANT,
+    Graph,
+    Node,
+    PassStep,
+    input_node,
+    rewrite_nodes,
+    run_passes,
+    scope_root,
+    topological_order,
+)
 from chainrule.graph.text import labels
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
@@ -70,7 +80,7 @@ def simplified(node: Node) -> Node:
     return run_passes(Graph({"only": node}), (simplify_algebra, _gather_factors, simplify_algebra))[0].outputs["only"]
 
 
-def _gather_factors(graph: Graph) -> tuple[Graph, Step]:
+def _gather_factors(graph: Graph) -> tuple[Graph, PassStep]:
     """(x·c)·d is x·(c·d) for numbers c and d one of which is a power of two, so that no product is rounded in another way."""
 
     def rule(node: Node) -> Node | None:

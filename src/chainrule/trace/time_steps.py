@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, Node, Step, dead_code, rewrite_nodes, run_passes
+from chainrule.graph import Array, Graph, Node, PassStep, dead_code, rewrite_nodes, run_passes
 from chainrule.ops import broadcast_to, concatenate, reshape, simplify_algebra, slice_axes, slice_axis, transpose, unroll
 from chainrule.ops.elementwise import add
 from chainrule.ops.matrices import matmul
@@ -31,7 +31,7 @@ def step_by_step(graph: Graph) -> Graph:
     return run_passes(graph, (unroll, rows_apart, simplify_algebra, dead_code))[0]
 
 
-def rows_apart(graph: Graph) -> tuple[Graph, Step]:
+def rows_apart(graph: Graph) -> tuple[Graph, PassStep]:
     """Rows are taken before a product or a sum, not behind it: row t of x·W + b becomes (row t of x)·W + b."""
 
     def rule(node: Node) -> Node | None:

@@ -12,9 +12,9 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.derivatives import vjp
 from chainrule.display import Shown
-from chainrule.engines import Plan
+from chainrule.engines import ExecutionPlan
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import PARAMETER, Array, Graph, Node, constant, evaluate, formula, topological_order
+from chainrule.graph import PARAMETER, Array, Graph, Node, compute, constant, formula, topological_order
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace.precise import in_float64, lengthened
@@ -24,7 +24,7 @@ Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Term(Shown):
+class DerivativeTerm(Shown):
     """What one user of a quantity passes back to it: one of the paths whose sum is its derivative."""
 
     user: Quantity
@@ -109,7 +109,7 @@ class Trace(Shown):
         bound = {node.name: array for node, array in self.graph.bind({k: _widened(v) for k, v in values.items()}).items()}
         wanted = {f"n{place}": node for place, node in enumerate((*self.graph.nodes, *self._adjoints.values()))}
         with np.errstate(all="ignore"):
-            plan = Plan(Graph(wanted), bound)
+            plan = ExecutionPlan(Graph(wanted), bound)
             plan.run()
         return plan.values
 
@@ -121,7 +121,7 @@ class Trace(Shown):
         """
         wanted = (*self.graph.nodes, *self._adjoints.values())
         leaves = {node: lengthened(self._numbers[node]) for node in self.graph.leaves.values()}
-        return dict(zip(wanted, evaluate(wanted, leaves), strict=True))
+        return dict(zip(wanted, compute(wanted, leaves), strict=True))
 
     @cached_property
     def largest_derivative(self) -> float:
@@ -213,18 +213,18 @@ class Trace(Shown):
                 users[source].append((quantity, place))
         return {quantity: tuple(found) for quantity, found in users.items()}
 
-    def terms(self, quantity: Quantity) -> tuple[Term, ...]:
+    def terms(self, quantity: Quantity) -> tuple[DerivativeTerm, ...]:
         """What each user passes back; their sum is the derivative. A quantity that feeds several others has several."""
-        found: list[Term] = []
+        found: list[DerivativeTerm] = []
         for user, place in self.users[quantity]:
             rule, arriving = user.rules[place], self.arriving(user)
             if rule is not None and arriving is not None:
-                found.append(Term(user, place, self.passed_back(user, rule, arriving)))
+                found.append(DerivativeTerm(user, place, self.passed_back(user, rule, arriving)))
         return tuple(found)
 
     def passed_back(self, user: Quantity, rule: Node, arriving: Array) -> Array:
         """The value of a rule of `user` at the values of the trace."""
-        (value,) = evaluate([rule], {**self._bound(user), user.arriving: arriving})
+        (value,) = compute([rule], {**self._bound(user), user.arriving: arriving})
         return value
 
     def _bound(self, user: Quantity) -> dict[Node, Array]:
@@ -247,7 +247,7 @@ class Trace(Shown):
                 continue
             unit = np.zeros(quantity.node.shape)
             unit[index] = 1.0
-            (column,) = evaluate([push], {**self._bound(user), user.tangents[place]: unit})
+            (column,) = compute([push], {**self._bound(user), user.tangents[place]: unit})
             moved = [tuple(map(int, spot)) for spot in np.argwhere(column != 0)]
             moved = moved or ([index] if np.shape(column) == quantity.node.shape else [])
             found += [Path(user, spot, float(column[spot]), float(arriving[spot])) for spot in moved]

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
-from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, evaluator, topological_order
+from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, evaluator, topological_order
 from chainrule.ops import stop_gradient
 from chainrule.trace.differences import EXTENDED, Slope, State, relative, slope
 from chainrule.trace.quantities import Quantity
@@ -124,7 +124,7 @@ class _RuleJudge:
             return np.sum(arriving * run({**values, self.leaf: start + step * moving})[0])
 
         def passed(numbers: Mapping[Node, Array], arriving: Array) -> Array:
-            return evaluate([self.rule], {**numbers, self.quantity.arriving: arriving})[0]
+            return compute([self.rule], {**numbers, self.quantity.arriving: arriving})[0]
 
         along = passed(values, arriving) * moving
         derivative, found = float(np.sum(along)), slope(move, precision, levels)
@@ -143,7 +143,7 @@ class _RuleJudge:
         others that its part is lost in rounding; in the second each moves in proportion to its size, so that a small one is not pushed over
         to the other side of 0; in the third each moves by about 1, for where all of them are tiny.
         """
-        (passed,) = evaluate([self.rule], {**self.values, self.quantity.arriving: self.arriving})
+        (passed,) = compute([self.rule], {**self.values, self.quantity.arriving: self.arriving})
         signs = np.where(passed == 0, self.random.choice([-1.0, 1.0], here.shape), np.sign(passed))
         signs = np.where(np.isfinite(signs), signs, 1.0) * self.random.uniform(0.5, 1.0, here.shape)
         usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
@@ -158,7 +158,7 @@ def _as(precision: type[np.floating[Any]], value: Array) -> Array:
 def _held(roots: Sequence[Node], values: Mapping[Node, Array]) -> dict[Node, Array]:
     """What lets no gradient pass by intention, with its value: a finite difference must hold it still as well."""
     nodes = [node for node in topological_order(roots, values) if node.op is stop_gradient and node not in values]
-    return dict(zip(nodes, evaluate(nodes, values), strict=True))
+    return dict(zip(nodes, compute(nodes, values), strict=True))
 
 
 def check_entries(trace: Trace, entries: Sequence[tuple[str, Index]], seed: int = 0) -> tuple[EntryCheck, ...]:

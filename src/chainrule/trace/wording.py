@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
-from chainrule.graph.notation import Piece, Style, name_text
+from chainrule.graph.notation import FormulaPiece, Style, name_text
 from chainrule.ops import (
     add,
     broadcast_to,
@@ -183,10 +183,10 @@ class Wording(Shown):
             names = {leaf: code_name(source.name) for leaf, source in pairs} | {user.arriving: self.derivative(user)}
             text = expression(node, names)
             return text if style == "text" else rf"\mathtt{{{name_text(text, 'latex')}}}"
-        pieces = {leaf: Piece(self.symbol(source, style)) for leaf, source in pairs}
+        pieces = {leaf: FormulaPiece(self.symbol(source, style)) for leaf, source in pairs}
         quotient = self.derivative(user, style)
         # ∂C/∂a·x reads as a product; without the quotient's own stroke, as in δ, it is a name.
-        pieces[user.arriving] = Piece(quotient, *((_PRODUCT, 1) if "∂" in quotient else (0,)))
+        pieces[user.arriving] = FormulaPiece(quotient, *((_PRODUCT, 1) if "∂" in quotient else (0,)))
         return formula(node, style, depth=40, pieces=pieces)
 
 

@@ -47,7 +47,7 @@ def _square(x: Node) -> Node:
 
 def _margin(z: Node, labels: Node) -> Node:
     right = ops.one_hot(labels, classes=z.shape[-1], dtype=z.dtype)
-    others = ops.select(ops.greater(right, 0.0), -1e30, z)
+    others = ops.where(ops.greater(right, 0.0), -1e30, z)
     axis = z.type.ndim - 1
     return ops.sum(right * z, axis) - ops.max(others, axis)
 
@@ -55,7 +55,7 @@ def _margin(z: Node, labels: Node) -> Node:
 def _norm(x: Node) -> Node:
     squares = ops.sum(x * x, x.type.ndim - 1)
     here = ops.equal(squares, 0.0)
-    return ops.select(here, 0.0, ops.sqrt(ops.select(here, 1.0, squares)))
+    return ops.where(here, 0.0, ops.sqrt(ops.where(here, 1.0, squares)))
 
 
 def _huber(x: Node, *, delta: float) -> Node:

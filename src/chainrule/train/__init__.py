@@ -1,7 +1,6 @@
 """Floor 5: training a network on data: optimizers, the loop, runs and their folders."""
 
 from chainrule.checks import answering
-from chainrule.train.answers import Answers, answers_along
 from chainrule.train.batches import batch_sizes
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
@@ -11,7 +10,8 @@ from chainrule.train.full_batch import FullBatch
 from chainrule.train.history import Epoch, History
 from chainrule.train.inputs import as_inputs
 from chainrule.train.lbfgs import LBFGS, minimise
-from chainrule.train.ledger import Ledger, Share
+from chainrule.train.learning_problem import Cost, LearningProblem
+from chainrule.train.ledger import Contribution, Ledger
 from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.model import Model
 from chainrule.train.optimizer import Optimizer
@@ -27,21 +27,21 @@ from chainrule.train.optimizers import (
     RMSprop,
 )
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
+from chainrule.train.prediction_history import PredictionHistory, prediction_history
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping
-from chainrule.train.task import Cost, Task
-from chainrule.train.trainer import Callback, Moment, Trainer
+from chainrule.train.trainer import Callback, Trainer, TrainingProgress
 from chainrule.train.training import Training
 
 __all__ = [
-    "AdaGrad", "Adam", "AdamW", "Answers", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
+    "AdaGrad", "Adam", "AdamW", "PredictionHistory", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
     "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS", "Ledger",
-    "LevenbergMarquardt", "Model", "Moment", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
-    "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Share", "Snapshot", "StepDecay", "Task", "Trainer",
-    "Training", "WarmUp", "answers_along", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
+    "LevenbergMarquardt", "Model", "TrainingProgress", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
+    "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Contribution", "Snapshot", "StepDecay", "LearningProblem", "Trainer",
+    "Training", "WarmUp", "prediction_history", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
     "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
 ]  # fmt: skip
 

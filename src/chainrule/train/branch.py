@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from chainrule.errors import OptionError
-from chainrule.train.course import Course, Parent
 from chainrule.train.history import Epoch, History
+from chainrule.train.lineage import Lineage, Parent
 from chainrule.train.optimizer import Optimizer, Rate
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.trainer import Trainer
@@ -48,7 +48,7 @@ def branched(there: Trainer, path: str | None, changes: Changes) -> Trainer:
     Raises: OptionError for changes that cannot be made there, or where nothing is left to do.
     """
     settings = changes.settings(there.settings)
-    trainer = Trainer(there.task, settings, lambda: there.data, order=there.order)
+    trainer = Trainer(there.problem, settings, lambda: there.data, order=there.order)
     _ = trainer.loop  # what does not fit is found before a folder is made
     trainer.step = _step(there, trainer)
     if trainer.step >= trainer.steps:
@@ -60,7 +60,7 @@ def branched(there: Trainer, path: str | None, changes: Changes) -> Trainer:
     trainer.seconds = there.seconds
     _take_state(trainer, there)
     trainer.history = _history(trainer, there)
-    trainer.course = _course(trainer, there, path, changes)
+    trainer.lineage = _course(trainer, there, path, changes)
     trainer.start = trainer.snapshot()
     return trainer
 
@@ -98,11 +98,11 @@ def _take_state(trainer: Trainer, there: Trainer) -> None:
     known = there.state if _is_same_rule(there, trainer) else there.names
     names = {name for name in known if trainer.state[name].shape == there.state[name].shape}
     trainer.state = {**trainer.state, **{name: there.state[name].copy() for name in trainer.state.keys() & names - {"seed"}}}
-    trainer.watch = there.watch
-    if trainer.watch:
+    trainer.stopping = there.stopping
+    if trainer.stopping:
         first = {name: array.copy() for name, array in trainer.state.items()}
-        old = {name: array for name, array in trainer.watch.kept.items() if name in names}
-        trainer.watch.kept = {**first, **old} if old else {}
+        old = {name: array for name, array in trainer.stopping.kept.items() if name in names}
+        trainer.stopping.kept = {**first, **old} if old else {}
 
 
 def _history(trainer: Trainer, there: Trainer) -> History:
@@ -117,12 +117,12 @@ def _renumbered(epoch: Epoch, there: Trainer, trainer: Trainer) -> int:
     return epoch.step // there.steps_per_epoch * trainer.steps_per_epoch
 
 
-def _course(trainer: Trainer, there: Trainer, path: str | None, changes: Changes) -> Course:
-    old, parent = there.course, Parent(path, there.step, there.hash)
+def _course(trainer: Trainer, there: Trainer, path: str | None, changes: Changes) -> Lineage:
+    old, parent = there.lineage, Parent(path, there.step, there.hash)
     # What the optimizer corrects for its start, it counts from where its memory begins.
     updates = there.step + old.shift if _is_same_rule(there, trainer) else 0
     shift = updates - trainer.step
     if _is_same_size(there, trainer) and changes.epochs is None:
-        return Course(old.lengths, shift, parent)
+        return Lineage(old.lengths, shift, parent)
     lengths = old.lengths if _is_same_size(there, trainer) else ((0, trainer.settings.epochs),)
-    return Course(lengths, shift, parent).extended(trainer.step, trainer.settings.epochs)
+    return Lineage(lengths, shift, parent).extended(trainer.step, trainer.settings.epochs)

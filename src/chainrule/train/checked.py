@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.train.inputs import as_inputs
 
 
-def checked_examples(data: Signature, x: object, y: object) -> dict[str, Array]:
+def checked_examples(data: DatasetInfo, x: object, y: object) -> dict[str, Array]:
     """Rows "x" (n, ...) and "y" (n, ...) of the data's dtypes; one example without the axis of the batch becomes one row."""
     inputs = _rows("inputs", x, data.input_shape)
     targets = _rows("targets", y, data.target_shape)
@@ -40,7 +40,7 @@ def _rows(what: str, value: object, shape: Shape) -> Array:
     return rows
 
 
-def _inputs(data: Signature, rows: Array) -> Array:
+def _inputs(data: DatasetInfo, rows: Array) -> Array:
     """The inputs, held to the data's unit; numbers with a fraction keep all their digits."""
     held = as_inputs(data, rows)
     return rows.astype(np.float64) if held.dtype.kind == "f" and rows.dtype.kind == "f" else held

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chainrule.data import Dataset, Signature
+from chainrule.data import Dataset, DatasetInfo
 from chainrule.descriptions import restored, written
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, Objective
-from chainrule.train.course import Course
 from chainrule.train.folder import RunFolder
+from chainrule.train.lineage import Lineage
 from chainrule.train.saved_network import saved_network, written_network
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import Settings
@@ -31,11 +31,11 @@ class Configuration:
     """
 
     network: Layer | None
-    signature: Signature
+    info: DatasetInfo
     load: Json | None
     objective: Objective
     settings: Settings
-    course: Course
+    course: Lineage
     refused: str = ""
 
     @cached_property
@@ -46,10 +46,10 @@ class Configuration:
     def to_json(self) -> Json:
         """The configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
         return {
-            **({"network": None} if self.network is None else written_network(self.network, self.signature, self.settings)),
-            "data": {"load": self.load, **self.signature.to_json()},
+            **({"network": None} if self.network is None else written_network(self.network, self.dataset_info, self.settings)),
+            "data": {"load": self.load, **self.dataset_info.to_json()},
             "objective": written(self.objective),
-            **_progress(self.settings, self.course),
+            **_progress(self.settings, self.lineage),
         }
 
     @staticmethod
@@ -58,14 +58,14 @@ class Configuration:
         with folder.naming_its_version(), as_written(folder.path / "config.json"):
             config = folder.read_config()
             settings, data = Settings.from_json(config["settings"]), config["data"]
-            signature, objective = Signature.from_json(data), restored(config["objective"])
+            info, objective = DatasetInfo.from_json(data), restored(config["objective"])
             if not isinstance(objective, Objective):
                 raise TypeError(f"{objective!r} is no loss")
-            _require_possible(signature, settings)
+            _require_possible(info, settings)
             saved = saved_network(config) if network is None else network
-            course = Course.from_json(config.get("course"), settings.epochs)
+            course = Lineage.from_json(config.get("course"), settings.epochs)
             return Configuration(
-                saved, signature, None if data["load"] is None else dict(data["load"]), objective, settings, course,
+                saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, course,
                 str(config.get("refused", "")),
             )  # fmt: skip
 
@@ -76,7 +76,7 @@ def written_origin(data: Dataset) -> Json | None:
     return _or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None
 
 
-def note_progress(folder: RunFolder, settings: Settings, course: Course) -> None:
+def note_progress(folder: RunFolder, settings: Settings, course: Lineage) -> None:
     """Brings a folder's configuration up to date when a training is to go on."""
     config = folder.read_config()
     changed = {**config, **_progress(settings, course)}
@@ -84,7 +84,7 @@ def note_progress(folder: RunFolder, settings: Settings, course: Course) -> None
         folder.write_config(changed)
 
 
-def _progress(settings: Settings, course: Course) -> Json:
+def _progress(settings: Settings, course: Lineage) -> Json:
     """The part of a configuration that changes when a training goes on."""
     return {"settings": settings.to_json(), "course": course.to_json()}
 
@@ -96,11 +96,11 @@ def _or_none(write: Callable[[], Json]) -> Json | None:
         return None
 
 
-def _require_possible(signature: Signature, settings: Settings) -> None:
+def _require_possible(info: DatasetInfo, settings: Settings) -> None:
     """Numbers that no training had: they would only ask for more memory than there is."""
     for what, number, most in (
-        ("examples", signature.parts["training"], MOST_EXAMPLES),
-        ("batches in an epoch", signature.parts["training"] // settings.batch_size, MOST_BATCHES),
+        ("examples", info.parts["training"], MOST_EXAMPLES),
+        ("batches in an epoch", info.parts["training"] // settings.batch_size, MOST_BATCHES),
         ("replicas", settings.replicas, MOST_REPLICAS),
         ("threads", settings.threads or 1, MOST_THREADS),
     ):

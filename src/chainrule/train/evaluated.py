@@ -12,7 +12,7 @@ from chainrule.graph import Array
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
 from chainrule.numerals import numeral, with_uncertainty
 from chainrule.train.evaluation import Scores, decide
-from chainrule.train.task import Task
+from chainrule.train.learning_problem import LearningProblem
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class Evaluation(Shown):
         return self.scores.values["loss"]
 
     def accuracy(self, replica: int = 0) -> Accuracy:
-        """The share of right answers of a replica, with its binomial error."""
+        """The fraction of right answers of a replica, with its binomial error."""
         return accuracy(self._labels(), self.predicted[replica])
 
     def confusion(self, replica: int = 0) -> ConfusionMatrix:
-        """Who was taken for whom, by a replica."""
+        """true class against predicted class, by a replica."""
         return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:
-        """The share of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
+        """The fraction of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
 
         Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
         """
@@ -93,20 +93,20 @@ class Evaluation(Shown):
         return f"{self.part} {name} {shown}, {loss}"
 
 
-def evaluation_of(task: Task, part: str, scores: Scores, y: Array) -> Evaluation:
-    """What scores mean for a task, beside the targets y of the examples: (n, ...)."""
-    labels = y if task.classes is not None else None
-    scaling = task.data.target_scaling
+def evaluation_of(problem: LearningProblem, part: str, scores: Scores, y: Array) -> Evaluation:
+    """What scores mean for a problem, beside the targets y of the examples: (n, ...)."""
+    labels = y if problem.classes is not None else None
+    scaling = problem.dataset_info.target_scaling
     unit = 1.0 if scaling is None else scaling.factor
-    decided = decide(scores.outputs, task.threshold)
-    return Evaluation(part, scores, labels, _compared(task, scores, y), task.classes, decided, unit)
+    decided = decide(scores.outputs, problem.threshold)
+    return Evaluation(part, scores, labels, _compared(problem, scores, y), problem.classes, decided, unit)
 
 
-def _compared(task: Task, scores: Scores, y: Array) -> Array | None:
-    if not task.compares:
+def _compared(problem: LearningProblem, scores: Scores, y: Array) -> Array | None:
+    if not problem.compares:
         return None
     # Errors may stand behind the targets.
-    return y if task.classes is not None else y[:, : scores.outputs.shape[-1]]
+    return y if problem.classes is not None else y[:, : scores.outputs.shape[-1]]
 
 
 def with_error(values: Array) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram
-from chainrule.graph import Array, evaluate, input_node
+from chainrule.graph import Array, compute, input_node
 from chainrule.nn import softmax
 from chainrule.ops import sigmoid
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.supply import Supply
-from chainrule.train.task import Task
 
 BATCH = 1000
 """Rows in an evaluation batch: large enough that calls cost nothing, small enough to stay in the cache."""
@@ -35,12 +35,14 @@ class Scores(Shown):
 class Evaluator(Shown):
     """Evaluates a task's network on one set of examples, again and again."""
 
-    def __init__(self, task: Task, engine: Engine, examples: Examples, replicas: int, calls: int | None = None) -> None:
-        self.task, self.replicas, self.count = task, replicas, len(examples)
+    def __init__(
+        self, problem: LearningProblem, engine: Engine, examples: Examples, replicas: int, calls: int | None = None
+    ) -> None:
+        self.problem, self.replicas, self.count = problem, replicas, len(examples)
         self.examples = examples
-        self.sizes = task.pieces(self.count, BATCH)
+        self.sizes = problem.pieces(self.count, BATCH)
         self.supply = Supply(examples)
-        loop, steps = task.evaluation_loop(set(self.sizes.tolist())), None if calls is None else calls * len(self.sizes)
+        loop, steps = problem.evaluation_loop(set(self.sizes.tolist())), None if calls is None else calls * len(self.sizes)
         self.program: LoopProgram = engine.compile_loop(loop, self.supply.tables, replicas, steps)
         self.order = np.tile(np.arange(self.count), (replicas, 1))
 
@@ -55,11 +57,11 @@ class Evaluator(Shown):
             )
         outputs = results.stacked["output"]
         total = {"loss": np.sum(list(values.values()), axis=0)}
-        extra = {"accuracy": self._accuracy(outputs)} if self.task.classifies else {}
+        extra = {"accuracy": self._accuracy(outputs)} if self.problem.classifies else {}
         return Scores(self.count, {**total, **(values if len(values) > 1 else {}), **extra}, outputs)
 
     def _accuracy(self, outputs: Array) -> Array:
-        return np.mean(decide(outputs, self.task.threshold) == self.examples.y, axis=1)
+        return np.mean(decide(outputs, self.problem.threshold) == self.examples.y, axis=1)
 
 
 def decide(outputs: Array, threshold: float) -> Array:
@@ -81,5 +83,5 @@ def class_probabilities(outputs: Array, how: str) -> Array:
     """
     if how != "as they are":
         z = input_node("z", outputs.shape, outputs.dtype.name)
-        (outputs,) = evaluate([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
+        (outputs,) = compute([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
     return np.concatenate([1 - outputs, outputs], axis=-1) if outputs.shape[-1] == 1 else outputs

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import display, ops
 from chainrule.checks import Regular, Seed, checked, read, reader_of, shown
-from chainrule.data import Example, Examples, Scaling, Signature
+from chainrule.data import DatasetInfo, Example, Examples, Scaling
 from chainrule.data.rows import Rows
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
@@ -21,15 +21,15 @@ from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
 from chainrule.train.given import given_examples
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.model import Model
 from chainrule.train.optimizers import SGD
 from chainrule.train.scales import input_scaling
-from chainrule.train.task import Task
 
 
 @dataclass(frozen=True)
 @checked
-class Reading:
+class ExplanationOptions:
     """How an explanation is to be read: its level, its notation, whether node by node, and which parameter entries are checked."""
 
     level: Level = "mathematics"
@@ -39,12 +39,12 @@ class Reading:
     entries: Sequence[tuple[str, Index]] | None = None
 
 
-def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str] | None = None) -> Explanation:
+def explain(model: Model, which: Any, reading: ExplanationOptions, facts: Mapping[str, str] | None = None) -> Explanation:
     """The computation of an Example, of Examples, or of (x, y), by a model: forward and backward, in float64.
 
     Raises: OptionTypeError for what is no example; ShapeError for one that does not fit the network.
     """
-    examples = as_examples(model.task.data, which)
+    examples = as_examples(model.problem.dataset_info, which)
     graph = model.unrolled(len(examples))
     trace = Trace(graph, _leaves(model, examples, graph), every=reading.every)
     entries = None if reading.entries is None else tuple(reading.entries)
@@ -52,7 +52,7 @@ def explain(model: Model, which: Any, reading: Reading, facts: Mapping[str, str]
     return Explanation(trace, MappingProxyType(told), reading.level, reading.notation, reading.seed, entries)
 
 
-def as_examples(data: Signature, which: Any) -> Examples:
+def as_examples(data: DatasetInfo, which: Any) -> Examples:
     """One example or several as rows, in the dtypes that the network's graph takes."""
     if isinstance(which, Example):
         return Examples(*given_examples(data, which.x[None], np.asarray(which.y)[None]))
@@ -69,31 +69,31 @@ def as_examples(data: Signature, which: Any) -> Examples:
     )
 
 
-def reading_of(options: Mapping[str, Any]) -> Reading:
+def reading_of(options: Mapping[str, Any]) -> ExplanationOptions:
     """How an explanation is to be read, from options by name; OptionError for an unknown one."""
-    known = [part.name for part in fields(Reading)]
+    known = [part.name for part in fields(ExplanationOptions)]
     for name in options:
         if name not in known:
             remedy = suggest(name, known, "leave it out")
             raise OptionError(f"there is no option {name!r}", expected=f"one of {', '.join(known)}", remedy=remedy)
-    return Reading(**options)
+    return ExplanationOptions(**options)
 
 
 def _leaves(model: Model, examples: Examples, graph: Graph) -> dict[str, Array]:
     """A value for each leaf of the graph, which may do without targets or a state."""
-    data = model.task.data
+    data = model.problem.dataset_info
     given = {"x": examples.x.astype(data.input_dtype), "y": examples.y.astype(data.target_dtype)}
     return {name: value for name, value in {**given, **model.values}.items() if name in graph.leaves}
 
 
 def _outcome(model: Model, examples: Examples) -> dict[str, str]:
     """What a reader wants to know first: truth, prediction, cost of a single example; size of a batch."""
-    classes = model.task.data.classes
+    classes = model.problem.dataset_info.classes
     if len(examples) > 1:
         return {"batch": f"{len(examples)} examples, C is the mean over them"}
     if classes is None:
-        return {"target": ", ".join(_target_words(examples.y[0], model.task.output.shape[-1]))}
-    if not model.task.classifies:
+        return {"target": ", ".join(_target_words(examples.y[0], model.problem.output.shape[-1]))}
+    if not model.problem.classifies:
         return {"class": f"{classes[int(examples.y[0])]} (not told to the network)"}
     predicted, truth = int(model.decide(examples.x)[0]), int(examples.y[0])
     right = "right" if predicted == truth else "wrong"
@@ -119,22 +119,22 @@ def _target_words(y: Array, count: int) -> Iterator[str]:
 def explain_network(network: Sequential | Network | GraphLayer, example: Any, options: dict[str, Any]) -> Explanation:
     """A network that was never trained, at the weights that the seed gives it, or at `parameters`."""
     parameters, loss, seed = options.pop("parameters", None), options.pop("loss", None), options.get("seed", 0)
-    task = Task(network, _signature_of(network, example), loss, "float64")
-    first = _initial(task, seed)
-    drawn = {name: first[name] for name in task.parameters} if parameters is None else parameters
-    model = Model(task, drawn, states={name: first[name] for name in task.states})
+    problem = LearningProblem(network, _signature_of(network, example), loss, "float64")
+    first = _initial(problem, seed)
+    drawn = {name: first[name] for name in problem.parameters} if parameters is None else parameters
+    model = Model(problem, drawn, states={name: first[name] for name in problem.states})
     told = {"weights": f"as they start, seed {seed}"} if parameters is None else {}
     return explain(model, example, reading_of(options), told)
 
 
-def _initial(task: Task, seed: int) -> dict[str, Array]:
-    nodes = task.initial_state(SGD())
+def _initial(problem: LearningProblem, seed: int) -> dict[str, Array]:
+    nodes = problem.initial_state(SGD())
     graph = Graph(nodes)
     values = {"seed": ops.key(seed)} if "seed" in graph.leaves else {}
     return engine_named("reference").compile(graph)(values)
 
 
-def _signature_of(network: Sequential | Network | GraphLayer, example: Any) -> Signature:
+def _signature_of(network: Sequential | Network | GraphLayer, example: Any) -> DatasetInfo:
     """What is known of the data from the examples alone: images are divided by 255; the network's outputs are the classes."""
     if isinstance(example, Example):
         x, y = example.x[None], np.asarray(example.y)[None]
@@ -154,7 +154,7 @@ def _signature_of(network: Sequential | Network | GraphLayer, example: Any) -> S
             expected="one output to a class",
             remedy="add outputs",
         )
-    return Signature(
+    return DatasetInfo(
         "examples",
         "",
         MappingProxyType({"test": len(x)}),

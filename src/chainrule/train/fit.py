@@ -13,6 +13,7 @@ from chainrule.errors import OptionError
 from chainrule.nn import Layer, as_layer
 from chainrule.train.configuration import Configuration
 from chainrule.train.folder import RunFolder
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
@@ -20,7 +21,6 @@ from chainrule.train.run import Run, told
 from chainrule.train.saved_data import saved_data
 from chainrule.train.sealed import as_written
 from chainrule.train.stopping import EarlyStopping
-from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.training import Training
 
@@ -108,12 +108,12 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
         )
     settings, snapshot = config.settings, folder.snapshot(step)
     with as_written(folder.path / "config.json") if net is None else nullcontext():
-        task = Task(config.network, config.signature, config.objective, settings.dtype, settings.batch_size)
-        trainer = Trainer(task, settings, lambda: saved_data(folder.path, config, data), folder=folder, saved=snapshot)
+        problem = LearningProblem(config.network, config.dataset_info, config.objective, settings.dtype, settings.batch_size)
+        trainer = Trainer(problem, settings, lambda: saved_data(folder.path, config, data), folder=folder, saved=snapshot)
     with as_written(folder.path / "snapshots" / f"step-{snapshot.step:09d}.json"):
         trainer.load(snapshot, lambda: folder.read_history(snapshot, settings.replicas, settings.dtype))
         # A run that fell back to an older snapshot does the steps since then by the length that is asked for now.
-        trainer.course = config.course.extended(snapshot.step, settings.epochs)
+        trainer.lineage = config.lineage.extended(snapshot.step, settings.epochs)
         trainer.stopped = str(snapshot.extra.get("stopped", ""))
     return Run(trainer)
 

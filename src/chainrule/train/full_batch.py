@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array, Node
-from chainrule.train.optimizer import Optimizer, Problem, Progress, Slots, Update
+from chainrule.train.optimizer import CostFunction, Optimizer, Progress, Slots, Update
 
 INTERRUPTED = "interrupted"
 USED_UP = "iterations used up"
@@ -40,7 +40,7 @@ class FullBatch(Optimizer):
         """How it searches: that is no graph."""
 
     @abstractmethod
-    def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
+    def descend(self, problem: CostFunction, start: Array) -> Iterator[Progress]:
         """See `Search.descend`."""
 
 

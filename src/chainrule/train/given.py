@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.errors import DataError, DtypeError, ShapeError
 from chainrule.graph import Array
 from chainrule.train.inputs import as_array, as_inputs
 
 
-def given_targets(data: Signature, y: Any, count: int) -> Array:
+def given_targets(data: DatasetInfo, y: Any, count: int) -> Array:
     """The targets of `count` examples as an array of the dtype that the network's graph takes: labels (n,) or numbers (n, k).
 
     Raises: ShapeError for another number of them, DataError for a label without a class, DtypeError for labels with a fraction.
@@ -41,7 +41,7 @@ def given_targets(data: Signature, y: Any, count: int) -> Array:
     return array.astype(data.target_dtype, copy=False)
 
 
-def given_examples(data: Signature, x: Any, y: Any) -> tuple[Array, Array]:
+def given_examples(data: DatasetInfo, x: Any, y: Any) -> tuple[Array, Array]:
     """Inputs and targets that belong together, one or more."""
     inputs = as_inputs(data, x)
     if not len(inputs):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import Signature, Table, as_table, is_frame
+from chainrule.data import DatasetInfo, Table, as_table, is_frame
 from chainrule.data.cells import to_numbers
 from chainrule.data.columns import not_a_number
 from chainrule.data.examples import require_plain
@@ -17,26 +17,26 @@ from chainrule.graph import Array
 from chainrule.spelling import did_you_mean, listed
 
 
-def as_inputs(signature: Signature, x: Any) -> Array:
+def as_inputs(info: DatasetInfo, x: Any) -> Array:
     """Inputs (n, ...) as an array of the data's dtype and shape; texts are read as the data's were, tables by their names.
 
     A network that learned from bytes takes whole numbers from 0 to 255, of any dtype: floats between 0 and 1 are images in another unit.
     Raises: DataError for what are no numbers, for NaN and infinity, and for numbers in another unit; ShapeError for another shape.
 
     >>> from chainrule.data import mnist, moons
-    >>> as_inputs(moons(8).signature, [[1, 2]])
+    >>> as_inputs(moons(8).info, [[1, 2]])
     array([[1., 2.]])
-    >>> as_inputs(mnist().signature, mnist().test.x[:1] / 255)
+    >>> as_inputs(mnist().info, mnist().test.x[:1] / 255)
     Traceback (most recent call last):
     ...
     chainrule.errors.DataError: x is 0.329412 at example 0, number 202, and the network learned from bytes
       expected: whole numbers from 0 to 255, as in the data 'mnist'
-      to mend it: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
+      fix: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
     """
-    dtype, shape = np.dtype(signature.input_dtype), signature.input_shape
-    array = as_array("x", _in_order(signature, x) if is_frame(x) else x)
-    if array.dtype.kind == "U" and signature.text is not None:
-        array = signature.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
+    dtype, shape = np.dtype(info.input_dtype), info.input_shape
+    array = as_array("x", _in_order(info, x) if is_frame(x) else x)
+    if array.dtype.kind == "U" and info.text is not None:
+        array = info.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
@@ -49,14 +49,14 @@ def as_inputs(signature: Signature, x: Any) -> Array:
         )
     if array.dtype == dtype and array.flags.c_contiguous and is_finite(array):
         return array
-    _require_finite(signature, array)
+    _require_finite(info, array)
     if dtype.kind != "f":
-        _require_bytes(signature, array)
+        _require_bytes(info, array)
     elif array.dtype == np.uint8:
-        _require_no_bytes(signature, array)
+        _require_no_bytes(info, array)
     with np.errstate(over="ignore"):
         found = np.ascontiguousarray(array, dtype=dtype)
-    _require_finite(signature, found)
+    _require_finite(info, found)
     return found
 
 
@@ -71,12 +71,12 @@ def as_array(name: str, values: Any) -> Array:
         ) from None
 
 
-def _in_order(signature: Signature, frame: Any) -> Array:
+def _in_order(info: DatasetInfo, frame: Any) -> Array:
     """The rows of a table by the names of its columns, in the order of the training; by position where that had no names.
 
     Raises ColumnError for a column that is missing or that the training did not know.
     """
-    columns, features = signature.columns, signature.features
+    columns, features = info.columns, info.features
     if columns is None and features is None:
         return in_order(frame, frame_names(frame))
     known = columns is None or columns.form.keep_default_na
@@ -104,49 +104,49 @@ def is_finite(x: Array) -> bool:
     return x.dtype.kind != "f" or b"\0" not in np.isfinite(x).tobytes()
 
 
-def _require_finite(signature: Signature, x: Array) -> None:
+def _require_finite(info: DatasetInfo, x: Array) -> None:
     if not is_finite(x):
         raise DataError(
-            f"x is {_first(signature, x, ~np.isfinite(x))}",
+            f"x is {_first(info, x, ~np.isfinite(x))}",
             expected="finite numbers",
             remedy="fill in or leave out such examples first",
         )
 
 
-def _require_bytes(signature: Signature, x: Array) -> None:
+def _require_bytes(info: DatasetInfo, x: Array) -> None:
     wrong = (x < 0) | (x > 255) | (x != np.floor(x)) if x.dtype.kind == "f" else (x < 0) | (x > 255)
-    if not wrong.any() and _are_black_and_white(signature, x):
+    if not wrong.any() and _are_black_and_white(info, x):
         wrong = x == 1
     if wrong.any():
         raise DataError(
-            f"x is {_first(signature, x, wrong)}, and the network learned from bytes",
-            expected=f"whole numbers from 0 to 255, as in the data {signature.name!r}",
+            f"x is {_first(info, x, wrong)}, and the network learned from bytes",
+            expected=f"whole numbers from 0 to 255, as in the data {info.name!r}",
             remedy="give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)",
         )
 
 
-def _require_no_bytes(signature: Signature, x: Array) -> None:
+def _require_no_bytes(info: DatasetInfo, x: Array) -> None:
     """Bytes are refused by a network that learned from numbers no larger than 1: images in another unit."""
-    low, high = signature.input_range or (-math.inf, math.inf)
+    low, high = info.input_range or (-math.inf, math.inf)
     wrong = x > 1
     if low >= -1 and high <= 1 and wrong.any():
         raise DataError(
-            f"x holds bytes, {_first(signature, x, wrong)}, and the network learned from numbers from {low:.4g} to {high:.4g}",
-            expected=f"numbers in the unit of the data {signature.name!r}",
+            f"x holds bytes, {_first(info, x, wrong)}, and the network learned from numbers from {low:.4g} to {high:.4g}",
+            expected=f"numbers in the unit of the data {info.name!r}",
             remedy="write x / 255 where the training had images so, or x.astype(float) for numbers that are meant as they are",
         )
 
 
-def _are_black_and_white(signature: Signature, x: Array) -> bool:
+def _are_black_and_white(info: DatasetInfo, x: Array) -> bool:
     """Whether these are floats or truth values, of which 1 is the largest, for a network to which 255 is 1: an image in another unit."""
-    scaled = np.max(np.abs(signature.scaling.factor)) * 255 <= 1.5
+    scaled = np.max(np.abs(info.scaling.factor)) * 255 <= 1.5
     return x.dtype.kind in "fb" and scaled and bool(x.size) and float(x.max()) == 1.0
 
 
-def _first(signature: Signature, x: Array, wrong: Array) -> str:
+def _first(info: DatasetInfo, x: Array, wrong: Array) -> str:
     """The first wrong number, and where it stands."""
     example, *rest = (int(place) for place in np.argwhere(wrong)[0])
     value = f"{float(x[wrong][0]):.6g} at example {example}"
-    if signature.features and len(rest) == 1:
-        return f"{value}, feature {signature.features[rest[0]]!r}"
+    if info.features and len(rest) == 1:
+        return f"{value}, feature {info.features[rest[0]]!r}"
     return value + (f", number {', '.join(map(str, rest))}" if rest else "")

@@ -17,7 +17,7 @@ from chainrule.descriptions import described
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, largest, require_finite
-from chainrule.train.optimizer import Problem, Progress
+from chainrule.train.optimizer import CostFunction, Progress
 
 Objective: TypeAlias = "Callable[[Array], tuple[float, Array]]"
 """From a vector (n,) to the cost and its gradient (n,)."""
@@ -47,7 +47,7 @@ class LBFGS(FullBatch):
             f"d from the last {self.memory} steps' gradients",
         )
 
-    def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
+    def descend(self, problem: CostFunction, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""
         units = problem.units
 

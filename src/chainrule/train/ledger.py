@@ -12,8 +12,8 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral, printed
+from chainrule.train.contributions import GradientContributions
 from chainrule.train.replay import Replay
-from chainrule.train.shares import Shares
 from chainrule.train.trainer import Trainer
 from chainrule.train.update_rule import Steps
 
@@ -24,7 +24,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Share(Shown):
+class Contribution(Shown):
     """An example's part in a change: its place in the batch, its index in the training part, and the part along the change."""
 
     place: int
@@ -84,10 +84,11 @@ class Ledger(Shown):
         size = float(np.linalg.norm(self.change))
         return float(np.sum(part * self.change)) / size if size else 0.0
 
-    def ranked(self) -> list[Share]:
+    def ranked(self) -> list[Contribution]:
         """The examples, those first whose parts are largest along the change, for or against it."""
         found = [
-            Share(i, int(row), self.along(share)) for i, (row, share) in enumerate(zip(self.rows, self.shares, strict=True))
+            Contribution(i, int(row), self.along(share))
+            for i, (row, share) in enumerate(zip(self.rows, self.shares, strict=True))
         ]
         return sorted(found, key=lambda share: (-abs(share.value), share.place))
 
@@ -132,7 +133,7 @@ class Ledger(Shown):
         moved = f"{numeral(float(self.before), 9)} → {numeral(float(self.after), 9)}, Δw = {numeral(float(self.change), 6, sign=True)}"
         return [where, f"{moved}{divided}, neighbouring numbers are {numeral(float(self.ulp), 2)} apart"]
 
-    def _example(self, share: Share) -> str:
+    def _example(self, share: Contribution) -> str:
         text = f"example {share.example}"
         if self.classes is None:
             return text
@@ -150,7 +151,11 @@ class Ledgers:
     """The ledgers of a training; what one of them is computed by serves the others of the parameter."""
 
     def __init__(self, replay: Replay) -> None:
-        self._replay, self._shares, self._steps = replay, dict[tuple[str, int], Shares](), dict[tuple[int, ...], Steps]()
+        self._replay, self._shares, self._steps = (
+            replay,
+            dict[tuple[str, int], GradientContributions](),
+            dict[tuple[int, ...], Steps](),
+        )
 
     def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
         """The ledger of the step that leads from `step` to `step` + 1.
@@ -165,9 +170,9 @@ class Ledgers:
                 expected="an optimizer that goes step by step: SGD, Adam, ...",
                 remedy="train with one of these",
             )
-        if name not in origin.task.parameters:
+        if name not in origin.problem.parameters:
             raise OptionError(
-                f"parameter {name!r}", expected=f"one of {', '.join(origin.task.parameters)}", remedy="choose one"
+                f"parameter {name!r}", expected=f"one of {', '.join(origin.problem.parameters)}", remedy="choose one"
             )
         at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
         if step == origin.step:
@@ -185,10 +190,12 @@ class Ledgers:
         after = replay.to(step + 1).state[name][replica].copy()
         return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
 
-    def _shares_of(self, name: str, size: int) -> Shares:
+    def _shares_of(self, name: str, size: int) -> GradientContributions:
         origin = self._replay.origin
         if (name, size) not in self._shares:
-            self._shares[name, size] = Shares(origin.task, name, origin.settings.optimizer, origin.settings.clip, size)
+            self._shares[name, size] = GradientContributions(
+                origin.problem, name, origin.settings.optimizer, origin.settings.clip, size
+            )
         return self._shares[name, size]
 
     def _steps_of(self, name: str) -> Steps:
@@ -212,7 +219,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ChangeParts:
     """What the step should have changed."""
 
     shares: Array
@@ -221,7 +228,7 @@ class Parts:
 
 
 def _shape(origin: Trainer, name: str) -> tuple[int, ...]:
-    return origin.task.parameters[name].node.shape
+    return origin.problem.parameters[name].node.shape
 
 
 def _checked(name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -244,8 +251,13 @@ def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
 
 
 def _parts(
-    shares: Shares, steps: Steps, there: Trainer, state: Mapping[str, Array], rows: Array, at: tuple[int, ...] | None
-) -> Parts:
+    shares: GradientContributions,
+    steps: Steps,
+    there: Trainer,
+    state: Mapping[str, Array],
+    rows: Array,
+    at: tuple[int, ...] | None,
+) -> ChangeParts:
     """The shares and parts of the change in the next step, of a whole parameter or an entry."""
     settings, train = there.settings, there.data.train
     scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
@@ -257,17 +269,19 @@ def _parts(
         {slot: state[f"{shares.name}.{slot}"].astype(np.float64) for slot in settings.optimizer.slots},
     )
     rate = float(np.dtype(settings.dtype).type(there.rates(np.array([there.step]))[0]))
-    made = steps.parts(w, found["clipped"], slots, rate, there.step + there.course.shift + 1)
+    made = steps.parts(w, found["clipped"], slots, rate, there.step + there.lineage.shift + 1)
     here = (slice(None),) * w.ndim if at is None else at
     others = {key.replace(".", " ", 1): made.gain * g for key, g in found.items() if key.startswith("penalty.")}
     others |= {"clipping": made.gain * (found["clipped"] - found["gradient"])} if settings.clip else {}
     others |= made.others
     of_examples = shares.examples(values) if at is None else shares.examples_of_entry(values, at)
     denominator = None if made.denominator is None else np.asarray(made.denominator[here])
-    return Parts(of_examples * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator)
+    return ChangeParts(
+        of_examples * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator
+    )
 
 
-def _ledger(origin: Trainer, parts: Parts, pair: Pair, rows: Array) -> Ledger:
+def _ledger(origin: Trainer, parts: ChangeParts, pair: Pair, rows: Array) -> Ledger:
     here = ... if pair.index is None else pair.index
     before, after = pair.before[here], pair.after[here]
     ulp = np.spacing(np.maximum(np.abs(before), np.abs(after))).astype(np.float64)
@@ -276,5 +290,5 @@ def _ledger(origin: Trainer, parts: Parts, pair: Pair, rows: Array) -> Ledger:
     return Ledger(
         pair.name, pair.index, pair.step, pair.replica, rate, np.asarray(before, np.float64), np.asarray(after, np.float64),
         rows, train[rows], parts.shares, parts.others, parts.denominator, ulp,
-        origin.task.data.classes,
+        origin.problem.dataset_info.classes,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from chainrule.descriptions import described
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train.full_batch import USED_UP, FullBatch, largest, require_finite
-from chainrule.train.optimizer import Problem, Progress
+from chainrule.train.optimizer import CostFunction, Progress
 
 _MEMORY = 0.7
 """A variable's unit falls by no more than to this part of itself in one iteration."""
@@ -48,7 +48,7 @@ class LevenbergMarquardt(FullBatch):
             "μ grows until C falls, and shrinks where it fell as promised",
         )
 
-    def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
+    def descend(self, problem: CostFunction, start: Array) -> Iterator[Progress]:
         """See `FullBatch.descend`."""
         yield from _Descent(problem, start, self.damping).run(self.iterations)
 
@@ -61,7 +61,7 @@ class _Descent:
     """The present point with its residuals r, their Jacobian J, the units of the variables, and the damping μ."""
 
     @_silently
-    def __init__(self, problem: Problem, start: Array, damping: float) -> None:
+    def __init__(self, problem: CostFunction, start: Array, damping: float) -> None:
         self.problem, self.point = problem, start
         self.residuals = problem.residuals(start)
         self.cost = float(self.residuals @ self.residuals)
@@ -96,7 +96,7 @@ class _Descent:
 
     @_silently
     def _moved(self, before: Array) -> float:
-        """How far the last step led, as a share of how far the point is from 0."""
+        """How far the last step led, as a fraction of how far the point is from 0."""
         return float(
             np.linalg.norm(self.lengths * (self.point - before)) / max(np.linalg.norm(self.lengths * self.point), 1e-300)
         )

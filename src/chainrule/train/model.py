@@ -14,7 +14,7 @@ from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import Program, engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Array, Graph, Node, evaluate, input_node, rewrite_nodes, topological_order
+from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
 from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
@@ -23,7 +23,7 @@ from chainrule.train.clock import Clock
 from chainrule.train.evaluation import decide
 from chainrule.train.given import given_examples
 from chainrule.train.inputs import as_inputs
-from chainrule.train.task import Cost, Task
+from chainrule.train.learning_problem import Cost, LearningProblem
 
 Arrays: TypeAlias = dict[str, Array]
 LARGE = 10_000_000
@@ -49,7 +49,7 @@ class Model(Shown):
     {'dense1.W': (2, 3), 'dense1.b': (3,), 'dense2.W': (3, 2), 'dense2.b': (2,)}
     """
 
-    task: Task
+    problem: LearningProblem
     parameters: Mapping[str, Array]
     engine: str = "reference"
     states: Mapping[str, Array] = field(default_factory=dict[str, Array])
@@ -58,15 +58,15 @@ class Model(Shown):
     )
 
     def __post_init__(self) -> None:
-        if self.task.dtype != "float64":
-            object.__setattr__(self, "task", replace(self.task, dtype="float64"))
-        object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.task.parameters))
-        object.__setattr__(self, "states", _checked("state", self.states, self.task.states))
+        if self.problem.dtype != "float64":
+            object.__setattr__(self, "problem", replace(self.problem, dtype="float64"))
+        object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.problem.parameters))
+        object.__setattr__(self, "states", _checked("state", self.states, self.problem.states))
 
     @property
     def export(self) -> Export:
         """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
-        return self.task.export
+        return self.problem.export
 
     @property
     def values(self) -> Arrays:
@@ -76,17 +76,17 @@ class Model(Shown):
     @property
     def terms(self) -> tuple[str, ...]:
         """The names of the objective's terms: losses, then penalties."""
-        return tuple(self.task.described.terms)
+        return tuple(self.problem.described.terms)
 
     @cached_property
     def has_memory(self) -> bool:
         """Whether there is a loop over time in the network: a recurrent layer."""
-        return any(node.op is scan for node in topological_order([self.task.described.built.output]))
+        return any(node.op is scan for node in topological_order([self.problem.described.built.output]))
 
     @cached_property
     def quantity_names(self) -> tuple[str, ...]:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
-        return tuple(_quantities(self.task.described.built))
+        return tuple(_quantities(self.problem.described.built))
 
     @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
@@ -97,7 +97,7 @@ class Model(Shown):
                 f"values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
             )
         kept = self.states if states is None else states
-        return Model(self.task, {**self.parameters, **changed}, self.engine, kept, self._programs)
+        return Model(self.problem, {**self.parameters, **changed}, self.engine, kept, self._programs)
 
     @checked
     def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
@@ -109,19 +109,21 @@ class Model(Shown):
         >>> import chainrule as cr
         >>> model = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10).model()
         >>> held = model.ablated("dense1.a", 1, 0.5)
-        >>> held.quantities(model.task.data.scaling.offset + np.zeros((1, 2)))["dense1.a"][0, 1].item()
+        >>> held.quantities(model.problem.dataset_info.scaling.offset + np.zeros((1, 2)))["dense1.a"][0, 1].item()
         0.5
         """
         chosen = (neurons,) if isinstance(neurons, int | np.integer) else tuple(neurons)
-        network = Ablated(self.task.network, quantity, tuple(int(neuron) for neuron in chosen), float(value))
+        network = Ablated(self.problem.network, quantity, tuple(int(neuron) for neuron in chosen), float(value))
         # The loss is said, since the usual one was found by looking at the network as it was.
-        return Model(replace(self.task, network=network, loss=self.task.objective), self.parameters, self.engine, self.states)
+        return Model(
+            replace(self.problem, network=network, loss=self.problem.objective), self.parameters, self.engine, self.states
+        )
 
     @checked
     def isolated(self, quantity: str, neuron: int) -> Model:
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
         self.ablated(quantity, neuron)  # says what is wrong with the names
-        nodes = topological_order([self.task.described.built.output])
+        nodes = topological_order([self.problem.described.built.output])
         count = next(node.type.size for node in nodes if node.name == quantity)
         others = [other for other in range(count) if other != neuron]
         return self.ablated(quantity, others) if others else self
@@ -134,10 +136,10 @@ class Model(Shown):
 
         `names` says which of them are wanted; of many examples of a wide network all together may not find room in memory.
         """
-        x = as_inputs(self.task.data, x)
+        x = as_inputs(self.problem.dataset_info, x)
 
         def graph(size: int) -> Graph:
-            built = self.task.cost(size).built
+            built = self.problem.cost(size).built
             found = {**_quantities(built), "output": built.output}
             return Graph({name: node for name, node in found.items() if names is None or name in names})
 
@@ -160,9 +162,9 @@ class Model(Shown):
         values = _array("values", values)
 
         def graph(size: int) -> Graph:
-            return _graph_from(self.task.cost(size).built, quantity)
+            return _graph_from(self.problem.cost(size).built, quantity)
 
-        shape = graph(self.task.size).leaves[quantity].shape[1:]
+        shape = graph(self.problem.size).leaves[quantity].shape[1:]
         if values.ndim == 0 or values.shape[1:] != shape:
             raise ShapeError(
                 f"values of shape {values.shape} for {quantity}",
@@ -174,15 +176,15 @@ class Model(Shown):
     @checked
     def decide(self, x: Any) -> Array:
         """The label that each row of outputs stands for: (n,), int64."""
-        return decide(self.quantities(x, {"output"})["output"], self.task.threshold)
+        return decide(self.quantities(x, {"output"})["output"], self.problem.threshold)
 
     @checked
     def costs(self, x: Any, y: Any) -> Array:
         """The losses of each example, penalties left out: (n,)."""
-        x, y = given_examples(self.task.data, x, y)
+        x, y = given_examples(self.problem.dataset_info, x, y)
 
         def graph(size: int) -> Graph:
-            rows = list(self.task.cost(size).rows.values())
+            rows = list(self.problem.cost(size).rows.values())
             total = rows[0]
             for row in rows[1:]:
                 total = total + row
@@ -218,7 +220,7 @@ class Model(Shown):
     @checked
     def example_gradients(self, x: Any, y: Any, term: str | None = None) -> Arrays:
         """∂C_i/∂parameter of each example alone, by name: (n, *shape of the parameter)."""
-        x, y = given_examples(self.task.data, x, y)
+        x, y = given_examples(self.problem.dataset_info, x, y)
         found = [self.gradient(x[i : i + 1], y[i : i + 1], term) for i in range(len(x))]
         return {name: np.stack([row[name] for row in found]) for name in self.parameters}
 
@@ -231,7 +233,7 @@ class Model(Shown):
         >>> [node.name for node in run.model().unrolled().nodes if node.name.startswith("rnn1.h")]
         ['rnn1.h.t1', 'rnn1.h.t2', 'rnn1.h.t3']
         """
-        cost = self.task.described if size is None else self.task.cost(size)
+        cost = self.problem.described if size is None else self.problem.cost(size)
         return step_by_step(Graph({"C": cost.total, "output": cost.built.output}))
 
     @checked
@@ -249,7 +251,7 @@ class Model(Shown):
         >>> bool(np.allclose(steps.contributions("rnn1.U").sum(axis=0), run.model().gradient(x, y)["rnn1.U"]))
         True
         """
-        x, y = given_examples(self.task.data, x, y)
+        x, y = given_examples(self.problem.dataset_info, x, y)
         graph = self.unrolled(len(x))
         given = self._taken(x, y)
         leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
@@ -282,7 +284,7 @@ class Model(Shown):
         Raises: ShapeError for examples of another shape than the data's; DtypeError for fractions given to a network that was trained on
         bytes or other whole numbers, and what `chainrule.check_gradient` raises.
         """
-        given = checked_examples(self.task.data, x, y)
+        given = checked_examples(self.problem.dataset_info, x, y)
         graph, values = self._cost_in(given, training=training)
         seen = self._seen(graph, values)
 
@@ -294,7 +296,7 @@ class Model(Shown):
 
     def _cost_in(self, given: Arrays, *, training: bool) -> tuple[Graph, Arrays]:
         """The graph of C as it is in training or at inference, and values for its leaves."""
-        graph = Graph({"C": self.task.cost(len(given["x"]), Clock() if training else None).total})
+        graph = Graph({"C": self.problem.cost(len(given["x"]), Clock() if training else None).total})
         # Numbers with a fraction keep all their digits: the check widens the whole graph to float64.
         wide = {name for name, node in graph.leaves.items() if node.type.is_float}
         given = {name: value.astype(np.float64) if name in wide else value for name, value in given.items()}
@@ -311,14 +313,14 @@ class Model(Shown):
 
     def _seen(self, graph: Graph, values: Arrays) -> Arrays:
         """What the network makes of the examples before it computes: scaled inputs, scaled targets, the masks of dropouts."""
-        scaling = self.task.data.target_scaling
+        scaling = self.problem.dataset_info.target_scaling
         found = {"input.a": values["x"], "target": values["y"]} if {"x", "y"} <= set(values) else {}
         if scaling is not None and "y" in values:
             found["target"] = scaling.apply(values["y"])
         named = {node.name: node for node in graph.nodes if node.name == "input.a" or node.name.endswith(".kept")}
         if named:
             leaves = {node: np.asarray(values[name]) for name, node in graph.leaves.items()}
-            found |= dict(zip(named, evaluate(named.values(), leaves), strict=True))
+            found |= dict(zip(named, compute(named.values(), leaves), strict=True))
         return found
 
     # ---- running graphs
@@ -329,19 +331,19 @@ class Model(Shown):
 
     def _one_taken(self, name: str, value: Array) -> Array:
         if name == "x":
-            return as_inputs(self.task.data, value)
-        return np.asarray(value, dtype=self.task.data.target_dtype if name == "y" else "float64")
+            return as_inputs(self.problem.dataset_info, value)
+        return np.asarray(value, dtype=self.problem.dataset_info.target_dtype if name == "y" else "float64")
 
     def _pieces(self, rows: Array) -> list[Array]:
-        return _cut(rows, self.task.pieces(len(rows), PIECE))
+        return _cut(rows, self.problem.pieces(len(rows), PIECE))
 
     def _mean(self, kind: str, x: Array, y: Array, nodes: Callable[[Cost], dict[str, Node]]) -> Arrays:
         """What is a mean over examples, over all pieces; each counts by its size."""
         total: Arrays = {}
-        x, y = given_examples(self.task.data, x, y)
+        x, y = given_examples(self.problem.dataset_info, x, y)
         for rows, targets in zip(self._pieces(x), self._pieces(y), strict=True):
             values = {"x": rows, "y": targets}
-            found = self._run(kind, len(rows), lambda size: Graph(nodes(self.task.cost(size))), values)
+            found = self._run(kind, len(rows), lambda size: Graph(nodes(self.problem.cost(size))), values)
             for name, value in found.items():
                 total[name] = total.get(name, 0.0) + value * (len(rows) / len(x))
         return total

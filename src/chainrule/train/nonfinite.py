@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from chainrule.engines import Plan
+from chainrule.engines import ExecutionPlan
 from chainrule.graph import Array, Graph, Node
-from chainrule.ops import select
+from chainrule.ops import where
 
 
 def first_nonfinite(graph: Graph, values: Mapping[str, Array]) -> tuple[Node, Array] | None:
@@ -16,7 +16,7 @@ def first_nonfinite(graph: Graph, values: Mapping[str, Array]) -> tuple[Node, Ar
 
     Its value is given with 0 in the place of what reaches none: a choice may have thrown it away.
     """
-    plan = Plan(graph, values)
+    plan = ExecutionPlan(graph, values)
     with np.errstate(all="ignore"):
         plan.run()
     wild = {node: ~np.isfinite(value) for node, value in plan.values.items() if value.dtype.kind == "f"}
@@ -36,7 +36,7 @@ def first_nonfinite(graph: Graph, values: Mapping[str, Array]) -> tuple[Node, Ar
 
 def _read(node: Node, entries: Array, values: Mapping[Node, Array]) -> Iterator[tuple[Node, Array]]:
     """The inputs of a node, each with which of its entries these entries of the node are computed from, at most."""
-    if node.op is select:
+    if node.op is where:
         condition = values[node.inputs[0]]
         yield node.inputs[1], entries & condition
         yield node.inputs[2], entries & ~condition

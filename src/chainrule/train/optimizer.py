@@ -75,7 +75,7 @@ class Progress(Shown):
     reason: str = ""
 
 
-class Problem(Protocol):
+class CostFunction(Protocol):
     """A cost as a function of one vector (n,) of all parameters."""
 
     @property
@@ -107,6 +107,6 @@ class Search(Protocol):
         """The most it takes."""
         ...
 
-    def descend(self, problem: Problem, start: Array) -> Iterator[Progress]:
+    def descend(self, problem: CostFunction, start: Array) -> Iterator[Progress]:
         """The start, and then where each iteration leads; the last one has a reason, and no more than `iterations` follow the start."""
         ...

@@ -205,12 +205,12 @@ class ClipNorm(Shown):
             usual, if_large, if_small = (
                 number if isinstance(number, Node) else constant(number, plain.dtype) for number in numbers
             )
-            return ops.select(is_large, if_large, ops.select(is_small, if_small, usual))
+            return ops.where(is_large, if_large, ops.where(is_small, if_small, usual))
 
         scales = (1.0, units.large, units.small)
         unit, limit = chosen(*scales), chosen(*(_within(self.norm * scale, units) for scale in scales))
         size = ops.sqrt(chosen(plain, large, small))
-        return [ops.select(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
+        return [ops.where(ops.greater(size, limit), (g * unit) * (self.norm / size), g) for g in gradients]
 
 
 @described

@@ -13,7 +13,7 @@ from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram, RowFunction
 from chainrule.graph import Array
 from chainrule.train.inputs import as_array, as_inputs, is_finite
-from chainrule.train.task import Task
+from chainrule.train.learning_problem import LearningProblem
 
 SIZES = (256, 16, 1)
 """Batches that any number of rows is cut into; a row gives the same bits in each of them."""
@@ -23,7 +23,7 @@ class Predictor(Shown):
     """From inputs to outputs, at the weights that the run had when this was made.
 
     >>> import chainrule as cr
-    >>> run = cr.fit(cr.network("2-4-2"), cr.data.moons(60), epochs=1, batch_size=10)
+    >>> run = cr.fit(cr.parse_network("2-4-2"), cr.data.moons(60), epochs=1, batch_size=10)
     >>> predict = run.predictor()
     >>> predict([[0.5, 0.25]]).shape, predict([0.5, 0.25]).shape
     ((1, 2), (2,))
@@ -33,7 +33,10 @@ class Predictor(Shown):
         self._programs = programs
         self._state = {name: array[replica : replica + 1].copy() for name, array in state.items()}
         self._function: RowFunction | None = None
-        self._shape, self._dtype = programs.task.data.input_shape, np.dtype(programs.task.data.input_dtype)
+        self._shape, self._dtype = (
+            programs.problem.dataset_info.input_shape,
+            np.dtype(programs.problem.dataset_info.input_dtype),
+        )
         self._sizes: dict[int, Array] = {}
 
     def __call__(self, x: Any) -> Array:
@@ -42,11 +45,11 @@ class Predictor(Shown):
         Raises: ShapeError, DataError for what are no such inputs.
         """
         if type(x) is not np.ndarray or not x.flags.c_contiguous:
-            x = as_inputs(self._programs.task.data, x) if is_frame(x) else np.asarray(as_array("x", x), order="C")
+            x = as_inputs(self._programs.problem.dataset_info, x) if is_frame(x) else np.asarray(as_array("x", x), order="C")
         single = x.shape == self._shape
         rows = x[None] if single else x
         if rows.dtype != self._dtype or rows.shape[1:] != self._shape or not is_finite(rows):
-            rows = as_inputs(self._programs.task.data, rows)
+            rows = as_inputs(self._programs.problem.dataset_info, rows)
         function = self._function
         if function is None:
             function = self._function = self._programs.mapping(self._state)
@@ -58,21 +61,21 @@ class Predictor(Shown):
 
 
 class Programs:
-    """The compiled prediction loop of a task, made when it is first needed."""
+    """The compiled prediction loop of a problem, made when it is first needed."""
 
-    def __init__(self, task: Task, engine: Engine, replicas: int) -> None:
-        self.task, self.engine, self.replicas = task, engine, replicas
+    def __init__(self, problem: LearningProblem, engine: Engine, replicas: int) -> None:
+        self.problem, self.engine, self.replicas = problem, engine, replicas
 
     @cached_property
     def program(self) -> LoopProgram:
         """The loop over batches of inputs in the data's dtype."""
-        nothing = {"x": np.zeros((0, *self.task.data.input_shape), self.task.data.input_dtype)}
-        loop = self.task.prediction_loop(set(SIZES) if self.task.size == 1 else {self.task.size})
+        nothing = {"x": np.zeros((0, *self.problem.dataset_info.input_shape), self.problem.dataset_info.input_dtype)}
+        loop = self.problem.prediction_loop(set(SIZES) if self.problem.size == 1 else {self.problem.size})
         return self.engine.compile_loop(loop, nothing, self.replicas)
 
     def blocks(self, count: int) -> Array:
         """The batches that `count` rows are cut into. Raises: DataError where the network is made for batches of its own size."""
-        return row_blocks(count) if self.task.size == 1 else self.task.pieces(count, self.task.size)
+        return row_blocks(count) if self.problem.size == 1 else self.problem.pieces(count, self.problem.size)
 
     def mapping(self, state: Mapping[str, Array]) -> RowFunction:
         """The way from rows to outputs at these weights."""

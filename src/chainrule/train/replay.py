@@ -110,8 +110,8 @@ class Replay:
         self._check_records(first, last, twin.advance(last))
         epoch = self._epochs.get(last)
         self._check_hash(epoch)
-        if epoch and twin.watch:
-            twin.watch.look(epoch.epoch, epoch.parts["validation"], twin.state)
+        if epoch and twin.stopping:
+            twin.stopping.look(epoch.epoch, epoch.parts["validation"], twin.state)
 
     def _descend(self, step: int, title: str) -> None:
         """A search remembers what no snapshot holds: of its steps only the last is there, as it ended."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
-from chainrule.data import Columns, Dataset, Example, Signature, Table, as_table
+from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, UnsavedRunWarning
 from chainrule.graph import Array, Graph
@@ -21,22 +21,22 @@ from chainrule.nn import Export
 from chainrule.numerals import numeral
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
-from chainrule.train.course import Parent
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import explain, reading_of
+from chainrule.train.generation import token_probabilities, written
 from chainrule.train.history import History
 from chainrule.train.inputs import as_inputs
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.ledger import Ledger, Ledgers
+from chainrule.train.lineage import Parent
 from chainrule.train.model import Model
 from chainrule.train.optimizer import Optimizer, Rate
 from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
 from chainrule.train.saving import make_folder, save
 from chainrule.train.settings import Settings
-from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
-from chainrule.train.writing import chances_along, written
 
 
 class Run(Shown):
@@ -49,14 +49,14 @@ class Run(Shown):
         self.trainer = trainer
 
     @property
-    def task(self) -> Task:
+    def problem(self) -> LearningProblem:
         """Network, data and objective."""
-        return self.trainer.task
+        return self.trainer.problem
 
     @property
     def export(self) -> Export:
         """The network with its scalings, for `nn.to_code` and `nn.to_peer`: what leaves the house computes what it computes here."""
-        return self.task.export
+        return self.problem.export
 
     @property
     def data(self) -> Dataset:
@@ -64,9 +64,9 @@ class Run(Shown):
         return self.trainer.data
 
     @property
-    def signature(self) -> Signature:
+    def signature(self) -> DatasetInfo:
         """What the network knows of its data: names, shapes, scalings, classes, columns, vocabulary."""
-        return self.task.data
+        return self.problem.dataset_info
 
     @property
     def settings(self) -> Settings:
@@ -112,7 +112,7 @@ class Run(Shown):
     def parameters(self, replica: int = 0) -> dict[str, Array]:
         """The learned parameters of a replica by name, as copies."""
         self._require_replica(replica)
-        return {name: self.trainer.state[name][replica].copy() for name in self.task.parameters}
+        return {name: self.trainer.state[name][replica].copy() for name in self.problem.parameters}
 
     @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
@@ -123,10 +123,10 @@ class Run(Shown):
     @checked
     def model(self, replica: int = 0) -> Model:
         """The network with a replica's learned parameters, in float64: for looking into it."""
-        return Model(self.task, self.parameters(replica), states=self._states_in_use(self.trainer.state, replica))
+        return Model(self.problem, self.parameters(replica), states=self._states_in_use(self.trainer.state, replica))
 
     def _states_in_use(self, state: Mapping[str, Array], replica: int) -> dict[str, Array]:
-        return {name: state[name][replica] for name in self.task.states}
+        return {name: state[name][replica] for name in self.problem.states}
 
     @checked
     def explain(self, which: Any, part: str = "test", replica: int = 0, **reading: Any) -> Explanation:
@@ -135,7 +135,7 @@ class Run(Shown):
         `reading`: level ("picture", "numbers", "mathematics"), notation ("names", "layers", "delta", "code"), every (node by
         node), entries (parameter entries to be checked, as (name, index)), seed (of the sample that is checked otherwise).
         """
-        facts: dict[str, str] = {"data": self.signature.name}
+        facts: dict[str, str] = {"data": self.dataset_info.name}
         given = which
         if isinstance(which, int | np.integer):
             number = int(cast("int", which))
@@ -205,7 +205,7 @@ class Run(Shown):
         wanted = list(steps)
         for step in sorted(set(wanted)):
             state = self._replay.to(step).state
-            learned = {name: state[name][replica] for name in self.task.parameters}
+            learned = {name: state[name][replica] for name in self.problem.parameters}
             found[step] = present.with_parameters(learned, self._states_in_use(state, replica))
         return [(step, found[step]) for step in wanted]
 
@@ -237,7 +237,7 @@ class Run(Shown):
         changes = Changes(learning_rate, optimizer, batch_size, epochs, seed)
         trainer = branched(self._replay.at(step), str(self.folder) if self.folder else None, changes)
         if folder is not None:
-            make_folder(folder, f"{self.signature.name}_branch", trainer)
+            make_folder(folder, f"{self.dataset_info.name}_branch", trainer)
         trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
         return told(Run(trainer))
 
@@ -250,7 +250,7 @@ class Run(Shown):
         >>> import chainrule as cr
         >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10)
         >>> ledger = run.ledger(7, "dense1.W", (0, 2))
-        >>> len(ledger.shares), bool(abs(ledger.residual) <= 2 * ledger.ulp)
+        >>> len(ledger.contributions), bool(abs(ledger.residual) <= 2 * ledger.ulp)
         (10, True)
         """
         self._require_replica(replica)
@@ -259,34 +259,34 @@ class Run(Shown):
     @property
     def parent(self) -> Parent | None:
         """The run, step and hash that this one branched from, if it did."""
-        return self.trainer.course.parent
+        return self.trainer.lineage.parent
 
     @checked
     def graph(self, stage: str = "forward") -> Graph:
         """The graph of one stage: "forward" for one example, or "step", the whole training step of a full batch."""
         if stage == "forward":
-            return Graph({"output": self.task.output})
+            return Graph({"output": self.problem.output})
         if stage == "step":
             return self.trainer.loop.graphs[self.settings.batch_size]
         raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
 
     @checked
-    def stage(self, name: str) -> str:
+    def lowered(self, name: str) -> str:
         """The training loop on its way to machine code, as text: "schedule", "buffers", "llvm" or "assembly"."""
-        return self.trainer.engine.stage(self.trainer.loop, name, self.settings.replicas, self.trainer.steps)
+        return self.trainer.engine.lowered(self.trainer.loop, name, self.settings.replicas, self.trainer.steps)
 
     @checked
     def evaluate(self, part: str = "test") -> Evaluation:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
-        return evaluation_of(self.task, part, scores, dict(self.data.parts())[part].y)
+        return evaluation_of(self.problem, part, scores, dict(self.data.parts())[part].y)
 
     @checked
     def predict(self, x: Regular, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
         if replica is not None:
             self._require_replica(replica)
-        outputs = self._programs.predict(as_inputs(self.signature, x), self.trainer.state)
+        outputs = self._programs.predict(as_inputs(self.dataset_info, x), self.trainer.state)
         return outputs if replica is None else outputs[replica]
 
     @checked
@@ -297,7 +297,7 @@ class Run(Shown):
 
     @cached_property
     def _programs(self) -> Programs:
-        return Programs(self.task, self.trainer.engine, self.settings.replicas)
+        return Programs(self.problem, self.trainer.engine, self.settings.replicas)
 
     @checked
     def probabilities(self, x: Regular, replica: int = 0) -> Array:
@@ -305,8 +305,8 @@ class Run(Shown):
 
         Raises: OptionError for a network whose outputs are no probabilities.
         """
-        outputs, how = self.predict(x, replica), self.task.probabilities
-        if self.task.classes is None or how == "none":
+        outputs, how = self.predict(x, replica), self.problem.probabilities
+        if self.problem.classes is None or how == "none":
             raise OptionError(
                 "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
             )
@@ -315,10 +315,10 @@ class Run(Shown):
     @checked
     def classify(self, x: Regular, replica: int = 0) -> list[str]:
         """The name of the class that is predicted for each input."""
-        classes = self.task.classes
+        classes = self.problem.classes
         if classes is None:
             raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
-        return [classes[label] for label in decide(self.predict(x, replica), self.task.threshold)]
+        return [classes[label] for label in decide(self.predict(x, replica), self.problem.threshold)]
 
     def encode(self, given: Any) -> Array:
         """The inputs (n, ...) that texts or the rows of a table stand for, read as the training data were.
@@ -326,9 +326,9 @@ class Run(Shown):
         A text, a list of texts, a `Table`, a DataFrame, or a mapping from column to values. `predict` and its kin take texts as they are.
         Raises DataError for tokens that the vocabulary lacks, and for data that were neither texts nor a table.
         """
-        columns: Columns | None = self.signature.columns
-        if self.signature.text is not None:
-            return self.signature.text.encode(given)
+        columns: Columns | None = self.dataset_info.columns
+        if self.dataset_info.text is not None:
+            return self.dataset_info.text.encode(given)
         if columns is None:
             raise DataError(
                 "this network was trained neither on a table nor on texts",
@@ -350,11 +350,11 @@ class Run(Shown):
         >>> import chainrule as cr
         >>> data = cr.data.next_character("abc " * 20, length=4, encoding="ids", test=0)
         >>> net = cr.Sequential(cr.OneHot(data.target_size), cr.RNN(8), cr.Dense(data.target_size, "softmax"))
-        >>> cr.fit(net, data, optimizer=cr.Adam(0.03), epochs=20).write("abc ", 12, temperature=0)
+        >>> cr.fit(net, data, optimizer=cr.Adam(0.03), epochs=20).generate("abc ", 12, temperature=0)
         'abc abc abc abc '
         """
         self._require_replica(replica)
-        return written(self.task, self.predictor(replica), start, tokens, temperature, seed)
+        return written(self.problem, self.predictor(replica), start, tokens, temperature, seed)
 
     @checked
     def chances(self, text: str, replica: int = 0) -> Array:
@@ -362,7 +362,7 @@ class Run(Shown):
 
         Raises: as `write` does.
         """
-        return chances_along(self.task, self.predictor(replica), text)
+        return token_probabilities(self.problem, self.predictor(replica), text)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:
@@ -371,7 +371,7 @@ class Run(Shown):
             )
 
     def __str__(self) -> str:
-        parts = list(self.signature.parts)
+        parts = list(self.dataset_info.parts)
         lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
         epochs = self.trainer.step / self.trainer.steps_per_epoch
         if epochs:
@@ -382,9 +382,9 @@ class Run(Shown):
             lines.append(
                 f"{numeral(epochs, 6)} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
             )
-        lines.append(self.task.formula)
-        if self.signature.scaling_words:
-            lines.append(self.signature.scaling_words)
+        lines.append(self.problem.formula)
+        if self.dataset_info.scaling_words:
+            lines.append(self.dataset_info.scaling_words)
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
@@ -397,7 +397,7 @@ class Run(Shown):
     def __repr__(self) -> str:
         trainer, count = self.trainer, self.settings.replicas
         replicas = "1 replica" if count == 1 else f"{count} replicas"
-        return f"<Run on {self.signature.name!r}: {trainer.step} of {trainer.steps} steps, {replicas}>"
+        return f"<Run on {self.dataset_info.name!r}: {trainer.step} of {trainer.steps} steps, {replicas}>"
 
 
 def told(run: Run) -> Run:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from chainrule.checks import shown
-from chainrule.data import BUILT_IN, Dataset, Signature, from_arrays, is_frame, load
+from chainrule.data import BUILT_IN, Dataset, DatasetInfo, from_arrays, is_frame, load
 from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
 from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import as_written
@@ -53,21 +53,21 @@ def saved_data(folder: Path, saved: Configuration, given: Any) -> Dataset:
     with as_written(folder / "config.json"):
         source = saved.source or {}
         file = _file_of(source)
-    signature = saved.signature
+    info = saved.dataset_info
     if given is None and not source:
         raise DataError(
-            f"the run's data {signature.name!r} were arrays, which the folder does not hold",
+            f"the run's data {info.name!r} were arrays, which the folder does not hold",
             expected="the same data again",
             remedy="pass them: data=(x, y)",
         )
     if given is not None:
         named = isinstance(given, str | os.PathLike) and file and str(cast("object", given)) not in BUILT_IN
         dataset = load(**{**source, file: str(cast("object", given))}) if named else as_dataset(given)
-        _require_same(dataset, signature)
+        _require_same(dataset, info)
     else:
-        dataset = _loaded(source, file, folder, signature)
+        dataset = _loaded(source, file, folder, info)
     # What was decided when the training began, and learned from these data then, is kept with the run.
-    return dataset.scaled_by(signature.scaling, signature.target_scaling)
+    return dataset.scaled_by(info.scaling, info.target_scaling)
 
 
 def _file_of(source: Mapping[str, Any]) -> str:
@@ -76,7 +76,7 @@ def _file_of(source: Mapping[str, Any]) -> str:
     return named[0] if named else ""
 
 
-def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: Signature) -> Dataset:
+def _loaded(source: Mapping[str, Any], file: str, folder: Path, saved: DatasetInfo) -> Dataset:
     """The data from where they were, or else from where they are found to be the same."""
     try:
         with as_written(folder / "config.json"):
@@ -120,7 +120,7 @@ def places_beside(file: Path, folder: Path) -> Iterator[Path]:
                 yield place
 
 
-def _require_same(dataset: Dataset, saved: Signature) -> None:
+def _require_same(dataset: Dataset, saved: DatasetInfo) -> None:
     if dataset.hash != saved.hash:
         raise DataError(
             f"the data {dataset.name!r} have the hash {dataset.hash[:12]}..., the run learned from {saved.hash[:12]}...",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.errors import ChainruleError, OptionError, UndefinedClassError
 from chainrule.nn import Layer, as_graph_layer, from_json, is_kept, to_json
 from chainrule.train.settings import Settings
@@ -16,7 +16,7 @@ LONGEST = 1 << 25
 """How many letters a network's graph may take in a folder."""
 
 
-def written_network(network: Layer, signature: Signature, settings: Settings) -> dict[str, Any]:
+def written_network(network: Layer, info: DatasetInfo, settings: Settings) -> dict[str, Any]:
     """What a run's configuration says of its network.
 
     network: its descriptions, or, where it is made of Python code, its graph; null where it has none that goes for any batch, and
@@ -27,9 +27,9 @@ def written_network(network: Layer, signature: Signature, settings: Settings) ->
         found["network"] = to_json(network)
     if is_kept(network):
         return found
-    sizes = {settings.batch_size, signature.parts["training"] % settings.batch_size or settings.batch_size}
+    sizes = {settings.batch_size, info.parts["training"] % settings.batch_size or settings.batch_size}
     try:
-        graph = to_json(as_graph_layer(network, signature.input_shape, batch_sizes=sizes, data_dtype=signature.input_dtype))
+        graph = to_json(as_graph_layer(network, info.input_shape, batch_sizes=sizes, data_dtype=info.input_dtype))
         if (length := len(json.dumps(graph))) > LONGEST:
             raise OptionError(f"a graph of {length} letters", expected=f"at most {LONGEST}", remedy="make arrays parameters")
     except ChainruleError as error:

@@ -18,9 +18,9 @@ def make_folder(parent: str | os.PathLike[str], label: str, trainer: Trainer) ->
         raise OptionError(
             "a run folder with an order of its own", expected="one of the two", remedy="leave out folder= or order="
         )
-    task = trainer.task
+    problem = trainer.problem
     load = written_origin(trainer.data)
-    config = Configuration(task.network, task.data, load, task.objective, trainer.settings, trainer.course)
+    config = Configuration(problem.network, problem.dataset_info, load, problem.objective, trainer.settings, trainer.lineage)
     folder = RunFolder.create(parent, label)
     try:
         folder.write_config(config.to_json())
@@ -43,7 +43,7 @@ def save(trainer: Trainer, parent: str | os.PathLike[str] | None) -> Path:
     Raises: UnwritableFileError; OptionError for a training that has no folder, where none is named.
     """
     if parent is not None:
-        make_folder(parent, trainer.task.data.name, trainer)
+        make_folder(parent, trainer.problem.dataset_info.name, trainer)
     elif trainer.folder is None:
         raise OptionError("a run without a folder", expected="where to save it", remedy='write run.save("runs")')
     else:

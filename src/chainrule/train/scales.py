@@ -10,14 +10,14 @@ import numpy as np
 from chainrule.data import Dataset, Scaling, to_digits
 from chainrule.data.rows import Rows
 from chainrule.errors import DataError
-from chainrule.graph import Array, evaluate, input_node, scope_root
-from chainrule.nn import Layer, Loss, Range, Reading, objective, output_range, read_input, softmax_input
+from chainrule.graph import Array, compute, input_node, scope_root
+from chainrule.nn import InputReading, Layer, Loss, OutputRange, objective, output_range, read_input, softmax_input
 from chainrule.numerals import numeral
-from chainrule.train.task import Task
+from chainrule.train.learning_problem import LearningProblem
 
 Floats = Array
 MARGIN = 0.1
-"""The share of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
+"""The fraction of a bounded output's range that is left free at each end: tanh and its kin only come near their bounds."""
 FAR = 100.0
 """From how many standard deviations on a bound says nothing about the targets any more."""
 
@@ -40,14 +40,14 @@ def suited(
     >>> import chainrule as cr
     >>> x = np.linspace(0, 1, 20)
     >>> data = cr.data.from_arrays(x, np.exp(x), split=None)
-    >>> suited(cr.network("1-4-1 tanh softplus"), data).target_scaling.reason
+    >>> suited(cr.parse_network("1-4-1 tanh softplus"), data).target_scaling.reason
     'divided by 1.802, not shifted: outputs reach from 0 up'
     """
     if data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual):
-        task = Task(network, data.scaled_by(Scaling.none(), None).signature, loss, dtype, batch_size)
-        built = task.described.built
+        problem = LearningProblem(network, data.scaled_by(Scaling.none(), None).info, loss, dtype, batch_size)
+        built = problem.described.built
         inputs = input_scaling(read_input(built), data.train.inputs) if data.scaling.usual else data.scaling
-        targets = target_scaling(task, data)
+        targets = target_scaling(problem, data)
         data = data.scaled_by(inputs, targets)
     # The usual loss of numbers takes any of them.
     for term in () if data.classes is not None or loss is None else objective(loss).losses:
@@ -58,7 +58,7 @@ def suited(
 # ---- inputs
 
 
-def input_scaling(reading: Reading, x: Rows) -> Scaling:
+def input_scaling(reading: InputReading, x: Rows) -> Scaling:
     """The scaling of inputs that a network reads so, learned from the inputs x (n, ...) of the training part."""
     if reading.positions.all():
         return Scaling.none().described("as they are: the network takes them for positions", usual=True)
@@ -69,7 +69,7 @@ def input_scaling(reading: Reading, x: Rows) -> Scaling:
     return _standardised(reading, x, kept)
 
 
-def _standardised(reading: Reading, x: Rows, kept: str) -> Scaling:
+def _standardised(reading: InputReading, x: Rows, kept: str) -> Scaling:
     words = f"standardised {_by(reading, x)}{kept}{', padded steps left out' if reading.padding else ''}"
     shape, groups = x.shape[1:], reading.groups.reshape(-1)
     along_last = np.array_equal(reading.groups, np.broadcast_to(np.arange(shape[-1] if shape else 1), shape))
@@ -87,7 +87,7 @@ def _standardised(reading: Reading, x: Rows, kept: str) -> Scaling:
     return Scaling(_short(offset.reshape(shape)), _short(factor.reshape(shape)), usual=True, reason=words)
 
 
-def _by(reading: Reading, x: Rows) -> str:
+def _by(reading: InputReading, x: Rows) -> str:
     kinds = len(np.unique(reading.groups))
     if kinds == reading.groups.size:
         return "by feature" if len(x.shape) == 2 else "one by one"
@@ -96,7 +96,7 @@ def _by(reading: Reading, x: Rows) -> str:
     return "by channel" if len(x.shape) > 3 else "by feature"
 
 
-def _present(reading: Reading, rows: Array) -> Array | None:
+def _present(reading: InputReading, rows: Array) -> Array | None:
     """Which numbers (n, numbers of an example) stand in no padded step; None where nothing is padded."""
     if not reading.padding:
         return None
@@ -120,7 +120,7 @@ def _short(values: Floats) -> Floats:
 # ---- targets
 
 
-def target_scaling(task: Task, data: Dataset) -> Scaling | None:
+def target_scaling(problem: LearningProblem, data: Dataset) -> Scaling | None:
     """The scaling of targets under which the network's outputs can reach each of them, and which its loss allows.
 
     A loss that is not the same when outputs and targets are shifted together, such as a cross-entropy, compares numbers that mean
@@ -134,31 +134,31 @@ def target_scaling(task: Task, data: Dataset) -> Scaling | None:
     usual = data.target_scaling
     if usual is None or not usual.usual:
         return usual
-    if not task.compares:
+    if not problem.compares:
         return Scaling.none().described(usual=True)
-    bound_to_units = [loss for loss in task.objective.losses if not goes_by_differences(loss, task)]
+    bound_to_units = [loss for loss in problem.objective.losses if not goes_by_differences(loss, problem)]
     if bound_to_units:
         return Scaling.none().described(f"as they are: {bound_to_units[0].name} compares them in their own units", usual=True)
-    reach = output_range(task.output)
+    reach = output_range(problem.output)
     if reach.is_unbounded:
-        return _standard(task, data.train.y).described("standardised", usual=True)
-    return _within(reach, task, data)
+        return _standard(problem, data.train.y).described("standardised", usual=True)
+    return _within(reach, problem, data)
 
 
-def _standard(task: Task, y: Array) -> Scaling:
+def _standard(problem: LearningProblem, y: Array) -> Scaling:
     """Targets standardised one by one; where their errors stand beside them, all alike."""
-    count = task.output.shape[-1]
+    count = problem.output.shape[-1]
     if count in (1, y.shape[1]):
         return Scaling.standardise(y[:, :count])
     return Scaling(float(y[:, :count].mean()), float(1 / y[:, :count].std()))
 
 
-def goes_by_differences(loss: Loss, task: Task) -> bool:
+def goes_by_differences(loss: Loss, problem: LearningProblem) -> bool:
     """Whether a loss is the same when outputs and targets are shifted by one amount: tried, whatever it is made of."""
-    outputs, data = task.output, task.data
+    outputs, data = problem.output, problem.dataset_info
     with scope_root(""):
-        output = input_node("output", outputs.shape, task.dtype)
-        target = input_node("target", (outputs.shape[0], *data.target_shape), task.dtype)
+        output = input_node("output", outputs.shape, problem.dtype)
+        target = input_node("target", (outputs.shape[0], *data.target_shape), problem.dtype)
         try:
             rows = loss(output, target)
         except Exception:
@@ -172,25 +172,25 @@ def goes_by_differences(loss: Loss, task: Task) -> bool:
         random = np.random.default_rng(0)
         a, y = (random.uniform(*span, node.shape) for node in (output, target))
         pairs = [(a + by, y + by * shifts) for by in (0.0, 0.75, 10.0)]
-        return [evaluate([rows], {output: a.astype(task.dtype), target: y.astype(task.dtype)})[0] for a, y in pairs]
+        return [compute([rows], {output: a.astype(problem.dtype), target: y.astype(problem.dtype)})[0] for a, y in pairs]
 
     with np.errstate(all="ignore"):
         # In several places: a loss may be the same everywhere in one of them, or not be defined there.
         found = [values(span) for span in ((0.1, 0.9), (1.0, 2.0), (-2.0, 2.0))]
     known = [row for row in found if np.isfinite(row[0]).all()]
-    near = 1e-9 if task.dtype == "float64" else 1e-3
+    near = 1e-9 if problem.dtype == "float64" else 1e-3
     return bool(known) and all(np.allclose(other, row[0], rtol=near, atol=near) for row in known for other in row[1:])
 
 
-def _within(reach: Range, task: Task, data: Dataset) -> Scaling:
+def _within(reach: OutputRange, problem: LearningProblem, data: Dataset) -> Scaling:
     """Targets mapped so that outputs with bounds can reach them."""
-    count = task.output.shape[-1]
-    low, high = (_by_column(bound, task.output.shape, worst) for bound, worst in ((reach.low, np.max), (reach.high, np.min)))
+    count = problem.output.shape[-1]
+    low, high = (_by_column(bound, problem.output.shape, worst) for bound, worst in ((reach.low, np.max), (reach.high, np.min)))
     y = np.asarray(data.train.y[:, :count], dtype=np.float64)
     if data.train.y.shape[1] != count:
         # Targets with their errors beside them are all scaled alike.
         low, high, y = low.max(keepdims=True), high.min(keepdims=True), y.reshape(-1, 1)
-    if softmax_input(task.output) is not None:
+    if softmax_input(problem.output) is not None:
         _require_within(
             data.scaled_by(data.scaling, None), 0.0, 1.0, "a softmax gives shares of a whole", "make the last layer linear"
         )

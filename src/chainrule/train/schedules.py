@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 import numpy as np
 
-from chainrule.checks import Count, NonNegative, Positive, Range, checked
+from chainrule.checks import Count, Interval, NonNegative, Positive, checked
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Array
@@ -42,7 +42,7 @@ class StepDecay(Shown):
 
     rate: Positive
     every: Count
-    factor: Annotated[float, Range(above=0, most=1)] = 0.1
+    factor: Annotated[float, Interval(above=0, most=1)] = 0.1
 
     def __call__(self, steps: Array, total: int) -> Array:
         """rate·factor^⌊step/every⌋."""

@@ -41,7 +41,7 @@ def require_validation(rule: EarlyStopping | None, parts: Mapping[str, int]) -> 
 
 
 @dataclass
-class Watch:
+class EarlyStoppingState:
     """What early stopping has seen so far."""
 
     rule: EarlyStopping
@@ -63,9 +63,9 @@ class Watch:
 
     def look(self, epoch: int, scores: Mapping[str, Array], state: Mapping[str, Array]) -> bool:
         """Takes in the scores after an epoch; true when all replicas have stopped."""
-        score = scores[self.rule.score] * (-1.0 if self.rule.score == "accuracy" else 1.0)
+        score = scores[self.rule.monitor] * (-1.0 if self.rule.monitor == "accuracy" else 1.0)
         running = ~self.stopped
-        better = running & (score < self.best - self.rule.least_change)
+        better = running & (score < self.best - self.rule.min_delta)
         if not self.kept:
             self.kept = {name: array.copy() for name, array in state.items()}
         for name, array in state.items():

@@ -20,21 +20,21 @@ from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFini
 from chainrule.graph import Array, Graph
 from chainrule.train.batches import batch_sizes
 from chainrule.train.configuration import note_progress
-from chainrule.train.course import Course
 from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.full_batch import USED_UP
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupts import Interrupt, deferred_interrupts
 from chainrule.train.keeper import Keeper
+from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.lineage import Lineage
 from chainrule.train.nonfinite import first_nonfinite, row_of
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
-from chainrule.train.problem import TrainingProblem
 from chainrule.train.settings import Settings
-from chainrule.train.stopping import Watch, require_validation
+from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
-from chainrule.train.task import Task
+from chainrule.train.training_cost import TrainingCost
 
 BEST = "best/"
 """What the names of the best weights begin with in a snapshot of a run with early stopping."""
@@ -45,7 +45,7 @@ PIECE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Moment(Shown):
+class TrainingProgress(Shown):
     """What a callback is told. It may return True to end the training there."""
 
     kind: Literal["steps", "epoch", "end"]
@@ -59,18 +59,18 @@ class Moment(Shown):
     """What the system answered when the run's folder was last to be brought up to date; "" when it is."""
 
 
-Callback: TypeAlias = Callable[[Moment], object]
+Callback: TypeAlias = Callable[[TrainingProgress], object]
 
 
 class Trainer(Shown):
-    """Trains a task by its settings.
+    """Trains a problem by its settings.
 
     The result does not depend on how the steps are cut into pieces: each step is a function of the state, the seed and its number.
     """
 
     def __init__(
         self,
-        task: Task,
+        problem: LearningProblem,
         settings: Settings,
         data: Callable[[], Dataset],
         *,
@@ -80,12 +80,12 @@ class Trainer(Shown):
         saved: Snapshot | None = None,
     ) -> None:
         # What describes a training goes by its batches: a branch may have others than the training it came from.
-        same = task.batch_size == settings.batch_size
-        self.task = task if same else replace(task, batch_size=settings.batch_size)
+        same = problem.batch_size == settings.batch_size
+        self.problem = problem if same else replace(problem, batch_size=settings.batch_size)
         self.settings, self.keeper = settings, Keeper(folder)
         self._load_data = data
         self.engine: Engine = engine_named(settings.engine, settings.threads)
-        self.count = task.data.parts["training"]
+        self.count = problem.dataset_info.parts["training"]
         if settings.batch_size > self.count:
             raise DataError(
                 f"a batch of {settings.batch_size} from {self.count} training examples",
@@ -94,17 +94,17 @@ class Trainer(Shown):
             )
         self.order = order
         self.sizes = batch_sizes(self.count, settings.batch_size)
-        self.task.require_one_size(set(self.sizes.tolist()))
-        self.states: tuple[str, ...] = tuple(self.task.carried(settings.batch_size))
+        self.problem.require_one_size(set(self.sizes.tolist()))
+        self.states: tuple[str, ...] = tuple(self.problem.carried(settings.batch_size))
         if saved is None:
             self._check_order()
         self.state = self._initial_state(initial) if saved is None else self._saved_state(saved)
-        self.course = Course(((0, settings.epochs),))
+        self.lineage = Lineage(((0, settings.epochs),))
         self.step: int = 0
         self.seconds = 0.0
         self._history: History | Callable[[], History] = History(settings.replicas)
         self.stopped = ""
-        self.watch = Watch(settings.early_stopping, settings.replicas) if settings.early_stopping else None
+        self.stopping = EarlyStoppingState(settings.early_stopping, settings.replicas) if settings.early_stopping else None
         self.start: Snapshot | None = None
         """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
@@ -112,12 +112,12 @@ class Trainer(Shown):
         self._piece = 8
         self._pause: int = 0
         self._ending: Snapshot | None = None
-        require_validation(settings.early_stopping, task.data.parts)
-        if self.watch and self.watch.rule.score == "accuracy" and not task.classifies:
+        require_validation(settings.early_stopping, problem.dataset_info.parts)
+        if self.stopping and self.stopping.rule.monitor == "accuracy" and not problem.classifies:
             raise OptionError(
                 "early stopping by the accuracy of a network that predicts numbers",
                 expected='score="loss"',
-                remedy='write EarlyStopping(score="loss")',
+                remedy='write EarlyStopping(monitor="loss")',
             )
         if initial is not None:
             self.start = self.snapshot()
@@ -163,7 +163,7 @@ class Trainer(Shown):
 
         Raises: what does not fit of optimizer, clipping and batches.
         """
-        return self.task.training_loop(self.settings.optimizer, set(self.sizes.tolist()), self.settings.clip)
+        return self.problem.training_loop(self.settings.optimizer, set(self.sizes.tolist()), self.settings.clip)
 
     @cached_property
     def program(self) -> LoopProgram:
@@ -201,7 +201,7 @@ class Trainer(Shown):
     @property
     def names(self) -> tuple[str, ...]:
         """What of the state is the network's: parameters and states, without what the optimizer remembers."""
-        return (*self.task.parameters, *self.states)
+        return (*self.problem.parameters, *self.states)
 
     @property
     def hash(self) -> str:
@@ -215,14 +215,14 @@ class Trainer(Shown):
 
     def rates(self, steps: Array) -> Array:
         """The learning rate of each of these steps, which are counted from 0."""
-        return self.course.rates(self.settings.schedule, steps.astype(np.float64), self.steps_per_epoch)
+        return self.lineage.rates(self.settings.schedule, steps.astype(np.float64), self.steps_per_epoch)
 
     def rows(self, step: int) -> Array:
         """The rows of the training part that a step takes as its batch, for each replica: (replicas, size); the caller's to keep."""
         return self._rows(step, step + 1).copy()
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
-        nodes = self.task.initial_state(self.settings.optimizer, given)
+        nodes = self.problem.initial_state(self.settings.optimizer, given)
         # First values always come from the reference engine, so that they are the same bits whatever engine trains.
         seeded = engine_named("reference").compile(Graph(nodes))
         keys = [ops.key(seed) for seed in self.seeds]
@@ -232,7 +232,7 @@ class Trainer(Shown):
 
     def _saved_state(self, saved: Snapshot) -> dict[str, Array]:
         """The arrays of a snapshot, which must be those that this network has: nothing of another size is ever made."""
-        nodes = self.task.initial_state(self.settings.optimizer)
+        nodes = self.problem.initial_state(self.settings.optimizer)
         wanted = {name: (str(node.type.dtype), (self.settings.replicas, *node.shape)) for name, node in nodes.items()}
         wanted["seed"] = ("uint32", (self.settings.replicas, 2))
         # The best weights are there, all of them, from the first look at the curves on.
@@ -280,14 +280,14 @@ class Trainer(Shown):
             self._carried = before
             raise
 
-    def _problems(self, program: LoopProgram) -> list[TrainingProblem]:
+    def _problems(self, program: LoopProgram) -> list[TrainingCost]:
         """Each replica's training as a function of a vector."""
         # Searches write their points into arrays of their own, wherever the state was before.
         self.state = {name: array.copy() for name, array in self.state.items()}
         state = [
             {name: array[place : place + 1] for name, array in self.state.items()} for place in range(self.settings.replicas)
         ]
-        return [TrainingProblem(self.task, self.engine, program, self._tables, arrays) for arrays in state]
+        return [TrainingCost(self.problem, self.engine, program, self._tables, arrays) for arrays in state]
 
     # ---- moving forward
 
@@ -296,7 +296,7 @@ class Trainer(Shown):
 
         Also where an error ends it (a callback's, say), what was learned until then is saved before the error goes on.
         """
-        self.stopped = "early stopping" if self.watch and self.watch.stopped.all() else ""
+        self.stopped = "early stopping" if self.stopping and self.stopping.stopped.all() else ""
         with self.keeper.writer(self.step, lambda: self.history.rows()), deferred_interrupts() as interrupt:
             try:
                 self._go_on(interrupt, callbacks)
@@ -305,7 +305,7 @@ class Trainer(Shown):
                     self._save(last=True)
                 raise
             self._save(last=True)
-            self._ending = self.snapshot() if self.watch else None
+            self._ending = self.snapshot() if self.stopping else None
             self.take_best()
         self._tell(callbacks, "end")
 
@@ -340,8 +340,8 @@ class Trainer(Shown):
 
         Snapshots hold both, so that a run that goes on does so from the last ones.
         """
-        if self.watch and (self.step == self.steps or self.stopped == "early stopping"):
-            self.state = self.watch.best_of(self.state)
+        if self.stopping and (self.step == self.steps or self.stopped == "early stopping"):
+            self.state = self.stopping.best_of(self.state)
 
     def _next_pause(self) -> int:
         """The step at which curves are taken next: after `evaluate_every` epochs, or only at the end."""
@@ -397,7 +397,7 @@ class Trainer(Shown):
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
         numbers = np.arange(first, last, dtype=np.float64)
         batches = numbers % self.steps_per_epoch
-        return {"step": numbers + self.course.shift, "learning_rate": self.rates(numbers), "batch": batches}
+        return {"step": numbers + self.lineage.shift, "learning_rate": self.rates(numbers), "batch": batches}
 
     def _rows(self, first: int, last: int) -> Array:
         """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
@@ -427,7 +427,7 @@ class Trainer(Shown):
         return self.order or named
 
     def _check_order(self) -> None:
-        by_row = [name for name, state in self.task.carried(self.settings.batch_size).items() if state.by_row]
+        by_row = [name for name, state in self.problem.carried(self.settings.batch_size).items() if state.by_row]
         if by_row and self._fixed_order is None and self.steps_per_epoch > 1:
             raise OptionError(
                 f"layer {by_row[0].rpartition('.')[0]} carries a row for each example from batch to batch, but examples are shuffled",
@@ -449,13 +449,13 @@ class Trainer(Shown):
         row = Epoch(epoch, self.step, self.seconds, running, scores, self.hash)
         self.history.epochs.append(row)
         self.keeper.note(lambda: [row.to_json()])
-        if self.watch and self.watch.look(epoch, scores["validation"], self.state):
+        if self.stopping and self.stopping.look(epoch, scores["validation"], self.state):
             self.stopped = "early stopping"
 
     @property
     def watched(self) -> tuple[str, ...]:
         """The parts evaluated after each epoch, all at the same weights: training, and validation, or else test."""
-        parts = self.task.data.parts
+        parts = self.problem.dataset_info.parts
         return tuple(part for part in parts if part != "test" or "validation" not in parts)
 
     def evaluate(self, part: str) -> Scores:
@@ -466,7 +466,7 @@ class Trainer(Shown):
         if part not in self._evaluators:
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
-            self._evaluators[part] = Evaluator(self.task, self.engine, found[part], self.settings.replicas, looks)
+            self._evaluators[part] = Evaluator(self.problem, self.engine, found[part], self.settings.replicas, looks)
         return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
@@ -474,7 +474,7 @@ class Trainer(Shown):
         scores: Mapping[str, Mapping[str, Array]] = self.history.epochs[-1].parts if self.history.epochs else {}
         epoch = self.step // self.steps_per_epoch if self.step else 0
         unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
-        moment = Moment(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved)
+        moment = TrainingProgress(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved)
         for callback in callbacks:
             answer = callback(moment)
             # A list of what was appended to, say, is no answer; NumPy's truth is one.
@@ -553,9 +553,9 @@ class Trainer(Shown):
         """Everything that the steps to come depend on, as copies."""
         extra: dict[str, Any] = {"seconds": self.seconds, "stopped": self.stopped}
         state = {name: array.copy() for name, array in self.state.items()}
-        if self.watch:
-            extra["watch"] = self.watch.to_json()
-            state |= {f"{BEST}{name}": array.copy() for name, array in self.watch.kept.items()}
+        if self.stopping:
+            extra["watch"] = self.stopping.to_json()
+            state |= {f"{BEST}{name}": array.copy() for name, array in self.stopping.kept.items()}
         return Snapshot(self.step, state, extra)
 
     def beginning(self) -> Snapshot:
@@ -564,7 +564,7 @@ class Trainer(Shown):
             self.start = self.folder.read_start()
         if self.start:
             return self.start
-        watch = {"watch": Watch(self.watch.rule, self.watch.replicas).to_json()} if self.watch else {}
+        watch = {"watch": EarlyStoppingState(self.stopping.rule, self.stopping.replicas).to_json()} if self.stopping else {}
         return Snapshot(0, self._initial_state(None), {"seconds": 0.0, "stopped": "", **watch})
 
     def extend(self, settings: Settings) -> None:
@@ -572,9 +572,9 @@ class Trainer(Shown):
         self.settings, self.stopped = settings, ""
         self._evaluators.clear()
         self.__dict__.pop("program", None)  # what is compiled depends on how much is to be done
-        self.course = self.course.extended(self.step, settings.epochs)
+        self.lineage = self.lineage.extended(self.step, settings.epochs)
         if self.folder:
-            note_progress(self.folder, settings, self.course)
+            note_progress(self.folder, settings, self.lineage)
 
     def apart(self) -> Trainer:
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""
@@ -582,7 +582,7 @@ class Trainer(Shown):
         twin.folder, twin._orders, twin._ending = None, None, None
         twin.state = {name: array.copy() for name, array in self.state.items()}
         twin.history = self.history.until(self.step)
-        twin.watch = deepcopy(self.watch)
+        twin.stopping = deepcopy(self.stopping)
         return twin
 
     def load(self, snapshot: Snapshot, history: History | Callable[[], History]) -> None:
@@ -590,15 +590,17 @@ class Trainer(Shown):
         # Copies, since steps write into what they are given.
         self.state = {name: snapshot.state[name].copy() for name in self.state}
         self.step, self.seconds, self.history = snapshot.step, float(snapshot.extra["seconds"]), history
-        if self.watch:
+        if self.stopping:
             best = {name: snapshot.state.get(f"{BEST}{name}") for name in self.state}
-            self.watch.load(snapshot.extra["watch"], {name: array.copy() for name, array in best.items() if array is not None})
+            self.stopping.load(
+                snapshot.extra["watch"], {name: array.copy() for name, array in best.items() if array is not None}
+            )
 
 
 class _Search:
     """A full-batch method at work on one replica."""
 
-    def __init__(self, method: Search, problem: TrainingProblem) -> None:
+    def __init__(self, method: Search, problem: TrainingCost) -> None:
         self.problem = problem
         self.iterations = method.descend(problem, problem.start)
         self.last = next(self.iterations)

@@ -17,7 +17,8 @@ from chainrule.descriptions.kinds import is_description
 from chainrule.display import Shown
 from chainrule.engines import engine_named, load_ahead
 from chainrule.errors import OptionError, Remedy, ShapeError
-from chainrule.nn import Layer, as_layer, network
+from chainrule.nn import Layer, as_layer, parse_network
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
@@ -27,7 +28,6 @@ from chainrule.train.saving import make_folder
 from chainrule.train.scales import suited
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stopping import EarlyStopping, require_validation
-from chainrule.train.task import Task
 from chainrule.train.trainer import Callback, Trainer
 
 
@@ -36,11 +36,11 @@ class Training(Shown):
     """A training that can be looked at, changed, made, and made again: `fit` describes one and makes it.
 
     The fields are the arguments of `fit`, which says what they mean; None is decided by network and data. Nothing is loaded, built or
-    decided before it is asked for, and then once: `dataset`, `layer`, `task` and `settings` say what it came to.
+    decided before it is asked for, and then once: `dataset`, `layer`, `problem` and `settings` say what it came to.
 
     >>> import chainrule as cr
     >>> training = cr.Training("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200)
-    >>> training.settings.batch_size, training.task.formula
+    >>> training.settings.batch_size, training.problem.formula
     (4, 'C = 1/B·Σ_batch(-y·log(a) - (1-y)·log(1-a))')
     >>> slower = training.changed(seed=1, **{"optimizer.learning_rate": 0.01})
     >>> slower.settings.optimizer
@@ -72,7 +72,7 @@ class Training(Shown):
     @cached_property
     def layer(self) -> Layer:
         """The network."""
-        return network(self.network) if isinstance(self.network, str) else as_layer(self.network)
+        return parse_network(self.network) if isinstance(self.network, str) else as_layer(self.network)
 
     @cached_property
     def _given(self) -> Dataset:
@@ -86,7 +86,7 @@ class Training(Shown):
     def settings(self) -> Settings:
         """How the network is trained, everything decided. Raises: OptionError for what does not go together."""
         count, optimizer = len(self._given.train), self._optimizer
-        require_validation(self.early_stopping, self._given.signature.parts)
+        require_validation(self.early_stopping, self._given.dataset_info.parts)
         if optimizer.search:
             epochs, batch_size, dtype = self._of_search(optimizer, count)
         else:
@@ -101,7 +101,7 @@ class Training(Shown):
     @property
     def _optimizer(self) -> Optimizer:
         if self.optimizer is None:
-            return usual_optimizer(self._given.task)
+            return usual_optimizer(self._given.problem)
         if not isinstance(self.optimizer, str):
             return self.optimizer
         named = optimizer_named(self.optimizer)
@@ -130,9 +130,9 @@ class Training(Shown):
             raise better from error
 
     @cached_property
-    def task(self) -> Task:
+    def problem(self) -> LearningProblem:
         """Network, data and objective, checked to fit."""
-        return Task(self.layer, self.dataset.signature, self.loss, self.settings.dtype, self.settings.batch_size)
+        return LearningProblem(self.layer, self.dataset.info, self.loss, self.settings.dtype, self.settings.batch_size)
 
     # ---- what can be done with it
 
@@ -169,7 +169,7 @@ class Training(Shown):
     def trainer(self) -> Trainer:
         """The training at its first step. Raises: what misfits of network, data, loss and settings raise."""
         order = self.order if callable(self.order) else None
-        trainer = Trainer(self.task, self.settings, lambda: self.dataset, order=order, initial=self.initial)
+        trainer = Trainer(self.problem, self.settings, lambda: self.dataset, order=order, initial=self.initial)
         _ = trainer.loop  # what does not fit is found before a folder is made
         return trainer
 
@@ -187,7 +187,7 @@ class Training(Shown):
         return f"{self.dataset.name}_{self.network}" if isinstance(self.network, str) else self.dataset.name
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.network} on {self.dataset.name}", self.task.formula, str(self.settings)])
+        return "\n".join([f"{self.network} on {self.dataset.name}", self.problem.formula, str(self.settings)])
 
 
 _MADE_OF: Mapping[str, Set[str]] = {

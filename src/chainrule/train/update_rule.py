@@ -17,16 +17,16 @@ from chainrule.engines import Engine, engine_named
 from chainrule.errors import ChainruleError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, constant, formula, input_node, rewrite_nodes, topological_order
 from chainrule.graph.arraylike import Symbol
-from chainrule.graph.notation import Piece
+from chainrule.graph.notation import FormulaPiece
 from chainrule.numerals import numeral
 
 DEPTH = 40
 """So many ops deep are formulas written out."""
 REST = 1e-9
-"""What of a step is no part that is linear in something, is a part of its own from this share of all the others on."""
+"""What of a step is no part that is linear in something, is a part of its own from this fraction of all the others on."""
 
 
-class Rule(Protocol):
+class UpdateRule(Protocol):
     """What is read here of an optimizer; see `Optimizer`."""
 
     slots: ClassVar[tuple[str, ...]]
@@ -46,10 +46,10 @@ class _Written:
     leaves: Mapping[str, Node]
     after: Node
     slots: Mapping[str, Node]
-    pieces: Mapping[Node, Piece]
+    pieces: Mapping[Node, FormulaPiece]
 
 
-def formulas_of(rule: Rule) -> tuple[str, ...]:
+def formulas_of(rule: UpdateRule) -> tuple[str, ...]:
     """The rule as formulas, w's last: η is the learning rate, t the step counted from 1.
 
     >>> from chainrule.train import SGD, RMSprop
@@ -68,20 +68,20 @@ def formulas_of(rule: Rule) -> tuple[str, ...]:
         line = f"{name} ← {_formula(node, pieces, written)}"
         first = not told and written.leaves["g"] in topological_order([node])
         lines.append(f"{line}, where g = {rule.gradient_text}" if first else line)
-        told, pieces[node] = told or first, pieces.get(node, Piece(name))
+        told, pieces[node] = told or first, pieces.get(node, FormulaPiece(name))
     if written.leaves["step"] in topological_order(graph.outputs.values()):
         lines[-1] += ", t the step counted from 1"
     return tuple(lines)
 
 
-def constants_of(rule: Rule) -> tuple[str, ...]:
+def constants_of(rule: UpdateRule) -> tuple[str, ...]:
     """The numbers that its formulas have letters for, as one line, if there are any."""
     used = set(topological_order([(written := _written(rule)).after, *written.slots.values()]))
     names = {node.name: piece.text for node, piece in written.pieces.items() if node in used and node.name in _numbers(rule)}
     return (", ".join(f"{text} = {numeral(_numbers(rule)[name])}" for name, text in names.items()),) if names else ()
 
 
-def _numbers(rule: Rule) -> dict[str, float]:
+def _numbers(rule: UpdateRule) -> dict[str, float]:
     """The fields that hold a fraction; whole numbers count turns and choose branches, and stay numbers."""
     if not is_dataclass(rule):
         return {}
@@ -89,7 +89,7 @@ def _numbers(rule: Rule) -> dict[str, float]:
     return {name: value for name, value in found.items() if type(value) is float}
 
 
-def _written(rule: Rule) -> _Written:
+def _written(rule: UpdateRule) -> _Written:
     """The update of one number; of a matrix, where it is a rule for matrices only."""
     try:
         return _written_for(rule, ())
@@ -97,7 +97,7 @@ def _written(rule: Rule) -> _Written:
         return _written_for(rule, (2, 2))
 
 
-def _written_for(rule: Rule, shape: Shape) -> _Written:
+def _written_for(rule: UpdateRule, shape: Shape) -> _Written:
     symbolic, named = copy.copy(rule), dict[str, Node]()
     for name, value in _numbers(rule).items():
         named[name] = input_node(name)
@@ -106,9 +106,9 @@ def _written_for(rule: Rule, shape: Shape) -> _Written:
     slots = {slot: input_node(f"slot.{slot}", shape) for slot in rule.slots}
     after, changed = symbolic.update(leaves["w"], leaves["g"], slots, leaves["rate"], leaves["step"])
     letters = {"w": "w", "g": "g", "rate": "η", "step": "t"}
-    pieces = {leaves[name]: Piece(letter) for name, letter in letters.items()}
-    pieces |= {node: Piece(rule.symbols.get(slot, slot)) for slot, node in slots.items()}
-    pieces |= {node: Piece(rule.symbols.get(name, name)) for name, node in named.items()}
+    pieces = {leaves[name]: FormulaPiece(letter) for name, letter in letters.items()}
+    pieces |= {node: FormulaPiece(rule.symbols.get(slot, slot)) for slot, node in slots.items()}
+    pieces |= {node: FormulaPiece(rule.symbols.get(name, name)) for name, node in named.items()}
     return _Written({**leaves, **_prefixed(slots)}, after, {slot: changed[slot] for slot in rule.slots}, pieces)
 
 
@@ -116,13 +116,13 @@ def _prefixed(slots: Mapping[str, Node]) -> dict[str, Node]:
     return {f"slot.{name}": node for name, node in slots.items()}
 
 
-def _formula(node: Node, pieces: Mapping[Node, Piece], written: _Written) -> str:
+def _formula(node: Node, pieces: Mapping[Node, FormulaPiece], written: _Written) -> str:
     """A formula in which a slot's letter is its next value where that is known; where the one before is needed too, it says so."""
     known = {other for other in pieces if other.inputs and other is not node}
     order = topological_order([node], known)
     letters = {piece.text for other, piece in pieces.items() if other in known and other in order}
     old = {
-        leaf: Piece(f"{pieces[leaf].text}₋₁")
+        leaf: FormulaPiece(f"{pieces[leaf].text}₋₁")
         for name, leaf in written.leaves.items()
         if name.startswith("slot.") and leaf in order and pieces[leaf].text in letters
     }
@@ -171,7 +171,7 @@ Values: TypeAlias = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Parts:
+class UpdateParts:
     """A step as Δw = gain·g + what it remembers + decay + rest; every array has w's shape.
 
     gain: −η, or −η by the denominator, or what of it falls on the present gradient. denominator: what η·g is divided by, if it is by
@@ -191,7 +191,7 @@ class Steps:
     has them, and differences such as 1 − βᵗ as the run's engine found them: in float32 these are not close to the exact ones at first.
     """
 
-    def __init__(self, rule: Rule, shape: Shape, dtype: str, engine: Engine) -> None:
+    def __init__(self, rule: UpdateRule, shape: Shape, dtype: str, engine: Engine) -> None:
         self.rule, self.shape, self.dtype = rule, shape, dtype
         self._slots = [f"slot.{slot}" for slot in rule.slots]
         rounded, single = self._update("float64"), self._update(dtype)
@@ -200,7 +200,7 @@ class Steps:
         graph = Graph(self._outputs(self._as_run(rounded, cut.keys()).outputs["w"]))
         self._needed, self._program = tuple(graph.leaves), engine_named("reference").compile(graph)
 
-    def parts(self, w: Array, g: Array, slots: Values, rate: float, step: int) -> Parts:
+    def parts(self, w: Array, g: Array, slots: Values, rate: float, step: int) -> UpdateParts:
         """The parts of one step: g is the gradient after clipping, `step` the number of the update, 1 at the first."""
         values = {"w": w, "g": g, "rate": np.asarray(rate, np.float64), **{f"slot.{name}": slots[name] for name in slots}}
         if self._scalars:
@@ -213,7 +213,7 @@ class Steps:
         size = np.abs(gain * g) + sum((np.abs(part) for part in others.values()), np.zeros(self.shape))
         if np.max(np.abs(rest), initial=0.0) > REST * max(float(np.max(size, initial=0.0)), np.finfo(float).tiny):
             others["what is linear in no gradient"] = rest
-        return Parts(gain, found.get("denominator"), others)
+        return UpdateParts(gain, found.get("denominator"), others)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -352,4 +352,4 @@ def _share_of(written: _Written, leaf: Node) -> str:
     return "·".join([*letters, written.pieces[leaf].text])
 
 
-__all__ = ["Parts", "Steps", "constants_of", "formulas_of", "held"]
+__all__ = ["UpdateParts", "Steps", "constants_of", "formulas_of", "held"]

@@ -8,7 +8,7 @@ from chainrule.graph import Array
 
 MOST_CLASSES = 20
 """Beyond this a matrix is no longer read at a glance; the most frequent confusions are listed in its place."""
-LEGEND = "rows: the truth · columns: the prediction · brightness: share of the row"
+LEGEND = "rows: the truth · columns: the prediction · brightness: fraction of the row"
 
 
 def frequent_confusions(counts: Array, most: int) -> list[tuple[int, int, int]]:

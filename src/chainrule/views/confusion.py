@@ -1,4 +1,4 @@
-"""The confusion matrix in a terminal: numbers on a ground whose brightness is their share of the row."""
+"""The confusion matrix in a terminal: numbers on a ground whose brightness is their fraction of the row."""
 
 from __future__ import annotations
 

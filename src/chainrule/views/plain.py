@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.numerals import numeral
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -60,13 +60,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {seconds % 60:.0f} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def data_text(data: Signature, outputs: int | None = None) -> str:
+def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
     """The data in one sentence: how many examples in each part, and what goes in and out.
 
     `outputs`: how many numbers the network gives, where it is known: behind as many targets their errors may stand.
 
     >>> from chainrule.data import moons
-    >>> data_text(moons().signature)
+    >>> data_text(moons().info)
     'moons: 200 training, 200 test examples; inputs of 2 numbers; 2 classes (upper, lower)'
     """
     parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
@@ -118,7 +118,7 @@ def _pieces(values: Sequence[float], width: int) -> list[float]:
 
 
 def bar(share: float, width: int = 24) -> str:
-    """A share between 0 and 1 as a bar, in eighths of a character.
+    """A fraction between 0 and 1 as a bar, in eighths of a character.
 
     >>> bar(0.5, 4), bar(0.0, 4)
     ('██', '')

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.train import Moment, with_error
+from chainrule.train import TrainingProgress, with_error
 from chainrule.views.plain import duration, printable, spaced
 
 _REDRAW_SECONDS = 0.1
@@ -26,7 +26,7 @@ Parts = Mapping[str, Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProgressPlan:
     """How much there is to do: epochs, batches in each, their size and the number of training examples; and a title."""
 
     epochs: int
@@ -36,10 +36,10 @@ class Plan:
     title: str = ""
 
 
-def position(plan: Plan, step: int) -> str:
+def position(plan: ProgressPlan, step: int) -> str:
     """Where a training stands after a number of steps.
 
-    >>> position(Plan(5, 1875, 32, 60_000), 1935)
+    >>> position(ProgressPlan(5, 1875, 32, 60_000), 1935)
     'example 1 920 · batch 60 of 1 875 · epoch 2 of 5'
     """
     if step == 0:
@@ -63,13 +63,13 @@ def scores_text(parts: Parts) -> str:
     )
 
 
-def epoch_text(moment: Moment, plan: Plan) -> str:
+def epoch_text(moment: TrainingProgress, plan: ProgressPlan) -> str:
     """One line for the end of an epoch."""
     width = len(str(plan.epochs))
     return f"epoch {moment.epoch:>{width}} of {plan.epochs}: {scores_text(moment.scores)} · {duration(moment.seconds)}"
 
 
-def epoch_columns(moment: Moment, plan: Plan, width: int) -> tuple[str, str]:
+def epoch_columns(moment: TrainingProgress, plan: ProgressPlan, width: int) -> tuple[str, str]:
     """The head and the row of a table of epochs, a line each.
 
     On a narrow screen the errors of several replicas are left out, then all parts but the last.
@@ -100,7 +100,7 @@ def _value(values: Array, with_errors: bool) -> str:
 class EpochLines:
     """A callback that prints a line for each evaluated epoch: for logs, pipes and terminals without colour."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console, plan: ProgressPlan) -> None:
         self.console, self.plan = console, plan
         self._told: Parts | None = None
 
@@ -111,12 +111,12 @@ class EpochLines:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Nothing is to be put away."""
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: TrainingProgress) -> None:
         """Prints where the epoch brought new scores."""
         if self.is_new(moment):
             self.console.print(Text(epoch_text(moment, self.plan)), soft_wrap=True)
 
-    def is_new(self, moment: Moment) -> bool:
+    def is_new(self, moment: TrainingProgress) -> bool:
         """Whether these scores were not told before."""
         # L-BFGS tells of its end alone; elsewhere the end repeats the last epoch, and a step shows the scores of an older one.
         if moment.kind == "steps" or not moment.scores or moment.scores is self._told:
@@ -129,7 +129,7 @@ class EpochLines:
 class LiveProgress(EpochLines):
     """A callback that draws a bar with the counter below it, and above it a line for each epoch (for about 20 of many)."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console, plan: ProgressPlan) -> None:
         super().__init__(console, plan)
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._drawn = 0.0
@@ -145,7 +145,7 @@ class LiveProgress(EpochLines):
         """Takes the bar away; the epochs' lines stay."""
         self._live.stop()
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: TrainingProgress) -> None:
         """Draws the state, at most ten times a second."""
         every = -(-self.plan.epochs // _MOST_ROWS)
         if self.is_new(moment) and (moment.epoch % every == 0 or moment.step == moment.steps or moment.kind == "end"):
@@ -154,7 +154,7 @@ class LiveProgress(EpochLines):
             self._drawn = time.monotonic()
             self._live.update(self._drawing(moment), refresh=True)
 
-    def _print_row(self, moment: Moment) -> None:
+    def _print_row(self, moment: TrainingProgress) -> None:
         screen = self._live.console
         head, row = epoch_columns(moment, self.plan, screen.width)
         if not self._headed:
@@ -162,7 +162,7 @@ class LiveProgress(EpochLines):
             self._headed = True
         screen.print(Text(row))
 
-    def _drawing(self, moment: Moment | None) -> RenderableType:
+    def _drawing(self, moment: TrainingProgress | None) -> RenderableType:
         step, steps = (moment.step, moment.steps) if moment else (0, self.plan.epochs * self.plan.batches)
         grid = Table.grid(padding=(0, 1))
         share = step / steps if steps else 1.0

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.graph import Array, Shape
-from chainrule.nn import Table as NetworkTable
+from chainrule.nn import Summary as NetworkTable
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, History, Settings, with_error
 from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline

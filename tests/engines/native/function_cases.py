@@ -10,7 +10,7 @@ import pytest
 from mpmath import mp, mpf
 
 from chainrule.engines.native import functions
-from chainrule.engines.native.builder import Function
+from chainrule.engines.native.builder import LlvmFunction
 
 llvm = pytest.importorskip("llvmlite.binding")
 llvm.initialize_native_target()
@@ -29,7 +29,7 @@ TRUE = {
 
 def written(name, element, lanes, arity):
     """A loop over arrays of a whole number of vectors, as LLVM's text, and the declarations it needs."""
-    f = Function(f"lanes{lanes}", [("ptr", f"x{k}") for k in range(arity)] + [("ptr", "out"), ("i64", "count")])
+    f = LlvmFunction(f"lanes{lanes}", [("ptr", f"x{k}") for k in range(arity)] + [("ptr", "out"), ("i64", "count")])
     *inputs, out, count = f.arguments
     size = np.dtype(DTYPES[element]).itemsize
     with f.loop(0, count, lanes) as loop:

@@ -12,9 +12,19 @@ import pytest
 from walks import Walk
 
 import chainrule as cr
-from chainrule.engines.native.buffers import ALIGNMENT, PAGE, Plan, plan_buffers
+from chainrule.engines.native.buffers import ALIGNMENT, PAGE, BufferPlan, plan_buffers
 from chainrule.engines.native.collapse import collapsed
-from chainrule.engines.native.kernels import Body, Buffer, Kernel, Line, Place, Product, Reduction, Result, Store
+from chainrule.engines.native.kernels import (
+    Buffer,
+    Instruction,
+    Kernel,
+    KernelBody,
+    MemoryPlace,
+    Product,
+    Reduction,
+    Result,
+    Store,
+)
 from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.schedule import schedule
 from chainrule.graph import Type, run_passes
@@ -33,8 +43,8 @@ def buffer(label: str, shape: tuple[int, ...] = (COUNT,), dtype: str = "float32"
 
 def elementwise(target: Buffer, *sources: Buffer, at: tuple[int, ...] = HERE) -> Kernel:
     """target[i] := the sum of all sources[at]."""
-    lines = [Line("load", source.type.dtype, place=Place(source, at)) for source in sources]
-    return Kernel(target.label, (COUNT,), Body(lines, [Store(0, Place(target, HERE))]))
+    lines = [Instruction("load", source.type.dtype, place=MemoryPlace(source, at)) for source in sources]
+    return Kernel(target.label, (COUNT,), KernelBody(lines, [Store(0, MemoryPlace(target, HERE))]))
 
 
 def consumed(source: Buffer) -> Kernel:
@@ -73,17 +83,25 @@ def same_text(found: object, wanted: str) -> None:
 
 def reduced(source: Buffer, target: Buffer) -> Kernel:
     """target[i] := source[i] · Σ over ten numbers of a state."""
-    inner = Body([Line("load", "float32", place=Place(given("other"), (0, 0, 1)))])
+    inner = KernelBody([Instruction("load", "float32", place=MemoryPlace(given("other"), (0, 0, 1)))])
     core = Reduction((10,), inner, [Result("reduce_sum", 0)], along=True)
-    lines = [Line("load", "float32", place=Place(source, HERE)), Line("core", "float32"), Line("multiply", "float32", (0, 1))]
-    return Kernel(target.label, (COUNT,), Body(lines, [Store(2, Place(target, HERE))]), core)
+    lines = [
+        Instruction("load", "float32", place=MemoryPlace(source, HERE)),
+        Instruction("core", "float32"),
+        Instruction("multiply", "float32", (0, 1)),
+    ]
+    return Kernel(target.label, (COUNT,), KernelBody(lines, [Store(2, MemoryPlace(target, HERE))]), core)
 
 
 def product(target: Buffer, left: Buffer, right: Buffer, added: Buffer) -> Kernel:
     """target := left · right + added, ten by ten."""
-    core = Product(10, Place(left, (0, 10, 0, 1)), Place(right, (0, 0, 1, 10)), "float32")
-    lines = [Line("core", "float32"), Line("load", "float32", place=Place(added, (0, 10, 1))), Line("add", "float32", (0, 1))]
-    return Kernel(target.label, (10, 10), Body(lines, [Store(2, Place(target, (0, 10, 1)))]), core)
+    core = Product(10, MemoryPlace(left, (0, 10, 0, 1)), MemoryPlace(right, (0, 0, 1, 10)), "float32")
+    lines = [
+        Instruction("core", "float32"),
+        Instruction("load", "float32", place=MemoryPlace(added, (0, 10, 1))),
+        Instruction("add", "float32", (0, 1)),
+    ]
+    return Kernel(target.label, (10, 10), KernelBody(lines, [Store(2, MemoryPlace(target, (0, 10, 1)))]), core)
 
 
 APART = {
@@ -124,7 +142,7 @@ def test_a_result_of_a_product_takes_the_place_of_what_is_added_to_it():
 def test_of_two_results_one_takes_the_operands_place():
     x, y, z = buffer("x"), buffer("y"), buffer("z")
     both = elementwise(y, x)
-    both.body.stores.append(Store(0, Place(z, HERE)))
+    both.body.stores.append(Store(0, MemoryPlace(z, HERE)))
     plan_buffers([elementwise(x, given()), both, consumed(y), consumed(z)])
     assert y.offset != z.offset
     assert x.offset in {y.offset, z.offset}
@@ -168,7 +186,7 @@ def test_guards_stand_on_both_sides_of_each_buffer_and_no_two_buffers_share_a_pa
     plan = plan_buffers(kernels, guarded=True, arena_from=3 * PAGE)
     well_guarded(plan, 3 * PAGE)
     same_text(
-        Plan(plan.arena[:1], [], plan.arena_bytes, 0, alive=plan.alive),
+        BufferPlan(plan.arena[:1], [], plan.arena_bytes, 0, alive=plan.alive),
         f"""
         arena {plan.arena_bytes:,} bytes, constants 0 bytes
           {5 * PAGE - 400:>10,} … {5 * PAGE:>10,}  x: float32[100], kernels 0 … 1
@@ -176,7 +194,7 @@ def test_guards_stand_on_both_sides_of_each_buffer_and_no_two_buffers_share_a_pa
     )
 
 
-def well_guarded(plan: Plan, start: int) -> None:
+def well_guarded(plan: BufferPlan, start: int) -> None:
     forbidden = set(plan.forbidden)
     assert len(forbidden) == len(plan.forbidden) == 2 * len(plan.arena)
     assert all(page % PAGE == 0 and start <= page < plan.arena_bytes for page in forbidden)
@@ -193,7 +211,7 @@ def well_guarded(plan: Plan, start: int) -> None:
 # ---- random steps
 
 
-def alive_and_apart(kernels: list[Kernel], plan: Plan) -> None:
+def alive_and_apart(kernels: list[Kernel], plan: BufferPlan) -> None:
     """Buffers that are alive at the same time share no byte, but where the one is written as the other is read for the last time."""
     touched = [{id(b): b for b in (*kernel.reads, *kernel.writes)} for kernel in kernels]
     spans = {
@@ -213,7 +231,7 @@ def alive_and_apart(kernels: list[Kernel], plan: Plan) -> None:
             assert first.nbytes == second.nbytes
 
 
-def check(kernels: list[Kernel]) -> Plan:
+def check(kernels: list[Kernel]) -> BufferPlan:
     plan = plan_buffers(kernels)
     alive_and_apart(kernels, plan)
     for b in (*plan.arena, *plan.constants):
@@ -241,8 +259,8 @@ def test_plans_of_random_steps(seed):
 @pytest.mark.parametrize("optimizer", [cr.SGD(0.1, momentum=0.9), cr.Adam()], ids=lambda o: type(o).__name__)
 def test_plans_of_training_steps(optimizer):
     net = cr.Sequential(cr.Dense(4, "gelu"), cr.Dropout(0.4), cr.Dense(4, "tanh"), cr.Dense(2, "softmax"))
-    task = cr.train.Task(net, cr.data.moons(n=50).signature)
-    for loop in (task.training_loop(optimizer, {8, 3}, cr.ClipNorm(0.1)), task.evaluation_loop({8, 3})):
+    problem = cr.train.LearningProblem(net, cr.data.moons(n=50).info)
+    for loop in (problem.training_loop(optimizer, {8, 3}, cr.ClipNorm(0.1)), problem.evaluation_loop({8, 3})):
         for step in loop.graphs.values():
             graph = run_passes(step, NATIVE_PASSES)[0]
             plan = check([collapsed(kernel) for kernel in schedule(graph, loop).kernels])

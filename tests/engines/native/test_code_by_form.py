@@ -88,7 +88,7 @@ DEEP = {
     "normalised, with dropout": lambda depth: [cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Dropout(0.1)) for _ in range(depth)],
     "residual": lambda depth: [cr.Residual(cr.Sequential(cr.Dense(4, "relu"), cr.Dense(4))) for _ in range(depth)],
     "convolutions": lambda depth: [cr.Reshape((4, 1)), *[cr.Conv1D(2, 3, "tanh", padding="same") for _ in range(depth)], cr.Flatten()],
-    "over time": lambda depth: [cr.Reshape((4, 1)), *[cr.RNN(3, answer="every") for _ in range(depth)], cr.Flatten()],
+    "over time": lambda depth: [cr.Reshape((4, 1)), *[cr.RNN(3, return_sequences=True) for _ in range(depth)], cr.Flatten()],
 }  # fmt: skip
 
 
@@ -100,17 +100,17 @@ def trained(layers, **options):
 def test_kernels_that_share_their_code_compute_what_each_would_alone(monkeypatch, name):
     layers = DEEP[name](6)
     shared = trained(layers)
-    assert "@same_0" in shared.stage("llvm")
+    assert "@same_0" in shared.lowered("llvm")
     monkeypatch.setattr(module, "kernel_form", lambda *_: None)
     monkeypatch.setattr(module, "PIECE", 10**6)
     alone = trained([*layers, cr.Dropout(0.0)])  # another form, so that it is compiled anew
-    assert "@same_0" not in alone.stage("llvm")
-    assert "@piece" not in alone.stage("llvm")
+    assert "@same_0" not in alone.lowered("llvm")
+    assert "@piece" not in alone.lowered("llvm")
     assert alone.hash == shared.hash
 
 
 def test_text_grows_less_than_depth():
-    short, long = (len(trained(DEEP["dense"](depth)).stage("llvm").splitlines()) for depth in (10, 40))
+    short, long = (len(trained(DEEP["dense"](depth)).lowered("llvm").splitlines()) for depth in (10, 40))
     assert long < 2.2 * short
 
 

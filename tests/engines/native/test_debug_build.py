@@ -18,7 +18,7 @@ from chainrule.engines import Loop
 from chainrule.engines.native import guard
 from chainrule.engines.native.engine import Code, NativeEngine, NativeLoop, module_of
 from chainrule.engines.native.guard import PAGE, POISON, guarded, poisoned
-from chainrule.engines.native.kernels import Kernel, Line
+from chainrule.engines.native.kernels import Instruction, Kernel
 from chainrule.graph import Graph, Node, constant, input_node, parameter
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="guard pages need mprotect")
@@ -138,8 +138,8 @@ def trained(net: cr.Layer | str, data: cr.data.Dataset, engine: NativeEngine | N
         "replicas": 1,
         "dtype": "float32",
     } | settings
-    task = cr.train.Task(cr.network(net) if isinstance(net, str) else net, data.signature, None, chosen["dtype"])
-    trainer = cr.train.Trainer(task, cr.train.Settings(**chosen), lambda: data)
+    problem = cr.train.LearningProblem(cr.parse_network(net) if isinstance(net, str) else net, data.info, None, chosen["dtype"])
+    trainer = cr.train.Trainer(problem, cr.train.Settings(**chosen), lambda: data)
     if engine is not None:
         trainer.engine = engine
     trainer.train()
@@ -178,7 +178,7 @@ print("the same")
 # ---- mistakes show
 
 
-def shifted(line: Line, by: int) -> Line:
+def shifted(line: Instruction, by: int) -> Instruction:
     assert line.place is not None
     return replace(line, place=replace(line.place, at=(line.place.at[0] + by, *line.place.at[1:])))
 

@@ -194,7 +194,7 @@ def test_a_hundred_steps_are_a_hundred():
     steps = {name: trainer.steps_per_epoch * CASES[name].epochs for name, trainer in taken.items() if name != "lbfgs"}
     assert min(steps.values()) >= 100
     assert sum(len(set(trainer.sizes.tolist())) > 1 for trainer in taken.values()) > 25
-    terms = {term.name for trainer in taken.values() for term in trainer.task.objective.losses}
+    terms = {term.name for trainer in taken.values() for term in trainer.problem.objective.losses}
     same_but_for_a_factor = {"half_squared_error", "absolute_error"}
     assert terms >= cr.nn.LOSSES.keys() - same_but_for_a_factor
 
@@ -376,8 +376,8 @@ def test_what_never_computes_does_not_load_llvmlite():
     printed("""
         import sys
         import chainrule as cr
-        net, data = cr.network("2-4-2 tanh softmax"), cr.data.moons()
-        print(cr.nn.table(net))
+        net, data = cr.parse_network("2-4-2 tanh softmax"), cr.data.moons()
+        print(cr.nn.summary(net))
         cr.fit(net, data, epochs=1, engine="reference")
         assert not [name for name in sys.modules if name.startswith("llvmlite")]
         cr.fit(net, data, epochs=1)

@@ -14,7 +14,7 @@ from chainrule.graph import run_passes
 def test_a_step_compiles_for_arm(text, shared):
     inputs = int(text.split("-")[0])
     data = cr.data.from_arrays(np.zeros((9, inputs), "f"), np.arange(9) % 3)
-    loop = cr.train.Task(cr.network(text), data.signature).training_loop(cr.Adam(), {32, 9})
+    loop = cr.train.LearningProblem(cr.parse_network(text), data.info).training_loop(cr.Adam(), {32, 9})
     graphs = {size: run_passes(graph, NATIVE_PASSES)[0] for size, graph in loop.graphs.items()}
     module = Module(graphs, loop, Machine(16, 32, "aarch64-unknown-linux-gnu"))
     llvm.initialize_all_targets()

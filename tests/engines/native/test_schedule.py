@@ -17,7 +17,7 @@ from chainrule.engines import Loop
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.kernels import Reduction
 from chainrule.engines.native.passes import NATIVE_PASSES
-from chainrule.engines.native.schedule import Schedule, schedule
+from chainrule.engines.native.schedule import KernelSchedule, schedule
 from chainrule.graph import Graph, Node, constant, input_node, parameter, run_passes
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "campaign"))
@@ -28,7 +28,7 @@ x = input_node("x", (ROWS, 3), "float32")
 W, b = parameter("W", (3, 5), "float32"), parameter("b", (5,), "float32")
 
 
-def scheduled(outputs: dict[str, Node], rows: str = "", **roles: tuple[str, ...]) -> Schedule:
+def scheduled(outputs: dict[str, Node], rows: str = "", **roles: tuple[str, ...]) -> KernelSchedule:
     """The schedule of a step with these outputs; the leaves in `rows` come from tables of their names."""
     loop = Loop({ROWS: Graph(outputs)}, {name: name for name in rows.split()}, **roles)
     return schedule(run_passes(Graph(outputs), NATIVE_PASSES)[0], loop)
@@ -284,7 +284,7 @@ def test_pieces_that_are_put_together_and_numbers_that_are_added_up_by_position(
 # ---- what once went wrong
 
 
-def outputs_written(found: Schedule) -> set[str]:
+def outputs_written(found: KernelSchedule) -> set[str]:
     return {buffer.name for kernel in found.kernels for buffer in kernel.writes if buffer.kind in {"record", "stacked"}}
 
 
@@ -325,7 +325,7 @@ def test_kernels_of_very_many_loops_print():
 # ---- random steps
 
 
-def check(found: Schedule, graph: Graph, loop: Loop) -> None:
+def check(found: KernelSchedule, graph: Graph, loop: Loop) -> None:
     """Walks through the kernels, as they are and with neighbouring loops made one, and looks at what was left in memory."""
     for kernels in (found.kernels, [collapsed(kernel) for kernel in found.kernels]):
         walk = Walk(kernels).run()
@@ -352,7 +352,7 @@ def test_random_steps_write_every_output_once_and_read_nothing_before_it_is_writ
 @pytest.mark.parametrize("optimizer", [cr.SGD(0.1, momentum=0.9), cr.Adam(), cr.AdamW()], ids=lambda o: type(o).__name__)
 def test_training_steps_write_every_output_once_and_read_nothing_before_it_is_written(optimizer):
     net = cr.Sequential(cr.Dense(4, "gelu"), cr.Dropout(0.4), cr.Dense(4, "elu"), cr.Dense(2, "softmax"))
-    loop = cr.train.Task(net, cr.data.moons(n=50).signature).training_loop(optimizer, {8, 3}, cr.ClipNorm(0.1))
+    loop = cr.train.LearningProblem(net, cr.data.moons(n=50).info).training_loop(optimizer, {8, 3}, cr.ClipNorm(0.1))
     for step in loop.graphs.values():
         graph = run_passes(step, NATIVE_PASSES)[0]
         found = schedule(graph, loop)

@@ -65,9 +65,9 @@ def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give
     x = np.random.default_rng(1).normal(size=(256 * 20 + 16 * 3 + 5, 5))
     workers: set[int] = set()
 
-    def note(task: Callable[[int, int], object], count: int, threads: int) -> None:
+    def note(problem: Callable[[int, int], object], count: int, threads: int) -> None:
         if count == 1:  # one order to look through
-            task(0, 0)
+            problem(0, 0)
             return
         gate = threading.Barrier(min(count, threads))
 
@@ -75,13 +75,13 @@ def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give
             if worker not in workers:
                 workers.add(worker)
                 gate.wait(60)  # nobody ends before all have begun
-            task(worker, number)
+            problem(worker, number)
 
         run_all(noted, count, threads)
 
     run_all = native.run_all
     monkeypatch.setattr(native, "run_all", note)
-    loop = run.trainer.task.prediction_loop({256, 16, 1})
+    loop = run.trainer.problem.prediction_loop({256, 16, 1})
     sizes = cr.train.prediction.row_blocks(len(x))
     found = {}
     for threads in THREADS:

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from chainrule.engines.native.kernels import Affine, Buffer, Kernel, Line, Place, Product, Reduction, Scatter
+from chainrule.engines.native.kernels import Affine, Buffer, Instruction, Kernel, MemoryPlace, Product, Reduction, Scatter
 
 NOBODY, OLD = -1, -2
 """Who wrote a byte: nobody yet; the step before (state). Otherwise the number of the buffer that it was written as."""
@@ -35,7 +35,7 @@ def numbers(at: Affine, extents: Sequence[int]) -> np.ndarray:
     return total
 
 
-def _read(line: Line, extents: Sequence[int], level: str) -> Touch | None:
+def _read(line: Instruction, extents: Sequence[int], level: str) -> Touch | None:
     if line.place is None:
         return None
     found = numbers(line.place.at, extents)
@@ -50,7 +50,7 @@ def _read(line: Line, extents: Sequence[int], level: str) -> Touch | None:
     return Touch(line.place.buffer, found, level)
 
 
-def _operand(place: Place, kernel: Kernel, core: Product) -> Touch:
+def _operand(place: MemoryPlace, kernel: Kernel, core: Product) -> Touch:
     return Touch(place.buffer, numbers(place.at, (*kernel.extents, core.inner)), "whole")
 
 

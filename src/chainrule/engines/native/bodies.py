@@ -19,11 +19,11 @@ from chainrule.engines.native.grouping import (
 )
 from chainrule.engines.native.kernels import (
     Affine,
-    Body,
     Buffer,
+    Instruction,
     Kernel,
-    Line,
-    Place,
+    KernelBody,
+    MemoryPlace,
     Product,
     Reduction,
     Result,
@@ -38,7 +38,7 @@ Index: TypeAlias = tuple[Affine, ...]
 
 
 @dataclass
-class Layout:
+class GroupLayout:
     """What is known of a graph's memory: names, the buffers that nodes have, tables by leaf, and which nodes must stand in memory."""
 
     names: Mapping[Node, str]
@@ -98,13 +98,13 @@ def _plus(x: Affine, y: Affine) -> Affine:
 class Writer:
     """Writes a group's bodies: each node at a point becomes a line, once."""
 
-    layout: Layout
+    layout: GroupLayout
     group: Group
     extents: Shape
     row_loops: Shape = ()
     """The loops that the rows of a product are counted by, where there are several."""
     level: str = "outer"
-    lines: dict[str, Body] = field(default_factory=dict[str, Body])
+    lines: dict[str, KernelBody] = field(default_factory=dict[str, KernelBody])
     known: dict[tuple[str, Node, Index], int] = field(default_factory=dict[tuple[str, Node, Index], int])
 
     @property
@@ -144,9 +144,9 @@ class Writer:
         axes = reduced_axes(core)
         return [next(reduced) if a in axes else next(kept) for a, e in enumerate(core.inputs[0].shape) if e != 1]
 
-    def place_in(self, buffer: Buffer, node: Node) -> Place:
+    def place_in(self, buffer: Buffer, node: Node) -> MemoryPlace:
         """Where the present point's entry of a node goes in a buffer of the node's shape."""
-        return Place(buffer, self.entry(Access(buffer, 0, contiguous(node.shape)), self.here(node)))
+        return MemoryPlace(buffer, self.entry(Access(buffer, 0, contiguous(node.shape)), self.here(node)))
 
     def entry(self, access: Access, index: Index) -> Affine:
         """How many entries from the buffer's start an entry stands."""
@@ -157,10 +157,10 @@ class Writer:
 
     # ---- bodies
 
-    def body(self, level: str) -> Body:
+    def body(self, level: str) -> KernelBody:
         """The body of a level: its stored nodes, and all that they need."""
         self.level = level
-        made = self.lines.setdefault(level, Body())
+        made = self.lines.setdefault(level, KernelBody())
         for node in sorted(self.group.stored & self._members, key=lambda n: self.layout.names[n]):
             if self.layout.homes.get(node) is not None:
                 value = self.value(node, self.here(node))
@@ -174,7 +174,7 @@ class Writer:
         results: list[Result] = []
         for core in cores:
             source = core.inputs[0]
-            nothing = Line("constant", source.dtype, attributes={"value": 0})
+            nothing = Instruction("constant", source.dtype, attributes={"value": 0})
             value = self.value(source, self.here(source)) if source.type.size else self._add(nothing)
             results.append(Result(core.op.name, value))
         extents = self.loops[len(self.extents) :]
@@ -186,7 +186,7 @@ class Writer:
         through = self.layout.through_windows(core)
         if through is not None:
             return self._windowed_product(core, through)
-        places: list[Place] = []
+        places: list[MemoryPlace] = []
         batch = [number for number, extent in enumerate(self.extents[:-2]) if extent != 1]
         m, n, k = len(self.extents) - 2, len(self.extents) - 1, len(self.extents)
         for source, axes in zip(core.inputs, ((m, k), (k, n)), strict=True):
@@ -202,7 +202,7 @@ class Writer:
                     at[1 + next(lead)] += stride
             for axis, stride in zip(axes, access.strides[-2:], strict=True):
                 at[1 + axis] += stride
-            places.append(Place(access.buffer, tuple(at)))
+            places.append(MemoryPlace(access.buffer, tuple(at)))
         return Product(core.inputs[0].shape[-1], places[0], places[1], core.dtype)
 
     def _windowed_product(self, core: Node, through: ThroughWindows) -> Product:
@@ -213,13 +213,13 @@ class Writer:
         left_at = (through.access.start, *rows, 0, *columns)
         inner = tuple(right.strides[0] * step for step in contiguous(parts))
         right_at = (right.start, *(0,) * len(rows), right.strides[1], *inner)
-        places = Place(through.access.buffer, left_at), Place(right.buffer, right_at)
+        places = MemoryPlace(through.access.buffer, left_at), MemoryPlace(right.buffer, right_at)
         return Product(core.inputs[0].shape[1], *places, core.dtype, parts)
 
     # ---- values
 
-    def _add(self, line: Line) -> int:
-        lines = self.lines.setdefault(self.level, Body()).lines
+    def _add(self, line: Instruction) -> int:
+        lines = self.lines.setdefault(self.level, KernelBody()).lines
         lines.append(line)
         return len(lines) - 1
 
@@ -239,48 +239,50 @@ class Writer:
         """Whether a view's entries can be read from memory; those of what this very kernel computes are still in registers."""
         return beneath(view, self.layout.forced) not in self._members and self.layout.access(view) is not None
 
-    def _line(self, node: Node, index: Index) -> Line:
+    def _line(self, node: Node, index: Index) -> Instruction:
         layout, cores, members = self.layout, self.group.cores, self._members
         label = layout.names[node]
         if node in cores and self.level == "outer":
-            return Line("core", node.dtype, attributes={"number": cores.index(node)}, label=label)
+            return Instruction("core", node.dtype, attributes={"number": cores.index(node)}, label=label)
         if node.op is CONSTANT and is_uniform(node):
-            return Line(
+            return Instruction(
                 "constant", node.dtype, attributes={"value": node.attributes["value"].reshape(-1)[0].item()}, label=label
             )
         access = layout.access(node)
         if access is not None and (node not in members or is_view(node) or (node.is_leaf and not self.layout.is_row(node))):
-            return Line("load", node.dtype, place=Place(access.buffer, self.entry(access, index)), label=label)
+            return Instruction("load", node.dtype, place=MemoryPlace(access.buffer, self.entry(access, index)), label=label)
         if self.layout.is_row(node):
             table = Access(layout.tables[node.name], 0, (0, *contiguous(node.shape)[1:]))
-            return Line("load", node.dtype, place=Place(table.buffer, self.entry(table, index), index[0]), label=label)
+            return Instruction(
+                "load", node.dtype, place=MemoryPlace(table.buffer, self.entry(table, index), index[0]), label=label
+            )
         return self._computed(node, index, label)
 
-    def _computed(self, node: Node, index: Index, label: str) -> Line:
+    def _computed(self, node: Node, index: Index, label: str) -> Instruction:
         match node.op.name:
             case "one_hot":
-                hot = self._add(Line("index", "int64", attributes={"at": index[-1]}))
+                hot = self._add(Instruction("index", "int64", attributes={"at": index[-1]}))
                 at = self.value(node.inputs[0], index[:-1])
-                return Line("one_hot", node.dtype, (at, hot), attributes={"from": node.inputs[0].dtype}, label=label)
+                return Instruction("one_hot", node.dtype, (at, hot), attributes={"from": node.inputs[0].dtype}, label=label)
             case "random_bits" | "random_fold":
                 flat = self.entry(Access(Buffer("", node.type), 0, contiguous(node.shape)), index)
-                position = self._add(Line("index", "int64", attributes={"at": flat}))
+                position = self._add(Instruction("index", "int64", attributes={"at": flat}))
                 words = [self._memory(node.inputs[0], i) for i in range(2)]
                 words += [self._memory(node.inputs[1], 0)] if node.op.name == "random_fold" else []
-                return Line(node.op.name, node.dtype, (position, *words), label=label)
+                return Instruction(node.op.name, node.dtype, (position, *words), label=label)
             case "gather":
                 return self._fetch(node, index, label)
             case name:
                 arguments = tuple(self.value(source, index) for source in node.inputs)
                 attributes = {"from": node.inputs[0].dtype} if name == "cast" or node.dtype == "bool" else {}
-                return Line(name, node.dtype, arguments, attributes=attributes, label=label)
+                return Instruction(name, node.dtype, arguments, attributes=attributes, label=label)
 
     def _memory(self, node: Node, entry: int) -> int:
         """The line that holds a certain entry of a vector or number."""
         at = (entry, *(0,) * len(self.loops))
         return self.value(node, (at,) * node.type.ndim)
 
-    def _fetch(self, node: Node, index: Index, label: str) -> Line:
+    def _fetch(self, node: Node, index: Index, label: str) -> Instruction:
         source, positions = node.inputs
         axis: int = node.attributes["axis"]
         access = self.layout.access(source)
@@ -291,7 +293,7 @@ class Writer:
         zero: Affine = (0,) * (len(self.loops) + 1)
         at = self.entry(access, (*index[:axis], zero, *index[end:]))
         attributes: dict[str, Any] = {"stride": access.strides[axis], "extent": source.shape[axis], "from": positions.dtype}
-        return Line("fetch", node.dtype, (position,), Place(access.buffer, at), attributes, label)
+        return Instruction("fetch", node.dtype, (position,), MemoryPlace(access.buffer, at), attributes, label)
 
     def through(self, node: Node, index: Index) -> int:
         """The entry of a view whose input does not stand in memory: the input's entry at another index."""
@@ -333,7 +335,7 @@ class Writer:
 class Placer:
     """Kernels of the ops that are written piece by piece: concatenate, pad, scatter_add, overlap_add."""
 
-    layout: Layout
+    layout: GroupLayout
     node: Node
 
     def kernels(self, label: str) -> Iterator[Kernel]:
@@ -386,7 +388,7 @@ class Placer:
         writer = Writer(self.layout, Group(squeezed(source.shape), 0), squeezed(source.shape))
         value = writer.value(source, writer.here(source))
         body = writer.lines["outer"]
-        body.stores.append(Store(value, Place(target.buffer, writer.entry(target, writer.here(source)))))
+        body.stores.append(Store(value, MemoryPlace(target.buffer, writer.entry(target, writer.here(source)))))
         return Kernel(label, writer.extents, body)
 
     def _scatter(self, label: str, home: Buffer) -> Kernel:
@@ -403,7 +405,7 @@ class Placer:
         zero: Affine = (0,) * (len(updates.shape) + 1)
         at = writer.entry(Access(home, 0, strides), (*here[:axis], zero, *here[end:]))
         body = writer.lines["outer"]
-        body.stores.append(Store(value, Place(home, at)))
+        body.stores.append(Store(value, MemoryPlace(home, at)))
         return Kernel(label, updates.shape, body, Scatter(strides[axis], self.node.shape[axis], position))
 
     def _overlap(self, label: str, home: Buffer) -> Kernel:
@@ -419,7 +421,7 @@ class Placer:
         value = writer.value(source, here)
         at = writer.entry(Access(home, 0, contiguous(self.node.shape)), under_window(self.node, here))
         body = writer.lines["outer"]
-        body.stores.append(Store(value, Place(home, at)))
+        body.stores.append(Store(value, MemoryPlace(home, at)))
         return Kernel(label, extents, body, Scatter())
 
 
@@ -436,7 +438,8 @@ def under_window(node: Node, index: Index) -> Index:
 
 def _fill_kernel(label: str, home: Buffer) -> Kernel:
     extents = squeezed(home.type.shape)
-    body = Body(
-        [Line("constant", home.type.dtype, attributes={"value": 0})], [Store(0, Place(home, (0, *contiguous(extents))))]
+    body = KernelBody(
+        [Instruction("constant", home.type.dtype, attributes={"value": 0})],
+        [Store(0, MemoryPlace(home, (0, *contiguous(extents))))],
     )
     return Kernel(label, extents, body)

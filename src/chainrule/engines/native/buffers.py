@@ -18,7 +18,7 @@ PAGE = mmap.PAGESIZE
 
 
 @dataclass
-class Plan:
+class BufferPlan:
     """Where the buffers lie: `arena` and `constants` with their sizes in bytes; `regions` are buffers that share no byte with others'."""
 
     arena: list[Buffer]
@@ -49,12 +49,12 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan_buffers(kernels: list[Kernel], *, guarded: bool = False, arena_from: int = 0, constants_from: int = 0) -> Plan:
+def plan_buffers(kernels: list[Kernel], *, guarded: bool = False, arena_from: int = 0, constants_from: int = 0) -> BufferPlan:
     """Gives every buffer of kind arena or constant its offset; a guarded arena begins where that of another step ends."""
     alive = _lifetimes(kernels)
     arena = [buffer for buffer, _ in alive.values() if buffer.kind == "arena"]
     constants = [buffer for buffer, _ in alive.values() if buffer.kind == "constant"]
-    plan = Plan(arena, constants, 0, 0)
+    plan = BufferPlan(arena, constants, 0, 0)
     plan.shared = {id(buffer): id(buffer) for buffer in arena}
     plan.alive = {key: span for key, (_, span) in alive.items()}
     if guarded:
@@ -93,7 +93,7 @@ def _lifetimes(kernels: list[Kernel]) -> dict[int, tuple[Buffer, tuple[int, int]
     return found
 
 
-def _in_place(kernels: list[Kernel], plan: Plan) -> dict[int, Buffer]:
+def _in_place(kernels: list[Kernel], plan: BufferPlan) -> dict[int, Buffer]:
     """Results (by id) that may take the place of an operand whose last reader is the kernel that writes them."""
     taken: dict[int, Buffer] = {}
     for number, kernel in enumerate(kernels):
@@ -121,7 +121,7 @@ def _moves_everywhere(kernel: Kernel, at: tuple[int, ...]) -> bool:
     return all(step or extent == 1 for step, extent in zip(at[1:], kernel.extents, strict=False))
 
 
-def _pack(plan: Plan, in_place: dict[int, Buffer]) -> None:
+def _pack(plan: BufferPlan, in_place: dict[int, Buffer]) -> None:
     """First fit: the largest buffers first, each at the lowest offset where nothing alive at the same time lies."""
     holders: dict[int, list[Buffer]] = {}
     for buffer in plan.arena:

@@ -42,7 +42,7 @@ class Value:
 
 
 @dataclass
-class Loop:
+class LlvmLoop:
     """A loop being written: its index, the carried values at the start of a turn, and those for the next turn."""
 
     index: Value
@@ -51,10 +51,10 @@ class Loop:
     results: tuple[Value, ...] = ()
 
 
-class Function:
+class LlvmFunction:
     """One function being written, instruction by instruction.
 
-    >>> function = Function("double_it", [("ptr", "x")])
+    >>> function = LlvmFunction("double_it", [("ptr", "x")])
     >>> x = function.load("float", 1, function.arguments[0])
     >>> function.store(function.binary("fadd", x, x), function.arguments[0])
     >>> print(function)
@@ -275,7 +275,7 @@ class Function:
         self.label(after)
 
     @contextmanager
-    def loop(self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()) -> Generator[Loop]:
+    def loop(self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()) -> Generator[LlvmLoop]:
         """A loop over start, start + step, ... below stop, of one turn at least; one of exactly one turn is written straight.
 
         Where limits are values the caller makes sure that there is a turn. The body puts the carried values of the next turn
@@ -284,14 +284,14 @@ class Function:
         first = self.index(start) if isinstance(start, int) else start
         last = self.index(stop) if isinstance(stop, int) else stop
         if isinstance(start, int) and isinstance(stop, int) and start + step >= stop:
-            once = Loop(first, tuple(carried))
+            once = LlvmLoop(first, tuple(carried))
             yield once
             once.results = tuple(once.following)
             return
         head, after, origin = self.fresh_label("loop"), self.fresh_label("done"), self.block
         self.branch(head)
         self.label(head)
-        loop = Loop(Value("i64", 1, self._new()), tuple(Value(v.element, v.lanes, self._new()) for v in carried))
+        loop = LlvmLoop(Value("i64", 1, self._new()), tuple(Value(v.element, v.lanes, self._new()) for v in carried))
         place = len(self.lines)
         yield loop
         following = self.binary("add", loop.index, self.index(step))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.engines.native.kernels import Affine, Body, Kernel, Place, Reduction, Store, Turns
+from chainrule.engines.native.kernels import Affine, Kernel, KernelBody, MemoryPlace, Reduction, Store, Turns
 
 
 def collapsed(kernel: Kernel) -> Kernel:
@@ -43,11 +43,11 @@ def _without_loop(kernel: Kernel, first: int, in_body: bool) -> Kernel:
     return replace(kernel, body=body, core=core)
 
 
-def _shorter(body: Body, loop: int) -> Body:
+def _shorter(body: KernelBody, loop: int) -> KernelBody:
     def cut(at: Affine) -> Affine:
         return (*at[: 1 + loop], *at[2 + loop :])
 
-    def moved(place: Place) -> Place:
+    def moved(place: MemoryPlace) -> MemoryPlace:
         return replace(place, at=cut(place.at), row=None if place.row is None else cut(place.row))
 
     lines = [
@@ -58,4 +58,4 @@ def _shorter(body: Body, loop: int) -> Body:
         )
         for line in body.lines
     ]
-    return Body(lines, [Store(store.value, moved(store.place)) for store in body.stores])
+    return KernelBody(lines, [Store(store.value, moved(store.place)) for store in body.stores])

@@ -24,7 +24,7 @@ from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import GraphError, PositionError
-from chainrule.graph import Array, Body, Graph, evaluate, form_of, run_passes
+from chainrule.graph import Array, Body, Graph, compute, form_of, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
@@ -376,7 +376,7 @@ class NativeProgram:
         try:
             found = self.program.run(HostState(state), np.zeros((1, 1), np.int64), np.ones(1, np.int64), {})
         except PositionError:
-            evaluate(self.graph.outputs.values(), bound)  # the op itself says which position it was
+            compute(self.graph.outputs.values(), bound)  # the op itself says which position it was
             raise
         return {name: found.records[inner][0, 0, ...] for inner, name in self.names.items()}
 
@@ -467,7 +467,7 @@ class NativeEngine:
         code = _code_of(form, is_guarded=self.is_guarded, is_quick=is_quick)
         return NativeLoop(loop, tables, replicas, self.threads, code)
 
-    def stage(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
+    def lowered(self, loop: Loop, name: str, replicas: int = 1, steps: int | None = None) -> str:
         """The schedule, the buffers, the LLVM text or the machine's instructions of a loop."""
         module = module_of(loop, is_guarded=self.is_guarded)
         module = module.quick() if _is_little(module, replicas, steps) else module

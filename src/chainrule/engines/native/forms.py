@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from chainrule.engines.native.buffers import Plan
-from chainrule.engines.native.kernels import Body, Buffer, Kernel, Place, Product, Reduction, Scatter
+from chainrule.engines.native.buffers import BufferPlan
+from chainrule.engines.native.kernels import Buffer, Kernel, KernelBody, MemoryPlace, Product, Reduction, Scatter
 from chainrule.engines.native.matmul import Tiling
 from chainrule.graph import frozen
 
@@ -22,7 +22,7 @@ class KernelForm:
     """For each buffer a number that is the same for those that may share bytes."""
 
 
-def kernel_form(kernel: Kernel, plan: Plan, tiles: Tiling | None) -> KernelForm:
+def kernel_form(kernel: Kernel, plan: BufferPlan, tiles: Tiling | None) -> KernelForm:
     """The form of a kernel that is no loop over time, with the tiling of its product."""
     reader = _Reader(plan)
     match kernel.core:
@@ -43,14 +43,14 @@ def kernel_form(kernel: Kernel, plan: Plan, tiles: Tiling | None) -> KernelForm:
 class _Reader:
     """Reads a kernel's parts as keys in which buffers are numbers."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BufferPlan) -> None:
         self.plan = plan
         self.buffers: list[Buffer] = []
         self.memories: list[int] = []
         self._numbers: dict[int, int] = {}
         self._classes: dict[object, int] = {}
 
-    def place(self, place: Place) -> Hashable:
+    def place(self, place: MemoryPlace) -> Hashable:
         """A place: which buffer, what of it the code knows, and where in it."""
         buffer = place.buffer
         if id(buffer) not in self._numbers:
@@ -61,7 +61,7 @@ class _Reader:
         rows = buffer.type.shape[1:] if place.row is not None else None
         return number, self.memories[number], buffer.type.dtype, buffer.kind == "block", rows, place.at, place.row
 
-    def body(self, body: Body) -> Hashable:
+    def body(self, body: KernelBody) -> Hashable:
         """All lines and stores."""
         lines = [
             (
@@ -76,7 +76,7 @@ class _Reader:
         return tuple(lines), tuple([(store.value, self.place(store.place)) for store in body.stores])
 
 
-def memory_key(buffer: Buffer, plan: Plan) -> tuple[str, object]:
+def memory_key(buffer: Buffer, plan: BufferPlan) -> tuple[str, object]:
     """The same for buffers that may share bytes."""
     memory = buffer.memory
     return (memory.kind, plan.region(memory)) if memory.kind == "arena" else (memory.kind, memory.name)

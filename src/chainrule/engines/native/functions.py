@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.engines.native.builder import Function, Value, bytes_of
+from chainrule.engines.native.builder import LlvmFunction, Value, bytes_of
 
 _NAMES = ("expm1", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf")
 _ONE = {"float": 1.0, "double": 1.0}
@@ -87,7 +87,7 @@ _DOUBLE = _Format(
 # ---- exponential functions
 
 
-def exp(f: Function, x: Value) -> Value:
+def exp(f: LlvmFunction, x: Value) -> Value:
     """The exponential function, to 1 ulp (double: 1.05): x = n·log 2 + r, eʳ by a polynomial, and 2ⁿ put together from exponent bits."""
     form = _format(x)
     low, high = form.exp_range
@@ -101,7 +101,7 @@ def exp(f: Function, x: Value) -> Value:
     return _mul(f, f.fma(scale, _grown(f, rest), scale), f.select(small, f.like(x, 2.0**-half), f.like(x, 2.0**half)))
 
 
-def expm1(f: Function, x: Value) -> Value:
+def expm1(f: LlvmFunction, x: Value) -> Value:
     """exp(x) − 1, to 2 ulp: as exp, but 2ⁿ·(exp(r) − 1) is added to 2ⁿ − 1, which loses no digits."""
     form = _format(x)
     clamped = _at_most(f, _at_least(f, x, -form.saturated), form.exp_range[1])
@@ -111,7 +111,7 @@ def expm1(f: Function, x: Value) -> Value:
     return f.select(_tiny(f, x), x, _add(f, halved, halved))  # the halves of denormal numbers would lose their last bit
 
 
-def tanh(f: Function, x: Value) -> Value:
+def tanh(f: LlvmFunction, x: Value) -> Value:
     """The hyperbolic tangent, to 2 ulp: h/(1 + h) where h = ½·(exp(2·|x|) − 1), found as in expm1; one division."""
     form = _format(x)
     size = _at_most(f, f.intrinsic("fabs", x), form.saturated / 2)
@@ -126,7 +126,7 @@ def tanh(f: Function, x: Value) -> Value:
     return f.intrinsic("copysign", f.select(f.compare("olt", h, f.like(x, 0.5)), refined, quotient), x)
 
 
-def sigmoid(f: Function, x: Value) -> Value:
+def sigmoid(f: LlvmFunction, x: Value) -> Value:
     """1/(1 + exp(−x)), to 2 ulp, the larger part of exp(−x) added last; 0 where exp(−x) overflows, as in the op."""
     form = _format(x)
     opposite = _at_most(f, _at_least(f, f.negate(x), -2.0 * form.saturated), form.exp_range[1])
@@ -137,7 +137,7 @@ def sigmoid(f: Function, x: Value) -> Value:
     return f.select(f.compare("olt", x, f.like(x, -form.exp_overflow)), f.like(x, 0.0), quotient)
 
 
-def softplus(f: Function, x: Value) -> Value:
+def softplus(f: LlvmFunction, x: Value) -> Value:
     """log(1 + exp(x)), to 2 ulp: max(x, 0) + log(1 + exp(−|x|)), by the parts of exp and log."""
     grown = exp(f, f.negate(f.intrinsic("fabs", x)))  # at most 1, so that log 2 comes in once or not at all
     large = f.compare("ogt", grown, f.like(x, 2.0**0.5 - 1.0))
@@ -149,7 +149,7 @@ def softplus(f: Function, x: Value) -> Value:
 # ---- logarithms
 
 
-def log(f: Function, x: Value) -> Value:
+def log(f: LlvmFunction, x: Value) -> Value:
     """The natural logarithm, to 1 ulp: of 2ᵏ·(1 + r), √½ ≤ 1 + r ≤ √2, k·log 2 + r − r²/2 + ..., added from the small end."""
     form = _format(x)
     denormal = f.compare("olt", x, f.like(x, 2.0 ** (1 - form.bias)))
@@ -161,7 +161,7 @@ def log(f: Function, x: Value) -> Value:
     return _log_sum(f, _add(f, mantissa, f.like(x, -1.0)), count, _log_limits(f, x, x, count))
 
 
-def log1p(f: Function, x: Value) -> Value:
+def log1p(f: LlvmFunction, x: Value) -> Value:
     """log(1 + x), to 2 ulp: as log, with k from 1 + x, but r = 2⁻ᵏ·x + (2⁻ᵏ − 1), rounded only once."""
     form = _format(x)
     finite = _at_most(f, x, form.largest)
@@ -178,17 +178,17 @@ def log1p(f: Function, x: Value) -> Value:
 # ---- others
 
 
-def sin(f: Function, x: Value) -> Value:
+def sin(f: LlvmFunction, x: Value) -> Value:
     """The sine, to 2 ulp: x less quarter turns, with π/2 in three parts; the C library's in lanes beyond |x| = 2²⁰."""
     return f.select(f.compare("oeq", x, f.like(x, 0.0)), x, _circular(f, x, "sin"))  # −0 stays −0
 
 
-def cos(f: Function, x: Value) -> Value:
+def cos(f: LlvmFunction, x: Value) -> Value:
     """The cosine, to 2 ulp: the sine, a quarter turn further."""
     return _circular(f, x, "cos")
 
 
-def erf(f: Function, x: Value) -> Value:
+def erf(f: LlvmFunction, x: Value) -> Value:
     """The error function, to 2 ulp: x times a polynomial of x² up to |x| = 0.9, then 1 − exp(−x²)·p(1/(|x| + c))."""
     form = _format(x)
     one = f.like(x, 1.0)
@@ -201,7 +201,7 @@ def erf(f: Function, x: Value) -> Value:
     return f.select(f.compare("olt", size, f.like(x, 0.9)), near, f.intrinsic("copysign", far, x))
 
 
-def power(f: Function, x: Value, y: Value) -> Value:
+def power(f: LlvmFunction, x: Value, y: Value) -> Value:
     """x to the power of y, to 1 ulp: x·x, to the last bit, where y is 2; else the C library's pow in double, lane by lane."""
     return _replaced(f, _mul(f, x, x), f.compare("une", y, f.like(y, 2.0)), "pow", x, y)
 
@@ -209,7 +209,7 @@ def power(f: Function, x: Value, y: Value) -> Value:
 # ---- parts of exp
 
 
-def _split_exp(f: Function, x: Value, *period: float) -> tuple[Value, Value]:
+def _split_exp(f: LlvmFunction, x: Value, *period: float) -> tuple[Value, Value]:
     """x = n·period + r: a number whose last bits are those of n + bias, and r, at most half a period."""
     form = _format(x)
     magic = 1.5 * 2.0**form.fraction + form.bias  # numbers as large as this are whole: adding it rounds
@@ -220,23 +220,23 @@ def _split_exp(f: Function, x: Value, *period: float) -> tuple[Value, Value]:
     return shifted, x
 
 
-def _exponent(f: Function, shifted: Value) -> Value:
+def _exponent(f: LlvmFunction, shifted: Value) -> Value:
     """The bits of 2ⁿ, from the number whose last bits are those of n + bias."""
     return f.binary("shl", _bits(f, shifted), _whole(f, shifted, _format(shifted).fraction))
 
 
-def _half_power(f: Function, shifted: Value) -> Value:
+def _half_power(f: LlvmFunction, shifted: Value) -> Value:
     """2ⁿ⁻¹, a number still where 2ⁿ overflows and half of exp(x) does not."""
     bits = f.binary("add", _exponent(f, shifted), _whole(f, shifted, -1 << _format(shifted).fraction))
     return _float(f, bits, shifted.element)
 
 
-def _grown(f: Function, rest: Value) -> Value:
+def _grown(f: LlvmFunction, rest: Value) -> Value:
     """exp(r) − 1."""
     return f.fma(_mul(f, rest, rest), _polynomial(f, rest, _format(rest).exp), rest)
 
 
-def _scaled_exp(f: Function, rest: Value, scale: Value, added: Value, coefficients: Sequence[float]) -> Value:
+def _scaled_exp(f: LlvmFunction, rest: Value, scale: Value, added: Value, coefficients: Sequence[float]) -> Value:
     """scale·(r + r²·p(r)) + added: what does not wait for the polynomial is summed beside it."""
     square = _mul(f, scale, _mul(f, rest, rest))
     return f.fma(square, _polynomial(f, rest, coefficients), f.fma(scale, rest, added))
@@ -245,7 +245,7 @@ def _scaled_exp(f: Function, rest: Value, scale: Value, added: Value, coefficien
 # ---- parts of log
 
 
-def _split_log(f: Function, x: Value) -> Value:
+def _split_log(f: LlvmFunction, x: Value) -> Value:
     """The bits of x, moved so that the exponent is that of the 2ᵏ which leaves a mantissa between √½ and √2."""
     form = _format(x)
     return f.binary("add", _bits(f, x), _whole(f, x, (form.bias << form.fraction) - form.root_half))
@@ -256,7 +256,7 @@ def _large(form: _Format) -> float:
     return 2.0**form.fraction + form.bias
 
 
-def _count(f: Function, bits: Value, large: Value) -> Value:
+def _count(f: LlvmFunction, bits: Value, large: Value) -> Value:
     """The exponent as a number, by way of the last bits of a large one: some machines lack the conversion for vectors."""
     form = _format(large)
     raised = f.binary("lshr", bits, _whole(f, large, form.fraction))
@@ -264,7 +264,7 @@ def _count(f: Function, bits: Value, large: Value) -> Value:
     return f.binary("fsub", _float(f, moved, large.element), large)
 
 
-def _log_limits(f: Function, x: Value, total: Value, count: Value) -> Value:
+def _log_limits(f: LlvmFunction, x: Value, total: Value, count: Value) -> Value:
     """The count of log 2 in log(total), but what makes the sum ±∞ or NaN where total is no positive finite number."""
     infinity = f.like(x, float("inf"))
     high = f.select(f.compare("olt", x, infinity), count, infinity)
@@ -272,7 +272,7 @@ def _log_limits(f: Function, x: Value, total: Value, count: Value) -> Value:
     return f.select(f.compare("ogt", total, f.like(x, 0.0)), high, low)
 
 
-def _log_sum(f: Function, rest: Value, count: Value, limited: Value) -> Value:
+def _log_sum(f: LlvmFunction, rest: Value, count: Value, limited: Value) -> Value:
     """count·log 2 + log(1 + r); the limited count is that of the larger part of log 2."""
     form = _format(rest)
     first, second = form.ln2
@@ -293,7 +293,7 @@ def _log_sum(f: Function, rest: Value, count: Value, limited: Value) -> Value:
 # ---- parts of the others
 
 
-def _circular(f: Function, x: Value, name: str) -> Value:
+def _circular(f: LlvmFunction, x: Value, name: str) -> Value:
     """sin or cos."""
     form = _format(x)
     magic = 1.5 * 2.0**form.fraction
@@ -313,7 +313,7 @@ def _circular(f: Function, x: Value, name: str) -> Value:
     return _replaced(f, _float(f, signed, x.element), beyond, name, x)
 
 
-def _replaced(f: Function, result: Value, wrong: Value, name: str, *arguments: Value) -> Value:
+def _replaced(f: LlvmFunction, result: Value, wrong: Value, name: str, *arguments: Value) -> Value:
     """The result, but in lanes where it is wrong what the C library's function says; the calls are made only if there are any."""
     origin, then, after = f.block, f.fresh_label("then"), f.fresh_label("after")
     some = wrong if wrong.lanes == 1 else f.call(f"llvm.vector.reduce.or.v{wrong.lanes}i1", "i1", 1, wrong)
@@ -326,7 +326,7 @@ def _replaced(f: Function, result: Value, wrong: Value, name: str, *arguments: V
     return f.phi(result, fixed, origin, latch)
 
 
-def _each_lane(f: Function, name: str, *arguments: Value) -> Value:
+def _each_lane(f: LlvmFunction, name: str, *arguments: Value) -> Value:
     """A function of the C library for one lane after the other, in a loop: the code is short and rarely run."""
     first = arguments[0]
     if first.lanes == 1:
@@ -338,7 +338,7 @@ def _each_lane(f: Function, name: str, *arguments: Value) -> Value:
     return loop.results[0]
 
 
-def _called(f: Function, name: str, *arguments: Value) -> Value:
+def _called(f: LlvmFunction, name: str, *arguments: Value) -> Value:
     """The C library's function of numbers, in double."""
     if arguments[0].element == "double":
         return f.call(name, "double", 1, *arguments)
@@ -348,7 +348,7 @@ def _called(f: Function, name: str, *arguments: Value) -> Value:
 # ---- small steps
 
 
-def _polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
+def _polynomial(f: LlvmFunction, x: Value, coefficients: Sequence[float]) -> Value:
     """c₀ + c₁·x + c₂·x² + ... by Estrin's scheme: pairs, then pairs of pairs in x², so that few steps wait for each other."""
     terms = [f.like(x, coefficient) for coefficient in coefficients]
     while len(terms) > 3:
@@ -364,37 +364,37 @@ def _format(x: Value) -> _Format:
     return _FLOAT if x.element == "float" else _DOUBLE
 
 
-def _add(f: Function, x: Value, y: Value) -> Value:
+def _add(f: LlvmFunction, x: Value, y: Value) -> Value:
     return f.binary("fadd", x, y)
 
 
-def _mul(f: Function, x: Value, y: Value) -> Value:
+def _mul(f: LlvmFunction, x: Value, y: Value) -> Value:
     return f.binary("fmul", x, y)
 
 
-def _at_most(f: Function, x: Value, limit: float) -> Value:
+def _at_most(f: LlvmFunction, x: Value, limit: float) -> Value:
     """The smaller of the two; NaN stays NaN."""
     return f.select(f.compare("ogt", x, f.like(x, limit)), f.like(x, limit), x)
 
 
-def _at_least(f: Function, x: Value, limit: float) -> Value:
+def _at_least(f: LlvmFunction, x: Value, limit: float) -> Value:
     return f.select(f.compare("olt", x, f.like(x, limit)), f.like(x, limit), x)
 
 
-def _tiny(f: Function, x: Value) -> Value:
+def _tiny(f: LlvmFunction, x: Value) -> Value:
     """Whether x + x² is x to the last digit; −0 and denormal numbers are such."""
     return f.compare("olt", f.intrinsic("fabs", x), f.like(x, 2.0 ** (-_format(x).fraction - 2)))
 
 
-def _whole(f: Function, x: Value, bits: int) -> Value:
+def _whole(f: LlvmFunction, x: Value, bits: int) -> Value:
     """A whole number of the width of x in every lane, written with a sign."""
     width = 8 * bytes_of(x.element)
     return f.constant(_format(x).integer, x.lanes, (bits + (1 << width - 1)) % (1 << width) - (1 << width - 1))
 
 
-def _bits(f: Function, x: Value) -> Value:
+def _bits(f: LlvmFunction, x: Value) -> Value:
     return f.convert("bitcast", x, _format(x).integer)
 
 
-def _float(f: Function, bits: Value, element: str) -> Value:
+def _float(f: LlvmFunction, bits: Value, element: str) -> Value:
     return f.convert("bitcast", bits, element)

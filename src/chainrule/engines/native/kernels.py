@@ -65,7 +65,7 @@ class Buffer:
 
 
 @dataclass(frozen=True)
-class Place:
+class MemoryPlace:
     """An entry of a buffer: `at` counts entries. With `row`, the table's row that stands there in the order, and `at` counts in it."""
 
     buffer: Buffer
@@ -82,7 +82,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Line:
+class Instruction:
     """One value of a body. `op` is an op's name, or load, fetch, constant, index, core; `arguments` are earlier lines.
 
     load: the number at `place`. fetch: the number at place + argument · attributes["stride"], the argument checked against
@@ -93,7 +93,7 @@ class Line:
     op: str
     dtype: str
     arguments: tuple[int, ...] = ()
-    place: Place | None = None
+    place: MemoryPlace | None = None
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
     label: str = ""
 
@@ -110,18 +110,18 @@ class Store:
     """A value of a body and where it is written."""
 
     value: int
-    place: Place
+    place: MemoryPlace
 
 
 @dataclass
-class Body:
+class KernelBody:
     """Lines in order, each computed once at each point, and the stores after them."""
 
-    lines: list[Line] = field(default_factory=list[Line])
+    lines: list[Instruction] = field(default_factory=list[Instruction])
     stores: list[Store] = field(default_factory=list[Store])
 
     @property
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[MemoryPlace]:
         """Every place read or written."""
         yield from (line.place for line in self.lines if line.place)
         yield from (store.place for store in self.stores)
@@ -151,7 +151,7 @@ class Reduction:
     """
 
     extents: Shape
-    body: Body
+    body: KernelBody
     results: list[Result]
     along: bool
 
@@ -169,8 +169,8 @@ class Product:
     """
 
     inner: int
-    left: Place
-    right: Place
+    left: MemoryPlace
+    right: MemoryPlace
     dtype: str
     parts: Shape = ()
 
@@ -206,7 +206,7 @@ class Kernel:
 
     label: str
     extents: Shape
-    body: Body
+    body: KernelBody
     core: Reduction | Product | Scatter | Turns | None = None
 
     @property
@@ -228,7 +228,7 @@ class Kernel:
                 return self.points * (len(self.body.lines) + len(self.body.stores))
 
     @property
-    def bodies(self) -> tuple[Body, ...]:
+    def bodies(self) -> tuple[KernelBody, ...]:
         """The inner body, where there is one, and the body."""
         return (self.core.body, self.body) if isinstance(self.core, Reduction) else (self.body,)
 
@@ -295,7 +295,7 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
     yield from (f"  {text}" for text in _body_lines(kernel.body, names, "v", core))
 
 
-def _body_lines(body: Body, names: Sequence[str], letter: str, core: object = None) -> Iterator[str]:
+def _body_lines(body: KernelBody, names: Sequence[str], letter: str, core: object = None) -> Iterator[str]:
     for number, line in enumerate(body.lines):
         yield f"{letter}{number} = {_line_text(line, names, letter)}"
     for store in body.stores:
@@ -307,7 +307,7 @@ def _body_lines(body: Body, names: Sequence[str], letter: str, core: object = No
             yield f"{store.place.text(names)} := {letter}{store.value}"
 
 
-def _line_text(line: Line, names: Sequence[str], letter: str) -> str:
+def _line_text(line: Instruction, names: Sequence[str], letter: str) -> str:
     arguments = [f"{letter}{number}" for number in line.arguments]
     match line.op:
         case "core":

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Protocol
 
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
-from chainrule.engines.native.kernels import Affine, Body, Buffer, Kernel, Line, Place, Scatter
+from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.kernels import Affine, Buffer, Instruction, Kernel, KernelBody, MemoryPlace, Scatter
 from chainrule.engines.native.lowering import LOWERINGS, convert
 from chainrule.graph import Shape
 
@@ -37,7 +37,7 @@ class Memory(Protocol):
         """A pointer to the step's rows in the order (int64)."""
         ...
 
-    def report_position(self, f: Function, wrong: Value) -> None:
+    def report_position(self, f: LlvmFunction, wrong: Value) -> None:
         """Notes that a position reached outside its axis."""
         ...
 
@@ -60,7 +60,7 @@ class Point:
 class Emitter:
     """Writes kernels into a function."""
 
-    f: Function
+    f: LlvmFunction
     memory: Memory
     vector_bytes: int
     fused: bool
@@ -78,7 +78,7 @@ class Emitter:
 
     # ---- bodies
 
-    def prepare(self, body: Body, point: Point) -> None:
+    def prepare(self, body: KernelBody, point: Point) -> None:
         """Computes ahead of the loops inside what depends on the point's own loops only."""
         values: list[Value | None] = []
         loops = len(point.indices)
@@ -94,13 +94,13 @@ class Emitter:
             if line.op != "constant":
                 self.ahead[id(body), number] = found
 
-    def body(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
+    def body(self, body: KernelBody, point: Point, core: Sequence[Value] = ()) -> list[Value]:
         """All lines at a point, then the stores; the lines' values."""
         values = self.lines(body, point, core)
         self.stores(body, point, values)
         return values
 
-    def lines(self, body: Body, point: Point, core: Sequence[Value] = ()) -> list[Value]:
+    def lines(self, body: KernelBody, point: Point, core: Sequence[Value] = ()) -> list[Value]:
         """The values of all lines at a point."""
         values: list[Value] = []
         for number, line in enumerate(body.lines):
@@ -108,12 +108,14 @@ class Emitter:
             values.append(self._line(line, point, values, core) if ahead is None else ahead)
         return values
 
-    def stores(self, body: Body, point: Point, values: list[Value]) -> None:
+    def stores(self, body: KernelBody, point: Point, values: list[Value]) -> None:
         """Writes what is to be stored of them."""
         for store in body.stores:
             self.store(store.place, values[store.value], point)
 
-    def _line(self, line: Line, point: Point, values: list[Value], core: Sequence[Value], *, direct: bool = False) -> Value:
+    def _line(
+        self, line: Instruction, point: Point, values: list[Value], core: Sequence[Value], *, direct: bool = False
+    ) -> Value:
         """A line's value; its arguments are taken from `values` by their numbers, or, if `direct`, in order."""
         f = self.f
         match line.op:
@@ -152,7 +154,7 @@ class Emitter:
             return first
         return self.f.binary("add", self.f.splat(first, point.lanes), self._steps(at, point))
 
-    def pointer(self, place: Place, point: Point) -> Value:
+    def pointer(self, place: MemoryPlace, point: Point) -> Value:
         """The address of the first lane's entry."""
         f, size = self.f, bytes_of(ELEMENTS[place.buffer.type.dtype])
         base = self.memory.address(place.buffer)
@@ -170,7 +172,7 @@ class Emitter:
             return self.gather("i64", start, self._steps(row, point), 8, point.mask, "")
         return f.load("i64", point.lanes if coefficient else 1, start, point.mask if coefficient else None)
 
-    def load(self, place: Place, point: Point, outside: int | None = None) -> Value:
+    def load(self, place: MemoryPlace, point: Point, outside: int | None = None) -> Value:
         """The entries at a place: one vector, or a number where all lanes have the same."""
         f, dtype = self.f, place.buffer.type.dtype
         element = "i8" if dtype == "bool" else ELEMENTS[dtype]
@@ -206,7 +208,7 @@ class Emitter:
         align = bytes_of(element)
         return f.emit(element, lanes, f"call {kind} @{name}({pointers}, i32 {align}, {kept}, {kind} zeroinitializer){tag}")
 
-    def _fetch(self, line: Line, point: Point, position: Value) -> Value:
+    def _fetch(self, line: Instruction, point: Point, position: Value) -> Value:
         f, place = self.f, _placed(line)
         inside = self.checked(convert(f, position, line.attributes["from"], "int64"), line.attributes["extent"], point)
         stride = line.attributes["stride"]
@@ -241,7 +243,7 @@ class Emitter:
         self.memory.report_position(f, any_wrong)
         return f.select(wrong, f.like(position, 0), position)
 
-    def store(self, place: Place, value: Value, point: Point, pointer: Value | None = None) -> None:
+    def store(self, place: MemoryPlace, value: Value, point: Point, pointer: Value | None = None) -> None:
         """Writes a value's lanes to a place."""
         f = self.f
         if value.element == "i1":
@@ -274,7 +276,7 @@ class Emitter:
         """The first `count` lanes."""
         return self.f.vector("i1", [lane < count for lane in range(lanes)])
 
-    def lanes_for(self, bodies: Sequence[Body], extent: int) -> int:
+    def lanes_for(self, bodies: Sequence[KernelBody], extent: int) -> int:
         """How many lanes: the machine's width for the widest floats, no more than the next power of two that holds the loop."""
         dtypes = [line.dtype for body in bodies for line in body.lines]
         floats = [8 if dtype == "float64" else 4 for dtype in dtypes if dtype.startswith("float")]
@@ -315,7 +317,7 @@ class Emitter:
         steady = core.position is None or not _depends_on_last(kernel.body, core.position)
         apart = bool(extents) and store.place.at[-1] == 1 and steady
         lanes = self.lanes_for([kernel.body], extents[-1]) if apart else 1
-        body = Body(kernel.body.lines, [])
+        body = KernelBody(kernel.body.lines, [])
 
         def write(indices: list[Value], mask: Value | None) -> None:
             point = Point(indices, last if lanes > 1 else -1, lanes, mask)
@@ -339,7 +341,7 @@ class Emitter:
             self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
 
 
-def _within(line: Line, loops: int) -> Line:
+def _within(line: Instruction, loops: int) -> Instruction:
     """The line in a nest of so many loops, the others being without effect on it."""
     if line.place is not None:
         row = line.place.row
@@ -350,13 +352,13 @@ def _within(line: Line, loops: int) -> Line:
     return line
 
 
-def _depends_on_last(body: Body, number: int) -> bool:
+def _depends_on_last(body: KernelBody, number: int) -> bool:
     """Whether a line's value changes along the last loop."""
     line = body.lines[number]
     return any(at[-1] for at in line.affine) or any(_depends_on_last(body, argument) for argument in line.arguments)
 
 
-def _placed(line: Line) -> Place:
+def _placed(line: Instruction) -> MemoryPlace:
     if line.place is None:
         raise AssertionError(f"{line.op} without a place")
     return line.place

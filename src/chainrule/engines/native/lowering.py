@@ -10,30 +10,30 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from chainrule.engines.native import functions
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
-from chainrule.engines.native.kernels import Line
+from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.kernels import Instruction
 
-Lowering: TypeAlias = "Callable[[Function, Line, list[Value]], Value]"
+Lowering: TypeAlias = "Callable[[LlvmFunction, Instruction, list[Value]], Value]"
 UNSIGNED = frozenset({"uint8", "uint32", "bool"})
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
 
 def _arithmetic(for_floats: str, for_whole: str) -> Lowering:
-    def lower(f: Function, line: Line, arguments: list[Value]) -> Value:
+    def lower(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
         x, y = arguments
         return f.binary(for_floats if x.is_float else for_whole, x, y)
 
     return lower
 
 
-def _negative(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _negative(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     (x,) = arguments
     return f.negate(x) if x.is_float else f.binary("sub", f.like(x, 0), x)
 
 
 def _comparison(for_floats: str, signed: str, unsigned: str) -> Lowering:
-    def lower(f: Function, line: Line, arguments: list[Value]) -> Value:
+    def lower(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
         x, y = arguments
         whole = unsigned if line.attributes["from"] in UNSIGNED else signed
         return f.compare(for_floats if x.is_float else whole, x, y)
@@ -45,21 +45,21 @@ def _logical(instruction: str) -> Lowering:
     return lambda f, line, arguments: f.binary(instruction, *arguments)
 
 
-def _logical_not(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _logical_not(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     return f.binary("xor", arguments[0], f.like(arguments[0], 1))
 
 
-def larger(f: Function, dtype: str, x: Value, y: Value) -> Value:
+def larger(f: LlvmFunction, dtype: str, x: Value, y: Value) -> Value:
     """The larger of two; NaN if either is."""
     return _extreme(f, dtype, x, y, "gt")
 
 
-def smaller(f: Function, dtype: str, x: Value, y: Value) -> Value:
+def smaller(f: LlvmFunction, dtype: str, x: Value, y: Value) -> Value:
     """The smaller of two; NaN if either is."""
     return _extreme(f, dtype, x, y, "lt")
 
 
-def _extreme(f: Function, dtype: str, x: Value, y: Value, beats: str) -> Value:
+def _extreme(f: LlvmFunction, dtype: str, x: Value, y: Value, beats: str) -> Value:
     if x.is_float:
         chosen = f.binary("or", f.compare(f"o{beats}", y, x), f.compare("uno", y, y))
     else:
@@ -67,25 +67,25 @@ def _extreme(f: Function, dtype: str, x: Value, y: Value, beats: str) -> Value:
     return f.select(chosen, y, x)
 
 
-def _maximum(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _maximum(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     return larger(f, line.dtype, *arguments)
 
 
-def _minimum(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _minimum(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     return smaller(f, line.dtype, *arguments)
 
 
-def _select(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _select(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     return f.select(*arguments)
 
 
-def _relu(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _relu(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     (x,) = arguments
     zero = f.like(x, 0)
     return f.select(f.compare("olt", x, zero), zero, x)
 
 
-def _absolute(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _absolute(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     (x,) = arguments
     if x.is_float:
         return f.intrinsic("fabs", x)
@@ -94,7 +94,7 @@ def _absolute(f: Function, line: Line, arguments: list[Value]) -> Value:
     return f.select(f.compare("slt", x, f.like(x, 0)), f.binary("sub", f.like(x, 0), x), x)
 
 
-def _sign(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _sign(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     (x,) = arguments
     zero, one = f.like(x, 0), f.like(x, 1)
     if x.is_float:
@@ -112,7 +112,7 @@ def _intrinsic(name: str) -> Lowering:
 
 
 def _function(name: str) -> Lowering:
-    def lower(f: Function, line: Line, arguments: list[Value]) -> Value:
+    def lower(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
         return getattr(functions, name)(f, *arguments)
 
     return lower
@@ -121,12 +121,12 @@ def _function(name: str) -> Lowering:
 # ---- conversion
 
 
-def _cast(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _cast(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     (x,) = arguments
     return convert(f, x, line.attributes["from"], line.dtype)
 
 
-def convert(f: Function, x: Value, source: str, target: str) -> Value:
+def convert(f: LlvmFunction, x: Value, source: str, target: str) -> Value:
     """The number as another dtype, by C's rules; what no whole number can hold becomes the lowest one, as x86 and NumPy have it."""
     element = ELEMENTS[target]
     if source == target:
@@ -147,7 +147,7 @@ def convert(f: Function, x: Value, source: str, target: str) -> Value:
     return f.convert("trunc", x, element)
 
 
-def _to_whole(f: Function, x: Value, element: str) -> Value:
+def _to_whole(f: LlvmFunction, x: Value, element: str) -> Value:
     """Towards zero, by way of i64 (i32 for i32)."""
     wide, limit = ("i32", 2.0**31) if element == "i32" and x.element == "float" else ("i64", 2.0**63)
     if element == "i32":
@@ -158,7 +158,7 @@ def _to_whole(f: Function, x: Value, element: str) -> Value:
     return whole if element == wide else f.convert("trunc", whole, element)
 
 
-def _one_hot(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _one_hot(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     label, place = arguments
     lanes = max(label.lanes, place.lanes)
     wide = f.splat(convert(f, label, line.attributes["from"], "int64"), lanes)
@@ -169,7 +169,7 @@ def _one_hot(f: Function, line: Line, arguments: list[Value]) -> Value:
 # ---- random bits
 
 
-def threefry(f: Function, key: tuple[Value, Value], high: Value, low: Value) -> tuple[Value, Value]:
+def threefry(f: LlvmFunction, key: tuple[Value, Value], high: Value, low: Value) -> tuple[Value, Value]:
     """Threefry-2x32 with 20 rounds; see `ops.random.threefry2x32`."""
     keys = (*key, f.binary("xor", f.binary("xor", key[0], key[1]), f.like(key[0], _PARITY)))
     a, b = f.binary("add", high, keys[0]), f.binary("add", low, keys[1])
@@ -182,7 +182,7 @@ def threefry(f: Function, key: tuple[Value, Value], high: Value, low: Value) -> 
     return a, b
 
 
-def _random_bits(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _random_bits(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     position, *key = arguments
     lanes = position.lanes
     block = f.binary("lshr", position, f.like(position, 1))
@@ -192,7 +192,7 @@ def _random_bits(f: Function, line: Line, arguments: list[Value]) -> Value:
     return f.select(odd, second, first)
 
 
-def _random_fold(f: Function, line: Line, arguments: list[Value]) -> Value:
+def _random_fold(f: LlvmFunction, line: Instruction, arguments: list[Value]) -> Value:
     position, *words = arguments
     first, word = f.splat(words[0], position.lanes), f.splat(words[2], position.lanes)
     a, b = threefry(f, (first, f.splat(words[1], position.lanes)), f.like(first, 0xFFFFFFFF), word)
@@ -215,7 +215,7 @@ LOWERINGS: ChainMap[str, Lowering] = ChainMap(
         "greater": _comparison("ogt", "sgt", "ugt"), "greater_equal": _comparison("oge", "sge", "uge"),
         "logical_and": _logical("and"), "logical_or": _logical("or"), "logical_not": _logical_not,
         "sqrt": _intrinsic("sqrt"), "relu": _relu, "absolute": _absolute, "sign": _sign, "floor": _intrinsic("floor"),
-        "select": _select, "cast": _cast, "one_hot": _one_hot, "random_fold": _random_fold,
+        "where": _select, "cast": _cast, "one_hot": _one_hot, "random_fold": _random_fold,
     },
     FUNCTIONS,
 )  # fmt: skip

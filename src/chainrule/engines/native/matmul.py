@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
-from chainrule.engines.native.kernels import Affine, Kernel, Place, Product
+from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.kernels import Affine, Kernel, MemoryPlace, Product
 from chainrule.engines.native.loops import Emitter, Point
 
 LARGE = 64 * 1024
@@ -182,14 +182,14 @@ class ProductWriter:
         left = width - vector * self.tiles.lanes
         return None if left >= self.tiles.lanes else self.emitter.mask(left, self.tiles.lanes)
 
-    def _side(self, which: str) -> tuple[Place, int, int]:
+    def _side(self, which: str) -> tuple[MemoryPlace, int, int]:
         """The operand that lies along the lanes ("wide") or is spread over them ("tall"): place, step of its loop, step of k."""
         wide = self.core.left if self.tiles.swapped else self.core.right
         place = wide if which == "wide" else (self.core.right if self.tiles.swapped else self.core.left)
         loop = len(self.kernel.extents) - (1 if place is self.core.left else 0)
         return place, place.at[loop], place.at[-1]
 
-    def _start(self, place: Place, batch: list[Value]) -> Value:
+    def _start(self, place: MemoryPlace, batch: list[Value]) -> Value:
         """The address of the operand's first entry in this batch."""
         f = self.emitter.f
         at: Affine = place.at[: 1 + len(batch)]
@@ -352,7 +352,7 @@ class ProductWriter:
         return Point([*batch, *inside], lane_loop if lanes > 1 else -1, lanes, self._mask(width, vector))
 
 
-def transposed(f: Function, square: list[Value]) -> list[Value]:
+def transposed(f: LlvmFunction, square: list[Value]) -> list[Value]:
     """As many vectors as each has lanes, rows for columns: blocks are exchanged, halves first, then quarters, to single lanes."""
     rows, lanes = list(square), len(square)
     apart = lanes // 2

@@ -22,15 +22,15 @@ from functools import cached_property
 from math import prod
 
 from chainrule.engines.engine import Loop
-from chainrule.engines.native.buffers import ALIGNMENT, Plan, plan_buffers
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.buffers import ALIGNMENT, BufferPlan, plan_buffers
+from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.forms import KernelForm, kernel_form, memory_key
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
 from chainrule.engines.native.reductions import ReductionWriter
-from chainrule.engines.native.schedule import Schedule, schedule
+from chainrule.engines.native.schedule import KernelSchedule, schedule
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
 
@@ -59,13 +59,13 @@ class Machine:
 
 
 @dataclass
-class Step:
+class CompiledStep:
     """One batch size: its kernels, buffers, and how its products are cut."""
 
     size: int
     graph: Graph
-    schedule: Schedule
-    plan: Plan
+    schedule: KernelSchedule
+    plan: BufferPlan
     tilings: dict[int, Tiling] = field(default_factory=dict[int, Tiling])
     """How products are cut, by the identity of their kernels."""
     scratch: int = 0
@@ -133,8 +133,8 @@ class _StepMemory:
     """Where the buffers of one step lie, as addresses made from the context."""
 
     module: Module
-    step: Step
-    f: Function
+    step: CompiledStep
+    f: LlvmFunction
     context: Value
     number: Value
     position: Value
@@ -202,7 +202,7 @@ class _StepMemory:
                 self.known["order"] = self.f.offset(self.slot(ORDER), self.position, 8)
         return self.known["order"]
 
-    def report_position(self, f: Function, wrong: Value) -> None:
+    def report_position(self, f: LlvmFunction, wrong: Value) -> None:
         """See `Memory`."""
         with f.when(wrong):
             f.store(f.index(1), self.slot(WRONG))
@@ -211,9 +211,9 @@ class _StepMemory:
 class _StepFunction:
     """A function that does some kernels of a step, being written."""
 
-    def __init__(self, module: Module, step: Step, name: str) -> None:
+    def __init__(self, module: Module, step: CompiledStep, name: str) -> None:
         arguments = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team")]
-        self.step, self.f = step, Function(name, arguments, attributes="nounwind")
+        self.step, self.f = step, LlvmFunction(name, arguments, attributes="nounwind")
         self.f.linkage = "internal "
         context, number, position, _ = self.f.arguments
         self.memory = _StepMemory(module, step, self.f, context, number, position, None)
@@ -222,7 +222,7 @@ class _StepFunction:
 class _OwnMemory(_StepMemory):
     """Where the buffers of a kernel lie whose code is a function of its own: at the pointers that this is given."""
 
-    def __init__(self, module: Module, step: Step, f: Function, form: KernelForm) -> None:
+    def __init__(self, module: Module, step: CompiledStep, f: LlvmFunction, form: KernelForm) -> None:
         context, position, *pointers = f.arguments
         super().__init__(module, step, f, context, f.index(0), position, None)
         self._given = {
@@ -247,12 +247,12 @@ class Module:
     def __init__(self, graphs: Mapping[int, Graph], loop: Loop, machine: Machine, *, guarded: bool = False) -> None:
         self.loop, self.machine, self.guarded = loop, machine, guarded
         self.tags = Tags()
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, CompiledStep] = {}
         constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
             found.kernels = [collapsed(kernel) for kernel in found.kernels]
-            step = Step(
+            step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
             )
             constants += step.plan.constant_bytes
@@ -329,10 +329,10 @@ class Module:
     @cached_property
     def text(self) -> str:
         """The module as LLVM text."""
-        functions: list[Function] = []
+        functions: list[LlvmFunction] = []
         calls: list[tuple[str, int]] = []
         forms = Counter(form for step in self.steps.values() for form in step.forms if form)
-        same: dict[KernelForm, Function] = {}
+        same: dict[KernelForm, LlvmFunction] = {}
         for step in self.steps.values():
             for form, kernel in zip(step.forms, step.schedule.kernels, strict=True):
                 if form and forms[form] > 1 and form not in same:
@@ -345,14 +345,16 @@ class Module:
         declared = [line for line in declared if not any(name in line for name in defined)]
         return "\n\n".join([*map(str, functions), "\n".join(declared), str(self.tags)]) + "\n"
 
-    def _step(self, step: Step, calls: list[tuple[str, int]], same: Mapping[KernelForm, Function]) -> list[Function]:
+    def _step(
+        self, step: CompiledStep, calls: list[tuple[str, int]], same: Mapping[KernelForm, LlvmFunction]
+    ) -> list[LlvmFunction]:
         """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
         whole = _StepFunction(self, step, f"step_{step.size}")
         self._prefetch(step, whole.memory)
         count = len(step.schedule.kernels)
         if count <= PIECE:
             return [*self._kernels(whole, range(count), calls, same), whole.f]
-        found: list[Function] = []
+        found: list[LlvmFunction] = []
         for number, first in enumerate(range(0, count, PIECE)):
             piece = _StepFunction(self, step, f"piece_{step.size}_{number}")
             found += [*self._kernels(piece, range(first, min(first + PIECE, count)), calls, same), piece.f]
@@ -360,12 +362,12 @@ class Module:
         return [*found, whole.f]
 
     def _kernels(
-        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], same: Mapping[KernelForm, Function]
-    ) -> list[Function]:
+        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], same: Mapping[KernelForm, LlvmFunction]
+    ) -> list[LlvmFunction]:
         """Writes kernels, or calls of them, into a function; the functions that are called."""
         step, f, memory = into.step, into.f, into.memory
         context, number, position, team = f.arguments
-        found: list[Function] = []
+        found: list[LlvmFunction] = []
         for place in places:
             kernel, form = step.schedule.kernels[place], step.forms[place]
             f.comment(f"kernel {place}: {kernel.label}")
@@ -385,18 +387,20 @@ class Module:
                 self._kernel(step, kernel, memory, None)
         return found
 
-    def _same(self, step: Step, kernel: Kernel, form: KernelForm, name: str) -> Function:
+    def _same(self, step: CompiledStep, kernel: Kernel, form: KernelForm, name: str) -> LlvmFunction:
         """The function of all kernels of a form."""
         buffers = [("ptr", f"buffer{number}") for number in range(len(form.buffers))]
-        f = Function(name, [("ptr", "context"), ("i64", "position"), *buffers], attributes="nounwind")
+        f = LlvmFunction(name, [("ptr", "context"), ("i64", "position"), *buffers], attributes="nounwind")
         f.linkage, f.shares_memory = "internal ", True
         f.comment(f"as {kernel.label}")
         self._kernel(step, kernel, _OwnMemory(self, step, f, form), None)
         return f
 
-    def _turn(self, step: Step, name: str, turns: Turns) -> Function:
+    def _turn(self, step: CompiledStep, name: str, turns: Turns) -> LlvmFunction:
         """A function that does one turn of a loop over time."""
-        f = Function(name, [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn")], attributes="nounwind")
+        f = LlvmFunction(
+            name, [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn")], attributes="nounwind"
+        )
         f.linkage = "internal "
         context, number, position, turn = f.arguments
         memory = _StepMemory(self, step, f, context, number, position, None, turn)
@@ -405,7 +409,7 @@ class Module:
             self._kernel(step, kernel, memory, None)
         return f
 
-    def _prefetch(self, step: Step, memory: _StepMemory) -> None:
+    def _prefetch(self, step: CompiledStep, memory: _StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
         f = memory.f
         for buffer, row_bytes in self._prefetched(step):
@@ -418,16 +422,16 @@ class Module:
                 with f.loop(0, row_bytes, ALIGNMENT) as line:
                     f.perform(f"call void @llvm.prefetch.p0({f.offset(start, line.index)}, i32 0, i32 2, i32 1)")
 
-    def _prefetched(self, step: Step) -> list[tuple[Buffer, int]]:
+    def _prefetched(self, step: CompiledStep) -> list[tuple[Buffer, int]]:
         """The tables whose rows are asked for ahead, with the bytes of a row."""
         tables = {buffer.name: buffer for buffer in step.schedule.buffers if buffer.kind == "rows"}
         sized = [(b, prod(b.type.shape[1:]) * bytes_of(ELEMENTS[b.type.dtype])) for b in tables.values()]
         return [(buffer, size) for buffer, size in sized if size >= PREFETCHED]
 
-    def _part(self, step: Step, place: int, turns: int) -> tuple[Function, int]:
+    def _part(self, step: CompiledStep, place: int, turns: int) -> tuple[LlvmFunction, int]:
         """A function that does one part of a kernel, and how many parts there are."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
-        f = Function(f"kernel_{step.size}_{place}", names, attributes="nounwind")
+        f = LlvmFunction(f"kernel_{step.size}_{place}", names, attributes="nounwind")
         f.linkage = "internal "
         context, number, position, worker, task = f.arguments
         each = -(-turns // PARTS)
@@ -438,7 +442,7 @@ class Module:
         self._kernel(step, step.schedule.kernels[place], memory, (start, end))
         return f, tasks
 
-    def _kernel(self, step: Step, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
+    def _kernel(self, step: CompiledStep, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
             case Product():
@@ -453,9 +457,9 @@ class Module:
             case _:
                 emitter.map(kernel, first)
 
-    def _run(self) -> Function:
+    def _run(self) -> LlvmFunction:
         """The loop over the steps; each takes its batch size from the table of sizes."""
-        f = Function("run", [("ptr", "context"), ("ptr", "team"), ("i64", "steps")])
+        f = LlvmFunction("run", [("ptr", "context"), ("ptr", "team"), ("i64", "steps")])
         context, team, steps = f.arguments
         sizes = f.emit("ptr", 1, f"load ptr, {f.offset(context, f.index(SIZES), 8)}, align 8")
         with f.when(f.compare("sgt", steps, f.index(0))), f.loop(0, steps, 1, [f.index(0)]) as loop:

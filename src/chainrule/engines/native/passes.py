@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 
-from chainrule.graph import CONSTANT, Graph, Node, Pass, Step, rewrite_nodes
+from chainrule.graph import CONSTANT, Graph, Node, Pass, PassStep, rewrite_nodes
 from chainrule.ops import PASSES, broadcast_to, greater, matmul, multiply, relu, reshape, transpose
 from chainrule.ops.broadcast import reduce_sum
 
 
-def outer_products(graph: Graph) -> tuple[Graph, Step]:
+def outer_products(graph: Graph) -> tuple[Graph, PassStep]:
     """A matrix product with an inner extent of 1 has sums of one term: it is a multiplication, which joins its neighbours' loops."""
 
     def rule(node: Node) -> Node | None:
@@ -22,7 +22,7 @@ def outer_products(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("outer products", graph, rule)
 
 
-def sums_over_rows(graph: Graph) -> tuple[Graph, Step]:
+def sums_over_rows(graph: Graph) -> tuple[Graph, PassStep]:
     """xᵀ·g with one column on either side is a sum over rows, such as a gradient's over the batch, and shares its neighbours' loops.
 
     Only where the left matrix is a transpose: of a batch of rows each must give the same bits alone, when the whole is one row.
@@ -41,7 +41,7 @@ def sums_over_rows(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("sums over rows", graph, rule)
 
 
-def sums_along_rows(graph: Graph) -> tuple[Graph, Step]:
+def sums_along_rows(graph: Graph) -> tuple[Graph, PassStep]:
     """x·w with a single column w is a sum along each row of x, which may be summed while the row is computed."""
 
     def rule(node: Node) -> Node | None:
@@ -59,7 +59,7 @@ def _stretched_product(x: Node, y: Node, shape: tuple[int, ...]) -> Node:
     return multiply(*(part if part.shape == shape else broadcast_to(part, shape=shape) for part in (x, y)))
 
 
-def masks_of_relu(graph: Graph) -> tuple[Graph, Step]:
+def masks_of_relu(graph: Graph) -> tuple[Graph, PassStep]:
     """x > 0 is ReLU(x) > 0, NaN included: where the ReLU is kept anyway, x need not be."""
     known: dict[Node, Node] = {}
 
@@ -73,7 +73,7 @@ def masks_of_relu(graph: Graph) -> tuple[Graph, Step]:
     return rewrite_nodes("masks of ReLU", graph, rule)
 
 
-def reshapes_behind_products(graph: Graph) -> tuple[Graph, Step]:
+def reshapes_behind_products(graph: Graph) -> tuple[Graph, PassStep]:
     """f(reshape(x·w), b), f entry by entry, b one number or one to each column, is reshape(f(x·w, b)): so f rides on the product.
 
     Only where f alone reads the reshape: what others read too is wanted in memory in any case.

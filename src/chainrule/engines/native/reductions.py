@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from chainrule.engines.native.builder import ELEMENTS, Function, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.kernels import Kernel, Reduction
 from chainrule.engines.native.loops import Emitter, Point
 from chainrule.engines.native.lowering import FUNCTIONS, UNSIGNED, larger, smaller
@@ -38,7 +38,7 @@ class ReductionWriter:
     core: Reduction
 
     @property
-    def f(self) -> Function:
+    def f(self) -> LlvmFunction:
         """The function that is being written."""
         return self.emitter.f
 

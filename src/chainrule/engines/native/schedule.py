@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from chainrule.engines.engine import Loop
-from chainrule.engines.native.bodies import Layout, Placer, Writer
+from chainrule.engines.native.bodies import GroupLayout, Placer, Writer
 from chainrule.engines.native.grouping import (
     Group,
     Grouping,
@@ -23,11 +23,11 @@ from chainrule.engines.native.grouping import (
     squeezed,
 )
 from chainrule.engines.native.kernels import (
-    Body,
     Buffer,
+    Instruction,
     Kernel,
-    Line,
-    Place,
+    KernelBody,
+    MemoryPlace,
     Product,
     Reduction,
     Store,
@@ -43,7 +43,7 @@ from chainrule.ops import scan, split_values, unroll
 
 
 @dataclass
-class Schedule:
+class KernelSchedule:
     """The kernels of one step, in order, and every buffer that they touch."""
 
     kernels: list[Kernel]
@@ -53,7 +53,7 @@ class Schedule:
         return "\n".join(map(str, self.kernels))
 
 
-def schedule(graph: Graph, loop: Loop) -> Schedule:
+def schedule(graph: Graph, loop: Loop) -> KernelSchedule:
     """The kernels of one step of the loop; the graph is expected to be simplified already."""
     return _Scheduler(graph, _Step(graph, loop)).schedule()
 
@@ -117,7 +117,7 @@ class _Scheduler:
     def __init__(self, graph: Graph, around: Surroundings) -> None:
         self.graph, self.around = graph, around
         self.names = labels(graph.nodes)
-        self.layout = Layout(self.names, {}, around.tables, must_stand(graph))
+        self.layout = GroupLayout(self.names, {}, around.tables, must_stand(graph))
         self.homes, self.forced = self.layout.homes, self.layout.forced
         self.copies: list[tuple[Node, Buffer]] = []
         self._place_leaves()
@@ -161,7 +161,7 @@ class _Scheduler:
 
     # ---- kernels
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> KernelSchedule:
         """All kernels, in an order in which each finds what it reads."""
         groups = self.grouping.groups
         copied: dict[Group, list[tuple[Node, Buffer]]] = {}
@@ -172,7 +172,7 @@ class _Scheduler:
         commits = self._take_old_places()
         kernels = [kernel for group in self._order(groups) for kernel in self._made[group]] + commits
         used = {id(b): b for kernel in kernels for b in (*kernel.reads, *kernel.writes)}
-        return Schedule(kernels, list(used.values()))
+        return KernelSchedule(kernels, list(used.values()))
 
     def _take_old_places(self) -> list[Kernel]:
         """New state values in the old ones' memory where nobody reads these later; kernels that copy the others at the end."""
@@ -253,7 +253,7 @@ class _Scheduler:
         outputs = {name: passage.after(name) for name in (*body.states, *passage.taken)}
         turn = Graph({name: node for name, node in body.graph.outputs.items() if name in outputs})
         found = _Scheduler(run_passes(turn, (unroll, *NATIVE_PASSES))[0], _Turn(leaves, outputs)).schedule()
-        yield Kernel(label, (), Body(), Turns(passage.turns, found.kernels))
+        yield Kernel(label, (), KernelBody(), Turns(passage.turns, found.kernels))
 
     def _standing(self, node: Node) -> Buffer:
         """Where a node that turns read stands: from the first entry on, in order."""
@@ -289,5 +289,7 @@ def _keeps_step(kernel: Kernel, target: Buffer) -> bool:
 def _copy_kernel(source: Buffer, target: Buffer) -> Kernel:
     extents = squeezed(source.type.shape)
     at = (0, *contiguous(extents))
-    body = Body([Line("load", source.type.dtype, place=Place(source, at))], [Store(0, Place(target, at))])
+    body = KernelBody(
+        [Instruction("load", source.type.dtype, place=MemoryPlace(source, at))], [Store(0, MemoryPlace(target, at))]
+    )
     return Kernel(f"{target.label} ← {source.label}", extents, body)

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from chainrule import ops
-from chainrule.engines.native.builder import Function, Value
+from chainrule.engines.native.builder import LlvmFunction, Value
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.lowering import threefry
 from chainrule.engines.native.machine import MachineCode, compile_module, host
@@ -31,7 +31,7 @@ def _text() -> str:
         ("ptr", "orders"),
         ("i64", "count"),
     ]
-    f = Function("epoch_orders", names, attributes="nounwind")
+    f = LlvmFunction("epoch_orders", names, attributes="nounwind")
     high, low, first, epochs, bits, orders, count = f.arguments
     with f.loop(0, epochs) as loop:
         word = f.convert("trunc", f.binary("add", first, loop.index), "i32")
@@ -40,7 +40,7 @@ def _text() -> str:
     return f"{f}\n\n" + "\n".join(sorted(f.declarations)) + "\n"
 
 
-def _order(f: Function, key: tuple[Value, Value], bits: Value, order: Value, count: Value) -> None:
+def _order(f: LlvmFunction, key: tuple[Value, Value], bits: Value, order: Value, count: Value) -> None:
     """One epoch: the bits, two words a block; 0, 1, 2, ...; the exchanges."""
     wide = (f.splat(key[0], _LANES), f.splat(key[1], _LANES))
     blocks = f.binary("sdiv", f.binary("add", count, f.index(1)), f.index(2))
@@ -55,7 +55,7 @@ def _order(f: Function, key: tuple[Value, Value], bits: Value, order: Value, cou
         _exchange(f, bits, order, f.binary("sub", count, loop.index))
 
 
-def _exchange(f: Function, bits: Value, order: Value, place: Value) -> None:
+def _exchange(f: LlvmFunction, bits: Value, order: Value, place: Value) -> None:
     """Entries i and ⌊u·(i + 1)/2³²⌋ change places."""
     word = f.convert("zext", f.load("i32", 1, f.offset(bits, place, 4)), "i64")
     partner = f.binary("lshr", f.binary("mul", word, f.binary("add", place, f.index(1))), f.index(32))

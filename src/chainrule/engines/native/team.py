@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chainrule.engines.native.builder import Function, Value
+from chainrule.engines.native.builder import LlvmFunction, Value
 
 CLAIM, KERNEL, STEP, POSITION, DONE, SLEEPERS, WAITING, STOP, HELPERS = 0, 64, 72, 80, 128, 192, 256, 320, 384
 TEAM_BYTES = 448
@@ -30,7 +30,7 @@ class Team:
     def __init__(self, tags: Callable[[object], str], triple: str, parts: Sequence[str]) -> None:
         self.tags, self.triple, self.parts = tags, triple, parts
 
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[LlvmFunction]:
         """All of them."""
         if not self.parts:
             return [self._nothing_to_dismiss()]
@@ -38,19 +38,19 @@ class Team:
 
     # ---- small parts
 
-    def _at(self, f: Function, team: Value, field: int) -> Value:
+    def _at(self, f: LlvmFunction, team: Value, field: int) -> Value:
         return f.offset(team, f.index(field))
 
-    def _read(self, f: Function, team: Value, field: int) -> Value:
+    def _read(self, f: LlvmFunction, team: Value, field: int) -> Value:
         return f.emit("i64", 1, f"load atomic i64, {self._at(f, team, field)} seq_cst, align 8")
 
-    def _write(self, f: Function, team: Value, field: int, value: Value) -> None:
+    def _write(self, f: LlvmFunction, team: Value, field: int, value: Value) -> None:
         f.perform(f"store atomic {value}, {self._at(f, team, field)} seq_cst, align 8")
 
-    def _add(self, f: Function, team: Value, field: int, number: int) -> Value:
+    def _add(self, f: LlvmFunction, team: Value, field: int, number: int) -> Value:
         return f.emit("i64", 1, f"atomicrmw add {self._at(f, team, field)}, i64 {number} seq_cst, align 8")
 
-    def _pause(self, f: Function) -> None:
+    def _pause(self, f: LlvmFunction) -> None:
         if self.triple.startswith(("x86_64", "i")):
             f.call("llvm.x86.sse2.pause", "void", 1)
         elif self.triple.startswith(("aarch64", "arm64")):
@@ -59,7 +59,7 @@ class Team:
     def _futex_number(self) -> int | None:
         return _FUTEX.get(self.triple.split("-")[0]) if "linux" in self.triple else None
 
-    def _sleep(self, f: Function, place: Value, expected: Value) -> None:
+    def _sleep(self, f: LlvmFunction, place: Value, expected: Value) -> None:
         """Sleeps while the 32 bits at the place are what is expected; may wake early."""
         number = self._futex_number()
         if number is None:
@@ -69,24 +69,24 @@ class Team:
         wide = f.convert("zext", expected, "i64")
         f.call("syscall", "i64", 1, f.index(number), place, f.index(_WAIT), wide, nothing, nothing, nothing)
 
-    def _wake(self, f: Function, place: Value) -> None:
+    def _wake(self, f: LlvmFunction, place: Value) -> None:
         number = self._futex_number()
         if number is not None:
             nothing = f.index(0)
             f.call("syscall", "i64", 1, f.index(number), place, f.index(_WAKE), f.index(2**31 - 1), nothing, nothing, nothing)
 
-    def _internal(self, name: str, arguments: list[tuple[str, str]], result: str = "void") -> Function:
-        f = Function(name, arguments, result)
+    def _internal(self, name: str, arguments: list[tuple[str, str]], result: str = "void") -> LlvmFunction:
+        f = LlvmFunction(name, arguments, result)
         f.linkage = "internal "
         f.shares_memory = True
         return f
 
     # ---- functions
 
-    def _nothing_to_dismiss(self) -> Function:
+    def _nothing_to_dismiss(self) -> LlvmFunction:
         return self._internal("dismiss", [("ptr", "team")])
 
-    def _perform(self) -> Function:
+    def _perform(self) -> LlvmFunction:
         """Calls the part with this number."""
         names = [
             ("ptr", "context"),
@@ -103,7 +103,7 @@ class Team:
                 f.call(part, "void", 1, *arguments)
         return f
 
-    def _claim(self) -> Function:
+    def _claim(self) -> LlvmFunction:
         """The next task of the present region, or −1."""
         f = self._internal("claim", [("ptr", "team")], "i64")
         (team,) = f.arguments
@@ -127,7 +127,7 @@ class Team:
         f.give_back(f.index(-1))
         return f
 
-    def _tasks(self, f: Function, context: Value, team: Value, worker: Value, after: str) -> None:
+    def _tasks(self, f: LlvmFunction, context: Value, team: Value, worker: Value, after: str) -> None:
         """Claims and does tasks until there is none; goes to the block `after` then."""
         head, work = f.fresh_label("claim"), f.fresh_label("task")
         f.branch(head)
@@ -142,7 +142,7 @@ class Team:
             self._wake(f, self._at(f, team, DONE))
         f.branch(head)
 
-    def _share(self) -> Function:
+    def _share(self) -> LlvmFunction:
         """Runs all tasks of a kernel, with whoever helps."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team"), ("i64", "kernel"), ("i64", "tasks")]
         f = self._internal("share", names)
@@ -164,7 +164,7 @@ class Team:
         f.give_back()
         return f
 
-    def _publish(self, f: Function, team: Value, tasks: Value) -> None:
+    def _publish(self, f: LlvmFunction, team: Value, tasks: Value) -> None:
         """A new region with so many tasks; sleepers are woken."""
         old = self._read(f, team, CLAIM)
         region = f.binary("add", f.binary("lshr", old, f.index(2 * TASK_BITS)), f.index(1))
@@ -173,7 +173,7 @@ class Team:
         with f.when(f.compare("ne", self._read(f, team, SLEEPERS), f.index(0))):
             self._wake(f, f.offset(self._at(f, team, CLAIM), f.index(4)))
 
-    def _wait(self, f: Function, team: Value, tasks: Value) -> None:
+    def _wait(self, f: LlvmFunction, team: Value, tasks: Value) -> None:
         """Until the tasks in flight are done."""
         head, look, rest, sleep, again, end = (
             f.fresh_label(word) for word in ("wait", "look", "rest", "sleep", "again", "end")
@@ -201,7 +201,7 @@ class Team:
         f.branch(head)
         f.label(end)
 
-    def _work(self) -> Function:
+    def _work(self) -> LlvmFunction:
         """What a helper does: tasks while there are any, then a little waiting, then sleep; until the team is dismissed."""
         f = self._internal("work", [("ptr", "context"), ("ptr", "team"), ("i64", "worker")])
         f.linkage = ""
@@ -242,7 +242,7 @@ class Team:
         f.label(end)
         return f
 
-    def _dismiss(self) -> Function:
+    def _dismiss(self) -> LlvmFunction:
         """Tells the helpers to leave."""
         f = self._internal("dismiss", [("ptr", "team")])
         (team,) = f.arguments

@@ -16,7 +16,7 @@ class Passage:
 
     def __init__(self, node: Node, label: str) -> None:
         self.body: Body = node.attributes["body"]
-        self.turns: int = node.attributes["turns"]
+        self.turns: int = node.attributes["length"]
         self.reverse = bool(node.attributes.get("reverse"))
         self.types = {name: out.type for name, out in self.body.graph.outputs.items()}
         self.states = {name: Buffer(f"{label}.{name}", self._stacked(name, self.turns + 1)) for name in self.body.states}
@@ -28,10 +28,10 @@ class Passage:
 
     def home(self, node: Node) -> Buffer:
         """Where what is taken from the loop stands."""
-        name = self._state_or(node.attributes["take"])
+        name = self._state_or(node.attributes["output"])
         if name in self.states:
             # Forwards, row t is what turn t finds and row t + 1 what it leaves; backwards it is the other way round.
-            shifted = bool(node.attributes.get("before")) == self.reverse
+            shifted = bool(node.attributes.get("before_step")) == self.reverse
             return part(self.states[name], node.type, shifted * self.types[name].size)
         return self.taken.setdefault(name, Buffer(f"{self.label}.{name}", node.type))
 

@@ -11,8 +11,8 @@ from chainrule.nn.build import Built, build_network
 from chainrule.nn.layers import Activation, Dense, Dropout, Sequential
 from chainrule.nn.normalisation import LayerNorm
 from chainrule.nn.parts import Layer, LayerUse
-from chainrule.nn.peers.parts import Step
-from chainrule.nn.recurrent import EachStep
+from chainrule.nn.peers.parts import LayerStep
+from chainrule.nn.recurrent import TimeDistributed
 
 ALONG_LAST = (Dense, Activation, Dropout, LayerNorm)
 """Layers that the peers apply along the last axis, to every time step by itself."""
@@ -30,15 +30,15 @@ def built_for(network: Layer, input_shape: Shape | None) -> Built:
     return build_network(network, shape)
 
 
-def chain(network: Layer, built: Built) -> list[Step]:
+def chain(network: Layer, built: Built) -> list[LayerStep]:
     """The steps of a network, in order; layers made of layers are taken apart where that changes nothing."""
     return _steps(network, iter(built.uses))
 
 
-def _steps(layer: Layer, uses: Iterator[LayerUse]) -> list[Step]:
+def _steps(layer: Layer, uses: Iterator[LayerUse]) -> list[LayerStep]:
     if isinstance(layer, Sequential):
         return [step for item in layer.layers for step in _steps(item, uses)]
-    if isinstance(layer, EachStep) and all(isinstance(item, ALONG_LAST) for item in layer.layers):
+    if isinstance(layer, TimeDistributed) and all(isinstance(item, ALONG_LAST) for item in layer.layers):
         inner = [step for item in layer.layers for step in _steps(item, uses)]
         turns = next(uses).input.shape[1]
         return [replace(step, input=(turns, *step.input), output=(turns, *step.output)) for step in inner]
@@ -50,11 +50,11 @@ def _steps(layer: Layer, uses: Iterator[LayerUse]) -> list[Step]:
     return [_step(layer, used)]
 
 
-def _step(layer: Layer, used: list[LayerUse]) -> Step:
+def _step(layer: Layer, used: list[LayerUse]) -> LayerStep:
     """The step of a layer from its use and those of the layers inside it, of which it is the last."""
     if not used:
-        return Step(layer, type(layer).__name__, (), ())
-    return Step(
+        return LayerStep(layer, type(layer).__name__, (), ())
+    return LayerStep(
         layer,
         used[-1].name,
         used[0].input.shape[1:],

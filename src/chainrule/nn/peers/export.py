@@ -12,7 +12,7 @@ from chainrule.graph import Array, Shape
 from chainrule.nn.build import Built
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.chain import built_for, chain
-from chainrule.nn.peers.parts import Step
+from chainrule.nn.peers.parts import LayerStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +42,14 @@ class Export(Shown):
         """The network's graph for one example. Raises: OptionError where its shape is not known."""
         return built_for(self.network, self.input_shape)
 
-    def steps(self, built: Built) -> list[Step]:
+    def steps(self, built: Built) -> list[LayerStep]:
         """The network's steps, with those that scale."""
         steps, given, made = chain(self.network, built), built.input.shape[1:], built.output.shape[1:]
         before, after = ([item] if item and not item.changes_nothing else [] for item in (self.before, self.after))
         return [
-            *(Step(item, "scaled", given, given) for item in before),
+            *(LayerStep(item, "scaled", given, given) for item in before),
             *steps,
-            *(Step(item, "unscaled", made, made) for item in after),
+            *(LayerStep(item, "unscaled", made, made) for item in after),
         ]
 
 

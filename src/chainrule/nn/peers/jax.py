@@ -12,14 +12,14 @@ from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.jax_helpers import HELPERS
-from chainrule.nn.peers.parts import Moved, Part, Peer, Step, require_plain, row_of
+from chainrule.nn.peers.parts import LayerStep, Moved, Peer, PeerPart, require_plain, row_of
 from chainrule.nn.peers.windows import Transposed, Windows, require_zeros, spread, windows
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sampling import GaussianNoise
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
-Lines: TypeAlias = "Callable[[Step], Iterator[str]]"
+Lines: TypeAlias = "Callable[[LayerStep], Iterator[str]]"
 """The lines that do what a step of ours does; x is what it is given, and what it makes."""
 
 ACTIVATIONS = {
@@ -50,31 +50,31 @@ def _activated(activation: str, z: str) -> Iterator[str]:
         yield _given(ACTIVATIONS[activation].format(z))
 
 
-def _scale(step: Step) -> Iterator[str]:
+def _scale(step: LayerStep) -> Iterator[str]:
     scale = cast("Scale", step.layer)
     given = ", ".join(str(numbers(values)) for values in (scale.offset, scale.factor))
     yield _given(f"{'unscaled' if scale.undo else 'scaled'}(x, {given})")
 
 
-def _dense(step: Step) -> Iterator[str]:
+def _dense(step: LayerStep) -> Iterator[str]:
     layer = cast("Dense", step.layer)
     bias = f" + {_array(f'{step.name}.b')}" if layer.bias else ""
     yield from _activated(layer.activation, f"x @ {_array(f'{step.name}.W')}{bias}")
 
 
-def _activation(step: Step) -> Iterator[str]:
+def _activation(step: LayerStep) -> Iterator[str]:
     yield from _activated(cast("Activation", step.layer).function, "x")
 
 
-def _idle(step: Step) -> Iterator[str]:
+def _idle(step: LayerStep) -> Iterator[str]:
     yield f"# {step.name}, {step.layer!r}, does nothing in use"
 
 
-def _flatten(_: Step) -> Iterator[str]:
+def _flatten(_: LayerStep) -> Iterator[str]:
     yield _given("x.reshape(len(x), -1)")
 
 
-def _reshape(step: Step) -> Iterator[str]:
+def _reshape(step: LayerStep) -> Iterator[str]:
     yield _given(f"x.reshape(len(x), {', '.join(map(str, step.output))})")
 
 
@@ -93,7 +93,7 @@ def _own(padding: str, seen: Windows) -> list[tuple[int, int]]:
     return [pair if padding == "same" else (0, 0) for pair in seen.amounts]
 
 
-def _convolution(step: Step) -> Iterator[str]:
+def _convolution(step: LayerStep) -> Iterator[str]:
     layer = cast("Conv1D | Conv2D", step.layer)
     seen = windows(layer, step)
     yield from _around(layer.padding, seen)
@@ -101,7 +101,9 @@ def _convolution(step: Step) -> Iterator[str]:
     yield from _convolved(step, layer, _array(f"{step.name}.W"), options, seen)
 
 
-def _convolved(step: Step, layer: Conv1D | Conv2D | Transposed, weights: str, options: str, seen: Windows) -> Iterator[str]:
+def _convolved(
+    step: LayerStep, layer: Conv1D | Conv2D | Transposed, weights: str, options: str, seen: Windows
+) -> Iterator[str]:
     space = "HW" if len(seen.sizes) == 2 else "W"
     options += f", rhs_dilation={seen.dilations}" if set(seen.dilations) != {1} else ""
     options += f", feature_group_count={layer.groups}" if layer.groups > 1 else ""
@@ -111,7 +113,7 @@ def _convolved(step: Step, layer: Conv1D | Conv2D | Transposed, weights: str, op
     yield from _activated(layer.activation, "x")
 
 
-def _transposed(step: Step) -> Iterator[str]:
+def _transposed(step: LayerStep) -> Iterator[str]:
     layer = cast("Transposed", step.layer)
     require_zeros(step, layer, grouped=True)
     seen = windows(layer, step)
@@ -125,7 +127,7 @@ def _transposed(step: Step) -> Iterator[str]:
     yield from _convolved(step, layer, mirrored, options, seen)
 
 
-def _pool(step: Step) -> Iterator[str]:
+def _pool(step: LayerStep) -> Iterator[str]:
     layer = cast("MaxPool | AveragePool", step.layer)
     seen = windows(layer, step)
     yield from _around(layer.padding, seen)
@@ -137,12 +139,12 @@ def _pool(step: Step) -> Iterator[str]:
     yield _given(f"jax.lax.reduce_window(x, 0.0, jax.lax.add, {options}) / inside")
 
 
-def _global_pool(step: Step) -> Iterator[str]:
+def _global_pool(step: LayerStep) -> Iterator[str]:
     kind = "max" if isinstance(step.layer, GlobalMaxPool) else "mean"
     yield _given(f"x.{kind}({tuple(range(1, len(step.input)))})")
 
 
-def _up_sample(step: Step) -> Iterator[str]:
+def _up_sample(step: LayerStep) -> Iterator[str]:
     factors = spread(cast("UpSample", step.layer).factor, step)
     yield from (_given(f"x.repeat({number}, axis={axis})") for axis, number in enumerate(factors, 1))
 
@@ -150,15 +152,15 @@ def _up_sample(step: Step) -> Iterator[str]:
 # ---- norms
 
 
-def _scaled(step: Step, even: str) -> str:
+def _scaled(step: LayerStep, even: str) -> str:
     return _given(f"{even} * {_array(f'{step.name}.gain')} + {_array(f'{step.name}.b')}")
 
 
-def _layer_norm(step: Step) -> Iterator[str]:
+def _layer_norm(step: LayerStep) -> Iterator[str]:
     yield _scaled(step, f"normalised(x, -1, {cast('LayerNorm', step.layer).epsilon})")
 
 
-def _group_norm(step: Step) -> Iterator[str]:
+def _group_norm(step: LayerStep) -> Iterator[str]:
     layer = cast("GroupNorm", step.layer)
     *space, channels = step.input
     yield _given(f"x.reshape({', '.join(map(str, ('len(x)', *space, layer.groups, channels // layer.groups)))})")
@@ -167,7 +169,7 @@ def _group_norm(step: Step) -> Iterator[str]:
     yield _scaled(step, "x")
 
 
-def _batch_norm(step: Step) -> Iterator[str]:
+def _batch_norm(step: LayerStep) -> Iterator[str]:
     epsilon = cast("BatchNorm", step.layer).epsilon
     mean, variance = _array(f"{step.name}.mean"), _array(f"{step.name}.variance")
     yield "# in use: by the running statistics, not by those of the batch"
@@ -177,13 +179,13 @@ def _batch_norm(step: Step) -> Iterator[str]:
 # ---- sequences
 
 
-def _one_hot(step: Step) -> Iterator[str]:
+def _one_hot(step: LayerStep) -> Iterator[str]:
     layer = cast("OneHot", step.layer)
     ids = "x" if layer.padding is None else f"jnp.where(x == {layer.padding}, -1, x)"
     yield _given(f"jax.nn.one_hot({ids}.astype(int), {layer.classes})")
 
 
-def _embedding(step: Step) -> Iterator[str]:
+def _embedding(step: LayerStep) -> Iterator[str]:
     layer = cast("Embedding", step.layer)
     vectors = f"{_array(f'{step.name}.W')}[x.astype(int)]"
     yield _given(vectors if layer.padding is None else f"jnp.where((x == {layer.padding})[..., None], 0, {vectors})")
@@ -192,22 +194,22 @@ def _embedding(step: Step) -> Iterator[str]:
 KINDS = {RNN: "rnn", LSTM: "lstm", GRU: "gru"}
 
 
-def _recurrent(step: Step) -> Iterator[str]:
+def _recurrent(step: LayerStep) -> Iterator[str]:
     layer = cast("Recurrent", step.layer)
     yield _given(_loop(step, layer, step.name))
-    if layer.answer == "last":
+    if layer.return_sequences is False:
         yield _given(f"x[:, {0 if layer.reverse else -1}]")
 
 
-def _bidirectional(step: Step) -> Iterator[str]:
+def _bidirectional(step: LayerStep) -> Iterator[str]:
     layer = cast("Bidirectional", step.layer)
     forward, backward = layer.layers[0], layer.backward
-    ends = ("[:, -1]", "[:, 0]") if forward.answer == "last" else ("", "")
+    ends = ("[:, -1]", "[:, 0]") if forward.return_sequences is False else ("", "")
     loops = [_loop(step, way, name) for way, name in zip((forward, backward), step.inside, strict=True)]
     yield _given(f"jnp.concatenate(({loops[0]}{ends[0]}, {loops[1]}{ends[1]}), axis=-1)")
 
 
-def _loop(step: Step, layer: Recurrent, name: str) -> str:
+def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
     require_plain(step, layer)
     arrays = [_array(f"{name}.{label}") for label in ("W", "U", "b", *(("d",) if isinstance(layer, GRU) else ()))]
     if isinstance(layer, RNN):
@@ -251,15 +253,15 @@ LAYERS: dict[type, Lines] = {
 """Every kind of layer that is written in JAX."""
 
 
-def _parts(steps: Sequence[Step]) -> list[Part]:
+def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     """One part to each step; its arrays have our names and our axes."""
     return [
-        Part("\n".join(row_of(LAYERS, step, twice=True)(step)), tuple(Moved(name, name) for name in step.parameters))
+        PeerPart("\n".join(row_of(LAYERS, step, twice=True)(step)), tuple(Moved(name, name) for name in step.parameters))
         for step in steps
     ]
 
 
-def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
+def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     lines = [line for part in parts for line in part.code.splitlines()]
     body = "".join(f"    {line}\n" for line in lines)
     used = {name for name in HELPERS if re.search(rf"\b{name}\(", body)}

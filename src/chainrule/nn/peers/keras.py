@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import LAYERS
-from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
+from chainrule.nn.peers.parts import LayerStep, Peer, PeerPart, call, row_of
 
 
-def _parts(steps: Sequence[Step]) -> list[Part]:
+def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     wide = "float64" if _is_scaled(steps) else None
-    found = [Part(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
+    found = [PeerPart(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
     for step in steps:
         found += row_of(LAYERS, step)(step)
     return found
 
 
-def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
+def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     lines = "".join(f"    {part.code},\n" for part in parts)
     wide = "# network(x) takes x in float64; network.predict(x) makes float32 of it first\n" if _is_scaled(steps) else ""
     return f"import keras\n\n{wide}network = keras.Sequential([\n{lines}])"
 
 
-def _is_scaled(steps: Sequence[Step]) -> bool:
+def _is_scaled(steps: Sequence[LayerStep]) -> bool:
     """Whether inputs come in the data's own units, which may need more digits than float32 has."""
     return bool(steps) and isinstance(steps[0].layer, Scale)
 

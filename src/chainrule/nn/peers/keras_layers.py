@@ -15,10 +15,10 @@ from chainrule.nn.peers.parts import (
     Arrays,
     GatedBias,
     LackingError,
+    LayerStep,
     Moved,
-    Part,
     Parts,
-    Step,
+    PeerPart,
     call,
     require_plain,
     unless,
@@ -37,7 +37,7 @@ def _layer(kind: str, *given: object, **named: object) -> str:
     return call(f"keras.layers.{kind}", *given, **named)
 
 
-def _argument(step: Step, activation: str) -> str | None:
+def _argument(step: LayerStep, activation: str) -> str | None:
     """What a layer takes as its activation; None where there is none, or where a layer of its own stands behind."""
     if activation in {"linear", "leaky_relu"}:
         return None
@@ -46,9 +46,9 @@ def _argument(step: Step, activation: str) -> str | None:
     return activation
 
 
-def _behind(activation: str) -> Iterator[Part]:
+def _behind(activation: str) -> Iterator[PeerPart]:
     if activation == "leaky_relu":
-        yield Part(_layer("LeakyReLU", negative_slope=0.01))
+        yield PeerPart(_layer("LeakyReLU", negative_slope=0.01))
 
 
 def called(name: str) -> str:
@@ -56,66 +56,66 @@ def called(name: str) -> str:
     return name.replace("/", "_")
 
 
-def _weights(step: Step, *, bias: bool) -> tuple[Arrays, ...]:
+def _weights(step: LayerStep, *, bias: bool) -> tuple[Arrays, ...]:
     kernel, added = Moved(f"{step.name}.W", "kernel"), Moved(f"{step.name}.b", "bias")
     return (kernel, added) if bias else (kernel,)
 
 
-def _scale(step: Step) -> Iterator[Part]:
+def _scale(step: LayerStep) -> Iterator[PeerPart]:
     scale = cast("Scale", step.layer)
     if scale.undo:
         given = {"scale": numbers(1.0 / scale.factor), "offset": numbers(scale.offset)}
     else:
         given = {"scale": numbers(scale.factor), "offset": numbers(-scale.offset * scale.factor)}
     # In float64: of a large offset, float32 would lose what stands behind it.
-    yield Part(_layer("Rescaling", **given, dtype="float64"))
+    yield PeerPart(_layer("Rescaling", **given, dtype="float64"))
 
 
-def _dense(step: Step) -> Iterator[Part]:
+def _dense(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Dense", step.layer)
     activation, bias = _argument(step, layer.activation), None if layer.bias else False
     code = _layer("Dense", layer.units, activation=activation, use_bias=bias, name=called(step.name))
-    yield Part(code, _weights(step, bias=layer.bias), called(step.name))
+    yield PeerPart(code, _weights(step, bias=layer.bias), called(step.name))
     yield from _behind(layer.activation)
 
 
-def _activation(step: Step) -> Iterator[Part]:
+def _activation(step: LayerStep) -> Iterator[PeerPart]:
     function = cast("Activation", step.layer).function
     name = _argument(step, function)
     if name is not None:
-        yield Part(_layer("Activation", name))
+        yield PeerPart(_layer("Activation", name))
     yield from _behind(function)
 
 
-def _dropout(step: Step) -> Iterator[Part]:
-    yield Part(_layer("Dropout", cast("Dropout", step.layer).rate))
+def _dropout(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(_layer("Dropout", cast("Dropout", step.layer).rate))
 
 
-def _noise(step: Step) -> Iterator[Part]:
-    deviation = cast("GaussianNoise", step.layer).deviation
+def _noise(step: LayerStep) -> Iterator[PeerPart]:
+    deviation = cast("GaussianNoise", step.layer).std
     if deviation > 1:
         raise LackingError(step, "a deviation above 1")
-    yield Part(_layer("GaussianNoise", deviation))
+    yield PeerPart(_layer("GaussianNoise", deviation))
 
 
-def _flatten(_: Step) -> Iterator[Part]:
-    yield Part(_layer("Flatten"))
+def _flatten(_: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(_layer("Flatten"))
 
 
-def _reshape(step: Step) -> Iterator[Part]:
-    yield Part(_layer("Reshape", step.output))
+def _reshape(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(_layer("Reshape", step.output))
 
 
 # ---- windows: channels last, as ours
 
 
-def _require_padding(step: Step, padding: str) -> str | None:
+def _require_padding(step: LayerStep, padding: str) -> str | None:
     if padding not in {"valid", "same"}:
         raise LackingError(step, f'padding="{padding}"')
     return None if padding == "valid" else padding
 
 
-def _convolution(step: Step) -> Iterator[Part]:
+def _convolution(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Conv1D | Conv2D", step.layer)
     if unless(layer.stride, 1) and unless(layer.dilation, 1):
         raise LackingError(step, "stride and dilation, both above 1")
@@ -131,11 +131,11 @@ def _convolution(step: Step) -> Iterator[Part]:
         use_bias=None if layer.bias else False,
         name=called(step.name),
     )
-    yield Part(code, _weights(step, bias=layer.bias), called(step.name))
+    yield PeerPart(code, _weights(step, bias=layer.bias), called(step.name))
     yield from _behind(layer.activation)
 
 
-def _transposed(step: Step) -> Iterator[Part]:
+def _transposed(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Transposed", step.layer)
     require_zeros(step, layer)
     seen = windows(layer, step)
@@ -155,80 +155,80 @@ def _transposed(step: Step) -> Iterator[Part]:
         name=called(step.name),
     )
     kernel = Moved(f"{step.name}.W", "kernel", (*range(space), space + 1, space))
-    yield Part(code, (kernel, *_weights(step, bias=layer.bias)[1:]), called(step.name))
+    yield PeerPart(code, (kernel, *_weights(step, bias=layer.bias)[1:]), called(step.name))
     yield from _behind(layer.activation)
 
 
-def _pool(step: Step) -> Iterator[Part]:
+def _pool(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("MaxPool | AveragePool", step.layer)
     kind = "MaxPooling" if isinstance(layer, MaxPool) else "AveragePooling"
     padding = _require_padding(step, layer.padding)
     code = _layer(f"{kind}{len(step.input) - 1}D", _size(layer.size), strides=_size(layer.stride), padding=padding)
-    yield Part(code)
+    yield PeerPart(code)
 
 
 def _size(size: int | Shape | None) -> object:
     return size[0] if isinstance(size, tuple) and len(size) == 1 else size
 
 
-def _global_pool(step: Step) -> Iterator[Part]:
+def _global_pool(step: LayerStep) -> Iterator[PeerPart]:
     kind = "Max" if isinstance(step.layer, GlobalMaxPool) else "Average"
-    yield Part(_layer(f"Global{kind}Pooling{len(step.input) - 1}D"))
+    yield PeerPart(_layer(f"Global{kind}Pooling{len(step.input) - 1}D"))
 
 
-def _up_sample(step: Step) -> Iterator[Part]:
-    yield Part(_layer(f"UpSampling{len(step.input) - 1}D", _size(cast("UpSample", step.layer).factor)))
+def _up_sample(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(_layer(f"UpSampling{len(step.input) - 1}D", _size(cast("UpSample", step.layer).factor)))
 
 
 # ---- norms: the usual epsilon is another one there, so that it is always written
 
 
-def _scales(step: Step) -> tuple[Arrays, ...]:
+def _scales(step: LayerStep) -> tuple[Arrays, ...]:
     return Moved(f"{step.name}.gain", "gamma"), Moved(f"{step.name}.b", "beta")
 
 
-def _layer_norm(step: Step) -> Iterator[Part]:
+def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
     epsilon = cast("LayerNorm", step.layer).epsilon
-    yield Part(_layer("LayerNormalization", epsilon=epsilon, name=called(step.name)), _scales(step), called(step.name))
+    yield PeerPart(_layer("LayerNormalization", epsilon=epsilon, name=called(step.name)), _scales(step), called(step.name))
 
 
-def _group_norm(step: Step) -> Iterator[Part]:
+def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("GroupNorm", step.layer)
     code = _layer("GroupNormalization", layer.groups, epsilon=layer.epsilon, name=called(step.name))
-    yield Part(code, _scales(step), called(step.name))
+    yield PeerPart(code, _scales(step), called(step.name))
 
 
-def _batch_norm(step: Step) -> Iterator[Part]:
+def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("BatchNorm", step.layer)
     running = Moved(f"{step.name}.mean", "moving_mean"), Moved(f"{step.name}.variance", "moving_variance")
     # There the momentum is what is kept, here what is new.
     kept = round(1 - layer.momentum, 12)
     code = _layer("BatchNormalization", momentum=kept, epsilon=layer.epsilon, name=called(step.name))
-    yield Part(code, (*_scales(step), *running), called(step.name))
+    yield PeerPart(code, (*_scales(step), *running), called(step.name))
 
 
 # ---- sequences
 
 
-def _embedding(step: Step) -> Iterator[Part]:
+def _embedding(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Embedding", step.layer)
     if layer.padding is not None:
         raise LackingError(step, "padding, an id whose vector stays 0")
     code = _layer("Embedding", layer.vocabulary, layer.units, name=called(step.name))
-    yield Part(code, (Moved(f"{step.name}.W", "embeddings"),), called(step.name))
+    yield PeerPart(code, (Moved(f"{step.name}.W", "embeddings"),), called(step.name))
 
 
 KINDS = {RNN: ("SimpleRNN", "simple_rnn"), LSTM: ("LSTM", "lstm"), GRU: ("GRU", "gru")}
 """What each is called in code, and in the names of its arrays."""
 
 
-def _recurrent(step: Step) -> Iterator[Part]:
+def _recurrent(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Recurrent", step.layer)
     name, cell = called(step.name), KINDS[type(layer)][1]
-    yield Part(_loop(step, layer, name), _loop_arrays(layer, step.name, f"{cell}_cell"), name)
+    yield PeerPart(_loop(step, layer, name), _loop_arrays(layer, step.name, f"{cell}_cell"), name)
 
 
-def _bidirectional(step: Step) -> Iterator[Part]:
+def _bidirectional(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Bidirectional", step.layer).layers[0]
     name, inner = called(step.name), KINDS[type(layer)][1]
     ways = zip(("forward", "backward"), step.inside, strict=True)
@@ -236,24 +236,24 @@ def _bidirectional(step: Step) -> Iterator[Part]:
         item for way, ours in ways for item in _loop_arrays(layer, ours, f"{way}_{called(step.inside[0])}/{inner}_cell")
     )
     code = f'keras.layers.Bidirectional({_loop(step, layer, called(step.inside[0]))}, name="{name}")'
-    yield Part(code, arrays, name)
+    yield PeerPart(code, arrays, name)
 
 
-def _loop(step: Step, layer: Recurrent, name: str) -> str:
+def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
     require_plain(step, layer)
-    if layer.reverse and layer.answer == "every":
+    if layer.reverse and layer.return_sequences:
         raise LackingError(step, 'reverse with answer="every", in the order of time')
     return _layer(
         KINDS[type(layer)][0],
         layer.units,
         activation=None if not isinstance(layer, RNN) or layer.activation == "tanh" else _recurrent_activation(step, layer),
-        return_sequences=True if layer.answer == "every" else None,
+        return_sequences=True if layer.return_sequences else None,
         go_backwards=True if layer.reverse else None,
         name=name,
     )
 
 
-def _recurrent_activation(step: Step, layer: RNN) -> str:
+def _recurrent_activation(step: LayerStep, layer: RNN) -> str:
     if layer.activation == "leaky_relu":
         raise LackingError(step, 'activation "leaky_relu" in a recurrent layer')
     return _argument(step, layer.activation) or layer.activation

@@ -14,7 +14,7 @@ from chainrule.nn.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
-class Step(Shown):
+class LayerStep(Shown):
     """One use of a layer; shapes are those of one example. inside: the names of the layers that it is made of.
 
     For a peer: channels_first, whether it has them before the axes of space; rows, where it has the numbers of the input in another
@@ -35,7 +35,7 @@ class Step(Shown):
 class LackingError(Exception):
     """The peer has no such layer, or not with this option; `reason` says which."""
 
-    def __init__(self, step: Step, reason: str) -> None:
+    def __init__(self, step: LayerStep, reason: str) -> None:
         super().__init__(reason)
         self.step, self.reason = step, reason
 
@@ -43,7 +43,7 @@ class LackingError(Exception):
 Row = TypeVar("Row")
 
 
-def row_of(table: Mapping[type, Row], step: Step, *, twice: bool = False) -> Row:
+def row_of(table: Mapping[type, Row], step: LayerStep, *, twice: bool = False) -> Row:
     """What a peer's table says of the step's layer; `twice`: whether the peer can use a layer a second time."""
     if type(step.layer) not in table:
         raise LackingError(step, "no such layer")
@@ -52,11 +52,11 @@ def row_of(table: Mapping[type, Row], step: Step, *, twice: bool = False) -> Row
     return table[type(step.layer)]
 
 
-def require_plain(step: Step, layer: Recurrent) -> None:
+def require_plain(step: LayerStep, layer: Recurrent) -> None:
     """Refuses what only our recurrent layers do."""
     if layer.padding is not None:
         raise LackingError(step, "padding, steps that are passed over")
-    if layer.carry:
+    if layer.stateful:
         raise LackingError(step, "carry, a state that batches hand on")
 
 
@@ -160,7 +160,7 @@ class Extra:
 
 
 @dataclass(frozen=True)
-class Part:
+class PeerPart:
     """A layer of the peer: the code that makes it, and the arrays that it holds; `name` is ours."""
 
     code: str
@@ -168,7 +168,7 @@ class Part:
     name: str = ""
 
 
-Parts: TypeAlias = "Callable[[Step], Iterator[Part]]"
+Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"
 """The parts of the peer that do what a step of ours does."""
 
 
@@ -182,9 +182,9 @@ class Peer:
 
     title: str
     kinds: Sequence[type]
-    parts: Callable[[Sequence[Step]], list[Part]]
-    text: Callable[[Sequence[Step], Sequence[Part]], str]
-    key: Callable[[int, Part, str], str]
+    parts: Callable[[Sequence[LayerStep]], list[PeerPart]]
+    text: Callable[[Sequence[LayerStep], Sequence[PeerPart]], str]
+    key: Callable[[int, PeerPart, str], str]
 
 
 def call(kind: str, *given: object, **named: object) -> str:

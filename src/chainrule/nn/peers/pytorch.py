@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.graph import Shape
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
-from chainrule.nn.peers.parts import Part, Peer, Step, call, row_of
+from chainrule.nn.peers.parts import LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.pytorch_layers import LAYERS, Order
 
 HELPERS = {
@@ -92,14 +92,14 @@ HELPERS = {
 """Modules that PyTorch does not have; written where they are used."""
 
 
-def _wish(steps: Sequence[Step]) -> Order:
+def _wish(steps: Sequence[LayerStep]) -> Order:
     """Where the first of these steps that cares wants the channels of its input."""
     wishes: list[Order] = [row_of(LAYERS, step).order for step in steps if len(step.input) > 1]
     wishes = [order for order in wishes if order != "any"]
     return wishes[0] if wishes else "last"
 
 
-def _orders(steps: Sequence[Step]) -> list[Order]:
+def _orders(steps: Sequence[LayerStep]) -> list[Order]:
     """Where the channels stand in the network's input, and then in each step, before and behind which axes are exchanged."""
     found: list[Order] = [_wish(steps)]
     for number, step in enumerate(steps):
@@ -115,15 +115,15 @@ def _orders(steps: Sequence[Step]) -> list[Order]:
     return found
 
 
-def _parts(steps: Sequence[Step]) -> list[Part]:
+def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     """All modules; where channels stand elsewhere than a layer wants them, axes are exchanged before it."""
-    found: list[Part] = []
+    found: list[PeerPart] = []
     rows: tuple[int, ...] | None = None
     for step, (before, order) in zip(steps, pairwise(_orders(steps)), strict=True):
         space = len(step.input) - 1
         if space and order != before:
             axes = (space + 1, *range(1, space + 1)) if order == "first" else (*range(2, space + 2), 1)
-            found.append(Part(call("Permute", 0, *axes)))
+            found.append(PeerPart(call("Permute", 0, *axes)))
         here = replace(step, channels_first=order == "first")
         if isinstance(step.layer, Dense):
             here, rows = replace(here, rows=rows), None
@@ -133,7 +133,7 @@ def _parts(steps: Sequence[Step]) -> list[Part]:
     return found
 
 
-def _met_by_dense(steps: Sequence[Step]) -> bool:
+def _met_by_dense(steps: Sequence[LayerStep]) -> bool:
     """Whether a dense layer comes before anything that knows one number of an example from another."""
     others = (step.layer for step in steps if not isinstance(step.layer, Dropout | Activation))
     return isinstance(next(others, None), Dense)
@@ -148,7 +148,7 @@ def _places_channels_first(shape: Shape) -> tuple[int, ...]:
     return tuple(int(place) for place in np.moveaxis(np.arange(prod(shape)).reshape(shape), -1, 0).reshape(-1))
 
 
-def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
+def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     used = {part.code.partition("(")[0] for part in parts}
     helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
     lines = "".join(f"    {part.code},\n" for part in parts)
@@ -156,7 +156,7 @@ def _text(steps: Sequence[Step], parts: Sequence[Part]) -> str:
     return f"import torch\n\n{room}{helpers}{_comment(steps)}network = torch.nn.Sequential(\n{lines})"
 
 
-def _comment(steps: Sequence[Step]) -> str:
+def _comment(steps: Sequence[LayerStep]) -> str:
     """What goes in and, where it has axes of space, what comes out: with the axes where PyTorch has them."""
     if not steps:
         return ""

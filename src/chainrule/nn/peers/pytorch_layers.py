@@ -19,11 +19,11 @@ from chainrule.nn.peers.parts import (
     Extra,
     GatedBias,
     LackingError,
+    LayerStep,
     Moved,
-    Part,
     Parts,
+    PeerPart,
     SplitBias,
-    Step,
     call,
     require_plain,
     unless,
@@ -39,67 +39,67 @@ Order: TypeAlias = Literal["first", "last", "any"]
 """Where the channels of an example stand."""
 
 
-def _scale(step: Step) -> Iterator[Part]:
+def _scale(step: LayerStep) -> Iterator[PeerPart]:
     scale = cast("Scale", step.layer)
     given = (numbers(_as_there(step, values)) for values in (scale.offset, scale.factor))
-    yield Part(call("Unscaled" if scale.undo else "Scaled", *given))
+    yield PeerPart(call("Unscaled" if scale.undo else "Scaled", *given))
 
 
-def _as_there(step: Step, values: Array) -> Array:
+def _as_there(step: LayerStep, values: Array) -> Array:
     """Numbers that are broadcast against an example, with the channels where PyTorch has them."""
     if not step.channels_first or not values.ndim:
         return values
     return np.moveaxis(values.reshape((1,) * (len(step.input) - values.ndim) + values.shape), -1, 0)
 
 
-def _dense(step: Step) -> Iterator[Part]:
+def _dense(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Dense", step.layer)
     arrays: tuple[Arrays, ...] = (Moved(f"{step.name}.W", "weight", (1, 0), step.rows, 0),)
     arrays += (Moved(f"{step.name}.b", "bias"),) if layer.bias else ()
-    yield Part(module("Linear", step.input[-1], layer.units, bias=None if layer.bias else False), arrays)
+    yield PeerPart(module("Linear", step.input[-1], layer.units, bias=None if layer.bias else False), arrays)
     yield from activated(step, layer.activation)
 
 
-def _activation(step: Step) -> Iterator[Part]:
+def _activation(step: LayerStep) -> Iterator[PeerPart]:
     yield from activated(step, cast("Activation", step.layer).function)
 
 
-def _dropout(step: Step) -> Iterator[Part]:
-    yield Part(module("Dropout", cast("Dropout", step.layer).rate))
+def _dropout(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(module("Dropout", cast("Dropout", step.layer).rate))
 
 
-def _noise(step: Step) -> Iterator[Part]:
-    yield Part(call("Noise", cast("GaussianNoise", step.layer).deviation))
+def _noise(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(call("Noise", cast("GaussianNoise", step.layer).std))
 
 
-def _flatten(step: Step) -> Iterator[Part]:
-    yield Part(module("Flatten"))
+def _flatten(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(module("Flatten"))
 
 
-def _reshape(step: Step) -> Iterator[Part]:
+def _reshape(step: LayerStep) -> Iterator[PeerPart]:
     if len(step.input) > 1:
-        yield Part(module("Flatten"))
-    yield Part(module("Unflatten", 1, (*step.output[-1:], *step.output[:-1]) if step.channels_first else step.output))
+        yield PeerPart(module("Flatten"))
+    yield PeerPart(module("Unflatten", 1, (*step.output[-1:], *step.output[:-1]) if step.channels_first else step.output))
 
 
 # ---- norms
 
 
-def _scales(step: Step) -> tuple[Arrays, ...]:
+def _scales(step: LayerStep) -> tuple[Arrays, ...]:
     return Moved(f"{step.name}.gain", "weight"), Moved(f"{step.name}.b", "bias")
 
 
-def _layer_norm(step: Step) -> Iterator[Part]:
+def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
     epsilon = cast("LayerNorm", step.layer).epsilon
-    yield Part(module("LayerNorm", step.input[-1], eps=unless(epsilon, 1e-5)), _scales(step))
+    yield PeerPart(module("LayerNorm", step.input[-1], eps=unless(epsilon, 1e-5)), _scales(step))
 
 
-def _group_norm(step: Step) -> Iterator[Part]:
+def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("GroupNorm", step.layer)
-    yield Part(module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5)), _scales(step))
+    yield PeerPart(module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5)), _scales(step))
 
 
-def _batch_norm(step: Step) -> Iterator[Part]:
+def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("BatchNorm", step.layer)
     running = (
         Moved(f"{step.name}.mean", "running_mean"),
@@ -112,42 +112,42 @@ def _batch_norm(step: Step) -> Iterator[Part]:
         eps=unless(layer.epsilon, 1e-5),
         momentum=unless(layer.momentum, 0.1),
     )
-    yield Part(code, (*_scales(step), *running))
+    yield PeerPart(code, (*_scales(step), *running))
 
 
 # ---- sequences
 
 
-def _embedding(step: Step) -> Iterator[Part]:
+def _embedding(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Embedding", step.layer)
-    yield Part("Whole()")
+    yield PeerPart("Whole()")
     code = module("Embedding", layer.vocabulary, layer.units, padding_idx=layer.padding)
-    yield Part(code, (Moved(f"{step.name}.W", "weight"),))
+    yield PeerPart(code, (Moved(f"{step.name}.W", "weight"),))
 
 
 KINDS = {RNN: "RNN", LSTM: "LSTM", GRU: "GRU"}
 
 
-def _recurrent(step: Step) -> Iterator[Part]:
+def _recurrent(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Recurrent", step.layer)
     code = _loop(step, layer)
     if layer.reverse:
-        yield Part("Flip()")
-    yield Part(code, _loop_arrays(layer, step.name, "l0"))
-    yield Part("Last()" if layer.answer == "last" else "Every()")
-    if layer.reverse and layer.answer == "every":
-        yield Part("Flip()")
+        yield PeerPart("Flip()")
+    yield PeerPart(code, _loop_arrays(layer, step.name, "l0"))
+    yield PeerPart("Last()" if layer.return_sequences is False else "Every()")
+    if layer.reverse and layer.return_sequences:
+        yield PeerPart("Flip()")
 
 
-def _bidirectional(step: Step) -> Iterator[Part]:
+def _bidirectional(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Bidirectional", step.layer).layers[0]
     forward, backward = step.inside
     arrays = (*_loop_arrays(layer, forward, "l0"), *_loop_arrays(layer, backward, "l0_reverse"))
-    yield Part(_loop(step, layer, bidirectional=True), arrays)
-    yield Part("Ends()" if layer.answer == "last" else "Every()")
+    yield PeerPart(_loop(step, layer, bidirectional=True), arrays)
+    yield PeerPart("Ends()" if layer.return_sequences is False else "Every()")
 
 
-def _loop(step: Step, layer: Recurrent, *, bidirectional: bool | None = None) -> str:
+def _loop(step: LayerStep, layer: Recurrent, *, bidirectional: bool | None = None) -> str:
     require_plain(step, layer)
     usual = not isinstance(layer, RNN) or layer.activation == "tanh"
     if isinstance(layer, RNN) and layer.activation not in {"tanh", "relu"}:
@@ -174,37 +174,37 @@ def _loop_arrays(layer: Recurrent, name: str, end: str) -> tuple[Arrays, ...]:
 
 
 @dataclass(frozen=True)
-class Row:
+class ModuleRow:
     """The modules of a kind of layer, and where they want channels: "first", "last", or wherever they are."""
 
     parts: Parts
     order: Order = "any"
 
 
-LAYERS: dict[type, Row] = {
-    Scale: Row(_scale),
-    Dense: Row(_dense, "last"),
-    Activation: Row(_activation),
-    Dropout: Row(_dropout),
-    GaussianNoise: Row(_noise),
-    Flatten: Row(_flatten, "last"),
-    Reshape: Row(_reshape, "last"),
-    Conv1D: Row(convolution, "first"),
-    Conv2D: Row(convolution, "first"),
-    ConvTranspose1D: Row(transposed, "first"),
-    ConvTranspose2D: Row(transposed, "first"),
-    MaxPool: Row(pool, "first"),
-    AveragePool: Row(pool, "first"),
-    GlobalMaxPool: Row(global_pool, "first"),
-    GlobalAveragePool: Row(global_pool, "first"),
-    UpSample: Row(up_sample, "first"),
-    LayerNorm: Row(_layer_norm, "last"),
-    GroupNorm: Row(_group_norm, "first"),
-    BatchNorm: Row(_batch_norm, "first"),
-    Embedding: Row(_embedding, "last"),
-    RNN: Row(_recurrent, "last"),
-    LSTM: Row(_recurrent, "last"),
-    GRU: Row(_recurrent, "last"),
-    Bidirectional: Row(_bidirectional, "last"),
+LAYERS: dict[type, ModuleRow] = {
+    Scale: ModuleRow(_scale),
+    Dense: ModuleRow(_dense, "last"),
+    Activation: ModuleRow(_activation),
+    Dropout: ModuleRow(_dropout),
+    GaussianNoise: ModuleRow(_noise),
+    Flatten: ModuleRow(_flatten, "last"),
+    Reshape: ModuleRow(_reshape, "last"),
+    Conv1D: ModuleRow(convolution, "first"),
+    Conv2D: ModuleRow(convolution, "first"),
+    ConvTranspose1D: ModuleRow(transposed, "first"),
+    ConvTranspose2D: ModuleRow(transposed, "first"),
+    MaxPool: ModuleRow(pool, "first"),
+    AveragePool: ModuleRow(pool, "first"),
+    GlobalMaxPool: ModuleRow(global_pool, "first"),
+    GlobalAveragePool: ModuleRow(global_pool, "first"),
+    UpSample: ModuleRow(up_sample, "first"),
+    LayerNorm: ModuleRow(_layer_norm, "last"),
+    GroupNorm: ModuleRow(_group_norm, "first"),
+    BatchNorm: ModuleRow(_batch_norm, "first"),
+    Embedding: ModuleRow(_embedding, "last"),
+    RNN: ModuleRow(_recurrent, "last"),
+    LSTM: ModuleRow(_recurrent, "last"),
+    GRU: ModuleRow(_recurrent, "last"),
+    Bidirectional: ModuleRow(_bidirectional, "last"),
 }
 """Every kind of layer that PyTorch has."""

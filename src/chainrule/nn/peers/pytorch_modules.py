@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainrule.nn.peers.parts import LackingError, Part, Step, call
+from chainrule.nn.peers.parts import LackingError, LayerStep, PeerPart, call
 
 ACTIVATIONS = {
     "sigmoid": "Sigmoid()",
@@ -26,11 +26,11 @@ def module(kind: str, *given: object, **named: object) -> str:
     return call(f"torch.nn.{kind}", *given, **named)
 
 
-def activated(step: Step, activation: str) -> Iterator[Part]:
+def activated(step: LayerStep, activation: str) -> Iterator[PeerPart]:
     """The module of an activation function; none for a linear one."""
     if activation == "linear":
         return
     if activation not in ACTIVATIONS:
         raise LackingError(step, f'activation "{activation}"')
     code = ACTIVATIONS[activation]
-    yield Part(f"torch.nn.{code.replace('-1', '1') if step.channels_first else code}")
+    yield PeerPart(f"torch.nn.{code.replace('-1', '1') if step.channels_first else code}")

@@ -8,23 +8,23 @@ from typing import cast
 from chainrule.graph import Shape
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.padding import Amounts
-from chainrule.nn.peers.parts import Arrays, LackingError, Moved, Part, Step, sized, unless
+from chainrule.nn.peers.parts import Arrays, LackingError, LayerStep, Moved, PeerPart, sized, unless
 from chainrule.nn.peers.pytorch_modules import activated, module
 from chainrule.nn.peers.windows import Transposed, require_zeros, spread, windows
 from chainrule.nn.pooling import AveragePool, GlobalMaxPool, MaxPool, UpSample
 
 
-def _padded(kind: str, amounts: Amounts, *value: str) -> Iterator[Part]:
+def _padded(kind: str, amounts: Amounts, *value: str) -> Iterator[PeerPart]:
     """A module that puts so much around; PyTorch begins with the last axis."""
     if any(map(any, amounts)):
         around = tuple(side for both in reversed(amounts) for side in both)
-        yield Part(f"torch.nn.{kind}Pad{len(amounts)}d({', '.join([repr(around), *value])})")
+        yield PeerPart(f"torch.nn.{kind}Pad{len(amounts)}d({', '.join([repr(around), *value])})")
 
 
 PADS = {"same": "Zero", "periodic": "Circular", "reflect": "Reflection"}
 
 
-def convolution(step: Step) -> Iterator[Part]:
+def convolution(step: LayerStep) -> Iterator[PeerPart]:
     """A convolution, with a module before it where its own padding does not do."""
     layer = cast("Conv1D | Conv2D", step.layer)
     seen = windows(layer, step)
@@ -43,11 +43,11 @@ def convolution(step: Step) -> Iterator[Part]:
         padding="same" if own_padding else None,
         bias=None if layer.bias else False,
     )
-    yield Part(code, _weights(step, (space + 1, space, *range(space)), bias=layer.bias))
+    yield PeerPart(code, _weights(step, (space + 1, space, *range(space)), bias=layer.bias))
     yield from activated(step, layer.activation)
 
 
-def transposed(step: Step) -> Iterator[Part]:
+def transposed(step: LayerStep) -> Iterator[PeerPart]:
     """A transposed convolution, and where it makes one more behind than PyTorch can leave out, a module that cuts it off."""
     layer = cast("Transposed", step.layer)
     require_zeros(step, layer)
@@ -64,18 +64,18 @@ def transposed(step: Step) -> Iterator[Part]:
         dilation=unless(sized(seen.dilations), 1),
         bias=None if layer.bias else False,
     )
-    yield Part(code, _weights(step, (space, space + 1, *range(space)), bias=layer.bias))
+    yield PeerPart(code, _weights(step, (space, space + 1, *range(space)), bias=layer.bias))
     # Fewer than 0 are put there: so many are taken away.
     yield from _padded("Zero", [(0, low - high) for low, high in seen.amounts])
     yield from activated(step, layer.activation)
 
 
-def _weights(step: Step, axes: Shape, *, bias: bool) -> tuple[Arrays, ...]:
+def _weights(step: LayerStep, axes: Shape, *, bias: bool) -> tuple[Arrays, ...]:
     weight, added = Moved(f"{step.name}.W", "weight", axes), Moved(f"{step.name}.b", "bias")
     return (weight, added) if bias else (weight,)
 
 
-def pool(step: Step) -> Iterator[Part]:
+def pool(step: LayerStep) -> Iterator[PeerPart]:
     """A pool, with a module before it where its own padding does not do."""
     layer = cast("MaxPool | AveragePool", step.layer)
     seen = windows(layer, step)
@@ -90,16 +90,16 @@ def pool(step: Step) -> Iterator[Part]:
     elif seen.wider:
         inside = {"padding": sized(tuple(low for low, _ in seen.amounts)), "count_include_pad": False}
     kind = f"{'Max' if isinstance(layer, MaxPool) else 'Avg'}Pool{len(seen.sizes)}d"
-    yield Part(module(kind, sized(seen.sizes), unless(sized(seen.strides), sized(seen.sizes)), **inside))
+    yield PeerPart(module(kind, sized(seen.sizes), unless(sized(seen.strides), sized(seen.sizes)), **inside))
 
 
-def global_pool(step: Step) -> Iterator[Part]:
+def global_pool(step: LayerStep) -> Iterator[PeerPart]:
     """A pool over all of space, without the axes that it leaves with one number."""
     kind = "Max" if isinstance(step.layer, GlobalMaxPool) else "Avg"
-    yield Part(module(f"Adaptive{kind}Pool{len(step.input) - 1}d", 1))
-    yield Part(module("Flatten"))
+    yield PeerPart(module(f"Adaptive{kind}Pool{len(step.input) - 1}d", 1))
+    yield PeerPart(module("Flatten"))
 
 
-def up_sample(step: Step) -> Iterator[Part]:
+def up_sample(step: LayerStep) -> Iterator[PeerPart]:
     """Numbers repeated along the axes of space."""
-    yield Part(module("Upsample", scale_factor=spread(cast("UpSample", step.layer).factor, step)))
+    yield PeerPart(module("Upsample", scale_factor=spread(cast("UpSample", step.layer).factor, step)))

@@ -15,7 +15,7 @@ from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Export, Exportable, export_of
 from chainrule.nn.peers.jax import JAX
 from chainrule.nn.peers.keras import KERAS
-from chainrule.nn.peers.parts import Arrays, LackingError, Part, Peer, Step
+from chainrule.nn.peers.parts import Arrays, LackingError, LayerStep, Peer, PeerPart
 from chainrule.nn.peers.pytorch import PYTORCH
 from chainrule.nn.structure import chainrule_code
 from chainrule.spelling import suggest
@@ -146,7 +146,7 @@ def _there(export: Export, values: Mapping[str, Array], peer: Peer, built: Built
     }
 
 
-def _held(parts: list[Part]) -> Iterator[tuple[int, Part, Arrays]]:
+def _held(parts: list[PeerPart]) -> Iterator[tuple[int, PeerPart, Arrays]]:
     for number, part in enumerate(parts):
         for item in part.arrays:
             yield number, part, item
@@ -165,7 +165,7 @@ def _peer(style: object) -> Peer:
     )
 
 
-def _translated(export: Export, peer: Peer, built: Built) -> tuple[list[Step], list[Part]]:
+def _translated(export: Export, peer: Peer, built: Built) -> tuple[list[LayerStep], list[PeerPart]]:
     steps = export.steps(built)
     try:
         return steps, peer.parts(steps)
@@ -184,7 +184,7 @@ def _lacking(lack: LackingError, peer: Peer) -> OptionError:
     )
 
 
-def _has(peer: Peer, step: Step) -> bool:
+def _has(peer: Peer, step: LayerStep) -> bool:
     try:
         peer.parts([step])
     except LackingError:

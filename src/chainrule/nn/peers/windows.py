@@ -9,7 +9,7 @@ from chainrule.graph import Shape
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.filters import in_each_axis
 from chainrule.nn.padding import Amounts, same_amounts, spans
-from chainrule.nn.peers.parts import LackingError, Step
+from chainrule.nn.peers.parts import LackingError, LayerStep
 from chainrule.nn.pooling import AveragePool, MaxPool
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
@@ -23,7 +23,7 @@ class Windows:
 
     Those of a transposed convolution are the windows on what it makes.
 
-    >>> windows(MaxPool(2, padding="same"), Step(MaxPool(2), "max_pool1", (5, 4, 3), (3, 2, 3)))
+    >>> windows(MaxPool(2, padding="same"), LayerStep(MaxPool(2), "max_pool1", (5, 4, 3), (3, 2, 3)))
     Windows(sizes=(2, 2), strides=(2, 2), dilations=(1, 1), amounts=((0, 1), (0, 0)))
     """
 
@@ -48,7 +48,7 @@ class Windows:
         return any(map(any, self.amounts))
 
 
-def windows(layer: Windowed, step: Step) -> Windows:
+def windows(layer: Windowed, step: LayerStep) -> Windows:
     """The windows of a layer in this step."""
     pools = isinstance(layer, MaxPool | AveragePool)
     sizes = spread(layer.size if pools else layer.kernel, step)
@@ -59,7 +59,7 @@ def windows(layer: Windowed, step: Step) -> Windows:
     return Windows(sizes, strides, dilations, tuple(around))
 
 
-def require_zeros(step: Step, layer: Transposed, *, grouped: bool = False) -> None:
+def require_zeros(step: LayerStep, layer: Transposed, *, grouped: bool = False) -> None:
     """Refuses what transposed convolutions of others do not do; `grouped`: whether they have groups as ours."""
     if layer.padding not in {"valid", "same"}:
         raise LackingError(step, f'padding="{layer.padding}" in a transposed convolution')
@@ -67,6 +67,6 @@ def require_zeros(step: Step, layer: Transposed, *, grouped: bool = False) -> No
         raise LackingError(step, "groups in a transposed convolution")
 
 
-def spread(size: int | Shape, step: Step) -> Shape:
+def spread(size: int | Shape, step: LayerStep) -> Shape:
     """One number to each axis of space of the step's input."""
     return in_each_axis(size, len(step.input) - 1)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.graph import Array, Node, Op
-from chainrule.ops import cast, greater, log, relu, select, sigmoid, slice_axes, softplus, tanh
+from chainrule.ops import cast, greater, log, relu, sigmoid, slice_axes, softplus, tanh, where
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import ActivationRegion, SoftmaxRegion, Structure, without_step
 from chainrule.trace.planted import Planted
@@ -160,7 +160,7 @@ def other_kink(structure: Structure) -> Iterable[Planting]:
 
 def _has_kink(region: ActivationRegion) -> bool:
     inside = {region.a, *region.a.inputs}
-    return any(node.op in {relu, select, greater} or (node.op is cast) for node in inside)
+    return any(node.op in {relu, where, greater} or (node.op is cast) for node in inside)
 
 
 # ---- softmax

@@ -11,7 +11,7 @@ from chainrule.graph import Array, Node
 from chainrule.ops import broadcast_to, gather, matmul
 from chainrule.trace.mistakes.kinds import ArrayView, array_mistake
 from chainrule.trace.network_structure import Structure
-from chainrule.trace.planted import Part, Planted
+from chainrule.trace.planted import GradientPart, Planted
 
 
 @array_mistake(
@@ -79,7 +79,7 @@ def gates_exchanged(array: ArrayView) -> Iterator[tuple[str, Array]]:
 def wrong_axis(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """The sum over the neurons."""
 
-    def change(part: Part) -> Array | None:
+    def change(part: GradientPart) -> Array | None:
         source, g = part.use.inputs[part.place], part.arriving
         fits = part.use.op is broadcast_to and g.ndim == 2 and g.shape[0] == g.shape[1] == source.type.size
         return (
@@ -177,7 +177,7 @@ def z_for_a(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """The z before the activation that was weighed."""
     regions = {region.a: region for region in array.structure.activations}
 
-    def change(part: Part) -> Array | None:
+    def change(part: GradientPart) -> Array | None:
         region = regions.get(part.use.inputs[1 - part.place]) if part.use.op is matmul else None
         return None if region is None else array.pulled(part, data=array.backward.values[region.z])
 
@@ -198,7 +198,7 @@ def own_output(array: ArrayView) -> Iterator[tuple[str, Array]]:
     if array.name in structure.steps:
         return
 
-    def change(part: Part) -> Array | None:
+    def change(part: GradientPart) -> Array | None:
         own = [
             region.a
             for region in structure.activations
@@ -230,7 +230,7 @@ def raw_inputs(array: ArrayView) -> Iterator[tuple[str, Array]]:
 def _seen_through(array: ArrayView, source: Node, value: Array) -> Array | None:
     """The derivative with another value of a node that is moved about, not computed with, before it is weighed."""
 
-    def change(part: Part) -> Array | None:
+    def change(part: GradientPart) -> Array | None:
         if part.use.op is not matmul:
             return None
         data = array.structure.moved_value(part.use.inputs[1 - part.place], source, value)
@@ -254,12 +254,12 @@ def swapped(array: ArrayView) -> Iterator[tuple[str, Array]]:
 # ---- tables of vectors
 
 
-def _lookups(array: ArrayView) -> list[Part]:
+def _lookups(array: ArrayView) -> list[GradientPart]:
     parts = [part for part in array.parts if part.use.op is gather and part.place == 0 and part.use.attributes["axis"] == 0]
     return parts if parts and len(parts) == len(array.parts) else []
 
 
-def _rows_of(structure: Structure, part: Part) -> tuple[Array, Array]:
+def _rows_of(structure: Structure, part: GradientPart) -> tuple[Array, Array]:
     ids = np.asarray(structure.backward.values[part.use.inputs[1]]).reshape(-1)
     return ids, part.arriving.reshape(ids.size, prod(part.arriving.shape[part.use.inputs[1].type.ndim :]))
 

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.graph import Array, Node
 from chainrule.trace.network_structure import Structure
-from chainrule.trace.planted import BackwardPass, Part, Planted, Walk
+from chainrule.trace.planted import BackwardPass, GradientPart, Planted, Walk
 
 WIDTH = 110
 """Characters to a line."""
@@ -59,7 +59,7 @@ class Mistake(Shown):
     def __str__(self) -> str:
         where = f" in {', '.join(self.layers)}" if self.layers else ""
         head = f"{self.name}{where}{f' ({self.at})' if self.at else ''}"
-        parts = (self.explanation, f"What shows it: {self.evidence}.", f"To mend it: {self.remedy}.")
+        parts = (self.explanation, f"What shows it: {self.evidence}.", f"Fix: {self.remedy}.")
         return "\n".join([head, *(fill(part, WIDTH, initial_indent="  ", subsequent_indent="  ") for part in parts)])
 
 
@@ -133,11 +133,11 @@ class ArrayView:
         return self.walk.gradient(self.name)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[GradientPart, ...]:
         """What each use of the parameter adds, in order."""
         return self.walk.parts(self.name)
 
-    def with_parts(self, change: Callable[[Part], Array | None]) -> Array | None:
+    def with_parts(self, change: Callable[[GradientPart], Array | None]) -> Array | None:
         """The sum of all parts, some of them changed; None where none is."""
         changed = [change(part) for part in self.parts]
         if all(value is None for value in changed):
@@ -145,7 +145,7 @@ class ArrayView:
         pairs = zip(changed, self.parts, strict=True)
         return np.sum([part.value if value is None else value for value, part in pairs], axis=0)
 
-    def pulled(self, part: Part, g: Array | None = None, data: Array | None = None) -> Array:
+    def pulled(self, part: GradientPart, g: Array | None = None, data: Array | None = None) -> Array:
         """What a use passes to the parameter for another δ, or for other data."""
         instead = {} if data is None else {part.use.inputs[1 - part.place]: data}
         passed = self.backward.pull(part.use, part.arriving if g is None else g, instead)[part.place]

@@ -11,7 +11,7 @@ from chainrule.graph import Array, Node
 from chainrule.ops import add, multiply
 from chainrule.trace.mistakes.kinds import ArrayView, Planting, array_mistake, backward_mistake
 from chainrule.trace.network_structure import Structure, step_in, without_step
-from chainrule.trace.planted import Part, Planted, Rule
+from chainrule.trace.planted import GradientPart, Planted, Rule
 
 Edges: TypeAlias = "tuple[tuple[tuple[Node, int], ...], ...]"
 _MOST_CUTS = 40
@@ -107,7 +107,7 @@ def _paired(array: ArrayView, states: list[Array]) -> Array:
     return np.sum([array.pulled(part, data=state) for part, state in zip(array.parts, states, strict=True)], axis=0)
 
 
-def _state_after(structure: Structure, parts: tuple[Part, ...]) -> Array | None:
+def _state_after(structure: Structure, parts: tuple[GradientPart, ...]) -> Array | None:
     """The state that the last step leaves: what has the op of the states before it, and comes behind its use."""
     before, use = parts[-1].use.inputs[1 - parts[-1].place], parts[-1].use
     position = structure.backward.position

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from chainrule.graph import CONSTANT, Array, Node, evaluate
+from chainrule.graph import CONSTANT, Array, Node, compute
 from chainrule.numerals import numeral
-from chainrule.ops import broadcast_to, divide, matmul, multiply, reshape, select
+from chainrule.ops import broadcast_to, divide, matmul, multiply, reshape, where
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import Structure, without_step
 from chainrule.trace.planted import Planted, data_side, weights_of
@@ -67,7 +67,7 @@ def updated(structure: Structure) -> Iterable[Planting]:
 
         def changed(rate: float, mine: Mapping[str, Array], product: Node = product, weights: Node = weights) -> Planted:
             value = structure.backward.values[weights] - rate * mine[weights.name]
-            (matrix,) = evaluate([product.inputs[1 - data_side(product)]], {weights: value})
+            (matrix,) = compute([product.inputs[1 - data_side(product)]], {weights: value})
             return data_passed(structure, product, np.swapaxes(matrix, -1, -2))
 
         data = (product.inputs[data_side(product)],)
@@ -135,7 +135,7 @@ def constant_number(node: Node) -> float | None:
 def forgotten_mask(structure: Structure) -> Iterable[Planting]:
     """The derivative passes a dropout whole, with and without its factor."""
     for node in structure.data_nodes:
-        if node.op is not select or node.inputs[0] in structure.backward.reaching or constant_number(node.inputs[2]) != 0:
+        if node.op is not where or node.inputs[0] in structure.backward.reaching or constant_number(node.inputs[2]) != 0:
             continue
         inner, scaled = node.inputs[1], list(_constant_factor(node.inputs[1], structure))
         layer = node.scope or structure.layer_at(node)

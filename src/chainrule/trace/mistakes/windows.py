@@ -73,7 +73,7 @@ def exchanged_kernel(array: ArrayView) -> Iterator[tuple[str, Array]]:
 # ---- pools
 
 Share = Callable[[Array, Array, tuple[int, ...]], Array]
-"""From a window's entries, those that are largest in it, and the axes of the window to the share of δ that each entry gets."""
+"""From a window's entries, those that are largest in it, and the axes of the window to the fraction of δ that each entry gets."""
 
 
 def _pooled(structure: Structure, share: Share) -> Iterator[Planting]:

@@ -24,7 +24,7 @@ HOLE = "▫"
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """A line of text on a box: its size, whether bold, and the name of its colour."""
 
     text: str
@@ -55,35 +55,35 @@ def _width(letter: str) -> float:
     return 0.32 if letter in "iljI.,:;|!'()[] " else 1.02 if letter in "mwMW@%—" else 0.64
 
 
-def lines(box: Box, values: Mapping[Node, Array] | None) -> list[Line]:
+def lines(box: Box, values: Mapping[Node, Array] | None) -> list[TextLine]:
     """The lines of a box: name or notation, then smaller: op and type, value, the names under which it leaves the graph."""
     found = _folded_lines(box) if box.kind == "folded" else _node_lines(box)
     if values is not None and box.kind != "folded" and box.node in values:
-        found.append(Line(value_text(values[box.node]), SMALL, "normal", "ink"))
+        found.append(TextLine(value_text(values[box.node]), SMALL, "normal", "ink"))
     if box.outputs:
         shown = ", ".join(printable(name, most=LETTERS) for name in box.outputs[:2])
         more = f", … {len(box.outputs)} in all" if len(box.outputs) > 2 else ""
-        found.append(Line(f"→ {shown}{more}", SMALL, "normal", "right"))
+        found.append(TextLine(f"→ {shown}{more}", SMALL, "normal", "right"))
     return found
 
 
-def _folded_lines(box: Box) -> list[Line]:
+def _folded_lines(box: Box) -> list[TextLine]:
     parameters = sum(node.op.name == "parameter" for node in box.nodes)
     counts = counted(len(box.nodes), "node") + (f", {counted(parameters, 'parameter')}" if parameters else "")
-    return [Line(printable(box.scope, most=LETTERS), LARGE, "bold", "ink"), Line(counts)]
+    return [TextLine(printable(box.scope, most=LETTERS), LARGE, "bold", "ink"), TextLine(counts)]
 
 
-def _node_lines(box: Box) -> list[Line]:
+def _node_lines(box: Box) -> list[TextLine]:
     node = box.node
     if node.op is CONSTANT:
-        return [Line(printable(node.name or formula(node), most=LETTERS), SMALL + 1.5, "normal", "ink")]
+        return [TextLine(printable(node.name or formula(node), most=LETTERS), SMALL + 1.5, "normal", "ink")]
     if node.is_leaf:
-        return [Line(printable(node.name, most=LETTERS), LARGE, "bold", "ink"), Line(repr(node.type))]
+        return [TextLine(printable(node.name, most=LETTERS), LARGE, "bold", "ink"), TextLine(repr(node.type))]
     sign = notation(node, frozenset(box.nodes[:-1]))
     if node.name:
-        return [Line(printable(node.name, most=LETTERS), LARGE, "bold", "ink"), Line(f"{node.type!r} = {sign}")]
+        return [TextLine(printable(node.name, most=LETTERS), LARGE, "bold", "ink"), TextLine(f"{node.type!r} = {sign}")]
     name = "" if sign == node.op.name else f" = {node.op.name}"
-    return [Line(sign, LARGE, "bold" if len(sign) == 1 else "normal", "ink"), Line(f"{node.type!r}{name}")]
+    return [TextLine(sign, LARGE, "bold" if len(sign) == 1 else "normal", "ink"), TextLine(f"{node.type!r}{name}")]
 
 
 def notation(node: Node, inside: frozenset[Node] = frozenset()) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.views.colours import SERIES
 from chainrule.views.drawing.folding import Box, Kind
-from chainrule.views.drawing.lettering import LARGE, SMALL, Line, text_width
+from chainrule.views.drawing.lettering import LARGE, SMALL, TextLine, text_width
 from chainrule.views.plain import printable
 from chainrule.views.svg import attributes, element, number, text, title
 
@@ -31,11 +31,11 @@ HALO = 4.0
 """Keeps a name readable where an arrow runs behind it."""
 
 
-def _heights(lines: Sequence[Line]) -> list[float]:
+def _heights(lines: Sequence[TextLine]) -> list[float]:
     return [LINE_HEIGHT.get(line.size, line.size + 3.5) for line in lines]
 
 
-def box_size(box: Box, lines: Sequence[Line]) -> tuple[float, float]:
+def box_size(box: Box, lines: Sequence[TextLine]) -> tuple[float, float]:
     """Width and height of a box that holds these lines, with the cards behind it and the double border where it has them."""
     ends = 14.0 if box.kind in {"input", "parameter"} else PADDING
     width = max(line.width for line in lines) + 2 * ends
@@ -49,7 +49,7 @@ def _extra(box: Box) -> float:
 
 
 def box_mark(
-    box: Box, centre: Sequence[float], size: Sequence[float], lines: Sequence[Line], *, badge: str, words: str, place: str
+    box: Box, centre: Sequence[float], size: Sequence[float], lines: Sequence[TextLine], *, badge: str, words: str, place: str
 ) -> str:
     """A box with its lines, a double border if it leaves the graph; `badge` is its number, `place` tells it apart."""
     x, y = centre

@@ -94,5 +94,5 @@ def _named(quantity: Quantity, flat: int) -> str:
 
 
 def bar_html(share: float) -> str:
-    """A bar as long as a share of 1."""
+    """A bar as long as a fraction of 1."""
     return f'<span class="bar" style="width:{100 * min(1.0, max(0.0, share)):.1f}px"></span>'

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.numerals import numeral
 from chainrule.views.networks.layout import Place
-from chainrule.views.networks.numbers import Neurons, Outcome
+from chainrule.views.networks.numbers import Neurons, ShownOutput
 from chainrule.views.plain import printable, spaced
 from chainrule.views.svg import element, text, title
 
@@ -18,50 +18,50 @@ NAME_LETTERS = 16
 BAR_WIDTH = 90.0
 
 
-def answers_width(item: Neurons, outcome: Outcome | None, signature: Signature | None) -> float:
+def answers_width(item: Neurons, outcome: ShownOutput | None, info: DatasetInfo | None) -> float:
     """How much room the answers take to the right of the output neurons' middle."""
-    if signature is None or item.column.kind == "box":
+    if info is None or item.column.kind == "box":
         return 80.0
     if outcome is not None and outcome.classes is None:
         return 320.0
     bar = BAR_WIDTH + 48 if outcome is not None and outcome.probabilities is not None else 0.0
-    return 60.0 + name_width(item, signature) + bar + (165.0 if outcome is not None else 0.0)
+    return 60.0 + name_width(item, info) + bar + (165.0 if outcome is not None else 0.0)
 
 
-def name_width(item: Neurons, signature: Signature) -> float:
+def name_width(item: Neurons, info: DatasetInfo) -> float:
     """The room for the longest name of a class that is shown."""
-    names = [_class_name(signature, item.column.size, neuron) for neuron in item.shown.tolist()]
+    names = [_class_name(info, item.column.size, neuron) for neuron in item.shown.tolist()]
     return 14.0 + 7.2 * max(min(NAME_LETTERS, len(name)) for name in names)
 
 
-def answers(item: Neurons, place: Place, radius: float, outcome: Outcome | None, signature: Signature | None) -> list[str]:
+def answers(item: Neurons, place: Place, radius: float, outcome: ShownOutput | None, info: DatasetInfo | None) -> list[str]:
     """The marks behind the output column."""
-    if signature is None or item.column.kind == "box":
+    if info is None or item.column.kind == "box":
         return []
     left = place.x + radius + 10
     if outcome is not None and outcome.classes is None:
         return _numbers(item, place, left, outcome)
     found: list[str] = []
     for neuron, y in zip(item.shown.tolist(), place.ys, strict=True):
-        name = _class_name(signature, item.column.size, neuron)
+        name = _class_name(info, item.column.size, neuron)
         found.append(
             element("g", title(name) + text(left, y + 4, printable(name, most=NAME_LETTERS), font_size=12), class_="class")
         )
         if outcome is not None:
-            found += _bar(left + name_width(item, signature), y, neuron, outcome, min(12.0, 1.2 * radius))
+            found += _bar(left + name_width(item, info), y, neuron, outcome, min(12.0, 1.2 * radius))
     return (
         found if outcome is None else [*found, *_rest(item, place, left, outcome), *_second_class(item, place, left, outcome)]
     )
 
 
-def _class_name(signature: Signature, outputs: int, neuron: int) -> str:
-    if signature.classes is None:
+def _class_name(info: DatasetInfo, outputs: int, neuron: int) -> str:
+    if info.classes is None:
         return f"output[{neuron}]"
     # A single output stands for the second of two classes.
-    return signature.classes[1] if outputs == 1 else signature.classes[neuron]
+    return info.classes[1] if outputs == 1 else info.classes[neuron]
 
 
-def _bar(left: float, y: float, neuron: int, outcome: Outcome, height: float) -> list[str]:
+def _bar(left: float, y: float, neuron: int, outcome: ShownOutput, height: float) -> list[str]:
     found, words = list[str](), _words(neuron, outcome)
     if outcome.probabilities is not None:
         p = float(outcome.probabilities[neuron])
@@ -85,7 +85,7 @@ def _bar(left: float, y: float, neuron: int, outcome: Outcome, height: float) ->
     return found
 
 
-def _words(neuron: int, outcome: Outcome) -> str:
+def _words(neuron: int, outcome: ShownOutput) -> str:
     """What is said of an output neuron: it was predicted, it is the truth, or both."""
     predicted = outcome.predicted is not None and outcome.neuron_of(outcome.predicted) == neuron
     true = outcome.truth is not None and outcome.neuron_of(outcome.truth) == neuron
@@ -96,7 +96,7 @@ def _words(neuron: int, outcome: Outcome) -> str:
     return "predicted" + (", wrongly" if outcome.truth is not None else "") if predicted else ""
 
 
-def _rest(item: Neurons, place: Place, left: float, outcome: Outcome) -> list[str]:
+def _rest(item: Neurons, place: Place, left: float, outcome: ShownOutput) -> list[str]:
     """The probability of all classes that are not shown, together."""
     if not item.elided or outcome.probabilities is None:
         return []
@@ -106,7 +106,7 @@ def _rest(item: Neurons, place: Place, left: float, outcome: Outcome) -> list[st
     return [text(left, place.ys[-1] + 30, words, font_size=11)]
 
 
-def _second_class(item: Neurons, place: Place, left: float, outcome: Outcome) -> list[str]:
+def _second_class(item: Neurons, place: Place, left: float, outcome: ShownOutput) -> list[str]:
     """For a single output: what the other class means, and whether it was predicted or is true."""
     if item.column.size > 1 or outcome.classes is None:
         return []
@@ -116,7 +116,7 @@ def _second_class(item: Neurons, place: Place, left: float, outcome: Outcome) ->
     return [text(left, place.ys[0] + 24, words, font_size=11)]
 
 
-def _numbers(item: Neurons, place: Place, left: float, outcome: Outcome) -> list[str]:
+def _numbers(item: Neurons, place: Place, left: float, outcome: ShownOutput) -> list[str]:
     """Outputs that are numbers, in the data's units, beside the truth."""
     found: list[str] = []
     for neuron, y in zip(item.shown.tolist(), place.ys, strict=True):

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import Signature
+from chainrule.data import DatasetInfo
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.answers import answers, answers_width
 from chainrule.views.networks.boxes import box, size_words
-from chainrule.views.networks.layout import GAP, Layout, Place, box_size, gaps, laid_out
+from chainrule.views.networks.layout import GAP, NetworkLayout, Place, box_size, gaps, laid_out
 from chainrule.views.networks.legend import legend
-from chainrule.views.networks.numbers import Neurons, Outcome, joined, shown_weights
+from chainrule.views.networks.numbers import Neurons, ShownOutput, joined, shown_weights
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
@@ -35,20 +35,20 @@ class Canvas:
     """One drawing in the making."""
 
     items: Sequence[Neurons]
-    signature: Signature | None
+    dataset_info: DatasetInfo | None
     row: Array | None
-    outcome: Outcome | None
+    outcome: ShownOutput | None
     biases: bool
 
     @cached_property
     def image_shape(self) -> tuple[int, ...] | None:
         """The shape of the image that the input is; None where it is none, or where it is not drawn."""
-        if self.signature is None or self.row is None or self.items[0].column.key != "input":
+        if self.dataset_info is None or self.row is None or self.items[0].column.key != "input":
             return None
-        return image_shape(self.signature.input_shape, self.signature.input_dtype)
+        return image_shape(self.dataset_info.input_shape, self.dataset_info.input_dtype)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> NetworkLayout:
         """Where everything stands."""
         if self.image_shape:
             return laid_out(self.items, IMAGE + 90, 46.0)
@@ -58,13 +58,13 @@ class Canvas:
     @cached_property
     def input_names(self) -> tuple[str, ...]:
         """The features' names, where the data have them."""
-        names = self.signature.features if self.signature and self.signature.features else ()
+        names = self.dataset_info.features if self.dataset_info and self.dataset_info.features else ()
         return tuple(printable(name, most=NAME_LETTERS) for name in names)
 
     def drawn(self, name: str, reading: str) -> str:
         """The whole drawing."""
         places = self.layout.places
-        right = max(place.x for place in places) + max(80.0, answers_width(self.items[-1], self.outcome, self.signature))
+        right = max(place.x for place in places) + max(80.0, answers_width(self.items[-1], self.outcome, self.dataset_info))
         width = max(560.0, right)
         foot, y = legend(self.items, self.outcome is not None, self.biases, self.layout.bottom + 46, width)
         lines = wrapped_lines(reading, width - 48)
@@ -202,7 +202,7 @@ class Canvas:
         value = "" if item.values is None else f" = {numeral(float(item.values[i]))}"
         if column.kind == "input":
             feature = column.start + i
-            known = f", {self.signature.features[feature]}" if self.signature and self.signature.features else ""
+            known = f", {self.dataset_info.features[feature]}" if self.dataset_info and self.dataset_info.features else ""
             return f"{name}{value}{known}"
         z = "" if item.z is None else f" = {numeral(float(item.z[i]))}"
         weights = column.weights.name if column.weights is not None else "W"
@@ -246,7 +246,7 @@ class Canvas:
         return [link, picture, *spots, *lines]
 
     def _answers(self) -> list[str]:
-        return answers(self.items[-1], self.layout.places[-1], self.layout.radius, self.outcome, self.signature)
+        return answers(self.items[-1], self.layout.places[-1], self.layout.radius, self.outcome, self.dataset_info)
 
 
 def largest_of(values: Array) -> float:

@@ -102,7 +102,7 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
     Update of the parameters | w ← w − η·g, where g = ∂C/∂w
     """
     model = model_of(subject)
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     found = [use for use in uses if use.name == layer]
     if not found:
         known = list(dict.fromkeys(use.name for use in uses))

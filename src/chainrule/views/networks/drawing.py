@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from chainrule.data import Example, Signature
+from chainrule.data import DatasetInfo, Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
-from chainrule.nn import Layer, build_network, network
+from chainrule.nn import Layer, build_network, parse_network
 from chainrule.numerals import numeral
 from chainrule.train import Model, Run
 from chainrule.views.networks.canvas import Canvas
 from chainrule.views.networks.numbers import (
     Choice,
     Neurons,
-    Outcome,
+    ShownOutput,
     architecture_title,
     choose,
     example_row,
@@ -38,9 +38,9 @@ class NetworkDrawing(SvgPicture):
     """A network drawn neuron by neuron; `items` are its columns with their numbers, `row` the example's input as the data hold it."""
 
     items: tuple[Neurons, ...]
-    signature: Signature | None = None
+    dataset_info: DatasetInfo | None = None
     row: Array | None = None
-    outcome: Outcome | None = None
+    outcome: ShownOutput | None = None
     biases: bool = False
     dropout: bool = False
 
@@ -119,7 +119,7 @@ class NetworkDrawing(SvgPicture):
 
     def svg(self) -> str:
         """The drawing as SVG text."""
-        canvas = Canvas(self.items, self.signature, self.row, self.outcome, self.biases)
+        canvas = Canvas(self.items, self.dataset_info, self.row, self.outcome, self.biases)
         return canvas.drawn(self.title, self.reading)
 
 
@@ -149,14 +149,14 @@ def draw_network(
             raise OptionError(
                 "an example for a network without weights", expected="a run or a model", remedy="draw run.model() with it"
             )
-        return _architecture(network(subject) if isinstance(subject, str) else subject, most, choose_by, input_shape)
+        return _architecture(parse_network(subject) if isinstance(subject, str) else subject, most, choose_by, input_shape)
     model = model_of(subject)
-    built = model.task.described.built
+    built = model.problem.described.built
     columns = read_columns(built)
     row, truth = (None, None) if example is None else example_row(model, example)
     outcome = None if row is None else outcome_of(model, row, truth)
     items = choose(numbers_of(columns, model, row), most, choose_by, outcome)
-    told = replace(model.task.data, classes=model.task.classes)
+    told = replace(model.problem.dataset_info, classes=model.problem.classes)
     return NetworkDrawing(items, told, row, outcome, biases, has_dropout(built))
 
 

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from chainrule.data import Examples, Signature
+from chainrule.data import DatasetInfo, Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.nn import Table, table_of
+from chainrule.nn import Summary, summary_of
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, Run
-from chainrule.views.networks.numbers import Outcome, outcome_of
+from chainrule.views.networks.numbers import ShownOutput, outcome_of
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.svg import drawing, element, text, title
@@ -100,14 +100,14 @@ def growing_picture(run: Run, stage: int = len(STAGES)) -> GrowingPicture:
     """
     if not 1 <= stage <= len(STAGES):
         raise OptionError(f"stage={stage}", expected=f"1 ... {len(STAGES)}", remedy="leave it out for the whole picture")
-    signature, parts = run.signature, list(run.signature.parts)
+    info, parts = run.dataset_info, list(run.dataset_info.parts)
     unseen = next((part for part in ("test", "validation") if part in parts), None)
     seen = run.evaluate("training")
     judged = run.evaluate(unseen) if unseen else None
-    layers = table_of(run.task.described.built)
+    layers = summary_of(run.problem.described.built)
     lines = (
-        _input_lines(signature), _layer_lines(layers), _output_lines(run), _activation_lines(layers),
-        _metric_lines(seen), _loss_lines(run, seen), _data_lines(signature), _performance_lines(judged),
+        _input_lines(info), _layer_lines(layers), _output_lines(run), _activation_lines(layers),
+        _metric_lines(seen), _loss_lines(run, seen), _data_lines(info), _performance_lines(judged),
     )  # fmt: skip
     return GrowingPicture(stage, lines, _score(seen), float(seen.loss[0]), None if judged is None else _score(judged))
 
@@ -116,22 +116,20 @@ def _score(found: Evaluation) -> float:
     return float(found.score[1][0])
 
 
-def _input_lines(signature: Signature) -> tuple[str, ...]:
-    count = int(np.prod(signature.input_shape))
-    image = image_shape(signature.input_shape, signature.input_dtype)
-    what = (
-        f"{'×'.join(map(str, image[:2]))} pixels" if image else ", ".join(signature.features[:4]) if signature.features else ""
-    )
+def _input_lines(info: DatasetInfo) -> tuple[str, ...]:
+    count = int(np.prod(info.input_shape))
+    image = image_shape(info.input_shape, info.input_dtype)
+    what = f"{'×'.join(map(str, image[:2]))} pixels" if image else ", ".join(info.features[:4]) if info.features else ""
     return (f"x: {counted(count, 'number')} to an example", *([what] if what else []))
 
 
-def _layer_lines(layers: Table) -> tuple[str, ...]:
+def _layer_lines(layers: Summary) -> tuple[str, ...]:
     learning = [row for row in layers.rows if row.parameters]
     shown = [f"{row.name}: {_size(row.input)} → {_size(row.output)}, {spaced(row.parameters)}" for row in learning[:3]]
     return (f"{counted(layers.total, 'parameter')} to be learned", *shown, *_more(len(learning) - 3))
 
 
-def _activation_lines(layers: Table) -> tuple[str, ...]:
+def _activation_lines(layers: Summary) -> tuple[str, ...]:
     named = [row for row in layers.rows if row.range]
     shown = [f"{row.name}: {row.description.partition('(')[0]}, {row.range}" for row in named[:3]]
     shown = [line.replace("x·W + b,", "linear,").replace("x·W,", "linear,") for line in shown]
@@ -148,8 +146,8 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _output_lines(run: Run) -> tuple[str, ...]:
     examples: Examples = run.data.test or run.data.train
-    if run.task.size > 1:
-        return (counted(math.prod(run.task.output.shape[1:]), "number"), f"for {run.task.size} examples at once")
+    if run.problem.size > 1:
+        return (counted(math.prod(run.problem.output.shape[1:]), "number"), f"for {run.problem.size} examples at once")
     found = outcome_of(run.model(), examples.x[0], examples[0].y)
     part = "test" if run.data.test else "training"
     kind = (
@@ -159,7 +157,7 @@ def _output_lines(run: Run) -> tuple[str, ...]:
     return (f"{spaced(len(found.output))} {kind}{plural}", f"first {part} example:", *_answer(found))
 
 
-def _answer(found: Outcome) -> tuple[str, ...]:
+def _answer(found: ShownOutput) -> tuple[str, ...]:
     if found.classes is None:
         truth = [] if found.target is None else [f"truth {numeral(float(found.target[0]))}"]
         return (f"  {numeral(float(found.output[0]))}, {truth[0]}" if truth else f"  {numeral(float(found.output[0]))}",)
@@ -170,7 +168,7 @@ def _answer(found: Outcome) -> tuple[str, ...]:
     return (f"  {name(found.classes[found.predicted])}{_probability(found)}{truth}",)
 
 
-def _probability(found: Outcome) -> str:
+def _probability(found: ShownOutput) -> str:
     if found.probabilities is None or found.predicted is None:
         return ""
     single = len(found.probabilities) == 1
@@ -188,13 +186,13 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
 
 
 def _loss_lines(run: Run, seen: Evaluation) -> tuple[str, ...]:
-    formula = run.task.formula
+    formula = run.problem.formula
     pieces = [formula[i : i + LETTERS] for i in range(0, min(len(formula), 2 * LETTERS), LETTERS)]
     return (*pieces, f"training: C = {numeral(float(seen.loss[0]))}")
 
 
-def _data_lines(signature: Signature) -> tuple[str, ...]:
-    return (signature.name, *(f"{spaced(count)} {part}" for part, count in signature.parts.items()))
+def _data_lines(info: DatasetInfo) -> tuple[str, ...]:
+    return (info.name, *(f"{spaced(count)} {part}" for part, count in info.parts.items()))
 
 
 def _performance_lines(judged: Evaluation | None) -> tuple[str, ...]:

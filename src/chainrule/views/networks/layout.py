@@ -30,7 +30,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Layout:
+class NetworkLayout:
     """All columns' places; `radius` of a neuron, `bottom` below the lowest of them."""
 
     places: tuple[Place, ...]
@@ -39,7 +39,7 @@ class Layout:
     bottom: float
 
 
-def laid_out(items: Sequence[Neurons], left: float, top: float) -> Layout:
+def laid_out(items: Sequence[Neurons], left: float, top: float) -> NetworkLayout:
     """The places of the columns to the right of `left` and below `top`."""
     ranks = _ranks(items)
     pitch = max(13.0, min(56.0, TALLEST / max(sum(_count(items[i]) for i in rank) for rank in ranks)))
@@ -53,7 +53,7 @@ def laid_out(items: Sequence[Neurons], left: float, top: float) -> Layout:
             head = top + 12 if len(rank) == 1 else y - HEAD + 12
             places[place] = Place(left + number * GAP, _heights(items[place], y, height, pitch), head)
             y += height + HEAD
-    return Layout(tuple(places[i] for i in range(len(items))), min(20.0, 0.4 * pitch), top, top + HEAD + tallest)
+    return NetworkLayout(tuple(places[i] for i in range(len(items))), min(20.0, 0.4 * pitch), top, top + HEAD + tallest)
 
 
 def _ranks(items: Sequence[Neurons]) -> list[list[int]]:

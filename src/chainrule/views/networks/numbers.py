@@ -10,10 +10,10 @@ import numpy as np
 
 from chainrule.data import Example
 from chainrule.errors import OptionError, ShapeError
-from chainrule.graph import INPUT, PARAMETER, Array, evaluate, topological_order
+from chainrule.graph import INPUT, PARAMETER, Array, compute, topological_order
 from chainrule.nn import ACTIVATIONS, Built
 from chainrule.train import Model, as_inputs, decide
-from chainrule.views.networks.structure import Column
+from chainrule.views.networks.structure import LayerColumn
 
 Choice: TypeAlias = Literal["even", "largest"]
 """Which neurons of a large layer are shown: evenly spaced ones, or those with the largest weights."""
@@ -27,7 +27,7 @@ class Neurons:
     (inputs, size) as in the layer. `maps` (height, width, channels) are the pictures of a box that has such.
     """
 
-    column: Column
+    column: LayerColumn
     shown: Array
     chosen: str = "all"
     values: Array | None = None
@@ -52,7 +52,7 @@ class Neurons:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShownOutput:
     """What the network said of an example: outputs in the data's units (k,), the probability of each output neuron, if it has one.
 
     `predicted` and `truth` are labels of classes; None where numbers are predicted, or nothing is known or finite.
@@ -70,7 +70,7 @@ class Outcome:
         return label if len(self.output) > 1 else 0 if label == 1 else None
 
 
-def numbers_of(columns: Sequence[Column], model: Model | None, row: Array | None) -> tuple[Neurons, ...]:
+def numbers_of(columns: Sequence[LayerColumn], model: Model | None, row: Array | None) -> tuple[Neurons, ...]:
     """Every column with its parameters' values, and with an example (one row, as the data hold it) its activations."""
     parameters: Mapping[str, Array] = model.parameters if model else {}
     found = [_with_parameters(column, parameters) for column in columns]
@@ -82,36 +82,36 @@ def numbers_of(columns: Sequence[Column], model: Model | None, row: Array | None
     leaves = [node for node in topological_order(wanted) if node.op in {INPUT, PARAMETER}]
     # An input leaf is the example, or a state that a layer has carried along.
     bound = {leaf: model.values.get(leaf.name, row[None]) for leaf in leaves}
-    values = [np.asarray(value, dtype=np.float64).reshape(-1) for value in evaluate(wanted, bound)]
+    values = [np.asarray(value, dtype=np.float64).reshape(-1) for value in compute(wanted, bound)]
     pairs = zip(found, values[::2], values[1::2], strict=True)
     filled = (replace(item, values=a, z=z if item.column.z is not None else None) for item, a, z in pairs)
     pictures = [item.column.maps for item in found if item.column.maps is not None]
-    maps = dict(zip(pictures, evaluate(pictures, bound), strict=True))
+    maps = dict(zip(pictures, compute(pictures, bound), strict=True))
     return tuple(item if item.column.maps is None else replace(item, maps=maps[item.column.maps][0]) for item in filled)
 
 
-def _with_parameters(column: Column, parameters: Mapping[str, Array]) -> Neurons:
+def _with_parameters(column: LayerColumn, parameters: Mapping[str, Array]) -> Neurons:
     weights = parameters.get(column.weights.name) if column.weights is not None else None
     biases = parameters.get(column.bias.name) if column.bias is not None else None
     return Neurons(column, np.arange(column.size), weights=weights, biases=biases)
 
 
-def outcome_of(model: Model, row: Array, truth: int | Array | None) -> Outcome:
+def outcome_of(model: Model, row: Array, truth: int | Array | None) -> ShownOutput:
     """The network's answer for one example (input shape), beside the truth where it is known."""
-    task = model.task
+    problem = model.problem
     output = model.quantities(row[None])["output"].reshape(-1)
-    classes = task.classes
+    classes = problem.classes
     if classes is None:
-        truth = truth if task.compares else None
+        truth = truth if problem.compares else None
         # The network's own numbers are scaled targets; the truth beside them is not.
-        scaling = task.data.target_scaling
+        scaling = problem.dataset_info.target_scaling
         output = output if scaling is None else np.asarray(scaling.undo(output), dtype=np.float64)
         # Behind measured numbers stand their errors.
         target = None if truth is None else np.asarray(truth, dtype=float).reshape(-1)[: len(output)]
-        return Outcome(output, None, None, None, None, target)
-    predicted = int(decide(output[None], task.threshold)[0]) if np.isfinite(output).all() else None
+        return ShownOutput(output, None, None, None, None, target)
+    predicted = int(decide(output[None], problem.threshold)[0]) if np.isfinite(output).all() else None
     label = None if truth is None else int(truth)
-    return Outcome(output, _probabilities(output, task.probabilities), classes, predicted, label, None)
+    return ShownOutput(output, _probabilities(output, problem.probabilities), classes, predicted, label, None)
 
 
 def _probabilities(output: Array, how: str) -> Array | None:
@@ -124,7 +124,7 @@ def _probabilities(output: Array, how: str) -> Array | None:
     return output if how == "as they are" else None
 
 
-def choose(items: Sequence[Neurons], most: int, how: Choice, outcome: Outcome | None) -> tuple[Neurons, ...]:
+def choose(items: Sequence[Neurons], most: int, how: Choice, outcome: ShownOutput | None) -> tuple[Neurons, ...]:
     """The same columns with at most `most` neurons shown in each.
 
     Of the outputs of a classifier the most probable ones are shown, the truth always among them.
@@ -136,7 +136,7 @@ def choose(items: Sequence[Neurons], most: int, how: Choice, outcome: Outcome | 
     return tuple(_chosen(items, place, most, how, outcome) for place in range(len(items)))
 
 
-def _chosen(items: Sequence[Neurons], place: int, most: int, how: Choice, outcome: Outcome | None) -> Neurons:
+def _chosen(items: Sequence[Neurons], place: int, most: int, how: Choice, outcome: ShownOutput | None) -> Neurons:
     item = items[place]
     if item.column.size <= most or item.column.kind == "box":
         return item
@@ -152,7 +152,7 @@ def _chosen(items: Sequence[Neurons], place: int, most: int, how: Choice, outcom
     return replace(item, shown=spread, chosen="evenly spaced")
 
 
-def _likeliest(outcome: Outcome, most: int) -> Array:
+def _likeliest(outcome: ShownOutput, most: int) -> Array:
     order = np.argsort(-outcome.output, kind="stable")[:most]
     if outcome.truth is not None and outcome.truth not in order:
         order[-1] = outcome.truth
@@ -178,13 +178,13 @@ def example_row(model: Model, example: Example | Array) -> tuple[Array, int | Ar
     """
     given, truth = (example.x, example.y) if isinstance(example, Example) else (example, None)
     row = np.asarray(given)
-    if row.shape != model.task.data.input_shape:
+    if row.shape != model.problem.dataset_info.input_shape:
         raise ShapeError(
             f"an example of shape {row.shape}",
-            expected=f"one example of shape {model.task.data.input_shape}",
+            expected=f"one example of shape {model.problem.dataset_info.input_shape}",
             remedy="give one example, such as data.test[0]",
         )
-    return as_inputs(model.task.data, row[None])[0], truth
+    return as_inputs(model.problem.dataset_info, row[None])[0], truth
 
 
 def shown_weights(items: Sequence[Neurons], target: int) -> dict[int, Array]:
@@ -204,7 +204,7 @@ def joined(items: Sequence[Neurons], source: int, target: int) -> bool:
     return items[source].column.kind != "box" and weights is not None and weights.shape[0] == items[source].column.size
 
 
-def architecture_title(columns: Sequence[Column]) -> str:
+def architecture_title(columns: Sequence[LayerColumn]) -> str:
     """The sizes of a chain of layers, "784-16-16-10"; names where there are boxes or branches."""
     chain = all(column.sources == (place - 1,) for place, column in enumerate(columns) if place)
     if chain and all(column.kind != "box" for column in columns):

@@ -28,7 +28,7 @@ NEURONS = Dense | RestrictedBoltzmann
 
 
 @dataclass(frozen=True)
-class Column:
+class LayerColumn:
     """A column of the drawing: the input, the neurons of a Dense layer, or a box for a layer of another kind.
 
     `rank` counts from the input on, which has 0; `sources` are the positions of the columns that it is computed from. `node` gives
@@ -67,14 +67,14 @@ class Column:
         return z if self.activation == "linear" else f"{self.activation}({z})"
 
 
-def read_columns(built: Built) -> tuple[Column, ...]:
+def read_columns(built: Built) -> tuple[LayerColumn, ...]:
     """The columns of a network, the input first, each after its sources.
 
     Activation and Flatten layers belong to the column before them, where only they use it; a sum of two layers, a function or a
     formula is a box.
 
-    >>> from chainrule.nn import build_network, network
-    >>> [(c.name, c.size, c.formula) for c in read_columns(build_network(network("2-4-1 tanh"), (2,)))]
+    >>> from chainrule.nn import build_network, parse_network
+    >>> [(c.name, c.size, c.formula) for c in read_columns(build_network(parse_network("2-4-1 tanh"), (2,)))]
     [('input', 2, ''), ('dense1', 4, 'tanh(x·W + b)'), ('dense2', 1, 'x·W + b')]
     """
     reader = _Reader(built)
@@ -88,7 +88,7 @@ class _Reader:
     """The columns found so far, and which of them each node's value belongs to."""
 
     built: Built
-    columns: list[Column] = field(default_factory=list[Column])
+    columns: list[LayerColumn] = field(default_factory=list[LayerColumn])
     owners: dict[Node, tuple[int, ...]] = field(default_factory=dict[Node, "tuple[int, ...]"])
     scopes: dict[int, str] = field(default_factory=dict[int, str])
     consumers: dict[Node, set[str]] = field(default_factory=dict[Node, "set[str]"])
@@ -99,7 +99,7 @@ class _Reader:
             for source in node.inputs:
                 self.consumers.setdefault(source, set()).add(node.scope)
         # What the network is given is already scaled: that, not what the data hold, is what the weights weigh.
-        self.columns.append(Column("input", "input", _size(self.built.input), self.built.input))
+        self.columns.append(LayerColumn("input", "input", _size(self.built.input), self.built.input))
         self.owners[self.built.input] = (0,)
 
     def read(self, node: Node) -> None:
@@ -125,9 +125,9 @@ class _Reader:
             self.add(_part(node), node, ())
         else:
             name = use.name if use else _sign(node)
-            self.add(Column(name, "box", _size(node), node, maps=_maps(node), window=_window(layer)), node, found)
+            self.add(LayerColumn(name, "box", _size(node), node, maps=_maps(node), window=_window(layer)), node, found)
 
-    def add(self, column: Column, node: Node, sources: tuple[int, ...]) -> None:
+    def add(self, column: LayerColumn, node: Node, sources: tuple[int, ...]) -> None:
         """A new column; a layer's later uses are counted."""
         rank = 1 + max((self.columns[source].rank for source in sources), default=-1)
         use = 1 + sum(other.name == column.name and other.kind == column.kind == "neurons" for other in self.columns)
@@ -185,12 +185,12 @@ class _Reader:
         return tuple(sorted({*self.columns[box].sources, *found} - {box}))
 
 
-def _neurons(use: LayerUse, layer: Dense | RestrictedBoltzmann, node: Node, weights: Node) -> Column:
-    return Column(use.name, "neurons", node.shape[1], node, activation=layer.activation, z=node, weights=weights)
+def _neurons(use: LayerUse, layer: Dense | RestrictedBoltzmann, node: Node, weights: Node) -> LayerColumn:
+    return LayerColumn(use.name, "neurons", node.shape[1], node, activation=layer.activation, z=node, weights=weights)
 
 
-def _part(node: Node) -> Column:
-    return Column("part of the input", "input", _size(node), node, start=int(node.attributes["starts"][-1]))
+def _part(node: Node) -> LayerColumn:
+    return LayerColumn("part of the input", "input", _size(node), node, start=int(node.attributes["starts"][-1]))
 
 
 def _maps(node: Node) -> Node | None:
@@ -239,7 +239,7 @@ def _size(node: Node) -> int:
     return prod(node.shape[1:])
 
 
-def _without_idle_input(columns: list[Column]) -> tuple[Column, ...]:
+def _without_idle_input(columns: list[LayerColumn]) -> tuple[LayerColumn, ...]:
     """Where every layer takes a part of the input, the parts stand for it."""
     if len(columns) == 1 or any(0 in column.sources for column in columns):
         return tuple(columns)

@@ -29,7 +29,7 @@ INPUT, OUTPUT = "input", "output"
 
 
 @dataclass(frozen=True)
-class Link:
+class StepLink:
     """An arrow from one circle to another; `weight` is the parameter that it stands for, the same at every time step."""
 
     tail: Spot
@@ -44,7 +44,7 @@ class UnrolledDrawing(SvgPicture):
     rows: tuple[str, ...]
     steps: tuple[int, ...]
     total: int
-    links: tuple[Link, ...]
+    links: tuple[StepLink, ...]
     values: dict[Spot, Array] = field(default_factory=dict[Spot, Array])
     folded: bool = False
 
@@ -132,12 +132,12 @@ class UnrolledDrawing(SvgPicture):
     def _stands(self, spot: Spot) -> bool:
         return any(spot in (link.tail, link.head) for link in self.links)
 
-    def _shown_links(self) -> list[Link]:
+    def _shown_links(self) -> list[StepLink]:
         return [link for link in self.links if link.tail[1] in self.steps and link.head[1] in self.steps]
 
-    def _folded_links(self) -> list[Link]:
+    def _folded_links(self) -> list[StepLink]:
         kinds = {(link.tail[0], link.head[0], link.weight) for link in self.links}
-        return [Link((tail, 0), (head, 0), weight) for tail, head, weight in sorted(kinds)]
+        return [StepLink((tail, 0), (head, 0), weight) for tail, head, weight in sorted(kinds)]
 
     def _circle(self, row: str, step: int) -> str:
         x, y = self._x(step), self._y(row)
@@ -154,7 +154,7 @@ class UnrolledDrawing(SvgPicture):
                 inner.append(text(x, y + 18, "⋮", font_size=8, text_anchor="middle"))
         return element("g", title(named + told) + mark + "".join(inner), class_="layer")
 
-    def _arrow(self, link: Link) -> str:
+    def _arrow(self, link: StepLink) -> str:
         (x1, y1), (x2, y2) = ((self._x(step), self._y(row)) for row, step in (link.tail, link.head))
         if link.tail == link.head:
             return self._loop(x1, y1, link.weight)
@@ -237,9 +237,9 @@ def _inputs(x: Array, total: int, features: int) -> dict[Spot, Array]:
     return {(INPUT, t + 1): row for t, row in enumerate(x.reshape(total, -1))}
 
 
-def _links(steps: ThroughTime, sources: Sources) -> list[Link]:
+def _links(steps: ThroughTime, sources: Sources) -> list[StepLink]:
     """The arrows from the input and from states to the states that are made from them, by which weight."""
-    found: list[Link] = []
+    found: list[StepLink] = []
     for quantity in steps.trace.quantities:
         if (place := steps.place_of(quantity)) is None:
             continue
@@ -248,7 +248,7 @@ def _links(steps: ThroughTime, sources: Sources) -> list[Link]:
         for row, turn in sorted(tails - {(layer, step)}):
             # Whatever is made of the input before, a step reads its own row.
             tail = (row, step if row == INPUT else turn)
-            found.append(Link(tail, (layer, step), f"{layer}.{'U' if row == layer else 'W'}"))
+            found.append(StepLink(tail, (layer, step), f"{layer}.{'U' if row == layer else 'W'}"))
     return found
 
 
@@ -267,7 +267,7 @@ def _sources(steps: ThroughTime) -> Sources:
     return found
 
 
-def _answers(steps: ThroughTime, sources: Sources, output: Array) -> tuple[dict[Spot, Array], list[Link]]:
+def _answers(steps: ThroughTime, sources: Sources, output: Array) -> tuple[dict[Spot, Array], list[StepLink]]:
     """The output beside the last step, or its rows beside the steps that give them; and the arrows to it."""
     tails = sorted(spot for quantity in steps.trace.quantities if quantity.name == "C" for spot in sources[quantity] if spot[1])
     turns, last = sorted({turn for _, turn in tails}), max(turn for _, turn in tails)
@@ -276,7 +276,7 @@ def _answers(steps: ThroughTime, sources: Sources, output: Array) -> tuple[dict[
     alone = not alike or len(turns) == 1 or output.shape[:1] != (len(turns),)
     rows = {last: output.reshape(-1)} if alone else dict(zip(turns, output.reshape(len(turns), -1), strict=True))
     weight = _read_out(steps)
-    links = [Link((layer, turn), (OUTPUT, last if alone else turn), weight) for layer, turn in tails]
+    links = [StepLink((layer, turn), (OUTPUT, last if alone else turn), weight) for layer, turn in tails]
     return {(OUTPUT, turn): row for turn, row in rows.items()}, links
 
 

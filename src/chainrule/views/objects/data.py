@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule import display
-from chainrule.data import Dataset, Example, Examples, Signature
+from chainrule.data import Dataset, DatasetInfo, Example, Examples
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.networks.marks import image
@@ -26,13 +26,13 @@ SIDE = 84.0
 @display.html.register
 def dataset_html(data: Dataset) -> str:
     """The data in a sentence, the first examples, and where they came from."""
-    about = {"source": data.source, "scaling": data.signature.scaling_words or "none", "hash": data.hash[:16]}
+    about = {"source": data.source, "scaling": data.info.scaling_words or "none", "hash": data.hash[:16]}
     shown_first = _first(data.train, data.classes, data.features)
-    return shown(verdict(data_text(data.signature)), shown_first, facts({word: said for word, said in about.items() if said}))
+    return shown(verdict(data_text(data.info)), shown_first, facts({word: said for word, said in about.items() if said}))
 
 
 @display.html.register
-def signature_html(data: Signature) -> str:
+def dataset_info_html(data: DatasetInfo) -> str:
     """What a network knows of its data."""
     about = {
         "input": f"{'×'.join(map(str, data.input_shape))} {data.input_dtype}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule import display
-from chainrule.nn import GraphLayer, Network, Sequential, Table, table
+from chainrule.nn import GraphLayer, Network, Sequential, Summary, summary
 from chainrule.train import Optimizer
 from chainrule.views.objects.general import described
 from chainrule.views.objects.parts import clean_lines, heading, shown
@@ -18,16 +18,16 @@ def network_html(network: Sequential | Network | GraphLayer) -> str:
     """A row to each layer; without the input's shape, which layers there are."""
     if network.input_shape is None:
         return shown(described(network))
-    return shown(network_table(table(network)))
+    return shown(network_table(summary(network)))
 
 
 @display.html.register
-def table_html(found: Table) -> str:
+def table_html(found: Summary) -> str:
     """A row to each layer, then the parameters counted."""
     return shown(network_table(found))
 
 
-def network_table(found: Table) -> str:
+def network_table(found: Summary) -> str:
     """The table as HTML."""
     heads = ("layer", "what it does", "input", "output", "parameters", "range")
     rows = [

@@ -1,4 +1,4 @@
-"""Runs and what they give: scores, curves, who was taken for whom, why a weight moved."""
+"""Runs and what they give: scores, curves, true class against predicted class, why a weight moved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from chainrule import display
-from chainrule.nn import ConfusionMatrix, table_of
+from chainrule.nn import ConfusionMatrix, summary_of
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, History, Model, Run
 from chainrule.train.history import Epoch
@@ -29,7 +29,7 @@ LISTED = 12
 @display.html.register
 def run_html(run: Run) -> str:
     """The lines that `print` shows, the layers, and the learning curves, as a picture where matplotlib is there."""
-    layers = network_table(table_of(run.task.described.built))
+    layers = network_table(summary_of(run.problem.described.built))
     if not run.history.epochs:
         return shown(verdict(str(run)), layers)
     return shown(verdict(str(run)), _curves_picture(run), curves_table(run.history), layers)
@@ -82,7 +82,7 @@ def epoch_html(epoch: Epoch) -> str:
 
 @display.html.register
 def evaluation_html(found: Evaluation) -> str:
-    """The scores, and for classes who was taken for whom."""
+    """The scores, and for classes true class against predicted class."""
     if found.labels is None or found.classes is None:
         return shown(verdict(str(found)))
     return shown(verdict(str(found)), confusion_body(found.confusion()))
@@ -90,7 +90,7 @@ def evaluation_html(found: Evaluation) -> str:
 
 @display.html.register
 def confusion_html(matrix: ConfusionMatrix) -> str:
-    """The matrix, its cells the darker the larger their share of the row."""
+    """The matrix, its cells the darker the larger their fraction of the row."""
     return shown(verdict(f"accuracy {matrix.accuracy}"), confusion_body(matrix))
 
 
@@ -130,9 +130,12 @@ def model_html(model: Model) -> str:
         if value.size
     ]
     found = table(("parameter", "shape", "least", "largest"), rows, numbers=(2, 3))
-    given = facts({"data": model.task.data.name, "cost": model.task.formula})
+    given = facts({"data": model.problem.dataset_info.name, "cost": model.problem.formula})
     return shown(
-        verdict("A network with its parameters, in float64"), given, network_table(table_of(model.task.described.built)), found
+        verdict("A network with its parameters, in float64"),
+        given,
+        network_table(summary_of(model.problem.described.built)),
+        found,
     )
 
 

@@ -44,12 +44,12 @@ from chainrule.views.pictures.applications.memory import (
     GradientDecay,
     GradientsThroughTime,
     MemoryOverTime,
-    StepShares,
+    StepContributions,
     finite_differences,
     gradient_decay,
     gradients_through_time,
     memory_over_time,
-    step_shares,
+    step_contributions,
 )
 from chainrule.views.pictures.applications.motion import EquationSolved, ErrorsInTime, HiddenPath
 from chainrule.views.pictures.applications.phases import (
@@ -91,7 +91,7 @@ from chainrule.views.pictures.functions.capacity import ErrorAgainstNeurons, err
 from chainrule.views.pictures.functions.fits import Contributions, Fit, fit_1d, hidden_contributions
 from chainrule.views.pictures.functions.linear import DecisionLine, LinearLayers, decision_line, two_linear_layers
 from chainrule.views.pictures.functions.losses import ProbabilityTriangle, probability_triangle
-from chainrule.views.pictures.functions.neurons import FiringShare, Sharpness, firing_share, sharpness
+from chainrule.views.pictures.functions.neurons import FiringFraction, Sharpness, firing_fraction, sharpness
 from chainrule.views.pictures.functions.surfaces import NeuronSteps, NeuronSurface, Surface, neuron_steps, neuron_surface
 from chainrule.views.pictures.learning.comparison import ActivationComparison, activation_comparison
 from chainrule.views.pictures.learning.curves import LearningCurves, RunComparison, compare_runs, learning_curves
@@ -142,9 +142,9 @@ __all__ = [
     "Picture", "Ranked",
     # of functions
     "ActivationComparison", "ActivationCurve", "ActivationGallery", "Contributions", "CostCurveStarts", "DecisionLine",
-    "ErrorAgainstNeurons", "FiringShare", "Fit", "GradientField", "LinearLayers", "NeuronSteps", "NeuronSurface",
+    "ErrorAgainstNeurons", "FiringFraction", "Fit", "GradientField", "LinearLayers", "NeuronSteps", "NeuronSurface",
     "ProbabilityTriangle", "Sharpness", "SoftmaxSteps", "Surface", "TimePerExample", "activation_comparison",
-    "activation_curve", "activation_gallery", "cost_curve_starts", "decision_line", "error_against_neurons", "firing_share",
+    "activation_curve", "activation_gallery", "cost_curve_starts", "decision_line", "error_against_neurons", "firing_fraction",
     "fit_1d", "gradient_field", "hidden_contributions", "neuron_steps", "neuron_surface", "probability_triangle",
     "sharpness", "softmax_steps", "time_per_example", "two_linear_layers",
     # of learning
@@ -170,9 +170,9 @@ __all__ = [
     "ContextCurve", "EmbeddingMap", "NextTokens", "TextSurprise", "WordWeights", "context_curve", "embedding_map",
     "next_tokens", "surprises", "text_surprise", "word_weights",
     # of memory
-    "AccuracyAgainstGap", "AnswersOverTime", "GradientDecay", "GradientsThroughTime", "MemoryOverTime", "StepShares",
+    "AccuracyAgainstGap", "AnswersOverTime", "GradientDecay", "GradientsThroughTime", "MemoryOverTime", "StepContributions",
     "accuracy_against_gap", "answers_over_time", "finite_differences", "gradient_decay", "gradients_through_time",
-    "memory_over_time", "step_shares",
+    "memory_over_time", "step_contributions",
     # of results
     "ClassShares", "ConfusionPicture", "DetectorTest", "EdgeLikeness", "EdgeResponse", "ExampleSheet", "FeatureMaps",
     "JudgedSheet", "Kernels",

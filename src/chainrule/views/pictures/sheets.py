@@ -26,7 +26,7 @@ _SMALL = 7.0
 def panels(ax: Axes, rows: int, columns: int, gap: tuple[float, float] = (0.08, 0.2), top: float = 0.0) -> list[Axes]:
     """Axes in rows and columns inside `ax`, whose own axes vanish while its title stays; row by row from the top.
 
-    `gap` are the distances between them, and `top` what is left free below the title, in shares of the width and height of `ax`.
+    `gap` are the distances between them, and `top` what is left free below the title, in fractions of the width and height of `ax`.
     """
     ax.set_axis_off()
     width = (1 - gap[0] * (columns - 1)) / columns
@@ -79,7 +79,7 @@ def without_ticks(ax: Axes) -> None:
 
 
 def draw_images(ax: Axes, images: Array, captions: Sequence[str], widest: int, line: float = 0.045) -> None:
-    """A sheet of images (k, height, width[, 3]), each below its caption; `line` is a caption's line in shares of the height."""
+    """A sheet of images (k, height, width[, 3]), each below its caption; `line` is a caption's line in fractions of the height."""
     rows, columns = grid_for(len(images), widest)
     lines = max(caption.count("\n") + 1 for caption in captions)
     low, high = (0.0, 255.0) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.data import Dataset, Signature
+from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.spelling import suggest
@@ -31,20 +31,20 @@ def data_of(source: Source) -> Dataset | None:
     return source.data if isinstance(source, Run) else None
 
 
-def feature_names(signature: Signature) -> tuple[str, ...]:
+def feature_names(info: DatasetInfo) -> tuple[str, ...]:
     """A name to show for each number of an example, counted row by row: the data's own where they have them."""
-    if signature.features is not None:
-        return tuple(short(name) for name in signature.features)
-    return tuple(f"input {i}" for i in range(prod(signature.input_shape)))
+    if info.features is not None:
+        return tuple(short(name) for name in info.features)
+    return tuple(f"input {i}" for i in range(prod(info.input_shape)))
 
 
-def feature_index(signature: Signature, feature: int | str) -> int:
+def feature_index(info: DatasetInfo, feature: int | str) -> int:
     """The place of an input in a flattened example, by its name or its place.
 
     Raises: OptionError where there is no such input.
     """
-    names = signature.features or ()
-    size = prod(signature.input_shape)
+    names = info.features or ()
+    size = prod(info.input_shape)
     if isinstance(feature, str) and feature in names:
         return names.index(feature)
     if isinstance(feature, str) or not 0 <= feature < size:
@@ -71,8 +71,8 @@ def standpoint(source: Source, at: Array | None) -> Standpoint:
 
     Raises: OptionError for a point of another size.
     """
-    signature, data = model_of(source).task.data, data_of(source)
-    size = prod(signature.input_shape)
+    info, data = model_of(source).problem.dataset_info, data_of(source)
+    size = prod(info.input_shape)
     if at is not None:
         point = np.asarray(at, dtype=np.float64).reshape(-1)
         if point.size != size:
@@ -85,24 +85,24 @@ def standpoint(source: Source, at: Array | None) -> Standpoint:
         # Where the data are whole numbers, as pixels are, the network takes no others.
         whole = data.train.x.dtype.kind != "f"
         return Standpoint(np.rint(mean) if whole else mean, f"the training part's mean{', rounded' * whole}")
-    zero = np.zeros(signature.input_shape)
-    return Standpoint(np.asarray(signature.scaling.undo(zero), dtype=np.float64).reshape(-1), "what the network sees as 0")
+    zero = np.zeros(info.input_shape)
+    return Standpoint(np.asarray(info.scaling.undo(zero), dtype=np.float64).reshape(-1), "what the network sees as 0")
 
 
 def usual_span(source: Source, feature: int) -> Span:
     """Where an input usually lies, with a tenth of it on both sides; of a model alone, what the network sees as −2 ... 2."""
-    signature, data = model_of(source).task.data, data_of(source)
+    info, data = model_of(source).problem.dataset_info, data_of(source)
     if data is not None:
         values = data.train.x.reshape(len(data.train), -1)[:, feature].astype(np.float64)
         low, high = float(values.min()), float(values.max())
     else:
-        ends = (np.asarray(signature.scaling.undo(np.full(signature.input_shape, end))).reshape(-1) for end in (-2.0, 2.0))
+        ends = (np.asarray(info.scaling.undo(np.full(info.input_shape, end))).reshape(-1) for end in (-2.0, 2.0))
         low, high = sorted(float(end[feature]) for end in ends)
     margin = 0.1 * (high - low) or 1.0
     return low - margin, high + margin
 
 
-def places(signature: Signature, span: Span, points: int) -> Array:
+def places(info: DatasetInfo, span: Span, points: int) -> Array:
     """Even places over a span; whole numbers in range where the data are whole numbers, as pixels are.
 
     Raises: OptionError for an empty span, or fewer than two places.
@@ -115,9 +115,9 @@ def places(signature: Signature, span: Span, points: int) -> Array:
             remedy="write for example span=(-1.0, 1.0)",
         )
     even = np.linspace(low, high, points)
-    if np.dtype(signature.input_dtype).kind == "f":
+    if np.dtype(info.input_dtype).kind == "f":
         return even
-    limits = np.iinfo(signature.input_dtype)
+    limits = np.iinfo(info.input_dtype)
     return np.unique(np.clip(np.rint(even), limits.min, limits.max))
 
 
@@ -127,9 +127,9 @@ def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Arra
     Raises: OptionError for a quantity or a neuron that the network does not have.
     """
     require_quantity(model, quantity)
-    dtype = np.dtype(model.task.data.input_dtype)
+    dtype = np.dtype(model.problem.dataset_info.input_dtype)
     x = rows if dtype.kind == "f" else np.rint(rows)
-    found = model.quantities(x.astype(dtype).reshape(-1, *model.task.data.input_shape))[quantity]
+    found = model.quantities(x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape))[quantity]
     columns = found.reshape(len(found), -1)
     if not 0 <= neuron < columns.shape[1]:
         raise OptionError(

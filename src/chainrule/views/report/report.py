@@ -20,10 +20,10 @@ def report_page(run: Run, *, replica: int = 0) -> str:
     require_matplotlib()
     run.parameters(replica)  # says at once if there is no such replica
     subject = Subject(run, replica)
-    makers = SECTIONS if run.task.size == 1 else OF_WHOLE_BATCHES
+    makers = SECTIONS if run.problem.size == 1 else OF_WHOLE_BATCHES
     sections = [section for make in makers if (section := make(subject)) is not None]
     verdict = str(run.evaluate(subject.part))
-    title = f"{run.folder.name if run.folder else run.signature.name}"
+    title = f"{run.folder.name if run.folder else run.dataset_info.name}"
     return page(title, verdict, sections)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.derivatives import grad
 from chainrule.graph import Graph
-from chainrule.nn import table_of
+from chainrule.nn import summary_of
 from chainrule.train import Model, Run
 from chainrule.views import pictures
 from chainrule.views.drawing import draw_graph, draw_passes
@@ -40,7 +40,7 @@ class Subject:
     @property
     def part(self) -> str:
         """The part of the data that the network is judged on."""
-        parts = list(self.run.signature.parts)
+        parts = list(self.run.dataset_info.parts)
         return "test" if "test" in parts else parts[-1]
 
     @cached_property
@@ -78,12 +78,12 @@ class Subject:
     @property
     def is_classifier(self) -> bool:
         """Whether classes are predicted."""
-        return self.run.task.classifies
+        return self.run.problem.classifies
 
     @property
     def has_images(self) -> bool:
         """Whether the inputs are images."""
-        return image_shape(self.run.signature.input_shape, self.run.signature.input_dtype) is not None
+        return image_shape(self.run.dataset_info.input_shape, self.run.dataset_info.input_dtype) is not None
 
 
 Maker: TypeAlias = Callable[[Subject], "Section | None"]
@@ -92,20 +92,20 @@ Maker: TypeAlias = Callable[[Subject], "Section | None"]
 def configuration(subject: Subject) -> Section:
     """What was trained, on what, and how."""
     run, settings = subject.run, subject.run.settings
-    signature = run.signature
-    layers = table_of(run.task.described.built)
-    outputs = math.prod(run.task.output.shape[1:])
+    info = run.dataset_info
+    layers = summary_of(run.problem.described.built)
+    outputs = math.prod(run.problem.output.shape[1:])
     facts = {
-        "data": data_text(signature, outputs),
-        "input": f"shape {signature.input_shape}, {signature.input_dtype}",
-        "output": f"{len(signature.classes)} classes" if signature.classes is not None else counted(outputs, "number"),
-        "cost": run.task.formula,
-        "scaling": signature.scaling_words or "none",
+        "data": data_text(info, outputs),
+        "input": f"shape {info.input_shape}, {info.input_dtype}",
+        "output": f"{len(info.classes)} classes" if info.classes is not None else counted(outputs, "number"),
+        "cost": run.problem.formula,
+        "scaling": info.scaling_words or "none",
         "optimizer": optimizer_text(settings.optimizer),
         "training": f"{counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, {counted(run.trainer.step, 'step')}",
         "seed": f"{settings.seed}, {counted(settings.replicas, 'replica')}",
         "hash of parameters": run.hash[:16],
-        "hash of data": signature.hash[:16],
+        "hash of data": info.hash[:16],
     }
     words = f"The network has {counted(layers.total, 'parameter')}."
     return Section("configuration", "Configuration", words, [network_table(layers), facts_table(facts)])
@@ -142,23 +142,25 @@ def network(subject: Subject) -> Section | None:
 def results(subject: Subject) -> Section | None:
     """What it can do, and where it is wrong; None where outputs are compared with nothing."""
     run, part, replica = subject.run, subject.part, subject.replica
-    if not run.task.compares:
+    if not run.problem.compares:
         return None
     if not subject.is_classifier:
         drawn = [pictures.regression_fit(run, part, replica=replica), pictures.largest_residuals(run, part, replica=replica)]
         return Section("results", "Results", "Predictions beside the truth, and the largest residuals.", [figures(drawn)])
     drawn = [pictures.confusion_picture(run, part, replica)]
-    drawn += [pictures.reliability(run, part, replica=replica)] if run.task.probabilities != "none" else []
+    drawn += [pictures.reliability(run, part, replica=replica)] if run.problem.probabilities != "none" else []
     wrong = run.evaluate(part).predicted[replica] != subject.examples.y
     drawn += [pictures.worst_mistakes(run, part, replica=replica)] if wrong.any() else []
-    words = "The confusion matrix counts who was taken for whom; the worst mistakes are those with the largest loss."
+    words = (
+        "The confusion matrix counts true class against predicted class; the worst mistakes are those with the largest loss."
+    )
     return Section("results", "Results", words, [figures(drawn)])
 
 
 def functions(subject: Subject) -> Section | None:
     """The learned function itself, where it has one or two inputs."""
-    shape, model = subject.run.signature.input_shape, subject.model
-    if shape == (1,) and not subject.is_classifier and subject.run.task.compares:
+    shape, model = subject.run.dataset_info.input_shape, subject.model
+    if shape == (1,) and not subject.is_classifier and subject.run.problem.compares:
         drawn = [pictures.fit_1d(subject.run, replica=subject.replica)]
         has_hidden = sum(name.endswith(".z") for name in model.quantity_names) == 2
         drawn += [pictures.hidden_contributions(model)] if has_hidden else []
@@ -186,7 +188,7 @@ def representation(subject: Subject) -> Section | None:
         pictures.linear_probes(model, seen.x, seen.y, some.x, some.y, part=subject.part),
     ]
     first = model.parameters.get("dense1.W")
-    sees_images = subject.has_images and first is not None and len(first) == math.prod(subject.run.signature.input_shape)
+    sees_images = subject.has_images and first is not None and len(first) == math.prod(subject.run.dataset_info.input_shape)
     drawn += [pictures.neuron_images(model)] if sees_images else []
     words = (
         "Each layer turns the data into other numbers, in which the classes should lie further apart. A linear probe measures how "
@@ -214,7 +216,7 @@ def learning(subject: Subject) -> Section:
 
 def graph(subject: Subject) -> Section | None:
     """The graph that runs, forward and backward."""
-    cost = subject.model.task.described
+    cost = subject.model.problem.described
     if len(cost.built.parameters) > 2 * MOST_LAYERS:
         return None
     whole = Graph({"C": cost.total})

@@ -7,12 +7,12 @@ import re
 from chainrule.views.svg import clean
 
 WORDS = {
-    "accuracy": "The share of examples whose class is predicted rightly; its error is that of counting so many examples.",
+    "accuracy": "The fraction of examples whose class is predicted rightly; its error is that of counting so many examples.",
     "activation": "The number that a neuron holds: the activation function f of its pre-activation z.",
     "adjoint": "Another word for the derivative ∂C/∂(a quantity), as the backward pass computes it.",
     "batch": "The few examples of which one training step computes the gradient.",
     "bias": "A constant b added to a neuron's weighted sum: it says how easily the neuron is activated.",
-    "calibration": "Whether of the predictions with probability p a share p is right.",
+    "calibration": "Whether of the predictions with probability p a fraction p is right.",
     "confusion matrix": "A table that counts, for each true class, which class was predicted.",
     "cost": "The number C that training makes small: the mean loss over the examples, and penalties.",
     "cross-entropy": "The loss −log p, where p is the probability given to the true class.",

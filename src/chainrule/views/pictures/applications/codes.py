@@ -161,7 +161,7 @@ class Interpolation(ImageRows):
     @property
     def across(self) -> str:
         """What the columns are."""
-        return "share of the way"
+        return "fraction of the way"
 
 
 def interpolation(
@@ -178,7 +178,7 @@ def interpolation(
     values = model.quantities(pair)[quantity]
     weights = shares.reshape(-1, *[1] * (values.ndim - 1))
     decoded = model.quantities_from(quantity, values[0] + (values[1] - values[0]) * weights)["output"]
-    seen = np.asarray(model.task.data.scaling.apply(pair), dtype=np.float64).reshape(2, -1)
+    seen = np.asarray(model.problem.dataset_info.scaling.apply(pair), dtype=np.float64).reshape(2, -1)
     mixed = seen[0] + (seen[1] - seen[0]) * shares[:, None]
     rows = np.stack([as_images(decoded, shape), as_images(mixed, shape)])
     return Interpolation(("code", "pixels"), tuple(f"{share:.0%}" for share in shares.tolist()), rows, quantity)

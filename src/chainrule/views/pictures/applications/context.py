@@ -11,7 +11,7 @@ from chainrule.data import CountModel, Examples, block_mean
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.train.writing import reader_of
+from chainrule.train.generation import reader_of
 from chainrule.views.colours import SERIES
 from chainrule.views.figures.style import INK
 from chainrule.views.pictures.picture import Picture
@@ -71,7 +71,7 @@ def context_curve(run: Run, most: int = 6, floor: float | None = None, replica: 
     For data of `next_character` with a test part: at each place both see the same characters before, the network as many as it
     was trained with.
     """
-    reader, data = reader_of(run.task), run.data
+    reader, data = reader_of(run.problem), run.data
     learned, test = _ids(run, data.train), data.test or data.train
     held_out = _ids(run, test)
     first, classes = len(held_out) - len(test), len(reader.vocabulary)
@@ -82,6 +82,6 @@ def context_curve(run: Run, most: int = 6, floor: float | None = None, replica: 
 
 def _ids(run: Run, part: Examples) -> list[int]:
     """The text behind windows and what follows each of them, as ids."""
-    reader = reader_of(run.task)
+    reader = reader_of(run.problem)
     first = reader.vocabulary.ids(reader.cut_up(reader.decode(part.x[0])))
     return [*map(int, first), *map(int, part.y)]

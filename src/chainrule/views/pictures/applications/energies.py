@@ -80,7 +80,7 @@ def likelihood_curves(runs: Mapping[str, Run], epochs: Sequence[int], layer: str
 
     Raises: OptionError without runs, for other numbers of replicas, and for machines with more than 20 units on both sides.
     """
-    if not runs or len({(run.settings.replicas, run.signature.hash) for run in runs.values()}) > 1:
+    if not runs or len({(run.settings.replicas, run.dataset_info.hash) for run in runs.values()}) > 1:
         raise OptionError(
             f"{len(runs)} runs to be compared", expected="runs on the same data, with equally many replicas",
             remedy="train them so",
@@ -219,8 +219,8 @@ def dreams(
 
     Raises: ShapeError where the inputs are no image.
     """
-    signature, states = run.signature, visible_states(run)
-    known_shape = shape or image_shape(signature.input_shape, signature.input_dtype)
+    info, states = run.dataset_info, visible_states(run)
+    known_shape = shape or image_shape(info.input_shape, info.input_dtype)
     if known_shape is None or math.prod(known_shape) != states.shape[1]:
         raise ShapeError(
             f"{states.shape[1]} visible units as a picture",

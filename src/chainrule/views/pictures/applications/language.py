@@ -12,7 +12,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
-from chainrule.train.writing import reader_of
+from chainrule.train.generation import reader_of
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.figures.style import FAINT
 from chainrule.views.pictures.features.representations import principal_axes
@@ -68,7 +68,7 @@ class NextTokens(Picture):
 
 def next_tokens(run: Run, text: str, replica: int = 0) -> NextTokens:
     """The probabilities of the likeliest next tokens at each place of a text, by a network that predicts tokens."""
-    reader, chances = reader_of(run.task), run.chances(text, replica)
+    reader, chances = reader_of(run.problem), run.token_probabilities(text, replica)
     tokens, known = reader.cut_up(text), reader.vocabulary.tokens
     highest: list[float] = chances.max(axis=0).tolist()
     ranked = sorted(
@@ -145,7 +145,7 @@ class TextSurprise(Picture):
 def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> TextSurprise:
     """The surprise of a network that predicts tokens at each token of a text, or of several by their names."""
     named = {"text": texts} if isinstance(texts, str) else texts
-    reader = reader_of(run.task)
+    reader = reader_of(run.problem)
     found = [tuple(reader.cut_up(text)) for text in named.values()]
     if not found or not all(found):
         raise OptionError("surprise without a text", expected="one text or more, none empty", remedy="give a text")
@@ -155,8 +155,8 @@ def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) ->
 
 def surprises(run: Run, text: str, replica: int = 0) -> Array:
     """−log₂ of the probability that the network gave to each token of a text before it came: (tokens,), in bits."""
-    ids = reader_of(run.task).vocabulary.ids(reader_of(run.task).cut_up(text))
-    chances = run.chances(text, replica)[np.arange(len(ids)), ids]
+    ids = reader_of(run.problem).vocabulary.ids(reader_of(run.problem).cut_up(text))
+    chances = run.token_probabilities(text, replica)[np.arange(len(ids)), ids]
     return -np.log2(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
@@ -200,7 +200,7 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> Embe
 
     Raises: OptionError without texts, or without such a layer.
     """
-    parameters, reader = run.parameters(replica), run.signature.text
+    parameters, reader = run.parameters(replica), run.dataset_info.text
     table = parameters.get(f"{layer}.W")
     if reader is None or table is None or table.ndim != 2 or len(table) != len(reader.vocabulary) or table.shape[1] < 2:
         raise OptionError(
@@ -257,7 +257,7 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> WordW
     Raises: OptionError where the parameter is not (words, 1), or the inputs have no names.
     """
     replicas = [run.parameters(replica) for replica in range(run.settings.replicas)]
-    names, found = run.signature.features, replicas[0].get(parameter)
+    names, found = run.dataset_info.features, replicas[0].get(parameter)
     if names is None or found is None or found.shape != (len(names), 1):
         raise OptionError(
             f"weights of words from {parameter}",
@@ -268,7 +268,7 @@ def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> WordW
     means, order = values.mean(axis=0), np.argsort(-values.mean(axis=0), kind="stable")
     ranked: list[int] = order.tolist()
     kept = ranked if len(ranked) <= most else [*ranked[: (most + 1) // 2], *ranked[-(most // 2) :]]
-    label = (run.signature.classes or ("the output", "the output"))[1]
+    label = (run.dataset_info.classes or ("the output", "the output"))[1]
     errors = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(means))
     return WordWeights(tuple(names[place] for place in kept), means[kept], errors[kept], label, len(order) - len(kept))
 

@@ -37,7 +37,7 @@ class PullHistogram(Picture):
     def reading(self) -> str:
         """How to read the bars."""
         return (
-            "Bars are the share of differences, each divided by its standard error, with the error of counting; if the errors are true "
+            "Bars are the fraction of differences, each divided by its standard error, with the error of counting; if the errors are true "
             "they follow the dashed normal density, if the errors are too small the bars are wider than it."
         )
 

@@ -52,7 +52,7 @@ def retrieval_theory(count: int = 400) -> tuple[Array, Array]:
 class OverlapAgainstLoad(Picture):
     """Overlap of stored patterns with where they fall to, `overlaps` (sizes, loads, sets), at each of `loads`; `neurons` (sizes,).
 
-    `recalled` (sizes, loads, sets): the share of the patterns that end with an overlap above 0.9.
+    `recalled` (sizes, loads, sets): the fraction of the patterns that end with an overlap above 0.9.
     """
 
     size: ClassVar[tuple[float, float]] = (7.6, 3.8)
@@ -71,7 +71,7 @@ class OverlapAgainstLoad(Picture):
         """How to read the marks."""
         return (
             f"Marks are means over {self.overlaps.shape[2]} sets of random patterns, with one standard error; up to the dashed line, the "
-            "capacity by theory, patterns stay near where they were stored and larger memories lose a smaller share of them, beyond it "
+            "capacity by theory, patterns stay near where they were stored and larger memories lose a smaller fraction of them, beyond it "
             "a larger one."
         )
 
@@ -178,7 +178,7 @@ class Recollection(Picture):
 def recollection(
     weights: Array, patterns: Array, shape: Shape, *, flipped: float = 0.2, sweeps: int = 100, seed: int = 0
 ) -> Recollection:
-    """Patterns (k, neurons) of ±1 with a share of their pixels `flipped` by chance, and where they come to rest in a memory.
+    """Patterns (k, neurons) of ±1 with a fraction of their pixels `flipped` by chance, and where they come to rest in a memory.
 
     Raises: ShapeError where `shape`, (height, width), has another number of pixels than there are neurons.
     """

@@ -105,7 +105,7 @@ class GradientDecay(Picture):
     def reading(self) -> str:
         """How to read the lines."""
         return (
-            "Marks are |∂C/∂h| so many steps before the cost, as a share of that at the cost; thin lines are exponentials whose rate is "
+            "Marks are |∂C/∂h| so many steps before the cost, as a fraction of that at the cost; thin lines are exponentials whose rate is "
             "fitted, and the legend has it beside ln(ρ·s), ρ the spectral radius of U, s the activation's typical slope."
         )
 
@@ -123,7 +123,7 @@ class GradientDecay(Picture):
         ax.axhline(1.0, color=FAINT, linewidth=0.8, linestyle=":")
         logarithmic(ax)
         ax.set_xlabel("distance in time from the cost (steps)")
-        ax.set_ylabel("|∂C/∂h| as a share of that at the cost")
+        ax.set_ylabel("|∂C/∂h| as a fraction of that at the cost")
         ax.legend(loc="best")
 
 
@@ -172,7 +172,7 @@ def fitted_rate(sizes: Array) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class StepShares(Picture):
+class StepContributions(Picture):
     """What each time step adds to the derivative by one shared weight: `shares` (time,); `difference` is the finite difference."""
 
     entry: str
@@ -200,7 +200,7 @@ class StepShares(Picture):
     def draw(self, ax: Axes) -> None:
         """Bars, their running sum, the finite difference, the average."""
         steps = np.arange(1, len(self.shares) + 1)
-        ax.bar(steps, self.shares, color=SERIES[5], edgecolor=INK, linewidth=0.5, label="share of the step")
+        ax.bar(steps, self.shares, color=SERIES[5], edgecolor=INK, linewidth=0.5, label="fraction of the step")
         ax.step(steps, np.cumsum(self.shares), where="mid", color=SERIES[0], label="their running sum")
         ax.axhline(self.difference, color=SERIES[1], linestyle="--", label="finite difference")
         ax.axhline(self.total / len(self.shares), color=FAINT, linestyle=":", label="their average")
@@ -210,8 +210,10 @@ class StepShares(Picture):
         ax.legend()
 
 
-def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> StepShares:
-    """The share of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
+def step_contributions(
+    model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None
+) -> StepContributions:
+    """The fraction of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
 
     The finite difference moves the weight at all time steps together, as training does.
     """
@@ -219,7 +221,7 @@ def step_shares(model: Model, x: Array, y: Array, parameter: str, index: tuple[i
     flat = int(np.argmax(np.abs(shares.sum(axis=0))))
     place = tuple(map(int, np.unravel_index(flat, shares.shape[1:]))) if index is None else index
     chosen: Array = shares[(slice(None), *place)]
-    return StepShares(entry_name(parameter, list(place)), chosen, finite_difference(model, x, y, parameter, place))
+    return StepContributions(entry_name(parameter, list(place)), chosen, finite_difference(model, x, y, parameter, place))
 
 
 def finite_differences(model: Model, x: Array, y: Array, parameter: str) -> Array:

@@ -211,7 +211,7 @@ class ConfusionCurve(Picture):
             self.assumed, self.accuracies, self.errors, fmt="o-", color=SERIES[0], markersize=4, capsize=2, label="accuracy"
         )
         ax.axvline(self.known, color=INK, linewidth=1, linestyle=":", label=f"known T_c = {numeral(self.known, 5)}")
-        ax.set(xlabel="assumed transition temperature (J/k_B)", ylabel="share of test lattices labelled as assumed")
+        ax.set(xlabel="assumed transition temperature (J/k_B)", ylabel="fraction of test lattices labelled as assumed")
         ax.legend()
 
 
@@ -241,7 +241,7 @@ class OrderSeen(Picture):
         step = -(-len(self.ordered) // 2000)
         ax.plot(self.magnetisation[::step], self.ordered[::step], "o", color=SERIES[0], markersize=2, alpha=0.5)
         ax.axhline(0.5, color=FAINT, linewidth=0.8, linestyle="--")
-        ax.set(xlabel="|m|, share of spins up less share down", ylabel="output: probability of order", ylim=(-0.03, 1.03))
+        ax.set(xlabel="|m|, fraction of spins up less share down", ylabel="output: probability of order", ylim=(-0.03, 1.03))
 
 
 __all__ = ["ConfusionCurve", "CumulantCrossing", "LatticeSheet", "OrderSeen", "PhaseCurves", "SizeExtrapolation"]

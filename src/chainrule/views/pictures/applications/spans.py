@@ -86,7 +86,7 @@ def accuracy_against_gap(runs: Mapping[tuple[str, int], Sequence[Run]]) -> Accur
             remedy="train those that are missing",
         )
     scores = [[[run.evaluate("test").scores.values["accuracy"] for run in runs[kind, gap]] for gap in gaps] for kind in kinds]
-    classes = next(iter(runs.values()))[0].signature.classes or ("",)
+    classes = next(iter(runs.values()))[0].dataset_info.classes or ("",)
     return AccuracyAgainstGap(kinds, np.array(gaps), np.array(scores), 1 / len(classes))
 
 
@@ -137,6 +137,6 @@ def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> AnswersOve
         raise OptionError(
             f"answers of shape {outputs[0].shape[1:]} for targets of shape {np.shape(y)}",
             expected="one number at each time step",
-            remedy='answer="every", then EachStep(Dense(1)), Flatten()',
+            remedy='answer="every", then TimeDistributed(Dense(1)), Flatten()',
         )
     return AnswersOverTime(tuple(runs), np.asarray(x, dtype=np.float64)[:, 0], np.stack(outputs), np.asarray(y))

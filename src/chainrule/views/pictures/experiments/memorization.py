@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.train import Answers
+from chainrule.train import PredictionHistory
 from chainrule.views.colours import SEQUENTIAL
-from chainrule.views.pictures.learning.curves import Curve
+from chainrule.views.pictures.learning.curves import LabelledCurve
 from chainrule.views.pictures.picture import HeadedPicture, Picture
 from chainrule.views.pictures.scales import logarithmic
 from chainrule.views.pictures.subplots import subplots
@@ -31,7 +31,7 @@ class AgainstUpdates(HeadedPicture):
 
     size: ClassVar[tuple[float, float]] = (6.4, 4.0)
     score: str
-    curves: tuple[Curve, ...]
+    curves: tuple[LabelledCurve, ...]
     chance: float | None = None
 
     @property
@@ -64,7 +64,7 @@ class AgainstUpdates(HeadedPicture):
 
 @dataclass(frozen=True, eq=False)
 class LearningMap(Picture):
-    """For each of several trainings, by `names`: the share of replicas that are right, (examples, m), at `at` (m,) steps.
+    """For each of several trainings, by `names`: the fraction of replicas that are right, (examples, m), at `at` (m,) steps.
 
     The examples are sorted by when they are learned, the first at the top.
     """
@@ -105,7 +105,7 @@ class LearningMap(Picture):
             panel.set_xlabel("updates (number of steps)")
             panel.set_ylabel("training examples, first learned at the top")
             if panel is panels[-1]:
-                panel.figure.colorbar(image, ax=panel, label="share of replicas that are right")
+                panel.figure.colorbar(image, ax=panel, label="fraction of replicas that are right")
 
 
 def _edges(at: Array) -> Array:
@@ -120,7 +120,7 @@ def _fewer_rows(shares: Array) -> Array:
     return np.array([shares[first:last].mean(axis=0) for first, last in pairwise(edges.tolist())])
 
 
-def learning_map(answers: Mapping[str, Answers]) -> LearningMap:
+def learning_map(answers: Mapping[str, PredictionHistory]) -> LearningMap:
     """The map of trainings by their names; steps before the first update are left out.
 
     Raises: OptionError without a training, or with fewer than two steps in one.
@@ -135,7 +135,7 @@ def learning_map(answers: Mapping[str, Answers]) -> LearningMap:
     return LearningMap(tuple(answers), tuple(at for at, _ in kept), tuple(shares for _, shares in kept))
 
 
-def _after_the_first_update(found: Answers) -> tuple[Array, Array]:
+def _after_the_first_update(found: PredictionHistory) -> tuple[Array, Array]:
     """Steps from 1 on, and the shares (examples, m), sorted."""
     late = np.where(np.isinf(found.learned), 2.0 * found.at[-1], found.learned)
     order = np.argsort(np.log(np.maximum(late, 1)).mean(axis=0), kind="stable")
@@ -143,6 +143,6 @@ def _after_the_first_update(found: Answers) -> tuple[Array, Array]:
     return found.at[steps], found.right[steps].mean(axis=1).T[order]
 
 
-def curve_over(label: str, at: Array, trainings: Sequence[Array]) -> Curve:
+def curve_over(label: str, at: Array, trainings: Sequence[Array]) -> LabelledCurve:
     """A curve from each training's values (m,) at the same steps."""
-    return Curve(label, at, np.stack(list(trainings), axis=1))
+    return LabelledCurve(label, at, np.stack(list(trainings), axis=1))

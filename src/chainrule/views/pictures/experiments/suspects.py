@@ -73,9 +73,9 @@ class SuspectSheet(Picture):
 
 @dataclass(frozen=True, eq=False)
 class FoundAmongFirst(Picture):
-    """The share of wrong labels among the first k suspects, for k = 1 ... n: by each way of sorting, `shares` (trainings, n).
+    """The fraction of wrong labels among the first k suspects, for k = 1 ... n: by each way of sorting, `shares` (trainings, n).
 
-    `wrong`: the share of wrong labels among all.
+    `wrong`: the fraction of wrong labels among all.
     """
 
     size: ClassVar[tuple[float, float]] = (6.4, 4.0)
@@ -92,7 +92,7 @@ class FoundAmongFirst(Picture):
     def reading(self) -> str:
         """What lines and bands are."""
         return (
-            f"Who looks at the first k suspects finds this share of them wrong; bands are one standard error over "
+            f"Who looks at the first k suspects finds this fraction of them wrong; bands are one standard error over "
             f"{len(self.shares[0])} data sets, dots stand where as many are looked at as are wrong, and the grey line is looking at random."
         )
 
@@ -114,7 +114,7 @@ class FoundAmongFirst(Picture):
         ax.set_xlim(1, min(count, 4 * planted))
         ax.set_ylim(0, 1.03)
         ax.set_xlabel("suspects looked at, k (examples)")
-        ax.set_ylabel("share of them wrong")
+        ax.set_ylabel("fraction of them wrong")
         ax.legend()
 
 

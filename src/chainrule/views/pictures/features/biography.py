@@ -187,21 +187,21 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = _weights(model, examples, quantity, neuron)
     bias = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
-    output = model.task.described.built.output.name
+    output = model.problem.described.built.output.name
     held = [] if quantity in {output, "output"} else [(neuron, 0.0), (neuron, float(answers.mean()))]
     return NeuronBiography(
         quantity,
         neuron,
         answers,
         examples.y,
-        model.task.data.classes,
+        model.problem.dataset_info.classes,
         incoming,
         float(bias[neuron]) if bias is not None and len(bias) == values.shape[1] else 0.0,
         image,
         outgoing,
         best,
         examples.x[best],
-        model.task.data.features,
+        model.problem.dataset_info.features,
         tuple(effects(model, examples.x, examples.y, quantity, held)) if held else (),
     )
 
@@ -221,9 +221,9 @@ def _weights(
     if before:
         matrix = before[-1].inputs[1]
         first = not any(item in _near(before[-1].inputs[0]) for item in products)
-        names = feature_names(model.task.data) if first else _numbered(int(matrix.shape[0]))
+        names = feature_names(model.problem.dataset_info) if first else _numbered(int(matrix.shape[0]))
         incoming = Weights(matrix.name, names, model.parameters[matrix.name][:, neuron])
-        data = model.task.data
+        data = model.problem.dataset_info
         fits = first and prod(data.input_shape) == matrix.shape[0]
         image = image_shape(data.input_shape, data.input_dtype) if fits else None
     if after:

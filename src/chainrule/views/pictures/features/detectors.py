@@ -152,7 +152,7 @@ def separation(values: Array, mask: Array) -> float:
 
 
 def _mask(model: Model, y: Array, having: Collection[str] | Array) -> Array:
-    classes = model.task.data.classes or ()
+    classes = model.problem.dataset_info.classes or ()
     if isinstance(having, np.ndarray):
         mask = cast("Array", having)
         fits = mask.dtype == np.bool_ and mask.shape == (len(y),)
@@ -202,7 +202,7 @@ class NoiseConfidence(Picture):
         """How to read the curves."""
         sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in self.highest.items())
         return (
-            "Each curve is the share of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
+            "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
             f"know would give noise about {numeral(1 / self.classes, 2)} to each class, but above 0.9 lie {sure}."
         )
 
@@ -219,7 +219,10 @@ class NoiseConfidence(Picture):
             ax.plot(across, 100 * up, drawstyle="steps-post", label=f"{name}: median {float(np.median(values)):.2f}", **look)
         ax.axvline(1 / self.classes, color="#777777", linewidth=0.8, label="no idea: all classes alike")
         ax.set(
-            xlabel="highest probability of a class", ylabel="share of the inputs at most there (%)", xlim=(0, 1), ylim=(0, 101)
+            xlabel="highest probability of a class",
+            ylabel="fraction of the inputs at most there (%)",
+            xlim=(0, 1),
+            ylim=(0, 101),
         )
         ax.legend(loc="upper left")
 
@@ -241,7 +244,7 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> NoiseConfidenc
     if rows.shape[1] >= 8:
         kinds["shuffled data"] = random.permuted(rows, axis=1).reshape(x.shape)
     found = {name: _highest(model, inputs) for name, inputs in kinds.items()}
-    return NoiseConfidence(found, len(model.task.data.classes or ()))
+    return NoiseConfidence(found, len(model.problem.dataset_info.classes or ()))
 
 
 def _highest(model: Model, x: Array) -> Array:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST = 16
 """More channels of a layer are not drawn; these are spread evenly over them."""
 _GAP = 0.12
-"""How far channels stand apart, in shares of their width."""
+"""How far channels stand apart, in fractions of their width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ def feature_maps(source: Source, example: Example | Array) -> FeatureMaps:
             expected="a convolution, or a pool: layers that give (height, width, channels)",
             remedy="ask for neuron_images, or draw the network with the example",
         )
-    shape = image_shape(model.task.data.input_shape, model.task.data.input_dtype)
+    shape = image_shape(model.problem.dataset_info.input_shape, model.problem.dataset_info.input_dtype)
     first = [] if shape is None else [_channels("input", row.reshape(*shape[:2], -1).astype(np.float64))]
     return FeatureMaps((*first, *layers))
 

@@ -86,7 +86,7 @@ def linear_probes(
 
     Shapes: x (n, ...), y labels (n,). Raises: OptionError for a network that predicts numbers, or a penalty that is not above 0.
     """
-    classes = model.task.data.classes
+    classes = model.problem.dataset_info.classes
     if classes is None or not 0 < penalty < np.inf:
         raise OptionError(
             f"linear probes with penalty {penalty}"

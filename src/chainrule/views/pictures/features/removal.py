@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Node, evaluate
+from chainrule.graph import Array, Node, compute
 from chainrule.numerals import numeral
 from chainrule.train import Model, decide
 from chainrule.views.colours import SERIES
@@ -98,17 +98,17 @@ def node_named(at: CostAt, quantity: str) -> Node:
 
 
 def _before(at: CostAt, node: Node) -> tuple[Array, Array, Array]:
-    (activations,) = evaluate([node], at.bound)
+    (activations,) = compute([node], at.bound)
     return np.asarray(activations), *_verdict(at, {**at.bound, node: activations})
 
 
 def _verdict(at: CostAt, bound: dict[Node, Array]) -> tuple[Array, Array]:
     """Which examples are classified rightly (none where numbers are predicted), and each example's loss: (n,), (n,)."""
-    output, *rows = evaluate([at.cost.built.output, *at.cost.rows.values()], bound)
+    output, *rows = compute([at.cost.built.output, *at.cost.rows.values()], bound)
     losses = np.sum(rows, axis=0)
-    if at.model.task.data.classes is None:
+    if at.model.problem.dataset_info.classes is None:
         return np.zeros(len(output), dtype=bool), losses
-    return decide(output, at.model.task.threshold) == at.bound[at.cost.target], losses
+    return decide(output, at.model.problem.threshold) == at.bound[at.cost.target], losses
 
 
 def _held(activations: Array, neuron: int, value: float, quantity: str) -> Array:
@@ -191,7 +191,7 @@ def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: boo
     found = effects(model, x, y, quantity, list(enumerate(values.tolist())))
     lost, gained = (np.array(numbers) for numbers in ([item.lost for item in found], [item.gained for item in found]))
     rises, errors = (np.array(numbers) for numbers in ([item.cost_rise for item in found], [item.cost_error for item in found]))
-    classifier = model.task.data.classes is not None
+    classifier = model.problem.dataset_info.classes is not None
     return LayerAblation(quantity, values, lost, gained, len(x), rises, errors, classifier)
 
 

@@ -125,9 +125,9 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Lay
     rows = layer_rows(model, x, names)
     net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
     nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
-    beside = y[:, 0] if model.task.data.classes is None else None
+    beside = y[:, 0] if model.problem.dataset_info.classes is None else None
     found = [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
-    return LayerProjections(tuple(found), y, model.task.data.classes)
+    return LayerProjections(tuple(found), y, model.problem.dataset_info.classes)
 
 
 def layer_names(model: Model) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def layer_names(model: Model) -> tuple[str, ...]:
 def layer_rows(model: Model, x: Array, names: tuple[str, ...]) -> dict[str, Array]:
     """Each of these layers' activations as rows (n, neurons), float64; "input" is x as the network sees it, scaled."""
     quantities = model.quantities(x, set(names) - {INPUT}) if set(names) - {INPUT} else {}
-    quantities[INPUT] = np.asarray(model.task.data.scaling.apply(x), dtype=np.float64)
+    quantities[INPUT] = np.asarray(model.problem.dataset_info.scaling.apply(x), dtype=np.float64)
     return {name: quantities[name].reshape(len(x), -1) for name in names}
 
 
@@ -173,7 +173,7 @@ def _projection(name: str, rows: Array, net: Array | None, names: tuple[str, str
 
 
 def _axis_names(model: Model, layer: str) -> tuple[str, str]:
-    features = model.task.data.features
+    features = model.problem.dataset_info.features
     if layer != INPUT:
         return "neuron 0", "neuron 1"
     names = features if features is not None else ("first input", "second input")

@@ -98,7 +98,7 @@ def neuron_images(source: Source, layer: str = "dense1", shape: Shape | None = N
     (3, 1, 2)
     """
     model = model_of(source)
-    columns = read_columns(model.task.described.built)
+    columns = read_columns(model.problem.described.built)
     found = [column for column in columns if column.weights is not None and column.name == layer]
     if not found:
         known = list(dict.fromkeys(column.name for column in columns if column.weights is not None))
@@ -109,9 +109,9 @@ def neuron_images(source: Source, layer: str = "dense1", shape: Shape | None = N
         )
     column = found[0]
     weights = model.parameters[column.weights.name if column.weights is not None else ""]
-    signature = model.task.data
+    info = model.problem.dataset_info
     of_input = bool(column.sources) and columns[column.sources[0]].key == "input"
-    known_shape = image_shape(signature.input_shape, signature.input_dtype) if of_input and shape is None else shape
+    known_shape = image_shape(info.input_shape, info.input_dtype) if of_input and shape is None else shape
     if known_shape is None or np.prod(known_shape) != len(weights):
         raise ShapeError(
             f"the {len(weights)} weights of a neuron of {layer} as a picture"

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, evaluate, input_node
+from chainrule.graph import Array, Graph, compute, input_node
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named
 from chainrule.numerals import numeral
@@ -210,7 +210,7 @@ def softmax_steps(z: Sequence[float] | Array, temperature: float = 1.0) -> Softm
     quotient = decompose(Graph({"a": softmax(leaf, temperature=temperature)}))[0].outputs["a"]
     exponential = quotient.inputs[0]
     shifted = exponential.inputs[0]
-    rows = evaluate([shifted, exponential, quotient], {leaf: logits[None]})
+    rows = compute([shifted, exponential, quotient], {leaf: logits[None]})
     return SoftmaxSteps(logits, temperature, *(row[0] for row in rows))
 
 
@@ -222,9 +222,9 @@ def _with_slopes(name: str, z: Array) -> tuple[Array, Array]:
     a = ACTIVATIONS[name](leaf)
     (slope,) = grad(ops.sum(a * np.where(first, 1.0, 0.0)), [leaf])
     rows = {leaf: z[:, None] * first}
-    (values,) = evaluate([a], rows)
+    (values,) = compute([a], rows)
     # No gradient passes through a step: the derivative that training sees is 0.
-    slopes = np.zeros(len(z)) if slope is None else evaluate([slope], rows)[0][:, 0]
+    slopes = np.zeros(len(z)) if slope is None else compute([slope], rows)[0][:, 0]
     return values[:, 0], slopes
 
 

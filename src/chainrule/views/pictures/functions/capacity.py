@@ -86,7 +86,7 @@ def error_against_neurons(
     """
     groups = {count: [given] if isinstance(given, Run) else list(given) for count, given in sorted(runs.items())}
     every = [run for group in groups.values() for run in group]
-    if not every or not all(groups.values()) or any(run.signature.classes is not None for run in every):
+    if not every or not all(groups.values()) or any(run.dataset_info.classes is not None for run in every):
         raise OptionError(
             f"{len(every)} runs to be compared", expected="runs that predict numbers, one or more to each number of neurons",
             remedy="write {5: run, 50: [run, run]}",

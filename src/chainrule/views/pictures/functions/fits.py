@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from chainrule.data import CURVES, Dataset, Signature
+from chainrule.data import CURVES, Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Dense, LayerUse
@@ -175,14 +175,14 @@ def fit_1d(
     Raises: OptionError for networks with several inputs or outputs.
     """
     model, data = model_of(source, replica), data_of(source)
-    signature = require_curve(model)
-    x = places(signature, span or usual_span(source, 0), points)
+    info = require_curve(model)
+    x = places(info, span or usual_span(source, 0), points)
     known = truth or (true_curve(data) if data else None)
     empty = np.zeros(0)
     y = data.train.y.astype(np.float64) if data else np.zeros((0, 1))
     return Fit(
-        name=feature_names(signature)[0],
-        sizes=(1, *(use.output.shape[-1] for use in model.task.described.built.uses)),
+        name=feature_names(info)[0],
+        sizes=(1, *(use.output.shape[-1] for use in model.problem.described.built.uses)),
         x=x,
         predicted=predicted(model, x),
         true=None if known is None else known(x),
@@ -205,15 +205,15 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
     Raises: OptionError for other networks.
     """
     model = model_of(source)
-    signature = require_curve(model)
+    info = require_curve(model)
     layers = _dense_layers(model)
     hidden, last = layers[-2:]
-    x = places(signature, span or usual_span(source, 0), points)
+    x = places(info, span or usual_span(source, 0), points)
     found = model.quantities(x[:, None])
     activations = found[f"{hidden.name}.{'z' if _activation(hidden) == 'linear' else 'a'}"]
-    factor, offset = _target_scaling(signature)
+    factor, offset = _target_scaling(info)
     return Contributions(
-        name=feature_names(signature)[0],
+        name=feature_names(info)[0],
         layer=hidden.name,
         x=x,
         parts=(activations * model.parameters[f"{last.name}.W"][:, 0]).T / factor,
@@ -225,7 +225,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
 
 def predicted(model: Model, x: Array) -> Array:
     """The output of a network of one number on one number at each x (n,), in the data's units: (n,)."""
-    factor, offset = _target_scaling(model.task.data)
+    factor, offset = _target_scaling(model.problem.dataset_info)
     return model.quantities(x[:, None])["output"][:, 0] / factor + offset
 
 
@@ -240,13 +240,13 @@ def true_curve(data: Dataset) -> Callable[[Array], Array] | None:
     return CURVES[function].function if function in CURVES else None
 
 
-def require_curve(model: Model) -> Signature:
+def require_curve(model: Model) -> DatasetInfo:
     """The signature of a network of one number on one number.
 
     Raises: OptionError for any other.
     """
-    data = model.task.data
-    outputs = prod(model.task.output.shape[1:])
+    data = model.problem.dataset_info
+    outputs = prod(model.problem.output.shape[1:])
     if data.input_shape != (1,) or data.classes is not None or outputs != 1:
         raise OptionError(
             f"a network from inputs {data.input_shape} to {outputs} {'classes' if data.classes else 'numbers'}",
@@ -257,7 +257,7 @@ def require_curve(model: Model) -> Signature:
 
 
 def _dense_layers(model: Model) -> tuple[LayerUse, ...]:
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     dense = len(uses) >= 2 and all(isinstance(use.layer, Dense) for use in uses)
     if not dense or _activation(uses[len(uses) - 1]) != "linear":
         raise OptionError(
@@ -280,11 +280,11 @@ def _kinks(model: Model, layers: tuple[LayerUse, ...]) -> Array:
     if not before and _activation(hidden) in BENT:
         b = bias_of(model, hidden.name)
         np.divide(-b, w[0], out=scaled, where=w[0] != 0)
-    return np.asarray(model.task.data.scaling.undo(scaled[:, None]))[:, 0]
+    return np.asarray(model.problem.dataset_info.scaling.undo(scaled[:, None]))[:, 0]
 
 
-def _target_scaling(signature: Signature) -> tuple[float, float]:
-    scaling = signature.target_scaling
+def _target_scaling(info: DatasetInfo) -> tuple[float, float]:
+    scaling = info.target_scaling
     if scaling is None:
         return 1.0, 0.0
     return float(np.reshape(scaling.factor, -1)[0]), float(np.reshape(scaling.offset, -1)[0])

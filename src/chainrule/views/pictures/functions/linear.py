@@ -136,16 +136,16 @@ def two_linear_layers(source: Source) -> LinearLayers:
     model = model_of(source)
     names = _linear_layers(model)
     W, b = collapsed(model)
-    signature = model.task.data
+    info = model.problem.dataset_info
     spans = np.array([usual_span(source, k) for k in range(len(W))])
     way = np.linspace(0, 1, 61)
     rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
-    if np.dtype(signature.input_dtype).kind != "f":
-        limits = np.iinfo(signature.input_dtype)
+    if np.dtype(info.input_dtype).kind != "f":
+        limits = np.iinfo(info.input_dtype)
         rows = np.clip(np.rint(rows), limits.min, limits.max)
     quantity = f"{names[-1]}.z"
-    network = model.quantities(rows.astype(signature.input_dtype))[quantity]
-    single = np.asarray(signature.scaling.apply(rows)) @ W + b
+    network = model.quantities(rows.astype(info.input_dtype))[quantity]
+    single = np.asarray(info.scaling.apply(rows)) @ W + b
     counts = sum(value.size for value in model.parameters.values()), W.size + b.size
     return LinearLayers(W, b, way, network, single, counts, len(names), quantity)
 
@@ -164,8 +164,8 @@ def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> Decision
     across, up = np.meshgrid(first, second)
     rows = np.stack([across.reshape(-1), up.reshape(-1)], axis=1)
     low, high = (neuron_values(model, f"{names[-1]}.z", k, rows) for k in outputs)
-    z = np.asarray(model.task.data.scaling.apply(rows)) @ W + b
-    names_of = feature_names(model.task.data)
+    z = np.asarray(model.problem.dataset_info.scaling.apply(rows)) @ W + b
+    names_of = feature_names(model.problem.dataset_info)
     single = (z[:, outputs[1]] - z[:, outputs[0]]).reshape(across.shape)
     return DecisionLine((names_of[0], names_of[1]), first, second, (high - low).reshape(across.shape), single)
 
@@ -189,7 +189,7 @@ def _weights_and_bias(model: Model, layer: str) -> tuple[Array, Array]:
 
 
 def _linear_layers(model: Model) -> list[str]:
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     straight = all(isinstance(use.layer, Dense) and use.layer.activation == "linear" for use in uses[:-1])
     if not straight or not uses or not isinstance(uses[-1].layer, Dense):
         raise OptionError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.errors import OptionError
-from chainrule.graph import Array, constant, evaluate, input_node
+from chainrule.graph import Array, compute, constant, input_node
 from chainrule.nn import objective, softmax
 from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
@@ -135,4 +135,4 @@ def _loss_values(name: str, probabilities: Array, target: int) -> Array:
     labels = constant(np.full(len(probabilities), target))
     right = ops.one_hot(labels, classes=3, dtype="float64") if loss.target == "values" else labels
     # The cross-entropy asks for the output of softmax; softmax(log p) is p.
-    return evaluate([loss(softmax(logits), right)], {logits: np.log(probabilities)})[0]
+    return compute([loss(softmax(logits), right)], {logits: np.log(probabilities)})[0]

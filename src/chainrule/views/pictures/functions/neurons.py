@@ -1,4 +1,4 @@
-"""One neuron and its parameters: the sigmoid that sharpens to a step, and the share of the data that fires as the bias slides."""
+"""One neuron and its parameters: the sigmoid that sharpens to a step, and the fraction of the data that fires as the bias slides."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class Sharpness(Picture):
 
 
 @dataclass(frozen=True, eq=False)
-class FiringShare(Picture):
-    """The share of the examples with z > 0, `shares` (n,), at each bias, `biases` (n,); `present` is the bias as it is."""
+class FiringFraction(Picture):
+    """The fraction of the examples with z > 0, `shares` (n,), at each bias, `biases` (n,); `present` is the bias as it is."""
 
     quantity: str
     neuron: int
@@ -97,12 +97,12 @@ class FiringShare(Picture):
     def reading(self) -> str:
         """How to read the curve."""
         return (
-            "The curve gives the share of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
+            "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
             f"now it fires for {numeral(100 * self.present_share, 3)} %."
         )
 
     def draw(self, ax: Axes) -> None:
-        """The share against the bias, the present one marked."""
+        """The fraction against the bias, the present one marked."""
         ax.plot(self.biases, 100 * self.shares, color=SERIES[0], drawstyle="steps-mid")
         ax.axvline(self.present, color=FAINT, linewidth=0.8, linestyle="--")
         ax.plot([self.present], [100 * self.present_share], "o", color=INK, label=f"now: bias {numeral(self.present)}")
@@ -135,16 +135,16 @@ def sharpness(
     Raises: OptionError for a layer without weights, or one whose neurons have no pre-activation.
     """
     model = model_of(source)
-    feature = feature_index(model.task.data, along)
+    feature = feature_index(model.problem.dataset_info, along)
     names, z_name = _names_of_layer(model, quantity)
     point = standpoint(source, at).point
-    across = places(model.task.data, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
+    across = places(model.problem.dataset_info, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
     rows = through(point, {feature: across})
     scaled = [model.with_parameters({name: model.parameters[name] * scale for name in names}) for scale in scales]
     return Sharpness(
         quantity=quantity,
         neuron=neuron,
-        name=feature_names(model.task.data)[feature],
+        name=feature_names(model.problem.dataset_info)[feature],
         places=across,
         z=neuron_values(model, z_name, neuron, rows),
         scales=np.array(scales, dtype=np.float64),
@@ -152,10 +152,10 @@ def sharpness(
     )
 
 
-def firing_share(
+def firing_fraction(
     source: Source, x: Array, quantity: str = "dense1.z", neuron: int = 0, biases: Sequence[float] | Array | None = None
-) -> FiringShare:
-    """The share of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
+) -> FiringFraction:
+    """The fraction of examples x (n, ...) for which a neuron fires, z > 0, as its bias takes each of `biases`.
 
     None slides it from where no example fires to where all do: the bias only shifts z, so that one pass gives all shares.
 
@@ -172,7 +172,7 @@ def firing_share(
     asked = _range_of_biases(weighted) if biases is None else np.array(biases, dtype=np.float64)
     # w·x + b > 0 where w·x > −b: counted in the sorted sums, for many examples and biases.
     shares = (len(weighted) - np.searchsorted(np.sort(weighted), -asked, side="right")) / len(weighted)
-    return FiringShare(z_name, neuron, asked, shares, present, float(np.mean(z > 0)))
+    return FiringFraction(z_name, neuron, asked, shares, present, float(np.mean(z > 0)))
 
 
 def _range_of_biases(weighted: Array) -> Array:

@@ -232,13 +232,13 @@ def neuron_surface(
     Raises: OptionError for quantities, neurons or inputs that the network does not have.
     """
     model, here = model_of(source, replica), standpoint(source, at)
-    signature = model.task.data
-    i, j = (feature_index(signature, feature) for feature in inputs)
+    info = model.problem.dataset_info
+    i, j = (feature_index(info, feature) for feature in inputs)
     if i == j:
         raise OptionError(f"input {i} twice", expected="two different inputs", remedy="write for example inputs=(0, 1)")
     spans = span or (usual_span(source, i), usual_span(source, j))
-    first, second = (places(signature, given, points) for given in spans)
-    names = feature_names(signature)
+    first, second = (places(info, given, points) for given in spans)
+    names = feature_names(info)
     examples, labels, classes = _examples(source, i, j)
     return NeuronSurface(
         quantity=quantity,

@@ -70,7 +70,7 @@ def activation_comparison(runs: Mapping[str, Run]) -> ActivationComparison:
 
     Raises: OptionError for no runs, or runs that predict different kinds of things.
     """
-    if len({(run.signature.task, run.task.compares) for run in runs.values()}) != 1:
+    if len({(run.dataset_info.task, run.problem.compares) for run in runs.values()}) != 1:
         raise OptionError(
             f"{len(runs)} runs to be compared",
             expected="one or more, all for classes or all for numbers",

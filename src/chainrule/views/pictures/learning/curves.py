@@ -28,7 +28,7 @@ MOST_STEPS = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class LabelledCurve:
     """A score over the epochs: `at` (n,), `values` (n, replicas)."""
 
     label: str
@@ -70,8 +70,8 @@ class LearningCurves(Picture):
     """A score of each part after each epoch, the objective's terms apart, and the score of every step while it learned."""
 
     name: str
-    parts: tuple[Curve, ...]
-    terms: tuple[Curve, ...]
+    parts: tuple[LabelledCurve, ...]
+    terms: tuple[LabelledCurve, ...]
     step_at: Array
     step_values: Array
     updates_per_epoch: int
@@ -139,8 +139,8 @@ def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
     terms = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
     return LearningCurves(
         name,
-        tuple(Curve(part, *history.curve(part, name)) for part in found),
-        tuple(Curve(shown(term), *history.curve("training", term)) for term in terms),
+        tuple(LabelledCurve(part, *history.curve(part, name)) for part in found),
+        tuple(LabelledCurve(shown(term), *history.curve("training", term)) for term in terms),
         *_steps(run, name),
         run.trainer.steps_per_epoch,
         run.settings.optimizer.search is not None,
@@ -172,7 +172,7 @@ def _steps(run: Run, name: str) -> tuple[Array, Array]:
     return (numbers + 1.0) / run.trainer.steps_per_epoch, values
 
 
-def _arrays(curve: Curve) -> dict[str, Array]:
+def _arrays(curve: LabelledCurve) -> dict[str, Array]:
     return {f"{curve.label}.epochs": curve.at, f"{curve.label}.values": curve.values}
 
 
@@ -186,12 +186,12 @@ def thinned(values: Array, most: int = MOST_STEPS) -> Array:
     return values if piece <= 1 else np.array([values[i : i + piece].mean() for i in range(0, len(values), piece)])
 
 
-def _spans_decades(curves: list[Curve], steps: Array | None = None) -> bool:
+def _spans_decades(curves: list[LabelledCurve], steps: Array | None = None) -> bool:
     values = np.concatenate([*(curve.mean for curve in curves), *([] if steps is None else [steps])])
     return bool(np.all(np.isfinite(values)) and np.all(values > 0) and values.max() > 30 * values.min())
 
 
-def limits(curves: list[Curve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
+def limits(curves: list[LabelledCurve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
     """A range of the axis that shows the curves whole and most of the steps, with 0 in it where that is asked for."""
     lows = [float(np.nanmin(curve.mean - curve.error)) for curve in curves] + ([0.0] if from_zero else [])
     highs = [float(np.nanmax(curve.mean + curve.error)) for curve in curves]
@@ -211,7 +211,7 @@ class RunComparison(Picture):
 
     name: str
     part: str
-    curves: tuple[Curve, ...]
+    curves: tuple[LabelledCurve, ...]
 
     @property
     def title(self) -> str:
@@ -250,5 +250,5 @@ def compare_runs(runs: Mapping[str, Run], name: str = "loss", part: str | None =
         raise OptionError("no runs to compare", expected="at least one", remedy='compare_runs({"name": run, ...})')
     chosen = part or ("test" if all(has_curve(run.history, "test", name) for run in runs.values()) else "training")
     return RunComparison(
-        name, chosen, tuple(Curve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items())
+        name, chosen, tuple(LabelledCurve(shown(label), *run.history.curve(chosen, name)) for label, run in runs.items())
     )

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.derivatives import require_gradients
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Node, evaluate, input_node
+from chainrule.graph import Array, Node, compute, input_node
 from chainrule.numerals import numeral
 from chainrule.views.colours import SEQUENTIAL, SERIES
 from chainrule.views.figures.style import INK
@@ -221,13 +221,13 @@ class _Cost:
         self.slopes = require_gradients(ops.sum(self.value), self.leaves)
 
     def __call__(self, points: Array) -> tuple[Array, Array]:
-        value, *slopes = evaluate([self.value, *self.slopes], dict(zip(self.leaves, points, strict=True)))
+        value, *slopes = compute([self.value, *self.slopes], dict(zip(self.leaves, points, strict=True)))
         return value, np.stack(slopes)
 
 
 def _costs(cost: Callable[[Node], Node], w: Array) -> Array:
     leaf = input_node("w", w.shape)
-    return evaluate([cost(leaf)], {leaf: w})[0]
+    return compute([cost(leaf)], {leaf: w})[0]
 
 
 def _descended(cost: CostOfNodes, start: Array, rate: float, steps: int) -> Array:

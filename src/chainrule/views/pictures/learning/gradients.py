@@ -41,7 +41,7 @@ class GradientEntries(Picture):
 
     @property
     def share_of_largest(self) -> float:
-        """The share of |∇C|² that the largest 1 % of the entries (at least one) carry; NaN where ∇C is 0."""
+        """The fraction of |∇C|² that the largest 1 % of the entries (at least one) carry; NaN where ∇C is 0."""
         squares = self.entries**2
         first = squares[: max(1, len(squares) // 100)].sum()
         return float(first / squares.sum()) if squares.sum() > 0 else float("nan")
@@ -61,10 +61,10 @@ class GradientEntries(Picture):
         )
 
     def top_entries(self, count: int = 10) -> Ranked:
-        """The entries of largest size: which, its value, and its share of |∇C|²."""
+        """The entries of largest size: which, its value, and its fraction of |∇C|²."""
         total = float((self.entries**2).sum()) or 1.0
         return Ranked(
-            ("entry", "∂C/∂entry", "share of |∇C|²"),
+            ("entry", "∂C/∂entry", "fraction of |∇C|²"),
             tuple((self.where(rank), float(g), float(g) ** 2 / total) for rank, g in enumerate(self.entries[:count])),
         )
 

@@ -35,7 +35,7 @@ BINS = 60
 
 @dataclass(frozen=True, eq=False)
 class LayerHealth:
-    """The neurons of one quantity: `measure` (units,) is the share of examples with a > 0 (ReLU), or the mean |f′| (sigmoid, tanh).
+    """The neurons of one quantity: `measure` (units,) is the fraction of examples with a > 0 (ReLU), or the mean |f′| (sigmoid, tanh).
 
     `troubled`: the numbers of the neurons that are dead (measure 0) or saturated (measure below the threshold).
     """
@@ -52,7 +52,7 @@ class LayerHealth:
 
     @property
     def share(self) -> float:
-        """The share of the neurons that are troubled."""
+        """The fraction of the neurons that are troubled."""
         return len(self.troubled) / len(self.measure)
 
 
@@ -73,7 +73,7 @@ class DeadAndSaturated(Picture):
     def reading(self) -> str:
         """What counts as dead, and as saturated."""
         return (
-            "A bar is the share of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
+            "A bar is the fraction of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
             f"{spaced(self.examples)} examples (dead), sigmoids and tanhs whose mean |f′| is below {numeral(self.threshold, 6)} "
             "(saturated)."
         )
@@ -112,7 +112,7 @@ class DeadAndSaturated(Picture):
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(0, 118)
         ax.set_xticks(range(0, 101, 20))
-        ax.set_xlabel("share of the layer's neurons (%)")
+        ax.set_xlabel("fraction of the layer's neurons (%)")
         ax.set_ylabel("layer")
         ax.legend(loc="lower right")
 
@@ -137,7 +137,7 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> DeadA
 
 def layers_with_health(model: Model) -> dict[str, str]:
     """The named ReLU, sigmoid and tanh quantities of a network, each with its function."""
-    output = model.task.described.built.output
+    output = model.problem.described.built.output
     return {node.name: KINDS[node.op] for node in topological_order([output]) if node.name and node.op in KINDS}
 
 

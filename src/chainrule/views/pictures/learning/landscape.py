@@ -102,7 +102,7 @@ def cost_over_weight(
     here = float(model.parameters[name][index])
     at: Array = here + span * centred(points)
     moved = [with_entry(model, name, index, float(value)) for value in at]
-    classes = model.task.data.classes is not None
+    classes = model.problem.dataset_info.classes is not None
     accuracies = [float(np.equal(one.decide(x), y).mean()) for one in moved if classes]
     return CostOverWeight(
         entry_name(name, index),

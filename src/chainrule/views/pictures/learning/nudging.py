@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chainrule.derivatives import vjp
-from chainrule.graph import Array, Node, evaluate, input_node
+from chainrule.graph import Array, Node, compute, input_node
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
@@ -211,7 +211,7 @@ def asked_before(here: CostAt, place: DensePlace, pushes: Array) -> Array:
     if asked is None:
         return np.zeros((place.z.shape[1], place.given.shape[1]))
     alone = np.diag(pushes[0])
-    return np.concatenate([evaluate([asked], {**here.bound, cotangent: row[None]})[0] for row in alone])
+    return np.concatenate([compute([asked], {**here.bound, cotangent: row[None]})[0] for row in alone])
 
 
 @dataclass(frozen=True, eq=False)

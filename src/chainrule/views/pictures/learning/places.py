@@ -10,7 +10,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, PositionError, ShapeError
-from chainrule.graph import INPUT, PARAMETER, Array, Node, evaluate, topological_order
+from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, topological_order
 from chainrule.nn import Dense
 from chainrule.train import Cost, Model, as_inputs
 from chainrule.views.plain import printable
@@ -47,7 +47,7 @@ class CostAt:
 
     def values(self, nodes: Sequence[Node]) -> list[Array]:
         """The value of each node, float64."""
-        return [np.asarray(value) for value in evaluate(nodes, self.bound)]
+        return [np.asarray(value) for value in compute(nodes, self.bound)]
 
     def derivatives(self, nodes: Sequence[Node], of: Node | None = None) -> list[Array]:
         """∂C/∂node for each node, of the node's shape; 0 where C is computed without it. `of`: another scalar than C."""
@@ -89,7 +89,7 @@ class CostAt:
 def cost_at(model: Model, x: Array, y: Array) -> CostAt:
     """The model's cost on the examples x (n, ...) with targets y, as the data hold them."""
     x, y = examples(model, x, y)
-    cost = model.task.cost(len(x))
+    cost = model.problem.cost(len(x))
     given: Mapping[str, Array] = {**model.values, "x": x, "y": y}
     nodes = topological_order([cost.total, cost.built.output])
     return CostAt(model, cost, {node: given[node.name] for node in nodes if node.op in {INPUT, PARAMETER}})
@@ -97,7 +97,7 @@ def cost_at(model: Model, x: Array, y: Array) -> CostAt:
 
 def examples(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
     """Inputs (n, ...) and targets (n, ...) in the data's dtypes; a single example may come without the first axis."""
-    data = model.task.data
+    data = model.problem.dataset_info
     x, y = np.asarray(x), np.asarray(y, dtype=data.target_dtype)
     x = x[None] if x.shape == data.input_shape else x
     y = y[None] if y.shape == data.target_shape else y
@@ -120,13 +120,13 @@ def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
 
 def dense_layers(model: Model) -> tuple[str, ...]:
     """The names of the network's Dense layers, in the order of their first use."""
-    uses = model.task.described.built.uses
+    uses = model.problem.described.built.uses
     return tuple(dict.fromkeys(use.name for use in uses if isinstance(use.layer, Dense)))
 
 
 def targets(model: Model, y: Array, outputs: int) -> Array:
     """What the outputs should be, in the network's own units: one-hot for several classes, (n, outputs)."""
-    data = model.task.data
+    data = model.problem.dataset_info
     if data.classes is None:
         return data.target_scaling.apply(y) if data.target_scaling else np.asarray(y, dtype=np.float64)
     return np.asarray(y, dtype=np.float64).reshape(-1, 1) if outputs == 1 else np.eye(outputs)[y]
@@ -134,7 +134,7 @@ def targets(model: Model, y: Array, outputs: int) -> Array:
 
 def output_names(model: Model, outputs: int) -> tuple[str, ...]:
     """The outputs' names: the classes where each has one, else numbers."""
-    classes = model.task.data.classes
+    classes = model.problem.dataset_info.classes
     if classes is not None and len(classes) == outputs:
         return tuple(shown(name) for name in classes)
     if classes is not None and outputs == 1 and len(classes) == 2:
@@ -144,7 +144,7 @@ def output_names(model: Model, outputs: int) -> tuple[str, ...]:
 
 def output_number(model: Model, label: int | str, outputs: int) -> int:
     """The position of an output that is given by its number or by its class."""
-    classes = model.task.data.classes or ()
+    classes = model.problem.dataset_info.classes or ()
     if isinstance(label, str) and label in classes and len(classes) == outputs:
         return classes.index(label)
     return unit_number(label, outputs, ", or the name of a class")
@@ -159,7 +159,7 @@ def unit_number(label: int | str, units: int, otherwise: str = "") -> int:
 
 def unit_names(model: Model, node: Node) -> tuple[str, ...]:
     """A name for each number that a layer is given: features of the data, or dense1.a[0], dense1.a[1], ..."""
-    features = model.task.data.features
+    features = model.problem.dataset_info.features
     if node.name or node.scope != "input":
         return tuple(f"{shown(node.name or node.scope)}[{number}]" for number in range(node.shape[-1]))
     if features is not None and len(features) == node.shape[-1]:

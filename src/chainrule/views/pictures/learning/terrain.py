@@ -136,7 +136,7 @@ class PathOfRun(Picture):
     """A training's states in the plane of its two principal directions: `places` (states, 2), the last at (0, 0).
 
     `costs` (states,) are C at the states themselves; `surface` (points, points) is C in the plane, over `across` and `up`;
-    `explained` (2,) is the share of the states' variance along each direction; `directions` (2, parameters), of length 1.
+    `explained` (2,) is the fraction of the states' variance along each direction; `directions` (2, parameters), of length 1.
     """
 
     places: Array

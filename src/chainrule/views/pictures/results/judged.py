@@ -13,7 +13,7 @@ from chainrule.train import Model, Run, class_probabilities, decide
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedExamples:
     """A classifier's verdict on n examples: `labels`, `predicted` (n,), `losses` (n,), and `probabilities` (n, classes) or None."""
 
     inputs: Array
@@ -64,16 +64,16 @@ def examples_of(run: Run, part: str) -> Examples:
 
 def probabilities_of(model: Model, outputs: Array) -> Array | None:
     """The probability of each class, (n, classes), for a classifier's outputs (n, k); None where they are no probabilities."""
-    how = model.task.probabilities
-    return None if model.task.classes is None or how == "none" else class_probabilities(outputs, how)
+    how = model.problem.probabilities
+    return None if model.problem.classes is None or how == "none" else class_probabilities(outputs, how)
 
 
-def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
+def judged(run: Run, part: str = "test", replica: int = 0) -> JudgedExamples:
     """What a classifier says about a part of its data.
 
     Raises: OptionError for a network that predicts numbers, an unknown part or replica.
     """
-    if run.task.classes is None:
+    if run.problem.classes is None:
         raise OptionError(
             "classes of a network that predicts none",
             expected="a classifier",
@@ -81,9 +81,9 @@ def judged(run: Run, part: str = "test", replica: int = 0) -> Judged:
         )
     model, examples = run.model(replica), examples_of(run, part)
     outputs = model.quantities(examples.x, {"output"})["output"]
-    predicted = decide(outputs, model.task.threshold)
+    predicted = decide(outputs, model.problem.threshold)
     probabilities = probabilities_of(model, outputs)
-    return Judged(examples.x, examples.y, predicted, model.costs(examples.x, examples.y), probabilities)
+    return JudgedExamples(examples.x, examples.y, predicted, model.costs(examples.x, examples.y), probabilities)
 
 
 def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
@@ -91,13 +91,13 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
 
     Raises: OptionError for a classifier, an unknown part or replica.
     """
-    if run.task.classifies:
+    if run.problem.classifies:
         raise OptionError(
             "residuals of a classifier",
             expected="a network that predicts numbers",
             remedy="ask for confusion_picture, reliability or worst_mistakes",
         )
-    if not run.task.compares:
+    if not run.problem.compares:
         raise OptionError(
             "residuals of outputs that are compared with no targets",
             expected='a loss other than "none"',
@@ -105,7 +105,7 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
         )
     model, examples = run.model(replica), examples_of(run, part)
     outputs = model.quantities(examples.x, {"output"})["output"]
-    scaling = run.signature.target_scaling
+    scaling = run.dataset_info.target_scaling
     outputs = outputs if scaling is None else np.asarray(scaling.undo(outputs))
     # Errors may stand behind the targets.
     targets = examples.y[:, : outputs.shape[1]]

@@ -12,7 +12,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.pictures.picture import HeadedPicture, Picture
-from chainrule.views.pictures.results.judged import Judged, judged, outputs_of
+from chainrule.views.pictures.results.judged import JudgedExamples, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
 from chainrule.views.plain import counted, spaced
 
@@ -112,11 +112,11 @@ def least_sure(run: Run, part: str = "test", most: int = 12, replica: int = 0) -
     return _sheet(run, found, chosen[: _positive(most)], f"Least sure: {part}", how)
 
 
-def _count(found: Judged) -> str:
+def _count(found: JudgedExamples) -> str:
     return counted(len(found.labels), "example")
 
 
-def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> JudgedSheet:
+def _sheet(run: Run, found: JudgedExamples, chosen: Array, heading: str, how: str) -> JudgedSheet:
     labels, predicted = found.labels[chosen], found.predicted[chosen]
     chances = found.probabilities
     rows = np.full((len(chosen), int(labels.max(initial=0)) + 1), np.nan) if chances is None else chances[chosen]
@@ -132,8 +132,8 @@ def _sheet(run: Run, found: Judged, chosen: Array, heading: str, how: str) -> Ju
         chance,
         rows[places, labels],
         found.losses[chosen],
-        run.signature.classes or (),
-        run.signature.features,
+        run.dataset_info.classes or (),
+        run.dataset_info.features,
     )
 
 
@@ -191,7 +191,7 @@ def largest_residuals(run: Run, part: str = "test", most: int = 12, replica: int
     distances = np.linalg.norm(found.outputs - found.targets, axis=1)
     chosen = np.argsort(-distances, kind="stable")[: _positive(most)]
     picked = (found.inputs[chosen], chosen, found.targets[chosen], found.outputs[chosen])
-    return ResidualSheet(part, *picked, run.signature.features)
+    return ResidualSheet(part, *picked, run.dataset_info.features)
 
 
 def _positive(most: int) -> int:

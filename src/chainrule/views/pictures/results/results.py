@@ -1,4 +1,4 @@
-"""Pictures of how good the predictions are: who is taken for whom, whether probabilities keep their word, how a fit lies."""
+"""Pictures of how good the predictions are: true class against predicted class, whether probabilities keep their word, how a fit lies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LISTED = 15
 
 @dataclass(frozen=True)
 class ConfusionPicture(Picture):
-    """The confusion matrix: counts[truth, prediction] and, of the same shape, each count's share of its row (NaN in empty rows)."""
+    """The confusion matrix: counts[truth, prediction] and, of the same shape, each count's fraction of its row (NaN in empty rows)."""
 
     size: ClassVar[tuple[float, float]] = (6.4, 5.2)
     part: str
@@ -50,7 +50,7 @@ class ConfusionPicture(Picture):
                 "too many for a matrix, so only the most frequent are shown."
             )
         return (
-            "A row is a true class, a column what was predicted; a cell has the count and its share of the row in percent, "
+            "A row is a true class, a column what was predicted; a cell has the count and its fraction of the row in percent, "
             "the right ones lie on the diagonal."
         )
 
@@ -100,7 +100,7 @@ class ConfusionPicture(Picture):
 
 
 def confusion_picture(results: Evaluation | Run, part: str = "test", replica: int = 0) -> ConfusionPicture:
-    """Who is taken for whom by a replica: of an evaluation, or of a run on one part of its data.
+    """true class against predicted class by a replica: of an evaluation, or of a run on one part of its data.
 
     With more than 20 classes the picture lists the most frequent confusions. Raises: OptionError without classes.
     """
@@ -115,10 +115,10 @@ def confusion_picture(results: Evaluation | Run, part: str = "test", replica: in
 
 @dataclass(frozen=True)
 class Reliability(Picture):
-    """Predicted probability against the observed share, in bins: `edges` (bins + 1,); `counts`, `right`, `predicted` (bins,).
+    """Predicted probability against the observed fraction, in bins: `edges` (bins + 1,); `counts`, `right`, `predicted` (bins,).
 
     `predicted` is the mean probability that the network gave its choice in the bin, NaN in an empty one; `low` and `high` are
-    Wilson's interval, of one standard deviation, around the share that was right.
+    Wilson's interval, of one standard deviation, around the fraction that was right.
     """
 
     part: str
@@ -131,12 +131,12 @@ class Reliability(Picture):
 
     @property
     def observed(self) -> Array:
-        """The share that was right in each bin, NaN in an empty one."""
+        """The fraction that was right in each bin, NaN in an empty one."""
         return np.where(self.counts > 0, self.right / np.maximum(self.counts, 1), np.nan)
 
     @property
     def expected_error(self) -> float:
-        """The mean distance of probability and observed share over the examples, the "expected calibration error".
+        """The mean distance of probability and observed fraction over the examples, the "expected calibration error".
 
         Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, ICML 2017, equation (3).
         """
@@ -170,7 +170,7 @@ class Reliability(Picture):
         start = float(self.edges[filled[0]])
         ax.set(
             xlabel="probability of the predicted class",
-            ylabel="share that was right",
+            ylabel="fraction that was right",
             xlim=(start - 0.02, 1.02),
             ylim=(0, 1.04),
         )
@@ -178,7 +178,7 @@ class Reliability(Picture):
 
 
 def reliability(run: Run, part: str = "test", bins: int = 10, replica: int = 0) -> Reliability:
-    """Whether predictions that are given a probability p are right in a share p of the cases, in bins of equal width.
+    """Whether predictions that are given a probability p are right in a fraction p of the cases, in bins of equal width.
 
     The probability is that of the class that was predicted. Raises: OptionError without classes or probabilities.
     """
@@ -250,6 +250,6 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     count = int(found.targets.shape[1])
     if not 0 <= output < count:
         raise OptionError(f"output {output}", expected=f"0 ... {count - 1}", remedy="count from 0")
-    columns = run.signature.columns
+    columns = run.dataset_info.columns
     name = columns.target.name if columns is not None else "y" if count == 1 else f"y{output}"
     return RegressionFit(part, name, found.targets[:, output].astype(np.float64), found.outputs[:, output])

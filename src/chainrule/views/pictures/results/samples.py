@@ -102,7 +102,7 @@ class ClassShares(Picture):
 
     @property
     def shares(self) -> Array:
-        """Each count's share of its part, (parts, classes)."""
+        """Each count's fraction of its part, (parts, classes)."""
         return self.counts / self.counts.sum(axis=1, keepdims=True)
 
     @property
@@ -119,8 +119,8 @@ class ClassShares(Picture):
     def reading(self) -> str:
         """How to read the bars."""
         return (
-            "Each bar is a class's share of a part, with its binomial standard error: parts whose bars differ by much more were not "
-            f"dealt out evenly, and always guessing the most frequent class would be right in {100 * self.shares.max(axis=1)[-1]:.1f} % "
+            "Each bar is a class's fraction of a part, with its binomial standard error: parts whose bars differ by much more were not "
+            f"split evenly, and always guessing the most frequent class would be right in {100 * self.shares.max(axis=1)[-1]:.1f} % "
             f"of the {self.parts[-1]} part."
         )
 
@@ -141,7 +141,7 @@ class ClassShares(Picture):
         step = max(1, len(names) // 30)
         turned = sum(map(len, names)) > 60
         ax.set_xticks(places[::step], names[::step], rotation=45 if turned else 0, ha="right" if turned else "center")
-        ax.set(xlabel="class", ylabel="share of the part (%)", ylim=(0, 125 * float(self.shares.max())))
+        ax.set(xlabel="class", ylabel="fraction of the part (%)", ylim=(0, 125 * float(self.shares.max())))
         ax.legend(loc="upper right", ncols=len(self.parts))
 
 

@@ -12,15 +12,15 @@ from chainrule.nn import (
     Function,
     Network,
     Sequential,
-    network,
+    parse_network,
     range_badge,
-    table,
+    summary,
 )
 
 
 def test_digit_network():
     """Spec E6, E14: 12 560 + 272 + 170 = 13 002, of which 12 960 weights and 42 biases; the input is no layer."""
-    found = table(network("784-16-16-10"))
+    found = summary(parse_network("784-16-16-10"))
     assert [row.parameters for row in found.rows] == [12_560, 272, 170]
     assert (found.total, found.weights, found.biases, found.layers) == (13_002, 12_960, 42, 3)
     text = str(found)
@@ -33,7 +33,7 @@ def test_rows():
         Flatten(), Dense(8, "tanh", bias=False), Dropout(0.5), Activation("sigmoid"),
         Formula("W·i", {"W": (2, 8)}, name="last"), Function(lambda x: x * 2.0), input_shape=(2, 3),
     )  # fmt: skip
-    rows = table(net).rows
+    rows = summary(net).rows
     assert [row.name for row in rows] == ["flatten1", "dense1", "dropout1", "activation1", "last", "function1"]
     assert [row.kind for row in rows] == ["flatten", "dense", "dropout", "activation", "formula", "function"]
     assert [row.input for row in rows] == [(2, 3), (6,), (8,), (8,), (8,), (2,)]
@@ -41,12 +41,12 @@ def test_rows():
     assert [row.parameters for row in rows] == [0, 48, 0, 0, 16, 0]
     assert [row.range for row in rows] == ["", "[−1, 1]", "", "[0, 1]", "", ""]
     assert [row.description for row in rows[1:5]] == ["tanh(x·W)", "Dropout(0.5)", "sigmoid: 1/(1 + exp(−z))", "W·i"]
-    assert table(net).biases == 0
+    assert summary(net).biases == 0
 
 
 def test_shared_layers_count_once():
     shared = Dense(4)
-    found = table(Sequential(shared, shared), (4,))
+    found = summary(Sequential(shared, shared), (4,))
     assert [row.parameters for row in found.rows] == [20, 0]
     assert [row.shared for row in found.rows] == [False, True]
     assert (found.total, found.layers) == (20, 1)
@@ -55,11 +55,11 @@ def test_shared_layers_count_once():
 
 
 def test_shapes_from_the_network_or_given():
-    assert table(Network(lambda a, b: Dense(2)(a) + b, {"a": (3,), "b": (2,)})).total == 8
-    assert table(Sequential(Dense(2)), (3,)).total == 8
+    assert summary(Network(lambda a, b: Dense(2)(a) + b, {"a": (3,), "b": (2,)})).total == 8
+    assert summary(Sequential(Dense(2)), (3,)).total == 8
     with pytest.raises(OptionError, match="table\\(network, \\(784,\\)\\)"):
-        table(Sequential(Dense(2)))
-    assert str(table(Sequential(), (3,))).endswith("layers: 0 (the input is not counted as a layer)")
+        summary(Sequential(Dense(2)))
+    assert str(summary(Sequential(), (3,))).endswith("layers: 0 (the input is not counted as a layer)")
 
 
 def test_range_badges():

@@ -23,7 +23,7 @@ COUNTING = "the input is not counted as a layer"
 
 
 @dataclass(frozen=True)
-class Row(Shown):
+class SummaryRow(Shown):
     """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known."""
 
     name: str
@@ -37,10 +37,10 @@ class Row(Shown):
 
 
 @dataclass(frozen=True)
-class Table(Shown):
+class Summary(Shown):
     """All rows, and the parameters counted: weights have two axes or more, biases one or none."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
     weights: int
     biases: int
 
@@ -66,11 +66,11 @@ class Table(Shown):
 
 
 @checked
-def table(network: Layer, input_shape: Extents | None = None) -> Table:
+def summary(network: Layer, input_shape: Extents | None = None) -> Summary:
     """The table of a network; `input_shape` is the shape of one example, where the network does not know it itself.
 
-    >>> from chainrule.nn import network
-    >>> print(table(network("784-16-16-10 relu softmax")))
+    >>> from chainrule.nn import parse_network
+    >>> print(summary(parse_network("784-16-16-10 relu softmax")))
     layer   kind   what it does      input  output  parameters  range
     dense1  dense  relu(x·W + b)     (784,)  (16,)      12 560  [0, ∞)
     dense2  dense  relu(x·W + b)      (16,)  (16,)         272  [0, ∞)
@@ -87,19 +87,19 @@ def table(network: Layer, input_shape: Extents | None = None) -> Table:
             expected="the shape of one example",
             remedy="write table(network, (784,)), or Sequential(..., input_shape=(784,))",
         )
-    return table_of(build_network(network, shape))
+    return summary_of(build_network(network, shape))
 
 
-def table_of(built: Built) -> Table:
+def summary_of(built: Built) -> Summary:
     """The table of a network that is built already, for a batch of any size."""
     counted = [(item.node.type.size, item.node.type.ndim > 1) for item in built.parameters.values()]
     weights = sum(size for size, is_weight in counted if is_weight)
-    return Table(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights)
+    return Summary(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights)
 
 
-def _row(use: LayerUse, built: Built) -> Row:
+def _row(use: LayerUse, built: Built) -> SummaryRow:
     own = sum(prod(built.parameters[name].node.shape) for name in use.parameters) if use.first else 0
-    return Row(
+    return SummaryRow(
         use.name, use.kind, _description(use), use.input.shape[1:], use.output.shape[1:], own, _range(use.layer), not use.first
     )
 
@@ -141,7 +141,7 @@ def range_badge(activation: ActivationName) -> str:
     return f"{low}, {high}"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: SummaryRow) -> tuple[str, ...]:
     count = "shared" if row.shared and not row.parameters else _spaced(row.parameters)
     return row.name, row.kind, row.description, str(row.input), str(row.output), count, row.range
 

@@ -15,14 +15,14 @@ Shape = tuple[int, ...]
 
 
 @described
-class Signature(Written):
+class DatasetInfo(Written):
     """Names, shapes and dtypes of one example, scalings learned on the training part, classes, columns, vocabulary; no examples.
 
     `input_range`: the least and the largest number in the inputs of the training part, None where nothing is known of them.
     `parts` maps "training", "validation", "test", as far as they exist, to their numbers of examples; `hash` is the data's.
 
     >>> from chainrule.data import xor
-    >>> xor().signature.target_size
+    >>> xor().info.target_size
     2
     """
 
@@ -56,14 +56,14 @@ class Signature(Written):
         """In which units a network sees inputs and targets, and why; "" where it sees the data as they are and nothing was decided.
 
         >>> from chainrule.data import ising
-        >>> ising(6, size=4, temperatures=[1.0, 3.0]).signature.scaling_words
+        >>> ising(6, size=4, temperatures=[1.0, 3.0]).info.scaling_words
         'inputs (x − 0.5)·2'
         """
         found = (("inputs", self.scaling), ("targets", self.target_scaling))
         return "; ".join(f"{what} {item.words}" for what, item in found if item and (item.reason or not item.is_none))
 
     @classmethod
-    def from_json(cls, content: object) -> Signature:
+    def from_json(cls, content: object) -> DatasetInfo:
         """The signature that `to_json` wrote, or that a run's folder holds among what else it says of its data."""
         saved = dict(cast("Mapping[str, Any]", content)) if isinstance(content, Mapping) else {}
         for side in ("input", "target"):

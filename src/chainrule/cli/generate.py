@@ -1,4 +1,4 @@
-"""`chainrule write`: a network that predicts the next token of a text writes one."""
+"""`chainrule generate`: a network that predicts the next token of a text writes one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chainrule.views.plain import printable_lines
     words="The network says how probable each character is to come next; one is drawn, and becomes part of the text. The temperature T "
     "makes the choice bolder (above 1) or more careful (below 1): each is drawn with a probability in proportion to p^(1/T).",
     examples=(
-        "chainrule write runs/latest",
-        "chainrule write runs/latest 'The cat ' --temperature 0.5",
-        "chainrule write runs/latest 'The cat ' --tokens 500 --seed 3",
+        "chainrule generate runs/latest",
+        "chainrule generate runs/latest 'The cat ' --temperature 0.5",
+        "chainrule generate runs/latest 'The cat ' --tokens 500 --seed 3",
     ),
 )
 @click.argument("run", metavar="RUN")
@@ -33,7 +33,7 @@ def write(
     run: str, start: str, tokens: int, temperature: float, seed: int, replica: int, as_json: bool, step: int | None
 ) -> None:
     """Let RUN, trained on next_character, go on with the text START."""
-    text = opened(run, step).write(start, tokens, temperature=temperature, seed=seed, replica=replica)
+    text = opened(run, step).generate(start, tokens, temperature=temperature, seed=seed, replica=replica)
     if as_json:
         say_json({"kind": "text", "start": start, "temperature": temperature, "seed": seed, "text": text})
     else:

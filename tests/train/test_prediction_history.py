@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import OptionError
-from chainrule.train import Answers, answers_along
+from chainrule.train import PredictionHistory, prediction_history
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def run():
 
 
 def test_answers_are_those_of_the_run_at_that_step(run):
-    answers = answers_along(run, steps=[30, 0, 7])
+    answers = prediction_history(run, steps=[30, 0, 7])
     x, y = run.data.train.x, run.data.train.y
     assert answers.at.tolist() == [0, 7, 30]
     for place, step in enumerate((0, 7, 30)):
@@ -31,27 +31,27 @@ def test_answers_are_those_of_the_run_at_that_step(run):
 
 
 def test_after_each_epoch_the_share_of_right_answers_is_the_curve(run):
-    answers = answers_along(run)
+    answers = prediction_history(run)
     np.testing.assert_allclose(answers.right.mean(axis=2), run.history.curve("training", "accuracy")[1])
-    assert answers_along(run, "test", [6]).labels.tolist() == run.data.test.y.tolist()
+    assert prediction_history(run, "test", [6]).labels.tolist() == run.data.test.y.tolist()
 
 
 def test_a_single_output_is_the_second_classs_probability():
     run = cr.fit("2-4-1 tanh sigmoid", cr.data.moons(60), epochs=1, batch_size=10)
-    answers, outputs = answers_along(run), run.predict(run.data.train.x)[:, 0]
+    answers, outputs = prediction_history(run), run.predict(run.data.train.x)[:, 0]
     np.testing.assert_allclose(answers.confidence[0, 0], np.where(run.data.train.y == 1, outputs, 1 - outputs), rtol=1e-6)
 
 
 def test_learned_is_when_an_example_is_right_for_good():
     right = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 1], [1, 1, 1, 0, 0]], bool)[:, None, :]
-    answers = Answers(np.array([5, 10, 20]), np.ones(5, int), right.astype(int), np.full(right.shape, 0.5))
+    answers = PredictionHistory(np.array([5, 10, 20]), np.ones(5, int), right.astype(int), np.full(right.shape, 0.5))
     assert answers.learned.tolist() == [[10.0, 5.0, 20.0, np.inf, np.inf]]
 
 
 def test_what_has_no_answers_is_refused(run):
     with pytest.raises(OptionError, match="probabilities"):
-        answers_along(cr.fit("1-3-1 tanh", cr.data.curve("sin3x", n=20), epochs=1, batch_size=10))
+        prediction_history(cr.fit("1-3-1 tanh", cr.data.curve("sin3x", n=20), epochs=1, batch_size=10))
     with pytest.raises(OptionError, match="step 37"):
-        answers_along(run, steps=[37])
+        prediction_history(run, steps=[37])
     with pytest.raises(OptionError, match="no steps"):
-        answers_along(run, steps=[])
+        prediction_history(run, steps=[])

@@ -1,4 +1,4 @@
-"""The task: a network, its data and its objective together, checked to fit; and the graphs that follow from them."""
+"""The problem: a network, its data and its objective together, checked to fit; and the graphs that follow from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import checked, shown
-from chainrule.data import Scaling, Signature
+from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.display import Shown
 from chainrule.engines import Loop
@@ -54,7 +54,7 @@ class Cost(Shown):
 
 @dataclass(frozen=True)
 @checked
-class Task(Shown):
+class LearningProblem(Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     batch_size: how many examples training takes in a step; None where nothing trains.
@@ -62,7 +62,7 @@ class Task(Shown):
     """
 
     network: Layer
-    data: Signature
+    data: DatasetInfo
     loss: object = None
     dtype: Literal["float32", "float64"] = "float32"
     batch_size: int | None = None
@@ -501,7 +501,7 @@ def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
     return ops.cast(x, dtype=dtype)
 
 
-def exported(network: Layer, data: Signature) -> Export:
+def exported(network: Layer, data: DatasetInfo) -> Export:
     """A network that learned from such data, with their scalings."""
     given, target = data.scaling, data.target_scaling
     after = None if target is None else Scale(target.offset, target.factor, undo=True)
@@ -520,7 +520,7 @@ def step_input(a: Node) -> Node | None:
     return a.inputs[0].inputs[0] if a.op is ops.cast and a.inputs[0].op is ops.greater else None
 
 
-def _usual_loss(data: Signature, output: Node) -> str:
+def _usual_loss(data: DatasetInfo, output: Node) -> str:
     """The loss that goes with the data and the network's last activation."""
     if data.classes is None:
         return "mean_squared_error"

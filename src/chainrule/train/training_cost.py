@@ -12,8 +12,8 @@ from chainrule.engines import Engine, LoopProgram
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, input_node
 from chainrule.train.clock import SCALARS, Clock
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.squares import residuals_of
-from chainrule.train.task import Task
 
 LARGEST_JACOBIAN = 10**8
 """Least squares keep a matrix of (residuals, parameters): so many numbers at most."""
@@ -21,18 +21,23 @@ _USUAL = (0.01, 100.0)
 """Parameters whose sizes lie between these need no units of their own."""
 
 
-class TrainingProblem:
+class TrainingCost:
     """The cost of one replica over all examples, as a function of all its parameters, one behind the other.
 
     `state` holds the replica's arrays, each (1, ...), into which points are written; see `full_batch.Problem`.
     """
 
     def __init__(
-        self, task: Task, engine: Engine, program: LoopProgram, tables: Mapping[str, Array], state: dict[str, Array]
+        self,
+        problem: LearningProblem,
+        engine: Engine,
+        program: LoopProgram,
+        tables: Mapping[str, Array],
+        state: dict[str, Array],
     ) -> None:
-        self.task, self.engine, self.program, self.tables, self.state = task, engine, program, tables, state
+        self.problem, self.engine, self.program, self.tables, self.state = problem, engine, program, tables, state
         self.count = len(next(iter(tables.values())))
-        self.arrays = [state[name] for name in task.parameters]
+        self.arrays = [state[name] for name in problem.parameters]
         self.start: Array = np.concatenate([array.ravel() for array in self.arrays])
         self.units: Array = np.concatenate([np.full(array.size, _usual_size(array)) for array in self.arrays])
 
@@ -43,7 +48,7 @@ class TrainingProblem:
         order, sizes = np.arange(self.count)[None], np.array([self.count])
         carried = self.program.load(self.state)
         records, found = self.program.run(carried, order, sizes, scalars).records, carried.arrays()
-        return float(records["loss"][0, 0]), np.concatenate([found[f"{n}.gradient"].ravel() for n in self.task.parameters])
+        return float(records["loss"][0, 0]), np.concatenate([found[f"{n}.gradient"].ravel() for n in self.problem.parameters])
 
     def residuals(self, point: Array) -> Array:
         """Numbers (m,) the sum of whose squares is the cost."""
@@ -53,7 +58,8 @@ class TrainingProblem:
         """∂residuals/∂point, (m, n): one column to each entry, along which everything is differentiated once."""
         columns: list[Array] = []
         tangents = {
-            f"tangent.{name}": np.zeros(array.shape[1:]) for name, array in zip(self.task.parameters, self.arrays, strict=True)
+            f"tangent.{name}": np.zeros(array.shape[1:])
+            for name, array in zip(self.problem.parameters, self.arrays, strict=True)
         }
         for tangent in tangents.values():
             flat = tangent.reshape(-1)
@@ -75,7 +81,7 @@ class TrainingProblem:
     @cached_property
     def _graphs(self) -> tuple[Graph, Graph]:
         """The residuals, and their derivatives along a tangent of every parameter."""
-        cost = self.task.cost(self.count, Clock())
+        cost = self.problem.cost(self.count, Clock())
         wrt = [item.node for item in cost.built.parameters.values()]
         tangents = [input_node(f"tangent.{node.name}", node.shape, node.dtype) for node in wrt]
         found = residuals_of(cost.total)

@@ -15,7 +15,7 @@ from chainrule.graph.types import Array
 
 
 @checked
-def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) -> list[Array]:
+def compute(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) -> list[Array]:
     """The nodes' values; `values` binds leaves, or cuts the graph at any other node: what lies before a cut is not computed.
 
     Numbers become what their node holds, where that changes none of them; complex numbers may be put through for a complex-step
@@ -25,7 +25,7 @@ def evaluate(nodes: Iterable[Node], values: Mapping[Node, Any] | None = None) ->
 
     >>> from chainrule.graph import input_node
     >>> x = input_node("x")
-    >>> (y,) = evaluate([x * x + 1.0], {x: np.float64(3.0)})
+    >>> (y,) = compute([x * x + 1.0], {x: np.float64(3.0)})
     >>> float(y)
     10.0
     """

@@ -1,4 +1,4 @@
-"""What a gradient is made of: the share of each example of the batch, of each penalty, and what clipping takes away."""
+"""What a gradient is made of: the fraction of each example of the batch, of each penalty, and what clipping takes away."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from chainrule.derivatives import grad, vjp
 from chainrule.engines import engine_named
 from chainrule.graph import Array, Graph, Node, input_node
 from chainrule.train.clock import Clock
+from chainrule.train.learning_problem import Cost, LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
-from chainrule.train.task import Cost, Task
 
 Function: TypeAlias = "Callable[[Mapping[str, Array]], dict[str, Array]]"
 """Outputs by name of values by name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
+class GradientContributions:
     """The gradient of one parameter for batches of one size, and what it is the sum of: programs in float64, each built once.
 
     Values to run them with: x, y, the parameters, the states, and what the clock shows: "seed" and "step", which dropout draws by,
     and "batch".
     """
 
-    task: Task
+    problem: LearningProblem
     name: str
     optimizer: Optimizer
     clip: ClipNorm | ClipValue | None
     size: int
 
     @cached_property
-    def _precise(self) -> Task:
-        return replace(self.task, dtype="float64")
+    def _precise(self) -> LearningProblem:
+        return replace(self.problem, dtype="float64")
 
     @cached_property
     def _cost(self) -> Cost:
@@ -70,7 +70,7 @@ class Shares:
         return [name for name in self._cost.terms if name not in self._cost.rows]
 
     def examples(self, values: Mapping[str, Array]) -> Array:
-        """Each example's share of the losses' gradient: (size, *shape). They add up to it."""
+        """Each example's fraction of the losses' gradient: (size, *shape). They add up to it."""
         return np.array([self._weighted({**values, "share": row})["gradient"] for row in np.eye(self.size)])
 
     @cached_property
@@ -78,7 +78,7 @@ class Shares:
         return _compiled({"gradient": self._weighted_by(input_node("share", (self.size,), "float64"))})
 
     def examples_of_entry(self, values: Mapping[str, Array], index: tuple[int, ...]) -> Array:
-        """Each example's share of one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
+        """Each example's fraction of one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
         chosen = np.zeros(self._parameter.shape)
         chosen[index] = 1.0
         return self._entries({**values, "share": np.ones(self.size), "chosen": chosen})["shares"]

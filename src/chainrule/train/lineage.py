@@ -27,14 +27,14 @@ class Parent(Shown):
 
 
 @dataclass(frozen=True)
-class Course:
+class Lineage:
     """What of a run's past its later steps depend on.
 
     lengths: pairs (first step, epochs): from this step on the training was to have so many epochs in all. A schedule over the whole
     run goes by the length that was asked for when the step was done.
     shift: what is added to a step's number to give the number that optimizer and dropout see: a branch may begin to count anew.
 
-    >>> Course(((0, 2),)).extended(20, 4)
+    >>> Lineage(((0, 2),)).extended(20, 4)
     Course(lengths=((0, 2), (20, 4)), shift=0, parent=None)
     """
 
@@ -42,7 +42,7 @@ class Course:
     shift: int = 0
     parent: Parent | None = None
 
-    def extended(self, step: int, epochs: int) -> Course:
+    def extended(self, step: int, epochs: int) -> Lineage:
         """The course when from `step` on the training is to have `epochs` epochs."""
         kept = tuple(item for item in self.lengths if item[0] < step)
         same = bool(kept) and kept[-1][1] == epochs
@@ -62,12 +62,12 @@ class Course:
         return {"lengths": [list(item) for item in self.lengths], "shift": self.shift, "parent": parent}
 
     @staticmethod
-    def from_json(saved: Mapping[str, Any] | None, epochs: int) -> Course:
+    def from_json(saved: Mapping[str, Any] | None, epochs: int) -> Lineage:
         """The course that `to_json` described; without one, that of a run which was always to have `epochs` epochs."""
         if saved is None:
-            return Course(((0, epochs),))
+            return Lineage(((0, epochs),))
         parent = saved["parent"]
-        return Course(
+        return Lineage(
             tuple((int(first), int(length)) for first, length in saved["lengths"]),
             int(saved["shift"]),
             parent and Parent(parent["path"], int(parent["step"]), str(parent["sha256"])),

@@ -16,7 +16,7 @@ from chainrule.train.run import Run
 
 
 @dataclass(frozen=True, eq=False)
-class Answers(Shown):
+class PredictionHistory(Shown):
     """A classifier's answers when `at` (m,) steps were done, on n examples with labels `labels` (n,).
 
     predicted: (m, replicas, n) labels. confidence: (m, replicas, n), the probability that was given to the label in the data.
@@ -48,7 +48,7 @@ class Answers(Shown):
         return np.append(self.at.astype(np.float64), np.inf)[len(self.at) - run]
 
 
-def answers_along(run: Run, part: str = "training", steps: Iterable[int] | None = None) -> Answers:
+def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | None = None) -> PredictionHistory:
     """What a classifier's replicas said of a part of the data when so many steps were done, in rising order; None: after each epoch.
 
     The training is gone through again, and all answers of a step are given with the weights at rest.
@@ -56,11 +56,11 @@ def answers_along(run: Run, part: str = "training", steps: Iterable[int] | None 
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-8-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10, replicas=3)
-    >>> answers = answers_along(run, steps=[0, 1, 2, 12, 24])
+    >>> answers = prediction_history(run, steps=[0, 1, 2, 12, 24])
     >>> answers.at, answers.predicted.shape, answers.learned.shape
     (array([ 0,  1,  2, 12, 24]), (5, 3, 60), (3, 60))
     """
-    if run.signature.classes is None or run.task.probabilities == "none":
+    if run.dataset_info.classes is None or run.problem.probabilities == "none":
         raise OptionError(
             "answers of a network without probabilities of classes",
             expected="a classifier with softmax, sigmoid or a cross-entropy",
@@ -73,7 +73,7 @@ def answers_along(run: Run, part: str = "training", steps: Iterable[int] | None 
     seen = [run.at(int(step)).evaluate(part) for step in at]
     labels = dict(run.data.parts())[part].y
     confidence = [
-        np.take_along_axis(class_probabilities(found.scores.outputs, run.task.probabilities), labels[None, :, None], axis=-1)
+        np.take_along_axis(class_probabilities(found.scores.outputs, run.problem.probabilities), labels[None, :, None], axis=-1)
         for found in seen
     ]
-    return Answers(at, labels, np.stack([found.predicted for found in seen]), np.stack(confidence)[..., 0])
+    return PredictionHistory(at, labels, np.stack([found.predicted for found in seen]), np.stack(confidence)[..., 0])
