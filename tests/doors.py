@@ -204,7 +204,7 @@ def _layers() -> Iterator[Door]:
         ("GlobalAveragePool", {}, image), ("UpSample", {"factor": 2}, image), ("Reshape", {"shape": (3, 2)}, flat),
         ("LayerNorm", {}, flat), ("GroupNorm", {"groups": 2}, image), ("BatchNorm", {}, flat),
         ("RNN", {"units": 3}, sequence), ("LSTM", {"units": 3}, sequence), ("GRU", {"units": 3}, sequence),
-        ("GaussianNoise", {"deviation": 0.1}, flat), ("Latent", {}, flat), ("RestrictedBoltzmann", {"units": 3}, flat),
+        ("GaussianNoise", {"std": 0.1}, flat), ("Latent", {}, flat), ("RestrictedBoltzmann", {"units": 3}, flat),
         ("Hopfield", {}, flat), ("OneHot", {"classes": 4}, ids), ("Embedding", {"units": 3, "vocabulary": 4}, ids),
     ):  # fmt: skip
         yield Door(name, getattr(cr, name), arguments, layer_used(shape))
@@ -279,13 +279,23 @@ def _training() -> Iterator[Door]:
         batch_size=6,
         engine="reference",
     )
+    yield door(
+        "trainer",
+        cr.trainer,
+        lambda made: made.step(X, Y) and made.state,
+        net="2-3-1",
+        optimizer=cr.Adam(0.01),
+        engine="reference",
+    )
     yield door("fit numbers", cr.fit, run_used, net="2-3-1", data=(X, Y), epochs=1, batch_size=4, engine="reference",
                optimizer=cr.Adam(0.01))  # fmt: skip
-    yield door("Task", cr.train.LearningProblem, lambda problem: problem.formula, network=net, data=moons.info)
+    yield door(
+        "LearningProblem", cr.train.LearningProblem, lambda problem: problem.formula, network=net, dataset_info=moons.info
+    )
 
 
 def _networks() -> Iterator[Door]:
-    yield door("network", cr.parse_network, text="2-3-1 tanh")
+    yield door("parse_network", cr.parse_network, text="2-3-1 tanh")
     yield door("build_network", cr.build_network, network=net, input_shape=(2,))
     yield door("to_text", cr.nn.to_text, network_=cr.parse_network("2-3-1"))
     yield door("to_json", cr.nn.to_json, network=net)
@@ -293,7 +303,7 @@ def _networks() -> Iterator[Door]:
     yield door("to_code", cr.nn.to_code, network=net)
     yield door("to_peer", cr.nn.to_peer, network=net, values=run.parameters(), peer="pytorch")
     yield door("from_peer", cr.nn.from_peer, network=net, values=cr.nn.to_peer(net, run.parameters(), "jax"), peer="jax")
-    yield door("table", cr.nn.summary, str, network=net)
+    yield door("summary", cr.nn.summary, str, network=net)
     yield door("range_badge", cr.nn.range_badge, activation="relu")
     yield door("as_layer", cr.nn.as_layer, item=cr.ops.tanh)
     yield door("softmax", cr.nn.softmax, nodes_used, z=x)
@@ -319,7 +329,7 @@ def _networks() -> Iterator[Door]:
     yield door("ConfusionMatrix", cr.nn.ConfusionMatrix, str, counts=np.eye(2, dtype=int), classes=("a", "b"))
     yield door("accuracy", cr.nn.accuracy, **_pair(LABELS, LABELS[::-1]))
     yield door("confusion_matrix", cr.nn.confusion_matrix, **_pair(LABELS, LABELS[::-1]), classes=2)
-    yield door("top_k", cr.nn.top_k_accuracy, true=LABELS[:2], scores=np.array([[0.1, 0.9], [0.5, 0.5]]), k=1)
+    yield door("top_k_accuracy", cr.nn.top_k_accuracy, true=LABELS[:2], scores=np.array([[0.1, 0.9], [0.5, 0.5]]), k=1)
     for name in ("mean_squared_error", "mean_absolute_error", "r_squared"):
         yield door(name, getattr(cr.nn, name), **_pair(X, X + 0.1))
     yield door("predicted_labels", cr.nn.predicted_labels, outputs=X)
@@ -346,7 +356,7 @@ def _data() -> Iterator[Door]:
         training=np.full(12, 0.1),
     )
     yield door("with_random_labels", data.with_random_labels, repr, dataset=moons)
-    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, share=0.25)
+    yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, fraction=0.25)
     yield door("reconstruction", data.reconstruction, repr, dataset=moons)
     yield door("pixels", data.pixels, repr, image=picture)
     yield door("chunks", data.chunks, repr, x=np.zeros((2, 6, 3)), y=np.zeros((2, 6)), length=3, test=0.0)
@@ -424,7 +434,7 @@ def _ops() -> Iterator[Door]:
     yield Door("random_bits", ops.random_bits, {"values": (key,), "shape": (3,)}, nodes_used, spread="values")
     yield Door("random_fold", ops.random_fold, {"values": (key, cr.constant(ops.stream("a")))}, nodes_used, spread="values")
     yield door("uniform", ops.uniform, nodes_used, key=key, shape=(3,), low=0.0, high=1.0)
-    yield door("normal", ops.normal, nodes_used, key=key, shape=(3,), mean=0.0, deviation=1.0)
+    yield door("normal", ops.normal, nodes_used, key=key, shape=(3,), mean=0.0, std=1.0)
     yield door("key", ops.key, seed=3)
     yield door("stream", ops.stream, name="order")
     yield door("epoch_order", ops.epoch_order, seed=0, epoch=1, count=5)
@@ -442,8 +452,8 @@ def _graphs() -> Iterator[Door]:
     yield door("constant", cr.constant, nodes_used, value=1.5)
     yield door("Graph", Graph, str, outputs={"y": squares})
     yield door("Form", cr.data.Form, delimiter=";", decimal=",", header=None)
-    yield door("parse", cr.parse_graph, text=str(Graph({"y": squares})))
-    yield door("evaluate", cr.compute, nodes=[squares], values={leaf: given})
+    yield door("parse_graph", cr.parse_graph, text=str(Graph({"y": squares})))
+    yield door("compute", cr.compute, nodes=[squares], values={leaf: given})
     yield door("grad", cr.grad, nodes_used, y=squares, wrt=[leaf])
     yield door("vjp", cr.vjp, nodes_used, outputs=[squares], wrt=[leaf], cotangents=[cr.constant(1.0)])
     yield door("jvp", cr.jvp, nodes_used, y=squares, wrt=[leaf], tangents=[x])
@@ -493,7 +503,7 @@ DOORS: dict[str, Door] = {
 """The table, by name."""
 
 
-NAN_IS_A_NUMBER = frozenset({"constant", "evaluate", *(found.name for found in _ops())})
+NAN_IS_A_NUMBER = frozenset({"constant", "compute", *(found.name for found in _ops())})
 """What computes with NaN as NumPy does: a graph may hold one, and shows it."""
 
 

@@ -1,12 +1,17 @@
 """The README's Python runs as it stands, from top to bottom, and every command that it names exists."""
 
+import doctest
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
+import chainrule as cr
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMING_FROM = ROOT / "docs" / "coming_from.md"
 
 
 def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):
@@ -42,3 +47,12 @@ def test_each_door_is_in_the_makefile(door):
 @pytest.mark.parametrize("link", re.findall(r"\]\(([\w/.]+)\)", README))
 def test_each_link_leads_somewhere(link):
     assert (ROOT / link).exists()
+
+
+def test_the_page_for_those_who_come_from_elsewhere_runs():
+    assert doctest.testfile(str(COMING_FROM), module_relative=False).failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bcr\.([\w.]*\w)", COMING_FROM.read_text(encoding="utf-8")))))
+def test_each_name_on_that_page_exists(name):
+    assert reduce(getattr, name.split("."), cr) is not None

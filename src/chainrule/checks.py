@@ -460,13 +460,13 @@ class Choice:
     """The names that a text may be; `otherwise` is the remedy for one that is near to none of them."""
 
     names: Collection[str]
-    otherwise: str = "choose one of these"
+    otherwise: str = ""
 
     def read(self, value: object) -> str:
         """The text, if it is one of the names."""
         if isinstance(value, str) and value in self.names:
             return str(value)
-        remedy = suggest(value, self.names, self.otherwise) if isinstance(value, str) else self.otherwise
+        remedy = suggest(value if isinstance(value, str) else "", self.names, self.otherwise)
         raise MisfitError(f"one of {', '.join(self.names)}", remedy, right_kind=isinstance(value, str))
 
 

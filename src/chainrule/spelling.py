@@ -40,10 +40,11 @@ def listed(names: Iterable[str], *, most: int = 12) -> str:
     return shown if len(everything) <= most else f"{shown}, ... ({len(everything)} in all)"
 
 
-def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The words to end an error message with: the nearest known name, or `otherwise`.
+def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The words to end an error message with: the nearest known name; else `otherwise`, or the first known name.
 
-    >>> suggest("sigmiod", ["sigmoid", "tanh"], "choose one of these")
-    "did you mean 'sigmoid'?"
+    >>> suggest("sigmiod", ["sigmoid", "tanh"]), suggest("?", ["sigmoid", "tanh"])
+    ("did you mean 'sigmoid'?", "write 'sigmoid'")
     """
-    return did_you_mean(name, known).strip() or otherwise
+    names = list(known)
+    return did_you_mean(name, names).strip() or otherwise or (f"write {names[0]!r}" if names else "leave it out")

@@ -35,7 +35,7 @@ def test_the_last_step_may_answer_for_its_chunk():
         (X, Y, 12, {}, ShapeError, "12 steps"),
         (X, Y, 0, {}, OptionError, "length"),
         (X, Y, 2, {"test": 1.0}, OptionError, "test=1.0"),
-        (X, Y, 2, {"answer": "first"}, OptionError, "answer"),
+        (X, Y, 2, {"target_steps": "first"}, OptionError, "target_steps"),
         (X, Y, 2, {"scalling": "none"}, OptionError, "scaling"),
         (X, Y, 2, {"split": None}, OptionError, "split"),
     ],

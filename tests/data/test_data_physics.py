@@ -116,7 +116,7 @@ def test_seed_and_origin(name):
         (lambda: materials_table(materials(5), "validation"), "part='validation'"),
         (lambda: oscillators(coupling=0), "coupling=0"),
         (lambda: oscillators(time=1), "time=1"),
-        (lambda: oscillators(target_steps="both"), "answer='both'"),
+        (lambda: oscillators(target_steps="both"), "target_steps='both'"),
     ],
 )
 def test_refusals(make, message):

@@ -117,7 +117,7 @@ def test_the_landscape_has_light_shade_and_edges():
     ("make", "message"),
     [
         (lambda: reconstruction(moons(10), noise=-1.0), "noise=-1.0"),
-        (lambda: reconstruction(moons(10), fraction=1.5), "share=1.5"),
+        (lambda: reconstruction(moons(10), fraction=1.5), "fraction=1.5"),
         (lambda: reconstruction(moons(10), noise=1.0, parts=("tset",)), "tset"),
         (lambda: reconstruction(moons(10), noise=1.0, parts="test"), "parts='test'"),
         (lambda: pixels(np.zeros((4, 4, 3))), r"\(4, 4, 3\)"),

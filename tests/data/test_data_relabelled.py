@@ -32,22 +32,22 @@ def test_random_labels_are_right_by_chance_alone():
     assert "6000 of 6000 training labels were drawn at random (seed 1)" in changed.notes
 
 
-def test_a_share_of_random_labels():
+def test_a_fraction_of_random_labels():
     data = moons(1000)
     changed = with_random_labels(data, 0.4)
     assert 120 < np.sum(changed.train.y != data.train.y) < 280
     assert with_random_labels(data, 0).hash == data.hash
 
 
-@pytest.mark.parametrize("share", [0, 0.013, 0.25, 1])
-def test_wrong_labels_are_wrong_and_told(share):
+@pytest.mark.parametrize("fraction", [0, 0.013, 0.25, 1])
+def test_wrong_labels_are_wrong_and_told(fraction):
     data = blobs(1000, classes=4)
-    wrong = with_wrong_labels(data, share, seed=2)
-    assert len(wrong.changed) == round(share * 1000)
+    wrong = with_wrong_labels(data, fraction, seed=2)
+    assert len(wrong.changed) == round(fraction * 1000)
     assert np.array_equal(np.flatnonzero(wrong.data.train.y != data.train.y), wrong.changed)
     assert np.array_equal(wrong.truth, data.train.y[wrong.changed])
     assert np.array_equal(wrong.data.test.y, data.test.y)
-    if share == 1:
+    if fraction == 1:
         shift = (wrong.data.train.y - data.train.y) % 4
         assert np.bincount(shift)[1:].min() > 280  # each other class with the same chance
 
@@ -88,8 +88,8 @@ def test_the_data_given_stay_as_they_were():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: with_random_labels(moons(10), 1.1), "share=1.1"),
-        (lambda: with_wrong_labels(moons(10), float("nan")), "share=nan"),
+        (lambda: with_random_labels(moons(10), 1.1), "fraction=1.1"),
+        (lambda: with_wrong_labels(moons(10), float("nan")), "fraction=nan"),
         (lambda: with_wrong_labels(moons(10), seed=-1), "seed=-1"),
         (lambda: with_random_labels(curve()), "numbers to fit"),
     ],

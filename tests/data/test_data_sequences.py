@@ -70,10 +70,10 @@ def test_seed_and_origin(name, answer):
         (lambda: recall(3, signals=4), "n=3"),
         (lambda: recall(signals=1), "signals=1"),
         (lambda: recall(noise=-1), "noise=-1"),
-        (lambda: recall(target_steps="all"), "answer='all'"),
+        (lambda: recall(target_steps="all"), "target_steps='all'"),
         (lambda: countdown(most=0), "most=0"),
         (lambda: countdown(wait=0, target_steps="last"), "wait=0"),
-        (lambda: countdown(target_steps="all"), "answer='all'"),
+        (lambda: countdown(target_steps="all"), "target_steps='all'"),
     ],
 )
 def test_refusals(make, message):

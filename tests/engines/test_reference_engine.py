@@ -23,7 +23,7 @@ def numbers(dtype, shape=(4, 4), seed=0):
 
 
 ATTRIBUTES = {
-    "select": {}, "cast": {"dtype": "float32"}, "reduce_sum": {"axes": (0,)}, "reduce_max": {"axes": (1,)}, "reduce_min": {"axes": (0, 1)},
+    "where": {}, "cast": {"dtype": "float32"}, "reduce_sum": {"axes": (0,)}, "reduce_max": {"axes": (1,)}, "reduce_min": {"axes": (0, 1)},
     "one_hot": {"classes": 5, "dtype": "float32"}, "reshape": {"shape": (2, 8)}, "transpose": {"axes": (1, 0)},
     "broadcast_to": {"shape": (3, 4, 4)}, "flip": {"axes": (1,)},
     "slice_axes": {"starts": (1, 0), "stops": (4, 3), "steps": (2, 1)},
@@ -33,8 +33,8 @@ ATTRIBUTES = {
 
 def made(name, dtype):
     """A node of this op on inputs of this dtype, or None if the op does not take it; with the values of its leaves."""
-    arity = {"select": 3, "matmul": 2}.get(name) or (2 if name in BINARY else 1)
-    kinds = ["bool", dtype, dtype] if name == "select" else [dtype] * arity
+    arity = {"where": 3, "matmul": 2}.get(name) or (2 if name in BINARY else 1)
+    kinds = ["bool", dtype, dtype] if name == "where" else [dtype] * arity
     leaves = [input_node(f"x{i}", (4, 4), kind) for i, kind in enumerate(kinds)]
     try:
         node = REGISTRY[name](*leaves, **ATTRIBUTES.get(name, {}))

@@ -34,8 +34,8 @@ def test_the_perceptron_keeps_novikoffs_bound_in_every_order():
     assert outcome.holds, str(outcome)
     size = by_name["longest sentence, R"].value
     most = by_name["most mistakes on the way, of 8 orders"]
-    assert most.most == pytest.approx((size / 0.25) ** 2)
-    assert 0 < most.value < most.most
+    assert most.maximum == pytest.approx((size / 0.25) ** 2)
+    assert 0 < most.value < most.maximum
     assert by_name["mistakes in the last epoch"].value == 0
 
 

@@ -164,7 +164,8 @@ def trainings(place: Path) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
         cr.GlobalAveragePool(), cr.Dense(1, weights=nn.LeCunUniform()),
     )  # fmt: skip
     steps = cr.Sequential(
-        cr.Reshape((6, 2)), cr.Bidirectional(cr.LSTM(2, return_sequences=True)), cr.TimeDistributed(cr.Dense(3, "tanh", weights=nn.GlorotNormal())),
+        cr.Reshape((6, 2)), cr.Bidirectional(cr.LSTM(2, return_sequences=True)),
+        cr.TimeDistributed(cr.Dense(3, "tanh", weights=nn.GlorotNormal())),
         cr.Conv1D(3, 2), cr.ConvTranspose1D(2, 2), cr.GRU(3, recurrent=nn.Normal(0.0, 0.3)), cr.LayerNorm(), cr.Dense(1),
     )  # fmt: skip
     small = cr.Sequential(

@@ -59,8 +59,8 @@ def test_a_derivative_goes_through_every_kind_of_key():
         ((0, -4), PositionError, "axis 1"), ((0, 0, 0, 0), PositionError, "at most 3 axes"), ((..., ...), PositionError, "once"),
         ([0, 4], PositionError, "place 4"), (slice(0, 2, 0), OptionTypeError, "a step other than 0"), (1.0, OptionTypeError, "1.0"),
         (slice(0.5, 2), OptionTypeError, "whole numbers in a slice"), (True, OptionTypeError, r"x\[None\]"), ("a", OptionTypeError, "'a'"),
-        (np.array([True, False, True, True]), OptionTypeError, "select"), (np.True_, OptionTypeError, "select"),
-        (X[..., 0] > 0.0, OptionTypeError, "select"), (X, OptionTypeError, "whole dtype"), (([0, 1], [0, 1]), OptionTypeError, "one after"),
+        (np.array([True, False, True, True]), OptionTypeError, "where"), (np.True_, OptionTypeError, "where"),
+        (X[..., 0] > 0.0, OptionTypeError, "where"), (X, OptionTypeError, "whole dtype"), (([0, 1], [0, 1]), OptionTypeError, "one after"),
         ((0, slice(None), [0, 1]), OptionTypeError, "beside"), ([0.5], OptionTypeError, "whole numbers"),
     ],
 )  # fmt: skip

@@ -125,10 +125,12 @@ CASES = {
     "backwards": Case(_net(GRU(3, reverse=True), shape=(4, 2))),
     "backwards in order": Case(_net(LSTM(3, reverse=True, return_sequences=True), RNN(2, reverse=True), shape=(4, 2)), PYTORCH),
     "both directions": Case(
-        _net(Bidirectional(LSTM(2, return_sequences=True)), Bidirectional(RNN(2, return_sequences=True)), Bidirectional(GRU(2)), shape=(4, 3))
+        _net(Bidirectional(LSTM(2, return_sequences=True)), Bidirectional(RNN(2, return_sequences=True)), Bidirectional(GRU(2)),
+        shape=(4, 3))
     ),
     "tokens": Case(
-        _net(Embedding(3, 6), LSTM(2, return_sequences=True), TimeDistributed(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")), shape=(4,)),
+        _net(Embedding(3, 6), LSTM(2, return_sequences=True), TimeDistributed(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")),
+        shape=(4,)),
         ids=6,
     ),
     "padded tokens": Case(_net(Embedding(3, 6, padding=2), Conv1D(2, 2), GRU(2), shape=(5,)), PYTORCH, ids=6),

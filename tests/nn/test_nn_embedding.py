@@ -177,7 +177,7 @@ def test_activations_and_mistakes_in_texts_of_networks():
         ("20-embedding16-3", "units and vocabulary behind the word"),
         ("20-onehot35-lstm-3", "units behind the word"),
         ("20-lstm8-3", r"\(batch, time, features\)"),
-        ("20-onehot35-lstm8:same-3", "answer, reverse, carry"),
+        ("20-onehot35-lstm8:same-3", "return_sequences, reverse, stateful"),
         ("20-onehot35-lstm8:nobias-3", "'nobias'"),
         ("20-embeding16x35-3", "did you mean"),
     ):

@@ -225,7 +225,7 @@ LACKING = {
     "pytorch: twice": (Sequential(TWICE, TWICE), (3,), "pytorch", "used twice", '"jax"'),
     "keras: twice": (Sequential(TWICE, TWICE), (3,), "keras", "used twice", '"jax"'),
     "pytorch: padding": (GRU(2, padding=0.0), (4, 2), "pytorch", "passed over", "no other library"),
-    "jax: carry": (GRU(2, stateful=True), (4, 2), "jax", "carry", "no other library"),
+    "jax: stateful": (GRU(2, stateful=True), (4, 2), "jax", "stateful", "no other library"),
     "pytorch: sigmoid": (RNN(2, activation="sigmoid"), (4, 2), "pytorch", "recurrent layer", '"keras" or "jax"'),
     "keras: leaks": (RNN(2, activation="leaky_relu"), (4, 2), "keras", "recurrent layer", '"jax"'),
     "keras: reverse": (GRU(2, reverse=True, return_sequences=True), (4, 2), "keras", "order of time", '"pytorch" or "jax"'),

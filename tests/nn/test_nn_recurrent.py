@@ -206,10 +206,10 @@ def test_against_what_pytorch_gave(name):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("answer", ["last", "every"])
+@pytest.mark.parametrize("every", [False, True], ids=["last", "every"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_padded_batch_gives_what_each_sequence_gives_alone(kind, answer, reverse):
-    layer = KINDS[kind](3, answer=answer, reverse=reverse, padding=9.0)
+def test_a_padded_batch_gives_what_each_sequence_gives_alone(kind, every, reverse):
+    layer = KINDS[kind](3, return_sequences=every, reverse=reverse, padding=9.0)
     x, lengths = RANDOM.normal(size=(4, 6, 2)), (6, 3, 1, 5)
     x[1, 0, 0] = 9.0  # one feature alone is no padding
     for row, length in enumerate(lengths):
@@ -217,7 +217,7 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(kind, answer, rever
     together = run(layer, x)
     for row, length in enumerate(lengths):
         alone = run(layer, x[row : row + 1, :length])[0]
-        found = together[row] if answer == "last" else together[row, :length]
+        found = together[row, :length] if every else together[row]
         np.testing.assert_allclose(found, alone, rtol=0, atol=1e-15)
 
 
@@ -278,7 +278,7 @@ def test_engines_agree_over_a_hundred_steps(layers):
     data = cr.data.recall(40, gap=3, wait=2, noise=0.2)
     net = Sequential(*layers, Dense(2, "softmax"))
     options = {"epochs": 20, "batch_size": 8, "dtype": "float64", "optimizer": "adam", "clip": cr.ClipNorm(1.0)}
-    options["order"] = "consecutive" if getattr(layers[0], "carry", False) else "shuffled"
+    options["order"] = "consecutive" if getattr(layers[0], "stateful", False) else "shuffled"
     one, other = (cr.fit(net, data, engine=engine, **options) for engine in ("reference", "native"))
     np.testing.assert_allclose(one.history.steps(), other.history.steps(), rtol=1e-9)
     for name, value in one.parameters().items():
@@ -299,8 +299,8 @@ def test_a_number_at_each_step_is_learned():
     [
         (lambda: build_network(RNN(3), (5,)), ShapeError, r"\(batch, time, features\)"),
         (lambda: build_network(TimeDistributed(Dense(1)), (5,)), ShapeError, "every"),
-        (lambda: LSTM(3, stateful=True, reverse=True), OptionError, "carry or reverse"),
-        (lambda: GRU(3, answer="first"), OptionError, "every"),
+        (lambda: LSTM(3, stateful=True, reverse=True), OptionError, "stateful=True and reverse=True"),
+        (lambda: GRU(3, return_sequences="first"), OptionError, "True or False"),
         (lambda: RNN(0), OptionError, "units"),
         (lambda: RNN(3, padding="no"), OptionError, "padding"),
         (lambda: RNN(3, activation="tanhh"), OptionError, "tanh"),

@@ -282,7 +282,7 @@ FIRST = ("network", "layers", 1)
         ((*FIRST, "activation"), "sigmiod", "did you mean 'sigmoid'"),
         ((*FIRST, "weights"), {"kind": "Flatten"}, "weights=Flatten() in Dense"),
         ((*FIRST, "biases"), None, "an initialiser"),
-        ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "deviation": -1}, "deviation=-1"),
+        ((*FIRST, "biases"), {"kind": "Normal", "mean": 0, "std": -1}, "std=-1"),
         ((*FIRST, "biases"), {"kind": "Constant", "value": float("nan")}, "a finite number"),
         (("network", "layers", 2, "rate"), 1.5, "rate=1.5 in Dropout"),
         (("network", "layers", 3, "text"), "x.__class__", "reaches inside"),

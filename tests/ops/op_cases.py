@@ -226,8 +226,8 @@ CASES: Sequence[Case] = [
     Case("logical_and", ops.logical_and, jnp.logical_and, (BOOLS, BOOLS[::-1]), exact=True),
     Case("logical_or", ops.logical_or, jnp.logical_or, (BOOLS, BOOLS[::-1]), exact=True),
     Case("logical_not", ops.logical_not, jnp.logical_not, (BOOLS,), exact=True),
-    Case("select", ops.where, jnp.where, (BOOLS, X, Y), exact=True),
-    Case("select", lambda c, x: ops.where(c, x, 0.0), lambda c, x: jnp.where(c, x, 0), (BOOLS, X), label="number", exact=True),
+    Case("where", ops.where, jnp.where, (BOOLS, X, Y), exact=True),
+    Case("where", lambda c, x: ops.where(c, x, 0.0), lambda c, x: jnp.where(c, x, 0), (BOOLS, X), label="number", exact=True),
     Case("cast", lambda x: ops.cast(x, dtype="float32"), lambda x: x.astype("float32"), (X,), smooth=False, exact=True),
     Case(
         "cast",

@@ -21,8 +21,8 @@ PLACES = input_node("places", (4,), "int64")
 
 # op, what is asked, the kind of error, and words that must stand in its three answers
 REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, str, str]]] = [
-    ("select", lambda: ops.where(X, X, X), DtypeError, ("select was given float64[2,3]", "a bool condition", "less, equal")),
-    ("select", lambda: ops.where(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
+    ("where", lambda: ops.where(X, X, X), DtypeError, ("where was given float64[2,3]", "a bool condition", "less, equal")),
+    ("where", lambda: ops.where(TRUTH, X, HALF), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("cast", lambda: ops.cast(X, dtype="float16"), DtypeError, ("dtype 'float16'", "float32, float64", "convert")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3, 2)), ShapeError, ("float64[2,3] to (3, 2)", "counted from the last", "reshape")),
     ("broadcast_to", lambda: ops.broadcast_to(X, shape=(3,)), ShapeError, ("to (3,)", "extents that are equal", "reshape")),
@@ -49,7 +49,7 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
          ("(0, 1, 0)", "per axis", "every axis"))
         for at in ("low", "high", "interior")
     ),
-    ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "arrays")),
+    ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "concatenate(x, y")),
     ("concatenate", lambda: ops.concatenate(X, HALF, axis=0), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3, 2)), axis=0), ShapeError, ("float64[3,2]", "equal extents", "axis")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3,)), axis=1), ShapeError, ("float64[3]", "equal extents", "reshape")),
@@ -82,8 +82,8 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("random_bits", lambda: ops.random_bits(X, shape=()), DtypeError, ("a random key of float64[2,3]", "uint32[2]", "key(seed)")),
     ("random_bits", lambda: ops.random_bits(KEY, shape=(-1,)), ShapeError, ("(-1,)", "0 or more", "sizes")),
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),
-    ("scan", lambda: repeated(length=0), GraphError, ("a loop of 0 turns over 1 values", "1 turn or more, 1 values (h)", "check")),
-    ("scan", lambda: repeated(output="g"), GraphError, ("of which 'g' is taken", "one of h", "check")),
+    ("scan", lambda: repeated(length=0), GraphError, ("a loop of 0 steps over 1 values", "1 step or more, 1 values (h)", "recurrence")),
+    ("scan", lambda: repeated(output="g"), GraphError, ("of which 'g' is the output", "one of h", "recurrence")),
     ("scan", lambda: ops.scan(HALF, **repeated().attributes), ShapeError, ("value h is float32[2,3]", "float64[2,3]", "reshape")),
     ("stop_gradient", lambda: ops.stop_gradient(input_node("n", (2.5,))), OptionError, ("(2.5,)", "a whole number", "shape=")),
 ]  # fmt: skip
@@ -100,7 +100,7 @@ def laid(x: Node, **how: tuple[int, ...]) -> Node:
 
 
 def repeated(**how: object) -> Node:
-    """Two turns that change nothing, but for what is asked otherwise."""
+    """Two steps that change nothing, but for what is asked otherwise."""
     loop = ops.recurrence(lambda h: {"h": h + 0.0}, {"h": X}, length=2).after("h")
     return ops.scan(*loop.inputs, **(dict(loop.attributes) | how))
 

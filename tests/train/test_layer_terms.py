@@ -1,4 +1,4 @@
-"""Losses that layers bring along: they are terms of the cost like any other, and can be the only ones."""
+"""Auxiliary losses of layers: they are terms of the cost like any other, and can be the only ones."""
 
 from __future__ import annotations
 

@@ -171,7 +171,10 @@ def test_a_class_that_is_not_defined_elsewhere_is_opened_as_its_graph(rows, tmp_
     run = trained(cr.Sequential(cr.Dense(3), squares.Squared(0.5), cr.Dense(2, "softmax")), rows, epochs=1, folder=tmp_path)
     # Where the class is defined it is the class that comes back.
     assert isinstance(cr.open_run(run.folder).trainer.problem.network.layers[1], squares.Squared)
-    program = f"import chainrule as cr\nrun = cr.open_run({str(run.folder)!r})\nprint(run.hash, type(run.trainer.problem.network).__name__)\n"
+    program = (
+        f"import chainrule as cr\nrun = cr.open_run({str(run.folder)!r})\n"
+        "print(run.hash, type(run.trainer.problem.network).__name__)\n"
+    )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert answer.stdout.split() == [run.hash, "GraphLayer"], answer.stderr[-1000:]
 

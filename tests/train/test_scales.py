@@ -371,7 +371,7 @@ PADDED = [
 
 @pytest.mark.parametrize(("layer", "engine"), [*((layer, "reference") for layer in PADDED), (PADDED[0], "native")], ids=repr)
 def test_padding_is_meant_in_the_units_of_the_data(layer: Any, engine: str) -> None:
-    end = [cr.Flatten(), cr.Dense(1)] if getattr(layer, "answer", "") == "every" else [cr.Dense(1)]
+    end = [cr.Flatten(), cr.Dense(1)] if getattr(layer, "return_sequences", False) else [cr.Dense(1)]
     run = cr.fit(cr.Sequential(layer, *end), (SEQUENCES, MADE), epochs=1, batch_size=8, engine=engine)
     if len(end) == 1:
         # Whatever stands behind a sequence, if it is padding, changes nothing.

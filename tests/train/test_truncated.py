@@ -16,8 +16,8 @@ def chunks():
     return cr.data.chunks(x, np.repeat(signs, PERIOD, axis=1), CHUNK)
 
 
-def last_losses(*, carry):
-    net = cr.Sequential(cr.RNN(8, return_sequences=True, stateful=carry), cr.TimeDistributed(cr.Dense(1)), cr.Flatten())
+def last_losses(*, stateful):
+    net = cr.Sequential(cr.RNN(8, return_sequences=True, stateful=stateful), cr.TimeDistributed(cr.Dense(1)), cr.Flatten())
     run = cr.fit(
         net, chunks(), optimizer=cr.Adam(0.01), clip=cr.ClipNorm(1.0), batch_size=SEQUENCES, order="consecutive",
         epochs=30, replicas=2, evaluate_every=0,
@@ -26,9 +26,9 @@ def last_losses(*, carry):
 
 
 def test_carried_state_learns_what_is_longer_than_a_chunk():
-    assert last_losses(carry=True).max() < 0.01
+    assert last_losses(stateful=True).max() < 0.01
 
 
 def test_without_it_two_of_three_chunks_can_only_guess():
     # The mean of both signs has the squared error 1 where the sign is not seen, which is at two steps of three.
-    assert last_losses(carry=False) == pytest.approx(np.full(2, 2 / 3), abs=0.02)
+    assert last_losses(stateful=False) == pytest.approx(np.full(2, 2 / 3), abs=0.02)

@@ -83,7 +83,7 @@ def test_the_public_classes_are_found() -> None:
         "Node",
         "Dense",
     } <= names
-    assert {"Adam", "Fact", "GradientCheck", "Signature", "Predictor", "Parent", "Model", "NeuronSurface"} <= names
+    assert {"Adam", "Fact", "GradientCheck", "DatasetInfo", "Predictor", "Parent", "Model", "NeuronSurface"} <= names
     assert len(names) > 250
 
 

@@ -20,7 +20,7 @@ COMMANDS = {
     "resume": "Go on with a run where it stopped.",
     "evaluate": "Scores and confusion matrix of a run.",
     "predict": "Predictions of a run for new inputs.",
-    "write": "Text that a run writes, character by character.",
+    "generate": "Text that a run generates, token by token.",
     "explain": "One example forward and backward, number by number.",
     "report": "One page with curves, pictures and explanations.",
     "show": "A run or a network as table, graph, training step or code.",

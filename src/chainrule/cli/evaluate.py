@@ -17,7 +17,7 @@ from chainrule.data import BUILT_IN, DatasetInfo, Examples, load
 from chainrule.data.archives import read_arrays
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
-from chainrule.spelling import listed
+from chainrule.spelling import listed, suggest
 from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 
 
@@ -71,7 +71,7 @@ def _examples(run: Run, name: str, part: str | None, form: Mapping[str, Any]) ->
     chosen = part or last_part(data.info)
     parts = dict(data.parts())
     if chosen not in parts:
-        raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy="choose one of these")
+        raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy=suggest(chosen, parts))
     _require_same_kind(run.dataset_info, data.info)
     x = as_inputs(run.dataset_info, parts[chosen].x)
     return Examples(x, _as_known(run.dataset_info, data.info, parts[chosen].y)), Path(

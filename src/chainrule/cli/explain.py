@@ -137,6 +137,8 @@ def _entry(text: str) -> tuple[str, Index]:
     numbers = place.split(",") if place else []
     if not colon or not name or not all(number.strip().isdigit() for number in numbers):
         raise OptionError(
-            f"--entry {printable(text)}", expected="a parameter and a place, such as dense3.W:5,9", remedy="write it like that"
+            f"--entry {printable(text)}",
+            expected="a parameter and a place, such as dense3.W:5,9",
+            remedy="write for example --entry dense1.W:0,2",
         )
     return name, tuple(int(number) for number in numbers)

@@ -252,7 +252,7 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
         raise OptionError(
             f"--example {place}",
             expected=f"0 ... {len(examples) - 1}: the {part} part of {data.name!r} has {len(examples)} examples",
-            remedy="choose one of these",
+            remedy="count from 0",
         )
     y: Array = examples.y[place]
     truth = data.classes[int(y)] if data.classes is not None else ", ".join(map(numeral, np.atleast_1d(y).tolist()))
@@ -309,6 +309,6 @@ def _column(columns: Mapping[str, Any], table: Table, name: str) -> Array:
         raise DataError(
             f"{table.place(int(wrong.argmax()), name)} of {table.source}: no finite number",
             expected="numbers",
-            remedy="mend the cell",
+            remedy="write a number into the cell, or delete the row",
         )
     return numbers

@@ -1,4 +1,4 @@
-"""`chainrule show`: a run or a network, as table, graph, training step or code."""
+"""`chainrule show`: a run or a network, as summary, graph, training step or code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from chainrule.views.plain import counted, data_text, duration, optimizer_text, 
 from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
 
 ENGINE_STAGES = tuple(dict.fromkeys(stage for kind in ENGINES.values() for stage in kind.stages))
-STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
+STAGES = ("summary", "graph", "gradient", *ENGINE_STAGES, "code")
 
 
 @click.command(
@@ -55,9 +55,9 @@ STAGES = ("table", "graph", "gradient", *ENGINE_STAGES, "code")
 @click.option(
     "--stage",
     type=click.Choice(STAGES),
-    default="table",
+    default="summary",
     show_default=True,
-    help="table: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
+    help="summary: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
     "output. gradient: a whole training step, which is forward, backward and update. schedule: its loops. buffers: its memory. llvm: "
     "its code for the compiler. assembly: its instructions for this processor. code: Python that makes the same.",
 )
@@ -102,7 +102,7 @@ def show(
     """Show WHAT: a run folder (or the word latest), or a network such as "784-16-16-10 relu softmax"."""
     if svg is not None and stage not in {"graph", "gradient"}:
         raise OptionError(f"--svg with --stage {stage}", expected="--stage graph or gradient", remedy="add --stage graph")
-    if code is not None and (stage not in {"table", "code"} or raw or trace):
+    if code is not None and (stage not in {"summary", "code"} or raw or trace):
         raise OptionError(
             f"--code {code} with what shows a graph", expected="--code alone", remedy="leave out --stage, --raw and --trace"
         )
@@ -111,9 +111,9 @@ def show(
     screen = console()
     if code is not None or stage == "code":
         screen.print(Text(printable_lines(_code(net, folder, code))), soft_wrap=True)
-    elif stage == "table" and folder is not None:
+    elif stage == "summary" and folder is not None:
         _show_run(screen, folder, step)
-    elif stage == "table" and net is not None:
+    elif stage == "summary" and net is not None:
         screen.print(NetworkView(summary(net)))
     elif stage in ENGINE_STAGES:
         run = opened(what, step) if folder is not None else None

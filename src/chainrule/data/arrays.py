@@ -145,7 +145,7 @@ def choose_split(options: Options, y: Array) -> Split:
 
 
 def assemble(examples: Examples, parts: SplitIndices, meaning: Meaning, options: Options) -> Dataset:
-    """The data set of examples that are split to parts by index; a number that is not finite is named by its place before that."""
+    """The data set of examples that are split into parts by index; a number that is not finite is named by its place before that."""
     for name, values, features in (("x", examples.inputs, meaning.features), ("y", examples.targets, None)):
         require_finite(name, values, "", features)
     return finish(

@@ -33,23 +33,23 @@ Details = Sequence[tuple[str, Any]]
 
 
 @checked
-def random_labels(of: str = "moons", *, share: Portion = 1.0, seed: Seed = 0, details: Details = ()) -> Dataset:
+def random_labels(of: str = "moons", *, fraction: Portion = 1.0, seed: Seed = 0, details: Details = ()) -> Dataset:
     """`with_random_labels` on the data that `load(of, **details)` gives; `details` are pairs of an option and its value.
 
     >>> random_labels("moons", details=[("n", 40)])
     Dataset('moons': 40 train, 40 test; inputs (2,) float64; 2 classes)
     """
-    return with_random_labels(load(of, **dict(details)), share, seed=seed)
+    return with_random_labels(load(of, **dict(details)), fraction, seed=seed)
 
 
 @checked
-def wrong_labels(of: str = "moons", *, share: Portion = 0.1, seed: Seed = 0, details: Details = ()) -> Dataset:
+def wrong_labels(of: str = "moons", *, fraction: Portion = 0.1, seed: Seed = 0, details: Details = ()) -> Dataset:
     """`with_wrong_labels` on the data that `load(of, **details)` gives, without the word which labels were changed.
 
     >>> len(wrong_labels("moons").train)
     200
     """
-    return with_wrong_labels(load(of, **dict(details)), share, seed=seed).data
+    return with_wrong_labels(load(of, **dict(details)), fraction, seed=seed).data
 
 
 @checked
@@ -57,7 +57,7 @@ def reconstructed(
     of: str = "mnist",
     *,
     noise: Noise = 0.0,
-    share: Portion = 0.0,
+    fraction: Portion = 0.0,
     parts: Sequence[str] = PARTS,
     seed: Seed = 0,
     details: Details = (),
@@ -67,7 +67,7 @@ def reconstructed(
     >>> reconstructed("moons")
     Dataset('moons to itself': 200 train, 200 test; inputs (2,) float64; 2 numbers to fit)
     """
-    return reconstruction(load(of, **dict(details)), noise, share, parts=parts, seed=seed)
+    return reconstruction(load(of, **dict(details)), noise, fraction, parts=parts, seed=seed)
 
 
 KINDS: dict[str, dict[str, Callable[..., Dataset]]] = {

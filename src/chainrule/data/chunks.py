@@ -24,7 +24,7 @@ def chunks(
     y: Regular,
     length: int,
     *,
-    answer: TargetSteps = "every",
+    target_steps: TargetSteps = "every",
     test: Fraction = 0.2,
     classes: Sequence[str] | None = None,
     **options: Unpack[Options],
@@ -33,8 +33,8 @@ def chunks(
 
     An example is a chunk, (length, ...), and chunk j + 1 of a sequence stands right behind chunk j: trained with order="consecutive"
     and as many examples to a batch as there are sequences, each row of a batch goes along one sequence. `y` (sequences, time, ...) has a
-    target for each step; answer="every" keeps all of a chunk's, answer="last" that of its last step, which may be a class. The last
-    chunks of each sequence, the fraction `test` of them, are the test part. Scaling is "none" unless `options`, those of
+    target for each step; target_steps="every" keeps all of a chunk's, target_steps="last" that of its last step, which may be a class.
+    The last chunks of each sequence, the fraction `test` of them, are the test part. Scaling is "none" unless `options`, those of
     `from_arrays`, say otherwise.
 
     Raises: ShapeError where x and y do not go together or are too short; OptionError.
@@ -46,9 +46,9 @@ def chunks(
     >>> data.train.x[:, 0]
     array([  1.,   5.,   9.,  13.,  -1.,  -5.,  -9., -13.])
     """
-    check_options(options, ("answer", "test", "classes"))
+    check_options(options, ("target_steps", "test", "classes"))
     check_whole("length", length, least=1)
-    check_target_steps(answer)
+    check_target_steps(target_steps)
     inputs, targets = np.asarray(x), np.asarray(y)
     if min(inputs.ndim, targets.ndim) < 2 or inputs.shape[:2] != targets.shape[:2] or inputs.shape[1] < length:
         raise ShapeError(
@@ -64,7 +64,7 @@ def chunks(
     split = _Later(len(inputs), round(test * (len(rows) // len(inputs))))
     usual: Options = {"name": "chunks", "scaling": "none", "target_scaling": "none"}
     chosen = cast("Options", {**usual, **options, "split": split})
-    return from_arrays(rows, wanted if answer == "every" else wanted[:, -1], classes=classes, **chosen)
+    return from_arrays(rows, wanted if target_steps == "every" else wanted[:, -1], classes=classes, **chosen)
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Column(Written):
             raise OptionError(
                 f"the {self.kind} column {self.name!r} with the categories {listed(self.categories)} and fill={self.fill!r}",
                 expected="categories that differ, one of them as fill, for a category; a number as fill, and no categories, for numbers",
-                remedy="correct them",
+                remedy="make the column again with read_csv or from_dataframe",
             )
 
 

@@ -99,7 +99,7 @@ class Dataset(Shown):
         return "regression" if self.classes is None else "classification"
 
     @cached_property
-    def signature(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo:
         """What a network must know of these data: all but the examples."""
         return DatasetInfo(
             self.name,
@@ -146,7 +146,7 @@ class Dataset(Shown):
             return self
         made = copy(self)
         # What was computed of the examples, their hash above all, stays; what is known of the scalings is made anew.
-        made.__dict__.pop("signature", None)
+        made.__dict__.pop("info", None)
         object.__setattr__(made, "scaling", scaling)
         object.__setattr__(made, "target_scaling", target_scaling)
         made._check_scalings()

@@ -31,7 +31,7 @@ def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
         raise DataError(
             f"the columns of the frame have the lengths {sorted(lengths)}",
             expected="one column or more, of one length of at least 1",
-            remedy="check the frame",
+            remedy="give all columns the same number of rows",
         )
     declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
     form = Form(keep_default_na=keep_default_na)
@@ -72,7 +72,7 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
         raise ColumnError(
             f"the frame has the columns {listed(found)}",
             expected=f"the columns {listed(names)}, in any order",
-            remedy=f"mend {listed(wrong)}",
+            remedy=f"add, drop or rename {listed(wrong)}",
         )
     if found == names and not isinstance(frame, Mapping | Table):
         return np.asarray(frame)

@@ -90,7 +90,11 @@ def ising_temperatures(data: Dataset) -> dict[str, Floats]:
     """
     origin = data.origin or {}
     if origin.get("name_or_path") != "ising":
-        raise OptionError(f"{data.name!r} does not come from ising", expected="a data set of ising()", remedy="pass that")
+        raise OptionError(
+            f"{data.name!r} does not come from ising",
+            expected="a data set of ising()",
+            remedy="write for example cr.data.ising(200)",
+        )
     n, grid = int(origin.get("n", 1000)), _grid(origin.get("temperatures", 20))
     hot, test = _spread(n, grid), _in_test(n, len(grid))
     found = {"training": hot[~test], **({"test": hot[test]} if test.any() else {})}
@@ -140,7 +144,7 @@ def _targets(target: str, hot: Floats, threshold: float) -> NDArray[np.int64] | 
         raise DataError(
             f"all temperatures, {hot.min():g} to {hot.max():g}, are on one side of threshold={threshold:g}",
             expected="temperatures on both sides: one phase alone cannot be told from the other",
-            remedy="choose others, or write target='temperature'",
+            remedy="take temperatures below and above the threshold, or write target='temperature'",
         )
     return labels
 

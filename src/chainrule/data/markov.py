@@ -40,7 +40,7 @@ class WordChain(Shown):
                 raise DataError(
                     f"after {word!r} come {dict(after)}",
                     expected="words without blanks that are described themselves, with probabilities that add up to 1",
-                    remedy="correct them",
+                    remedy="describe each word that follows, and let its probabilities add up to 1",
                 )
 
     @property

@@ -81,7 +81,9 @@ def materials_table(data: Dataset, part: str = "training") -> dict[str, Floats]:
     origin = dict(data.origin or {})
     if origin.pop("name_or_path", None) != "materials":
         raise OptionError(
-            f"{data.name!r} does not come from materials", expected="a data set of materials()", remedy="pass that"
+            f"{data.name!r} does not come from materials",
+            expected="a data set of materials()",
+            remedy="write for example cr.data.materials()",
         )
     tables = _tables(int(origin.get("n", 300)), float(origin.get("noise", 0.03)), int(origin.get("seed", 0)))
     if part not in tables:

@@ -112,7 +112,7 @@ def _joined(name: str, files: Mapping[int | None, Path]) -> Rows | NDArray[Any]:
             raise FileFormatError(
                 f"{file} holds {array.dtype} numbers of shape {array.shape}, {ordered[0].name} {first.dtype} of shape {first.shape}",
                 expected="pieces of one array: one type, and one shape but for the number of rows",
-                remedy="save them alike",
+                remedy=f"save all with the dtype and the shape of {ordered[0].name}",
             )
     numbers = sorted(number for number in files if number is not None)
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):

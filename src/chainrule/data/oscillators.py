@@ -56,7 +56,7 @@ def oscillators(
     hidden: Amount = 1.0,
     coupling: Amount = 0.5,
     noise: NonNegative = 0.0,
-    answer: TargetSteps = "every",
+    target_steps: TargetSteps = "every",
     seed: Seed = 0,
 ) -> Dataset:
     """The path of one of two coupled oscillators as input, the path of the other, which nobody sees, as target.
@@ -65,8 +65,8 @@ def oscillators(
     `visible` and `hidden` and the `coupling` are explained. Inputs have shape (time, 1): the visible position at `time` moments,
     `step` apart, plus noise · ε, ε standard normal.
 
-    - `answer="every"` (many to many): the hidden position at each moment, of shape (time,);
-    - `answer="last"` (many to one): at the last moment, of shape (1,).
+    - `target_steps="every"` (many to many): the hidden position at each moment, of shape (time,);
+    - `target_steps="last"` (many to one): at the last moment, of shape (1,).
 
     Without noise four visible positions fix the hidden path, unless a normal mode has no part in them. Training and test part hold
     `n` pairs each.
@@ -76,14 +76,14 @@ def oscillators(
     """
     for name, value in (("n", n), ("time", time)):
         check_whole(name, value, least=2)
-    check_target_steps(answer)
+    check_target_steps(target_steps)
     random, moments = np.random.default_rng(seed), step * np.arange(time, dtype=np.float64)
 
     def part() -> Examples:
         start, speed, errors = (random.standard_normal(shape) for shape in ((n, 2), (n, 2), (n, time)))
         path = coupled_motion(moments, start, speed, visible=visible, hidden=hidden, coupling=coupling)
         seen = path[:, :, 0] + noise * errors
-        return Examples(seen[:, :, None], path[:, :, 1] if answer == "every" else path[:, -1:, 1])
+        return Examples(seen[:, :, None], path[:, :, 1] if target_steps == "every" else path[:, -1:, 1])
 
     train, test = part(), part()
     return Dataset(

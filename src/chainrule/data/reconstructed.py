@@ -1,4 +1,4 @@
-"""Data whose targets are their own inputs, for autoencoders; and inputs that were spoilt, for those that are to mend them."""
+"""Data whose targets are their own inputs, for autoencoders; and inputs that were spoilt, for denoising autoencoders."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Noise: TypeAlias = Annotated[float, Interval(least=0, most=1e30)]
 
 @checked
 def reconstruction(
-    dataset: Dataset, noise: Noise = 0.0, share: Portion = 0.0, *, parts: Sequence[str] = PARTS, seed: Seed = 0
+    dataset: Dataset, noise: Noise = 0.0, fraction: Portion = 0.0, *, parts: Sequence[str] = PARTS, seed: Seed = 0
 ) -> Dataset:
     """The same inputs with new targets: what the network sees of them, in one row. Labels stay with the data that were given.
 
     Targets are the scaled inputs, (n, k) with k the numbers of one input: float32 for bytes and float32, else float64. With `noise`
-    or `share` the inputs of `parts` are spoilt, the targets are not: each number is set to 0 with probability `share`, then
+    or `fraction` the inputs of `parts` are spoilt, the targets are not: each number is set to 0 with probability `fraction`, then
     noise · ε is added, ε standard normal, in scaled units; all inputs are then kept scaled. This noise is the same in each epoch;
     `nn.GaussianNoise` draws anew at each step, which is what to train with: leave "training" out of `parts`.
     Raises OptionError for a fraction outside 0 to 1, a negative noise, an unknown part. Source for both ways to spoil: P. Vincent and
@@ -42,16 +42,16 @@ def reconstruction(
     True
     """
     _check(parts)
-    spoils = noise > 0 or share > 0
+    spoils = noise > 0 or fraction > 0
     found = {part: _rows(dataset, examples, spoils) for part, examples in dataset.parts()}
     for part in parts if spoils else ():
         if part in found:
             x, y = found[part]
             # A stream of its own for each part: which others are spoilt changes nothing.
-            found[part] = _spoilt(x, noise, share, np.random.default_rng([seed, PARTS.index(part)])), y
+            found[part] = _spoilt(x, noise, fraction, np.random.default_rng([seed, PARTS.index(part)])), y
     made = {part: Examples(*pair) for part, pair in found.items()}
-    options = {"noise": noise, "share": share, "parts": tuple(parts), "seed": seed} if spoils else {}
-    note = f"inputs of {', '.join(parts)} spoilt: share {share:g} set to 0, noise {noise:g}, seed {seed}"
+    options = {"noise": noise, "fraction": fraction, "parts": tuple(parts), "seed": seed} if spoils else {}
+    note = f"inputs of {', '.join(parts)} spoilt: fraction {fraction:g} set to 0, noise {noise:g}, seed {seed}"
     return dataclasses.replace(
         dataset, name=f"{dataset.name} to itself", train=made["training"], validation=made.get("validation"),
         test=made.get("test"), scaling=Scaling.none() if spoils else dataset.scaling.described(), target_scaling=None, classes=None,
@@ -73,8 +73,8 @@ def _rows(dataset: Dataset, examples: Examples, spoils: bool) -> tuple[Array, Ar
     return (scaled if spoils else examples.x), scaled.reshape(len(scaled), -1)
 
 
-def _spoilt(x: Array, noise: NonNegative, share: Portion, random: np.random.Generator) -> Array:
-    kept = random.random(x.shape, dtype=np.float32) >= share if share else True
+def _spoilt(x: Array, noise: NonNegative, fraction: Portion, random: np.random.Generator) -> Array:
+    kept = random.random(x.shape, dtype=np.float32) >= fraction if fraction else True
     spoilt = np.where(kept, x, 0)
     if noise:
         spoilt = spoilt + noise * random.standard_normal(x.shape, dtype=np.float32)

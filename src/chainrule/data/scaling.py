@@ -152,6 +152,8 @@ class Scaling(Written):
     def undo(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """The inverse of `apply`: x / factor + offset, with the same rules.
 
+        Shapes: x (n, ...); result as x.
+
         >>> Scaling(10.0, 0.5).undo([1.0, 2.0])
         array([12., 14.])
         """

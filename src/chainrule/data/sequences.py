@@ -28,7 +28,7 @@ def recall(
     signals: int = 2,
     wait: int = 0,
     noise: NonNegative = 0.0,
-    answer: TargetSteps = "last",
+    target_steps: TargetSteps = "last",
     seed: Seed = 0,
 ) -> Dataset:
     """A signal, `gap` steps of silence, then the question which signal it was.
@@ -37,8 +37,8 @@ def recall(
     from −1 to 1, and noise · ε at all other steps, ε standard normal. The second is 1 at the step of the question, which comes
     gap + 1 steps after the signal, else 0. The signal comes after 0 to `wait` steps, by chance; the rest is silence.
 
-    - `answer="last"` (many to one): the class of the signal, "signal 0", "signal 1", ...
-    - `answer="every"` (many to many): a number for each step, of shape (time,): the signal's value at the question, else 0.
+    - `target_steps="last"` (many to one): the class of the signal, "signal 0", "signal 1", ...
+    - `target_steps="every"` (many to many): a number for each step, of shape (time,): the signal's value at the question, else 0.
 
     The signals come in turn. Training and test part hold `n` sequences each. Task after F. Marquardt, Machine Learning for
     Physicists, and Hochreiter and Schmidhuber, Neural Computation 9 (1997) 1735 (long time lags).
@@ -54,7 +54,7 @@ def recall(
         check_whole(name, value, least=least)
     check_whole("n", n, least=signals)
     check_amount("noise", noise)
-    check_target_steps(answer)
+    check_target_steps(target_steps)
     random, time, rows = np.random.default_rng(seed), gap + 2 + wait, np.arange(n)
     labels = rows % signals
     values = np.linspace(-1, 1, signals)[labels]
@@ -65,23 +65,23 @@ def recall(
         x[:, :, 0] = noise * random.standard_normal((n, time))
         x[rows, begin, 0] = values
         x[rows, begin + gap + 1, 1] = 1
-        return Examples(x, labels if answer == "last" else _at(rows, begin + gap + 1, values, time))
+        return Examples(x, labels if target_steps == "last" else _at(rows, begin + gap + 1, values, time))
 
-    classes = tuple(f"signal {signal}" for signal in range(signals)) if answer == "last" else None
+    classes = tuple(f"signal {signal}" for signal in range(signals)) if target_steps == "last" else None
     law = f"one of {signals} signals, {gap} steps of silence, a question, noise {noise:g}, seed {seed}"
     return _sequences("recall", part(), part(), classes, law)
 
 
 @remembered("countdown")
 @checked
-def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: TargetSteps = "every", seed: Seed = 0) -> Dataset:
+def countdown(n: int = 500, *, most: int = 10, wait: int = 5, target_steps: TargetSteps = "every", seed: Seed = 0) -> Dataset:
     """A number k is given once, and k steps later the network must say so.
 
     Inputs have shape (time, 1), time = most + 1 + wait: k / `most` at the step at which k is given, else 0. k is 1 to `most`.
 
-    - `answer="every"` (many to many): a number for each step, of shape (time,): 1 at k steps after the number, else 0. The number
+    - `target_steps="every"` (many to many): a number for each step, of shape (time,): 1 at k steps after the number, else 0. The number
       comes after 0 to `wait` steps.
-    - `answer="last"` (many to one): classes "running" and "over", in turn: whether k steps have passed at the last step. The
+    - `target_steps="last"` (many to one): classes "running" and "over", in turn: whether k steps have passed at the last step. The
       number comes at any step that has time for the answer. `wait` is at least 1 here.
 
     Training and test part hold `n` sequences each. Task after F. Marquardt, Machine Learning for Physicists.
@@ -90,23 +90,23 @@ def countdown(n: int = 500, *, most: int = 10, wait: int = 5, answer: TargetStep
     >>> data.train[0].x[:, 0], data.train[0].y
     (array([0., 1., 0., 0.]), array([0., 0., 0., 1.]))
     """
-    for name, value, least in (("n", n, 2), ("most", most, 1), ("wait", wait, int(answer == "last")), ("seed", seed, 0)):
+    for name, value, least in (("n", n, 2), ("most", most, 1), ("wait", wait, int(target_steps == "last")), ("seed", seed, 0)):
         check_whole(name, value, least=least)
-    check_target_steps(answer)
+    check_target_steps(target_steps)
     random, time, rows = np.random.default_rng(seed), most + 1 + wait, np.arange(n)
     over = rows % 2
 
     def part() -> Examples:
         number = random.integers(1, most + 1, n)
-        if answer == "every":
+        if target_steps == "every":
             begin = random.integers(0, wait + 1, n)
         else:
             # The steps that are left after the number: fewer than k, or from k on.
             begin = time - 1 - random.integers(np.where(over, number, 0), np.where(over, time, number))
         x = _at(rows, begin, number / most, time)[:, :, None]
-        return Examples(x, over if answer == "last" else _at(rows, begin + number, np.ones(n), time))
+        return Examples(x, over if target_steps == "last" else _at(rows, begin + number, np.ones(n), time))
 
-    classes = ("running", "over") if answer == "last" else None
+    classes = ("running", "over") if target_steps == "last" else None
     return _sequences("countdown", part(), part(), classes, f"count down from 1 to {most}, seed {seed}")
 
 
@@ -129,11 +129,11 @@ def _sequences(name: str, train: Examples, test: Examples, classes: tuple[str, .
     )
 
 
-def check_target_steps(answer: str) -> None:
-    """OptionError unless the answer is "last" or "every"."""
-    if answer not in ("last", "every"):
+def check_target_steps(target_steps: str) -> None:
+    """OptionError unless they are "last" or "every"."""
+    if target_steps not in ("last", "every"):
         raise OptionError(
-            f"answer={answer!r}",
-            expected="'last' (one answer for a sequence) or 'every' (one for each step)",
-            remedy="write answer='last'",
+            f"target_steps={target_steps!r}",
+            expected="'last' (one target for a sequence) or 'every' (one for each step)",
+            remedy="write target_steps='last'",
         )

@@ -30,7 +30,7 @@ class SplitIndices(Shown):
 
 
 class Split(Protocol):
-    """A rule that deals out examples."""
+    """A rule that splits examples into parts."""
 
     def parts(self, y: Array) -> SplitIndices:
         """The parts for examples with targets `y`: labels of shape (n,) or numbers of shape (n, k)."""
@@ -39,13 +39,13 @@ class Split(Protocol):
 
 @described
 class RandomSplit(Shown):
-    """Deals out at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
+    """Splits at random; `test` and `validation` are fractions of all examples, RandomSplit(test=0) keeps all for training.
 
     A fraction above 0 gives at least one example. Raises OptionError for fractions that make no sense, DataError if there are
     too few examples for all parts.
 
     >>> RandomSplit(test=0.4, seed=1).parts(np.zeros((5, 1)))
-    Parts(train=array([1, 2, 3]), validation=array([], dtype=int64), test=array([0, 4]))
+    SplitIndices(train=array([1, 2, 3]), validation=array([], dtype=int64), test=array([0, 4]))
     """
 
     test: Fraction = 0.2
@@ -56,7 +56,10 @@ class RandomSplit(Shown):
         _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> SplitIndices:
-        """The parts; of `y` only the length is used."""
+        """The parts; of `y` only the length is used.
+
+        Shapes: y (n, ...); the indices of a part (m,). Raises: DataError where a part would be empty.
+        """
         tests, validations = _sizes(len(y), self.test, self.validation)
         return _cut(np.random.default_rng(self.seed).permutation(len(y)), tests, validations)
 
@@ -105,8 +108,8 @@ class StratifiedSplit(Shown):
 class GroupSplit(Shown):
     """Keeps each group whole: all examples of a patient, a sample, a run stand in one part.
 
-    `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are dealt
-    out at random until a part holds its fraction of the examples, so parts can be a little larger than asked for.
+    `groups` holds one value per example, or is the name of a column of the table (which is then no feature). Groups are split
+    among the parts at random until a part holds its fraction of the examples, so parts can be a little larger than asked for.
 
     >>> GroupSplit(["ann", "ann", "bob", "bob", "eve", "eve"], test=0.3).parts(np.zeros((6, 1))).test
     array([2, 3])
@@ -121,7 +124,10 @@ class GroupSplit(Shown):
         _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> SplitIndices:
-        """The parts; of `y` only the length is used."""
+        """The parts; of `y` only the length is used.
+
+        Shapes: y (n, ...); the indices of a part (m,). Raises: DataError where a part would be empty.
+        """
         names, group = np.unique(_per_example(self.groups, "groups", len(y)), return_inverse=True)
         sizes = np.bincount(group)
         wanted = _sizes(len(y), self.test, self.validation)
@@ -144,7 +150,7 @@ class TimeSplit(Shown):
     stand in two parts; a cut moves to the nearest change of time.
 
     >>> TimeSplit([2020, 2023, 2021, 2022], test=0.25).parts(np.zeros((4, 1)))
-    Parts(train=array([0, 2, 3]), validation=array([], dtype=int64), test=array([1]))
+    SplitIndices(train=array([0, 2, 3]), validation=array([], dtype=int64), test=array([1]))
     """
 
     times: str | ArrayLike
@@ -155,7 +161,10 @@ class TimeSplit(Shown):
         _check_options(self.test, self.validation)
 
     def parts(self, y: Array) -> SplitIndices:
-        """The parts; of `y` only the length is used."""
+        """The parts; of `y` only the length is used.
+
+        Shapes: y (n, ...); the indices of a part (m,). Raises: DataError where a part would be empty.
+        """
         times = _as_times(_per_example(self.times, "times", len(y)))
         order = np.argsort(times, kind="stable")
         tests, validations = _sizes(len(y), self.test, self.validation)
@@ -195,7 +204,7 @@ def _numbered(part: Array) -> SplitIndices:
 
 
 def _quota(counts: Indices, total: int, room: Indices) -> Indices:
-    """`total` split to classes in proportion to their counts (largest remainders first), never beyond their room."""
+    """`total` split among classes in proportion to their counts (largest remainders first), never beyond their room."""
     # Python's integers: counts times total could leave int64, and a fraction in floating point could fall just below a whole.
     shares = [divmod(count * total, int(counts.sum())) for count in counts.tolist()]
     quota = np.minimum([whole for whole, _ in shares], room)

@@ -41,7 +41,7 @@ def features_of(table: Table, categories: Sequence[str]) -> tuple[list[Column], 
         raise DataError(
             f"no column of {table.source} is left as a feature" + "".join(f"; {note}" for note in notes),
             expected="at least one column with different values beside the target",
-            remedy="check target and drop",
+            remedy="leave columns out of drop, or choose another target",
         )
     if taken:
         notes.insert(0, f"texts were taken for categories: {', '.join(taken[:8])}" + (", ..." if len(taken) > 8 else ""))

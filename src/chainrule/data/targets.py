@@ -50,7 +50,9 @@ def read_targets(parts: Sequence[Array | Texts], task: Task | None = None, class
     texts = any(part.dtype.kind == "U" for part in tidy)
     if texts and any(part.dtype.kind != "U" for part in tidy):
         raise DataError(
-            "some parts of y hold texts, others numbers", expected="one kind in all parts", remedy="convert y first"
+            "some parts of y hold texts, others numbers",
+            expected="one kind in all parts",
+            remedy="write y.astype(str) or y.astype(float) for all parts",
         )
     if task is None:
         task = "regression" if any(part.dtype.kind == "f" for part in tidy) else "classification"
@@ -74,7 +76,7 @@ def _tidy(y: Array) -> Array:
         raise DataError(
             f"y has dtype {y.dtype}",
             expected="whole numbers or texts for classes, floats for numbers",
-            remedy="convert y first",
+            remedy="write y.astype(int), y.astype(float) or y.astype(str)",
         )
     return y
 
@@ -98,7 +100,9 @@ def _unwrapped(y: Array) -> Array:
         )
     except (TypeError, ValueError, OverflowError) as trouble:
         raise DataError(
-            f"y holds objects that are not numbers ({trouble})", expected="numbers or texts", remedy="convert y"
+            f"y holds objects that are not numbers ({trouble})",
+            expected="numbers or texts",
+            remedy="write y.astype(float) or y.astype(str)",
         ) from trouble
 
 

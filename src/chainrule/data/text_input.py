@@ -49,7 +49,7 @@ class TextInput(Written):
             raise OptionError(
                 f"a text as {self.tokens!r} in the encoding {self.encoding!r} with the length {self.length}",
                 expected='"characters" or "words"; "one_hot" or "ids" with a length, or "counts" without one',
-                remedy="write one of these",
+                remedy="use cr.data.next_character, story or opinions, which choose them",
             )
 
     @property
@@ -81,7 +81,9 @@ class TextInput(Written):
     def decode(self, x: Array) -> str:
         """The text of one input. Raises DataError for counts, which do not hold the order of the words."""
         if self.encoding == "counts":
-            raise DataError("a text from counts of its words", expected="one-hot rows or ids", remedy="keep the texts")
+            raise DataError(
+                "a text from counts of its words", expected="one-hot rows or ids", remedy="keep the texts beside the counts"
+            )
         ids = x.argmax(axis=1) if self.encoding == "one_hot" else x
         return self.joined(self.vocabulary.texts(int(place) for place in np.asarray(ids)))
 

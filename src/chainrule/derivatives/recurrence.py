@@ -18,26 +18,26 @@ from chainrule.ops.shapes import transpose
 
 @scan.vjp
 def scan_vjp(
-    g: Node, out: Node, *values: Node, body: Body, take: str, turns: int, before: bool = False, reverse: bool = False
+    g: Node, out: Node, *values: Node, body: Body, output: str, length: int, before_step: bool = False, reverse: bool = False
 ) -> tuple[Node | None, ...]:
     """What each turn passes back to the turn before it, to its rows of the sequences, and to the constants, which get the sum of all."""
     first: Node | None = None
-    if before:
+    if before_step:
         # What a turn finds is what the one before it left; the first turn finds the first value.
-        first, g = _shifted(g, turns, reverse=reverse)
-    backward = _Backward(body, take, turns, reverse, values)
+        first, g = _shifted(g, length, reverse=reverse)
+    backward = _Backward(body, output, length, reverse, values)
     gradients = backward.gradients(g)
     if first is not None:
-        place = body.states.index(take)
+        place = body.states.index(output)
         found = gradients[place]
         gradients[place] = first if found is None else first + found
     return tuple(gradients)
 
 
-def _shifted(g: Node, turns: int, *, reverse: bool) -> tuple[Node, Node]:
+def _shifted(g: Node, length: int, *, reverse: bool) -> tuple[Node, Node]:
     """The cotangents of what turns find, as that of the first value, and those of what turns leave behind."""
     nothing = broadcast_to(constant(0.0, g.dtype), shape=(1, *g.shape[1:]))
-    start, rest = (turns - 1, (0, turns - 1)) if reverse else (0, (1, turns))
+    start, rest = (length - 1, (0, length - 1)) if reverse else (0, (1, length))
     first = reshape(slice_axis(g, 0, start, start + 1), shape=g.shape[1:])
     others = slice_axis(g, 0, *rest)
     return first, concatenate(*((nothing, others) if reverse else (others, nothing)), axis=0)
@@ -48,8 +48,8 @@ class _Backward:
     """The loop backwards while it is being made: the outputs of its body, and the values of its leaves."""
 
     body: Body
-    take: str
-    turns: int
+    output: str
+    length: int
     reverse: bool
     values: tuple[Node, ...]
     outputs: dict[str, Node] = field(default_factory=dict[str, Node])
@@ -67,7 +67,7 @@ class _Backward:
             for name, node in self._floats()
         }
         seed = input_node(self._fresh("cotangent"), g.shape[1:], g.dtype)
-        roots = [forward.outputs[self.take], *(forward.outputs[name] for name in carried)]
+        roots = [forward.outputs[self.output], *(forward.outputs[name] for name in carried)]
         wrt = [name for name in self.body.leaves if name in leaves]
         found = dict(zip(wrt, vjp(roots, [leaves[name] for name in wrt], [seed, *carried.values()]), strict=True))
         self.sequences[seed.name] = g
@@ -83,7 +83,7 @@ class _Backward:
         self.outputs |= {f"rows.{name}": node for name, node in rows.items()}
         summed = {name: self._summed(node) for name in self.body.constants if (node := found.get(name)) is not None}
         taking = self._loop()
-        end = self.turns - 1 if self.reverse else 0
+        end = self.length - 1 if self.reverse else 0
         given: dict[str, Node] = {
             name: _row(taking(leaf.name), end) for name, leaf in carried.items() if found.get(name) is not None
         }
@@ -118,7 +118,7 @@ class _Backward:
                 self.sequences[self.known[node].name] = self._taken(name)
 
     def _taken(self, name: str, *, before: bool = False) -> Node:
-        return scan(*self.values, body=self.body, output=name, length=self.turns, before_step=before, reverse=self.reverse)
+        return scan(*self.values, body=self.body, output=name, length=self.length, before_step=before, reverse=self.reverse)
 
     def _bring_what_stays(self, roots: Iterable[Node]) -> None:
         """What depends on constants only (a transposed matrix, say) is computed once, outside."""
@@ -187,7 +187,7 @@ class _Backward:
         body = Body(graph, tuple(self.states), tuple(sequences), tuple(constants))
         values = (*self.states.values(), *sequences.values(), *constants.values())
         return lambda name: scan(
-            *values, body=body, output=name, length=self.turns, before_step=False, reverse=not self.reverse
+            *values, body=body, output=name, length=self.length, before_step=False, reverse=not self.reverse
         )
 
 

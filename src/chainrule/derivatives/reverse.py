@@ -38,7 +38,11 @@ def grad(y: Node, wrt: Sequence[Node]) -> list[Node | None]:
 
 @checked
 def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]) -> list[Node | None]:
-    """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes."""
+    """For each x of `wrt` the vector-Jacobian product Σ_y g_y·∂y/∂x: what reverse mode computes.
+
+    Shapes: each cotangent as its output; each result as its x. None for an x that no output depends on. Raises: ShapeError, DtypeError
+    for cotangents that do not fit, GraphError for an op without a derivative.
+    """
     _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
     wanted = _reaching(order, wrt)
@@ -86,8 +90,8 @@ def _passed_back(node: Node, arrived: _Arrived) -> Iterator[tuple[Node, Node, No
         elif chosen is None:
             yield source, passed, None
         elif _moves(node.op):
-            where = moved[place]
-            yield source, passed, None if where is None else greater(where, 0.0)
+            kept = moved[place]
+            yield source, passed, None if kept is None else greater(kept, 0.0)
         elif node.op.kind != "elementwise":
             # Such an op mixes entries: where it passes something back has little to do with where something arrived.
             yield source, passed, None
@@ -123,7 +127,9 @@ def _is_by_a_number(node: Node, place: int) -> bool:
 def _require_pairs(first: str, ones: Sequence[Node], second: str, others: Sequence[Node]) -> None:
     if len(ones) != len(others):
         raise ShapeError(
-            f"{len(ones)} {first} and {len(others)} {second}", expected="as many of both", remedy="give one for each"
+            f"{len(ones)} {first} and {len(others)} {second}",
+            expected="as many of both",
+            remedy=f"give one of {second} for each of {first}",
         )
 
 
@@ -160,7 +166,7 @@ def _parts(node: Node, g: Node) -> tuple[Node | None, ...]:
 
 def _broken(node: Node, happened: str, expected: str) -> GraphError:
     return GraphError(
-        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"mend the function below @{node.op.name}.vjp"
+        f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"correct the function below @{node.op.name}.vjp"
     )
 
 
@@ -176,6 +182,9 @@ def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
 @checked
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
+
+    Shapes: each tangent as its x; result as y. None where y depends on no x. Raises: ShapeError, DtypeError for tangents that do not fit,
+    GraphError for an op without a derivative.
 
     The reverse product is linear in its cotangent; differentiating it by the cotangent turns it round. None says that y does
     not depend on x.

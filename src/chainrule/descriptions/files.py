@@ -34,6 +34,20 @@ DEEPEST = 50
 MOST_SHARED = 2000
 """How many layers a file may hold: a graph of more would take minutes to be built."""
 KIND, OTHER, SHARED = "kind", "described", "Shared"
+_KIND_NAMES = {"EachStep": "TimeDistributed", "Signature": "DatasetInfo"}
+"""What files of earlier versions call kinds, with their names now."""
+_GATES = {"keep": "forget_bias", "write": "input_bias"}
+_WHEN: Mapping[str, Any] = {"return_sequences": {"last": False, "every": True}}
+_MEMORY = {"answer": "return_sequences", "carry": "stateful"}
+_FRACTION, _TARGETS = {"share": "fraction"}, {"answer": "target_steps"}
+_FIELD_NAMES: Mapping[str, Mapping[str, str]] = {
+    "RNN": _MEMORY, "LSTM": {**_MEMORY, **_GATES}, "GRU": {**_MEMORY, "keep": "update_bias"},
+    "Normal": {"deviation": "std"}, "GaussianNoise": {"deviation": "std"}, "AdamW": {"decay": "weight_decay"},
+    "EarlyStopping": {"score": "monitor", "least_change": "min_delta"},
+    "random_labels": _FRACTION, "wrong_labels": _FRACTION, "reconstructed": _FRACTION,
+    "recall": _TARGETS, "countdown": _TARGETS, "oscillators": _TARGETS,
+}  # fmt: skip
+"""What files of earlier versions call fields of a kind, or options of a data set, with their names now."""
 
 
 def _head(kind: type[Any]) -> str:
@@ -43,6 +57,21 @@ def _head(kind: type[Any]) -> str:
 
 def _nothing(kind: type[Any]) -> bool:
     return False
+
+
+def renamed(kind: str, saved: Mapping[str, Any]) -> Json:
+    """What a file says of a kind, or of a data set, by the names that fields have now.
+
+    >>> renamed("LSTM", {"units": 3, "answer": "every"})
+    {'units': 3, 'return_sequences': True}
+    """
+    names = _FIELD_NAMES.get(kind, {})
+    return {
+        names.get(key, key): _WHEN[names[key]].get(value, value)
+        if names.get(key) in _WHEN and isinstance(value, str)
+        else value
+        for key, value in saved.items()
+    }
 
 
 # ---- writing
@@ -177,6 +206,7 @@ class _Reader:
     def description(self, kind: type[Any], saved: Json) -> Any:
         """The object of a kind, made of the fields that a file holds; whether they are right the kind itself says."""
         parts = {part.name: part for part in fields(kind)}
+        saved = renamed(kind_name(kind), saved)
         # What was an argument once and is a kind's own by now stands in files of the first versions; "version" in some of them too.
         given = {key: found for key, found in saved.items() if key in parts or not (key in _HEADS or hasattr(kind, key))}
         if "version" not in parts and saved.get("version", 1) != 1:
@@ -225,6 +255,7 @@ def _hints_inside(hint: Any, count: int) -> list[Any]:
 def _kind_named(name: object) -> type[Any]:
     """The class that a file names, among those that are defined here."""
     known = descriptions()
+    name = _KIND_NAMES.get(name, name) if isinstance(name, str) else name
     if isinstance(name, str) and name in known:
         return known[name]
     if not isinstance(name, str) or not _OF_A_MODULE.fullmatch(name):

@@ -12,6 +12,7 @@ from chainrule.checks import is_finite
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, conform, dtype_name
+from chainrule.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Loop(Shown):
 def no_such_stage(engine: Engine, name: str) -> OptionError:
     """The error for a stage that an engine does not have."""
     if engine.stages:
-        return OptionError(f"stage {name!r}", expected=f"one of {', '.join(engine.stages)}", remedy="choose one of these")
+        return OptionError(
+            f"stage {name!r}", expected=f"one of {', '.join(engine.stages)}", remedy=suggest(name, engine.stages)
+        )
     return OptionError(
         f"stage {name!r} of the {engine.name} engine",
         expected="an engine that compiles: this one runs the graph as it is",
@@ -95,7 +98,11 @@ def check_run(
     if used and order.size:
         lowest, highest = limits(order) if limits else (int(order.min()), int(order.max()))
         if lowest < 0 or highest >= rows:
-            raise GraphError(f"rows {lowest} ... {highest}", expected=f"0 ... {rows - 1}", remedy="check the order")
+            raise GraphError(
+                f"rows {lowest} ... {highest}",
+                expected=f"0 ... {rows - 1}",
+                remedy=f"let the order count the rows from 0 to {rows - 1}",
+            )
     if loop.in_order and not all(np.array_equal(own, np.arange(len(own))) for own in order):
         raise GraphError(
             "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"
@@ -197,6 +204,14 @@ class LoopProgram(Protocol):
         """
         ...
 
+    def prepared(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Callable[[], Results]:
+        """A call of `run` that can be made again and again, in microseconds where little is to be done.
+
+        Each time the steps find what tables, scalars and state hold by then, and the results are in the same arrays. What is given is
+        checked now, and only now.
+        """
+        ...
+
     def report(self) -> dict[str, Any]:
         """What was compiled, for how long, for what machine: numbers and words for a run's record."""
         ...
@@ -224,8 +239,11 @@ class Engine(Protocol):
         ...
 
     @property
-    def is_reproducible(self) -> bool:
-        """Whether the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work."""
+    def tolerance(self) -> float:
+        """How far, as a fraction of its size, a number may be another one when the same steps are done again.
+
+        0: the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work.
+        """
         ...
 
     def compile(self, graph: Graph, calls: int | None = None) -> Program:

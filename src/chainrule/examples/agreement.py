@@ -23,7 +23,9 @@ def agreement(right: Array) -> float:
     replicas, examples = right.shape
     if replicas < 2 or examples < 2:
         raise DataError(
-            f"answers of shape {right.shape}", expected="two replicas and two examples or more", remedy="train more"
+            f"answers of shape {right.shape}",
+            expected="two replicas and two examples or more",
+            remedy="train with replicas=2 or more",
         )
     shares: Array = right.mean(axis=0)
     between = replicas * float(np.var(shares, ddof=1))

@@ -67,7 +67,5 @@ def example(name: str) -> LectureExample:
     'A convolutional network reads digits'
     """
     if name not in EXAMPLES:
-        raise OptionError(
-            f"example {name!r}", expected=f"one of {', '.join(EXAMPLES)}", remedy=suggest(name, EXAMPLES, "choose one of these")
-        )
+        raise OptionError(f"example {name!r}", expected=f"one of {', '.join(EXAMPLES)}", remedy=suggest(name, EXAMPLES))
     return EXAMPLES[name]

@@ -24,11 +24,11 @@ NOISE = 0.5
 
 def network(noise: float) -> Sequential:
     """Two convolutions that halve the picture, two transposed ones that double it again; noise is drawn anew at each step."""
-    mended: tuple[Layer, ...] = (
+    denoiser: tuple[Layer, ...] = (
         Conv2D(16, 3, "relu", stride=2, padding="same"), Conv2D(32, 3, "relu", stride=2, padding="same"),
         ConvTranspose2D(16, 4, "relu", stride=2, padding="same"), ConvTranspose2D(1, 4, stride=2, padding="same"),
     )  # fmt: skip
-    return Sequential(Reshape((28, 28, 1)), GaussianNoise(noise), *mended, Flatten(), Activation("sigmoid"))
+    return Sequential(Reshape((28, 28, 1)), GaussianNoise(noise), *denoiser, Flatten(), Activation("sigmoid"))
 
 
 def wiener(rows: Array, noise: float) -> tuple[Array, Array]:

@@ -159,7 +159,8 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     periods = np.array([4 * quarter(t, each["u"]) for each in pendulums])
     spread = REPLICAS**0.5
     facts = (
-        Fact("oscillator: largest error of u", float(errors.mean()), float(errors.std(ddof=1) / spread), maximum=0.01, source="closed form"),
+        Fact("oscillator: largest error of u", float(errors.mean()), float(errors.std(ddof=1) / spread),
+             maximum=0.01, source="closed form"),
         Fact(
             "oscillator: energy not accounted for", float(lost.mean()), float(lost.std(ddof=1) / spread), maximum=0.01,
             source="½u′² + ½u² + friction is constant",
@@ -168,7 +169,9 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
             "pendulum: period", float(periods.mean()), float(periods.std(ddof=1) / spread), reference=pendulum_period(1.0), tolerance=1e-3,
             source="elliptic integral",
         ),
-        Fact("pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), maximum=1.0, unit="%"),
+        Fact(
+            "pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), maximum=1.0, unit="%"
+        ),
     )  # fmt: skip
     verdict = (
         f"From the equation alone, with no solution to learn from, the network follows the damped oscillator to "

@@ -17,9 +17,9 @@ SIGMAS = 2.0
 class Fact(Shown):
     """A number with its standard error, and what it is held against: a known value, or a bound.
 
-    error: one standard error of `value`, in its unit; None where the number is exact. known: what theory or a book says; the two agree
-    within 2 standard errors, or, for an exact number, within `tolerance`. least, most: bounds that are to hold by more than the error
-    would explain only if `error` is given: then value − error ≥ least. source: where the known value or the bound comes from.
+    error: one standard error of `value`, in its unit; None where the number is exact. reference: what theory or a book says; the two agree
+    within 2 standard errors, or, for an exact number, within `tolerance`. minimum, maximum: bounds that are to hold by more than the error
+    would explain only if `error` is given: then value − error ≥ minimum. source: where the reference or the bound comes from.
 
     >>> print(Fact("T_c", 2.2714, 0.0042, reference=2.26919, source="Onsager 1944"))
     T_c = 2.271 ± 0.004, known 2.26919 (Onsager 1944): 0.5 σ away, agrees
@@ -28,10 +28,10 @@ class Fact(Shown):
     name: str
     value: float
     error: float | None = None
-    known: float | None = None
+    reference: float | None = None
     tolerance: float = 0.0
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     unit: str = ""
     source: str = ""
 
@@ -44,18 +44,18 @@ class Fact(Shown):
     @property
     def distance(self) -> float | None:
         """How many standard errors the value lies from what is known; None without both."""
-        if self.known is None or not self.error:
+        if self.reference is None or not self.error:
             return None
-        return abs(self.value - self.known) / self.error
+        return abs(self.value - self.reference) / self.error
 
     @property
     def agrees(self) -> bool | None:
         """Whether it is as known and within its bounds; None where nothing is known."""
         error = self.error or 0.0
         held = [
-            *([] if self.known is None else [abs(self.value - self.known) <= max(SIGMAS * error, self.tolerance)]),
-            *([] if self.least is None else [self.value - error >= self.least]),
-            *([] if self.most is None else [self.value + error <= self.most]),
+            *([] if self.reference is None else [abs(self.value - self.reference) <= max(SIGMAS * error, self.tolerance)]),
+            *([] if self.minimum is None else [self.value - error >= self.minimum]),
+            *([] if self.maximum is None else [self.value + error <= self.maximum]),
         ]
         return all(held) if held else None
 
@@ -69,9 +69,9 @@ class Fact(Shown):
     def expected(self) -> str:
         """What it is held against, in words; empty where nothing is known."""
         parts = [
-            *([] if self.known is None else [f"known {numeral(self.known, 6)}"]),
-            *([] if self.least is None else [f"at least {numeral(self.least)}"]),
-            *([] if self.most is None else [f"at most {numeral(self.most)}"]),
+            *([] if self.reference is None else [f"known {numeral(self.reference, 6)}"]),
+            *([] if self.minimum is None else [f"at least {numeral(self.minimum)}"]),
+            *([] if self.maximum is None else [f"at most {numeral(self.maximum)}"]),
         ]
         return " and ".join(parts) + (f" ({self.source})" if parts and self.source else "")
 

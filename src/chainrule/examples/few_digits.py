@@ -26,7 +26,7 @@ def few_digits(count: int, tests: int = 2000, *, seed: int = 0) -> Dataset:
         raise OptionError(
             f"{count} digits, {tests} to test",
             expected=f"1 ... {len(whole.train)} and 1 ... {MOST_TESTS}",
-            remedy="choose fewer",
+            remedy=f"write count={len(whole.train)} or less, tests={MOST_TESTS} or less",
         )
     chosen = np.random.default_rng(seed).permutation(len(whole.train))[:count]
     return Dataset(

@@ -99,7 +99,7 @@ def _compared(facts: tuple[Fact, ...]) -> str:
         else "no worse and no better, within the error"
     )
     return (
-        f"With {network.measured} bits to a character the network {reached} the source's entropy, {network.known:.4f}; it needs "
+        f"With {network.measured} bits to a character the network {reached} the source's entropy, {network.reference:.4f}; it needs "
         f"{more.measured} bits more than a reader who knows the source. Counting triples of characters needs {beaten}, "
         f"{triples.measured} bits; the best counting, picked by the same test text, does {counting}."
     )

@@ -15,6 +15,7 @@ from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
 from chainrule.graph.text import format_graph
 from chainrule.graph.types import Array, Type, is_plain
+from chainrule.spelling import suggest
 
 
 def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tuple[Node, ...]:
@@ -106,12 +107,16 @@ class Graph(Drawn):
         """Leaf nodes with their values, each checked against its type."""
         missing = sorted(self.leaves.keys() - values.keys())
         if missing:
-            raise GraphError(f"no value for {', '.join(missing)}", expected="a value for each leaf", remedy="pass it by name")
+            raise GraphError(
+                f"no value for {', '.join(missing)}", expected="a value for each leaf", remedy=f"pass {missing[0]}=..."
+            )
         unknown = sorted(values.keys() - self.leaves.keys())
         if unknown:
             known = ", ".join(self.leaves) or "none"
             raise GraphError(
-                f"the graph has no leaf {', '.join(unknown)}", expected=f"some of: {known}", remedy="check the name"
+                f"the graph has no leaf {', '.join(unknown)}",
+                expected=f"some of: {known}",
+                remedy=suggest(unknown[0], self.leaves),
             )
         return {node: conform(values[name], node.type, name) for name, node in self.leaves.items()}
 
@@ -169,7 +174,7 @@ def _from_python(value: object, wanted: Type, name: str) -> Array:
         raise DtypeError(
             f"{name} was given {shown if len(shown) <= 60 else shown[:57] + '...'}",
             expected=f"{wanted!r}: numbers that {wanted.dtype} can hold, in rows of equal length",
-            remedy="mend the value, or make a NumPy array of it",
+            remedy=f"write np.asarray(value, dtype={wanted.dtype!r})",
         )
     return array
 

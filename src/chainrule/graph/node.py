@@ -308,7 +308,7 @@ class Node(ArrayLike):
 
 def _require_name(name: str) -> None:
     if name and not NAME.fullmatch(name):
-        raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="choose such a name")
+        raise GraphError(f"node name {name!r}", expected=NAME_RULE, remedy="write for example hidden.W")
 
 
 def _plain(value: Any) -> Any:
@@ -346,7 +346,7 @@ def as_declared(found: Any, node: Node) -> Array:
     raise GraphError(
         f"the meaning of {node.op.name} gave {given}",
         expected=f"an array of shape {node.shape}, as its type rule says",
-        remedy=f"mend the function {node.op.name} or its type rule",
+        remedy=f"correct the function {node.op.name} or its type rule",
     )
 
 
@@ -396,7 +396,7 @@ def scope(*names: str) -> Generator[str]:
     """
     for name in names:
         if name and not NAME.fullmatch(name):
-            raise GraphError(f"scope {name!r}", expected=NAME_RULE, remedy="choose such a name")
+            raise GraphError(f"scope {name!r}", expected=NAME_RULE, remedy="write for example hidden.W")
     path = "/".join(name for name in (_scope.get(), *names) if name)
     token = _scope.set(path)
     try:
@@ -445,13 +445,19 @@ LEAVES = (INPUT, PARAMETER, CONSTANT)
 
 @checked
 def input_node(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
-    """A leaf whose value is given when the graph runs: data, a seed, a learning rate."""
+    """A leaf whose value is given when the graph runs: data, a seed, a learning rate.
+
+    shape: any, () for a scalar. Raises: DtypeError, ShapeError, GraphError for a name that cannot be one.
+    """
     return Node(INPUT, (), {"type": Type(dtype, tuple(shape))}, name)
 
 
 @checked
 def parameter(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") -> Node:
-    """A leaf that training changes."""
+    """A leaf that training changes.
+
+    shape: any, () for a scalar. Raises: DtypeError, ShapeError, GraphError for a name that cannot be one.
+    """
     return Node(PARAMETER, (), {"type": Type(dtype, tuple(shape))}, name)
 
 
@@ -462,7 +468,7 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
     float32[3]
     """
     if not isinstance(cast("object", name), str):
-        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="choose such a name")
+        raise GraphError(f"node name {shown(name)}", expected=NAME_RULE, remedy="write for example hidden.W")
     if dtype is not None:
         require_dtype(dtype)
     try:

@@ -14,6 +14,7 @@ from chainrule.errors import OptionError
 from chainrule.graph.node import CONSTANT, Node
 from chainrule.graph.types import Array
 from chainrule.numerals import Style, printed
+from chainrule.spelling import suggest
 
 _CHAINS = ({"", " + ", " − ", " - "}, {"·", r" \cdot ", " / "}, {" ", r"\, "})
 """What may stand in a row without parentheses, read from the left: sums, products, matrix products."""
@@ -61,7 +62,7 @@ def formula(node: Node, style: Style = "text", depth: int = 8, pieces: Mapping[N
     \sigma(\mathrm{dense1.w} \cdot (a + \mathrm{dense1.b}))
     """
     if style not in {"text", "latex"}:
-        raise OptionError(f"style={style!r}", expected='"text" or "latex"', remedy="choose one of them")
+        raise OptionError(f"style={style!r}", expected='"text" or "latex"', remedy=suggest(style, ("text", "latex")))
     if depth < 1:
         raise OptionError(f"depth={depth}", expected="1 or more", remedy="leave it out for the usual depth")
     given = pieces or {}

@@ -95,7 +95,7 @@ def _is_deeper(depth: int, line: tuple[int, str]) -> bool:
 def _node(number: int, line: str, nodes: dict[str, Node], bodies: Mapping[str, Body]) -> tuple[str, Node]:
     match = _LINE.fullmatch(line)
     if match is None:
-        raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "mend the line")
+        raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "write the line in this form")
     label, op_name = match["label"], match["op"]
     if op_name not in REGISTRY:
         near = nearest(op_name, REGISTRY)
@@ -116,9 +116,9 @@ def _node(number: int, line: str, nodes: dict[str, Node], bodies: Mapping[str, B
     except ChainruleError as error:
         raise _error(number, line, error.expected, f"{error.happened}: {error.remedy}") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, MemoryError) as error:
-        raise _error(number, line, f"values and attributes that {op_name} takes", f"mend this: {error}") from error
+        raise _error(number, line, f"values and attributes that {op_name} takes", f"correct this: {error}") from error
     if node.type != declared:
-        raise _error(number, line, f"{node.type!r}, which its inputs give", "mend the type, or the inputs")
+        raise _error(number, line, f"{node.type!r}, which its inputs give", f"write {node.type!r}, or correct the inputs")
     return label, node
 
 
@@ -146,7 +146,7 @@ def _arguments(
         return tuple(inputs), _keywords(text[position:], bodies)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise _error(
-            number, line, "attributes as name=value, with plain numbers, texts, lists", f"mend this: {error}"
+            number, line, "attributes as name=value, with plain numbers, texts, lists", f"correct this: {error}"
         ) from error
 
 

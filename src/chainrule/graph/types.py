@@ -63,10 +63,12 @@ class Type(Shown):
             shape = tuple(map(operator.index, self.shape))
         except TypeError:
             raise ShapeError(
-                f"shape {self.shape!r}", expected="whole numbers, as in (64, 16)", remedy="check the sizes"
+                f"shape {self.shape!r}",
+                expected="whole numbers, as in (64, 16)",
+                remedy="write whole numbers, such as (64, 16)",
             ) from None
         if any(extent < 0 for extent in shape):
-            raise ShapeError(f"shape {self.shape}", expected="extents of 0 or more", remedy="check the sizes given")
+            raise ShapeError(f"shape {self.shape}", expected="extents of 0 or more", remedy="write sizes of 0 or more")
         object.__setattr__(self, "shape", shape)
 
     @staticmethod
@@ -79,7 +81,11 @@ class Type(Shown):
         """The type that a text such as ``float64[64,16]`` names."""
         match = _TYPE_TEXT.fullmatch(text.strip())
         if match is None:
-            raise ShapeError(f"type {text!r}", expected="a dtype and a shape, as in float64[64,16]", remedy="mend the text")
+            raise ShapeError(
+                f"type {text!r}",
+                expected="a dtype and a shape, as in float64[64,16]",
+                remedy="write for example float64[64,16]",
+            )
         return Type(match[1], tuple(int(extent) for extent in match[2].split(",") if extent))
 
     @property

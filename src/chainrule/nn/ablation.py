@@ -13,6 +13,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
 from chainrule.nn.build import Layer, applied
+from chainrule.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Ablated(Shown):
             raise OptionError(
                 f"ablation of {self.quantity!r}",
                 expected=f"one of {', '.join(sorted(names - {output.name})) or 'no quantity: the network has none inside'}",
-                remedy="choose one of these",
+                remedy=suggest(self.quantity, sorted(names - {output.name})),
             )
         return rewrite_nodes("ablation", Graph({"output": output}), self._held)[0].outputs["output"]
 

@@ -133,7 +133,5 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
 }
 """Every activation by its name."""
 
-ActivationName: TypeAlias = Annotated[
-    str, Choice(ACTIVATIONS, 'choose one of these; for any other, put Formula("x * exp(-x**2)") behind the layer')
-]
+ActivationName: TypeAlias = Annotated[str, Choice(ACTIVATIONS, 'for any other, put Formula("x * exp(-x**2)") behind the layer')]
 """The name of an activation."""

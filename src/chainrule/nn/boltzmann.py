@@ -26,7 +26,7 @@ class RestrictedBoltzmann(Shown):
     layer gives P(h = 1 | v) = σ(c + v·W), shape (batch, units), so that machines can be stacked.
 
     Summed over h, the energy becomes the free energy F(v) = −b·v − Σ_j softplus(c + v·W)_j, and P(v) = exp(−F(v))/Z. In training the
-    layer brings the loss "contrastive_divergence" along, F(v) − F(v′) for each example: v′ is where `steps` steps of Gibbs sampling,
+    layer has the auxiliary loss "contrastive_divergence", F(v) − F(v′) for each example: v′ is where `steps` steps of Gibbs sampling,
     begun at v, have led to, and is held fixed. Its derivative is the contrastive divergence's update (with the sign of a cost):
     ∂/∂W = −v·P(h = 1 | v)ᵀ + v′·P(h = 1 | v′)ᵀ. So fit it with loss="none". The loss's value is no measure of success: it
     hovers around 0.
@@ -35,7 +35,7 @@ class RestrictedBoltzmann(Shown):
     where the step before has left them (persistent contrastive divergence), and F(v′) is their mean. Their number is free of the batch
     size, and they go on from epoch to epoch.
 
-    A model and an evaluation draw no random numbers; there the layer brings "pseudo_likelihood" along, −Σ_i log P(v_i |
+    A model and an evaluation draw no random numbers; there the auxiliary loss is "pseudo_likelihood", −Σ_i log P(v_i |
     all other v), in nats: as the likelihood it is least, on average over the data, for the machine that made them, but needs no Z.
     Small machines tell their likelihood itself: `BoltzmannMachine`.
 

@@ -74,7 +74,7 @@ def _given_name(layer: object) -> str:
     raise OptionError(
         f"a layer is called {name!r}",
         expected="a letter, then letters, digits, and any of . _ - /",
-        remedy="choose such a name",
+        remedy='write for example name="hidden"',
     )
 
 
@@ -103,7 +103,10 @@ class LayerScope(Shown):
         return f"{self.name}.{label}" if self.name else label
 
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
-        """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one."""
+        """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one.
+
+        shape: of the parameter, such as (features, units). Raises: ShapeError where a shared layer is used with inputs of another size.
+        """
         full = self.called(label)
         self.asked.append(full)
         known = self.build.parameters.get(full)
@@ -120,7 +123,7 @@ class LayerScope(Shown):
     def state(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The state `name.label`, which training carries along without training it; `next_state` says what becomes of it.
 
-        One array for the whole network, read in use as training has left it: running statistics. A layer that is used twice in a
+        One array for the whole network, read at inference as training has left it: running statistics. A layer that is used twice in a
         network finds at its second use what it left behind at the first.
         """
         return self.any_state(label, shape, initialiser, by_row=False)
@@ -128,7 +131,7 @@ class LayerScope(Shown):
     def row_state(self, label: str, shape: Shape = (), first: float = 0.0) -> Node:
         """The state `name.label` with one row for each row of the batch: (batch, *shape); what a row leaves behind, the next batch finds.
 
-        It begins at `first` with each epoch, and in use, where no batch continues another one, with each batch.
+        It begins at `first` with each epoch, and at inference, where no batch continues another one, with each batch.
         """
         type_ = Type(self.build.dtype, (self.given.shape[0], *shape))
         begin = broadcast_to(constant(first, type_.dtype), shape=type_.shape)
@@ -163,7 +166,7 @@ class LayerScope(Shown):
         return known.node if known.next is None else known.next
 
     def next_state(self, label: str, node: Node) -> None:
-        """Says what the state `name.label` is after a training step; in use it stays as it is."""
+        """Says what the state `name.label` is after a training step; at inference it stays as it is."""
         full = self.called(label)
         if not self.build.training:
             return
@@ -177,7 +180,10 @@ class LayerScope(Shown):
         self.build.states[full] = replace(known, next=node)
 
     def term(self, label: str, rows: Node, formula: str) -> None:
-        """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by."""
+        """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by.
+
+        Shapes: rows (batch,). Raises: GraphError for another shape, or for a second term of the name.
+        """
         full = self.called(label)
         if full in self.build.terms or rows.shape != self.given.shape[:1]:
             raise GraphError(

@@ -56,7 +56,7 @@ class Conv2D(_Convolution):
     field calls convolution is, without mirroring, the correlation. Sizes are one number or a pair (rows, columns).
     `padding`: "valid" adds nothing; the others add so much around the picture that there are ⌈size/stride⌉ positions: "same"
     zeros, "periodic" the opposite edge (a lattice closed to a ring), "reflect" the mirrored inside. With `groups` the channels
-    and the filters are split in order, and each filter sees its group's channels only.
+    and the filters are split among them in order: each filter sees its group's channels only.
     Shapes: x (batch, height, width, channels), W (rows, columns, channels/groups, filters), b (filters,), result
     (batch, positions, positions, filters). Weights and biases start as in `Dense`; fan-in is rows·columns·channels/groups.
 
@@ -82,6 +82,6 @@ def _weighed(seen: Node, w: Node, groups: int) -> Node:
     last = apart.type.ndim
     apart = ops.transpose(apart, axes=(last - 2, *range(last - 2), last - 1))
     each = filters // groups
-    dealt = ops.transpose(ops.reshape(w, shape=(inner, groups, each)), axes=(1, 0, 2))
-    product = ops.reshape(apart, shape=(groups, rows, inner)) @ dealt
+    split = ops.transpose(ops.reshape(w, shape=(inner, groups, each)), axes=(1, 0, 2))
+    product = ops.reshape(apart, shape=(groups, rows, inner)) @ split
     return ops.reshape(ops.transpose(product, axes=(1, 0, 2)), shape=(*outside, filters))

@@ -39,7 +39,7 @@ def parse_network(text: str) -> Sequential:
     `nobias`; `convtranspose2x2x8:stride2` is written likewise. `pool2` keeps the largest of 2 × 2 numbers, `averagepool2` their mean;
     both may have `stride` and a padding. Further `globalpool`, `globalaveragepool`, `up2`, `layernorm` and `groupnorm4`.
 
-    Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` answer at the last step, `lstm64:return_sequences` at each one; for ids of 35 tokens
+    Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` give the last step, `lstm64:return_sequences` each one; for ids of 35 tokens
     `onehot35` makes rows with a single 1, `embedding16x35` vectors of 16 numbers.
 
     Behind the layers one word gives the activation of the hidden ones, two words those of hidden and output layers. Without
@@ -61,7 +61,7 @@ def parse_network(text: str) -> Sequential:
     chainrule.errors.ParseError: the network's text has the word 'sigmiod'
           784-16-16-10 sigmiod
                        ^^^^^^^
-      expected: the name of an activation
+      expected: one of linear, step, sigmoid, tanh, relu, leaky_relu, elu, softplus, silu, gelu, softmax
       fix: did you mean 'sigmoid'?
     """
     structure, *words = _tidy(text).split(re.compile(" "))
@@ -136,8 +136,8 @@ def _last_weighing(parts: Sequence[object]) -> int:
 def _word(word: TextPiece) -> str:
     _refuse_joined_by_blanks([word])
     if word.text not in ACTIVATIONS:
-        remedy = suggest(word.text, ACTIVATIONS, f"choose one of {', '.join(ACTIVATIONS)}")
-        word.refuse(f"the word {word.text!r}", "the name of an activation", remedy)
+        remedy = suggest(word.text, ACTIVATIONS)
+        word.refuse(f"the word {word.text!r}", f"one of {', '.join(ACTIVATIONS)}", remedy)
     return word.text
 
 

@@ -139,10 +139,12 @@ def _normal(name: object) -> str:
 def _require_distinct_names(formula: Formula) -> None:
     for name in formula.parameters:
         if name in FUNCTIONS or name in formula.functions:
-            raise OptionError(f"the parameter {name!r}", expected="a name that no function has", remedy="rename it")
+            raise OptionError(
+                f"the parameter {name!r}", expected="a name that no function has", remedy=f"write for example {name}_1"
+            )
     for name, known in formula.functions.items():
         if known not in FUNCTIONS:
-            remedy = suggest(str(known), FUNCTIONS, f"choose one of {', '.join(FUNCTIONS)}")
+            remedy = suggest(str(known), FUNCTIONS)
             raise OptionError(f"the function {name} = {known!r}", expected="the name of a known function", remedy=remedy)
     for name in formula.initialisers:
         if name not in formula.parameters:
@@ -231,7 +233,9 @@ def _tree(text: str, body: str) -> Tree:
         tree = ast.parse(" ".join(source.split()), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", "it is too complicated")
-        raise _error(text, f"cannot be read: {reason}", "a formula such as x * sigmoid(x)", "mend the text") from None
+        raise _error(
+            text, f"cannot be read: {reason}", "a formula such as x * sigmoid(x)", "correct the text at this place"
+        ) from None
     level: list[ast.AST] = [tree]
     for _ in range(DEEPEST):
         level = [child for parent in level for child in ast.iter_child_nodes(parent)]
@@ -300,7 +304,7 @@ def _require_known(formula: Formula, called: str, count: int, shown: str) -> Non
     known = formula.functions.get(called, called)
     if known not in FUNCTIONS:
         # A name of one letter is likelier a forgotten sign of multiplication than a misspelt function.
-        otherwise = f"write {called}*(...) for a product" if len(called) == 1 else f"choose one of {', '.join(FUNCTIONS)}"
+        otherwise = f"write {called}*(...) for a product" if len(called) == 1 else f"write one of {', '.join(FUNCTIONS)}"
         remedy = suggest(called, [*FUNCTIONS, *formula.functions], otherwise)
         raise _error(formula.text, f"calls {called!r}", "a known function", remedy)
     if count != 1 and not (count == 2 and known in PAIRS):

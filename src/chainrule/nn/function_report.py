@@ -118,7 +118,7 @@ def _values(layer: Formula | Activation, points: Array) -> Array:
         raise OptionError(
             f"{layer!r} mixes the numbers of an example",
             expected=f"a function of one number, without {', '.join(sorted(ROWWISE))}",
-            remedy="look at it in a network",
+            remedy="look at the layer in a network, with draw_network",
         )
     return row[0]
 

@@ -34,7 +34,7 @@ class Hopfield(Shown):
     """Hopfield's memory of patterns of ±1: the state s takes the sign of its local field, `steps` times for all neurons at once.
 
     Shapes: s (batch, neurons), W (neurons, neurons), result as s. W begins at 0, and its diagonal plays no part. A neuron whose
-    field is 0 stays as it is. The layer brings the energy of its input along as the loss "energy": ∂E/∂W_ij = −½ s_i s_j, so that one
+    field is 0 stays as it is. The energy of its input is an auxiliary loss, "energy": ∂E/∂W_ij = −½ s_i s_j, so that one
     step of gradient descent over all P patterns with the rate 2P/N stores them by Hebb's rule, W = 1/N Σ ξ ξᵀ with diagonal 0. The
     recall has no derivative.
 

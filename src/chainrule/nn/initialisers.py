@@ -61,7 +61,7 @@ class Normal(Shown):
     """Normal numbers with a mean and a standard deviation. Nielsen's first network takes 0 and 1 for weights and biases."""
 
     mean: float = 0.0
-    deviation: NonNegative = 1.0
+    std: NonNegative = 1.0
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Normal numbers of this shape."""
@@ -77,7 +77,11 @@ class Uniform(Shown):
 
     def __post_init__(self) -> None:
         if self.low > self.high:
-            raise OptionError(f"Uniform from {self.low} to {self.high}", expected="low <= high", remedy="exchange the two")
+            raise OptionError(
+                f"Uniform from {self.low} to {self.high}",
+                expected="low <= high",
+                remedy=f"write Uniform({self.high}, {self.low})",
+            )
 
     def __call__(self, key: Node, shape: Shape) -> Node:
         """Uniform numbers of this shape."""

@@ -180,7 +180,7 @@ def _called(piece: TextPiece, name: str, argument: str) -> Layer:
     plain = {word: kinds[0] for word, kinds in words.items() if not kinds[0].in_text.count}
     if argument or (name not in plain and name not in ACTIVATIONS):
         known = [*ACTIVATIONS, *plain, *(word for word, kinds in words.items() if kinds[0].in_text.in_brackets)]
-        remedy = f"write {name}()" if name in known else suggest(name, known, "choose one of these")
+        remedy = f"write {name}()" if name in known else suggest(name, known)
         piece.refuse(f"{piece.text!r} for a layer", _ITEMS, remedy)
     return plain[name]() if name in plain else Activation(name)
 

@@ -32,9 +32,7 @@ def activation_named(name: object) -> ActivationFunction:
     raise kind(
         f"activation {name!r}",
         expected=f"one of {', '.join(ACTIVATIONS)}",
-        remedy=suggest(
-            str(name), ACTIVATIONS, 'choose one of these; for any other, put Formula("x * exp(-x**2)") behind the layer'
-        ),
+        remedy=suggest(str(name), ACTIVATIONS, 'for any other, put Formula("x * exp(-x**2)") behind the layer'),
     )
 
 
@@ -99,7 +97,7 @@ class Activation(Shown):
 
 @described
 class Dropout(Shown):
-    """In training each number is set to 0 with probability `rate`, the others are divided by 1 − rate; in use, nothing is done.
+    """In training sets each number to 0 with probability `rate` and divides the others by 1 − rate; at inference does nothing.
 
     Which are dropped is a function of seed, step and the layer's name; a Dropout that is used twice draws anew for its second
     use. Source: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
@@ -226,7 +224,7 @@ class Sequential(Explained):
 
 @described
 class Network(Explained):
-    """Free wiring: a function of named inputs. The columns of the data are split to the inputs in order.
+    """Free wiring: a function of named inputs. The columns of the data are split among the inputs in order.
 
     >>> shared = Dense(8, "tanh")
     >>> two_eyes = Network(lambda left, right: shared(left) + shared(right), inputs={"left": (2,), "right": (2,)})

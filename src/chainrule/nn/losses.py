@@ -419,7 +419,7 @@ def _require_term(term: object) -> None:
 class Objective(Shown):
     """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
 
-    Without a loss only those that layers bring along are left; its name is then "none".
+    Without a loss only the auxiliary losses of layers are left; its name is then "none".
 
     >>> print((CrossEntropy() + L2(1e-4)).formula)
     C = 1/B·Σ_batch(−log a_label) + 0.0001·Σ w²
@@ -509,7 +509,7 @@ LOSSES: dict[str, Any] = {
 }  # fmt: skip
 """Every loss by its name."""
 NO_LOSS = "none"
-"""The name of the objective that compares nothing with targets: what is minimised are the losses that layers bring along."""
+"""The name of the objective that compares nothing with targets: it minimises the auxiliary losses of layers."""
 
 
 @checked
@@ -522,7 +522,7 @@ def objective(loss: object) -> Objective:
             raise OptionError(
                 f"loss {loss!r}",
                 expected=f"one of {', '.join(LOSSES)}, or {NO_LOSS}",
-                remedy=suggest(loss, LOSSES, "choose one of these"),
+                remedy=suggest(loss, LOSSES),
             )
         loss = LOSSES[loss]
     if isinstance(loss, Objective):

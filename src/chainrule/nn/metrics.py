@@ -37,7 +37,7 @@ class Accuracy(Shown):
             raise OptionError(
                 f"{self.correct} correct of {self.total}",
                 expected="0 <= correct <= total, and one example or more",
-                remedy="count anew",
+                remedy="use accuracy(true, predicted), which counts",
             )
 
     @property
@@ -182,7 +182,7 @@ class ConfusionMatrix(Shown):
             raise ShapeError(
                 f"counts of shape {counts.shape} for {len(self.classes)} classes",
                 expected="a row and a column to a class",
-                remedy="count",
+                remedy="count with confusion_matrix(true, predicted, classes)",
             )
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
@@ -350,11 +350,11 @@ def _numbers(name: str, values: object) -> Array:
         ) from None
     if array.dtype.kind not in "biuf":
         raise DtypeError(
-            f"{name} holds {array.dtype} values", expected="numbers", remedy="turn classes into labels 0, 1, ... first"
+            f"{name} holds {array.dtype} values", expected="numbers", remedy="write classes as labels 0, 1, ... first"
         )
     if not array.size:
         raise DataError(
-            f"{name} is empty, of shape {array.shape}", expected="one example or more", remedy="check the selection"
+            f"{name} is empty, of shape {array.shape}", expected="one example or more", remedy="select one example or more"
         )
     return array
 

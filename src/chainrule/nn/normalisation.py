@@ -88,7 +88,7 @@ class BatchNorm(Shown):
 
     Shapes: x (batch, space..., channels), gain and b (channels,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.
     The states `mean` and `variance` (channels,) begin at 0 and 1 and follow the batches: after each training step m ← (1 − momentum)·m
-    + momentum·μ, and so the variance. In use they stand in place of μ and σ², so that no example knows of the others there.
+    + momentum·μ, and so the variance. At inference they stand in place of μ and σ², so that no example knows of the others there.
     In training σ² is what the batch has, Σ(x − μ)²/n; for the running variance it is multiplied by n/(n − 1), so that it estimates that
     of all data without bias (the paper's algorithm 2; PyTorch does the same, other libraries do not). Used twice in a
     network, a layer's states follow both uses, one after the other.

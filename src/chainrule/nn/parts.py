@@ -48,7 +48,7 @@ class State(Shown):
 
 @dataclass(frozen=True)
 class Term:
-    """A loss that a layer brings along: its numbers (batch,), averaged over the batch in the cost, and their formula."""
+    """The auxiliary loss of a layer: its numbers (batch,), averaged over the batch in the cost, and their formula."""
 
     rows: Node
     formula: str

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Count
@@ -22,18 +22,16 @@ from chainrule.nn.layers import activation_named, as_layer
 from chainrule.nn.parts import Initialiser, Layer
 from chainrule.nn.word import Word
 
-Answer = Literal["last", "every"]
-
 
 @described
 class _Recurrent(Shown, ABC):
     """What recurrent layers have in common: one loop over time, whose turn each of them describes."""
 
     units: Count
-    answer: Answer = "last"
+    return_sequences: bool = False
     reverse: bool = False
     padding: float | None = None
-    carry: bool = False
+    stateful: bool = False
     weights: Initialiser = field(default_factory=GlorotUniform)
     recurrent: Initialiser = field(default_factory=LeCunNormal)
     name: LayerName = ""
@@ -43,11 +41,11 @@ class _Recurrent(Shown, ABC):
     gates: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if self.carry and self.reverse:
+        if self.stateful and self.reverse:
             raise OptionError(
-                "a state carried between batches by a layer that runs backwards in time",
-                expected="carry or reverse, not both",
-                remedy="leave one of them out: what comes before a batch is not known from behind",
+                "stateful=True and reverse=True",
+                expected="one of the two",
+                remedy="leave one of them out: a layer that runs backwards in time cannot know the batches to come",
             )
 
     @abstractmethod
@@ -83,15 +81,15 @@ class _Recurrent(Shown, ABC):
                 constants,
                 reverse=self.reverse,
             )
-            for state in self.states if self.carry else ():
+            for state in self.states if self.stateful else ():
                 here.next_state(state, loop.last(state))
             # By the name that it has at each step, under which the way back takes it too: it is kept once.
             h = f"{here.name}.h"
-            out = loop.last(h) if self.return_sequences is False else ops.transpose(loop.after(h), axes=(1, 0, 2))
+            out = ops.transpose(loop.after(h), axes=(1, 0, 2)) if self.return_sequences else loop.last(h)
             return here.gives(here.label(out, "a"))
 
     def _first(self, here: LayerScope, state: str, x: Node) -> Node:
-        if self.carry:
+        if self.stateful:
             return here.row_state(state, (self.units,))
         return ops.broadcast_to(constant(0.0, x.dtype), shape=(x.shape[0], self.units))
 
@@ -119,16 +117,16 @@ class _Recurrent(Shown, ABC):
 class RNN(_Recurrent):
     """h_t = f(x_t·W + b + h_{t−1}·U): the plain recurrent layer; its memory is its own activation one step ago, at first 0.
 
-    Shapes: x (batch, time, features), W (features, units), U (units, units), b (units,); result (batch, units) at the last time step, or
-    with answer="every" (batch, time, units). reverse: time runs backwards; the last step is then the first in time. padding: steps whose
-    features all are this number, in the data's own units, change nothing, so that sequences may have unequal lengths. carry: the state
-    that a batch leaves behind is where the next one begins, without a gradient between them (truncated back-propagation through time);
-    it needs batches in which row r continues row r of the batch before. U begins with a spectral radius near 1.
+    Shapes: x (batch, time, features), W (features, units), U (units, units), b (units,); result (batch, units), the output at the last time
+    step, or with return_sequences=True (batch, time, units). reverse: time runs backwards; the last step is then the first in time.
+    padding: steps whose features all are this number, in the data's own units, change nothing, so that sequences may have unequal
+    lengths. stateful: the last state of a batch is the initial state of the next, without a gradient between them (truncated
+    back-propagation through time); row r of a batch must continue row r of the batch before. U begins with a spectral radius near 1.
 
     Source: J. L. Elman, Cognitive Science 14, 179 (1990); D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986).
 
     >>> RNN(32, return_sequences=True)
-    RNN(32, answer='every')
+    RNN(32, return_sequences=True)
     """
 
     activation: ActivationName = "tanh"
@@ -155,12 +153,13 @@ class _Parts:
 
 @described
 class LSTM(_Recurrent):
-    """A memory cell c that is written, kept and read through gates: c_t = f·c_{t−1} + i·g, h_t = o·tanh(c_t).
+    """A memory cell c behind gates that forget, take in and give out: c_t = f·c_{t−1} + i·g, h_t = o·tanh(c_t).
 
-    The gates i (write), f (keep), o (read) = σ(z) and the proposal g = tanh(z), z = x_t·W + b + h_{t−1}·U in the order i, f, g, o.
+    The gates i (input), f (forget), o (output) = σ(z) and the candidate g = tanh(z), z = x_t·W + b + h_{t−1}·U in the order i, f, g, o.
     Shapes: x (batch, time, features), W (features, 4·units), U (units, 4·units), b (4·units,); result as for `RNN`, whose other options it
-    has too. The biases of f begin at `keep`, those of i at `write`, all others at 0: a memory keeps at first a fraction σ(keep) of itself
-    at each step and takes in σ(write) of what is proposed. What must last for T steps among noise begins well with keep = log(T) = −write.
+    has too. forget_bias and input_bias: the initial biases of f and i; all others are 0. The memory keeps at first a fraction
+    σ(forget_bias) of itself at each step, and takes in σ(input_bias) of g. For a memory of T steps among noise
+    take forget_bias = log(T) = −input_bias.
 
     Source: S. Hochreiter, J. Schmidhuber, Neural Computation 9, 1735 (1997); F. A. Gers, J. Schmidhuber, F. Cummins, Neural
     Computation 12, 2451 (2000) for f; R. Jozefowicz, W. Zaremba, I. Sutskever, ICML (2015) and C. Tallec, Y. Ollivier, ICLR (2018),
@@ -170,8 +169,8 @@ class LSTM(_Recurrent):
     LSTM(64)
     """
 
-    keep: float = 1.0
-    write: float = 0.0
+    forget_bias: float = 1.0
+    input_bias: float = 0.0
 
     in_text: ClassVar[Word] = Word("lstm64", ("units",))
     kind: ClassVar[str] = "lstm"
@@ -179,7 +178,7 @@ class LSTM(_Recurrent):
     gates: ClassVar[int] = 4
 
     def _bias(self, here: LayerScope) -> Node:
-        return here.parameter("b", (4 * self.units,), _Parts((self.write, self.keep, 0.0, 0.0)))
+        return here.parameter("b", (4 * self.units,), _Parts((self.input_bias, self.forget_bias, 0.0, 0.0)))
 
     def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         z = here.label(x + states["h"] @ constants["U"], "z")
@@ -192,27 +191,27 @@ class LSTM(_Recurrent):
 
 @described
 class GRU(_Recurrent):
-    """A memory that gates blend with a proposal: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
+    """A memory that gates blend with a candidate g: h_t = u·h_{t−1} + (1 − u)·g, g = tanh(x_t·W_g + b_g + r·(h_{t−1}·U_g + d)).
 
-    The gates r (look back) and u (keep) = σ(x_t·W + b + h_{t−1}·U). Shapes: W (features, 3·units), U (units, 3·units), b (3·units,) in the
-    order r, u, g, and d (units,); result as for `RNN`, whose other options it has too. The biases of u begin at `keep`, all others at 0:
-    a memory keeps a fraction σ(keep) of itself at each step, about log(T) where it must last for T steps.
+    The gates r (reset) and u (update) = σ(x_t·W + b + h_{t−1}·U). Shapes: W (features, 3·units), U (units, 3·units), b (3·units,) in the
+    order r, u, g, and d (units,); result as for `RNN`, whose other options it has too. update_bias: the initial bias of u; all others
+    are 0. The memory keeps at first a fraction σ(update_bias) of itself at each step: take about log(T) for a memory of T steps.
 
     Source: K. Cho et al., EMNLP (2014), arXiv:1406.1078v3, eq. 5-8, with the gate r behind the product, as in
     arXiv:1406.1078v1 and in most libraries; C. Tallec, Y. Ollivier, ICLR (2018), arXiv:1804.11188, for the bias of u.
 
     >>> GRU(64, return_sequences=True)
-    GRU(64, answer='every')
+    GRU(64, return_sequences=True)
     """
 
-    keep: float = 0.0
+    update_bias: float = 0.0
 
     in_text: ClassVar[Word] = Word("gru64", ("units",))
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
 
     def _bias(self, here: LayerScope) -> Node:
-        return here.parameter("b", (3 * self.units,), _Parts((0.0, self.keep, 0.0)))
+        return here.parameter("b", (3 * self.units,), _Parts((0.0, self.update_bias, 0.0)))
 
     def _constants(self, here: LayerScope) -> dict[str, Node]:
         return {**super()._constants(here), "d": here.parameter("d", (self.units,), Zeros())}
@@ -272,7 +271,9 @@ class Bidirectional(Shown):
 
 @described
 class TimeDistributed(Shown):
-    """Layers applied to every time step by itself, with the same weights: (batch, time, ...) to (batch, time, ...).
+    """Layers applied to each time step separately, with the same weights: (batch, time, ...) to (batch, time, ...).
+
+    Raises: ShapeError for an input without a time axis.
 
     >>> from chainrule.nn import Dense
     >>> TimeDistributed(Dense(1))
@@ -284,17 +285,21 @@ class TimeDistributed(Shown):
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
         if not layers:
-            raise OptionTypeError("nothing for each step", expected="one layer or more", remedy="write its layers")
+            raise OptionTypeError(
+                "TimeDistributed without a layer",
+                expected="one layer or more",
+                remedy="write for example TimeDistributed(Dense(1))",
+            )
         object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
         object.__setattr__(self, "name", name)
 
     def __call__(self, x: Node) -> Node:
-        """What the layers make of each step."""
+        """The layers' output at each step."""
         if x.type.ndim < 3:
             raise ShapeError(
-                f"layers for each step were given {x.type!r}",
+                f"TimeDistributed was given {x.type!r}",
                 expected="(batch, time, features)",
-                remedy='let the layer before answer at every step: answer="every"',
+                remedy="let the layer before give every step: return_sequences=True",
             )
         batch, turns = x.shape[:2]
         with layer_scope(self, "time_distributed", x) as here:

@@ -14,9 +14,9 @@ from chainrule.nn.checks import LayerName
 
 @described
 class GaussianNoise(Shown):
-    """In training a = x + deviation·ε, each ε standard normal and independent; in use, nothing is done.
+    """In training a = x + std·ε, each ε standard normal and independent; at inference a = x.
 
-    Shapes: x (batch, ...), result as x; the deviation is in the units of x. The noise is a function of seed, step and the layer's
+    Shapes: x (batch, ...), result as x; std is in the units of x. The noise is a function of seed, step and the layer's
     name, so each step draws anew. A network that is to give x back learns to take such noise away.
 
     Source: P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, ICML (2008): denoising autoencoders; for the noise as a penalty,
@@ -26,7 +26,7 @@ class GaussianNoise(Shown):
     GaussianNoise(0.5)
     """
 
-    deviation: NonNegative
+    std: NonNegative
     name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
@@ -39,10 +39,10 @@ class GaussianNoise(Shown):
 
 @described
 class Latent(Shown):
-    """Draws the code of a variational autoencoder: a = μ + exp(½s)·ε in training, ε standard normal; in use a = μ.
+    """Draws the code of a variational autoencoder: a = μ + exp(½s)·ε in training, ε standard normal; at inference a = μ.
 
     Given are, side by side, the mean μ and the log variance s of the normal distribution q that an example's code is drawn from.
-    The layer brings along the term `kl`, with `weight` as its factor: KL(q ‖ N(0, 1)) = ½·Σ_j (exp(s_j) + μ_j² − 1 − s_j), in
+    The layer has the auxiliary loss `kl`, with `weight` as its factor: KL(q ‖ N(0, 1)) = ½·Σ_j (exp(s_j) + μ_j² − 1 − s_j), in
     nats. With a loss that is −log p(x|a) and weight 1 the cost is the negative evidence lower bound (ELBO).
     Shapes: x (batch, 2n), result (batch, n); quantities `mean`, `log_variance`, `a`, each (batch, n).
 

@@ -79,6 +79,6 @@ def _pieces(x: Node, w: Node, groups: int) -> Node:
     else:
         spread = ops.transpose(ops.reshape(w, shape=(count, channels, groups, each)), axes=(2, 1, 0, 3))
         apart = ops.transpose(ops.reshape(x, shape=(rows, groups, channels)), axes=(1, 0, 2))
-        dealt = apart @ ops.reshape(spread, shape=(groups, channels, count * each))
-        product = ops.transpose(ops.reshape(dealt, shape=(groups, rows, count, each)), axes=(1, 2, 0, 3))
+        split = apart @ ops.reshape(spread, shape=(groups, channels, count * each))
+        product = ops.transpose(ops.reshape(split, shape=(groups, rows, count, each)), axes=(1, 2, 0, 3))
     return ops.reshape(product, shape=(*x.shape[:-1], *taps, filters))

@@ -144,7 +144,7 @@ def _place(place: int, axis: int, x: Node) -> int:
         raise PositionError(
             f"place {place} on axis {axis} of {x!r}",
             expected=f"0 ... {extent - 1}, or from the end -1 ... {-extent}" if extent else "an axis with entries",
-            remedy="check the key",
+            remedy="count places from 0, or from the end from -1",
         )
     return place % extent
 
@@ -186,7 +186,7 @@ def reshaped(x: Node, shape: Any) -> Node:
             raise ShapeError(
                 f"reshape of {x.type!r} to {extents}",
                 expected=f"other extents whose product divides {x.size}",
-                remedy="choose them so, or name all",
+                remedy="choose extents that divide it, or write all of them",
             )
         extents = tuple(x.size // rest if extent == -1 else extent for extent in extents)
     return reshape(x, shape=extents)

@@ -65,7 +65,10 @@ def _sum_type(x: Type, *, axes: Shape) -> Type:
 
 @op(_sum_type, "Σ {0}", r"\sum {0}", 2, kind="reduction", rounding="terms")
 def reduce_sum(x: Array, *, axes: Shape) -> Array:
-    """The sum over the axes, which are gone from the result; the dtype stays, but that narrow whole numbers become int64."""
+    """The sum over the axes, which are gone from the result; the dtype stays, but that narrow whole numbers become int64.
+
+    Shapes: x any; result without the axes `axes`. Dtypes: numbers. Raises: ShapeError for an axis that x does not have, DtypeError.
+    """
     return np.sum(x, axis=axes, dtype=x.dtype)
 
 

@@ -43,7 +43,10 @@ from chainrule.ops.shapes import reshape
 
 @elementwise("{0}²", "{0}^2", 1, takes="number")
 def square(x: Array) -> Array:
-    """The square x·x."""
+    """The square x·x.
+
+    Shapes: x any; result as x. Dtypes: float32 or float64. Raises: DtypeError.
+    """
     return np.multiply(x, x)
 
 
@@ -61,7 +64,10 @@ def square_parts(x: Node) -> Node:
 
 @elementwise("arctan({0})", r"\arctan({0})")
 def arctan(x: Array) -> Array:
-    """The angle in radians, between −π/2 and π/2, whose tangent is x."""
+    """The angle in radians, between −π/2 and π/2, whose tangent is x.
+
+    Shapes: x any; result as x. Dtypes: float32 or float64. Raises: DtypeError.
+    """
     return np.arctan(x)
 
 
@@ -323,7 +329,10 @@ def _norm_type(x: Type) -> Type:
 
 @op(_norm_type, "‖{0}‖", r"\left\lVert {0} \right\rVert", convention="of a row of zeros the derivative is 0", kind="rowwise")
 def norm(x: Array) -> Array:
-    """√Σ_j x_j², the length of each row along the last axis; no square overflows or is lost."""
+    """√Σ_j x_j², the length of each row along the last axis; no square overflows or is lost.
+
+    Shapes: x (..., n), result (...). Dtypes: float32 or float64. Raises: ShapeError for a scalar, DtypeError.
+    """
     largest = np.max(np.abs(x), axis=-1, initial=0.0)
     unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0).astype(largest.dtype)
     return unit * np.sqrt(np.sum(np.square(x / unit[..., None]), axis=-1))
@@ -364,7 +373,10 @@ def _runner_up_type(z: Type, labels: Type) -> Type:
     kind="rowwise",
 )
 def runner_up(z: Array, labels: Array) -> Array:
-    """1 at the largest entry of each row that is not the label's, 0 elsewhere; equals share it."""
+    """1 at the largest entry of each row that is not the label's, 0 elsewhere; equals share it.
+
+    Shapes: z (..., classes), labels (...), whole numbers; result as z. Raises: ShapeError, DtypeError.
+    """
     others = np.where(_is_label(z, labels), -np.inf, np.real(z))
     chosen = others == np.max(others, axis=-1, keepdims=True)
     return (chosen / np.sum(chosen, axis=-1, keepdims=True)).astype(np.real(z).dtype)

@@ -21,6 +21,8 @@ DTYPE_KINDS = {
     "any": ("float32", "float64", "uint8", "int32", "int64", "uint32", "bool"),
 }
 
+DTYPES_IN_WORDS = {"float": "float32 or float64", "number": "any number", "bool": "bool", "any": "any"}
+
 
 def op(
     type_rule: Callable[..., Type], text: str, latex: str, binds: int = 0, *, kind: Kind = "other", **traits: Unpack[Traits]
@@ -56,9 +58,19 @@ def elementwise(
 
         made = op(type_rule, text, latex, binds, kind="elementwise", **traits)(meaning)
         made.prepare = broadcast_operands
+        made.__doc__ = (
+            f"{inspect.getdoc(meaning)}\n\n{_shapes_and_dtypes(list(inspect.signature(meaning).parameters), takes, gives)}"
+        )
         return made
 
     return declare
+
+
+def _shapes_and_dtypes(names: list[str], takes: str, gives: str) -> str:
+    """What all elementwise ops say of shapes, dtypes and errors, at the end of their docstrings."""
+    shapes = "of one shape, or broadcast to one as in NumPy; result of that shape" if len(names) > 1 else "any; result as it"
+    dtypes = f"{DTYPES_IN_WORDS[takes]}{', one for all inputs' * (len(names) > 1)}; result {gives or 'the same'}"
+    return f"Shapes: {' and '.join(names)} {shapes}. Dtypes: {dtypes}. Raises: ShapeError, DtypeError."
 
 
 def common_shape(*shapes: Shape) -> Shape:

@@ -11,6 +11,7 @@ from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Operand, Type, as_nodes, constant
 from chainrule.graph.types import DTYPES, FLOATS
 from chainrule.ops.declare import Gradients, broadcast_operands, elementwise, op
+from chainrule.spelling import suggest
 
 # ---- arithmetic
 
@@ -190,7 +191,7 @@ def logical_not(x: Array) -> Array:
 def _select_type(condition: Type, x: Type, y: Type) -> Type:
     if condition.dtype != "bool" or x != y or condition.shape != x.shape:
         raise DtypeError(
-            f"select was given {condition!r}, {x!r} and {y!r}",
+            f"where was given {condition!r}, {x!r} and {y!r}",
             expected="a bool condition, and two values of one dtype, all of one shape",
             remedy="make the condition with less, equal, ...; convert values with cast",
         )
@@ -205,7 +206,11 @@ def _select_type(condition: Type, x: Type, y: Type) -> Type:
     kind="elementwise",
 )
 def where(condition: Array, x: Array, y: Array) -> Array:
-    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither."""
+    """Chooses x where the condition holds, y elsewhere; a NaN that is not chosen leaves no trace, in derivatives neither.
+
+    Shapes: condition, x and y of one shape, or broadcast to one as in NumPy; result of that shape. Dtypes: condition bool, x and y of one
+    dtype. Raises: ShapeError, DtypeError.
+    """
     return np.where(condition, x, y)
 
 
@@ -239,9 +244,12 @@ def _cast_type(x: Type, *, dtype: str) -> Type:
     kind="elementwise",
 )
 def cast(x: Array, *, dtype: str) -> Array:
-    """The same numbers as another dtype; towards zero when cut to whole numbers."""
+    """The same numbers as another dtype; towards zero when cut to whole numbers.
+
+    Shapes: x any; result as x. Dtypes: any to any. Raises: DtypeError for a dtype that there is not.
+    """
     if dtype not in DTYPES:
-        raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy="name such a dtype")
+        raise DtypeError(f"cast to {dtype!r}", expected=f"one of {', '.join(DTYPES)}", remedy=suggest(dtype, DTYPES))
     # A complex number is the trace of a complex-step derivative, which must pass where a derivative would; so must more digits.
     return x if dtype in FLOATS and (np.iscomplexobj(x) or x.dtype == np.longdouble) else np.real(x).astype(dtype)
 

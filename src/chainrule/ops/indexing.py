@@ -89,6 +89,8 @@ def _one_hot_type(labels: Type, *, classes: int, dtype: str) -> Type:
 def one_hot(labels: Array, *, classes: int, dtype: str) -> Array:
     """A row for each label: 1 at the label's place, 0 elsewhere; a label outside 0 ... classes − 1 gives a row of zeros.
 
+    Shapes: labels any, whole numbers; result (..., classes) of `dtype`. Raises: DtypeError for labels that are no whole numbers.
+
     >>> from chainrule.graph import constant, compute
     >>> compute([one_hot(constant([2, 0]), classes=3, dtype="float64")])[0]
     array([[0., 0., 1.],

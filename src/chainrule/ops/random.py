@@ -102,11 +102,11 @@ def uniform(key: Node, shape: Shape, low: float = 0.0, high: float = 1.0) -> Nod
 
 
 @checked
-def normal(key: Node, shape: Shape, mean: float = 0.0, deviation: NonNegative = 1.0) -> Node:
+def normal(key: Node, shape: Shape, mean: float = 0.0, std: NonNegative = 1.0) -> Node:
     """Normal numbers in float64, by Box and Muller (1958) from two uniform ones each; none lies beyond 6.8 deviations."""
     pairs = uniform(key, (2, *shape))
     first, second = (reshape(slice_axis(pairs, 0, i, i + 1), shape=shape) for i in (0, 1))
-    return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * deviation + mean
+    return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * std + mean
 
 
 @checked

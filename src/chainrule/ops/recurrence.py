@@ -18,23 +18,28 @@ from chainrule.ops.shapes import reshape, slice_axis
 T = TypeVar("T")
 
 
-def _scan_type(*types: Type, body: Body, take: str, turns: int, before: bool = False, reverse: bool = False) -> Type:
-    if turns < 1 or len(types) != len(body.leaves) or take not in body.graph.outputs or (before and take not in body.states):
+def _scan_type(*types: Type, body: Body, output: str, length: int, before_step: bool = False, reverse: bool = False) -> Type:
+    if (
+        length < 1
+        or len(types) != len(body.leaves)
+        or output not in body.graph.outputs
+        or (before_step and output not in body.states)
+    ):
         raise GraphError(
-            f"a loop of {turns} turns over {len(types)} values, of which {take!r} is taken{' before each turn' * before}",
-            expected=f"1 turn or more, {len(body.leaves)} values ({', '.join(body.leaves)}), one of {', '.join(body.graph.outputs)}",
-            remedy="check them",
+            f"a loop of {length} steps over {len(types)} values, of which {output!r} is the output{' before each step' * before_step}",
+            expected=f"1 step or more, {len(body.leaves)} values ({', '.join(body.leaves)}), one of {', '.join(body.graph.outputs)}",
+            remedy="write the loop with ops.recurrence, which makes them fit",
         )
     for name, given in zip(body.leaves, types, strict=True):
         wanted = _leaf_type(body, name)
-        if wanted is not None and given != (wanted.with_shape((turns, *wanted.shape)) if name in body.sequences else wanted):
+        if wanted is not None and given != (wanted.with_shape((length, *wanted.shape)) if name in body.sequences else wanted):
             raise ShapeError(
                 f"the loop's value {name} is {given!r}",
-                expected=f"{wanted!r}" + f", with a first axis of {turns} turns" * (name in body.sequences),
-                remedy="reshape it, or check the number of turns",
+                expected=f"{wanted!r}" + f", with a first axis of {length} steps" * (name in body.sequences),
+                remedy="reshape it, or check the length",
             )
-    taken = body.graph.outputs[take].type
-    return taken.with_shape((turns, *taken.shape))
+    taken = body.graph.outputs[output].type
+    return taken.with_shape((length, *taken.shape))
 
 
 def _leaf_type(body: Body, name: str) -> Type | None:
@@ -44,12 +49,13 @@ def _leaf_type(body: Body, name: str) -> Type | None:
 
 
 @op(_scan_type, "scan", r"\operatorname{{scan}}", kind="loop")
-def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False, reverse: bool = False) -> Array:
-    """Runs a body turn after turn and gives one of its outputs at every turn, (turns, ...).
+def scan(*arrays: Array, body: Body, output: str, length: int, before_step: bool = False, reverse: bool = False) -> Array:
+    """Runs a body step after step and gives one of its outputs at every step, (length, ...).
 
-    arrays: the first values of the states, the sequences (turns, ...), the constants, in the body's order. take: which output; with
-    `before` the state of that name as each turn finds it. reverse: the turns run from the last to the first; what belongs to turn t
-    stands at t all the same. Loops that differ only in what they take are one loop to every engine.
+    arrays: the initial values of the states, the sequences (length, ...), the constants, in the body's order. output: the name of the
+    output; with `before_step` the state of that name before each step. reverse: the steps run from the last to the first; what belongs
+    to step t stands at t all the same. Loops that differ only in their output are one loop to every engine.
+    Raises: GraphError, ShapeError, where values do not fit the body.
 
     >>> from chainrule.graph import constant, compute
     >>> x = constant([1.0, 2.0, 3.0])
@@ -59,13 +65,13 @@ def scan(*arrays: Array, body: Body, take: str, turns: int, before: bool = False
     """
     states, sequences, constants = split_values(body, arrays)
     leaves = body.graph.leaves
-    graph, wanted = body.graph, [*body.states, take]
+    graph, wanted = body.graph, [*body.states, output]
     turn_of = evaluator([graph.outputs[name] for name in wanted], leaves.values())
-    found: list[Array] = [np.empty(0)] * turns
-    for turn in reversed(range(turns)) if reverse else range(turns):
+    found: list[Array] = [np.empty(0)] * length
+    for turn in reversed(range(length)) if reverse else range(length):
         here = {**states, **{name: array[turn] for name, array in sequences.items()}, **constants}
         *following, taken = turn_of({node: here[name] for name, node in leaves.items()})
-        found[turn] = states[take] if before else taken
+        found[turn] = states[output] if before_step else taken
         states = dict(zip(body.states, following, strict=True))
     return np.stack(found)
 
@@ -86,20 +92,23 @@ class Recurrence(Shown):
 
     body: Body
     values: tuple[Node, ...]
-    turns: int
+    length: int
     reverse: bool = False
 
     def after(self, name: str) -> Node:
-        """An output of the body at every turn: (turns, ...); of a state, the value behind each turn."""
-        return scan(*self.values, body=self.body, output=name, length=self.turns, reverse=self.reverse)
+        """An output of the body at every step: (length, ...); of a state, its value after each step."""
+        return scan(*self.values, body=self.body, output=name, length=self.length, reverse=self.reverse)
 
     def before(self, name: str) -> Node:
-        """A state as each turn finds it: (turns, ...)."""
-        return scan(*self.values, body=self.body, output=name, length=self.turns, before_step=True, reverse=self.reverse)
+        """A state before each step: (length, ...)."""
+        return scan(*self.values, body=self.body, output=name, length=self.length, before_step=True, reverse=self.reverse)
 
     def last(self, name: str) -> Node:
-        """An output at the turn that runs last."""
-        turn = 0 if self.reverse else self.turns - 1
+        """An output at the step that runs last.
+
+        Shapes: that of one step, (...).
+        """
+        turn = 0 if self.reverse else self.length - 1
         every = self.after(name)
         return reshape(slice_axis(every, 0, turn, turn + 1), shape=every.shape[1:])
 
@@ -111,13 +120,14 @@ def recurrence(
     sequences: Mapping[str, Node] | None = None,
     constants: Mapping[str, Node] | None = None,
     *,
-    turns: Count | None = None,
+    length: Count | None = None,
     reverse: bool = False,
 ) -> Recurrence:
-    """A loop over the first axis of `sequences`, from the states' first values on.
+    """A loop over the first axis of `sequences`, from the states' initial values on.
 
-    `step` takes every state, sequence and constant by its name, as it is at one turn, and gives at least the next value of each state by
-    the state's name. Nodes of the body that have a name can be taken from it too. turns: how many, where there is no sequence to tell.
+    `step` takes every state, sequence and constant by its name, as it is at one step, and gives at least the next value of each state by
+    the state's name. Nodes of the body that have a name can be taken from it too. length: how many steps, where no sequence says so.
+    Shapes: states and constants any, sequences (length, ...). Raises: OptionError, OptionTypeError for a function that does not fit.
 
     >>> from chainrule.graph import constant, compute
     >>> doubling = recurrence(lambda x: {"x": x * 2.0}, {"x": constant(1.0)}, length=4)
@@ -125,7 +135,7 @@ def recurrence(
     [array([ 2.,  4.,  8., 16.]), array(16.)]
     """
     sequences, constants = sequences or {}, constants or {}
-    given = turns if turns is not None else next((node.shape[0] for node in sequences.values()), 0)
+    given = length if length is not None else next((node.shape[0] for node in sequences.values()), 0)
     leaves = {name: input_node(name, node.shape, node.dtype) for name, node in (*states.items(), *constants.items())}
     leaves |= {name: input_node(name, node.shape[1:], node.dtype) for name, node in sequences.items()}
     if not takes(step, leaves):

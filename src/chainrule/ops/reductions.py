@@ -34,7 +34,10 @@ def _extremum_type(x: Type, *, axes: Shape) -> Type:
     rounding="none",
 )
 def reduce_max(x: Array, *, axes: Shape) -> Array:
-    """The largest entry over the axes; NaN if one is."""
+    """The largest entry over the axes; NaN if one is.
+
+    Shapes: x any; result without the axes `axes`. Dtypes: numbers. Raises: ShapeError for an axis that x does not have, or that is empty.
+    """
     return np.max(x, axis=axes)
 
 
@@ -48,7 +51,10 @@ def reduce_max(x: Array, *, axes: Shape) -> Array:
     rounding="none",
 )
 def reduce_min(x: Array, *, axes: Shape) -> Array:
-    """The smallest entry over the axes; NaN if one is."""
+    """The smallest entry over the axes; NaN if one is.
+
+    Shapes: x any; result without the axes `axes`. Dtypes: numbers. Raises: ShapeError for an axis that x does not have, or that is empty.
+    """
     return np.min(x, axis=axes)
 
 
@@ -70,7 +76,10 @@ def _argmax_type(x: Type, *, axis: int) -> Type:
 
 @op(_argmax_type, "argmax {0}", r"\operatorname{{argmax}} {0}", 2, convention="no gradient", kind="reduction")
 def argmax(x: Array, *, axis: int) -> Array:
-    """The position of the largest entry on an axis; the first of several."""
+    """The position of the largest entry on an axis; the first of several.
+
+    Shapes: x any; result int64 without the axis `axis`. Raises: ShapeError for an axis that x does not have.
+    """
     return np.asarray(np.argmax(x, axis=axis), dtype=np.int64)
 
 
@@ -101,7 +110,11 @@ def sum(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> 
 
 @checked
 def mean(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:
-    """The mean over an axis, several, or all: the sum times one over the number of terms; of whole numbers it is float64."""
+    """The mean over an axis, several, or all: the sum times one over the number of terms; of whole numbers it is float64.
+
+    Shapes: x any; result without the axes, or with extent 1 in their place where keepdims=True. Raises: ShapeError for an axis that x
+    does not have.
+    """
     axes = normal_axes(axis, x.type.ndim)
     count = prod(x.shape[a] for a in axes)
     if not count:
@@ -112,21 +125,33 @@ def mean(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) ->
 
 @checked
 def max(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
-    """The largest entry over an axis, several, or all."""
+    """The largest entry over an axis, several, or all.
+
+    Shapes: x any; result without the axes, or with extent 1 in their place where keepdims=True. Raises: ShapeError for an axis that x
+    does not have.
+    """
     axes = normal_axes(axis, x.type.ndim)
     return _keep(reduce_max(x, axes=axes), x, axes, keepdims)
 
 
 @checked
 def min(x: Node, axis: int | Shape | None = None, *, keepdims: bool = False) -> Node:  # noqa: A001  (NumPy's name)
-    """The smallest entry over an axis, several, or all."""
+    """The smallest entry over an axis, several, or all.
+
+    Shapes: x any; result without the axes, or with extent 1 in their place where keepdims=True. Raises: ShapeError for an axis that x
+    does not have.
+    """
     axes = normal_axes(axis, x.type.ndim)
     return _keep(reduce_min(x, axes=axes), x, axes, keepdims)
 
 
 @checked
 def position_of_max(x: Node, axis: int = -1) -> Node:
-    """Where the largest entry of an axis stands; a negative axis counts from the end."""
+    """Where the largest entry of an axis stands; a negative axis counts from the end.
+
+    Shapes: x any; result int64 without the axis; without `axis` the position in x as one row. Raises: ShapeError for an axis that x does
+    not have.
+    """
     return argmax(x, axis=axis)
 
 

@@ -49,7 +49,10 @@ def _transpose_type(x: Type, *, axes: Shape) -> Type:
 
 @op(_transpose_type, "{0}ᵀ", r"{0}^\top", 1, kind="view")
 def transpose(x: Array, *, axes: Shape) -> Array:
-    """Axes in another order: axis i of the result is axis axes[i] of x; without `axes` in the opposite order."""
+    """Axes in another order: axis i of the result is axis axes[i] of x; without `axes` in the opposite order.
+
+    Shapes: x any; result the same extents in another order. Dtypes: any. Raises: ShapeError unless `axes` names each axis once.
+    """
     return np.transpose(x, axes)
 
 
@@ -99,7 +102,11 @@ def _slice_type(x: Type, *, starts: Shape, stops: Shape, steps: Shape) -> Type:
 
 @op(_slice_type, "{0}[{starts}:{stops}:{steps}]", r"{0}_{{{starts}:{stops}}}", kind="view")
 def slice_axes(x: Array, *, starts: Shape, stops: Shape, steps: Shape) -> Array:
-    """On each axis the entries start, start + step, ... below stop."""
+    """On each axis the entries start, start + step, ... below stop.
+
+    Shapes: x any; starts, stops, steps one to an axis; result with ⌈(stop − start)/step⌉ entries on each axis. Dtypes: any. Raises:
+    ShapeError.
+    """
     return x[tuple(slice(start, stop, step) for start, stop, step in zip(starts, stops, steps, strict=True))]
 
 
@@ -133,7 +140,11 @@ def _pad_type(x: Type, *, low: Shape, high: Shape, interior: Shape) -> Type:
 
 @op(_pad_type, "pad({0}, {low}, {high}, {interior})", r"\operatorname{{pad}}({0})", kind="placement", rounding="none")
 def pad(x: Array, *, low: Shape, high: Shape, interior: Shape) -> Array:
-    """Zeros around x: `low` before, `high` behind, `interior` between neighbours of each axis."""
+    """Zeros around x: `low` before, `high` behind, `interior` between neighbours of each axis.
+
+    Shapes: x any; low, high, interior one to an axis; an axis of n entries gets low + n + (n − 1)·interior + high. Dtypes: any. Raises:
+    ShapeError.
+    """
     padded = _pad_type(Type("float64", x.shape), low=low, high=high, interior=interior)
     out = np.zeros(padded.shape, x.dtype)
     out[tuple(slice(a, padded.shape[axis] - high[axis], interior[axis] + 1) for axis, a in enumerate(low))] = x
@@ -150,7 +161,9 @@ def pad_vjp(g: Node, out: Node, x: Node, *, low: Shape, high: Shape, interior: S
 
 def _concatenate_type(*types: Type, axis: int) -> Type:
     if not types:
-        raise ShapeError("concatenate of nothing", expected="one array or more", remedy="give it arrays")
+        raise ShapeError(
+            "concatenate of nothing", expected="one array or more", remedy="write for example concatenate(x, y, axis=0)"
+        )
     require_axis("concatenate", axis, types[0].ndim)
     if len({kind.dtype for kind in types}) > 1:
         raise DtypeError(f"concatenate of {' and '.join(map(repr, types))}", expected="one dtype", remedy="cast one of them")
@@ -166,7 +179,10 @@ def _concatenate_type(*types: Type, axis: int) -> Type:
 
 @op(_concatenate_type, "concatenate", r"\operatorname{{concatenate}}", kind="placement", rounding="none")
 def concatenate(*arrays: Array, axis: int) -> Array:
-    """Arrays one behind the other along an axis."""
+    """Arrays one behind the other along an axis.
+
+    Shapes: equal but on `axis`, where the extents add up. Dtypes: one on all inputs. Raises: ShapeError, DtypeError.
+    """
     return np.concatenate(arrays, axis=axis)
 
 
@@ -185,7 +201,10 @@ def _flip_type(x: Type, *, axes: Shape) -> Type:
 
 @op(_flip_type, "flip({0}, {axes})", r"\operatorname{{flip}}({0})", kind="view")
 def flip(x: Array, *, axes: Shape) -> Array:
-    """Entries in the opposite order along each of the axes; without `axes` along all of them."""
+    """Entries in the opposite order along each of the axes; without `axes` along all of them.
+
+    Shapes: x any; result as x. Dtypes: any. Raises: ShapeError for an axis that x does not have.
+    """
     return np.flip(x, axes)
 
 

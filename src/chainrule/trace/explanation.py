@@ -13,6 +13,7 @@ from chainrule.checks import checked
 from chainrule.display import Shown, ask, text
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph
+from chainrule.spelling import suggest
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import DerivativeTerm, Index, Path, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
@@ -77,7 +78,9 @@ class Explanation(Shown):
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
-            raise OptionError(f"level {self.level!r}", expected=f"one of {', '.join(LEVELS)}", remedy="choose one of these")
+            raise OptionError(
+                f"level {self.level!r}", expected=f"one of {', '.join(LEVELS)}", remedy=suggest(self.level, LEVELS)
+            )
 
     def at_level(self, level: Level) -> Explanation:
         """The same at another level: "picture", "numbers" or "mathematics"."""

@@ -80,7 +80,7 @@ class GradientCheck(Shown):
         """The check of one parameter."""
         known = {parameter.name: parameter for parameter in self.parameters}
         if name not in known:
-            raise GraphError(f"no parameter {name!r}", expected=", ".join(known), remedy=suggest(name, known, "choose one"))
+            raise GraphError(f"no parameter {name!r}", expected=", ".join(known), remedy=suggest(name, known))
         return known[name]
 
     @property

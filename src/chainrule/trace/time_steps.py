@@ -175,7 +175,7 @@ class ThroughTime(Shown):
             raise OptionError(
                 f"quantity {name!r} at time steps",
                 expected=f"one of {', '.join(self.names)}" if self.names else "a network with a recurrent layer",
-                remedy=suggest(name, self.names, "choose one of these"),
+                remedy=suggest(name, self.names),
             )
         return [self._found[name][step] for step in sorted(self._found[name])]
 

@@ -148,7 +148,7 @@ class Trace(Shown):
         names = {quantity.name: quantity for quantity in self.quantities}
         names |= {label: self._by_node[node] for label, node in self.graph.outputs.items() if node in self._by_node}
         if name not in names:
-            raise GraphError(f"no quantity {name!r}", expected=", ".join(names), remedy=suggest(name, names, "choose one"))
+            raise GraphError(f"no quantity {name!r}", expected=", ".join(names), remedy=suggest(name, names))
         return names[name]
 
     def value(self, name: str) -> Array:

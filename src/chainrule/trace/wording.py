@@ -19,6 +19,7 @@ from chainrule.ops import (
     reshape,
     softmax_cross_entropy,
 )
+from chainrule.spelling import suggest
 from chainrule.trace.code import code_name, expression
 from chainrule.trace.numbers import short_numbers
 from chainrule.trace.quantities import Quantity, simplified
@@ -46,7 +47,11 @@ class Wording(Shown):
 
     def __post_init__(self) -> None:
         if self.notation not in NOTATIONS:
-            raise OptionError(f"notation {self.notation!r}", expected=f"one of {', '.join(NOTATIONS)}", remedy="choose one")
+            raise OptionError(
+                f"notation {self.notation!r}",
+                expected=f"one of {', '.join(NOTATIONS)}",
+                remedy=suggest(self.notation, NOTATIONS),
+            )
 
     # ---- symbols
 

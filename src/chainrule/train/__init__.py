@@ -32,17 +32,19 @@ from chainrule.train.run import Run
 from chainrule.train.scales import suited
 from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
+from chainrule.train.stepwise import StepTrainer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.trainer import Callback, Trainer, TrainingProgress
 from chainrule.train.training import Training
 
 __all__ = [
-    "AdaGrad", "Adam", "AdamW", "PredictionHistory", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Cosine",
-    "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS", "Ledger",
-    "LevenbergMarquardt", "Model", "TrainingProgress", "OPTIMIZERS", "Optimizer", "Order", "OrderName", "PerceptronRule", "RMSprop",
-    "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings", "Contribution", "Snapshot", "StepDecay", "LearningProblem", "Trainer",
-    "Training", "WarmUp", "prediction_history", "as_inputs", "batch_sizes", "class_probabilities", "decide", "evaluation_of", "fit",
-    "minimise", "open_run", "optimizer_named", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
+    "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
+    "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS",
+    "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
+    "PerceptronRule", "PredictionHistory", "RMSprop", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
+    "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "WarmUp", "as_inputs", "batch_sizes",
+    "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
+    "prediction_history", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
 ]  # fmt: skip
 
 answering(globals())

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from chainrule.data import Dataset, DatasetInfo
-from chainrule.descriptions import restored, written
+from chainrule.descriptions import renamed, restored, written
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, Objective
 from chainrule.train.folder import RunFolder
@@ -31,17 +31,19 @@ class Configuration:
     """
 
     network: Layer | None
-    info: DatasetInfo
+    dataset_info: DatasetInfo
     load: Json | None
     objective: Objective
     settings: Settings
-    course: Lineage
+    lineage: Lineage
     refused: str = ""
 
     @cached_property
     def source(self) -> dict[str, Any] | None:
         """The options by which `data.load` makes the data again. Raises: what is said of classes that are not defined here."""
-        return None if self.load is None else {str(key): restored(value) for key, value in self.load.items()}
+        if self.load is None:
+            return None
+        return renamed(str(self.load.get("name_or_path")), {str(key): restored(value) for key, value in self.load.items()})
 
     def to_json(self) -> Json:
         """The configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
@@ -63,9 +65,9 @@ class Configuration:
                 raise TypeError(f"{objective!r} is no loss")
             _require_possible(info, settings)
             saved = saved_network(config) if network is None else network
-            course = Lineage.from_json(config.get("course"), settings.epochs)
+            lineage = Lineage.from_json(config.get("course"), settings.epochs)
             return Configuration(
-                saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, course,
+                saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, lineage,
                 str(config.get("refused", "")),
             )  # fmt: skip
 
@@ -76,17 +78,17 @@ def written_origin(data: Dataset) -> Json | None:
     return _or_none(lambda: {key: written(value) for key, value in origin.items()}) if origin else None
 
 
-def note_progress(folder: RunFolder, settings: Settings, course: Lineage) -> None:
+def note_progress(folder: RunFolder, settings: Settings, lineage: Lineage) -> None:
     """Brings a folder's configuration up to date when a training is to go on."""
     config = folder.read_config()
-    changed = {**config, **_progress(settings, course)}
+    changed = {**config, **_progress(settings, lineage)}
     if changed != config:
         folder.write_config(changed)
 
 
-def _progress(settings: Settings, course: Lineage) -> Json:
+def _progress(settings: Settings, lineage: Lineage) -> Json:
     """The part of a configuration that changes when a training goes on."""
-    return {"settings": settings.to_json(), "course": course.to_json()}
+    return {"settings": settings.to_json(), "course": lineage.to_json()}
 
 
 def _or_none(write: Callable[[], Json]) -> Json | None:

@@ -1,4 +1,4 @@
-"""What a gradient is made of: the fraction of each example of the batch, of each penalty, and what clipping takes away."""
+"""What a gradient is made of: the contribution of each example of the batch, of each penalty, and what clipping takes away."""
 
 from __future__ import annotations
 
@@ -70,35 +70,35 @@ class GradientContributions:
         return [name for name in self._cost.terms if name not in self._cost.rows]
 
     def examples(self, values: Mapping[str, Array]) -> Array:
-        """Each example's fraction of the losses' gradient: (size, *shape). They add up to it."""
-        return np.array([self._weighted({**values, "share": row})["gradient"] for row in np.eye(self.size)])
+        """Each example's contribution to the losses' gradient: (size, *shape). They add up to it."""
+        return np.array([self._weighted({**values, "weight": row})["gradient"] for row in np.eye(self.size)])
 
     @cached_property
     def _weighted(self) -> Function:
-        return _compiled({"gradient": self._weighted_by(input_node("share", (self.size,), "float64"))})
+        return _compiled({"gradient": self._weighted_by(input_node("weight", (self.size,), "float64"))})
 
     def examples_of_entry(self, values: Mapping[str, Array], index: tuple[int, ...]) -> Array:
-        """Each example's fraction of one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
+        """Each example's contribution to one entry of the losses' gradient: (size,); by a single pass, however many examples there are."""
         chosen = np.zeros(self._parameter.shape)
         chosen[index] = 1.0
-        return self._entries({**values, "share": np.ones(self.size), "chosen": chosen})["shares"]
+        return self._entries({**values, "weight": np.ones(self.size), "chosen": chosen})["contributions"]
 
     @cached_property
     def _entries(self) -> Function:
-        share, chosen = input_node("share", (self.size,), "float64"), input_node("chosen", self._parameter.shape, "float64")
-        # The gradient is linear in the shares: its derivative by them is what each example gives.
-        return _compiled({"shares": _derivative(ops.sum(self._weighted_by(share) * chosen), share)})
+        weight, chosen = input_node("weight", (self.size,), "float64"), input_node("chosen", self._parameter.shape, "float64")
+        # The gradient is linear in the weights: its derivative by them is what each example gives.
+        return _compiled({"contributions": _derivative(ops.sum(self._weighted_by(weight) * chosen), weight)})
 
-    def _weighted_by(self, share: Node) -> Node:
-        """The losses' gradient if each example counted by its share."""
+    def _weighted_by(self, weight: Node) -> Node:
+        """The losses' gradient if each example counted by its weight."""
         cost, w = self._cost, self._parameter
         if self.optimizer.gradient == "error":
             z, error = self._precise.perceptron_error(cost)
-            column = ops.reshape(share * (1.0 / self.size), shape=(self.size, *(1,) * (z.type.ndim - 1)))
+            column = ops.reshape(weight * (1.0 / self.size), shape=(self.size, *(1,) * (z.type.ndim - 1)))
             (found,) = vjp([z], [w], [error * column])
         else:
             rows = list(cost.rows.values())
-            (found,) = vjp(rows, [w], [share * (1.0 / self.size)] * len(rows))
+            (found,) = vjp(rows, [w], [weight * (1.0 / self.size)] * len(rows))
         return w * 0.0 if found is None else found
 
 

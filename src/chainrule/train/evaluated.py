@@ -41,7 +41,7 @@ class Evaluation(Shown):
         return accuracy(self._labels(), self.predicted[replica])
 
     def confusion(self, replica: int = 0) -> ConfusionMatrix:
-        """true class against predicted class, by a replica."""
+        """The confusion matrix of a replica: counts of true class (rows) against predicted class (columns)."""
         return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
 
     def r_squared(self, replica: int = 0) -> float:

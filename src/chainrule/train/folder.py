@@ -347,7 +347,7 @@ class RunFolder(Shown):
             raise OptionError(
                 f"the state after {step} steps, which {self.path} does not keep",
                 expected=f"one of {', '.join(map(str, known))}",
-                remedy="choose one of these; in Python, run.at(step) does the steps between again",
+                remedy="in Python, run.at(step) computes the steps between again",
             )
         self.allows_older = True
         return self.read_snapshot(step)

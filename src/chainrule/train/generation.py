@@ -61,7 +61,7 @@ def next_probabilities(problem: LearningProblem, outputs: Array) -> Array:
     return found / found.sum(axis=-1, keepdims=True)
 
 
-def written(
+def generated(
     problem: LearningProblem, predict: Callable[[Array], Array], start: str, tokens: int, temperature: float, seed: int
 ) -> str:
     """The text that begins with `start` and goes on for so many tokens; see `Run.generate`."""

@@ -45,7 +45,7 @@ def given_examples(data: DatasetInfo, x: Any, y: Any) -> tuple[Array, Array]:
     """Inputs and targets that belong together, one or more."""
     inputs = as_inputs(data, x)
     if not len(inputs):
-        raise DataError("no examples", expected="one or more", remedy="check the selection")
+        raise DataError("no examples", expected="one or more", remedy="select one example or more")
     return inputs, given_targets(data, y, len(inputs))
 
 

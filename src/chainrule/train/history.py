@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.spelling import suggest
 from chainrule.train.sealed import UNREADABLE
 
 
@@ -61,8 +62,8 @@ class History(Shown):
         if not self.chunks:
             return np.empty((self.replicas, 0))
         if name not in self.chunks[0][1]:
-            known = ", ".join(self.chunks[0][1])
-            raise OptionError(f"no record {name!r}", expected=f"one of {known}", remedy="choose one of these")
+            known = list(self.chunks[0][1])
+            raise OptionError(f"no record {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
         return np.concatenate([records[name] for _, records in self.chunks], axis=1)
 
     def curve(self, part: str = "training", name: str = "loss") -> tuple[Array, Array]:
@@ -71,7 +72,9 @@ class History(Shown):
         if not found:
             known = {p: list(scores) for epoch in self.epochs[:1] for p, scores in epoch.parts.items()}
             raise OptionError(
-                f"no curve of {name!r} on {part!r}", expected=f"one of {known}", remedy="choose a part and a name of these"
+                f"no curve of {name!r} on {part!r}",
+                expected=f"one of {known}",
+                remedy="write such a part and such a name, for example curve('training', 'loss')",
             )
         return np.array([epoch.epoch for epoch in found]), np.array([epoch.parts[part][name] for epoch in found])
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import checked, shown
+from chainrule.checks import checked
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.display import Shown
 from chainrule.engines import Loop
-from chainrule.errors import DataError, LossError, OptionError, OptionTypeError, ShapeError
+from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import (
     Built,
@@ -33,9 +33,9 @@ from chainrule.nn import (
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
-from chainrule.train.contracts import require_node, require_update
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
+from chainrule.train.state_nodes import first_values, updated
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LearningProblem(Shown):
     """
 
     network: Layer
-    data: DatasetInfo
+    dataset_info: DatasetInfo
     loss: object = None
     dtype: Literal["float32", "float64"] = "float32"
     batch_size: int | None = None
@@ -88,7 +88,7 @@ class LearningProblem(Shown):
 
     def _refuse_part_of_a_whole(self) -> None:
         """Says so where the network could be built for all training examples at once, and for fewer cannot."""
-        whole = self.data.parts.get("training", 1)
+        whole = self.dataset_info.parts.get("training", 1)
         if self.batch_size is not None and self._can_be_built(whole):
             raise OptionError(
                 f"batches of {self.batch_size} for a network that can be built for all {whole} training examples at once only",
@@ -106,12 +106,12 @@ class LearningProblem(Shown):
 
     @cached_property
     def described(self) -> Cost:
-        """The one build that everything which only describes goes by: in use, for `size` examples."""
+        """The one build that everything which only describes goes by: at inference, for `size` examples."""
         return self._cost(self.size)
 
     @cached_property
     def trained(self) -> Cost:
-        """The objective as training has it, for a batch of the size that training uses; where nothing trains as in use."""
+        """The objective as training has it, for a batch of the size that training uses; where nothing trains as at inference."""
         return self.described if self.batch_size is None else self._cost(self.batch_size, Clock())
 
     @property
@@ -126,7 +126,7 @@ class LearningProblem(Shown):
 
     @property
     def states(self) -> Mapping[str, State]:
-        """The states that the network reads in use, by name: what its layers carry along without training it."""
+        """The states that the network reads at inference, by name: what its layers keep without training it."""
         return self.described.built.states
 
     def pieces(self, count: int, most: int) -> Array:
@@ -163,7 +163,7 @@ class LearningProblem(Shown):
             known = self.states.get(name)
             if known is not None and not state.by_row and known.node.type != state.node.type:
                 raise ShapeError(
-                    f"the state {name} is {known.node.type!r} in use and {state.node.type!r} in batches of {size}",
+                    f"the state {name} is {known.node.type!r} at inference and {state.node.type!r} in batches of {size}",
                     expected="one shape, whatever the batch",
                     remedy="ask for a state with a row to each example by here.row_state(label, shape)",
                 )
@@ -180,15 +180,15 @@ class LearningProblem(Shown):
         return None if self.loss is None else objective(self.loss)
 
     def _objective_of(self, output: Node) -> Objective:
-        return self._said or objective(_usual_loss(self.data, output))
+        return self._said or objective(_usual_loss(self.dataset_info, output))
 
     @property
     def formula(self) -> str:
         """The objective with its factors, and how targets are scaled in it where they are."""
-        # As in training: what layers bring along where nothing is drawn by chance may be another loss.
+        # As in training: auxiliary losses may differ where nothing is drawn by chance.
         own = [f"1/B·Σ_batch({term.formula})" for term in self.trained.built.terms.values()]
         formula = " + ".join([self.objective.formula, *own] if self.objective.terms else [f"C = {own[0]}", *own[1:]])
-        scaling = self.data.target_scaling if self.objective.losses else None
+        scaling = self.dataset_info.target_scaling if self.objective.losses else None
         if scaling is None or scaling.is_none:
             return formula
         if scaling.offset.size > 1 or scaling.factor.size > 1:
@@ -198,7 +198,7 @@ class LearningProblem(Shown):
     @property
     def export(self) -> Export:
         """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
-        return exported(self.network, self.data)
+        return exported(self.network, self.dataset_info)
 
     @property
     def compares(self) -> bool:
@@ -208,7 +208,7 @@ class LearningProblem(Shown):
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The classes that outputs stand for; None where they stand for numbers, or are compared with no label."""
-        return self.data.classes if self.compares else None
+        return self.dataset_info.classes if self.compares else None
 
     @property
     def classifies(self) -> bool:
@@ -264,7 +264,9 @@ class LearningProblem(Shown):
         gradients = self.gradients(cost, wrt, optimizer)
         with scope("update"):
             gradients = require_clipped(clip, clip(gradients), gradients) if clip else gradients
-            updates = self._updates(optimizer, list(cost.built.parameters), wrt, gradients, rate, clock.step)
+            updates = updated(
+                optimizer, dict(zip(cost.built.parameters, wrt, strict=True)), gradients, rate, clock.step, self.dtype
+            )
         outputs = {
             "loss": cost.total,
             **({f"term.{name}": node for name, node in cost.terms.items()} if len(cost.terms) > 1 else {}),
@@ -292,8 +294,8 @@ class LearningProblem(Shown):
         """The loop that only predicts."""
         graphs: dict[int, Graph] = {}
         for size in sorted(sizes):
-            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
-            built = build_network(self.network, self.data.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
+            x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
+            built = build_network(self.network, self.dataset_info.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
             graphs[size] = Graph({"output": self._unscaled(built.output)})
         return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
 
@@ -312,9 +314,9 @@ class LearningProblem(Shown):
     def _forward(self, size: int, clock: Clock | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
         with scope_root(""):
-            x = input_node("x", (size, *self.data.input_shape), self.data.input_dtype)
-            y = input_node("y", (size, *self.data.target_shape), self.data.target_dtype)
-            shape = self.data.input_shape
+            x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
+            y = input_node("y", (size, *self.dataset_info.target_shape), self.dataset_info.target_dtype)
+            shape = self.dataset_info.input_shape
             scaled = self._scaled(x)
             if clock is None:
                 built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x)
@@ -327,7 +329,7 @@ class LearningProblem(Shown):
                 self._check_output(built.output)
             elif not built.terms:
                 raise LossError(
-                    "an objective without a loss, for a network whose layers bring none along",
+                    "an objective without a loss, for a network without auxiliary losses",
                     expected="one loss or more",
                     remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
                 )
@@ -335,12 +337,12 @@ class LearningProblem(Shown):
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            scaled = _scaled_first(self.data.scaling, x, self.dtype)
+            scaled = _scaled_first(self.dataset_info.scaling, x, self.dtype)
             # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
             return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
-        scaling = self.data.target_scaling
+        scaling = self.dataset_info.target_scaling
         if scaling is None or scaling.is_none:
             return output
         with scope("output"):
@@ -350,36 +352,40 @@ class LearningProblem(Shown):
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error.
         measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
-        if measured and (self.data.classes is not None or self.data.target_size % 2):
+        if measured and (self.dataset_info.classes is not None or self.dataset_info.target_size % 2):
             held = (
                 "classes"
-                if self.data.classes is not None
-                else f"{self.data.target_size} number{'s' * (self.data.target_size > 1)}"
+                if self.dataset_info.classes is not None
+                else f"{self.dataset_info.target_size} number{'s' * (self.dataset_info.target_size > 1)}"
             )
             raise LossError(
-                f"chi_squared on the data {self.data.name!r}, whose targets are {held} without standard errors",
+                f"chi_squared on the data {self.dataset_info.name!r}, whose targets are {held} without standard errors",
                 expected="behind each number its standard error σ",
                 remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
             )
-        wanted = self.data.target_size // 2 if measured else self.data.target_size
+        wanted = self.dataset_info.target_size // 2 if measured else self.dataset_info.target_size
         found = output.shape[1:]
-        one_for_two = self.data.classes is not None and wanted == 2 and found == (1,)
+        one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
-            what = f"{wanted} classes" if self.data.classes is not None else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            what = (
+                f"{wanted} classes"
+                if self.dataset_info.classes is not None
+                else f"targets of {wanted} number{'s' * (wanted > 1)}"
+            )
             what += ", each with its error behind them" * measured
             raise ShapeError(
-                f"the network ends with outputs of shape {found}, the data {self.data.name!r} has {what}\n"
+                f"the network ends with outputs of shape {found}, the data {self.dataset_info.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",
                 expected=f"{wanted} output{'s' * (wanted > 1)}"
-                + (", or 1 for two classes" if wanted == 2 and self.data.classes else ""),
+                + (", or 1 for two classes" if wanted == 2 and self.dataset_info.classes else ""),
                 remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
             )
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
         """The target in each form that a loss may want."""
         with scope("target"):
-            if self.data.classes is None:
-                values = _scaled_first(self.data.target_scaling or Scaling.none(), y, self.dtype)
+            if self.dataset_info.classes is None:
+                values = _scaled_first(self.dataset_info.target_scaling or Scaling.none(), y, self.dtype)
                 return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
@@ -388,7 +394,7 @@ class LearningProblem(Shown):
 
     def _measured(self, y: Node, values: Node) -> Node:
         """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
-        count, scaling = y.shape[1] // 2, self.data.target_scaling
+        count, scaling = y.shape[1] // 2, self.dataset_info.target_scaling
         if count == 0 or scaling is None:
             return values
         errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
@@ -423,17 +429,6 @@ class LearningProblem(Shown):
             )
         return z, output - self._targets(output, cost.target)["values"]
 
-    def _updates(
-        self, optimizer: Optimizer, names: list[str], wrt: list[Node], gradients: list[Node], rate: Node, step: Node
-    ) -> dict[str, Node]:
-        rate, step = ops.cast(rate, dtype=self.dtype), ops.cast(step, dtype=self.dtype) + 1.0
-        outputs: dict[str, Node] = {}
-        for name, w, g in zip(names, wrt, gradients, strict=True):
-            slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
-            outputs[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
-            outputs |= {f"{name}.{slot}": node for slot, node in changed.items()}
-        return outputs
-
     def _correct(self, output: Node, y: Node) -> Node:
         """How many of the batch are classified rightly, before the update."""
         with scope("metric"):
@@ -445,46 +440,9 @@ class LearningProblem(Shown):
             return ops.sum(ops.cast(right, dtype="int64"))
 
     def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
-        """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
-        key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
+        """What training carries, at first, as nodes of the input "seed": see `first_values`."""
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
-        carried = {**self.parameters, **states}
-        unknown = sorted(set(given or {}) - set(carried))
-        if unknown:
-            raise OptionError(
-                f"initial values for {', '.join(unknown)}", expected=f"some of {', '.join(carried)}", remedy="check the names"
-            )
-        state: dict[str, Node] = {}
-        for name, item in carried.items():
-            if given is not None and name in given:
-                first: Node = constant(_given(name, given[name], item.node), self.dtype)
-            else:
-                drawn: object = item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape)
-                what = f"the initialiser {shown(item.initialiser)} of {name}"
-                first = ops.cast(require_node(what, drawn, item.node.shape, "float64", "first values"), dtype=self.dtype)
-            state[name] = first
-            if name in self.parameters:
-                zeros = ops.broadcast_to(constant(0.0, self.dtype), shape=item.node.shape)
-                state |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
-        return state
-
-
-def _given(name: str, value: Any, node: Node) -> Array:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise OptionTypeError(
-            f"the first value {shown(value)} of {name}", expected="an array of numbers", remedy="write run.parameters()"
-        ) from None
-    if not np.isfinite(array).all():
-        raise OptionError(
-            f"the first value of {name} holds {array[~np.isfinite(array)][0]}", expected="finite numbers", remedy="correct it"
-        )
-    if array.shape != node.shape:
-        raise ShapeError(
-            f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
-        )
-    return array
+        return first_values(self.parameters, states, optimizer, self.dtype, given)
 
 
 def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:

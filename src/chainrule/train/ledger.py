@@ -12,13 +12,14 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral, printed
+from chainrule.spelling import suggest
 from chainrule.train.contributions import GradientContributions
 from chainrule.train.replay import Replay
 from chainrule.train.trainer import Trainer
 from chainrule.train.update_rule import Steps
 
 MOST_NUMBERS = 1 << 27
-"""How many numbers the shares of a whole parameter may have: a gibibyte."""
+"""How many numbers the contributions of a whole parameter may have: a gibibyte."""
 SHOWN = 8
 """How many examples a printed ledger names."""
 
@@ -34,11 +35,11 @@ class Contribution(Shown):
 
 @dataclass(frozen=True, eq=False)
 class Ledger(Shown):
-    """Δw of one step of one parameter, or of one entry of it, as a sum: Δw = Σ shares + Σ parts + residual.
+    """Δw of one step of one parameter, or of one entry of it, as a sum: Δw = Σ contributions + Σ parts + residual.
 
     before, after: w as it was and became, () for an entry, else the parameter's shape. rows (B,): the index of each example of the
-    batch in the training part; examples: these examples. shares (B, ...): what each example changed, −η·g_i/B for plain descent. parts:
-    what else there was, by name: "penalty l2", "clipping", "momentum μ·v", "earlier gradients β₁·m", "weight decay". denominator:
+    batch in the training part; examples: these examples. contributions (B, ...): what each example changed, −η·g_i/B for plain descent.
+    parts: what else there was, by name: "penalty l2", "clipping", "momentum μ·v", "earlier gradients β₁·m", "weight decay". denominator:
     what Adam and its kin divide η by. ulp: the distance of neighbouring numbers at w. All float64, computed from the run's state.
     """
 
@@ -51,7 +52,7 @@ class Ledger(Shown):
     after: Array
     rows: Array
     examples: Examples
-    shares: Array
+    contributions: Array
     parts: Mapping[str, Array]
     denominator: Array | None
     ulp: Array
@@ -64,8 +65,8 @@ class Ledger(Shown):
 
     @property
     def total(self) -> Array:
-        """The sum of all shares and parts."""
-        return self.shares.sum(axis=0) + sum(self.parts.values(), np.zeros_like(self.before))
+        """The sum of all contributions and parts."""
+        return self.contributions.sum(axis=0) + sum(self.parts.values(), np.zeros_like(self.before))
 
     @property
     def residual(self) -> Array:
@@ -87,10 +88,10 @@ class Ledger(Shown):
     def ranked(self) -> list[Contribution]:
         """The examples, those first whose parts are largest along the change, for or against it."""
         found = [
-            Contribution(i, int(row), self.along(share))
-            for i, (row, share) in enumerate(zip(self.rows, self.shares, strict=True))
+            Contribution(i, int(row), self.along(contribution))
+            for i, (row, contribution) in enumerate(zip(self.rows, self.contributions, strict=True))
         ]
-        return sorted(found, key=lambda share: (-abs(share.value), share.place))
+        return sorted(found, key=lambda contribution: (-abs(contribution.value), contribution.place))
 
     def entry(self, *index: int) -> Ledger:
         """The ledger of one entry of the parameter."""
@@ -100,7 +101,7 @@ class Ledger(Shown):
             index=at,
             before=self.before[at],
             after=self.after[at],
-            shares=self.shares[(slice(None), *at)],
+            contributions=self.contributions[(slice(None), *at)],
             parts={name: part[at] for name, part in self.parts.items()},
             denominator=None if self.denominator is None else self.denominator[at],
             ulp=self.ulp[at],
@@ -109,19 +110,19 @@ class Ledger(Shown):
     def __str__(self) -> str:
         whole = self.along(self.change)
         ranked = self.ranked()
-        named = [share for share in ranked if share.value][:SHOWN]
+        named = [contribution for contribution in ranked if contribution.value][:SHOWN]
         rest = ranked[len(named) :]
-        lines = [(self._example(share), share.value) for share in named]
+        lines = [(self._example(contribution), contribution.value) for contribution in named]
         if rest:
-            silent = sum(share.value == 0.0 for share in rest)
+            silent = sum(contribution.value == 0.0 for contribution in rest)
             others = f"{len(rest)} {'more' if named else 'examples'}{f', {silent} of them 0' * (silent > 0)}"
-            lines += [(others, sum(share.value for share in rest))]
-        lines += [(f"= all {len(ranked)} examples", self.along(self.shares.sum(axis=0)))]
+            lines += [(others, sum(contribution.value for contribution in rest))]
+        lines += [(f"= all {len(ranked)} examples", self.along(self.contributions.sum(axis=0)))]
         lines += [(name, self.along(part)) for name, part in self.parts.items()]
         lines += [("= the sum of all parts", self.along(self.total)), ("rounding", self.along(self.residual)), ("= Δw", whole)]
         rows = [(text, printed(f"{value:+.5e}") if value else "0", _percent(value, whole)) for text, value in lines]
         wide, long = (max(len(row[column]) for row in rows) for column in (0, 1))
-        table = [f"  {text:{wide}}  {amount:>{long}}  {share:>8}" for text, amount, share in rows]
+        table = [f"  {text:{wide}}  {amount:>{long}}  {fraction:>8}" for text, amount, fraction in rows]
         return "\n".join([*self._head(), *table])
 
     def _head(self) -> list[str]:
@@ -133,11 +134,11 @@ class Ledger(Shown):
         moved = f"{numeral(float(self.before), 9)} → {numeral(float(self.after), 9)}, Δw = {numeral(float(self.change), 6, sign=True)}"
         return [where, f"{moved}{divided}, neighbouring numbers are {numeral(float(self.ulp), 2)} apart"]
 
-    def _example(self, share: Contribution) -> str:
-        text = f"example {share.example}"
+    def _example(self, contribution: Contribution) -> str:
+        text = f"example {contribution.example}"
         if self.classes is None:
             return text
-        name = self.classes[int(self.examples.y[share.place])]
+        name = self.classes[int(self.examples.y[contribution.place])]
         # Names come from the data: escaped, so that none can disturb the terminal.
         return f"{text}, class {name[:20]!r}"
 
@@ -151,11 +152,9 @@ class Ledgers:
     """The ledgers of a training; what one of them is computed by serves the others of the parameter."""
 
     def __init__(self, replay: Replay) -> None:
-        self._replay, self._shares, self._steps = (
-            replay,
-            dict[tuple[str, int], GradientContributions](),
-            dict[tuple[int, ...], Steps](),
-        )
+        self._replay = replay
+        self._contributions: dict[tuple[str, int], GradientContributions] = {}
+        self._steps: dict[tuple[int, ...], Steps] = {}
 
     def ledger(self, step: int, name: str, index: int | tuple[int, ...] | None, replica: int) -> Ledger:
         """The ledger of the step that leads from `step` to `step` + 1.
@@ -168,35 +167,37 @@ class Ledgers:
             raise OptionError(
                 f"a ledger of a step by {search.title}, which searches for its steps",
                 expected="an optimizer that goes step by step: SGD, Adam, ...",
-                remedy="train with one of these",
+                remedy="train with one of these to see a ledger",
             )
         if name not in origin.problem.parameters:
             raise OptionError(
-                f"parameter {name!r}", expected=f"one of {', '.join(origin.problem.parameters)}", remedy="choose one"
+                f"parameter {name!r}",
+                expected=f"one of {', '.join(origin.problem.parameters)}",
+                remedy=suggest(name, origin.problem.parameters),
             )
         at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
         if step == origin.step:
             raise OptionError(
                 f"the step after the last, {step}",
                 expected=f"{replay.first} ... {origin.step - 1}",
-                remedy="choose one of these",
+                remedy=f"write {origin.step - 1} for the last step",
             )
         there = replay.to(step)
         state = {key: array[replica].copy() for key, array in there.state.items()}
         rows = there.rows(step)[replica]
         if at is None:
             _require_room(name, _shape(origin, name), len(rows))
-        parts = _parts(self._shares_of(name, len(rows)), self._steps_of(name), there, state, rows, at)
+        parts = _parts(self._contributions_of(name, len(rows)), self._steps_of(name), there, state, rows, at)
         after = replay.to(step + 1).state[name][replica].copy()
         return _ledger(origin, parts, Pair(name, at, step, replica, state[name], after), rows)
 
-    def _shares_of(self, name: str, size: int) -> GradientContributions:
+    def _contributions_of(self, name: str, size: int) -> GradientContributions:
         origin = self._replay.origin
-        if (name, size) not in self._shares:
-            self._shares[name, size] = GradientContributions(
+        if (name, size) not in self._contributions:
+            self._contributions[name, size] = GradientContributions(
                 origin.problem, name, origin.settings.optimizer, origin.settings.clip, size
             )
-        return self._shares[name, size]
+        return self._contributions[name, size]
 
     def _steps_of(self, name: str) -> Steps:
         origin = self._replay.origin
@@ -222,7 +223,7 @@ class Pair:
 class ChangeParts:
     """What the step should have changed."""
 
-    shares: Array
+    contributions: Array
     others: Mapping[str, Array]
     denominator: Array | None
 
@@ -244,29 +245,29 @@ def _checked(name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple
 def _require_room(name: str, shape: tuple[int, ...], size: int) -> None:
     if size * int(np.prod(shape)) > MOST_NUMBERS:
         raise OptionError(
-            f"the shares of {size} examples in all of {name}, shape {shape}",
+            f"the contributions of {size} examples in all of {name}, shape {shape}",
             expected=f"{MOST_NUMBERS} numbers at most",
             remedy="ask for one entry: ledger(step, name, index)",
         )
 
 
 def _parts(
-    shares: GradientContributions,
+    contributions: GradientContributions,
     steps: Steps,
     there: Trainer,
     state: Mapping[str, Array],
     rows: Array,
     at: tuple[int, ...] | None,
 ) -> ChangeParts:
-    """The shares and parts of the change in the next step, of a whole parameter or an entry."""
+    """The contributions and parts of the change in the next step, of a whole parameter or an entry."""
     settings, train = there.settings, there.data.train
     scalars = {key: value[0] for key, value in there.scalars(there.step, there.step + 1).items()}
     network = {key: state[key].astype(np.float64) for key in there.names}
     values = {**network, "x": train.inputs.at(rows), "y": train.targets.at(rows), "seed": state["seed"], **scalars}
-    found = shares.gradients(values)
+    found = contributions.gradients(values)
     w, slots = (
-        network[shares.name],
-        {slot: state[f"{shares.name}.{slot}"].astype(np.float64) for slot in settings.optimizer.slots},
+        network[contributions.name],
+        {slot: state[f"{contributions.name}.{slot}"].astype(np.float64) for slot in settings.optimizer.slots},
     )
     rate = float(np.dtype(settings.dtype).type(there.rates(np.array([there.step]))[0]))
     made = steps.parts(w, found["clipped"], slots, rate, there.step + there.lineage.shift + 1)
@@ -274,7 +275,7 @@ def _parts(
     others = {key.replace(".", " ", 1): made.gain * g for key, g in found.items() if key.startswith("penalty.")}
     others |= {"clipping": made.gain * (found["clipped"] - found["gradient"])} if settings.clip else {}
     others |= made.others
-    of_examples = shares.examples(values) if at is None else shares.examples_of_entry(values, at)
+    of_examples = contributions.examples(values) if at is None else contributions.examples_of_entry(values, at)
     denominator = None if made.denominator is None else np.asarray(made.denominator[here])
     return ChangeParts(
         of_examples * made.gain[here], {key: np.asarray(part[here]) for key, part in others.items()}, denominator
@@ -289,6 +290,6 @@ def _ledger(origin: Trainer, parts: ChangeParts, pair: Pair, rows: Array) -> Led
     rate = float(origin.rates(np.array([pair.step]))[0])
     return Ledger(
         pair.name, pair.index, pair.step, pair.replica, rate, np.asarray(before, np.float64), np.asarray(after, np.float64),
-        rows, train[rows], parts.shares, parts.others, parts.denominator, ulp,
+        rows, train[rows], parts.contributions, parts.others, parts.denominator, ulp,
         origin.problem.dataset_info.classes,
     )  # fmt: skip

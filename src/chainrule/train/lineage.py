@@ -35,7 +35,7 @@ class Lineage:
     shift: what is added to a step's number to give the number that optimizer and dropout see: a branch may begin to count anew.
 
     >>> Lineage(((0, 2),)).extended(20, 4)
-    Course(lengths=((0, 2), (20, 4)), shift=0, parent=None)
+    Lineage(lengths=((0, 2), (20, 4)), shift=0, parent=None)
     """
 
     lengths: tuple[tuple[int, int], ...]

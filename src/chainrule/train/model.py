@@ -17,6 +17,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
+from chainrule.spelling import suggest
 from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.checked import checked_examples
 from chainrule.train.clock import Clock
@@ -90,11 +91,16 @@ class Model(Shown):
 
     @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
-        """The same network with other values for some parameters, by name, and with other states if they are given."""
+        """The same network with other values for some parameters, by name, and with other states if they are given.
+
+        Shapes: each value as its parameter. Raises: OptionError for a name that there is not, ShapeError.
+        """
         unknown = sorted(set(changed) - set(self.parameters))
         if unknown:
             raise OptionError(
-                f"values for {', '.join(unknown)}", expected=f"some of {', '.join(self.parameters)}", remedy="check the names"
+                f"values for {', '.join(unknown)}",
+                expected=f"some of {', '.join(self.parameters)}",
+                remedy=suggest(unknown[0], self.parameters),
             )
         kept = self.states if states is None else states
         return Model(self.problem, {**self.parameters, **changed}, self.engine, kept, self._programs)
@@ -205,9 +211,13 @@ class Model(Shown):
 
     @checked
     def gradient(self, x: Any, y: Any, term: str | None = None) -> Arrays:
-        """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it."""
+        """∂C/∂parameter on these examples, by name; of one term of the objective only where `term` names it.
+
+        Shapes: x (n, ...), y (n, ...) in the units of the data; each result as its parameter, float64. Raises: OptionError for a term
+        that there is not, ShapeError, DataError.
+        """
         if term is not None and term not in self.terms:
-            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy="choose one of these")
+            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy=suggest(term, self.terms))
 
         def nodes(cost: Cost) -> dict[str, Node]:
             wrt = {name: item.node for name, item in cost.built.parameters.items()}
@@ -389,7 +399,7 @@ def _array(name: str, value: object) -> Array:
 
 
 def _quantities(built: Built) -> dict[str, Node]:
-    """The named quantities that have a row for each example, of the output and of the losses that layers bring along."""
+    """The named quantities that have a row for each example, of the output and of the auxiliary losses of layers."""
     ends = [built.output, *(term.rows for term in built.terms.values())]
     return {node.name: node for node in topological_order(ends) if _is_quantity(node)}
 
@@ -398,7 +408,7 @@ def _graph_from(built: Built, quantity: str) -> Graph:
     """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
     found = _quantities(built)
     if quantity not in found:
-        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
+        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy=suggest(quantity, found))
     bound = found[quantity]
     leaf = input_node(quantity, bound.shape, bound.dtype)
     whole = Graph({**found, "output": built.output})

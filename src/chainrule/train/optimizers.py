@@ -147,18 +147,18 @@ class AdamW(Optimizer):
     """
 
     learning_rate: Rate = 0.001
-    decay: NonNegative = 0.01
+    weight_decay: NonNegative = 0.01
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
 
     slots = ("mean", "square")
-    symbols: ClassVar[Mapping[str, str]] = {**_ADAM, "decay": "λ"}
+    symbols: ClassVar[Mapping[str, str]] = {**_ADAM, "weight_decay": "λ"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """Adam's step, and the decay."""
         stepped, next_slots = _adam(self, False, w, g, slots, rate, step)
-        return stepped - w * (rate * self.decay), next_slots
+        return stepped - w * (rate * self.weight_decay), next_slots
 
 
 @described

@@ -65,7 +65,7 @@ def order_of_epochs(order: Order, seed: int, epochs: range, count: int) -> Array
             raise OptionError(
                 f"the order given for epoch {epoch} is no permutation of whole numbers: shape {given.shape}",
                 expected=f"each of 0 ... {count - 1} once",
-                remedy="mend the function given as order=",
+                remedy="let the function given as order= return a permutation",
             )
         found[place] = given
     return found.ravel()

@@ -64,7 +64,7 @@ def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | 
         raise OptionError(
             "answers of a network without probabilities of classes",
             expected="a classifier with softmax, sigmoid or a cross-entropy",
-            remedy="train one of these",
+            remedy="write for example Dense(10, 'softmax') as the last layer",
         )
     each = run.trainer.steps_per_epoch
     at = np.unique(np.array(list(range(each, run.trainer.step + 1, each) if steps is None else steps), dtype=np.int64))

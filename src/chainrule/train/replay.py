@@ -21,7 +21,8 @@ class Replay:
     """Brings back the state of any step that a training has done.
 
     Steps are done again by the same engine from the nearest snapshot before, or from the start. Every loss that comes out, and the
-    hash of the parameters wherever one was noted, must be that of the training, bit for bit. The replay keeps its place: steps
+    hash of the parameters wherever one was noted, must be that of the training, bit for bit; or, with an engine that states a tolerance,
+    each loss within it. The replay keeps its place: steps
     asked for in rising order are done once.
     """
 
@@ -77,7 +78,9 @@ class Replay:
             raise OptionError(
                 f"step {step}",
                 expected=f"{self.first} ... {self.origin.step}, the steps that the run has done",
-                remedy="choose one of these" if step > self.origin.step else "ask the run that this one branched from",
+                remedy=f"write {self.origin.step} for the last"
+                if step > self.origin.step
+                else "ask the run that this one branched from",
             )
 
     def _nearest(self, step: int) -> Snapshot | None:
@@ -131,14 +134,14 @@ class Replay:
         for start, known in self.origin.history.pieces(first, last):
             for name, noted in known.items():
                 again = found[name][:, start - first : start - first + noted.shape[1]]
-                other = (again != noted) & ~(np.isnan(again) & np.isnan(noted))
+                other = ~np.isclose(again, noted, rtol=self.origin.engine.tolerance, atol=0.0, equal_nan=True)
                 if other.any():
                     replica, place = (int(number) for number in np.argwhere(other)[0])
                     what = f"{name} {again[replica, place]!r} where the training noted {noted[replica, place]!r}"
                     raise _differs(start + place, f"{what}, replica {replica}")
 
     def _check_hash(self, epoch: Epoch | None) -> None:
-        if epoch and epoch.hash and self._twin.hash != epoch.hash:
+        if epoch and epoch.hash and self.origin.engine.tolerance == 0.0 and self._twin.hash != epoch.hash:
             what = f"parameters {self._twin.hash[:12]} where the training noted {epoch.hash[:12]}"
             raise _differs(epoch.step, what)
 
@@ -166,7 +169,9 @@ def steps_along(first: int, last: int, every: int) -> list[int]:
     """
     if every < 1 or first > last:
         raise OptionError(
-            f"steps from {first} to {last}, every {every}", expected="first <= last, every >= 1", remedy="mend them"
+            f"steps from {first} to {last}, every {every}",
+            expected="first <= last, every >= 1",
+            remedy=f"write first={min(first, last)}, last={max(first, last)}, every=1",
         )
     return [*range(first, last, every), last]
 

@@ -19,12 +19,13 @@ from chainrule.errors import DataError, OptionError, UnsavedRunWarning
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.trace import Explanation
 from chainrule.train.branch import Changes, branched
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import explain, reading_of
-from chainrule.train.generation import token_probabilities, written
+from chainrule.train.generation import generated, token_probabilities
 from chainrule.train.history import History
 from chainrule.train.inputs import as_inputs
 from chainrule.train.learning_problem import LearningProblem
@@ -64,7 +65,7 @@ class Run(Shown):
         return self.trainer.data
 
     @property
-    def signature(self) -> DatasetInfo:
+    def dataset_info(self) -> DatasetInfo:
         """What the network knows of its data: names, shapes, scalings, classes, columns, vocabulary."""
         return self.problem.dataset_info
 
@@ -110,13 +111,19 @@ class Run(Shown):
 
     @checked
     def parameters(self, replica: int = 0) -> dict[str, Array]:
-        """The learned parameters of a replica by name, as copies."""
+        """The learned parameters of a replica by name, as copies.
+
+        Shapes: as the layers say, such as dense1.W (inputs, units). Raises: OptionError for a replica that there is not.
+        """
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.problem.parameters}
 
     @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
-        """What a replica's layers carry along beside their parameters, such as running statistics, by name, as copies."""
+        """What a replica's layers keep beside their parameters, such as running statistics, by name, as copies.
+
+        Shapes: as the layers say. Raises: OptionError for a replica that there is not.
+        """
         self._require_replica(replica)
         return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
 
@@ -151,10 +158,10 @@ class Run(Shown):
         """
         parts = dict(self.data.parts())
         if part not in parts:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy="choose one of these")
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
         if not 0 <= number < len(parts[part]):
             raise OptionError(
-                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="choose one of these"
+                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="count from 0"
             )
         return parts[part][number]
 
@@ -268,12 +275,12 @@ class Run(Shown):
             return Graph({"output": self.problem.output})
         if stage == "step":
             return self.trainer.loop.graphs[self.settings.batch_size]
-        raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy="choose one of these")
+        raise OptionError(f"stage {stage!r}", expected='"forward" or "step"', remedy=suggest(stage, ("forward", "step")))
 
     @checked
-    def lowered(self, name: str) -> str:
+    def lowered(self, stage: str) -> str:
         """The training loop on its way to machine code, as text: "schedule", "buffers", "llvm" or "assembly"."""
-        return self.trainer.engine.lowered(self.trainer.loop, name, self.settings.replicas, self.trainer.steps)
+        return self.trainer.engine.lowered(self.trainer.loop, stage, self.settings.replicas, self.trainer.steps)
 
     @checked
     def evaluate(self, part: str = "test") -> Evaluation:
@@ -314,7 +321,11 @@ class Run(Shown):
 
     @checked
     def classify(self, x: Regular, replica: int = 0) -> list[str]:
-        """The name of the class that is predicted for each input."""
+        """The name of the class that is predicted for each input.
+
+        Shapes: x (n, ...) in the units of the data; n names. Raises: OptionError for a network that predicts no classes, ShapeError,
+        DataError.
+        """
         classes = self.problem.classes
         if classes is None:
             raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
@@ -338,7 +349,7 @@ class Run(Shown):
         return columns.encode(given if isinstance(given, Table) else as_table(given))
 
     @checked
-    def write(
+    def generate(
         self, start: str = "", tokens: Natural = 200, *, temperature: NonNegative = 1.0, seed: Seed = 0, replica: int = 0
     ) -> str:
         """The text that the network writes: `start`, and then `tokens` tokens, each drawn from what it predicts for the next.
@@ -354,21 +365,19 @@ class Run(Shown):
         'abc abc abc abc '
         """
         self._require_replica(replica)
-        return written(self.problem, self.predictor(replica), start, tokens, temperature, seed)
+        return generated(self.problem, self.predictor(replica), start, tokens, temperature, seed)
 
     @checked
-    def chances(self, text: str, replica: int = 0) -> Array:
+    def token_probabilities(self, text: str, replica: int = 0) -> Array:
         """The probability of each token of the vocabulary at each place of a text, from what stands before: (tokens, vocabulary).
 
-        Raises: as `write` does.
+        Raises: as `generate` does.
         """
         return token_probabilities(self.problem, self.predictor(replica), text)
 
     def _require_replica(self, replica: int) -> None:
         if not 0 <= replica < self.settings.replicas:
-            raise OptionError(
-                f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="choose one of these"
-            )
+            raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="count from 0")
 
     def __str__(self) -> str:
         parts = list(self.dataset_info.parts)
@@ -381,6 +390,10 @@ class Run(Shown):
             of_steps = f" of {self.trainer.steps}" if self.trainer.step < self.trainer.steps else ""
             lines.append(
                 f"{numeral(epochs, 6)} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
+            )
+        if tolerance := self.trainer.engine.tolerance:
+            lines.append(
+                f"done again, the same steps give numbers that agree to {numeral(tolerance, 2)} of their size, not to the bit"
             )
         lines.append(self.problem.formula)
         if self.dataset_info.scaling_words:

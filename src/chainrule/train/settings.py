@@ -56,9 +56,7 @@ def optimizer_named(name: str) -> Optimizer:
     """The optimizer of this name with its usual settings."""
     known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS(), "levenberg_marquardt": LevenbergMarquardt()}
     if name not in known:
-        raise OptionError(
-            f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known, "choose one of these")
-        )
+        raise OptionError(f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
     return known[name]
 
 

@@ -42,7 +42,7 @@ def _squares(node: Node, factor: float) -> Iterator[tuple[Node, float]]:
         raise OptionError(
             f"a cost with {node.op.name} ({node.type!r}) in it, which is no square",
             expected="a sum of squares: squared errors, chi_squared, and L2 penalties",
-            remedy="take such a loss, or optimizer=LBFGS()",
+            remedy="write loss='mean_squared_error', or optimizer=LBFGS()",
         )
 
 

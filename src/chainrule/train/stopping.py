@@ -17,14 +17,14 @@ from chainrule.graph import Array
 
 @described
 class EarlyStopping(Shown):
-    """Stops when `score` on the validation part has not improved by more than `least_change` for `patience` evaluations.
+    """Stops when `monitor` on the validation part has not improved by more than `min_delta` for `patience` evaluations.
 
     The best weights are restored, for each replica apart, so that replica k still equals a single run with seed k.
     """
 
     patience: Count = 5
-    score: Literal["loss", "accuracy"] = "loss"
-    least_change: NonNegative = 0.0
+    monitor: Literal["loss", "accuracy"] = "loss"
+    min_delta: NonNegative = 0.0
 
 
 def require_validation(rule: EarlyStopping | None, parts: Mapping[str, int]) -> None:

@@ -18,6 +18,7 @@ from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
+from chainrule.spelling import suggest
 from chainrule.train.batches import batch_sizes
 from chainrule.train.configuration import note_progress
 from chainrule.train.evaluation import Evaluator, Scores
@@ -116,7 +117,7 @@ class Trainer(Shown):
         if self.stopping and self.stopping.rule.monitor == "accuracy" and not problem.classifies:
             raise OptionError(
                 "early stopping by the accuracy of a network that predicts numbers",
-                expected='score="loss"',
+                expected='monitor="loss"',
                 remedy='write EarlyStopping(monitor="loss")',
             )
         if initial is not None:
@@ -462,7 +463,7 @@ class Trainer(Shown):
         """The scores of a part of the data at the present weights."""
         found = dict(self.data.parts())
         if part not in found:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy="choose one of these")
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy=suggest(part, found))
         if part not in self._evaluators:
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
@@ -496,7 +497,11 @@ class Trainer(Shown):
                 raise self._explain_nonfinite(step)
             self._note(step, records)
             self.step = step + 1
-        raise NonFiniteError("a number that is not finite, not seen again", expected="the same bits", remedy="report this")
+        raise NonFiniteError(
+            "a number that is not finite, not seen again",
+            expected="the same bits",
+            remedy="report this as a fault of chainrule",
+        )
 
     def _explain_nonfinite(self, step: int) -> NonFiniteError:
         epoch, batch = divmod(step, self.steps_per_epoch)

@@ -86,7 +86,7 @@ class Training(Shown):
     def settings(self) -> Settings:
         """How the network is trained, everything decided. Raises: OptionError for what does not go together."""
         count, optimizer = len(self._given.train), self._optimizer
-        require_validation(self.early_stopping, self._given.dataset_info.parts)
+        require_validation(self.early_stopping, self._given.info.parts)
         if optimizer.search:
             epochs, batch_size, dtype = self._of_search(optimizer, count)
         else:
@@ -101,7 +101,7 @@ class Training(Shown):
     @property
     def _optimizer(self) -> Optimizer:
         if self.optimizer is None:
-            return usual_optimizer(self._given.problem)
+            return usual_optimizer(self._given.task)
         if not isinstance(self.optimizer, str):
             return self.optimizer
         named = optimizer_named(self.optimizer)
@@ -194,7 +194,7 @@ _MADE_OF: Mapping[str, Set[str]] = {
     "layer": {"network"},
     "_given": {"data"},
     "dataset": {"network", "data", "loss"},
-    "task": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
+    "problem": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
 }
 """What was made on the way, by the fields that it is made of."""
 

@@ -119,7 +119,7 @@ CASES = {
     "perceptron rule": Case(
         lambda: "5-1:step", lambda: classes(2), {"optimizer": cr.PerceptronRule(), "batch_size": 7}, epochs=13
     ),
-    "lbfgs": Case(lambda: "5-6-1 tanh", numbers, {"optimizer": cr.LBFGS(iterations=20)}),
+    "lbfgs": Case(lambda: "5-6-1 tanh", numbers, {"optimizer": cr.LBFGS(iterations=20), "batch_size": None, "epochs": None}),
     "dropout": Case(lambda: cr.Sequential(cr.Dense(9, "relu"), cr.Dropout(0.4), cr.Dense(3, "softmax")), dtypes=BOTH),
     "penalties": Case(settings={"loss": cr.CrossEntropy() + cr.L2(1e-2) + cr.L1(1e-3)}),
     "clipped norm": Case(settings={"clip": cr.ClipNorm(0.3), "optimizer": cr.SGD(0.5)}),

@@ -67,7 +67,7 @@ def _activation(step: LayerStep) -> Iterator[str]:
 
 
 def _idle(step: LayerStep) -> Iterator[str]:
-    yield f"# {step.name}, {step.layer!r}, does nothing in use"
+    yield f"# {step.name}, {step.layer!r}, does nothing at inference"
 
 
 def _flatten(_: LayerStep) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _group_norm(step: LayerStep) -> Iterator[str]:
 def _batch_norm(step: LayerStep) -> Iterator[str]:
     epsilon = cast("BatchNorm", step.layer).epsilon
     mean, variance = _array(f"{step.name}.mean"), _array(f"{step.name}.variance")
-    yield "# in use: by the running statistics, not by those of the batch"
+    yield "# at inference: by the running statistics, not by those of the batch"
     yield _scaled(step, f"(x - {mean}) / jnp.sqrt({variance} + {epsilon})")
 
 
@@ -197,14 +197,14 @@ KINDS = {RNN: "rnn", LSTM: "lstm", GRU: "gru"}
 def _recurrent(step: LayerStep) -> Iterator[str]:
     layer = cast("Recurrent", step.layer)
     yield _given(_loop(step, layer, step.name))
-    if layer.return_sequences is False:
+    if not layer.return_sequences:
         yield _given(f"x[:, {0 if layer.reverse else -1}]")
 
 
 def _bidirectional(step: LayerStep) -> Iterator[str]:
     layer = cast("Bidirectional", step.layer)
     forward, backward = layer.layers[0], layer.backward
-    ends = ("[:, -1]", "[:, 0]") if forward.return_sequences is False else ("", "")
+    ends = ("", "") if forward.return_sequences else ("[:, -1]", "[:, 0]")
     loops = [_loop(step, way, name) for way, name in zip((forward, backward), step.inside, strict=True)]
     yield _given(f"jnp.concatenate(({loops[0]}{ends[0]}, {loops[1]}{ends[1]}), axis=-1)")
 

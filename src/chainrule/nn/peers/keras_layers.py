@@ -92,10 +92,10 @@ def _dropout(step: LayerStep) -> Iterator[PeerPart]:
 
 
 def _noise(step: LayerStep) -> Iterator[PeerPart]:
-    deviation = cast("GaussianNoise", step.layer).std
-    if deviation > 1:
-        raise LackingError(step, "a deviation above 1")
-    yield PeerPart(_layer("GaussianNoise", deviation))
+    std = cast("GaussianNoise", step.layer).std
+    if std > 1:
+        raise LackingError(step, "a std above 1")
+    yield PeerPart(_layer("GaussianNoise", std))
 
 
 def _flatten(_: LayerStep) -> Iterator[PeerPart]:
@@ -242,7 +242,7 @@ def _bidirectional(step: LayerStep) -> Iterator[PeerPart]:
 def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
     require_plain(step, layer)
     if layer.reverse and layer.return_sequences:
-        raise LackingError(step, 'reverse with answer="every", in the order of time')
+        raise LackingError(step, "reverse with return_sequences=True, in the order of time")
     return _layer(
         KINDS[type(layer)][0],
         layer.units,

@@ -57,7 +57,7 @@ def require_plain(step: LayerStep, layer: Recurrent) -> None:
     if layer.padding is not None:
         raise LackingError(step, "padding, steps that are passed over")
     if layer.stateful:
-        raise LackingError(step, "carry, a state that batches hand on")
+        raise LackingError(step, "stateful, a state that batches hand on")
 
 
 class Arrays(Protocol):

@@ -134,7 +134,7 @@ def _recurrent(step: LayerStep) -> Iterator[PeerPart]:
     if layer.reverse:
         yield PeerPart("Flip()")
     yield PeerPart(code, _loop_arrays(layer, step.name, "l0"))
-    yield PeerPart("Last()" if layer.return_sequences is False else "Every()")
+    yield PeerPart("Every()" if layer.return_sequences else "Last()")
     if layer.reverse and layer.return_sequences:
         yield PeerPart("Flip()")
 
@@ -144,7 +144,7 @@ def _bidirectional(step: LayerStep) -> Iterator[PeerPart]:
     forward, backward = step.inside
     arrays = (*_loop_arrays(layer, forward, "l0"), *_loop_arrays(layer, backward, "l0_reverse"))
     yield PeerPart(_loop(step, layer, bidirectional=True), arrays)
-    yield PeerPart("Ends()" if layer.return_sequences is False else "Every()")
+    yield PeerPart("Every()" if layer.return_sequences else "Ends()")
 
 
 def _loop(step: LayerStep, layer: Recurrent, *, bidirectional: bool | None = None) -> str:

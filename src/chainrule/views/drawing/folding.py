@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node
+from chainrule.spelling import suggest
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "folded"]
 KINDS: Mapping[object, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
@@ -117,7 +118,9 @@ def _opened(known: Sequence[str], unfold: str | Collection[str]) -> list[str]:
 def _hidden(graph: Graph, constants: str) -> set[Node]:
     """Constants, and broadcasts of constants, that are written where they are used; an output is always drawn."""
     if constants not in {"drawn", "inside"}:
-        raise OptionError(f"constants={constants!r}", expected='"drawn" or "inside"', remedy="choose one of them")
+        raise OptionError(
+            f"constants={constants!r}", expected='"drawn" or "inside"', remedy=suggest(constants, ("drawn", "inside"))
+        )
     kept = set(graph.outputs.values())
     hidden: set[Node] = set()
     if constants == "inside":

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.spelling import suggest
 from chainrule.views.drawing.crossings import count_crossings, order_rows
 from chainrule.views.drawing.layers import Frames, Layers, build_layers
 from chainrule.views.drawing.placement import place_across
@@ -95,7 +96,9 @@ def layered(
 
 def _check(count: int, edges: Sequence[tuple[int, int]], direction: str) -> None:
     if direction not in {"down", "right"}:
-        raise OptionError(f"direction={direction!r}", expected='"down" or "right"', remedy="choose one of them")
+        raise OptionError(
+            f"direction={direction!r}", expected='"down" or "right"', remedy=suggest(direction, ("down", "right"))
+        )
     for tail, head in edges:
         if tail == head or not (0 <= tail < count and 0 <= head < count):
             raise OptionError(

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.derivatives import grad
 from chainrule.errors import GraphError, OptionError
 from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.spelling import suggest
 from chainrule.views.drawing.across import columns_apart, mirrored, stored_routes
 from chainrule.views.drawing.folding import Arrow, Folded, fold
 from chainrule.views.drawing.graph_drawing import Drawing
@@ -107,12 +108,16 @@ def _laid_out(
 def _passes(graph: Graph, cost_name: str, wrt: Sequence[str] | None) -> _Passes:
     if cost_name not in graph.outputs:
         raise OptionError(
-            f"cost {cost_name!r}", expected=f"an output: {', '.join(graph.outputs) or 'none'}", remedy="check the name"
+            f"cost {cost_name!r}",
+            expected=f"an output: {', '.join(graph.outputs) or 'none'}",
+            remedy=suggest(cost_name, graph.outputs),
         )
     names = [node.name for node in graph.parameters] if wrt is None else list(wrt)
     unknown = [name for name in names if name not in graph.leaves]
     if unknown:
-        raise OptionError(f"leaf {unknown[0]!r}", expected=f"some of {', '.join(graph.leaves)}", remedy="check the name")
+        raise OptionError(
+            f"leaf {unknown[0]!r}", expected=f"some of {', '.join(graph.leaves)}", remedy=suggest(unknown[0], graph.leaves)
+        )
     cost = graph.outputs[cost_name]
     forward = topological_order([cost])
     leaves = [graph.leaves[name] for name in names]

@@ -73,7 +73,7 @@ def assign_ranks(count: int, links: Iterable[Link]) -> list[int]:
     links = list(links)
     start = longest_path(count, links)
     if start is None:
-        raise GraphError("edges that go round in a ring", expected="no ring", remedy="turn one edge of it with downward()")
+        raise GraphError("a cycle of edges", expected="no cycle", remedy="reverse one of its edges with downward()")
     simplex = _Simplex(start, links)
     simplex.improve()
     return _from_zero(simplex.rank, links)

@@ -106,14 +106,10 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
     found = [use for use in uses if use.name == layer]
     if not found:
         known = list(dict.fromkeys(use.name for use in uses))
-        raise OptionError(
-            f"layer {layer!r}", expected=f"one of {', '.join(known)}", remedy=suggest(layer, known, "choose one of these")
-        )
+        raise OptionError(f"layer {layer!r}", expected=f"one of {', '.join(known)}", remedy=suggest(layer, known))
     use = found[0]
     values = {name: model.parameters[name] for name in use.parameters}
-    states = [
-        f"carried along, not trained: {_described(name, model.states[name])}" for name in use.states if name in model.states
-    ]
+    states = [f"not trained: {_described(name, model.states[name])}" for name in use.states if name in model.states]
     flow = (*_flow(found, uses), *states)
     return LayerCard(use.name, use.kind, _transformation(use), flow, _update(subject, values), values)
 

@@ -147,7 +147,9 @@ def draw_network(
     if not isinstance(subject, Run | Model):
         if example is not None:
             raise OptionError(
-                "an example for a network without weights", expected="a run or a model", remedy="draw run.model() with it"
+                "an example for a network without weights",
+                expected="a run or a model",
+                remedy="write draw_network(run, example)",
             )
         return _architecture(parse_network(subject) if isinstance(subject, str) else subject, most, choose_by, input_shape)
     model = model_of(subject)

@@ -12,6 +12,7 @@ from chainrule.data import Example
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, compute, topological_order
 from chainrule.nn import ACTIVATIONS, Built
+from chainrule.spelling import suggest
 from chainrule.train import Model, as_inputs, decide
 from chainrule.views.networks.structure import LayerColumn
 
@@ -130,7 +131,7 @@ def choose(items: Sequence[Neurons], most: int, how: Choice, outcome: ShownOutpu
     Of the outputs of a classifier the most probable ones are shown, the truth always among them.
     """
     if how not in ("even", "largest"):
-        raise OptionError(f"choose={how!r}", expected='"even" or "largest"', remedy="choose one of these")
+        raise OptionError(f"choose={how!r}", expected='"even" or "largest"', remedy=suggest(how, ("even", "largest")))
     if most < 1:
         raise OptionError(f"most={most}", expected="1 or more", remedy="write for example most=16")
     return tuple(_chosen(items, place, most, how, outcome) for place in range(len(items)))

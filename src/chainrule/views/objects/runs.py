@@ -1,4 +1,4 @@
-"""Runs and what they give: scores, curves, true class against predicted class, why a weight moved."""
+"""Runs and what they give: scores, curves, confusion matrices, why a weight moved."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def epoch_html(epoch: Epoch) -> str:
 
 @display.html.register
 def evaluation_html(found: Evaluation) -> str:
-    """The scores, and for classes true class against predicted class."""
+    """The scores, and for classes the confusion matrix."""
     if found.labels is None or found.classes is None:
         return shown(verdict(str(found)))
     return shown(verdict(str(found)), confusion_body(found.confusion()))

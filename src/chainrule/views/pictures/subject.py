@@ -49,7 +49,11 @@ def feature_index(info: DatasetInfo, feature: int | str) -> int:
         return names.index(feature)
     if isinstance(feature, str) or not 0 <= feature < size:
         known = f"one of {', '.join(map(repr, names[:12]))}, or " if names else ""
-        raise OptionError(f"input {feature!r}", expected=f"{known}0 ... {size - 1}", remedy="choose one of these")
+        raise OptionError(
+            f"input {feature!r}",
+            expected=f"{known}0 ... {size - 1}",
+            remedy="count from 0" if isinstance(feature, int) else suggest(feature, names, "count from 0"),
+        )
     return feature
 
 
@@ -132,9 +136,7 @@ def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Arra
     found = model.quantities(x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape))[quantity]
     columns = found.reshape(len(found), -1)
     if not 0 <= neuron < columns.shape[1]:
-        raise OptionError(
-            f"neuron {neuron} of {quantity}", expected=f"0 ... {columns.shape[1] - 1}", remedy="choose one of these"
-        )
+        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {columns.shape[1] - 1}", remedy="count from 0")
     return columns[:, neuron]
 
 
@@ -145,7 +147,7 @@ def require_quantity(model: Model, quantity: str) -> None:
         raise OptionError(
             f"quantity {quantity!r}",
             expected=f"one of {', '.join(known)}",
-            remedy=suggest(quantity, known, "choose one of these"),
+            remedy=suggest(quantity, known),
         )
 
 

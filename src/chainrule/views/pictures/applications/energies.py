@@ -83,7 +83,7 @@ def likelihood_curves(runs: Mapping[str, Run], epochs: Sequence[int], layer: str
     if not runs or len({(run.settings.replicas, run.dataset_info.hash) for run in runs.values()}) > 1:
         raise OptionError(
             f"{len(runs)} runs to be compared", expected="runs on the same data, with equally many replicas",
-            remedy="train them so",
+            remedy="train all on the same data with the same replicas=...",
         )  # fmt: skip
     states = visible_states(next(iter(runs.values())))
     table = [[_likelihoods(run.at(epoch=epoch), states, layer) for epoch in epochs] for run in runs.values()]

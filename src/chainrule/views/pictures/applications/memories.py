@@ -185,7 +185,9 @@ def recollection(
     patterns = np.asarray(patterns, dtype=np.float64)
     if patterns.ndim != 2 or patterns.shape[1] != np.prod(shape):
         raise ShapeError(
-            f"patterns {patterns.shape} as pictures {shape}", expected="height × width neurons", remedy="mend shape"
+            f"patterns {patterns.shape} as pictures {shape}",
+            expected="height × width neurons",
+            remedy=f"give a shape with the product {patterns.shape[-1]}",
         )
     noise = np.random.default_rng(seed).random(patterns.shape) < flipped
     given = np.where(noise, -patterns, patterns)

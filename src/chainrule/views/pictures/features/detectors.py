@@ -202,7 +202,8 @@ class NoiseConfidence(Picture):
         """How to read the curves."""
         sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in self.highest.items())
         return (
-            "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
+            "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it "
+            "does not "
             f"know would give noise about {numeral(1 / self.classes, 2)} to each class, but above 0.9 lie {sure}."
         )
 
@@ -253,6 +254,6 @@ def _highest(model: Model, x: Array) -> Array:
         raise OptionError(
             "confidence of a network without probabilities",
             expected="softmax, sigmoid or a cross-entropy",
-            remedy="train a classifier with one of these",
+            remedy="write for example Dense(10, 'softmax') as the last layer",
         )
     return probabilities.max(axis=1)

@@ -210,7 +210,7 @@ def kernels(source: Source, layer: str = "conv1") -> Kernels:
         raise OptionError(
             f"filters of layer {layer!r}",
             expected=f"one of {', '.join(known) or 'no layer: the network has no convolution'}",
-            remedy=suggest(layer, known, "choose one of these"),
+            remedy=suggest(layer, known),
         )
     weights = known[layer] if known[layer].ndim == 4 else known[layer][None]
     channels, filters = (_spread(extent, MOST) for extent in weights.shape[2:])

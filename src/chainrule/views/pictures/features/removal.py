@@ -92,7 +92,7 @@ def node_named(at: CostAt, quantity: str) -> Node:
             f"removal of a neuron of {printable(quantity)!r}"
             + (", the network's output" if found[-1:] == [output] else f", found {len(found)} times in the network"),
             expected=f"a hidden quantity, used once: {', '.join(hidden) or 'this network has none'}",
-            remedy="choose one of these, or ask Model.ablated",
+            remedy="for several neurons use Model.ablated",
         )
     return found[0]
 

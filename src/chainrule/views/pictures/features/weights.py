@@ -105,7 +105,7 @@ def neuron_images(source: Source, layer: str = "dense1", shape: Shape | None = N
         raise OptionError(
             f"weights of layer {layer!r}",
             expected=f"one of {', '.join(known) or 'no layer: the network has no Dense layer'}",
-            remedy=suggest(layer, known, "choose one of these"),
+            remedy=suggest(layer, known),
         )
     column = found[0]
     weights = model.parameters[column.weights.name if column.weights is not None else ""]

@@ -97,7 +97,8 @@ class FiringFraction(Picture):
     def reading(self) -> str:
         """How to read the curve."""
         return (
-            "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
+            "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to "
+            "activate; "
             f"now it fires for {numeral(100 * self.present_share, 3)} %."
         )
 

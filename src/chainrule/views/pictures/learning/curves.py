@@ -11,6 +11,7 @@ import numpy as np
 from chainrule import display
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.spelling import suggest
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.colours import DASHES, SERIES, second_way
 from chainrule.views.pictures.learning.places import shown
@@ -134,7 +135,7 @@ def learning_curves(run: Run, name: str = "loss") -> LearningCurves:
         raise OptionError(
             f"no curve of {printable(name)!r}",
             expected=f"one of {', '.join(known) or 'none: no epoch was evaluated'}",
-            remedy="choose a score of these",
+            remedy=suggest(name, known),
         )
     terms = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
     return LearningCurves(

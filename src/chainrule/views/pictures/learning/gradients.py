@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.train import Model
 from chainrule.views.colours import CSS_VARIABLES, SERIES
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
@@ -194,7 +195,9 @@ def averaged_wishes(model: Model, x: Array, y: Array, name: str | None = None) -
     """
     if name is not None and name not in model.parameters:
         raise OptionError(
-            f"parameter {printable(name)!r}", expected=f"one of {', '.join(model.parameters)}", remedy="choose one of these"
+            f"parameter {printable(name)!r}",
+            expected=f"one of {', '.join(model.parameters)}",
+            remedy=suggest(printable(name), model.parameters),
         )
     x, y = examples(model, x, y)
     total, squares = np.zeros(()), np.zeros(())

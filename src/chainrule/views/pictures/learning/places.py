@@ -12,6 +12,7 @@ from chainrule.derivatives import grad
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, topological_order
 from chainrule.nn import Dense
+from chainrule.spelling import suggest
 from chainrule.train import Cost, Model, as_inputs
 from chainrule.views.plain import printable
 
@@ -72,7 +73,7 @@ class CostAt:
             raise OptionError(
                 f"layer {printable(layer)!r}",
                 expected=f"a Dense layer: {', '.join(names) or 'this network has none'}",
-                remedy="choose one",
+                remedy=suggest(printable(layer), names),
             )
         weights = self.cost.built.parameters[f"{layer}.W"].node
         products = [node for node in self.nodes if node.op is ops.matmul and node.inputs[1] is weights]
@@ -114,7 +115,7 @@ def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
     """One example as a batch of one: x (1, ...), y (1, ...)."""
     x, y = examples(model, x, y)
     if len(x) != 1:
-        raise ShapeError(f"{len(x)} examples", expected="a single one", remedy="choose one: x[7], y[7]")
+        raise ShapeError(f"{len(x)} examples", expected="one example", remedy="write for example x[7], y[7]")
     return x, y
 
 
@@ -154,7 +155,7 @@ def unit_number(label: int | str, units: int, otherwise: str = "") -> int:
     """The position of a layer's neuron, checked."""
     if isinstance(label, int | np.integer) and 0 <= label < units:
         return int(label)
-    raise OptionError(f"neuron {printable(label)!r}", expected=f"0 ... {units - 1}{otherwise}", remedy="choose one of these")
+    raise OptionError(f"neuron {printable(label)!r}", expected=f"0 ... {units - 1}{otherwise}", remedy="count from 0")
 
 
 def unit_names(model: Model, node: Node) -> tuple[str, ...]:
@@ -188,7 +189,9 @@ def require_entry(model: Model, name: str, index: tuple[int, ...]) -> None:
     """OptionError unless the model has the parameter, PositionError unless that has the entry."""
     if name not in model.parameters:
         raise OptionError(
-            f"parameter {printable(name)!r}", expected=f"one of {', '.join(model.parameters)}", remedy="choose one of these"
+            f"parameter {printable(name)!r}",
+            expected=f"one of {', '.join(model.parameters)}",
+            remedy=suggest(printable(name), model.parameters),
         )
     shape = model.parameters[name].shape
     if len(index) != len(shape) or not all(0 <= place < extent for place, extent in zip(index, shape, strict=False)):

@@ -114,7 +114,7 @@ def updates_per_epoch(examples: int = 60_000, sizes: Sequence[int] = (32, 64, 12
         raise OptionError(
             f"batches of {', '.join(map(str, sizes)) or 'no size'} from {examples} examples",
             expected=f"sizes of 1 ... {examples}",
-            remedy="choose a size between",
+            remedy=f"write sizes between 1 and {examples}",
         )
     cut = [batch_sizes(examples, size) for size in sizes]
     rows = tuple((size, len(batches), int(batches[-1])) for size, batches in zip(sizes, cut, strict=True))

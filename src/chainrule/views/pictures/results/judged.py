@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.spelling import suggest
 from chainrule.train import Model, Run, class_probabilities, decide
 
 
@@ -36,7 +37,7 @@ class JudgedExamples:
             raise OptionError(
                 "probabilities of a network without them",
                 expected="softmax, sigmoid or a cross-entropy",
-                remedy="train with one of these",
+                remedy="write for example Dense(10, 'softmax') as the last layer",
             )
         return self.probabilities
 
@@ -58,7 +59,7 @@ def examples_of(run: Run, part: str) -> Examples:
     """
     parts = dict(run.data.parts())
     if part not in parts:
-        raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy="choose one of these")
+        raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
     return parts[part]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of how good the predictions are: true class against predicted class, whether probabilities keep their word, how a fit lies."""
+"""Pictures of how good the predictions are: true class against predicted class, calibration of probabilities, fits."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ConfusionPicture(Picture):
 
 
 def confusion_picture(results: Evaluation | Run, part: str = "test", replica: int = 0) -> ConfusionPicture:
-    """true class against predicted class by a replica: of an evaluation, or of a run on one part of its data.
+    """True class against predicted class, by a replica: of an evaluation, or of a run on one part of its data.
 
     With more than 20 classes the picture lists the most frequent confusions. Raises: OptionError without classes.
     """

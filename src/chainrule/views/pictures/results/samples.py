@@ -11,6 +11,7 @@ from chainrule.data import Dataset
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import suggest
 from chainrule.views.colours import SERIES
 from chainrule.views.pictures.picture import Picture
 from chainrule.views.pictures.sheets import class_name, draw_images, draw_table, feature_cells, image_shape
@@ -74,7 +75,7 @@ def data_examples(data: Dataset, part: str = "training", most: int = 20) -> Exam
         raise OptionError(
             f"{most} examples of part {part!r}",
             expected=f"1 or more of {', '.join(parts)}",
-            remedy="choose one of these",
+            remedy=suggest(part, parts, "write most=12"),
         )
     examples = parts[part]
     order = np.arange(len(examples)) if data.classes is None else _in_turn(examples.y)

@@ -1,0 +1,82 @@
+"""What a training carries from step to step, as nodes: its first values, and what an optimizer makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.checks import shown
+from chainrule.errors import OptionError, OptionTypeError, ShapeError
+from chainrule.graph import Array, Node, constant, input_node
+from chainrule.nn import Parameter, State
+from chainrule.spelling import suggest
+from chainrule.train.contracts import require_node, require_update
+from chainrule.train.optimizer import Optimizer
+
+
+def updated(
+    optimizer: Optimizer, parameters: Mapping[str, Node], gradients: Sequence[Node], rate: Node, step: Node, dtype: str
+) -> dict[str, Node]:
+    """The next value of each parameter and of each of its slots, by name; step: how many updates there were, a float64 scalar."""
+    rate, step = ops.cast(rate, dtype=dtype), ops.cast(step, dtype=dtype) + 1.0
+    found: dict[str, Node] = {}
+    for (name, w), g in zip(parameters.items(), gradients, strict=True):
+        slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
+        found[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
+        found |= {f"{name}.{slot}": node for slot, node in changed.items()}
+    return found
+
+
+def first_values(
+    parameters: Mapping[str, Parameter],
+    states: Mapping[str, State],
+    optimizer: Optimizer,
+    dtype: str,
+    given: Mapping[str, Array] | None = None,
+) -> dict[str, Node]:
+    """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
+    key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
+    carried = {**parameters, **states}
+    unknown = sorted(set(given or {}) - set(carried))
+    if unknown:
+        raise OptionError(
+            f"initial values for {', '.join(unknown)}",
+            expected=f"some of {', '.join(carried)}",
+            remedy=suggest(unknown[0], carried),
+        )
+    found: dict[str, Node] = {}
+    for name, item in carried.items():
+        if given is not None and name in given:
+            first: Node = constant(_given(name, given[name], item.node), dtype)
+        else:
+            drawn: object = item.initialiser(ops.random_fold(key, ops.stream(name)), item.node.shape)
+            what = f"the initialiser {shown(item.initialiser)} of {name}"
+            first = ops.cast(require_node(what, drawn, item.node.shape, "float64", "first values"), dtype=dtype)
+        found[name] = first
+        if name in parameters:
+            zeros = ops.broadcast_to(constant(0.0, dtype), shape=item.node.shape)
+            found |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
+    return found
+
+
+def _given(name: str, value: Any, node: Node) -> Array:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionTypeError(
+            f"the first value {shown(value)} of {name}", expected="an array of numbers", remedy="write run.parameters()"
+        ) from None
+    if not np.isfinite(array).all():
+        raise OptionError(
+            f"the first value of {name} holds {array[~np.isfinite(array)][0]}",
+            expected="finite numbers",
+            remedy="pass finite numbers, such as those of run.parameters()",
+        )
+    if array.shape != node.shape:
+        raise ShapeError(
+            f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
+        )
+    return array
