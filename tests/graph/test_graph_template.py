@@ -60,6 +60,12 @@ def test_what_goes_by_the_batch_in_another_way_is_refused(line):
         template_of({(n, "float64"): line(n) for n in SIZES})
 
 
+@pytest.mark.parametrize("line", [lambda n: f"y: float64[{n}] = op(x)", lambda n: f"y: float64[] = op(x, share={1 / n!r})"])
+def test_three_sizes_are_too_few(line):
+    with pytest.raises(GraphError, match="goes by the size of its batch"):
+        template_of({(n, "float64"): line(n) for n in (2, 3, 5)})
+
+
 def test_a_number_that_float32_would_not_round_to_is_refused():
     with pytest.raises(GraphError):
         template_of(

@@ -240,6 +240,14 @@ def test_loops_reshapes_and_slices_of_a_graph_go_by_the_batch():
         assert np.array_equal(one, two)
 
 
+def test_a_graph_with_an_array_for_its_batch_takes_this_batch_alone():
+    x = cr.input_node("x", (5, 2))
+    layer = cr.GraphLayer(Graph({"y": x * np.arange(10.0).reshape(5, 2)}))
+    assert build_network(layer, (2,), batch=5).output.shape == (5, 2)
+    with pytest.raises(ShapeError, match=r"x was given float64\[4,2\]"):
+        build_network(layer, (2,), batch=4)
+
+
 def test_it_stands_among_other_layers_is_trained_shared_explained_and_drawn():
     x, W = cr.input_node("x", (1, 3)), cr.parameter("W", (3, 3))
     layer = cr.GraphLayer(Graph({"y": ops.tanh((x @ W).named("z"))}), {"W": cr.GlorotUniform()})

@@ -116,12 +116,17 @@ def test_a_cast_between_floats_passes_the_gradient_in_the_inputs_dtype() -> None
 @pytest.mark.parametrize("name", [name for name, op in REGISTRY.items() if op.kind == "elementwise" and not op.keywords])
 def test_an_op_with_one_slope_everywhere_says_that_it_is_finite(name: str) -> None:
     op = REGISTRY[name]
-    leaves = [input_node(f"x{i}", (3,), "bool" if name == "select" and i == 0 else "float64") for i in range(op.arity or 0)]
+    leaves = [input_node(f"x{i}", (3,), "bool" if name == "where" and i == 0 else "float64") for i in range(op.arity or 0)]
     if op.vjp_rule is None or not (out := op(*leaves)).type.is_float:
         return
     parts = [part for part in op.vjp_rule(input_node("g", (3,)), out, *leaves) if part is not None]
     if not {out, *leaves} & set(topological_order(parts)):
         assert op.finite_slope
+
+
+def test_whose_slope_is_finite_says_so() -> None:
+    finite = {name for name, op in REGISTRY.items() if op.finite_slope}
+    assert finite == {"add", "subtract", "negative", "cast", "tanh", "sigmoid", "softplus", "relu", "absolute"}
 
 
 def test_what_networks_bend_with_says_so() -> None:
