@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SIZE ?= 2000
 
-.PHONY: help demo report test coverage check format bench docs campaign oldest clean
+.PHONY: help demo report test coverage check format bench docs campaign mutants oldest clean
 help:  ## list the doors
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,6 +25,10 @@ $(VENV)/dev: $(VENV)/core
 
 $(VENV)/docs: $(VENV)/core
 	$(PIP) -e '.[docs]'
+	@touch $@
+
+$(VENV)/mutants: $(VENV)/dev
+	$(PIP) -e '.[mutants]'
 	@touch $@
 
 $(VENV)/bench: $(VENV)/dev
@@ -65,9 +69,13 @@ docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into
 campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider
 
+mutants: SIZE = 200
+mutants: $(VENV)/mutants  ## change the source in SIZE places, one at a time: the nearest tests must notice 95 %
+	$(BIN)/python -m tests.mutants.run --size $(SIZE) $(MUTANTS_OPTIONS)
+
 oldest:  ## every test with the oldest version of each dependency that is allowed; for another Python: make oldest PYTHON=python3.13
 	$(PYTHON) tests/oldest.py > .oldest.txt
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=.oldest.txt PYTEST_OPTIONS='-W ignore::DeprecationWarning'  # of old packages about new ones
 
 clean:  ## remove what the doors made
-	rm -rf .venv .venv-oldest .oldest.txt .pytest_cache .ruff_cache .coverage htmlcov docs/site runs report.html
+	rm -rf .venv .venv-oldest .oldest.txt .pytest_cache .ruff_cache .coverage htmlcov docs/site runs report.html .mutants

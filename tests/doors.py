@@ -214,6 +214,21 @@ def _layers() -> Iterator[Door]:
     ):  # fmt: skip
         extra = {"input_shape": shape} if name == "Sequential" else {"name": "own"}
         yield Door(name, getattr(cr, name), {"layers": inner, **extra}, layer_used(shape), spread="layers")
+    x, W = cr.input_node("x", (1, 6)), cr.parameter("W", (6, 2))
+    graph = cr.Graph({"y": cr.ops.tanh(x @ W)})
+    yield door(
+        "GraphLayer", cr.GraphLayer, layer_used(flat), graph=graph, parameters={"W": np.ones((6, 2))}, states={}, name="own"
+    )
+    yield door("GraphForm", cr.GraphForm, lambda form: form.graph(2, "float64"), text=str(graph))
+    yield door(
+        "as_graph_layer", cr.as_graph_layer, layer_used(flat), network=cr.Sequential(cr.Dense(2), cr.ops.sin), input_shape=flat
+    )
+    yield door(
+        "GraphInitialiser",
+        cr.GraphInitialiser,
+        initialiser_used,
+        text="%0: float64[] = constant(value=1.0)\nvalues: float64[3,2] = broadcast_to(%0, shape=(3, 2))\nreturn values=values",
+    )
     yield door("Network", cr.Network, layer_used((4,)), wiring=lambda a, b: a + b, inputs={"a": (2,), "b": (2,)}, name="two")
     yield door("Formula with parameters", cr.Formula, layer_used(flat), text="f(x) = tanh(W·x + b)",
                parameters={"W": (3, 6), "b": (3,)}, functions={}, initialisers={"W": cr.nn.Normal(0.0, 0.1)})  # fmt: skip

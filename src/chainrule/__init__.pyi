@@ -35,6 +35,10 @@ from .nn import (
     GlobalMaxPool,
     GlorotNormal,
     GlorotUniform,
+    GraphForm,
+    GraphInitialiser,
+    GraphLayer,
+    GraphUse,
     GroupNorm,
     HeNormal,
     HeUniform,
@@ -60,6 +64,7 @@ from .nn import (
     Uniform,
     UpSample,
     Zeros,
+    as_graph_layer,
     build_network,
     parse_network,
 )
@@ -95,6 +100,7 @@ __version__: str
 __all__ = [
     # networks
     "Dense", "Activation", "Dropout", "Flatten", "Formula", "Function", "Sequential", "Network", "parse_network", "build_network",
+    "GraphLayer", "GraphForm", "GraphUse", "GraphInitialiser", "as_graph_layer",
     "Conv1D", "Conv2D", "ConvTranspose2D", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "UpSample", "Reshape",
     "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed",
     "BatchNorm",

@@ -70,6 +70,8 @@ def make_bases(place: Path) -> list[Path]:
             **small,
         ),
     ]
+    code = cr.Sequential(cr.Dense(3), lambda x: cr.ops.sin(x) + x, cr.Dropout(0.1), cr.BatchNorm(), cr.Dense(2, "softmax"))
+    runs.append(cr.fit(code, source, folder=place / "e", **small))
     branch = cr.fit("2-3-2 tanh", cr.data.moons(24), initial={"dense2.b": np.ones(2)}, **small).branch(2, folder=place / "d")
     bases = [*(run.folder for run in runs), branch.folder]
     for base in bases:

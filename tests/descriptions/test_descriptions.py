@@ -25,6 +25,9 @@ MORE: list[Any] = [
     cr.data.TimeSplit([3.0, 1.0, 2.0]), cr.data.Scaling(np.array([1.0, 2.0]), 0.5, usual=True, reason="why"),
     cr.data.Form(delimiter=";", header=None), cr.data.Vocabulary(("", "<unknown>", "a")),
     cr.Objective((cr.Huber(2.0), cr.L1(0.1))), cr.SGD(), cr.Formula("x*kind", {"kind": (1,)}),
+    cr.as_graph_layer(
+        lambda x: cr.Dense(2, weights=lambda key, shape: cr.constant(np.ones(shape)))(cr.Dense(3)(x)), (2,)
+    ),
 ]  # fmt: skip
 GIVEN = [
     *(layer for layer, _ in write.LAYERS.values()), write.INITIALISERS, write.OPTIMIZERS, write.SCHEDULES, write.LOSSES, write.SPLITS,

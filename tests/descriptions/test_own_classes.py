@@ -188,10 +188,10 @@ def test_the_ledger_of_a_layer_loss_and_schedule_of_ones_own(own):
 
 def test_the_code_of_a_run_imports_what_it_needs(own, run):
     from chainrule.cli.code import run_code
-    from chainrule.cli.saved import read_saved
     from chainrule.train import RunFolder
+    from chainrule.train.configuration import Configuration
 
-    code = run_code(read_saved(RunFolder.open(run.folder)))
+    code = run_code(Configuration.read(RunFolder.open(run.folder)))
     assert code.startswith("import chainrule as cr\n\nfrom own_classes import Alternating\nfrom own_classes import Gated\n")
     assert "loss=Quartic() + cr.L2(0.001)" in code
     assert "optimizer=Signs(learning_rate=Halving(rate=0.05))" in code

@@ -31,6 +31,24 @@ def test_the_gradient_by_the_result_itself_is_one() -> None:
     assert compute([g]) == [1.0]
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (lambda g, out, x, y: (g,), "a tuple with one gradient, or None, for each of its 2 inputs"),
+        (lambda g, out, x, y: g, "a tuple with one gradient"),
+        (lambda g, out, x, y: (g, 1.0), "a gradient of the input's own type"),
+        (lambda g, out, x, y: (ops.sum(g), None), "a gradient of the input's own type"),
+        (lambda g, out, x, y: (None, ops.cast(g, dtype="float32")), "a gradient of the input's own type"),
+    ],
+)
+def test_a_rule_that_breaks_its_word_is_named(monkeypatch: pytest.MonkeyPatch, rule: object, said: str) -> None:
+    monkeypatch.setattr(ops.multiply, "vjp_rule", rule)
+    x, y = input_node("x", (2,)), input_node("y", (2,))
+    with pytest.raises(GraphError, match="the rule of multiply gives") as caught:
+        grad(ops.sum(x * y), [x, y])
+    assert said in str(caught.value)
+
+
 def test_shared_paths_add_up() -> None:
     x = input_node("x")
     shared = ops.exp(x)

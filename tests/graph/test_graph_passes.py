@@ -7,10 +7,12 @@ import pytest
 from random_graphs import outputs, random_graph
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.graph import (
     Graph,
     Node,
     check,
+    compute,
     constant,
     dead_code,
     fold_constants,
@@ -21,6 +23,7 @@ from chainrule.graph import (
     scope,
     share_common,
 )
+from chainrule.ops import PASSES
 
 
 def rewritten(rewrite, before: str) -> tuple[str, str]:
@@ -262,3 +265,30 @@ def test_a_pass_keeps_values_to_the_bit_and_twice_is_once(rewrite, seed: int) ->
     assert str(rewrite(after)[0]) == str(after)
     for one, other in zip(outputs(graph, values), outputs(after, values), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_sum_of_pieces_side_by_side_is_one_array(axis: int) -> None:
+    # The derivative by what was cut into pieces: each piece among zeros, added up.
+    x = input_node("x", (4, 6))
+    cut = [ops.slice_axis(x, axis, *ends) for ends in ((0, 1), (1, 3), (3, x.shape[axis]))]
+    (g,) = grad(sum((ops.sum(ops.sin(piece)) for piece in cut), constant(0.0)), [x])
+    assert g is not None
+    graph, _ = run_passes(Graph({"g": g}), PASSES)
+    assert "concatenate(" in str(graph)
+    assert "pad(" not in str(graph)
+    values = np.random.default_rng(0).normal(size=(4, 6))
+    np.testing.assert_array_equal(compute([graph.outputs["g"]], graph.bind({"x": values}))[0], np.cos(values))
+
+
+@pytest.mark.parametrize("ends", [((0, 2), (3, 6)), ((0, 4), (3, 6)), ((1, 3), (3, 6)), ((0, 3), (3, 5))])
+def test_pieces_with_gaps_or_overlaps_stay_a_sum(ends: tuple[tuple[int, int], ...]) -> None:
+    x = input_node("x", (2, 6))
+    (g,) = grad(sum((ops.sum(ops.sin(ops.slice_axis(x, 1, *end))) for end in ends), constant(0.0)), [x])
+    assert g is not None
+    graph, _ = run_passes(Graph({"g": g}), PASSES)
+    values = np.random.default_rng(0).normal(size=(2, 6))
+    counted = sum(np.isin(np.arange(6), range(*end)).astype(float) for end in ends)
+    np.testing.assert_allclose(
+        compute([graph.outputs["g"]], graph.bind({"x": values}))[0], counted * np.cos(values), rtol=1e-15
+    )

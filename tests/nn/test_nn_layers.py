@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from nn_judges import check_layer, first_values, numerical_gradient, run
 
+import chainrule as cr
 from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import DtypeError, GraphError, OptionError, OptionTypeError, ShapeError
@@ -365,3 +366,9 @@ def test_built_by_hand():
     assert y.dtype == "float32"
     assert build.parameters["dense1.W"].node.shape == (5, 3)
     assert parameter("w").shape == ()
+
+
+def test_a_dropout_that_drops_nothing_adds_nothing() -> None:
+    x = cr.input_node("x", (4, 2))
+    built = cr.build_network(cr.Dropout(0.0), (2,), x=x, training=True, key=cr.input_node("key", (2,), "uint32"))
+    assert built.output is x

@@ -14,6 +14,7 @@ from op_cases import CASES, Case, weights
 
 from chainrule.derivatives import grad
 from chainrule.graph import LEAVES, REGISTRY, Graph, Node, Type, check, compute, formula, parse_graph
+from chainrule.ops import decompose
 from chainrule.ops import sum as total
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -44,6 +45,20 @@ def test_an_op_without_derivative_says_so() -> None:
     }
     without = {name for name, op in REGISTRY.items() if op.vjp_rule is None and not op.convention and op not in LEAVES}
     assert without == silent, "only what gives truth values may leave it unsaid"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", [case for case in CASES if REGISTRY[case.op].decomposition], ids=lambda case: case.id)
+def test_what_an_op_is_made_of_gives_what_it_means(case: Case, dtype: str) -> None:
+    nodes = case.nodes(dtype)
+    whole = Graph({"y": case.build(*nodes)})
+    apart = check(decompose(whole)[0])
+    assert case.op not in {node.op.name for node in apart.nodes}
+    values = dict(zip(nodes, case.arrays(dtype), strict=True))
+    (found,), (wanted,) = (compute([graph.outputs["y"]], values) for graph in (apart, whole))
+    np.testing.assert_allclose(
+        found, wanted, rtol=1e-12 if dtype == "float64" else 1e-5, atol=1e-12 if dtype == "float64" else 1e-6
+    )
 
 
 @cache

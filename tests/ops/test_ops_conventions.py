@@ -12,7 +12,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.derivatives import grad
-from chainrule.graph import REGISTRY, Node, compute, constant, input_node
+from chainrule.graph import REGISTRY, Node, compute, constant, input_node, topological_order
 
 
 def slopes(build: Callable[..., Node], *values: object) -> list[np.ndarray | None]:
@@ -111,6 +111,33 @@ def test_a_cast_between_floats_passes_the_gradient_in_the_inputs_dtype() -> None
     assert g is not None
     assert g.type == x.type
     assert compute([g], {x: np.ones(2)})[0].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("name", [name for name, op in REGISTRY.items() if op.kind == "elementwise" and not op.keywords])
+def test_an_op_with_one_slope_everywhere_says_that_it_is_finite(name: str) -> None:
+    op = REGISTRY[name]
+    leaves = [input_node(f"x{i}", (3,), "bool" if name == "where" and i == 0 else "float64") for i in range(op.arity or 0)]
+    if op.vjp_rule is None or not (out := op(*leaves)).type.is_float:
+        return
+    parts = [part for part in op.vjp_rule(input_node("g", (3,)), out, *leaves) if part is not None]
+    if not {out, *leaves} & set(topological_order(parts)):
+        assert op.finite_slope
+
+
+def test_whose_slope_is_finite_says_so() -> None:
+    finite = {name for name, op in REGISTRY.items() if op.finite_slope}
+    assert finite == {"add", "subtract", "negative", "cast", "tanh", "sigmoid", "softplus", "relu", "absolute"}
+
+
+def test_what_networks_bend_with_says_so() -> None:
+    bending = {name for name, op in REGISTRY.items() if op.is_activation}
+    assert bending == {"sin", "cos", "tanh", "sigmoid", "softplus", "relu", "erf"}
+
+
+def test_a_cast_of_whole_numbers_passes_no_gradient() -> None:
+    whole, x = input_node("n", (2,), "int64"), input_node("x", (2,))
+    assert grad(ops.sum(ops.cast(whole, dtype="float64") * x), [whole, x])[0] is None
+    assert grad(ops.sum(ops.cast(ops.cast(x, dtype="int64"), dtype="float64")), [x]) == [None]
 
 
 def test_a_gradient_read_from_a_table_with_nan_and_infinity_is_clean() -> None:

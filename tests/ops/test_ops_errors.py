@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -43,6 +44,11 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("slice_axes", lambda: ops.slice_axis(X, 1, 0, 2, 0), ShapeError, ("0:2:0", "a step of 1 or more", "choose")),
     ("pad", lambda: ops.pad(X, low=(1, 1), high=(0, -1), interior=(0, 0)), ShapeError, ("(0, -1)", "number >= 0", "every axis")),
     ("pad", lambda: ops.pad(X, low=(1,), high=(0, 1), interior=(0, 0)), ShapeError, ("(1,)", "per axis", "every axis")),
+    *(
+        ("pad", lambda at=at: ops.pad(X, **{**dict.fromkeys(("low", "high", "interior"), (0, 1)), at: (0, 1, 0)}), ShapeError,
+         ("(0, 1, 0)", "per axis", "every axis"))
+        for at in ("low", "high", "interior")
+    ),
     ("concatenate", lambda: ops.concatenate(axis=0), ShapeError, ("concatenate of nothing", "one array or more", "concatenate(x, y")),
     ("concatenate", lambda: ops.concatenate(X, HALF, axis=0), DtypeError, ("float32[2,3]", "one dtype", "cast")),
     ("concatenate", lambda: ops.concatenate(X, input_node("y", (3, 2)), axis=0), ShapeError, ("float64[3,2]", "equal extents", "axis")),
@@ -231,3 +237,32 @@ def test_a_position_outside_the_axis_is_an_error_when_run(places: list[int]) -> 
     for out in (ops.gather(x, node, axis=0), ops.scatter_add(x, node, constant(np.ones(len(places))), axis=0)):
         with pytest.raises(IndexError, match=r"outside 0 \.\.\. 2"):
             compute([out])
+
+
+INNER = {"decompose", "loop_key", "simplify_algebra", "split_values", "threefry2x32", "unroll"}
+"""Parts of engines, which are called with graphs and loops that are there."""
+
+
+@pytest.mark.parametrize("name", sorted({name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))} - INNER))
+def test_a_function_of_the_room_refuses_what_is_no_value(name: str) -> None:
+    function = getattr(ops, name)
+    parts = [part for part in inspect.signature(function).parameters.values() if part.default is inspect.Parameter.empty]
+    given = [object() for part in parts if part.kind in {part.POSITIONAL_ONLY, part.POSITIONAL_OR_KEYWORD}]
+    with pytest.raises(ChainruleError):
+        function(*given)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: ops.uniform(KEY, (2,), low="0"),
+        lambda: ops.uniform(KEY, (2,), high=float("nan")),
+        lambda: ops.normal(KEY, (2,), mean=None),
+        lambda: ops.normal(KEY, (2,), std=-1.0),
+        lambda: ops.random.key(-1),
+        lambda: ops.random.key(0.5),
+    ],
+)
+def test_numbers_that_random_ones_are_drawn_by_are_refused_by_name(ask: Callable[[], Node]) -> None:
+    with pytest.raises(OptionError):
+        ask()

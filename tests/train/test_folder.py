@@ -315,8 +315,11 @@ def test_two_runs_in_the_same_second_get_two_folders(tmp_path):
     assert RunFolder.create(tmp_path, "a").path != RunFolder.create(tmp_path, "a").path
 
 
-def test_a_network_of_python_code_is_passed_again(tmp_path):
-    net = cr.Sequential(lambda x: x * 2.0, cr.Dense(2))
+def test_a_network_that_no_graph_stands_for_is_passed_again(tmp_path):
+    def by_rank(x):
+        return x * np.arange(x.shape[0]).reshape(-1, 1).repeat(2, axis=1).astype(x.dtype)
+
+    net = cr.Sequential(by_rank, cr.Dense(2))
     run = cr.fit(net, "moons", epochs=1, folder=tmp_path)
     with pytest.raises(cr.errors.OptionError, match="net="):
         cr.open_run(run.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
-from chainrule.nn import Layer, to_text
+from chainrule.nn import GraphLayer, Layer, to_text
 from chainrule.train import RunFolder
 from chainrule.train.sealed import read_sealed
 
@@ -14,6 +14,8 @@ def network_text(network: Layer | None) -> str:
     """A network in one line, as text where it has one."""
     if network is None:
         return "made in Python"
+    if isinstance(network, GraphLayer):
+        return network.summary
     try:
         return to_text(network)
     except OptionError:

@@ -11,6 +11,7 @@ from chainrule.nn.description import parse_network, to_text
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
 from chainrule.nn.function_report import FunctionReport, describe_function
+from chainrule.nn.graph_layer import GraphForm, GraphInitialiser, GraphLayer, GraphUse
 from chainrule.nn.hopfield import Hopfield, hopfield_energy
 from chainrule.nn.hopfield_recall import Recall, hebb_weights, hopfield_recall
 from chainrule.nn.initialisers import (
@@ -60,6 +61,7 @@ from chainrule.nn.peers import Export, Scale, from_peer, to_code, to_peer
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.ranges import OutputRange, output_range
 from chainrule.nn.reading import InputReading, read_input
+from chainrule.nn.recording import as_graph_layer, is_kept
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
 from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
@@ -72,13 +74,14 @@ __all__ = [
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant",
     "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "TimeDistributed", "Embedding",
     "EuclideanDistance", "Export", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
-    "GlobalMaxPool", "GlorotNormal", "GlorotUniform", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
+    "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
+    "GraphForm", "GraphInitialiser", "GraphLayer", "GraphUse", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "LayerScope", "RNN", "OutputRange",
     "InputReading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "SummaryRow", "Scale", "Sequential", "SquaredError", "State",
     "Summary",
-    "Uniform", "UpSample", "Zeros", "accuracy", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
-    "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "log_softmax",
+    "Uniform", "UpSample", "Zeros", "accuracy", "as_graph_layer", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
+    "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "is_kept", "log_softmax",
     "mean_absolute_error", "mean_squared_error", "parse_network", "objective", "output_range", "layer_scope", "predicted_labels",
     "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "summary", "summary_of", "to_code",
     "to_json", "to_peer", "to_text", "top_k_accuracy",

@@ -47,21 +47,23 @@ class Build:
     def name_of(self, layer: object, kind: str) -> str:
         """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
         if id(layer) not in self.names:
-            given = _given_name(layer)
-            taken = set(self.names.values())
-            if given in taken:
-                raise OptionError(
-                    f"two layers are called {given!r}",
-                    expected="a name of its own for each layer",
-                    remedy="rename one; to share weights, use the same layer object twice",
-                )
             number = 1
-            while f"{kind}{number}" in taken:
+            while f"{kind}{number}" in self.names.values():
                 number += 1
-            self.names[id(layer)] = given or f"{kind}{number}"
-            # An id is only good while its object lives: a layer made inside a wiring function must not be freed before the end.
-            self.kept.append(layer)
+            self.take_name(layer, _given_name(layer) or f"{kind}{number}")
         return self.names[id(layer)]
+
+    def take_name(self, layer: object, name: str) -> None:
+        """Gives a layer a name that no other has."""
+        if name in self.names.values():
+            raise OptionError(
+                f"two layers are called {name!r}",
+                expected="a name of its own for each layer",
+                remedy="rename one; to share weights, use the same layer object twice",
+            )
+        self.names[id(layer)] = name
+        # An id is only good while its object lives: a layer made inside a wiring function must not be freed before the end.
+        self.kept.append(layer)
 
 
 def _given_name(layer: object) -> str:
@@ -81,7 +83,10 @@ _current: ContextVar[Build | None] = ContextVar("build", default=None)
 
 @dataclass
 class LayerScope(Shown):
-    """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for."""
+    """Where a layer stands in the build: its name, what it was given, and the parameters and states that it has asked for.
+
+    One without a name stands for several layers, whose names its parameters and states have already.
+    """
 
     build: Build
     name: str
@@ -89,15 +94,20 @@ class LayerScope(Shown):
     layer: object
     given: Node
     first: bool
+    scope: str = ""
     asked: list[str] = field(default_factory=list[str])
     carried: list[str] = field(default_factory=list[str])
+
+    def called(self, label: str) -> str:
+        """A name with the layer's before it."""
+        return f"{self.name}.{label}" if self.name else label
 
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one.
 
         shape: of the parameter, such as (features, units). Raises: ShapeError where a shared layer is used with inputs of another size.
         """
-        full = f"{self.name}.{label}"
+        full = self.called(label)
         self.asked.append(full)
         known = self.build.parameters.get(full)
         if known is None:
@@ -116,7 +126,7 @@ class LayerScope(Shown):
         One array for the whole network, read at inference as training has left it: running statistics. A layer that is used twice in a
         network finds at its second use what it left behind at the first.
         """
-        return self._state(label, State(input_node(f"{self.name}.{label}", shape, self.build.dtype), initialiser))
+        return self.any_state(label, shape, initialiser, by_row=False)
 
     def row_state(self, label: str, shape: Shape = (), first: float = 0.0) -> Node:
         """The state `name.label` with one row for each row of the batch: (batch, *shape); what a row leaves behind, the next batch finds.
@@ -127,18 +137,24 @@ class LayerScope(Shown):
         begin = broadcast_to(constant(first, type_.dtype), shape=type_.shape)
         if not self.build.training:
             return begin
+        fresh = self.fresh()
+        found = self.any_state(label, type_.shape, Constant(first), by_row=True)
+        return where(fresh, begin, found) if found.is_leaf else found
+
+    def fresh(self) -> Node:
+        """Whether the step begins an epoch; a bool scalar."""
         if self.build.fresh is None:
             raise GraphError(
                 f"layer {self.name} carries a state from batch to batch",
                 expected="to know where an epoch begins",
                 remedy="build with fresh=..., or for inference",
             )
-        leaf = input_node(f"{self.name}.{label}", type_.shape, type_.dtype)
-        found = self._state(label, State(leaf, Constant(first), by_row=True))
-        return where(self.build.fresh, begin, found) if found.is_leaf else found
+        return self.build.fresh
 
-    def _state(self, label: str, new: State) -> Node:
-        full = f"{self.name}.{label}"
+    def any_state(self, label: str, shape: Shape, initialiser: Initialiser, *, by_row: bool) -> Node:
+        """The state `name.label`, by row or not, as this use of the layer finds it: its leaf, or what an earlier use left behind."""
+        full = self.called(label)
+        new = State(input_node(full, shape, self.build.dtype), initialiser, by_row)
         self.carried.append(full)
         known = self.build.states.setdefault(full, new)
         if known.node.type != new.node.type or full in self.build.parameters:
@@ -151,7 +167,7 @@ class LayerScope(Shown):
 
     def next_state(self, label: str, node: Node) -> None:
         """Says what the state `name.label` is after a training step; at inference it stays as it is."""
-        full = f"{self.name}.{label}"
+        full = self.called(label)
         if not self.build.training:
             return
         known = self.build.states.get(full)
@@ -168,7 +184,7 @@ class LayerScope(Shown):
 
         Shapes: rows (batch,). Raises: GraphError for another shape, or for a second term of the name.
         """
-        full = f"{self.name}.{label}"
+        full = self.called(label)
         if full in self.build.terms or rows.shape != self.given.shape[:1]:
             raise GraphError(
                 f"layer {self.name} adds the loss {full!r} with numbers {rows.type!r}",
@@ -199,7 +215,7 @@ class LayerScope(Shown):
     def label(self, node: Node, suffix: str) -> Node:
         """The node, named `name.suffix`; a leaf, or what the layer was given, keeps the name that it has."""
         # A leaf under a second name would be a second leaf, which nobody binds a value to.
-        return node if node is self.given or node.is_leaf else node.named(f"{self.name}.{suffix}")
+        return node if node is self.given or node.is_leaf else node.named(self.called(suffix))
 
     def gives(self, out: Node) -> Node:
         """Notes the layer's use, and hands its output on."""
@@ -218,6 +234,8 @@ class LayerScope(Shown):
                 expected="a key in the build",
                 remedy="build with key=..., or for inference",
             )
+        if not self.name:
+            return self.build.key if self.first else random_fold(self.build.key, np.asarray(stream(f"#{len(self.build.uses)}")))
         earlier = sum(use.name == self.name for use in self.build.uses)
         return random_fold(self.build.key, np.asarray(stream(f"{self.name}#{earlier + 1}" if earlier else self.name)))
 
@@ -231,6 +249,23 @@ def only_moves(node: Node) -> bool:
 @checked
 def layer_scope(layer: object, kind: str, given: Node) -> Generator[LayerScope]:
     """The layer's place in the current build; nodes born inside carry its name as their scope."""
+    build = _build_for(layer)
+    first = id(layer) not in build.names
+    name = build.name_of(layer, kind)
+    with scope(name) as path:
+        yield LayerScope(build, name, kind, layer, given, first, path)
+
+
+def whole_place(layer: object, parts: Mapping[str, object], given: Node) -> LayerScope:
+    """The place of a layer that stands for several others, `parts` by their names, which take these names; it has none itself."""
+    build = _build_for(layer)
+    first = not any(id(part) in build.names for part in parts.values())
+    for name, part in parts.items() if first else ():
+        build.take_name(part, name)
+    return LayerScope(build, "", "", layer, given, first)
+
+
+def _build_for(layer: object) -> Build:
     build = _current.get()
     if build is None:
         raise GraphError(
@@ -238,10 +273,7 @@ def layer_scope(layer: object, kind: str, given: Node) -> Generator[LayerScope]:
             expected="layers to be applied while a network is built",
             remedy="put it into Sequential(...), or into the function of Network(function, inputs={...})",
         )
-    first = id(layer) not in build.names
-    name = build.name_of(layer, kind)
-    with scope(name):
-        yield LayerScope(build, name, kind, layer, given, first)
+    return build
 
 
 def applied(layer: Layer, x: Node) -> Node:

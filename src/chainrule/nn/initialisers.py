@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from math import prod
 
+import numpy as np
+
 from chainrule import ops
-from chainrule.checks import NonNegative
+from chainrule.checks import NonNegative, Numbers
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
@@ -34,13 +36,24 @@ class Zeros(Shown):
 
 @described
 class Constant(Shown):
-    """One number everywhere."""
+    """One number everywhere, or the numbers of an array, which is broadcast to the parameter's shape.
 
-    value: float
+    >>> Constant([0.5, -0.5])
+    Constant([0.5, -0.5])
+    """
+
+    value: float | Numbers
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, int | float):
+            value = np.array(self.value, dtype=np.float64)  # a copy: the caller may go on writing into theirs
+            value.flags.writeable = False
+            object.__setattr__(self, "value", value)
 
     def __call__(self, key: Node, shape: Shape) -> Node:
-        """The number, repeated."""
-        return ops.broadcast_to(constant(float(self.value)), shape=shape)
+        """The number, repeated, or the array."""
+        value = constant(np.asarray(self.value, dtype=np.float64))
+        return value if value.shape == shape else ops.broadcast_to(value, shape=shape)
 
 
 @described

@@ -253,23 +253,29 @@ class Network(Explained):
 
     def __call__(self, x: Node) -> Node:
         """The node that the wiring makes of x (batch, sum of the inputs' sizes)."""
-        sizes = [prod(shape) for shape in self.inputs.values()]
-        if x.type.ndim != 2 or x.shape[1] != sum(sizes):
-            drawn = " + ".join(f"{name} {size}" for name, size in zip(self.inputs, sizes, strict=True))
-            raise ShapeError(
-                f"the network was given {x.type!r}",
-                expected=f"(batch, {sum(sizes)}): {drawn} columns",
-                remedy="give data with as many columns as all inputs together",
-            )
-        parts: dict[str, Node] = {}
-        start = 0
-        for (name, shape), size in zip(self.inputs.items(), sizes, strict=True):
-            part = ops.slice_axis(x, 1, start, start + size)
-            parts[name] = ops.reshape(part, shape=(x.shape[0], *shape)).named(name)
-            start += size
+        parts = dealt(x, self.inputs)
         return applied(lambda _: self.wiring(**parts), x)
 
     @property
     def input_shape(self) -> Shape:
         """The shape of one example."""
         return (sum(prod(shape) for shape in self.inputs.values()),)
+
+
+def dealt(x: Node, inputs: Mapping[str, Shape]) -> dict[str, Node]:
+    """The columns of x (batch, sum of the inputs' sizes), split to the inputs in order, each of which has its own shape."""
+    sizes = [prod(shape) for shape in inputs.values()]
+    if x.type.ndim != 2 or x.shape[1] != sum(sizes):
+        drawn = " + ".join(f"{name} {size}" for name, size in zip(inputs, sizes, strict=True))
+        raise ShapeError(
+            f"the network was given {x.type!r}",
+            expected=f"(batch, {sum(sizes)}): {drawn} columns",
+            remedy="give data with as many columns as all inputs together",
+        )
+    parts: dict[str, Node] = {}
+    start = 0
+    for (name, shape), size in zip(inputs.items(), sizes, strict=True):
+        part = ops.slice_axis(x, 1, start, start + size)
+        parts[name] = ops.reshape(part, shape=(x.shape[0], *shape)).named(name)
+        start += size
+    return parts

@@ -14,6 +14,7 @@ from chainrule.nn.activations import ACTIVATIONS, ActivationName
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
+from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.layers import Activation, Dense
 from chainrule.numerals import numeral
 
@@ -111,6 +112,8 @@ def _description(use: LayerUse) -> str:
             return shared + (z if activation == "linear" else f"{activation}({z})")
         case Activation(function=function):
             return f"{shared}{function}: {ACTIVATIONS[function].formula}"
+        case GraphLayer():
+            return shared + use.layer.summary
         case Formula(text=text):
             return shared + text
         case _:

@@ -10,9 +10,10 @@ from typing import Any
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.descriptions import renamed, restored, written
 from chainrule.errors import OptionError
-from chainrule.nn import Layer, Objective, from_json, to_json
+from chainrule.nn import Layer, Objective
 from chainrule.train.folder import RunFolder
 from chainrule.train.lineage import Lineage
+from chainrule.train.saved_network import saved_network, written_network
 from chainrule.train.sealed import as_written
 from chainrule.train.settings import Settings
 
@@ -25,8 +26,8 @@ MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 <
 class Configuration:
     """What a run's folder keeps of its training.
 
-    network: None where it is made of Python code, which is not kept. load: how `data.load` makes the data again, as plain JSON; None
-    where they were arrays.
+    network: of Python code, and of classes that are not defined here, its graph; None where it has none for any batch, and `refused`
+    says why. load: how `data.load` makes the data again, as plain JSON; None where they were arrays.
     """
 
     network: Layer | None
@@ -35,6 +36,7 @@ class Configuration:
     objective: Objective
     settings: Settings
     lineage: Lineage
+    refused: str = ""
 
     @cached_property
     def source(self) -> dict[str, Any] | None:
@@ -44,10 +46,9 @@ class Configuration:
         return renamed(str(self.load.get("name_or_path")), {str(key): restored(value) for key, value in self.load.items()})
 
     def to_json(self) -> Json:
-        """The configuration in plain JSON values; null for a network made of Python code: whoever opens the run passes it again."""
-        network = self.network
+        """The configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
         return {
-            "network": None if network is None else _or_none(lambda: to_json(network)),
+            **({"network": None} if self.network is None else written_network(self.network, self.dataset_info, self.settings)),
             "data": {"load": self.load, **self.dataset_info.to_json()},
             "objective": written(self.objective),
             **_progress(self.settings, self.lineage),
@@ -63,12 +64,12 @@ class Configuration:
             if not isinstance(objective, Objective):
                 raise TypeError(f"{objective!r} is no loss")
             _require_possible(info, settings)
-            structure = config["network"]
-            saved = network if network is not None or structure is None else from_json(structure)
+            saved = saved_network(config) if network is None else network
             lineage = Lineage.from_json(config.get("course"), settings.epochs)
             return Configuration(
-                saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, lineage
-            )
+                saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, lineage,
+                str(config.get("refused", "")),
+            )  # fmt: skip
 
 
 def written_origin(data: Dataset) -> Json | None:

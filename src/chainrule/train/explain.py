@@ -16,7 +16,7 @@ from chainrule.data.rows import Rows
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
-from chainrule.nn import Network, Sequential, build_network, read_input
+from chainrule.nn import GraphLayer, Network, Sequential, build_network, read_input
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation, Index, Level, Notation, Trace
@@ -115,7 +115,8 @@ def _target_words(y: Array, count: int) -> Iterator[str]:
 
 @display.explain.register(Sequential)
 @display.explain.register(Network)
-def explain_network(network: Sequential | Network, example: Any, options: dict[str, Any]) -> Explanation:
+@display.explain.register(GraphLayer)
+def explain_network(network: Sequential | Network | GraphLayer, example: Any, options: dict[str, Any]) -> Explanation:
     """A network that was never trained, at the weights that the seed gives it, or at `parameters`."""
     parameters, loss, seed = options.pop("parameters", None), options.pop("loss", None), options.get("seed", 0)
     problem = LearningProblem(network, _signature_of(network, example), loss, "float64")
@@ -133,7 +134,7 @@ def _initial(problem: LearningProblem, seed: int) -> dict[str, Array]:
     return engine_named("reference").compile(graph)(values)
 
 
-def _signature_of(network: Sequential | Network, example: Any) -> DatasetInfo:
+def _signature_of(network: Sequential | Network | GraphLayer, example: Any) -> DatasetInfo:
     """What is known of the data from the examples alone: images are divided by 255; the network's outputs are the classes."""
     if isinstance(example, Example):
         x, y = example.x[None], np.asarray(example.y)[None]

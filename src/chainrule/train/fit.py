@@ -88,8 +88,9 @@ def open_run(folder: str | os.PathLike[str], *, net: Layer | None = None, data: 
 
     Nothing is written, also while another process trains there. Scalings, classes and columns are kept with the network, so the data
     are loaded only to evaluate or to go on; a file that has moved is looked for beside the run. `net` and `data` are needed only where
-    the folder cannot rebuild them: networks with Python functions, data given as arrays, or the new place of a file. step: an older
-    snapshot instead, one of those that the folder keeps.
+    the folder cannot rebuild them: networks whose graph goes by the batch in a way of its own, data given as arrays, or the new place of
+    a file. A network of Python functions is opened as its graph, see `as_graph_layer`. step: an older snapshot instead, one of those that
+    the folder keeps.
     Raises: MissingFileError, FileFormatError; when they are loaded, DataError where the data are no longer the same.
     """
     run = _load(RunFolder.open(folder), net, data, step)
@@ -101,7 +102,7 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
     config = Configuration.read(folder, network=None if net is None else as_layer(net))
     if config.network is None:
         raise OptionError(
-            "the run's network is made of Python code, which the folder does not hold",
+            f"the run's network is made of Python code, which the folder does not hold{f': {config.refused}' * bool(config.refused)}",
             expected="the same network again",
             remedy="build it and pass it: net=...",
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, LayerUse, range_badge
+from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, GraphLayer, LayerUse, range_badge
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
@@ -137,6 +137,8 @@ def _transformation(use: LayerUse) -> tuple[str, ...]:
             return (z, f"a = {name}(z) = {function.formula}, values in {range_badge(name)}") if name != "linear" else (z,)
         case Activation(function=name):
             return (f"a = {name}(z) = {ACTIVATIONS[name].formula}", f"values in {range_badge(name)}")
+        case GraphLayer():
+            return (use.layer.summary,)
         case Formula(text=words):
             return (printable(words, most=300),)
         case _:

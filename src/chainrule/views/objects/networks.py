@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule import display
-from chainrule.nn import Network, Sequential, Summary, summary
+from chainrule.nn import GraphLayer, Network, Sequential, Summary, summary
 from chainrule.train import Optimizer
 from chainrule.views.objects.general import described
 from chainrule.views.objects.parts import clean_lines, heading, shown
@@ -13,7 +13,8 @@ from chainrule.views.plain import counted, spaced
 
 @display.html.register(Sequential)
 @display.html.register(Network)
-def network_html(network: Sequential | Network) -> str:
+@display.html.register(GraphLayer)
+def network_html(network: Sequential | Network | GraphLayer) -> str:
     """A row to each layer; without the input's shape, which layers there are."""
     if network.input_shape is None:
         return shown(described(network))
