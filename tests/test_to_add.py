@@ -1,8 +1,9 @@
-"""To add a thing is to write it: an op, a layer, an optimizer and a loss of a package outside the library, used together to the end."""
+"""To add a thing is to write it: op, layer, optimizer, loss and picture of a package outside the library, used together to the end."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from chainrule.cli.application import application
 from chainrule.graph import REGISTRY
 
 PACKAGE = {
-    "__init__": "from added import layers, losses, ops, optimizers\n",
+    "__init__": "from added import layers, losses, ops, optimizers, pictures\n",
     "ops": r'''"""An op: the root of 1 + x², less 1."""
 
 import numpy as np
@@ -102,6 +103,22 @@ class Careful(cr.train.Optimizer):
     def update(self, w, g, slots, rate, step):
         mean = slots["mean"] * 0.8 + g * 0.2
         return w - mean / (bowl(mean) + 1.0) * rate, {"mean": mean}
+''',
+    "pictures": '''"""A picture of the layer."""
+
+import numpy as np
+
+from chainrule.views.marks import Line, Points
+from chainrule.views.panels import Axis, Panel
+from chainrule.views.view import View
+
+
+def bowls(run):
+    """The running means of the layer beside its bowl."""
+    z = np.linspace(-2.0, 2.0, 41)
+    mean = run.states()["bowls1.mean"]
+    marks = [Line(z, np.sqrt(1 + z * z) - 1, label="bowl"), Points(np.zeros(len(mean)), mean, color=1, label="means")]
+    return View("Bowls", "Each point is the running mean of a unit.", [Panel(marks, Axis("z"), Axis("a"))], {"mean": mean})
 ''',
 }
 ELSEWHERE = """
@@ -214,3 +231,14 @@ def test_it_is_drawn_shown_and_written_as_code(run):
     assert "Bowls(4)" in shown.output
     assert "Careful" in shown.output
     assert run.branch(4, epochs=3).hash == run.hash
+
+
+def test_its_picture_is_drawn_saved_and_written_for_a_page(added, run, tmp_path):
+    view = added.pictures.bowls(run)
+    np.testing.assert_array_equal(view.numbers["mean"], run.states()["bowls1.mean"])
+    for ending in ("svg", "png", "pdf"):
+        view.save(tmp_path / f"bowls.{ending}")
+        assert (tmp_path / f"bowls.{ending}").stat().st_size > 1000
+    kinds = [mark["kind"] for mark in json.loads(view.json())["panels"][0]["marks"]]
+    assert kinds == ["line", "points"]
+    assert "Bowls" in view._repr_svg_()

@@ -261,3 +261,9 @@ def test_series_are_told_apart_by_two_ways() -> None:
 def test_marks_are_compared_by_what_they_are() -> None:
     assert dataclasses.replace(MARKS["line"], label="other").label == "other"
     assert MARKS["line"] != Line(X, X**2, color=1, dash="dashed", label="line")
+
+
+@pytest.mark.parametrize("panels", [Panel([]), "panels", [1.0], None])
+def test_what_are_no_panels_is_refused(panels):
+    with pytest.raises(cr.errors.OptionTypeError, match=r"write \[Panel\(marks"):
+        View("Title", "Reading.", panels)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, cast
 
 from numpy.typing import ArrayLike
 
+from chainrule.checks import shown
 from chainrule.display import Shown
+from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.marks import Mark, Surface
@@ -128,6 +130,16 @@ class Sheet:
     columns: int = 3
     size: tuple[float, float] = (5.6, 3.6)
     legend: bool = False
+
+    def __post_init__(self) -> None:
+        parts = cast("object", self.panels)
+        kinds = {type(part) for part in cast("Sequence[object]", parts)} if isinstance(parts, list | tuple) else {None}
+        if not kinds <= {Panel, Space, Table}:
+            raise OptionTypeError(
+                f"panels={shown(parts)} in {self.title!r}",
+                expected="a list of Panel, Space or Table",
+                remedy="write [Panel(marks, ...)]",
+            )
 
     @property
     def grid(self) -> tuple[int, int]:
