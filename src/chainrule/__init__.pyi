@@ -63,6 +63,7 @@ from .nn import (
     TimeDistributed,
     Uniform,
     UpSample,
+    Weighted,
     Zeros,
     as_graph_layer,
     build_network,
@@ -114,7 +115,7 @@ __all__ = [
     "described",
     # objectives
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "L1", "L2", "Objective",
+    "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
     # training
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
