@@ -1,4 +1,4 @@
-"""What scikit-learn's tools take: `from chainrule.sklearn import MLPClassifier`; needs scikit-learn, which is loaded here and nowhere else."""
+"""Networks as scikit-learn's estimators: `from chainrule.sklearn import MLPClassifier`; only this loads scikit-learn."""
 
 from chainrule.interop.sklearn import MLPClassifier, MLPRegressor, NeuralNetworkClassifier, NeuralNetworkRegressor
 

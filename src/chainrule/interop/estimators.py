@@ -19,6 +19,7 @@ from chainrule.train.branch import taught
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state, compute_sample_weight
     from sklearn.utils.multiclass import check_classification_targets
@@ -32,6 +33,8 @@ except ImportError as error:
         expected="scikit-learn 1.6 or newer",
         remedy="pip install 'chainrule[sklearn]'",
     ) from error
+
+__all__ = ["Classifier", "ConvergenceWarning", "Described", "Estimator", "Patience", "RandomState", "Regressor", "seed_of"]
 
 RandomState: TypeAlias = "int | np.random.RandomState | None"
 FLOATS = (np.float64, np.float32)
@@ -110,15 +113,14 @@ class Estimator(BaseEstimator):
         self._after(described)
 
     def _training(self, sample: Sample, described: Described, before: Run | None, *, one_epoch: bool) -> Training:
-        fields = dict(described.fields)
+        fields: dict[str, Any] = {**described.fields}
         train, validation = (sample, None) if one_epoch else _parts(sample, described.held_out, fields["seed"])
         fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
-        scales = self._scales(train, described, before if one_epoch else None)
-        plain = Training(data=dataset(train.unweighted(), None, **scales), **{**fields, "early_stopping": None})
+        scales: Any = self._scales(train, described, before if one_epoch else None)
+        alike: dict[str, Any] = {**fields, "early_stopping": None}
+        plain = Training(data=dataset(train.unweighted(), None, **scales), **alike)
         if sample.weights is None:
-            return plain.changed(
-                data=dataset(train, validation, **scales), early_stopping=fields.get("early_stopping")
-            )
+            return plain.changed(data=dataset(train, validation, **scales), early_stopping=fields.get("early_stopping"))
         task = "regression" if sample.classes is None else "classification"
         fields["loss"] = weighted(plain.problem.objective)
         fields["optimizer"] = fields.get("optimizer") or usual_optimizer(task)
@@ -142,15 +144,27 @@ class Estimator(BaseEstimator):
         check_is_fitted(self, "run_")
         return self.run_.predict(validate_data(self, X, reset=False, dtype=FLOATS), replica=None)
 
+    def _before(self) -> Run | None:
+        """The run that a fit starts from, which is one only with warm_start."""
+        return getattr(self, "run_", None) if getattr(self, "warm_start", False) else None
+
     def _weights(self, given: Any, x: Array) -> Array | None:
         if given is None:
             return None
         found: Array = check_sample_weight(given, x, dtype=x.dtype)
         if (found < 0).any():
             raise DataError(
-                "Negative values in data passed to `sample_weight`", expected="weights of 0 or more", remedy="correct the weights"
+                "Negative values in data passed to `sample_weight`",
+                expected="weights of 0 or more",
+                remedy="correct the weights",
             )
         return found
+
+
+def _validated(estimator: Estimator, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
+    """Inputs and targets as arrays, checked as scikit-learn does it; names and number of the features are noted, or held to."""
+    found: Any = validate_data(estimator, X, y, dtype=FLOATS, **options)
+    return found[0], found[1]
 
 
 def _searches(fields: Mapping[str, Any]) -> bool:
@@ -209,9 +223,9 @@ class Classifier(ClassifierMixin, Estimator):
         Raises: what misfits of data and options raise, all of them also ValueError.
         """
         before = self._before()
-        x, y = validate_data(self, X, y, dtype=FLOATS)
+        x, y = _validated(self, X, y)
         check_classification_targets(y)
-        known = None if before is None else self.classes_
+        known: Array | None = None if before is None else self.classes_
         self.classes_, labels = np.unique(y, return_inverse=True)
         if known is not None and not np.array_equal(known, self.classes_):
             raise OptionError(
@@ -222,13 +236,10 @@ class Classifier(ClassifierMixin, Estimator):
         self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before)
         return self
 
-    def _before(self) -> Run | None:
-        return getattr(self, "run_", None) if getattr(self, "warm_start", False) else None
-
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
         """Goes once over these examples; the optimizer remembers. `classes`: all that there will be, which the first call must say."""
         before: Run | None = getattr(self, "run_", None)
-        x, y = validate_data(self, X, y, dtype=FLOATS, reset=before is None)
+        x, y = _validated(self, X, y, reset=before is None)
         check_classification_targets(y)
         if before is None:
             if classes is None:
@@ -244,7 +255,7 @@ class Classifier(ClassifierMixin, Estimator):
                 expected=f"one of {self.classes_.tolist()}",
                 remedy="name all classes at the first call: partial_fit(X, y, classes=...)",
             )
-        labels = np.searchsorted(self.classes_, y)
+        labels: Array = np.searchsorted(self.classes_, y)
         self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before, one_epoch=True)
         return self
 
@@ -300,8 +311,7 @@ class Regressor(RegressorMixin, Estimator):
 
         Raises: what misfits of data and options raise, all of them also ValueError.
         """
-        before: Run | None = getattr(self, "run_", None) if getattr(self, "warm_start", False) else None
-        return self._fitted(X, y, sample_weight, before, one_epoch=False)
+        return self._fitted(X, y, sample_weight, self._before(), one_epoch=False)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """Goes once over these examples; the optimizer remembers."""
@@ -309,9 +319,9 @@ class Regressor(RegressorMixin, Estimator):
 
     def _fitted(self, X: Any, y: Any, sample_weight: Any, before: Run | None, *, one_epoch: bool) -> Regressor:
         reset = before is None or not one_epoch
-        x, y = validate_data(self, X, y, dtype=FLOATS, reset=reset, multi_output=True, y_numeric=True)
+        x, y = _validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
         self._is_column = y.ndim == 1
-        numbers = y.reshape(len(y), -1).astype(x.dtype)
+        numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
         self.n_outputs_ = numbers.shape[1]
         self._train(Sample(x, numbers, self._weights(sample_weight, x)), self.n_outputs_, before, one_epoch=one_epoch)
         return self

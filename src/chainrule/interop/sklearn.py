@@ -5,17 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from chainrule.checks import Count, Fraction, Natural, NonNegative, Positive, Portion
+from chainrule.checks import Count, Fraction, Natural, NonNegative, Portion, Positive
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.interop.estimators import Classifier, Described, Estimator, Patience, RandomState, Regressor, seed_of
+from chainrule.interop.estimators import (
+    Classifier,
+    ConvergenceWarning,
+    Described,
+    Estimator,
+    Patience,
+    RandomState,
+    Regressor,
+    seed_of,
+)
 from chainrule.interop.weighing import Sample
 from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError
 from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, Optimizer
@@ -138,7 +146,7 @@ class Perceptron(Estimator):
         self.n_outputs_ = len(self.intercepts_[-1])
         self.t_ = self.n_iter_ * trainer.count
         self.best_loss_ = min(self.loss_curve_, default=np.nan)
-        last = self.run_.problem.network.layers[-1].activation
+        last = str(cast("Sequential", self.run_.problem.network).layers[-1].activation)  # pyright: ignore[reportAttributeAccessIssue]
         self.out_activation_ = {"linear": "identity", "sigmoid": "logistic"}.get(last, last)
         waits = described.patience is not None
         if waits and not trainer.stopped and trainer.step == trainer.steps and trainer.settings.epochs > 1:
@@ -244,10 +252,12 @@ Networks: TypeAlias = "Layer | str | Callable[[int], Layer] | None"
 
 @dataclass(eq=False, repr=False)
 class Network(Estimator):
-    """Any network of ours. network: a text such as "4-16-3 relu softmax", a layer, or a function from the number of outputs to a layer;
-    None takes one hidden layer of 100 neurons with ReLU. loss, optimizer, epochs, batch_size, replicas, dtype, engine, clip: as `cr.fit` takes
-    them; dtype None is that of X. standardise: inputs, and numbers to predict, are seen in units of their spread. early_stopping: None, or
-    a `cr.EarlyStopping` that looks at validation_fraction of the examples.
+    """Any network of ours, described by the arguments of `cr.fit`.
+
+    network: a text such as "4-16-3 relu softmax", a layer, or a function from the number of outputs to a layer; None takes one hidden layer
+    of 100 neurons with ReLU. loss, optimizer, epochs, batch_size, replicas, engine, clip: as `cr.fit` takes them. dtype: None is that of X.
+    standardise: inputs, and numbers to predict, are seen in units of their spread. early_stopping: None, or a `cr.EarlyStopping`, which
+    looks at validation_fraction of the examples.
     """
 
     network: Networks = None
