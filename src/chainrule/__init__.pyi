@@ -81,6 +81,7 @@ from .train import (
     ConstantRate,
     Cosine,
     EarlyStopping,
+    InverseScaling,
     LevenbergMarquardt,
     Model,
     PerceptronRule,
@@ -120,7 +121,7 @@ __all__ = [
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
     "ConstantRate",
-    "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import chainrule as cr
-from chainrule.interop.sklearn import InverseScaling
 from chainrule.sklearn import MLPClassifier, MLPRegressor, NeuralNetworkClassifier, NeuralNetworkRegressor
 
 RANDOM = np.random.default_rng(0)
@@ -218,10 +217,10 @@ def test_the_rate_falls_with_the_examples_seen():
     for epoch in range(1, 4):
         theirs.iteration_ends(epoch * 50)
         expected.append(theirs.learning_rate)
-    ours = InverseScaling(0.1, 0.5, steps_per_epoch=2, examples=50)(np.arange(8.0), 8)
+    ours = cr.InverseScaling(0.1, steps_per_epoch=2, examples=50)(np.arange(8.0), 8)
     np.testing.assert_allclose(ours[::2], expected)
     model = MLPRegressor((4,), solver="sgd", learning_rate="invscaling", max_iter=3, random_state=0).fit(X, NUMBERS)
-    assert isinstance(model.run_.settings.optimizer.learning_rate, InverseScaling)
+    assert isinstance(model.run_.settings.optimizer.learning_rate, cr.InverseScaling)
 
 
 def test_without_scikit_learn_it_says_what_to_install():
@@ -229,3 +228,11 @@ def test_without_scikit_learn_it_says_what_to_install():
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "MissingPackageError" in found.stderr
     assert "pip install 'chainrule[sklearn]'" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "network", [None, "3-8-1 tanh", cr.Sequential(cr.Dense(1)), lambda outputs: cr.Sequential(cr.Dense(outputs))]
+)
+def test_a_network_is_a_text_a_layer_or_a_function_of_the_number_of_outputs(network):
+    model = NeuralNetworkRegressor(network, optimizer=cr.LBFGS(), epochs=30, random_state=0).fit(X, X @ [1.0, 2.0, 3.0] + 7.0)
+    assert model.score(X, X @ [1.0, 2.0, 3.0] + 7.0) > 0.99

@@ -14,7 +14,7 @@ from chainrule.data import Scaling
 from chainrule.errors import DataError, MissingPackageError, OptionError
 from chainrule.graph import Array
 from chainrule.interop.weighing import Sample, dataset, weighted
-from chainrule.train import Run, Training, TrainingProgress, class_probabilities, decide, usual_optimizer
+from chainrule.train import Run, Training, class_probabilities, decide, usual_optimizer
 from chainrule.train.branch import taught
 
 try:
@@ -56,7 +56,7 @@ class Described:
 
 @dataclass
 class Patience:
-    """A callback that ends a training when its cost on all training examples has not fallen by `tol` for `epochs` epochs."""
+    """Ends a training as scikit-learn does: when the mean loss of an epoch's steps did not fall by `tol` for more than `epochs` epochs."""
 
     tol: float
     epochs: float
@@ -64,16 +64,18 @@ class Patience:
     best: Array | float = np.inf
     waited: Array | int = 0
 
-    def __call__(self, progress: TrainingProgress) -> bool:
-        """Whether it is to end now; with replicas, when none gets better any more."""
-        if progress.kind != "epoch":
-            return False
-        cost = progress.scores["training"]["loss"]
-        if self.verbose:
-            sys.stdout.write(f"Iteration {progress.epoch}, loss = {cost.mean():.8f}\n")
-        # As scikit-learn counts: an epoch that is better by less than tol is one of those waited, and its cost is remembered.
-        self.waited = np.where(cost > self.best - self.tol, self.waited + 1, 0)
-        self.best = np.minimum(self.best, cost)
+    @property
+    def ahead(self) -> int:
+        """How many epochs can be done before the training may have to end: with replicas, when none gets better any more."""
+        return int(min(self.epochs, 2**31)) + 1 - int(np.min(self.waited))
+
+    def ends(self, losses: Array, first: int) -> bool:
+        """Whether it is to end after epochs with these losses (replicas, epochs), the first of which has this number."""
+        for epoch, loss in enumerate(losses.T, first):
+            if self.verbose:
+                sys.stdout.write(f"Iteration {epoch}, loss = {loss.mean():.8f}\n")
+            self.waited = np.where(loss > self.best - self.tol, self.waited + 1, 0)
+            self.best = np.minimum(self.best, loss)
         return bool(np.all(self.waited > self.epochs))
 
 
@@ -101,20 +103,17 @@ class Estimator(BaseEstimator):
             self.run_ = _one_more(training, before)
         else:
             initial = None if before is None else before.parameters()
-            callbacks = () if described.patience is None else (described.patience,)
-            self.run_ = training.changed(initial=initial).fit(callbacks=callbacks)
-        trainer = self.run_.trainer
-        done = trainer.step // trainer.steps_per_epoch
-        curve = [float(cost) for cost in self.run_.history.curve()[1].mean(axis=1)] if trainer.history.epochs else []
+            self.run_ = _fitted(training.changed(initial=initial), described.patience)
+        losses = [float(loss) for loss in _losses(self.run_).mean(axis=0)]
         again = one_epoch and before is not None
-        self.n_iter_ = self.n_iter_ + done if again else done
-        self.loss_curve_ = [*self.loss_curve_, *curve] if again else curve
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.loss_curve_ = [*self.loss_curve_, *losses] if again else losses
+        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
         self._after(described)
 
     def _training(self, sample: Sample, described: Described, before: Run | None, *, one_epoch: bool) -> Training:
         fields: dict[str, Any] = {**described.fields}
         train, validation = (sample, None) if one_epoch else _parts(sample, described.held_out, fields["seed"])
+        fields["evaluate_every"] = 1 if fields.get("early_stopping") else 0
         fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
         scales: Any = self._scales(train, described, before if one_epoch else None)
         alike: dict[str, Any] = {**fields, "early_stopping": None}
@@ -191,6 +190,19 @@ def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample |
     return sample.taken(np.sort(train)), sample.taken(np.sort(validation))
 
 
+def _fitted(training: Training, patience: Patience | None) -> Run:
+    """A run of a training, which ends where patience does."""
+    if patience is None:
+        return training.fit()
+    trainer = training.trainer()
+    while trainer.step < trainer.steps and not trainer.stopped:
+        first = trainer.step // trainer.steps_per_epoch
+        trainer.train_until(trainer.step + patience.ahead * trainer.steps_per_epoch)
+        if patience.ends(_losses(Run(trainer))[:, first:], first + 1):
+            trainer.stopped = f"the loss did not fall by {patience.tol:g} for {patience.epochs:g} epochs"
+    return Run(trainer)
+
+
 def _one_more(training: Training, before: Run | None) -> Run:
     """A run of one epoch, which goes on where the run before stopped."""
     training = training.changed(epochs=1)
@@ -199,6 +211,15 @@ def _one_more(training: Training, before: Run | None) -> Run:
     trainer = taught(training.changed(seed=before.settings.seed + before.settings.replicas).trainer(), before.trainer)
     trainer.train()
     return Run(trainer)
+
+
+def _losses(run: Run) -> Array:
+    """The loss of each epoch, the mean over its examples, before each step: (replicas, epochs)."""
+    trainer = run.trainer
+    steps = run.history.steps().astype(np.float64)
+    return (steps * np.resize(trainer.sizes, steps.shape[1])).reshape(len(steps), -1, trainer.steps_per_epoch).sum(
+        axis=2
+    ) / trainer.count
 
 
 def seed_of(random_state: RandomState) -> int:

@@ -9,9 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Fraction, Natural, NonNegative, Portion, Positive
-from chainrule.descriptions import described
-from chainrule.display import Shown
+from chainrule.checks import Count, Fraction, NonNegative, Portion, Positive, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.interop.estimators import (
@@ -26,32 +24,12 @@ from chainrule.interop.estimators import (
 )
 from chainrule.interop.weighing import Sample
 from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError
-from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, Optimizer
+from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, InverseScaling, Optimizer
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 """The activations by their names in scikit-learn."""
 MAX_FUN = 15000
 """The usual value of max_fun, which nothing is made of."""
-
-
-@described
-class InverseScaling(Shown):
-    """The rate falls with the number of examples seen: rate/(1 + examples·epochs)^power, constant within an epoch, as in scikit-learn.
-
-    >>> InverseScaling(0.1, power=0.5, steps_per_epoch=2, examples=99)(np.arange(4.0), 4)
-    array([0.1 , 0.1 , 0.01, 0.01])
-    """
-
-    rate: Positive
-    power: NonNegative
-    steps_per_epoch: Count
-    examples: Count
-    seen: Natural = 0
-
-    def __call__(self, steps: Array, total: int) -> Array:
-        """The rates of these steps; `seen`: how many examples were seen before the first one."""
-        seen = self.seen + np.floor(steps / self.steps_per_epoch) * self.examples
-        return self.rate / np.where(seen > 0, seen + 1.0, 1.0) ** self.power
 
 
 def as_given(seed: int, epoch: int, count: int) -> Array:
@@ -63,9 +41,10 @@ def as_given(seed: int, epoch: int, count: int) -> Array:
 class Perceptron(Estimator):
     """The arguments of scikit-learn's multilayer perceptrons; what cannot be done here as it is there is refused.
 
-    alpha: the penalty alpha/(2·batch size)·Σ w², biases left out. tol, n_iter_no_change: it ends when its cost over all training examples,
-    taken at the end of each epoch, no longer falls by tol; with early_stopping that of the validation part, and the best weights are
-    restored. Inputs and targets are not scaled. Refused: learning_rate="adaptive", another max_fun, early_stopping with lbfgs.
+    alpha: the penalty alpha/(2·batch size)·Σ w², biases left out. tol, n_iter_no_change: it ends when the mean loss of an epoch's steps no
+    longer falls by tol; with early_stopping when the loss of the validation part does not, and the best weights are restored; with lbfgs
+    where no entry of the gradient is larger than tol. Inputs and targets are not scaled. Refused: learning_rate="adaptive", another
+    max_fun, early_stopping with lbfgs.
     """
 
     hidden_layer_sizes: Any = (100,)
@@ -130,12 +109,12 @@ class Perceptron(Estimator):
 
     def _optimizer(self, count: int, size: int) -> Optimizer:
         if self.solver == "lbfgs":
-            return LBFGS(iterations=self.max_iter, tolerance=self.tol)
+            return LBFGS(iterations=self.max_iter, tolerance=0.0, gradient_tolerance=self.tol)
         if self.solver == "adam":
             return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
         rate: Any = self.learning_rate_init
         if self.learning_rate == "invscaling":
-            rate = InverseScaling(rate, self.power_t, -(-count // size), count)
+            rate = InverseScaling(rate, -(-count // size), count, self.power_t)
         return SGD(rate, self.momentum, self.nesterovs_momentum and self.momentum > 0)
 
     def _after(self, described: Described) -> None:
@@ -158,7 +137,8 @@ class Perceptron(Estimator):
             )
 
 
-@described
+@dataclass(frozen=True)
+@checked
 class _Options:
     """The arguments of a multilayer perceptron, as far as they are held to rules."""
 

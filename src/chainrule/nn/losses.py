@@ -376,6 +376,15 @@ class Weighted(_Addable):
 
     target: ClassVar[TargetKind] = "weighted"
 
+    def __post_init__(self) -> None:
+        _require_term(self.loss)
+        if getattr(self.loss, "target", None) not in {"values", "labels", "margin"}:
+            raise OptionError(
+                f"Weighted({shown(self.loss)})",
+                expected="a loss of values or labels, which has no weights or errors of its own",
+                remedy="write Weighted(SquaredError()); penalties stand beside it: Weighted(SquaredError()) + L2(1e-4)",
+            )
+
     @property
     def name(self) -> str:
         """weighted_, and then the name of the loss."""

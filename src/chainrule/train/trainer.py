@@ -335,6 +335,12 @@ class Trainer(Shown):
             if interrupt.requested:
                 self.stopped = "interrupted"
 
+    def train_until(self, step: int) -> None:
+        """Trains up to `step`, or to the end, and notes what happened; takes no curves and saves nothing."""
+        self._pause = min(step, self.steps)
+        while self.step < self._pause:
+            self._run_piece()
+
     def advance(self, last: int) -> Mapping[str, Array]:
         """Does the steps up to `last`, and nothing else: no curves, no history, no snapshot. Gives their records."""
         records = self._run(self.step, last)
