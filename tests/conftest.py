@@ -26,6 +26,10 @@ settings.register_profile("campaign", deadline=None, max_examples=int(os.environ
 settings.load_profile("campaign" if "CAMPAIGN_SIZE" in os.environ else "same examples")
 
 
+collect_ignore = ["mutants/run.py"]
+"""A program of its own, which imports what only `make mutants` installs."""
+
+
 def pytest_collection_finish() -> None:
     """What was loaded stays: it need not be walked through again."""
     gc.collect()

@@ -51,7 +51,7 @@ def _hidden(random: Generator) -> tuple[list[Layer], tuple[int, ...], bool]:
         return [first, pool, cr.Conv2D(2, 2, _activation(random)), cr.Flatten()], (4, 6, 1), False
     if kind == "rnn":
         cell = (cr.RNN, cr.LSTM, cr.GRU)[int(random.integers(3))]
-        layer = cell(int(random.integers(2, 4)), return_sequences=True if random.integers(2) else "last")
+        layer = cell(int(random.integers(2, 4)), return_sequences=bool(random.integers(2)))
         return [layer, cr.Flatten()] if layer.return_sequences else [layer], (int(random.integers(2, 6)), 2), False
     if kind in {"norm", "layer_norm"}:
         layers = _dense(random, 1)

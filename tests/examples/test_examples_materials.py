@@ -28,7 +28,7 @@ def test_chi_squared_of_a_line_is_weighted_least_squares(engine):
     expected = np.mean(((y[:, 0] - offset - slope * x[:, 0]) / sigma[:, 0]) ** 2)
     assert run.evaluate("test").loss[0] == pytest.approx(expected, rel=1e-9)
     assert run.evaluate("test").r_squared() == pytest.approx(cr.nn.r_squared(y, run.predict(x)))
-    assert regression_fit(run).truth.shape == (40,)
+    assert regression_fit(run).numbers["truth"].shape == (40,)
 
 
 def test_chi_squared_of_two_numbers_in_any_unit():

@@ -138,7 +138,7 @@ def test_an_engine_that_gives_other_bits_each_time_is_replayed_within_what_it_st
     run = fit("rough", **WAYS["plain"])
     assert "numbers that agree to 10⁻⁵ of their size, not to the bit" in str(run)
     assert run.at(7).trainer.step == 7
-    assert len(run.ledger(3, "dense1.W").shares) > 1
+    assert len(run.ledger(3, "dense1.W").contributions) > 1
     monkeypatch.setattr(RoughLoop, "by", 1e-3)
     with pytest.raises(cr.errors.ReplayError, match="computed again"):
         run.at(13)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import KW_ONLY, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from chainrule.descriptions.kinds import is_description
 from chainrule.display import Shown
 from chainrule.engines import engine_named, load_ahead
 from chainrule.errors import OptionError, Remedy, ShapeError
-from chainrule.nn import Layer, as_layer, parse_network
+from chainrule.nn import Layer, as_layer, objective, parse_network
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
@@ -31,7 +32,7 @@ from chainrule.train.stopping import EarlyStopping, require_validation
 from chainrule.train.trainer import Callback, Trainer
 
 
-@described(eq=False)
+@described
 class Training(Shown):
     """A training that can be looked at, changed, made, and made again: `fit` describes one and makes it.
 
@@ -44,7 +45,7 @@ class Training(Shown):
     (4, 'C = 1/B·Σ_batch(-y·log(a) - (1-y)·log(1-a))')
     >>> slower = training.changed(seed=1, **{"optimizer.learning_rate": 0.01})
     >>> slower.settings.optimizer
-    Adam(learning_rate=0.01)
+    Adam(0.01)
     >>> training.fit().classify([[0.0, 1.0], [1.0, 1.0]])
     ['1', '0']
     """
@@ -66,6 +67,12 @@ class Training(Shown):
     initial: Mapping[str, Any] | None = None
     order: Order | OrderName = "shuffled"
     threads: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss is not None:
+            objective(self.loss)
+        if not isinstance(self.data, Dataset | str | Path | Mapping | tuple):
+            as_dataset(self.data)  # refuses it
 
     # ---- what it came to
 
