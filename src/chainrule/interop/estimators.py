@@ -116,10 +116,11 @@ class Estimator(BaseEstimator):
         fields["evaluate_every"] = 1 if fields.get("early_stopping") else 0
         fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
         scales: Any = self._scales(train, described, before if one_epoch else None)
+        if sample.weights is None:
+            return Training(data=dataset(train, validation, **scales), **fields)
+        # What it would be without weights says how many outputs there are, and which loss is to be weighted.
         alike: dict[str, Any] = {**fields, "early_stopping": None}
         plain = Training(data=dataset(train.unweighted(), None, **scales), **alike)
-        if sample.weights is None:
-            return plain.changed(data=dataset(train, validation, **scales), early_stopping=fields.get("early_stopping"))
         task = "regression" if sample.classes is None else "classification"
         fields["loss"] = weighted(plain.problem.objective)
         fields["optimizer"] = fields.get("optimizer") or usual_optimizer(task)
