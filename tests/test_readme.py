@@ -19,20 +19,22 @@ def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 11
+    assert len(blocks) == 12
     exec(compile(blocks[0], "README.md", "exec"), names)
     shown = capsys.readouterr().out
     assert "8 replicas" in shown
     assert re.search(r"test accuracy 0\.94\d* ± 0\.00\d+", shown)
     assert "['7', '2', '1', '0', '4']" in shown
     assert "return loss=" in shown
-    for block in blocks[1:8]:
+    for block in blocks[1:9]:
         exec(compile(block, "README.md", "exec"), names)
     shown = capsys.readouterr().out
     for number in ("1.8185", "0.0770", "-2.6508", "test accuracy 500/500", "torch.nn.Linear(2, 8)"):
         assert number in shown
+    assert [run.trainer.step for run in names["runs"]] == 3 * [20 * names["runs"][0].trainer.steps_per_epoch]
+    assert names["learner"].step_count == 1
     assert names["run"].trainer.step == 40 * names["run"].trainer.steps_per_epoch
-    for block in blocks[8:]:
+    for block in blocks[9:]:
         exec(compile(block, "README.md", "exec"), names)
     shown = capsys.readouterr().out
     for words in ("FORWARD", "BACKWARD", "should rise", "True", "examples", "missing 1/B"):

@@ -65,7 +65,7 @@ def _filled(number: int, line: str, size: int, dtype: str) -> str:
         raise ParseError(
             f"line {number} cannot be read: {line if len(line) <= 120 else line[:117] + '...'}",
             expected=f"in braces what there is for a batch of {size}: {{float}}, {{B}}, {{4*B+1}}, {{B/(B-1)}} or {{0.5 everywhere}}",
-            remedy=f"mend this: {error}",
+            remedy=f"correct this: {error}",
         ) from error
 
 

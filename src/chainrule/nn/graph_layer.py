@@ -95,7 +95,7 @@ def _graph_of(text: str, size: int, dtype: str) -> Graph:
             raise ParseError(
                 f"the graph's text has the node {node!r}",
                 expected=f"at most {LARGEST} numbers, and {MOST_TURNS} turns of a loop",
-                remedy="mend the text",
+                remedy="write smaller extents, or fewer turns",
             )
     return graph
 
@@ -113,7 +113,7 @@ class GraphInitialiser(Shown):
             raise GraphError(
                 f"first values by a graph of {', '.join(graph.leaves) or 'nothing'}, which gives {', '.join(graph.outputs)}",
                 expected=f"the leaf {KEY}, and the output values",
-                remedy="mend its text",
+                remedy="give it these two alone",
             )
         made = _copied(graph, dict.fromkeys(graph.leaves.values(), key), _as_before)
         return made[graph.outputs["values"]]

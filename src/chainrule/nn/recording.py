@@ -98,7 +98,9 @@ class _Recorder:
         """Raises what the network raises."""
         self.build((*self.wanted, TRIED[0])[0], FLOATS[0], training=False)
         raise GraphError(
-            "a network that is built at one time and not at another", expected="the same each time", remedy="mend it"
+            "a network that is built at one time and not at another",
+            expected="the same each time",
+            remedy="build it of nothing that changes",
         )
 
     def form(self, *, training: bool) -> GraphForm | None:
