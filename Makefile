@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SIZE ?= 2000
 
-.PHONY: help demo report test coverage check format bench docs campaign mutants oldest clean
+.PHONY: help demo report test coverage check format bench docs external campaign mutants oldest clean
 help:  ## list the doors
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -65,6 +65,9 @@ bench: $(VENV)/bench  ## every workload beside its peers, in turn; a busy neighb
 docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into docs/site
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
 	$(BIN)/python docs/gallery/build.py docs/site/gallery
+
+external: $(VENV)/dev  ## what other libraries check of their kind: scikit-learn's own tests of estimators
+	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
 
 campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider

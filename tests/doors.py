@@ -128,7 +128,7 @@ def loss_used(loss: Any) -> Any:
     if isinstance(loss, cr.BinaryCrossEntropy):
         z = cr.constant([[1.0], [2.0]])
         return cr.compute([loss(z if loss.from_logits else cr.ops.sigmoid(z), cr.constant([[0.0], [1.0]]))])
-    if loss.target == "measured":
+    if loss.target in {"measured", "weighted"}:
         return cr.compute([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0, 1.0], [1.0, 2.0]]))])
     return cr.compute([loss(cr.constant([[1.0], [2.0]]), cr.constant([[0.0], [1.0]]))])
 
@@ -241,6 +241,7 @@ def _training() -> Iterator[Door]:
     yield door("ConstantRate", cr.ConstantRate, schedule_used, rate=0.1)
     yield door("StepDecay", cr.StepDecay, schedule_used, rate=0.1, every=2)
     yield door("Cosine", cr.Cosine, schedule_used, rate=0.1)
+    yield door("InverseScaling", cr.InverseScaling, schedule_used, rate=0.1, steps_per_epoch=2, examples=10)
     yield door("WarmUp", cr.WarmUp, schedule_used, steps=2, then=cr.ConstantRate(0.1))
     yield door("ClipNorm", cr.ClipNorm, clip_used, norm=1.0)
     yield door("ClipValue", cr.ClipValue, clip_used, limit=1.0)
@@ -251,6 +252,7 @@ def _training() -> Iterator[Door]:
     for name in ("SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy",
                  "BinaryCrossEntropy", "Hinge", "PerceptronLoss"):  # fmt: skip
         yield door(name, getattr(cr, name), loss_used)
+    yield door("Weighted", cr.Weighted, loss_used, loss=cr.Huber())
     for name in ("L1", "L2"):
         yield door(name, getattr(cr, name), penalty_used, factor=0.1)
     for name in (

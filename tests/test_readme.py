@@ -12,6 +12,7 @@ import chainrule as cr
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMING_FROM = ROOT / "docs" / "coming_from.md"
+RUNNING_PAGES = [COMING_FROM, ROOT / "docs" / "scikit_learn.md"]
 
 
 def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):
@@ -51,8 +52,11 @@ def test_each_link_leads_somewhere(link):
     assert (ROOT / link).exists()
 
 
-def test_the_page_for_those_who_come_from_elsewhere_runs():
-    assert doctest.testfile(str(COMING_FROM), module_relative=False).failed == 0
+@pytest.mark.parametrize("page", RUNNING_PAGES, ids=lambda page: page.stem)
+def test_the_pages_for_those_who_come_from_elsewhere_run(page):
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.failed == 0
+    assert found.attempted > 5
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\bcr\.([\w.]*\w)", COMING_FROM.read_text(encoding="utf-8")))))

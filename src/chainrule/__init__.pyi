@@ -63,6 +63,7 @@ from .nn import (
     TimeDistributed,
     Uniform,
     UpSample,
+    Weighted,
     Zeros,
     as_graph_layer,
     build_network,
@@ -80,6 +81,7 @@ from .train import (
     ConstantRate,
     Cosine,
     EarlyStopping,
+    InverseScaling,
     LevenbergMarquardt,
     Model,
     PerceptronRule,
@@ -114,12 +116,12 @@ __all__ = [
     "described",
     # objectives
     "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "L1", "L2", "Objective",
+    "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
     # training
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
     "ConstantRate",
-    "StepDecay", "Cosine", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -28,6 +28,7 @@ from chainrule.nn import (
     PerceptronLoss,
     Sequential,
     SquaredError,
+    Weighted,
     build_network,
     objective,
     softmax,
@@ -395,3 +396,24 @@ def test_every_loss_prints_its_formula():
 def test_absolute_error_names():
     assert AbsoluteError().name == "mean_absolute_error"
     assert AbsoluteError(mean=False).formula == "Σ_j |a_j − y_j|"
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber(), EuclideanDistance()])
+def test_a_weighted_loss_is_the_loss_times_the_weight(loss):
+    rng = np.random.default_rng(0)
+    a, y, w = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.uniform(size=(4, 1))
+    plain, weighted = compute([loss(constant(a), constant(y)), Weighted(loss)(constant(a), constant(np.hstack([y, w])))])
+    np.testing.assert_allclose(weighted, plain * w[:, 0])
+
+
+def test_a_weighted_loss_of_labels_takes_a_column_to_a_class():
+    z, labels, w = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 2, 1, 1]), np.array([[0.0], [1.0], [2.0], [0.5]])
+    targets = np.hstack([np.eye(3)[labels], w])
+    for loss in (CrossEntropy(from_logits=True), Hinge()):
+        plain, weighted = compute([loss(constant(z), constant(labels)), Weighted(loss)(constant(z), constant(targets))])
+        np.testing.assert_allclose(weighted, plain * w[:, 0])
+
+
+def test_a_weighted_loss_without_a_weight_says_where_it_belongs():
+    with pytest.raises(ShapeError, match="weight of each example behind its target"):
+        Weighted(SquaredError())(constant(np.zeros((4, 3))), constant(np.zeros((4, 3))))

@@ -41,6 +41,11 @@ class DatasetInfo(Written):
     text: TextInput | None = None
     input_range: tuple[float, float] | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # `parts` may be a view that nothing can write through, and that pickle does not take.
+        values = {part.name: getattr(self, part.name) for part in fields(self)} | {"parts": dict(self.parts)}
+        return (DatasetInfo, tuple(values.values()))
+
     @property
     def target_size(self) -> int:
         """How many outputs a network needs: the number of classes, or of numbers per example."""

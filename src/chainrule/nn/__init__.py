@@ -42,6 +42,7 @@ from chainrule.nn.losses import (
     Objective,
     PerceptronLoss,
     SquaredError,
+    Weighted,
     objective,
 )
 from chainrule.nn.metrics import (
@@ -80,7 +81,8 @@ __all__ = [
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "LayerScope", "RNN", "OutputRange",
     "InputReading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "SummaryRow", "Scale", "Sequential", "SquaredError", "State",
     "Summary",
-    "Uniform", "UpSample", "Zeros", "accuracy", "as_graph_layer", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
+    "Uniform", "UpSample", "Weighted",
+    "Zeros", "accuracy", "as_graph_layer", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",
     "describe_function", "from_json", "from_peer", "hebb_weights", "hopfield_energy", "hopfield_recall", "is_kept", "log_softmax",
     "mean_absolute_error", "mean_squared_error", "parse_network", "objective", "output_range", "layer_scope", "predicted_labels",
     "r_squared", "range_badge", "read_input", "sigmoid_input", "softmax", "softmax_input", "summary", "summary_of", "to_code",

@@ -17,9 +17,9 @@ from chainrule.nn.activations import sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
 from chainrule.spelling import suggest
 
-TargetKind: TypeAlias = Literal["values", "measured", "labels", "margin"]
-"""What a loss compares with: numbers in the output's shape; those and then the standard error of each, (batch, 2k); class labels
-(batch,); or numbers or labels, by the number of outputs."""
+TargetKind: TypeAlias = Literal["values", "measured", "weighted", "labels", "margin"]
+"""What a loss compares with: numbers in the output's shape; those and then the standard error of each, (batch, 2k); those and then the
+weight of the example, (batch, k + 1); class labels (batch,); or numbers or labels, by the number of outputs."""
 
 
 class Loss(Protocol):
@@ -356,6 +356,58 @@ class PerceptronLoss(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
         return ops.relu(ops.negative(_margin(self.name, output, target)))
+
+
+# ---- weights
+
+
+@described
+class Weighted(_Addable):
+    """w·loss: each example counts by its own weight w, the last number of its target.
+
+    Weights of mean 1 leave the size of the cost as it is. A whole number w then does what w equal examples do, as long as a batch holds all
+    examples. For a loss that compares with labels the target holds a 1 at the example's class, 0 elsewhere, and then w.
+
+    >>> Weighted(SquaredError()).formula
+    'w·(1/k·Σ_j (a_j − y_j)²)'
+    """
+
+    loss: Any
+
+    target: ClassVar[TargetKind] = "weighted"
+
+    def __post_init__(self) -> None:
+        _require_term(self.loss)
+        if getattr(self.loss, "target", None) not in {"values", "labels", "margin"}:
+            raise OptionError(
+                f"Weighted({shown(self.loss)})",
+                expected="a loss of values or labels, which has no weights or errors of its own",
+                remedy="write Weighted(SquaredError()); penalties stand beside it: Weighted(SquaredError()) + L2(1e-4)",
+            )
+
+    @property
+    def name(self) -> str:
+        """weighted_, and then the name of the loss."""
+        return f"weighted_{self.loss.name}"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return f"w·({self.loss.formula})"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output (batch, k), target (batch, k + 1): k numbers, then the weight."""
+        if output.type.ndim != 2 or target.shape != (output.shape[0], output.shape[1] + 1):
+            raise ShapeError(
+                f"{self.name} was given an output {output.type!r} and a target {target.type!r}",
+                expected="outputs (batch, k), and targets (batch, k + 1): k numbers, then the weight",
+                remedy="put the weight of each example behind its target",
+            )
+        count = output.shape[1]
+        values, weight = ops.slice_axis(target, 1, 0, count), ops.slice_axis(target, 1, count, count + 1)
+        by_label = self.loss.target == "labels" or (self.loss.target == "margin" and count > 1)
+        rows = self.loss(output, ops.position_of_max(values) if by_label else values)
+        return rows * ops.reshape(weight, shape=rows.shape)
 
 
 # ---- penalties

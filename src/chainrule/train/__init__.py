@@ -30,7 +30,7 @@ from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.prediction_history import PredictionHistory, prediction_history
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
-from chainrule.train.schedules import ConstantRate, Cosine, Schedule, StepDecay, WarmUp
+from chainrule.train.schedules import ConstantRate, Cosine, InverseScaling, Schedule, StepDecay, WarmUp
 from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
 from chainrule.train.stepwise import StepTrainer
 from chainrule.train.stopping import EarlyStopping
@@ -39,7 +39,7 @@ from chainrule.train.training import Training
 
 __all__ = [
     "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
-    "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "LBFGS",
+    "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "InverseScaling", "LBFGS",
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
     "PerceptronRule", "PredictionHistory", "RMSprop", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
     "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "WarmUp", "as_inputs", "batch_sizes",

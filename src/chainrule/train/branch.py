@@ -65,6 +65,14 @@ def branched(there: Trainer, path: str | None, changes: Changes) -> Trainer:
     return trainer
 
 
+def taught(trainer: Trainer, there: Trainer) -> Trainer:
+    """A training at its first step, with what another one on other examples has learned and remembers; updates are counted on."""
+    _take_state(trainer, there)
+    trainer.lineage = replace(trainer.lineage, shift=there.step + there.lineage.shift)
+    trainer.start = trainer.snapshot()
+    return trainer
+
+
 def _step(there: Trainer, trainer: Trainer) -> int:
     """The number of the step in batches of the branch, which may be of another size."""
     if _is_same_size(there, trainer):

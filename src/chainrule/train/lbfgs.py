@@ -29,14 +29,15 @@ SUFFICIENT, CURVATURE = 1e-4, 0.9
 class LBFGS(FullBatch):
     """Second-order descent on the full batch in float64: each iteration is one epoch and one step.
 
-    `memory`: the pairs of steps and gradient changes remembered; `iterations`: the most it takes; `tolerance`: it is done where no gradient
-    entry, in units of its variable, is larger than this times the cost. It is also done where the cost has stopped falling, or is 0 beside
-    what it was at first. A run that is gone on with starts from its last point with an empty memory.
+    `memory`: the pairs of steps and gradient changes remembered; `iterations`: the most it takes. It is done where no gradient entry, in
+    units of its variable, is larger than `tolerance` times the cost, or than `gradient_tolerance`. It is also done where the cost no longer
+    falls, or is 0 beside what it was at first. A run that is gone on with starts from its last point with an empty memory.
     """
 
     memory: Count = 20
     iterations: Natural = 1000
     tolerance: NonNegative = 1e-9
+    gradient_tolerance: NonNegative = 0.0
     title: ClassVar[str] = "L-BFGS"
 
     @property
@@ -106,7 +107,7 @@ def _descend(objective: Objective, point: Array, settings: LBFGS) -> Iterator[Pr
         slope = largest(gradient)
         least = min(least, slope)
         reason = ""
-        if slope <= settings.tolerance * abs(cost):
+        if slope <= max(settings.tolerance * abs(cost), settings.gradient_tolerance):
             reason = "gradient small enough"
         elif 0 <= cost < _NOTHING * first:
             reason = "converged: the cost is 0 up to rounding"

@@ -25,6 +25,7 @@ from chainrule.nn import (
     Parameter,
     Scale,
     State,
+    Weighted,
     build_network,
     objective,
     sigmoid_input,
@@ -70,6 +71,10 @@ class LearningProblem(Shown):
     def __post_init__(self) -> None:
         # Built once here so that every misfit is found before anything runs.
         _ = self.described
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Its nodes are equal only to themselves, and built again where it arrives.
+        return (LearningProblem, (self.network, self.dataset_info, self.loss, self.dtype, self.batch_size))
 
     @cached_property
     def size(self) -> int:
@@ -218,7 +223,7 @@ class LearningProblem(Shown):
     @property
     def probabilities(self) -> str:
         """How outputs become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
-        names = {loss.name for loss in self.objective.losses}
+        names = {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
         if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None:
             return "as they are"
         if "cross_entropy_from_logits" in names:
@@ -350,8 +355,9 @@ class LearningProblem(Shown):
             return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
 
     def _check_output(self, output: Node) -> None:
-        # Beside each number that is measured stands its error.
-        measured = any(loss.target == "measured" for loss in (() if self._said is None else self._said.losses))
+        # Beside each number that is measured stands its error, behind those of a weighted example its weight.
+        kinds = {loss.target for loss in (() if self._said is None else self._said.losses)}
+        measured = "measured" in kinds
         if measured and (self.dataset_info.classes is not None or self.dataset_info.target_size % 2):
             held = (
                 "classes"
@@ -363,7 +369,8 @@ class LearningProblem(Shown):
                 expected="behind each number its standard error σ",
                 remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
             )
-        wanted = self.dataset_info.target_size // 2 if measured else self.dataset_info.target_size
+        size = self.dataset_info.target_size
+        wanted = size // 2 if measured else size - ("weighted" in kinds)
         found = output.shape[1:]
         one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
         if found != (wanted,) and not one_for_two:
@@ -372,7 +379,7 @@ class LearningProblem(Shown):
                 if self.dataset_info.classes is not None
                 else f"targets of {wanted} number{'s' * (wanted > 1)}"
             )
-            what += ", each with its error behind them" * measured
+            what += ", each with its error behind them" * measured + " and a weight" * ("weighted" in kinds)
             raise ShapeError(
                 f"the network ends with outputs of shape {found}, the data {self.dataset_info.name!r} has {what}\n"
                 f"      output {output.shape}\n      target (..., {wanted})",
@@ -386,7 +393,8 @@ class LearningProblem(Shown):
         with scope("target"):
             if self.dataset_info.classes is None:
                 values = _scaled_first(self.dataset_info.target_scaling or Scaling.none(), y, self.dtype)
-                return {"values": values, "labels": values, "margin": values, "measured": self._measured(y, values)}
+                beside = {"measured": self._measured(y, values), "weighted": self._weighted(y, values)}
+                return {"values": values, "labels": values, "margin": values, **beside}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
                 return {"values": column, "labels": y, "margin": column}
@@ -399,6 +407,14 @@ class LearningProblem(Shown):
             return values
         errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
         return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
+
+    def _weighted(self, y: Node, values: Node) -> Node:
+        """Scaled numbers, and behind them the weight, which has no unit that a scaling could change."""
+        count, scaling = y.shape[1] - 1, self.dataset_info.target_scaling
+        if count == 0 or scaling is None or scaling.is_none:
+            return values
+        weight = ops.cast(ops.slice_axis(y, 1, count, count + 1), dtype=self.dtype)
+        return ops.concatenate(ops.slice_axis(values, 1, 0, count), weight, axis=1)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""

@@ -49,6 +49,10 @@ class Run(Shown):
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # What was made on the way, such as compiled predictions, is made again where it is needed.
+        return (Run, (self.trainer,))
+
     @property
     def problem(self) -> LearningProblem:
         """Network, data and objective."""

@@ -62,6 +62,27 @@ class Cosine(Shown):
 
 
 @described
+class InverseScaling(Shown):
+    """rate/(1 + examples seen)^power, the rate itself in the first epoch: it falls from epoch to epoch, as scikit-learn's "invscaling".
+
+    `examples`: how many an epoch has, in `steps_per_epoch` steps.
+
+    >>> InverseScaling(0.1, steps_per_epoch=2, examples=99)(np.arange(4.0), 4)
+    array([0.1 , 0.1 , 0.01, 0.01])
+    """
+
+    rate: Positive
+    steps_per_epoch: Count
+    examples: Count
+    power: NonNegative = 0.5
+
+    def __call__(self, steps: Array, total: int) -> Array:
+        """The rates, by the epochs that lie before each step."""
+        with np.errstate(over="ignore"):  # what is divided by infinity is 0
+            return self.rate / (1.0 + np.floor(steps / self.steps_per_epoch) * float(self.examples)) ** self.power
+
+
+@described
 class WarmUp(Shown):
     """A rise in equal parts over the first `steps` steps, then a constant rate, or a schedule that counts from the rise's end."""
 

@@ -123,6 +123,11 @@ class Trainer(Shown):
         if initial is not None:
             self.start = self.snapshot()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Whole, with its examples, and without its folder and whatever is compiled.
+        made = (self.problem, self.settings, self.data, self.order, self.start)
+        return (_revived, (*made, self.snapshot(), self._ending, self.history, self.lineage))
+
     @property
     def folder(self) -> RunFolder | None:
         """Where it is saved, if it is."""
@@ -329,6 +334,12 @@ class Trainer(Shown):
                 self._tell(callbacks, "steps")
             if interrupt.requested:
                 self.stopped = "interrupted"
+
+    def train_until(self, step: int) -> None:
+        """Trains up to `step`, or to the end, and notes what happened; takes no curves and saves nothing."""
+        self._pause = min(step, self.steps)
+        while self.step < self._pause:
+            self._run_piece()
 
     def advance(self, last: int) -> Mapping[str, Array]:
         """Does the steps up to `last`, and nothing else: no curves, no history, no snapshot. Gives their records."""
@@ -600,6 +611,25 @@ class Trainer(Shown):
             self.stopping.load(
                 snapshot.extra["watch"], {name: array.copy() for name, array in best.items() if array is not None}
             )
+
+
+def _revived(
+    problem: LearningProblem,
+    settings: Settings,
+    data: Dataset,
+    order: Order | None,
+    start: Snapshot | None,
+    snapshot: Snapshot,
+    ending: Snapshot | None,
+    history: History,
+    lineage: Lineage,
+) -> Trainer:
+    """The training that `Trainer.__reduce__` took apart."""
+    trainer = Trainer(problem, settings, lambda: data, order=order, saved=snapshot)
+    trainer.load(snapshot, history)
+    trainer.start, trainer.lineage, trainer.stopped = start, lineage, str(snapshot.extra["stopped"])
+    trainer._ending = ending  # pyright: ignore[reportPrivateUsage]
+    return trainer
 
 
 class _Search:

@@ -1,0 +1,362 @@
+"""Estimators: what scikit-learn asks of a classifier or a regressor, by trainings and their runs."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.data import Scaling
+from chainrule.errors import DataError, MissingPackageError, OptionError
+from chainrule.graph import Array
+from chainrule.interop.weighing import Sample, dataset, weighted
+from chainrule.train import Run, Training, class_probabilities, decide, usual_optimizer
+from chainrule.train.branch import taught
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import check_random_state, compute_sample_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import (
+        _check_sample_weight as check_sample_weight,  # pyright: ignore[reportPrivateUsage]  (scikit-learn has no other)
+    )
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise MissingPackageError(
+        f"scikit-learn is not here, or older than 1.6: {error}",
+        expected="scikit-learn 1.6 or newer",
+        remedy="pip install 'chainrule[sklearn]'",
+    ) from error
+
+__all__ = ["Classifier", "ConvergenceWarning", "Described", "Estimator", "Patience", "RandomState", "Regressor", "seed_of"]
+
+RandomState: TypeAlias = "int | np.random.RandomState | None"
+FLOATS = (np.float64, np.float32)
+
+
+@dataclass(frozen=True)
+class Described:
+    """How an estimator trains: the fields of a `Training`, and what stands around it.
+
+    `held_out`: which fraction of the examples is split off for validation, 0 for none. `standardised`: whether network and targets are in
+    units of the data's spread. `patience`: when a training ends that gets no better.
+    """
+
+    fields: Mapping[str, Any]
+    held_out: float = 0.0
+    standardised: bool = False
+    patience: Patience | None = None
+
+
+@dataclass
+class Patience:
+    """Ends a training as scikit-learn does: when the mean loss of an epoch's steps did not fall by `tol` for more than `epochs` epochs."""
+
+    tol: float
+    epochs: float
+    verbose: bool = False
+    best: Array | float = np.inf
+    waited: Array | int = 0
+
+    @property
+    def ahead(self) -> int:
+        """How many epochs can be done before the training may have to end: with replicas, when none gets better any more."""
+        return int(min(self.epochs, 2**31)) + 1 - int(np.min(self.waited))
+
+    def ends(self, losses: Array, first: int) -> bool:
+        """Whether it is to end after epochs with these losses (replicas, epochs), the first of which has this number."""
+        for epoch, loss in enumerate(losses.T, first):
+            if self.verbose:
+                sys.stdout.write(f"Iteration {epoch}, loss = {loss.mean():.8f}\n")
+            self.waited = np.where(loss > self.best - self.tol, self.waited + 1, 0)
+            self.best = np.minimum(self.best, loss)
+        return bool(np.all(self.waited > self.epochs))
+
+
+class Estimator(BaseEstimator):
+    """What classifiers and regressors share. A fitted one holds its `run_`, which does all that a `Run` does."""
+
+    run_: Run
+    n_iter_: int
+    loss_curve_: list[float]
+    loss_: float
+
+    @abstractmethod
+    def _described(self, sample: Sample, outputs: int) -> Described:
+        """How this sample is trained on: outputs is the number of classes, or of numbers to predict."""
+
+    def _after(self, described: Described) -> None:
+        """Sets what a fitted estimator of this kind shows besides."""
+
+    def _train(self, sample: Sample, outputs: int, before: Run | None, *, one_epoch: bool = False) -> None:
+        """Trains on a sample; `before` is the run whose parameters it starts from, with one_epoch also with its optimizer's memory."""
+        sample = sample.without_zeros()
+        described = self._described(sample, outputs)
+        training = self._training(sample, described, before, one_epoch=one_epoch)
+        if one_epoch:
+            self.run_ = _one_more(training, before)
+        else:
+            initial = None if before is None else before.parameters()
+            self.run_ = _fitted(training.changed(initial=initial), described.patience)
+        losses = [float(loss) for loss in _losses(self.run_).mean(axis=0)]
+        again = one_epoch and before is not None
+        self.loss_curve_ = [*self.loss_curve_, *losses] if again else losses
+        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
+        self._after(described)
+
+    def _training(self, sample: Sample, described: Described, before: Run | None, *, one_epoch: bool) -> Training:
+        fields: dict[str, Any] = {**described.fields}
+        train, validation = (sample, None) if one_epoch else _parts(sample, described.held_out, fields["seed"])
+        fields["evaluate_every"] = 1 if fields.get("early_stopping") else 0
+        fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
+        scales: Any = self._scales(train, described, before if one_epoch else None)
+        if sample.weights is None:
+            return Training(data=dataset(train, validation, **scales), **fields)
+        # What it would be without weights says how many outputs there are, and which loss is to be weighted.
+        alike: dict[str, Any] = {**fields, "early_stopping": None}
+        plain = Training(data=dataset(train.unweighted(), None, **scales), **alike)
+        task = "regression" if sample.classes is None else "classification"
+        fields["loss"] = weighted(plain.problem.objective)
+        fields["optimizer"] = fields.get("optimizer") or usual_optimizer(task)
+        return Training(data=dataset(train, validation, plain.problem.output.shape[-1], **scales), **fields)
+
+    @staticmethod
+    def _scales(train: Sample, described: Described, before: Run | None) -> dict[str, Scaling | None]:
+        if before is not None:
+            info = before.dataset_info
+            return {"scaling": info.scaling, "target_scaling": info.target_scaling}
+        if not described.standardised:
+            return {"scaling": None, "target_scaling": None}
+        target = None if train.classes is not None else train.standardising(train.y)
+        # One pair of numbers to all targets where weights stand behind them.
+        if target is not None and train.weights is not None:
+            target = _one_for_all(train)
+        return {"scaling": train.standardising(train.x), "target_scaling": target}
+
+    def _outputs(self, X: Any) -> Array:
+        """The outputs of all replicas for inputs as scikit-learn takes them: (replicas, n, k)."""
+        check_is_fitted(self, "run_")
+        return self.run_.predict(validate_data(self, X, reset=False, dtype=FLOATS), replica=None)
+
+    def _before(self) -> Run | None:
+        """The run that a fit starts from, which is one only with warm_start."""
+        return getattr(self, "run_", None) if getattr(self, "warm_start", False) else None
+
+    def _weights(self, given: Any, x: Array) -> Array | None:
+        if given is None:
+            return None
+        found: Array = check_sample_weight(given, x, dtype=x.dtype)
+        if (found < 0).any():
+            raise DataError(
+                "Negative values in data passed to `sample_weight`",
+                expected="weights of 0 or more",
+                remedy="correct the weights",
+            )
+        return found
+
+
+def _validated(estimator: Estimator, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
+    """Inputs and targets as arrays, checked as scikit-learn does it; names and number of the features are noted, or held to."""
+    found: Any = validate_data(estimator, X, y, dtype=FLOATS, **options)
+    return found[0], found[1]
+
+
+def _searches(fields: Mapping[str, Any]) -> bool:
+    return getattr(fields.get("optimizer"), "search", None) is not None
+
+
+def _one_for_all(train: Sample) -> Scaling:
+    weights = np.repeat(train.weights, train.y.shape[1]) if train.weights is not None else None
+    return Sample(train.x, train.y, weights).standardising(train.y.reshape(-1, 1))
+
+
+def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample | None]:
+    """The training part, and what is split off for validation, each class having its share."""
+    if not held_out:
+        return sample, None
+    stratify = None if sample.classes is None else sample.y
+    train, validation = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
+    if len(validation) < 2:
+        raise DataError(
+            f"a validation part of {len(validation)} of {len(sample.x)} examples",
+            expected="two examples or more",
+            remedy="increase validation_fraction",
+        )
+    return sample.taken(np.sort(train)), sample.taken(np.sort(validation))
+
+
+def _fitted(training: Training, patience: Patience | None) -> Run:
+    """A run of a training, which ends where patience does."""
+    if patience is None:
+        return training.fit()
+    trainer = training.trainer()
+    while trainer.step < trainer.steps and not trainer.stopped:
+        first = trainer.step // trainer.steps_per_epoch
+        trainer.train_until(trainer.step + patience.ahead * trainer.steps_per_epoch)
+        if patience.ends(_losses(Run(trainer))[:, first:], first + 1):
+            trainer.stopped = f"the loss did not fall by {patience.tol:g} for {patience.epochs:g} epochs"
+    return Run(trainer)
+
+
+def _one_more(training: Training, before: Run | None) -> Run:
+    """A run of one epoch, which goes on where the run before stopped."""
+    training = training.changed(epochs=1)
+    if before is None:
+        return training.fit()
+    trainer = taught(training.changed(seed=before.settings.seed + before.settings.replicas).trainer(), before.trainer)
+    trainer.train()
+    return Run(trainer)
+
+
+def _losses(run: Run) -> Array:
+    """The loss of each epoch, the mean over its examples, before each step: (replicas, epochs)."""
+    trainer = run.trainer
+    steps = run.history.steps().astype(np.float64)
+    return (steps * np.resize(trainer.sizes, steps.shape[1])).reshape(len(steps), -1, trainer.steps_per_epoch).sum(
+        axis=2
+    ) / trainer.count
+
+
+def seed_of(random_state: RandomState) -> int:
+    """The seed that scikit-learn's random_state stands for."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+# ---- the two kinds
+
+
+class Classifier(ClassifierMixin, Estimator):
+    """An estimator that predicts classes: any labels that scikit-learn takes."""
+
+    classes_: Array
+    class_weight: Mapping[Any, float] | str | None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Classifier:
+        """Trains on inputs X (n, features) and labels y (n,); sample_weight (n,) says how much each example counts.
+
+        Raises: what misfits of data and options raise, all of them also ValueError.
+        """
+        before = self._before()
+        x, y = _validated(self, X, y)
+        check_classification_targets(y)
+        known: Array | None = None if before is None else self.classes_
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if known is not None and not np.array_equal(known, self.classes_):
+            raise OptionError(
+                f"warm_start with the classes {self.classes_.tolist()}, and {known.tolist()} before",
+                expected="the classes of the first fit",
+                remedy="set warm_start=False",
+            )
+        self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
+        """Goes once over these examples; the optimizer remembers. `classes`: all that there will be, which the first call must say."""
+        before: Run | None = getattr(self, "run_", None)
+        x, y = _validated(self, X, y, reset=before is None)
+        check_classification_targets(y)
+        if before is None:
+            if classes is None:
+                raise OptionError(
+                    "classes is None at the first call of partial_fit",
+                    expected="all classes that there will be",
+                    remedy="write partial_fit(X, y, classes=np.unique(all_y))",
+                )
+            self.classes_ = np.unique(classes)
+        if len(unknown := np.setdiff1d(y, self.classes_)):
+            raise DataError(
+                f"the label {unknown[0]!r} is none of the classes",
+                expected=f"one of {self.classes_.tolist()}",
+                remedy="name all classes at the first call: partial_fit(X, y, classes=...)",
+            )
+        labels: Array = np.searchsorted(self.classes_, y)
+        self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before, one_epoch=True)
+        return self
+
+    def _sample(self, x: Array, y: Array, labels: Array, sample_weight: Any) -> Sample:
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"y has one class only: {self.classes_.tolist()}",
+                expected="two classes or more",
+                remedy="give examples of another class",
+            )
+        weights = self._weights(sample_weight, x)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y).astype(x.dtype)
+            weights = by_class if weights is None else weights * by_class
+        names = [str(name) for name in self.classes_]
+        distinct = tuple(names if len(set(names)) == len(names) else map(str, range(len(names))))
+        return Sample(x, labels.astype(np.int64), weights, distinct)
+
+    def predict(self, X: Any) -> Array:
+        """The class of each input: (n,), of the kind that y was; of several replicas what their means say."""
+        outputs, problem = self._outputs(X), self.run_.problem
+        if problem.probabilities == "none":
+            return self.classes_[decide(outputs.mean(axis=0), problem.threshold)]
+        return self.classes_[class_probabilities(outputs, problem.probabilities).mean(axis=0).argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each of `classes_`: (n, classes); of several replicas the mean."""
+        outputs, how = self._outputs(X), self.run_.problem.probabilities
+        if how == "none":
+            raise OptionError(
+                "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
+            )
+        return class_probabilities(outputs, how).mean(axis=0)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of predict_proba."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
+class Regressor(RegressorMixin, Estimator):
+    """An estimator that predicts numbers, one or several."""
+
+    n_outputs_: int
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
+        """Trains on inputs X (n, features) and numbers y (n,) or (n, k); sample_weight (n,) says how much each example counts.
+
+        Raises: what misfits of data and options raise, all of them also ValueError.
+        """
+        return self._fitted(X, y, sample_weight, self._before(), one_epoch=False)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
+        """Goes once over these examples; the optimizer remembers."""
+        return self._fitted(X, y, sample_weight, getattr(self, "run_", None), one_epoch=True)
+
+    def _fitted(self, X: Any, y: Any, sample_weight: Any, before: Run | None, *, one_epoch: bool) -> Regressor:
+        reset = before is None or not one_epoch
+        x, y = _validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
+        self._is_column = y.ndim == 1
+        numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
+        self.n_outputs_ = numbers.shape[1]
+        self._train(Sample(x, numbers, self._weights(sample_weight, x)), self.n_outputs_, before, one_epoch=one_epoch)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
+        """The numbers for each input, shaped as y was; of several replicas the mean, with `return_std` also their standard deviation.
+
+        Raises: OptionError for a standard deviation of a single replica.
+        """
+        found = self._outputs(X)
+        shaped = found[..., 0] if self._is_column else found
+        if not return_std:
+            return shaped.mean(axis=0)
+        if len(found) < 2:
+            raise OptionError("return_std of a single network", expected="two replicas or more", remedy="set replicas=8")
+        return shaped.mean(axis=0), shaped.std(axis=0, ddof=1)

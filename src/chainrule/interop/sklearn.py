@@ -1,0 +1,304 @@
+"""Networks as scikit-learn's estimators: its multilayer perceptrons with its own arguments, and any network of ours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+
+from chainrule.checks import Count, Fraction, NonNegative, Portion, Positive, checked
+from chainrule.errors import OptionError
+from chainrule.graph import Array
+from chainrule.interop.estimators import (
+    Classifier,
+    ConvergenceWarning,
+    Described,
+    Estimator,
+    Patience,
+    RandomState,
+    Regressor,
+    seed_of,
+)
+from chainrule.interop.weighing import Sample
+from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError
+from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, InverseScaling, Optimizer
+
+ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+"""The activations by their names in scikit-learn."""
+MAX_FUN = 15000
+"""The usual value of max_fun, which nothing is made of."""
+
+
+def as_given(seed: int, epoch: int, count: int) -> Array:
+    """The order of the examples where they are not to be shuffled."""
+    return np.arange(count)
+
+
+@dataclass(eq=False, repr=False)
+class Perceptron(Estimator):
+    """The arguments of scikit-learn's multilayer perceptrons; what cannot be done here as it is there is refused.
+
+    alpha: the penalty alpha/(2·batch size)·Σ w², biases left out. tol, n_iter_no_change: it ends when the mean loss of an epoch's steps no
+    longer falls by tol; with early_stopping when the loss of the validation part does not, and the best weights are restored; with lbfgs
+    where no entry of the gradient is larger than tol. Inputs and targets are not scaled. Refused: learning_rate="adaptive", another
+    max_fun, early_stopping with lbfgs.
+    """
+
+    hidden_layer_sizes: Any = (100,)
+    activation: str = "relu"
+    solver: str = "adam"
+    alpha: float = 0.0001
+    batch_size: int | str = "auto"
+    learning_rate: str = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: RandomState = None
+    tol: float = 1e-4
+    verbose: bool = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = MAX_FUN
+
+    def _output(self, outputs: int) -> tuple[Dense, Any]:
+        """The last layer, and the loss that goes with it."""
+        raise NotImplementedError
+
+    def _described(self, sample: Sample, outputs: int) -> Described:
+        options = self._options()
+        held_out = options.validation_fraction if options.early_stopping else 0.0
+        count = len(sample.x) - (int(np.ceil(held_out * len(sample.x))) if held_out else 0)
+        search = options.solver == "lbfgs"
+        size = count if search else min(200 if options.batch_size == "auto" else int(options.batch_size), count)
+        last, loss = self._output(outputs)
+        hidden = [Dense(units, ACTIVATIONS[options.activation]) for units in options.hidden_layer_sizes]
+        penalty = L2(options.alpha / (2 * size * sample.mean_weight))
+        fields: dict[str, Any] = {
+            "network": Sequential(*hidden, last),
+            "loss": loss + penalty if options.alpha else loss,
+            "optimizer": self._optimizer(count, size),
+            "epochs": options.max_iter,
+            "batch_size": None if search else size,
+            "seed": seed_of(self.random_state),
+            "order": "shuffled" if options.shuffle else as_given,
+        }
+        if options.early_stopping:
+            patience = int(min(options.n_iter_no_change, options.max_iter))
+            fields["early_stopping"] = EarlyStopping(patience=patience, min_delta=options.tol)
+        waits = not (search or options.early_stopping)
+        patience = Patience(options.tol, options.n_iter_no_change, options.verbose) if waits else None
+        return Described(fields, held_out, patience=patience)
+
+    def _options(self) -> _Options:
+        """The arguments, checked. Raises: OptionError for one that makes no sense or cannot be done."""
+        sizes = self.hidden_layer_sizes
+        given = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
+        named = {name: getattr(self, name) for name in _Options.__annotations__ if name != "hidden_layer_sizes"}
+        return _Options(hidden_layer_sizes=given, **named)
+
+    def _optimizer(self, count: int, size: int) -> Optimizer:
+        if self.solver == "lbfgs":
+            return LBFGS(iterations=self.max_iter, tolerance=0.0, gradient_tolerance=self.tol)
+        if self.solver == "adam":
+            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
+        rate: Any = self.learning_rate_init
+        if self.learning_rate == "invscaling":
+            rate = InverseScaling(rate, -(-count // size), count, self.power_t)
+        return SGD(rate, self.momentum, self.nesterovs_momentum and self.momentum > 0)
+
+    def _after(self, described: Described) -> None:
+        trainer, parameters = self.run_.trainer, self.run_.parameters()
+        self.coefs_ = [array for name, array in parameters.items() if name.endswith(".W")]
+        self.intercepts_ = [array for name, array in parameters.items() if name.endswith(".b")]
+        self.n_layers_ = len(self.coefs_) + 1
+        self.n_outputs_ = len(self.intercepts_[-1])
+        self.t_ = self.n_iter_ * trainer.count
+        self.best_loss_ = min(self.loss_curve_, default=np.nan)
+        last = str(cast("Sequential", self.run_.problem.network).layers[-1].activation)  # pyright: ignore[reportAttributeAccessIssue]
+        self.out_activation_ = {"linear": "identity", "sigmoid": "logistic"}.get(last, last)
+        waits = described.patience is not None
+        if waits and not trainer.stopped and trainer.step == trainer.steps and trainer.settings.epochs > 1:
+            warnings.warn(
+                f"the cost still falls after max_iter={self.max_iter} epochs: it fell by more than tol={self.tol} "
+                f"within the last {self.n_iter_no_change}",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+
+@dataclass(frozen=True)
+@checked
+class _Options:
+    """The arguments of a multilayer perceptron, as far as they are held to rules."""
+
+    hidden_layer_sizes: tuple[Count, ...]
+    activation: Literal["identity", "logistic", "tanh", "relu"]
+    solver: Literal["lbfgs", "sgd", "adam"]
+    alpha: NonNegative
+    batch_size: Count | Literal["auto"]
+    learning_rate: Literal["constant", "invscaling", "adaptive"]
+    learning_rate_init: Positive
+    power_t: NonNegative
+    max_iter: Count
+    shuffle: bool
+    tol: NonNegative
+    verbose: bool
+    warm_start: bool
+    momentum: Portion
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: Fraction
+    beta_1: Fraction
+    beta_2: Fraction
+    epsilon: Positive
+    n_iter_no_change: Any
+    max_fun: int
+
+    def __post_init__(self) -> None:
+        for wrong, happened, expected, remedy in (
+            (
+                self.solver == "sgd" and self.learning_rate == "adaptive",
+                'learning_rate="adaptive"',
+                '"constant" or "invscaling"',
+                'write learning_rate="constant", solver="adam", or a schedule: NeuralNetworkClassifier(optimizer=cr.SGD(cr.Cosine(0.1)))',
+            ),
+            (
+                self.max_fun != MAX_FUN,
+                f"max_fun={self.max_fun}",
+                "its usual value: iterations are counted, not calls",
+                "set max_iter",
+            ),
+            (
+                self.solver == "lbfgs" and self.early_stopping,
+                'early_stopping with solver="lbfgs"',
+                "a solver that goes by epochs",
+                'write solver="adam"',
+            ),
+        ):
+            if wrong:
+                raise OptionError(happened, expected=expected, remedy=remedy)
+
+
+@dataclass(eq=False, repr=False)
+class MLPClassifier(Classifier, Perceptron):
+    """A multilayer perceptron for classes, with the arguments of scikit-learn's class of this name, and `class_weight`.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = np.where(X[:, 0] > X[:, 1], "above", "below")
+    >>> model = MLPClassifier((8,), learning_rate_init=0.05, max_iter=60, tol=0, n_iter_no_change=60, random_state=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ConvergenceWarning)
+    ...     model = model.fit(X, y)
+    >>> model.score(X, y) > 0.9, [W.shape for W in model.coefs_]
+    (True, [(2, 8), (8, 1)])
+    """
+
+    class_weight: Any = None
+
+    def _output(self, outputs: int) -> tuple[Dense, Any]:
+        return (Dense(1, "sigmoid"), BinaryCrossEntropy()) if outputs == 2 else (Dense(outputs, "softmax"), CrossEntropy())
+
+
+@dataclass(eq=False, repr=False)
+class MLPRegressor(Regressor, Perceptron):
+    """A multilayer perceptron for numbers, with the arguments of scikit-learn's class of this name.
+
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 50)[:, None]
+    >>> model = MLPRegressor((10,), "tanh", solver="lbfgs", random_state=0).fit(x, x[:, 0] ** 2)
+    >>> model.score(x, x[:, 0] ** 2) > 0.99
+    True
+    """
+
+    def _output(self, outputs: int) -> tuple[Dense, Any]:
+        return Dense(outputs), SquaredError(mean=False, half=True)
+
+
+Networks: TypeAlias = "Layer | str | Callable[[int], Layer] | None"
+"""A network: as a text, as a layer, as a function from the number of outputs to a layer, or None."""
+
+
+@dataclass(eq=False, repr=False)
+class Network(Estimator):
+    """Any network of ours, described by the arguments of `cr.fit`.
+
+    network: a text such as "4-16-3 relu softmax", a layer, or a function from the number of outputs to a layer; None takes one hidden layer
+    of 100 neurons with ReLU. loss, optimizer, epochs, batch_size, replicas, engine, clip: as `cr.fit` takes them. dtype: None is that of X.
+    standardise: inputs, and numbers to predict, are seen in units of their spread. early_stopping: None, or a `cr.EarlyStopping`, which
+    looks at validation_fraction of the examples.
+    """
+
+    network: Networks = None
+    loss: Any = None
+    optimizer: Any = None
+    epochs: int = 100
+    batch_size: int | None = None
+    replicas: int = 1
+    random_state: RandomState = None
+    dtype: str | None = None
+    engine: str = "native"
+    clip: Any = None
+    standardise: bool = True
+    early_stopping: Any = None
+    validation_fraction: float = 0.1
+    warm_start: bool = False
+
+    def _last(self, outputs: int) -> Dense:
+        raise NotImplementedError
+
+    def _described(self, sample: Sample, outputs: int) -> Described:
+        network: Any = self.network
+        if network is None:
+            network = Sequential(Dense(100, "relu"), self._last(outputs))
+        elif not isinstance(network, str) and not hasattr(type(network), "__dataclass_fields__"):
+            network = network(outputs)
+        names = ("loss", "optimizer", "epochs", "batch_size", "replicas", "dtype", "engine", "clip", "early_stopping")
+        fields = {"network": network, "seed": seed_of(self.random_state), **{name: getattr(self, name) for name in names}}
+        return Described(fields, self.validation_fraction if self.early_stopping else 0.0, standardised=self.standardise)
+
+
+@dataclass(eq=False, repr=False)
+class NeuralNetworkClassifier(Classifier, Network):
+    """Any network of ours as scikit-learn's classifier.
+
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> model = NeuralNetworkClassifier("2-8-2 tanh softmax", optimizer=cr.Adam(0.05), epochs=40, random_state=0)
+    >>> model.fit(X, X[:, 0] > X[:, 1]).score(X, X[:, 0] > X[:, 1]) > 0.9
+    True
+    """
+
+    class_weight: Any = None
+
+    def _last(self, outputs: int) -> Dense:
+        return Dense(outputs, "softmax")
+
+
+@dataclass(eq=False, repr=False)
+class NeuralNetworkRegressor(Regressor, Network):
+    """Any network of ours as scikit-learn's regressor; of replicas it predicts the mean, and with return_std their spread.
+
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> x = np.linspace(-1, 1, 50)[:, None]
+    >>> model = NeuralNetworkRegressor("1-8-1 tanh", optimizer=cr.LBFGS(), epochs=50, replicas=4, random_state=0)
+    >>> mean, spread = model.fit(x, x[:, 0] ** 2).predict(x, return_std=True)
+    >>> mean.shape, bool(spread.max() < 0.1)
+    ((50,), True)
+    """
+
+    def _last(self, outputs: int) -> Dense:
+        return Dense(outputs)

@@ -1,0 +1,238 @@
+"""Ours as scikit-learn's estimators, through the tools that its users have around them."""
+
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import chainrule as cr
+from chainrule.sklearn import MLPClassifier, MLPRegressor, NeuralNetworkClassifier, NeuralNetworkRegressor
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(120, 3))
+LABELS = np.where(X[:, 0] + X[:, 1] > 0, "above", "below")
+NUMBERS = np.sin(X[:, 0]) + X[:, 1]
+FAST = {"learning_rate_init": 0.02, "max_iter": 60, "tol": 0.0, "n_iter_no_change": np.inf, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def _no_talk_of_convergence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def test_a_pipeline_with_labels_that_are_texts():
+    model = make_pipeline(StandardScaler(), MLPClassifier((8,), **FAST)).fit(X, LABELS)
+    assert model.score(X, LABELS) > 0.95
+    assert model.predict(X[:5]).dtype.kind == "U"
+    assert list(model.classes_) == ["above", "below"]
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+
+
+def test_columns_of_a_frame_by_their_names():
+    frame = pd.DataFrame({"length": X[:, 0], "width": X[:, 1], "kind": np.where(X[:, 2] > 0, "a", "b")})
+    columns = ColumnTransformer([("numbers", StandardScaler(), ["length", "width"]), ("words", OneHotEncoder(), ["kind"])])
+    columns.set_output(transform="default")
+    model = make_pipeline(columns, NeuralNetworkClassifier(optimizer=cr.Adam(0.05), epochs=20, random_state=0))
+    assert model.fit(frame, pd.Series(LABELS)).score(frame, LABELS) > 0.95
+    named = MLPClassifier((4,), **FAST).fit(frame[["length", "width"]], LABELS)
+    assert list(named.feature_names_in_) == ["length", "width"]
+    assert named.n_features_in_ == 2
+    with pytest.raises(ValueError, match="feature names"):
+        named.predict(frame[["width", "length"]])
+
+
+def test_a_grid_search_in_two_processes_finds_what_one_finds():
+    grid = {"alpha": [1e-4, 1.0], "hidden_layer_sizes": [(4,), (8,)]}
+    two, one = (GridSearchCV(MLPClassifier(**FAST), grid, cv=2, n_jobs=jobs).fit(X, LABELS) for jobs in (2, 1))
+    assert one.best_params_["alpha"] == 1e-4
+    np.testing.assert_array_equal(two.cv_results_["mean_test_score"], one.cv_results_["mean_test_score"])
+
+
+def test_scores_of_cross_validation_and_the_importance_of_a_feature():
+    model = NeuralNetworkRegressor("3-8-1 tanh", optimizer=cr.Adam(0.05), epochs=60, random_state=0)
+    assert cross_val_score(model, X, NUMBERS, cv=3).min() > 0.8
+    found = permutation_importance(model.fit(X, NUMBERS), X, NUMBERS, n_repeats=2, random_state=0).importances_mean
+    assert found[0] > 10 * abs(found[2])
+
+
+def test_calibrated_probabilities():
+    model = CalibratedClassifierCV(MLPClassifier((4,), **FAST), cv=2).fit(X, LABELS)
+    assert model.predict_proba(X).shape == (120, 2)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier((8,), **FAST),
+        MLPClassifier((8,), **FAST | {"max_iter": 6}, early_stopping=True),
+        NeuralNetworkClassifier(cr.Sequential(cr.Dense(4, "tanh"), cr.Dense(2)), epochs=5, replicas=2),
+    ],
+)
+def test_clones_have_the_same_arguments_and_a_pickle_goes_on_predicting(model):
+    assert clone(model).get_params().keys() == model.get_params().keys()
+    assert clone(model).fit(X, LABELS).get_params() == model.get_params()
+    fitted = clone(model).fit(X, LABELS)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.run_.hash == fitted.run_.hash
+    assert str(again.run_) == str(fitted.run_)
+    with pytest.raises(NotFittedError):
+        clone(fitted).predict(X)
+
+
+def test_replicas_give_a_mean_with_its_spread():
+    model = NeuralNetworkRegressor("3-8-1 tanh", optimizer=cr.Adam(0.05), epochs=20, replicas=4, random_state=0).fit(X, NUMBERS)
+    mean, spread = model.predict(X, return_std=True)
+    outputs = model.run_.predict(X, replica=None)[..., 0]
+    np.testing.assert_array_equal(mean, outputs.mean(axis=0))
+    np.testing.assert_array_equal(spread, outputs.std(axis=0, ddof=1))
+    with pytest.raises(cr.errors.OptionError, match="replicas=8"):
+        MLPRegressor((4,), **FAST).fit(X, NUMBERS).predict(X, return_std=True)
+
+
+WEIGHTS = RANDOM.integers(0, 4, 120)
+REPEATED = np.repeat(np.arange(120), WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("model", "y"),
+    [
+        (MLPClassifier((8,), **FAST, batch_size=500), LABELS),
+        (MLPClassifier((8,), **FAST, batch_size=500), np.digitize(NUMBERS, [-1, 1])),
+        (MLPRegressor((8,), **FAST, batch_size=500), NUMBERS),
+        (NeuralNetworkRegressor("3-8-1 tanh", batch_size=None, random_state=0, epochs=60), NUMBERS),
+        (NeuralNetworkClassifier("3-8-1 tanh", loss="hinge", random_state=0, epochs=60), LABELS),
+    ],
+)
+def test_a_weight_is_as_many_equal_examples(model, y):
+    if isinstance(model, NeuralNetworkRegressor | NeuralNetworkClassifier):
+        weighted, repeated = (
+            clone(model).set_params(batch_size=int((WEIGHTS > 0).sum())),
+            clone(model).set_params(batch_size=len(REPEATED)),
+        )
+    else:
+        weighted, repeated = clone(model), clone(model)
+    weighted.fit(X, y, sample_weight=WEIGHTS)
+    repeated.fit(X[REPEATED], y[REPEATED])
+    for name, array in repeated.run_.parameters().items():
+        np.testing.assert_allclose(weighted.run_.parameters()[name], array, rtol=1e-8, atol=1e-10)
+    assert weighted.loss_ == pytest.approx(repeated.loss_)
+    unweighted = clone(repeated).set_params(batch_size=120).fit(X, y)
+    assert not np.allclose(unweighted.run_.predict(X), weighted.run_.predict(X), rtol=1e-3)
+
+
+def test_a_class_can_weigh_more():
+    noisy = np.where(RANDOM.random(120) < 0.3, "above", "below")
+    plain, heavy = (MLPClassifier((4,), **FAST, class_weight=weight).fit(X, noisy) for weight in (None, {"above": 20.0}))
+    assert (heavy.predict(X) == "above").mean() > (plain.predict(X) == "above").mean() + 0.3
+
+
+def test_partial_fit_goes_on_as_one_long_training_would():
+    # In batches of all examples the order does not matter, so that ten times one epoch are ten epochs, memory of Adam and all.
+    settings = FAST | {"max_iter": 10, "batch_size": 120}
+    whole = MLPClassifier((8,), **settings).fit(X, LABELS)
+    parts = MLPClassifier((8,), **settings)
+    for _ in range(10):
+        parts.partial_fit(X, LABELS, classes=["above", "below"])
+    for one, other in zip(parts.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    assert parts.n_iter_ == whole.n_iter_ == 10
+    np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_)
+    with pytest.raises(cr.errors.DataError, match="none of the classes"):
+        parts.partial_fit(X, np.full(120, "beside"))
+
+
+def test_a_warm_start_begins_where_the_last_fit_ended():
+    model = MLPRegressor((8,), **FAST | {"max_iter": 5, "warm_start": True}).fit(X, NUMBERS)
+    first = model.loss_
+    assert model.fit(X, NUMBERS).loss_curve_[0] < first
+
+
+def test_a_training_ends_when_its_cost_falls_no_more_and_says_so_when_it_still_falls():
+    model = MLPRegressor((8,), learning_rate_init=0.02, tol=0.05, n_iter_no_change=3, max_iter=500, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, NUMBERS)
+    curve, n = model.loss_curve_, model.n_iter_
+    assert 4 < n < 500
+    assert len(curve) == n
+    assert all(curve[n - 1 - k] > min(curve[: n - 4]) - 0.05 * (4 - k) for k in range(4))
+    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
+        model.set_params(max_iter=2).fit(X, NUMBERS)
+
+
+def test_it_learns_as_scikit_learns_own_does():
+    peer = pytest.importorskip("sklearn.neural_network")
+    settings = {
+        "hidden_layer_sizes": (8,),
+        "activation": "tanh",
+        "solver": "lbfgs",
+        "alpha": 1.0,
+        "max_iter": 2000,
+        "tol": 1e-8,
+    }
+    costs = {}
+    for kind in (MLPRegressor, peer.MLPRegressor):
+        # The least of several starts: the minimum of one and the same cost.
+        fits = [kind(**settings, random_state=seed).fit(X, NUMBERS) for seed in range(4)]
+        costs[kind] = min(float(fit.loss_curve_[-1] if kind is MLPRegressor else fit.loss_) for fit in fits)
+    assert costs[MLPRegressor] == pytest.approx(costs[peer.MLPRegressor], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"solver": "sgd", "learning_rate": "adaptive"}, "adaptive"),
+        ({"max_fun": 10}, "max_iter"),
+        ({"solver": "lbfgs", "early_stopping": True}, "early_stopping"),
+        ({"activation": "softplus"}, "activation"),
+        ({"hidden_layer_sizes": (4, 0)}, "hidden_layer_sizes"),
+        ({"alpha": -1.0}, "alpha"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+def test_an_argument_without_a_meaning_is_refused(arguments, said):
+    with pytest.raises(cr.errors.OptionError, match=said):
+        MLPClassifier(**arguments).fit(X, LABELS)
+
+
+def test_the_rate_falls_with_the_examples_seen():
+    peer = pytest.importorskip("sklearn.neural_network._stochastic_optimizers")
+    theirs = peer.SGDOptimizer([np.zeros(1)], 0.1, "invscaling", power_t=0.5)
+    expected = [0.1]
+    for epoch in range(1, 4):
+        theirs.iteration_ends(epoch * 50)
+        expected.append(theirs.learning_rate)
+    ours = cr.InverseScaling(0.1, steps_per_epoch=2, examples=50)(np.arange(8.0), 8)
+    np.testing.assert_allclose(ours[::2], expected)
+    model = MLPRegressor((4,), solver="sgd", learning_rate="invscaling", max_iter=3, random_state=0).fit(X, NUMBERS)
+    assert isinstance(model.run_.settings.optimizer.learning_rate, cr.InverseScaling)
+
+
+def test_without_scikit_learn_it_says_what_to_install():
+    program = "import sys; sys.modules['sklearn'] = None\nimport chainrule.sklearn"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "MissingPackageError" in found.stderr
+    assert "pip install 'chainrule[sklearn]'" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "network", [None, "3-8-1 tanh", cr.Sequential(cr.Dense(1)), lambda outputs: cr.Sequential(cr.Dense(outputs))]
+)
+def test_a_network_is_a_text_a_layer_or_a_function_of_the_number_of_outputs(network):
+    model = NeuralNetworkRegressor(network, optimizer=cr.LBFGS(), epochs=30, random_state=0).fit(X, X @ [1.0, 2.0, 3.0] + 7.0)
+    assert model.score(X, X @ [1.0, 2.0, 3.0] + 7.0) > 0.99
