@@ -136,7 +136,7 @@ class Sheet:
         kinds = {type(part) for part in cast("Sequence[object]", parts)} if isinstance(parts, list | tuple) else {None}
         if not kinds <= {Panel, Space, Table}:
             raise OptionTypeError(
-                f"panels={shown(parts)} in {self.title!r}",
+                f"panels={shown(cast('object', parts))} in {self.title!r}",
                 expected="a list of Panel, Space or Table",
                 remedy="write [Panel(marks, ...)]",
             )
