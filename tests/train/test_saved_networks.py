@@ -23,16 +23,18 @@ import sys, json
 import numpy as np
 import chainrule as cr
 
-folder, place, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3])
-run = cr.open_run(folder)
-x = np.load(place + "/x.npy")
-found = {"hash": run.hash, "loss": run.evaluate("test").loss.tolist(), "text": str(run.explain(0))}
-found["drawn"] = cr.views.networks.draw_network(run)._repr_svg_()
-np.save(place + "/predicted.npy", run.predict(x))
-found["inside"] = sorted(run.model().quantities(x[:1]))
-found["branch"] = run.branch(2, epochs=epochs, seed=5).hash
-found["resumed"] = cr.resume(folder, epochs=epochs).hash
-print(json.dumps(found))
+def look(folder, place):
+    run = cr.open_run(folder)
+    x = np.load(place + "/x.npy")
+    found = {"hash": run.hash, "loss": run.evaluate("test").loss.tolist(), "text": str(run.explain(0))}
+    found["drawn"] = cr.views.networks.draw_network(run)._repr_svg_()
+    np.save(place + "/predicted.npy", run.predict(x))
+    found["inside"] = sorted(run.model().quantities(x[:1]))
+    found["branch"] = run.branch(2, epochs=4, seed=5).hash
+    found["resumed"] = cr.resume(folder, epochs=4).hash
+    return found
+
+print(json.dumps({place: look(folder, place) for folder, place in json.loads(sys.argv[1])}))
 """
 
 
@@ -96,28 +98,37 @@ def trained(network, rows, **options):
     return cr.fit(network, {"name_or_path": str(rows), "target": "answer", "split": split}, batch_size=12, seed=3, **options)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_another_process_goes_on_without_the_code(name, rows, tmp_path):
-    options = OPTIONS.get(name, {})
-    run = trained(NETWORKS[name](), rows, epochs=2, folder=tmp_path / "runs", **options)
-    whole = trained(NETWORKS[name](), rows, epochs=4, **options)
-    x = run.data.test.x[:7]
-    np.save(tmp_path / "x.npy", x)
-    script = tmp_path / "elsewhere.py"
+@pytest.fixture(scope="module")
+def opened(rows, tmp_path_factory):
+    """Each network's run, trained here, where it is kept, and what another process, which has no code of them, finds there."""
+    runs, places = {}, {}
+    for name, make in NETWORKS.items():
+        places[name] = tmp_path_factory.mktemp(name)
+        runs[name] = trained(make(), rows, epochs=2, folder=places[name] / "runs", **OPTIONS.get(name, {}))
+        np.save(places[name] / "x.npy", runs[name].data.test.x[:7])
+    pairs = json.dumps([[str(runs[name].folder), str(place)] for name, place in places.items()])
+    script = tmp_path_factory.mktemp("script") / "elsewhere.py"
     script.write_text(ELSEWHERE)
     answer = subprocess.run(
-        [sys.executable, str(script), str(run.folder), str(tmp_path), "4"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )  # fmt: skip
+        [sys.executable, str(script), pairs], capture_output=True, text=True, check=False, cwd=script.parent
+    )
     assert answer.returncode == 0, answer.stderr[-2000:]
     found = json.loads(answer.stdout)
+    return {name: (runs[name], place, found[str(place)]) for name, place in places.items()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_another_process_goes_on_without_the_code(name, rows, opened):
+    run, place, found = opened[name]
+    x = run.data.test.x[:7]
     assert found["hash"] == run.hash
-    assert np.array_equal(np.load(tmp_path / "predicted.npy"), run.predict(x))
+    assert np.array_equal(np.load(place / "predicted.npy"), run.predict(x))
     assert found["loss"] == run.evaluate("test").loss.tolist()
     assert found["text"] == str(run.explain(0))
     assert found["drawn"] == cr.views.networks.draw_network(run)._repr_svg_()
     assert found["inside"] == sorted(run.model().quantities(x[:1]))
     assert found["branch"] == run.branch(2, epochs=4, seed=5).hash
-    assert found["resumed"] == whole.hash
+    assert found["resumed"] == trained(NETWORKS[name](), rows, epochs=4, **OPTIONS.get(name, {})).hash
 
 
 def test_the_commands_open_it(rows, tmp_path):

@@ -42,7 +42,7 @@ class Training(Shown):
     >>> import chainrule as cr
     >>> training = cr.Training("2-4-1 tanh sigmoid", cr.data.xor(), optimizer=cr.Adam(0.1), epochs=200)
     >>> training.settings.batch_size, training.problem.formula
-    (4, 'C = 1/B·Σ_batch(-y·log(a) - (1-y)·log(1-a))')
+    (4, 'C = 1/B·Σ_batch(−Σ_j [y_j·log a_j + (1 − y_j)·log(1 − a_j)])')
     >>> slower = training.changed(seed=1, **{"optimizer.learning_rate": 0.01})
     >>> slower.settings.optimizer
     Adam(0.01)
