@@ -190,3 +190,23 @@ def test_the_graph_of_a_step_can_be_looked_at():
     graph = learner.graph(8)
     assert {"loss", "dense1.W", "dense1.b"} <= graph.outputs.keys()
     assert {"weight", "action", "reward", "x"} <= graph.leaves.keys()
+
+
+def test_a_first_batch_that_is_none_binds_nothing():
+    learner = cr.trainer("3-4-2")
+    for wrong in (
+        lambda: learner.predict([[1.0]]),
+        lambda: learner.step(X, action=LABELS),
+        lambda: learner.step(X, LABELS + 5),
+    ):
+        with pytest.raises(cr.errors.ChainruleError):
+            wrong()
+    assert learner.step(X, LABELS) == cr.trainer("3-4-2").step(X, LABELS)
+
+
+def test_no_target_is_given_twice_or_lost():
+    learner = cr.trainer("3-2", loss=lambda output, *targets: cr.ops.sum(output, axis=1))
+    with pytest.raises(OptionError, match="each once"):
+        learner.step(X, LABELS, y=LABELS)
+    with pytest.raises(OptionError, match="10 targets"):
+        learner.step(X, *[LABELS] * 10)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule.cli.train import train
+from chainrule.engines import ENGINES, EngineKind, ReferenceEngine
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.train import Training
 
@@ -128,3 +130,22 @@ def test_initial_values_are_taken():
     taken = Training("2-4-2", MOONS, epochs=0, initial=moved).fit().parameters()
     for name, value in moved.items():
         np.testing.assert_array_equal(taken[name], value)
+
+
+def test_the_engine_is_loaded_beside_the_reading_and_never_before(monkeypatch):
+    made = []
+
+    def make(threads):
+        made.append(threading.current_thread() is threading.main_thread())
+        return ReferenceEngine()
+
+    monkeypatch.setitem(ENGINES, "slow", EngineKind(make))
+    load = cr.train.training.as_dataset
+
+    def reading(data):
+        assert True not in made, "whoever reads has waited for the engine"
+        return load(data)
+
+    monkeypatch.setattr("chainrule.train.training.as_dataset", reading)
+    Training("2-4-2", "moons", engine="slow", epochs=0).fit()
+    assert made[0] is False

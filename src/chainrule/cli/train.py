@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -12,7 +12,7 @@ from chainrule.cli.output import ExplainedCommand, console, progress, steady
 from chainrule.cli.reading import table_options
 from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import BUILT_IN, KINDS, Dataset
-from chainrule.engines import ENGINES, engine_named, load_ahead
+from chainrule.engines import ENGINES, load_ahead
 from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES
 from chainrule.train import OPTIMIZERS, EarlyStopping, Settings, Training
@@ -149,10 +149,9 @@ def train(
     validation: str | None, runs: str, no_save: bool, json: bool, quiet: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Trains and saves, and says what came out."""
-    engine_named(asked["engine"])  # an unknown one is refused before anything is read
     load_ahead(asked["engine"])
     dataset = load_data(origin(data, target, missing, {**form, **parsed_options(option)}), validation)
-    training = _training(network or _proposed(data, dataset), dataset, **asked)
+    training = _training(network or _ask_for_network(data, dataset), dataset, **asked)
     settings = training.settings
     screen = console()
     if not (json or quiet):
@@ -182,7 +181,7 @@ def _title(settings: Settings) -> str:
     return f"{search.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if search else ""
 
 
-def _proposed(name: str, data: Dataset) -> str:
+def _ask_for_network(name: str, data: Dataset) -> NoReturn:
     """Raises the error that proposes a network which fits the data."""
     shape = "x".join(map(str, data.input_shape))
     text = f"{shape}{_hidden(data)}-{data.target_size}"

@@ -50,9 +50,7 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
     >>> engine_named("reference").name
     'reference'
     """
-    if name not in ENGINES:
-        raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
-    kind = ENGINES[name]
+    kind = _kind_named(name)
     if not _is_there(kind):
         _warn_once(name, kind.package)
         return ReferenceEngine()
@@ -61,9 +59,18 @@ def engine_named(name: str, threads: int | None = None) -> Engine:
 
 @checked
 def load_ahead(name: str) -> None:
-    """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing."""
-    if name in ENGINES and _is_there(ENGINES[name]):
+    """Begins to load an engine in the background, while the caller reads data; `engine_named` waits for what is still missing.
+
+    Raises: OptionError for an unknown one, before anything is read.
+    """
+    if _is_there(_kind_named(name)):
         threading.Thread(target=_load_quietly, args=(name,), daemon=True).start()
+
+
+def _kind_named(name: str) -> EngineKind:
+    if name not in ENGINES:
+        raise OptionError(f"engine {name!r}", expected=f"one of {', '.join(ENGINES)}", remedy='write engine="reference"')
+    return ENGINES[name]
 
 
 def _is_there(kind: EngineKind) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
@@ -71,9 +72,9 @@ class Perceptron(Estimator):
     n_iter_no_change: float = 10
     max_fun: int = MAX_FUN
 
+    @abstractmethod
     def _output(self, outputs: int) -> tuple[Dense, Any]:
         """The last layer, and the loss that goes with it."""
-        raise NotImplementedError
 
     def _described(self, sample: Sample, outputs: int) -> Described:
         options = self._options()
@@ -255,8 +256,9 @@ class Network(Estimator):
     validation_fraction: float = 0.1
     warm_start: bool = False
 
+    @abstractmethod
     def _last(self, outputs: int) -> Dense:
-        raise NotImplementedError
+        """The last layer of the network that is taken where none is named."""
 
     def _described(self, sample: Sample, outputs: int) -> Described:
         network: Any = self.network

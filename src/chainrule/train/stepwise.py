@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
@@ -101,8 +102,9 @@ class StepTrainer(Shown):
 
         Raises: ShapeError, DataError, OptionError for what is no such batch; NonFiniteError, after which the network is as it was before.
         """
-        given = self._batch({"x": x, **dict(zip(PLACES, targets, strict=False)), **named})
-        call = self._call("step", len(given["x"]))
+        with self._as_it_was():
+            given = self._batch(_by_name(x, targets, named))
+            call = self._call("step", len(given["x"]))
         before = self._carried.copy()
         call.fill(given, self.step_count, self.setup.rate(self.step_count))
         try:
@@ -118,10 +120,11 @@ class StepTrainer(Shown):
 
     def predict(self, x: Any) -> Array:
         """The outputs (n, ...) for inputs x (n, ...), as at inference. Raises: ShapeError, DataError for what are no such inputs."""
-        rows = self._rows("x", x)
-        if not len(rows):
-            return np.empty((0, *self._graphs.single.output.shape[1:]), self.setup.dtype)
-        call = self._call("predict", len(rows))
+        with self._as_it_was():
+            rows = self._rows("x", x)
+            if not len(rows):
+                return np.empty((0, *self._graphs.single.output.shape[1:]), self.setup.dtype)
+            call = self._call("predict", len(rows))
         call.fill({"x": rows})
         return call.again().stacked["output"][0, : len(rows)].copy()
 
@@ -151,6 +154,21 @@ class StepTrainer(Shown):
         return self._graphs.step(rows)
 
     # ---- arrays
+
+    @contextmanager
+    def _as_it_was(self) -> Generator[None]:
+        """Where the first arrays turn out to be no batch, the next ones are the first."""
+        fields, began = dict(self._fields), self._began
+        try:
+            yield
+        except BaseException:
+            if (fields, began) != (self._fields, self._began):
+                self._fields, self._began = fields, began
+                for made in ("_graphs", *([] if fields else ["_carried"])):
+                    self.__dict__.pop(made, None)
+                self._programs.clear()
+                self._calls.clear()
+            raise
 
     def _batch(self, given: Mapping[str, Any]) -> dict[str, Array]:
         rows = {name: self._rows(name, value) for name, value in given.items()}
@@ -289,6 +307,18 @@ class _Call:
                 # What fills the batch up is a row that is there: any other might be no input at all.
                 array[:count], array[count:] = given[name], given[name][:1]
         self.scalars["step"][0], self.scalars["learning_rate"][0] = step, rate
+
+
+def _by_name(x: Any, targets: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step is given, by name: targets without one are y, y2, ..."""
+    places = PLACES[: len(targets)]
+    if len(targets) > len(PLACES) or named.keys() & set(places):
+        raise OptionError(
+            f"a step with {len(targets)} targets by their places, and {', '.join(named) or 'none'} by name",
+            expected=f"at most {len(PLACES)} by their places, and each once",
+            remedy="give them by other names",
+        )
+    return {"x": x, **dict(zip(places, targets, strict=True)), **named}
 
 
 def _is_alike(one: Array | None, other: Array | None) -> bool:

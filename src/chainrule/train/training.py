@@ -16,7 +16,7 @@ from chainrule.data import Dataset
 from chainrule.descriptions import described
 from chainrule.descriptions.kinds import is_description
 from chainrule.display import Shown
-from chainrule.engines import engine_named, load_ahead
+from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, Remedy, ShapeError
 from chainrule.nn import Layer, as_layer, objective, parse_network
 from chainrule.train.learning_problem import LearningProblem
@@ -84,7 +84,6 @@ class Training(Shown):
     @cached_property
     def _given(self) -> Dataset:
         """The data as they were given: not yet in the network's units."""
-        engine_named(self.engine)  # an unknown one is refused before anything is read
         if not isinstance(self.data, Dataset):
             load_ahead(self.engine)
         return as_dataset(self.data)
