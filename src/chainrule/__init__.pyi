@@ -82,6 +82,7 @@ from .train import (
     Cosine,
     EarlyStopping,
     InverseScaling,
+    InverseSquareRoot,
     LevenbergMarquardt,
     Model,
     PerceptronRule,
@@ -121,7 +122,7 @@ __all__ = [
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
     "ConstantRate",
-    "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "StepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import UnwritableFileError, command_words
 from chainrule.nn import summary
+from chainrule.numerals import numeral
 from chainrule.train import Evaluation, LearningProblem, Run, Settings
 from chainrule.train.folder import newest_beside
 from chainrule.views.confusion import ConfusionView
@@ -40,15 +42,16 @@ def last_part(data: DatasetInfo) -> str:
     return list(data.parts)[-1]
 
 
-def announce(screen: Console, problem: LearningProblem, data: Dataset, settings: Settings) -> None:
-    """What will be trained: network, loss, data and how."""
+def announce(screen: Console, problem: LearningProblem, data: Dataset, settings: Settings, reasons: Sequence[str] = ()) -> None:
+    """What will be trained: network, loss, data and how, and why so where it was not said."""
     screen.print(NetworkView(summary(problem.network, problem.dataset_info.input_shape)))
     screen.print()
     told = data_text(data.info, math.prod(problem.output.shape[1:]))
     pairs = [("Data", told), *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{problem.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(problem.dataset_info)
-    screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
+    why = [("Decided" if i == 0 else "", reason) for i, reason in enumerate(reasons)]
+    screen.print(facts([*pairs, *training_facts(settings, len(data.train)), *why]))
     screen.print()
 
 
@@ -154,11 +157,13 @@ def _tell_ending(screen: Console, run: Run) -> None:
         screen.print(Text(f"Ended early: no better on the validation part for {patience} epochs. The best weights were kept."))
     elif run.stopped:
         screen.print(Text(f"The search ended: {run.stopped}."))
+    elif run.unfinished:
+        screen.print(Text(f"{printable(command_words(run.unfinished))}."), soft_wrap=True)
     if epochs:
         rate = f", {duration(seconds / epochs)} an epoch" if epochs > 1 else ""
         word = "iterations" if run.settings.optimizer.search else "epochs"
         screen.print(
-            Text(f"Trained {epochs:.4g} {word} in {duration(seconds)}{rate.replace('epoch', word.removesuffix('s'))}.")
+            Text(f"Trained {numeral(epochs, 6)} {word} in {duration(seconds)}{rate.replace('epoch', word.removesuffix('s'))}.")
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -11,9 +11,8 @@ from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, progress, steady
 from chainrule.cli.reading import table_options
 from chainrule.cli.scores import Speech, announce, conclude
-from chainrule.data import BUILT_IN, KINDS, Dataset
+from chainrule.data import KINDS, Dataset
 from chainrule.engines import ENGINES, load_ahead
-from chainrule.errors import OptionError
 from chainrule.nn import L1, L2, LOSSES
 from chainrule.train import OPTIMIZERS, EarlyStopping, Settings, Training
 from chainrule.views.progress import ProgressPlan
@@ -55,7 +54,7 @@ HELP = (
     metavar="TEXT",
     help='The sizes of the layers from input to output, joined by dashes, and perhaps activations: "784-16-10 relu softmax". '
     'Hidden layers are relu unless said otherwise. Further forms: "28x28-flatten-16:tanh-dropout(0.2)-10"; '
-    "of pictures 784-28x28x1-conv5x5x16:same-pool2-flatten-10: 5 × 5 kernels, 16 filters.",
+    "of pictures 784-28x28x1-conv5x5x16:same-pool2-flatten-10: 5 × 5 kernels, 16 filters.  [default: one hidden layer of 100]",
 )
 @click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
 @click.option(
@@ -79,18 +78,18 @@ HELP = (
     "--epochs",
     type=int,
     help="How many times to go over all training examples; with lbfgs and levenberg_marquardt the most iterations.  "
-    f"[default: {USUAL.epochs}]",
+    "[default: as network and data need]",
 )
 @click.option(
     "--batch-size",
     type=int,
-    help=f"How many examples are looked at before each update of the weights.  [default: {USUAL.batch_size}, or all if fewer]",
+    help="How many examples are looked at before each update of the weights.  [default: 32, or all if fewer]",
 )
 @click.option(
     "--optimizer",
     metavar="NAME",
     help=f"The rule that turns gradients into updates: {', '.join(OPTIMIZERS)}; or lbfgs or levenberg_marquardt, which take all "
-    "examples at once.  [default: sgd for classes; adam with the rate 0.01 for numbers]",
+    "examples at once.  [default: adam at a rate that goes by network and data]",
 )
 @click.option(
     "--learning-rate", type=float, metavar="R", help="The size η of the updates.  [default: the optimizer's usual one]"
@@ -134,10 +133,8 @@ HELP = (
 @click.option(
     "--evaluate-every",
     type=int,
-    default=USUAL.evaluate_every,
-    show_default=True,
     metavar="N",
-    help="Take the scores after every N epochs; 0: only at the end.",
+    help="Take the scores after every N epochs; 0: only at the end.  [default: 1, or about 50 times where --epochs is not given]",
 )
 @click.option("--runs", default=RUNS, show_default=True, metavar="FOLDER", help="Where the run's own folder is made.")
 @click.option("--no-save", is_flag=True, help="Write nothing to disk.")
@@ -151,11 +148,11 @@ def train(
     """Trains and saves, and says what came out."""
     load_ahead(asked["engine"])
     dataset = load_data(origin(data, target, missing, {**form, **parsed_options(option)}), validation)
-    training = _training(network or _ask_for_network(data, dataset), dataset, **asked)
+    training = _training(network, dataset, **asked)
     settings = training.settings
     screen = console()
     if not (json or quiet):
-        announce(screen, training.problem, training.dataset, settings)
+        announce(screen, training.problem, training.dataset, settings, training.reasons)
     examples = len(dataset.train)
     plan = ProgressPlan(settings.epochs, -(-examples // settings.batch_size), settings.batch_size, examples, _title(settings))
     with progress(screen, plan, as_json=json, quiet=quiet) as told:
@@ -164,7 +161,7 @@ def train(
 
 
 def _training(
-    network: str, data: Dataset, *, learning_rate: float | None, l1: float | None, l2: float | None, early_stopping: int | None,
+    network: str | None, data: Dataset, *, learning_rate: float | None, l1: float | None, l2: float | None, early_stopping: int | None,
     **asked: Any,
 ) -> Training:  # fmt: skip
     """What is asked for: an option is a field of the training that is called so, or a part of one."""
@@ -179,26 +176,3 @@ def _training(
 def _title(settings: Settings) -> str:
     search = settings.optimizer.search
     return f"{search.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if search else ""
-
-
-def _ask_for_network(name: str, data: Dataset) -> NoReturn:
-    """Raises the error that proposes a network which fits the data."""
-    shape = "x".join(map(str, data.input_shape))
-    text = f"{shape}{_hidden(data)}-{data.target_size}"
-    count = data.target_size
-    outputs = f"{count} output{'s' * (count != 1)}"
-    what = f"{count} classes" if data.classes is not None else "number to fit" if count == 1 else f"{count} numbers to fit"
-    known = name if name in BUILT_IN else f"{name!r}"
-    raise OptionError(
-        f"no network was named for {known}",
-        expected=f"--network with the input {shape} first, then hidden layers, then {outputs} for the {what}",
-        remedy=f"write for example --network {text}",
-    )
-
-
-def _hidden(data: Dataset) -> str:
-    """Hidden layers that suit the inputs: a memory for texts, whose ids are no sizes, neurons for the rest."""
-    if data.text is not None and data.text.length is not None:
-        vectors = f"-embedding16x{len(data.text.vocabulary)}" if data.text.encoding == "ids" else ""
-        return f"{vectors}-lstm32"
-    return "-flatten-16" if len(data.input_shape) > 1 else "-16"

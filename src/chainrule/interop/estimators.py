@@ -14,7 +14,7 @@ from chainrule.data import Scaling
 from chainrule.errors import DataError, MissingPackageError, OptionError
 from chainrule.graph import Array
 from chainrule.interop.weighing import Sample, dataset, weighted
-from chainrule.train import Run, Training, class_probabilities, decide, usual_optimizer
+from chainrule.train import Run, Training, class_probabilities, decide
 from chainrule.train.branch import taught
 
 try:
@@ -121,9 +121,8 @@ class Estimator(BaseEstimator):
         # What it would be without weights says how many outputs there are, and which loss is to be weighted.
         alike: dict[str, Any] = {**fields, "early_stopping": None}
         plain = Training(data=dataset(train.unweighted(), None, **scales), **alike)
-        task = "regression" if sample.classes is None else "classification"
         fields["loss"] = weighted(plain.problem.objective)
-        fields["optimizer"] = fields.get("optimizer") or usual_optimizer(task)
+        fields |= {name: getattr(plain.settings, name) for name in ("optimizer", "epochs") if fields.get(name) is None}
         return Training(data=dataset(train, validation, plain.problem.output.shape[-1], **scales), **fields)
 
     @staticmethod

@@ -30,21 +30,23 @@ from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
 from chainrule.train.prediction_history import PredictionHistory, prediction_history
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
-from chainrule.train.schedules import ConstantRate, Cosine, InverseScaling, Schedule, StepDecay, WarmUp
-from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
+from chainrule.train.schedules import ConstantRate, Cosine, InverseScaling, InverseSquareRoot, Schedule, StepDecay, WarmUp
+from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stepwise import StepTrainer
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.trainer import Callback, Trainer, TrainingProgress
 from chainrule.train.training import Training
+from chainrule.train.usual import usual_batch_size, usual_network
 
 __all__ = [
     "AdaGrad", "Adam", "AdamW", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
-    "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "InverseScaling", "LBFGS",
+    "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "InverseScaling",
+    "InverseSquareRoot", "LBFGS",
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
     "PerceptronRule", "PredictionHistory", "RMSprop", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
     "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "WarmUp", "as_inputs", "batch_sizes",
     "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
-    "prediction_history", "resume", "suited", "usual_batch_size", "usual_optimizer", "with_error",
+    "prediction_history", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
 ]  # fmt: skip
 
 answering(globals())

@@ -27,7 +27,7 @@ from chainrule.train.training import Training
 
 @checked
 def fit(
-    net: Layer | str,
+    net: Layer | str | None,
     data: Any,
     *,
     loss: object = None,
@@ -38,7 +38,7 @@ def fit(
     replicas: Count = 1,
     dtype: Literal["float32", "float64"] | None = None,
     engine: str = "native",
-    evaluate_every: Natural = 1,
+    evaluate_every: Natural | None = None,
     early_stopping: EarlyStopping | None = None,
     clip: ClipNorm | ClipValue | None = None,
     callbacks: Callback | Sequence[Callback] = (),
@@ -49,21 +49,20 @@ def fit(
 ) -> Run:
     """Trains a network on data and gives the run.
 
-    net: a layer, or a text such as "784-16-16-10 sigmoid". data: a Dataset, the name of a built-in one or of a file, a pair
-    of arrays (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms; None takes the one
-    that goes with the last layer. optimizer: a name or an optimizer; None takes SGD(0.1) for classes, and Adam(0.01) for
-    numbers, whose loss has no bound: the rate at which SGD is stable goes with the square of inputs and targets, Adam's
-    step does not. An epoch (None: 5 of them) goes over all examples once, in batches of `batch_size` (None: 32, or all where
-    there are fewer); the last, shorter batch is a batch. replicas: that many networks with seeds seed, seed + 1, ... are trained;
-    each equals the single run with its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end) all
-    curves are taken at the same weights. dtype: float32 unless told otherwise, and float64 for LBFGS and
-    LevenbergMarquardt, which take the full batch: an epoch is one of their iterations, and None is as many as they allow
-    themselves. callbacks: a function, or several, that are told after each piece of the training. folder: where the run's
-    own folder is made; None writes nothing. initial: first values of parameters and states by name. order: "shuffled" anew
-    for each epoch, "consecutive" for layers that carry a state from batch to batch, see `ConsecutiveOrder`, or a function,
-    see `Order`. engine: "native", machine code made for this processor, or "reference", NumPy, which keeps every value.
-    threads: how many the engine may
-    use, None for as many as there are processors; no result depends on it.
+    net: a layer, or a text such as "784-16-16-10 sigmoid"; None: one hidden layer of 100. data: a Dataset, the name of a built-in
+    one or of a file, a pair of arrays (x, y), or a mapping with what `data.load` takes. loss: a name, a loss or a sum of terms;
+    None takes the one that goes with the last layer. optimizer: a name or an optimizer; None takes Adam at a rate that goes by
+    network and data. An epoch goes over all examples once, in batches of `batch_size` (None: 32, or all where there are fewer);
+    the last, shorter batch is a batch. epochs: None is as many as network and data usually need, at least 5;
+    `print(cr.Training(net, data))` says what is decided, and why. replicas: that many networks with seeds seed, seed + 1, ... are
+    trained; each equals the single run with its seed, bit for bit. After every `evaluate_every` epochs (0: only at the end; None:
+    each one, or some fifty of them where epochs are not said) all curves are taken at the same weights. dtype: float32 unless told
+    otherwise, and float64 for LBFGS and LevenbergMarquardt, which take the full batch: an epoch is one of their iterations, and
+    None is as many as they allow themselves. callbacks: a function, or several, that are told after each piece of the training.
+    folder: where the run's own folder is made; None writes nothing. initial: first values of parameters and states by name.
+    order: "shuffled" anew for each epoch, "consecutive" for layers that carry a state from batch to batch, see
+    `ConsecutiveOrder`, or a function, see `Order`. engine: "native", machine code made for this processor, or "reference", NumPy,
+    which keeps every value. threads: how many the engine may use, None for as many as there are processors; no result depends on it.
 
     Ctrl-C ends the training and keeps what was learned. A disk that is full or gone ends no training: the run is given, with an
     UnsavedRunWarning, and `run.save("elsewhere")` saves it. Raises: NonFiniteError, UnwritableFileError where no folder can be made,

@@ -78,6 +78,16 @@ class History(Shown):
             )
         return np.array([epoch.epoch for epoch in found]), np.array([epoch.parts[part][name] for epoch in found])
 
+    def late_fall(self, part: str = "training") -> float:
+        """How far the loss of a part fell in the last tenth of the epochs; NaN where fewer than ten were evaluated.
+
+        The means of the last two tenths are compared, so that the noise of single epochs counts little; replicas are averaged.
+        """
+        losses = np.array([np.mean(epoch.parts[part]["loss"]) for epoch in self.epochs if "loss" in epoch.parts.get(part, {})])
+        if (tenth := len(losses) // 10) == 0:
+            return math.nan
+        return float(losses[-2 * tenth : -tenth].mean() - losses[-tenth:].mean())
+
     def add_steps(self, first: int, records: Mapping[str, Array]) -> Callable[[], dict[str, Any]]:
         """Notes the records of steps first, first + 1, ...; returns what makes the line for the file."""
         self.chunks.append((first, dict(records)))

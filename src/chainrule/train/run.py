@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +16,7 @@ from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
-from chainrule.errors import DataError, OptionError, UnsavedRunWarning
+from chainrule.errors import DataError, OptionError, Remedy, UnsavedRunWarning
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
@@ -383,6 +384,26 @@ class Run(Shown):
         if not 0 <= replica < self.settings.replicas:
             raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="count from 0")
 
+    @property
+    def unfinished(self) -> str:
+        """What to do where the training loss was still falling when the epochs were over; empty where it was not, or nobody can tell.
+
+        "Still" is more than three thousandths of the whole fall in the last tenth of the epochs: as many again could bring three
+        hundredths. Where the loss of another part rose in that time, longer is not better, and nothing is said.
+        """
+        history, epochs = self.history, self.settings.epochs
+        if self.stopped or self.trainer.step < self.trainer.steps or not history.late_fall() > 0:
+            return ""
+        whole = float(history.steps()[:, 0].mean() - history.curve()[1][-1].mean())
+        share = history.late_fall() / whole if whole > 0 else 0.0
+        if share < _CONVERGED or any(history.late_fall(part) < 0 for part in self.dataset_info.parts):
+            return ""
+        happened = (
+            f"not converged: {numeral(100 * share, 2)} % of the training loss's whole fall came in the last tenth of the epochs"
+        )
+        longer = f"chainrule resume {shlex.quote(str(self.folder or 'RUN'))} --epochs {2 * epochs}"
+        return Remedy(f"{happened}; write epochs={2 * epochs}", f"{happened}; to go on: {longer}")
+
     def __str__(self) -> str:
         parts = list(self.dataset_info.parts)
         lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
@@ -405,6 +426,8 @@ class Run(Shown):
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
+        if self.unfinished:
+            lines.append(self.unfinished)
         if self.parent:
             lines.append(f"branched from {self.parent}")
         if self.folder:
@@ -415,6 +438,9 @@ class Run(Shown):
         trainer, count = self.trainer, self.settings.replicas
         replicas = "1 replica" if count == 1 else f"{count} replicas"
         return f"<Run on {self.dataset_info.name!r}: {trainer.step} of {trainer.steps} steps, {replicas}>"
+
+
+_CONVERGED = 0.003
 
 
 def told(run: Run) -> Run:

@@ -62,6 +62,24 @@ class Cosine(Shown):
 
 
 @described
+class InverseSquareRoot(Shown):
+    """The rate falls as one over the root of the steps. It needs no end: a longer run begins as a shorter one.
+
+    Source: D. Kingma, J. Ba, ICLR (2015), theorem 4.1: with rates α/√t Adam's regret stays within O(√t) for convex costs.
+
+    >>> InverseSquareRoot(0.003, steps=100)(np.array([0.0, 300.0]), 1000)
+    array([0.003 , 0.0015])
+    """
+
+    rate: Positive
+    steps: Count = 100
+
+    def __call__(self, steps: Array, total: int) -> Array:
+        """rate/√(1 + step/steps)."""
+        return self.rate / np.sqrt(1.0 + steps / self.steps)
+
+
+@described
 class InverseScaling(Shown):
     """rate/(1 + examples seen)^power, the rate itself in the first epoch: it falls from epoch to epoch, as scikit-learn's "invscaling".
 

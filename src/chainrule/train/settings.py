@@ -12,7 +12,7 @@ from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.optimizer import Optimizer
-from chainrule.train.optimizers import OPTIMIZERS, SGD, Adam, ClipNorm, ClipValue
+from chainrule.train.optimizers import OPTIMIZERS, SGD, ClipNorm, ClipValue
 from chainrule.train.orders import OrderName
 from chainrule.train.schedules import Schedule, as_schedule
 from chainrule.train.stopping import EarlyStopping
@@ -58,23 +58,3 @@ def optimizer_named(name: str) -> Optimizer:
     if name not in known:
         raise OptionError(f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
     return known[name]
-
-
-def usual_optimizer(task: Literal["classification", "regression"]) -> Optimizer:
-    """The optimizer where none is named: SGD(0.1) for classes, Adam(0.01) for numbers.
-
-    The gradient of a cross-entropy by its logits is at most 1. That of squares is as large as the error, so that SGD is stable only below a
-    rate that falls with the square of the inputs, the width and the depth: 0.1 is too large for a curve over (−π, π) with five neurons.
-    Adam's step is about its rate in each parameter, whatever the size of the gradient.
-    """
-    return SGD() if task == "classification" else Adam(0.01)
-
-
-@checked
-def usual_batch_size(count: Count) -> int:
-    """How many of `count` training examples a batch has unless it is said: 32, or all where there are fewer.
-
-    >>> usual_batch_size(60_000), usual_batch_size(4)
-    (32, 4)
-    """
-    return min(Settings.batch_size, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import KW_ONLY, replace
@@ -27,9 +28,10 @@ from chainrule.train.run import Run, told
 from chainrule.train.saved_data import as_dataset
 from chainrule.train.saving import make_folder
 from chainrule.train.scales import suited
-from chainrule.train.settings import Settings, optimizer_named, usual_batch_size, usual_optimizer
+from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping, require_validation
 from chainrule.train.trainer import Callback, Trainer
+from chainrule.train.usual import Usual, usual, usual_batch_size, usual_evaluation, usual_network
 
 
 @described
@@ -50,7 +52,7 @@ class Training(Shown):
     ['1', '0']
     """
 
-    network: Layer | str
+    network: Layer | str | None
     data: Any
     _: KW_ONLY
     loss: object = None
@@ -61,7 +63,7 @@ class Training(Shown):
     replicas: Count = 1
     dtype: Literal["float32", "float64"] | None = None
     engine: str = "native"
-    evaluate_every: Natural = 1
+    evaluate_every: Natural | None = None
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None
     initial: Mapping[str, Any] | None = None
@@ -79,7 +81,15 @@ class Training(Shown):
     @cached_property
     def layer(self) -> Layer:
         """The network."""
-        return parse_network(self.network) if isinstance(self.network, str) else as_layer(self.network)
+        network = self._text or self.network
+        return parse_network(network) if isinstance(network, str) else as_layer(network)
+
+    @cached_property
+    def _text(self) -> str:
+        """The network as it is written; empty where it is not."""
+        if self.network is None:
+            return usual_network(self._given)
+        return self.network if isinstance(self.network, str) else ""
 
     @cached_property
     def _given(self) -> Dataset:
@@ -91,45 +101,70 @@ class Training(Shown):
     @cached_property
     def settings(self) -> Settings:
         """How the network is trained, everything decided. Raises: OptionError for what does not go together."""
-        count, optimizer = len(self._given.train), self._optimizer
         require_validation(self.early_stopping, self._given.info.parts)
-        if optimizer.search:
-            epochs, batch_size, dtype = self._of_search(optimizer, count)
-        else:
-            epochs = Settings.epochs if self.epochs is None else self.epochs
-            batch_size = usual_batch_size(count) if self.batch_size is None else self.batch_size
-            dtype = self.dtype or Settings.dtype
+        epochs = self._epochs
+        looks = 1 if self.early_stopping or self.epochs is not None else usual_evaluation(epochs)
         return Settings(
-            optimizer, epochs, batch_size, self.seed, self.replicas, dtype, self.engine, self.evaluate_every,
+            self._named or self.usual.optimizer, epochs, self._batch_size, self.seed, self.replicas, self._dtype, self.engine,
+            looks if self.evaluate_every is None else self.evaluate_every,
             self.early_stopping, self.clip, "shuffled" if callable(self.order) else self.order, self.threads,
         )  # fmt: skip
 
+    @cached_property
+    def usual(self) -> Usual:
+        """What is taken of optimizer and epochs where they are not said, and why."""
+        sizes = [parameter.node.type.size for parameter in self.problem.parameters.values()]
+        given = self._given
+        return usual(given.task, inputs=math.prod(given.input_shape), parameters=sum(sizes), examples=len(given.train))
+
     @property
-    def _optimizer(self) -> Optimizer:
-        if self.optimizer is None:
-            return usual_optimizer(self._given.task)
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for what was not said, and was decided by network and data."""
+        left = [name for name in ("optimizer", "epochs") if getattr(self, name) is None]
+        said = [f"network {self._text}: one hidden layer, as no network was named"] if self.network is None else []
+        if left and not self._search:
+            said.append(f"{' and '.join(left)}, as not named: {self.usual.reason}")
+        return tuple(said)
+
+    @cached_property
+    def _named(self) -> Optimizer | None:
+        """The optimizer that is asked for."""
         if not isinstance(self.optimizer, str):
             return self.optimizer
         named = optimizer_named(self.optimizer)
         return named if named.search is None or self.epochs is None else replace(cast("Any", named), iterations=self.epochs)
 
-    def _of_search(self, optimizer: Optimizer, count: int) -> tuple[int, int, Literal["float32", "float64"]]:
-        """Epochs, batch size and dtype where an optimizer takes all examples at once."""
-        search = cast("Any", optimizer.search)
-        if self.dtype == "float32":
+    @property
+    def _search(self) -> Any:
+        """How the optimizer searches, where it takes all examples at once."""
+        return self._named and self._named.search
+
+    @property
+    def _epochs(self) -> int:
+        if self._search:
+            return self._search.iterations if self.epochs is None else min(self.epochs, self._search.iterations)
+        return self.usual.epochs(len(self._given.train), self._batch_size) if self.epochs is None else self.epochs
+
+    @property
+    def _batch_size(self) -> int:
+        count = len(self._given.train)
+        if self._search and self.batch_size not in (None, count):
+            raise _searches(self._search.title, f"batch_size={self.batch_size}", "batch_size")
+        return self.batch_size or (count if self._search else usual_batch_size(count))
+
+    @property
+    def _dtype(self) -> Literal["float32", "float64"]:
+        if self._search and self.dtype == "float32":
             raise OptionError(
-                f"{search.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
+                f"{self._search.title} in float32", expected="float64, which its search needs", remedy="leave dtype out"
             )
-        if self.batch_size not in (None, count):
-            raise _searches(search.title, f"batch_size={self.batch_size}", "batch_size")
-        most = search.iterations
-        return most if self.epochs is None else min(self.epochs, most), count, "float64"
+        return self.dtype or ("float64" if self._search else Settings.dtype)
 
     @cached_property
     def dataset(self) -> Dataset:
         """The data, with scalings that suit network and loss. Raises: what misfits of network, data and loss raise."""
         try:
-            return suited(self.layer, self._given, self.loss, self.settings.batch_size, self.settings.dtype)
+            return suited(self.layer, self._given, self.loss, self._batch_size, self._dtype)
         except ShapeError as error:
             if (better := _perhaps_labels(error, self._given)) is None:
                 raise
@@ -138,7 +173,7 @@ class Training(Shown):
     @cached_property
     def problem(self) -> LearningProblem:
         """Network, data and objective, checked to fit."""
-        return LearningProblem(self.layer, self.dataset.info, self.loss, self.settings.dtype, self.settings.batch_size)
+        return LearningProblem(self.layer, self.dataset.info, self.loss, self._dtype, self._batch_size)
 
     # ---- what can be done with it
 
@@ -162,8 +197,8 @@ class Training(Shown):
         name, _, part = path.partition(".")
         said: Any = getattr(self, name, None)
         whole: Any = said if is_description(said) else getattr(self.settings, name, None)
-        if name == "optimizer" and part == "learning_rate" and (search := self.settings.optimizer.search):
-            raise _searches(search.title, f"learning_rate={value}", "learning_rate")
+        if name == "optimizer" and part == "learning_rate" and self._search:
+            raise _searches(self._search.title, f"learning_rate={value}", "learning_rate")
         if not is_description(whole):
             raise OptionError(
                 f"the change of {path}",
@@ -190,17 +225,26 @@ class Training(Shown):
     @property
     def _label(self) -> str:
         """What the run's folder is called, behind the time."""
-        return f"{self.dataset.name}_{self.network}" if isinstance(self.network, str) else self.dataset.name
+        return f"{self.dataset.name}_{self._text}" if self._text else self.dataset.name
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.network} on {self.dataset.name}", self.problem.formula, str(self.settings)])
+        lines = [
+            f"{self._text or self.network} on {self.dataset.name}",
+            self.problem.formula,
+            str(self.settings),
+            *self.reasons,
+        ]
+        return "\n".join(lines)
 
 
 _MADE_OF: Mapping[str, Set[str]] = {
     "layer": {"network"},
+    "_text": {"network"},
     "_given": {"data"},
     "dataset": {"network", "data", "loss"},
     "problem": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
+    "usual": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
+    "_named": {"optimizer", "epochs"},
 }
 """What was made on the way, by the fields that it is made of."""
 

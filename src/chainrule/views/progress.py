@@ -134,6 +134,7 @@ class LiveProgress(EpochLines):
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._drawn = 0.0
         self._headed = False
+        self._row = 0
 
     def __enter__(self) -> LiveProgress:
         """Draws the bar, still empty."""
@@ -148,7 +149,7 @@ class LiveProgress(EpochLines):
     def __call__(self, moment: TrainingProgress) -> None:
         """Draws the state, at most ten times a second."""
         every = -(-self.plan.epochs // _MOST_ROWS)
-        if self.is_new(moment) and (moment.epoch % every == 0 or moment.step == moment.steps or moment.kind == "end"):
+        if self.is_new(moment) and (moment.epoch >= self._row + every or moment.step == moment.steps or moment.kind == "end"):
             self._print_row(moment)
         if moment.kind == "end" or time.monotonic() - self._drawn > _REDRAW_SECONDS:
             self._drawn = time.monotonic()
@@ -157,6 +158,7 @@ class LiveProgress(EpochLines):
     def _print_row(self, moment: TrainingProgress) -> None:
         screen = self._live.console
         head, row = epoch_columns(moment, self.plan, screen.width)
+        self._row = moment.epoch
         if not self._headed:
             screen.print(Text(head, style="bold"))
             self._headed = True

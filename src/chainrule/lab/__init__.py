@@ -1,0 +1,1 @@
+"""The lab: a live page for one's own network, and the session behind it."""
