@@ -242,6 +242,7 @@ def _training() -> Iterator[Door]:
     yield door("StepDecay", cr.StepDecay, schedule_used, rate=0.1, every=2)
     yield door("Cosine", cr.Cosine, schedule_used, rate=0.1)
     yield door("InverseScaling", cr.InverseScaling, schedule_used, rate=0.1, steps_per_epoch=2, examples=10)
+    yield door("InverseSquareRoot", cr.InverseSquareRoot, schedule_used, rate=0.1, steps=10)
     yield door("WarmUp", cr.WarmUp, schedule_used, steps=2, then=cr.ConstantRate(0.1))
     yield door("ClipNorm", cr.ClipNorm, clip_used, norm=1.0)
     yield door("ClipValue", cr.ClipValue, clip_used, limit=1.0)

@@ -174,18 +174,33 @@ def test_regression_and_lbfgs():
 
 
 @pytest.mark.parametrize(
-    ("data", "text"), [("mnist", "784-16-10"), ("moons", "2-16-2"), ("curve", "1-16-1"), ("plants.csv", "3-16-2")]
+    ("data", "text"), [("mnist", "784-100-10"), ("moons", "2-100-2"), ("curve", "1-100-1"), ("plants.csv", "3-100-2")]
 )
-def test_a_network_is_proposed(data, text):
+def test_a_network_that_is_not_named_is_decided(data, text):
     write_plants()
     target = ("--target", "kind") if data.endswith("csv") else ()
-    assert f"--network {text}" in call("train", data, *target, code=2).stderr
+    said = call("train", data, *target, "--epochs", 1).stdout
+    assert f"network {text}: one hidden layer, as no network was named" in " ".join(said.split())
+    assert "optimizer, as not named: " in " ".join(said.split())
+    assert text in call("runs").stdout
 
 
-def test_the_proposal_for_pictures_flattens():
+def test_what_is_not_said_is_decided_and_its_reason_printed():
+    said = " ".join(call("train", write_plants(), "--target", "kind").stdout.split())
+    assert "optimizer and epochs, as not named: few steps at a falling rate" in said
+    assert "learning rate InverseSquareRoot(0.003)" in said
+    assert "= 2 000 steps" in said
+    assert "Decided" not in call("train", "moons", "--network", "2-4-2", "--optimizer", "sgd", "--epochs", 1).stdout
+
+
+def test_a_run_that_was_too_short_says_how_to_go_on():
+    options = ("--network", "1-50-1", "--optimizer", "adam", "--learning-rate", 0.0003, "--epochs", 20)
+    assert "--epochs 40" in call("train", "curve", *options).stdout.partition("not converged")[2]
+
+
+def test_the_network_for_pictures_flattens():
     np.savez("pictures.npz", x=np.zeros((40, 4, 4)), y=np.arange(40) % 2)
-    assert "--network 4x4-flatten-16-2" in call("train", "pictures.npz", code=2).stderr
-    call("train", "pictures.npz", "--network", "4x4-flatten-16-2", "--no-save")
+    assert "network 4x4-flatten-100-2" in call("train", "pictures.npz", "--no-save", "--epochs", 1).stdout
 
 
 def test_early_stopping_and_validation():
@@ -203,7 +218,7 @@ def test_early_stopping_and_validation():
 
 @pytest.mark.parametrize("amount", ["0.25", "15"])
 def test_validation_of_a_table(amount):
-    call_options = ("--target", "kind", "--network", "3-4-2", "--validation", amount)
+    call_options = ("--target", "kind", "--network", "3-4-2", "--validation", amount, "--epochs", 5)
     assert "33 training, 15 validation, 12 test" in call("train", write_plants(), *call_options).stdout
     assert "15" in call("evaluate", "latest", "--part", "validation").stdout
     assert "epoch 7" in call("resume", "latest", "--epochs", 7).stdout

@@ -12,7 +12,7 @@ import time
 import pytest
 
 BASE = (sys.executable, "-m", "chainrule")
-MOONS = ("train", "moons", "--network", "2-4-2", "--no-save")
+MOONS = ("train", "moons", "--network", "2-4-2", "--no-save", "--epochs", "5")
 
 
 def environment(**more):

@@ -414,8 +414,6 @@ def test_a_first_curve_fit_does_not_blow_up(text, scale):
         assert losses[-4:].mean() <= losses[:4].mean() * 1.001
 
 
-def test_the_usual_optimizer_goes_by_the_data():
-    assert trained().settings.optimizer == cr.SGD(0.1)
-    assert trained("2-3-1", cr.data.from_arrays(X, X[:, :1])).settings.optimizer == cr.Adam(0.01)
+def test_the_usual_optimizer_follows_a_curve():
     run = cr.fit("1-5-1 relu", cr.data.curve("sin", n=40, noise=0.2), epochs=200, batch_size=10)
     assert run.evaluate("test").r_squared() > 0.85
