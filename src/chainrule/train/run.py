@@ -243,7 +243,7 @@ class Run(Shown):
 
         >>> import chainrule as cr
         >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10)
-        >>> run.branch(5).hash == run.hash, run.branch(5, learning_rate=0.01).hash == run.hash
+        >>> run.branch(5).hash == run.hash, run.branch(5, learning_rate=0.1).hash == run.hash
         (True, False)
         """
         changes = Changes(learning_rate, optimizer, batch_size, epochs, seed)

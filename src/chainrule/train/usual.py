@@ -43,7 +43,7 @@ def usual(task: Literal["classification", "regression"], *, inputs: Count, param
     >>> usual("regression", inputs=1, parameters=151, examples=100)
     Usual(optimizer=Adam(0.01), steps=10000, reason='a curve or a plane has detail, which takes many steps')
     >>> usual("classification", inputs=784, parameters=79510, examples=60000).optimizer
-    Adam(InverseSquareRoot(0.003, 100))
+    Adam(InverseSquareRoot(0.003))
     """
     if inputs <= 2:
         return Usual(Adam(0.01), 10_000, "a curve or a plane has detail, which takes many steps")

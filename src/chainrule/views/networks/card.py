@@ -93,7 +93,7 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
     Raises: OptionError, with a suggestion, for a layer that the network does not have.
 
     >>> import chainrule as cr
-    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1)
+    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, optimizer="sgd")
     >>> for heading, lines in layer_card(run, "dense1").sections.items():
     ...     print(heading, "|", lines[0])
     Trainable parameters: 9 | dense1.W: 2×3 = 6 numbers, mean ..., deviation ..., from ... to ...

@@ -23,7 +23,7 @@ def ledger_picture(ledger: Ledger, examples: int = 8) -> View:
     parts' components along it; `residual`: what is left by rounding.
 
     >>> import chainrule as cr
-    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=10)
+    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=10, optimizer="sgd")
     >>> found = ledger_picture(run.ledger(3, "dense1.W", (0, 1)), examples=4).numbers
     >>> str(found["names"][-1]), len(found["values"])
     ('6 other examples', 5)
