@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SIZE ?= 2000
 
-.PHONY: help demo report test coverage check format bench docs external campaign mutants oldest clean
+.PHONY: help demo lab report test coverage check format bench docs external campaign mutants oldest clean
 help:  ## list the doors
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -37,6 +37,9 @@ $(VENV)/bench: $(VENV)/dev
 
 demo: $(VENV)/core  ## train 784-16-16-10 on all of MNIST, with live progress
 	$(BIN)/chainrule train mnist --network 784-16-16-10 --epochs 5
+
+lab: $(VENV)/core  ## a live page of a network while it learns, in your browser
+	$(BIN)/chainrule lab
 
 report: $(VENV)/pictures  ## the newest run in runs/ (the demo, if there is none) as one page, report.html
 	@test -f runs/latest.txt || $(MAKE) demo

@@ -213,6 +213,7 @@ def test_a_watcher_shows_what_the_model_computes():
     x = np.random.default_rng(1).normal(size=(17, 2))
     found = Watcher(played.trainer, x)(played.trainer.state)
     run = cr.fit("2-5-3-2 tanh softmax", played.training.dataset, batch_size=10, epochs=0, initial=dict(played.values()))
-    known = run.model().quantities(x)
+    known = {**run.model().quantities(x), "output": run.predict(x)}
+    assert list(found) == ["dense1.a", "dense2.a", "dense3.a", "output"]
     for name, array in found.items():
         np.testing.assert_allclose(array, known[name], rtol=1e-5, atol=1e-6)

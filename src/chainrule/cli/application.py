@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "One page with curves, pictures and explanations.",
     "show": "A run or a network as table, graph, training step or code.",
     "runs": "The list of runs.",
+    "lab": "A live page: a network while it learns, to be looked at and changed.",
     "example": "Train one of the lectures' examples.",
 }
 """The commands in the order in which they are used. Each stands in the module of its name, which is loaded when it is asked for."""

@@ -173,7 +173,7 @@ class Session(Shown):
         """
         place = tuple(int(number) for number in index)
         with self.lock:
-            self._require_place(name, place)
+            self.require_place(name, place)
             if not np.isfinite(value):
                 raise DataError(f"{name}{list(place)} = {value}", expected="a finite number", remedy="give a finite number")
             event = Event(self.step, "set", {"name": name, "index": list(place), "value": float(value)})
@@ -217,12 +217,13 @@ class Session(Shown):
         self._applied += 1
 
     def _set(self, name: str, index: Sequence[int], value: float) -> None:
-        self._require_place(name, tuple(index))
+        self.require_place(name, tuple(index))
         array = self._trainer.state[name].copy()
         array[(slice(None), *index)] = value
         self._trainer.state = {**self._trainer.state, name: array}
 
-    def _require_place(self, name: str, index: tuple[int, ...]) -> None:
+    def require_place(self, name: str, index: tuple[int, ...]) -> None:
+        """Refuses a name or an index that no parameter has."""
         known = self._trainer.problem.parameters
         if name not in known:
             raise OptionError(f"no parameter {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))

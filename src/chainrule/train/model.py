@@ -87,7 +87,7 @@ class Model(Shown):
     @cached_property
     def quantity_names(self) -> tuple[str, ...]:
         """The names of the network's quantities that have a row for each example, in topological order: dense1.z, dense1.a, ..."""
-        return tuple(quantities_of(self.problem.described.built))
+        return tuple(_quantities(self.problem.described.built))
 
     @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
@@ -146,7 +146,7 @@ class Model(Shown):
 
         def graph(size: int) -> Graph:
             built = self.problem.cost(size).built
-            found = {**quantities_of(built), "output": built.output}
+            found = {**_quantities(built), "output": built.output}
             return Graph({name: node for name, node in found.items() if names is None or name in names})
 
         kind = f"quantities {'' if names is None else sorted(names)}"
@@ -398,7 +398,7 @@ def _array(name: str, value: object) -> Array:
         ) from None
 
 
-def quantities_of(built: Built) -> dict[str, Node]:
+def _quantities(built: Built) -> dict[str, Node]:
     """The named quantities that have a row for each example, of the output and of the auxiliary losses of layers."""
     ends = [built.output, *(term.rows for term in built.terms.values())]
     return {node.name: node for node in topological_order(ends) if _is_quantity(node)}
@@ -406,7 +406,7 @@ def quantities_of(built: Built) -> dict[str, Node]:
 
 def _graph_from(built: Built, quantity: str) -> Graph:
     """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
-    found = quantities_of(built)
+    found = _quantities(built)
     if quantity not in found:
         raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy=suggest(quantity, found))
     bound = found[quantity]

@@ -1,0 +1,149 @@
+"""The server of the lab: an ASGI application on this machine alone, behind the guard; a route is a reading or an action of the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from chainrule.errors import ChainruleError
+from chainrule.lab.desk import Desk
+from chainrule.lab.guard import Guard
+
+PAGE = Path(__file__).with_name("page")
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+def application(desk: Desk) -> Starlette:
+    """The routes. None takes a path, a template or code; GETs change nothing."""
+    files = {file.name: (file.read_bytes(), KINDS[file.suffix]) for file in sorted(PAGE.iterdir()) if file.suffix in KINDS}
+
+    def asset(name: str) -> Route:
+        content, kind = files[name]
+
+        async def answer(request: Request) -> Response:
+            return Response(content, media_type=f"{kind}; charset=utf-8")
+
+        return Route("/" if name == "index.html" else f"/{name}", answer, methods=["GET"])
+
+    async def frame(request: Request) -> Response:
+        version = desk.version()
+        if request.query_params.get("after") == version:
+            return Response(status_code=204)
+        content = await asyncio.to_thread(desk.frame)
+        return Response(content, media_type="application/octet-stream", headers={"x-version": version})
+
+    async def act(request: Request) -> Response:
+        given: Any = await request.json()
+        if not isinstance(given, dict):
+            return _error(400, "the body is no object")
+        asked = cast("Mapping[str, Any]", given)
+        arguments: Any = asked.get("with", {})
+        if not isinstance(asked.get("do"), str) or not isinstance(arguments, dict):
+            return _error(400, 'write {"do": NAME, "with": {...}}')
+        return JSONResponse(await asyncio.to_thread(desk.act, asked["do"], cast("Mapping[str, Any]", arguments)))
+
+    async def card(request: Request) -> Response:
+        name = request.query_params.get("name", "")
+        index = [int(number) for number in request.query_params.get("index", "").split(",") if number]
+        return _json(await asyncio.to_thread(desk.card, name, index))
+
+    readings: dict[str, Callable[[], Any]] = {
+        "/state": desk.state, "/scores": desk.scores, "/link": lambda: {"link": desk.session.link()},
+    }  # fmt: skip
+
+    def reading(path: str, function: Callable[[], Any]) -> Route:
+        async def answer(request: Request) -> Response:
+            return _json(await asyncio.to_thread(function))
+
+        return Route(path, answer, methods=["GET"])
+
+    routes = [
+        *map(asset, files),
+        Route("/frame", frame, methods=["GET"]),
+        Route("/card", card, methods=["GET"]),
+        *(reading(path, function) for path, function in readings.items()),
+        Route("/act", act, methods=["POST"]),
+    ]
+    handlers: dict[Any, Any] = {ChainruleError: _refused, ValueError: _unreadable, TypeError: _unreadable, Exception: _failed}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+def _json(value: Any) -> Response:
+    return Response(json.dumps(value, allow_nan=False, default=str), media_type="application/json")
+
+
+def _error(status: int, text: str) -> Response:
+    return JSONResponse({"error": text}, status_code=status)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the library says of a wrong wish, as it says it."""
+    return _error(422, str(error))
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return _error(400, "a request that cannot be read")
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _error(500, f"a fault of the lab: {type(error).__name__}")
+
+
+class Lab:
+    """The lab on a free port of this machine. `link` opens it, once; `serve` answers until Ctrl-C."""
+
+    def __init__(self, desk: Desk, port: int = 0) -> None:
+        self.desk = desk
+        self.socket = _listening(port)
+        self.port = int(self.socket.getsockname()[1])
+        self.guard = Guard(application(desk), _names(self.port), self.port)
+        config = uvicorn.Config(
+            cast("Any", self.guard), log_level="critical", access_log=False, server_header=False, date_header=False, lifespan="off",
+            limit_concurrency=64, timeout_keep_alive=10, h11_max_incomplete_event_size=2**14, ws="none",
+        )  # fmt: skip
+        self.server = uvicorn.Server(config)
+
+    @property
+    def link(self) -> str:
+        """An address with a new token, which lets one browser in."""
+        return f"http://127.0.0.1:{self.port}/?token={self.guard.link_token()}"
+
+    def serve(self) -> None:
+        """Answers until it is told to stop."""
+        try:
+            self.server.run(sockets=[self.socket])
+        finally:
+            self.desk.close()
+            self.socket.close()
+
+    def open_browser(self) -> None:
+        """Opens the link in the browser of this machine, as soon as somebody answers."""
+        threading.Thread(target=webbrowser.open, args=(self.link,), daemon=True).start()
+
+
+def _names(port: int) -> set[str]:
+    """What the Host header may say."""
+    return {f"127.0.0.1:{port}", f"localhost:{port}"}
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket that listens on this machine alone."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    made.listen(64)
+    return made

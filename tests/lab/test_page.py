@@ -1,0 +1,213 @@
+"""The page of the lab in a real browser: what is clicked and dragged is what the library does, and the numbers on it are the library's."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.lab.desk import Desk
+from chainrule.lab.server import Lab
+from chainrule.lab.session import Session
+from tests.views.browsers import CHROMIUM, needs_browser
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = needs_browser
+
+
+def training():
+    return cr.Training("2-4-3-2 tanh softmax", cr.data.moons(n=80), batch_size=10, optimizer=cr.Adam(0.01))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def lab():
+    made = Lab(Desk(Session(training())))
+    thread = threading.Thread(target=made.serve, daemon=True)
+    thread.start()
+    yield made
+    made.server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def page(browser, lab):
+    opened = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    opened.wrong = []
+    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
+    opened.on("console", lambda message: opened.wrong.append(message.text) if message.type == "error" else None)
+    opened.goto(lab.link)
+    until(lambda: opened.evaluate("document.body.dataset.ready"))
+    yield opened
+    assert opened.wrong == []
+    opened.context.close()
+
+
+def until(holds, seconds=20):
+    """Waits until something holds; the page's policy forbids that it is asked inside the browser."""
+    ends = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < ends, "it did not come"
+        time.sleep(0.02)
+    return found
+
+
+def shown(page, name):
+    return float(page.inner_text(f"#{name}").replace("−", "-"))
+
+
+def click(page, name, step):
+    page.click(f"#{name}")
+    until(lambda: shown(page, "stepnumber") == step)
+
+
+def test_steps_are_the_librarys_steps_forward_and_back(page, lab):
+    alone = Session(training())
+    click(page, "step", 1)
+    click(page, "epoch", 9)
+    alone.forward(9)
+    assert lab.desk.session.hash == alone.hash
+    assert shown(page, "lossnumber") == pytest.approx(alone.curves.table()[-1, 1], rel=1e-3)
+    known = pytest.approx(alone.evaluate("test").values["loss"][0], rel=1e-3)
+    until(lambda: float(page.inner_text("#scores tbody tr:last-child").split()[1]) == known)
+    click(page, "back", 8)
+    click(page, "step", 9)
+    assert lab.desk.session.hash == alone.hash
+
+
+def test_it_plays_and_stops(page, lab):
+    page.select_option("#speed", "10")
+    page.click("#play")
+    until(lambda: shown(page, "stepnumber") > 50)
+    page.click("#play")
+    until(lambda: not lab.desk.player.is_playing)
+    done = lab.desk.session.step
+    time.sleep(0.2)
+    assert lab.desk.session.step == done
+    alone = Session(training())
+    alone.forward(done)
+    assert lab.desk.session.hash == alone.hash
+
+
+def test_a_weight_is_chosen_and_dragged_and_taken_back(page, lab):
+    click(page, "epoch", 8)
+    before = lab.desk.session.hash
+    page.focus("path.reach[aria-label='dense2.W[1,2]']")
+    page.keyboard.press("Enter")
+    until(lambda: page.is_visible("#card"))
+    card = lab.desk.card("dense2.W", (1, 2))
+    facts = page.locator("#facts dd").all_inner_texts()
+    for place, name in enumerate(("value", "derivative", "difference")):
+        assert float(facts[place].replace("−", "-")) == pytest.approx(card[name], rel=2e-3)
+    assert card["derivative"] == pytest.approx(card["difference"], rel=1e-5)
+    page.fill("#number", "1.5")
+    page.keyboard.press("Tab")
+    until(lambda: lab.desk.session.values()["dense2.W"][1, 2] == 1.5)
+    until(lambda: "dense2.W[1, 2] = 1.5" in page.inner_text("#events"))
+    page.click("#undo")
+    until(lambda: lab.desk.session.hash == before)
+    until(lambda: page.inner_text("#events") == "")
+
+
+def test_the_network_grows_and_settings_change(page, lab):
+    click(page, "epoch", 8)
+    page.click("#neuron")
+    until(lambda: page.input_value("#text") == "2-4-4-2 tanh softmax")
+    page.click("#layer")
+    until(lambda: page.input_value("#text") == "2-4-4-4-2 tanh softmax")
+    until(lambda: page.locator("#picture canvas").count() == 2 + 4 + 4 + 4 + 2)
+    page.select_option("#optimizer", "sgd")
+    until(lambda: isinstance(lab.desk.session.training.settings.optimizer, cr.SGD))
+    page.select_option("#penalty", "0.01")
+    until(lambda: "Σ w²" in page.inner_text("#formula"))
+    page.select_option("#set", "spirals")
+    until(lambda: lab.desk.session.training.dataset.name == "spirals")
+    page.fill("#text", "3-4-2")
+    page.keyboard.press("Enter")
+    until(lambda: page.is_visible("#message"))
+    assert "expected" in page.inner_text("#message")
+    page.wrong.clear()  # the browser notes the refused request
+    page.click("#step")
+    until(lambda: not page.is_visible("#message"))
+
+
+def test_a_curve_and_many_inputs_have_their_pictures(browser):
+    for network, data in (
+        ("1-6-1 tanh", "curve"),
+        ("4-5-3", (np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3)),
+    ):
+        made = Lab(Desk(Session(cr.Training(network, data, batch_size=10))))
+        thread = threading.Thread(target=made.serve, daemon=True)
+        thread.start()
+        opened = browser.new_context().new_page()
+        wrong = []
+        opened.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
+        opened.goto(made.link)
+        until(lambda opened=opened: opened.evaluate("document.body.dataset.ready"))
+        click(opened, "step", 1)
+        assert opened.locator("path.reach").count() == sum(np.prod(s) for s in ((1, 6), (6, 1))) if network[0] == "1" else True
+        assert wrong == []
+        opened.context.close()
+        made.server.should_exit = True
+        thread.join(20)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_everybody_can_use_it(browser, lab, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    opened = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True).new_page()
+    opened.goto(lab.link)
+    until(lambda: opened.evaluate("document.body.dataset.ready"))
+    opened.focus("path.reach")
+    opened.keyboard.press("Enter")
+    until(lambda: opened.is_visible("#card"))
+    found = axe.Axe().run(opened)
+    assert found.violations_count == 0, found.generate_report()
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    opened.context.close()
+
+
+def test_another_site_reaches_nothing(browser, lab):
+    """A page of another origin in the same browser tries what a browser offers, with the lab's cookie there."""
+    context = browser.new_context()
+    own = context.new_page()
+    own.goto(lab.link)
+    until(lambda: own.evaluate("document.body.dataset.ready"))
+    other = context.new_page()
+    target = f"http://127.0.0.1:{lab.port}"
+    other.route("http://evil.example/*", lambda route: route.fulfill(content_type="text/html", body="<p>evil</p>"))
+    other.goto("http://evil.example/")
+    tries = """async target => {
+        const found = [], body = '{"do": "forward"}', json = {"content-type": "application/json"};
+        const ways = [{}, {credentials: "include"}, {mode: "no-cors", credentials: "include"},
+            {method: "POST", body, credentials: "include", mode: "no-cors"}, {method: "POST", headers: json, body, credentials: "include"}];
+        for (const path of ["/", "/state", "/frame", "/link", "/scores", "/act"]) {
+            for (const way of ways)
+                try { const answer = await fetch(target + path, way); if (answer.type !== "opaque") found.push(path); } catch (error) {}
+            for (const tag of ["img", "script", "iframe"]) await new Promise(done => {
+                const element = document.createElement(tag);
+                element.src = target + path;
+                element.onload = () => { if (tag !== "iframe") found.push(tag + path); done(); };
+                element.onerror = done;
+                document.body.append(element);
+                setTimeout(done, 1000);
+            });
+            navigator.sendBeacon(target + path, body);
+        }
+        return found;
+    }"""
+    assert other.evaluate(tries, target) == []
+    assert lab.desk.session.step == 0
+    with pytest.raises(playwright.Error):
+        other.goto(f"http://localhost.evil.example:{lab.port}/state", timeout=3000)
+    context.close()
