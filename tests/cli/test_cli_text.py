@@ -1,7 +1,6 @@
 """The command line on texts: train, predict for a text, write."""
 
 import json
-import re
 
 import pytest
 from click.testing import CliRunner
