@@ -161,6 +161,16 @@ def test_a_curve_and_many_inputs_have_their_pictures(browser):
         thread.join(20)
 
 
+def test_every_control_is_explained_where_it_stands(page, lab):
+    controls = page.locator("button, select, input")
+    assert controls.count() >= 20
+    for place in range(controls.count()):
+        control = controls.nth(place)
+        assert len(control.get_attribute("title") or "") > 20, control.get_attribute("id")
+    told = set(page.locator("[data-words]").evaluate_all("found => found.map(e => e.dataset.words)"))
+    assert told == set(lab.desk.actions) - {"forward", "pause", "open", "at", "undo", "play", "set", "data"}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
 def test_everybody_can_use_it(browser, lab, scheme, width):

@@ -258,4 +258,6 @@ def _told(kind: str, what: Mapping[str, Any]) -> str:
     """An event in words."""
     if kind == "set":
         return f"{what['name']}{what['index']} = {what['value']:.4g}"
-    return ", ".join(f"{name} = {value}" for name, value in what.items())
+    words = {"loss": "formula", "data": "name"}
+    told = {name: getattr(value, words.get(name, ""), value) for name, value in what.items() if value is not None}
+    return ", ".join(f"{name} {value}" for name, value in told.items()) or "no penalty"

@@ -332,6 +332,7 @@ async function refresh() {
   $("about-answer").textContent = state.classes.length ? `The colour is the class that the network takes (${state.classes.map((name, i) => `${["blue", "orange", "green", "pink"][i] ?? i}: ${name}`).join(", ")}); the paler, the less sure. Filled points: training. Open points: test.`
     : "The line is the network. Blue points: training. Grey points: test.";
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = state.words[element.dataset.words] ?? "";
+  for (const element of document.querySelectorAll("[data-title]")) element.title = state.words[element.dataset.title] ?? "";
   $("events").replaceChildren(...state.events.map(text => Object.assign(document.createElement("li"), {textContent: text})));
   show_playing(state.playing);
   if (state.error) say(state.error);
