@@ -5,6 +5,7 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
+from .interop.onnx_models import to_onnx
 from .nn import (
     GRU,
     L1,
@@ -124,7 +125,7 @@ __all__ = [
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # neighbours
-    "export",
+    "export", "to_onnx",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -13,7 +13,7 @@ from chainrule.checks import Extents, Natural, Seed, checked
 from chainrule.display import Shown
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.files import named, write_whole
-from chainrule.interop.portable import Portable, portable
+from chainrule.interop.portable import Dtype, Portable, portable
 from chainrule.spelling import suggest
 
 Written: TypeAlias = Mapping[str, bytes]
@@ -38,7 +38,7 @@ class Format(Shown):
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx.writing"),
+    "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx_models.writing"),
 }
 """The formats by the names that `to=` takes."""
 
@@ -53,6 +53,7 @@ def export(
     input_shape: Extents | None = None,
     replica: Natural = 0,
     seed: Seed = 0,
+    dtype: Dtype | None = None,
 ) -> list[Path]:
     """Writes a run, a model, a network or a graph into a file that computes elsewhere what it computes here.
 
@@ -60,6 +61,11 @@ def export(
     of a format, see `FORMATS`; None for the one that the path ends with. The rest as in `portable`. Gives the files that were written.
 
     Raises: OptionError for an unknown format, and for what a format cannot say; MissingPackageError; UnwritableFileError.
+
+    >>> import chainrule as cr
+    >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2)
+    >>> [path.name for path in cr.export(run, getfixture("tmp_path") / "moons.onnx")]
+    ['moons.onnx']
     """
     place = named(path)
     chosen = format_named(to, place)
@@ -69,7 +75,7 @@ def export(
             expected="a folder that is there",
             remedy="make the folder first, or choose another one",
         )
-    made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed))
+    made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed, dtype=dtype))
     places = [place if not number else place.with_name(place.stem + end) for number, end in enumerate(made)]
     for where, content in zip(places, made.values(), strict=True):
         write_whole(where, content)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Extents, Natural, Seed, checked, shown
 from chainrule.display import Shown
-from chainrule.errors import ChainruleError, OptionError, OptionTypeError
+from chainrule.errors import ChainruleError, OptionError, OptionTypeError, PositionError
 from chainrule.graph import Array, Graph, Node, compute, conform, constant
+from chainrule.graph.types import FLOATS
 from chainrule.nn import Export, Layer, build_network
 from chainrule.nn.layers import as_layer
 from chainrule.nn.peers.chain import built_for
@@ -24,6 +25,7 @@ from chainrule.train.state_nodes import first_values
 
 Subject: TypeAlias = "Run | Model | Layer | Graph"
 """What can be written out."""
+Dtype: TypeAlias = Literal["float32", "float64"]
 EXAMPLES = 5
 """How many examples go with what is written out, so that it can be tested where it runs."""
 
@@ -55,8 +57,10 @@ class Portable(Shown):
         """What the reference engine computes of inputs, by name; of its own examples where none are given."""
         inputs = self.inputs if inputs is None else inputs
         graph = self.graph(len(next(iter(inputs.values()))))
-        given = {name: value for name, value in {**self.values, **inputs}.items() if name in graph.leaves}
-        return dict(zip(graph.outputs, compute(list(graph.outputs.values()), graph.bind(given)), strict=True))
+        known = {
+            name: np.asarray(value, graph.leaves[name].dtype) for name, value in self.values.items() if name in graph.leaves
+        }
+        return dict(zip(graph.outputs, compute(list(graph.outputs.values()), graph.bind({**known, **inputs})), strict=True))
 
 
 @checked
@@ -67,30 +71,32 @@ def portable(
     input_shape: Extents | None = None,
     replica: Natural = 0,
     seed: Seed = 0,
+    dtype: Dtype | None = None,
 ) -> Portable:
     """What is written out of a run, a model, a network or a graph.
 
     Of a run the numbers are those that it learned; of a network, where `values` does not name them, those that a training with this seed
     begins with, which for a network from a file are those of the file; of a graph `values` has to name all its parameters. values: arrays
     by the names of parameters and states. input_shape: of one example, where the network does not know it. replica: which network of a
-    run.
+    run. dtype: what it computes in; None for what a run or a model computes in, and float32 for a network.
 
     Raises: OptionError for a subject that has no replica of this number, lacks values or its shape; OptionTypeError for what is no subject.
 
     >>> from chainrule.nn import Dense, Sequential
     >>> found = portable(Sequential(Dense(1), input_shape=(2,)), {"dense1.W": [[1.0], [2.0]]})
-    >>> found.outputs({"x": np.array([[3.0, 4.0]])})["output"]
-    array([[11.]])
+    >>> found.outputs({"x": np.array([[3.0, 4.0]], np.float32)})["output"]
+    array([[11.]], dtype=float32)
     """
     given = {name: np.asarray(value) for name, value in (values or {}).items()}
     if isinstance(subject, Run):
-        return _of_run(subject, replica, given)
+        return _of_run(subject, replica, given, dtype)
     if isinstance(subject, Model):
-        return _of_problem(subject.problem, {**subject.values, **given}, _made_up(subject.problem), {})
+        problem = _in_dtype(subject.problem, dtype)
+        return _of_problem(problem, {**subject.values, **given}, _made_up(problem), {})
     if isinstance(subject, Graph):
         return _of_graph(subject, given)
     if callable(subject):
-        return _of_network(as_layer(subject), given, input_shape, seed)
+        return _of_network(as_layer(subject), given, input_shape, seed, dtype or FLOATS[0])
     raise OptionTypeError(
         f"{shown(subject)} was to be written out",
         expected="a run, a model, a network or a graph",
@@ -105,7 +111,11 @@ def _facts(more: Mapping[str, object]) -> dict[str, str]:
 # ---- runs and models
 
 
-def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
+def _in_dtype(problem: LearningProblem, dtype: Dtype | None) -> LearningProblem:
+    return problem if dtype in {None, problem.dtype} else replace(problem, dtype=dtype)
+
+
+def _of_run(run: Run, replica: int, given: Mapping[str, Array], dtype: Dtype | None) -> Portable:
     values = {**run.parameters(replica), **{name: run.states(replica)[name] for name in run.problem.states}, **given}
     inputs = _made_up(run.problem)
     with suppress(ChainruleError, OSError):  # the data may have moved since; then the examples are made up
@@ -117,7 +127,7 @@ def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
         "parameters": run.hash,
         "loss": run.problem.formula,
     }
-    return _of_problem(run.problem, values, inputs, told)
+    return _of_problem(_in_dtype(run.problem, dtype), values, inputs, told)
 
 
 def _of_problem(
@@ -126,22 +136,24 @@ def _of_problem(
     def graph(size: int) -> Graph:
         return Graph(_answers(problem, problem.prediction(size)))
 
-    return Portable(
-        graph,
-        values,
-        inputs,
-        problem.classes,
-        None if problem.size == 1 else problem.size,
-        problem.export,
-        _facts(told),
-    )
+    size = None if problem.size == 1 else problem.size
+    return _readable(Portable(graph, values, inputs, problem.classes, size, problem.export, _facts(told)))
 
 
 def _made_up(problem: LearningProblem) -> dict[str, Array]:
-    """Examples between 0 and 1 in the network's units, so that positions are 0, in the units of the data."""
+    """Examples between 0 and 1 in the network's units, in the units of the data."""
     scaling, shape = problem.dataset_info.scaling, problem.dataset_info.input_shape
     drawn = np.random.default_rng(0).random((problem.size if problem.size > 1 else EXAMPLES, *shape))
     return {"x": (drawn / scaling.factor + scaling.offset).astype(problem.dataset_info.input_dtype)}
+
+
+def _readable(found: Portable) -> Portable:
+    """The same with zeros for made-up examples, where the network reads positions, which those are not."""
+    try:
+        found.outputs()
+    except PositionError:
+        return replace(found, inputs={name: np.zeros_like(array) for name, array in found.inputs.items()})
+    return found
 
 
 def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
@@ -164,19 +176,19 @@ def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
 # ---- networks and graphs
 
 
-def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int) -> Portable:
+def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int, dtype: Dtype) -> Portable:
     built = built_for(network, input_shape)
     shape = built.input.shape[1:]
     leaves = {**built.parameters, **built.states}
-    nodes = first_values(built.parameters, built.states, SGD(), "float64", given)
+    nodes = first_values(built.parameters, built.states, SGD(), dtype, given)
     key = {leaf: ops.key(seed) for leaf in Graph({name: nodes[name] for name in leaves}).inputs}
     values = dict(zip(leaves, compute([nodes[name] for name in leaves], key), strict=True))
 
     def graph(size: int) -> Graph:
-        return Graph({"output": build_network(network, shape, batch=size).output})
+        return Graph({"output": build_network(network, shape, batch=size, dtype=dtype).output})
 
-    inputs = {"x": np.random.default_rng(0).random((EXAMPLES, *shape))}
-    return Portable(graph, values, inputs, layers=Export(network, shape), facts=_facts({}))
+    inputs = {"x": np.random.default_rng(0).random((EXAMPLES, *shape), dtype=dtype)}
+    return _readable(Portable(graph, values, inputs, layers=Export(network, shape), facts=_facts({})))
 
 
 def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:

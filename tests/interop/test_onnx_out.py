@@ -1,0 +1,165 @@
+"""Networks as ONNX models: every layer and every op, checked by onnx itself, by its reference evaluator, and by ONNX Runtime."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, ops
+from chainrule.graph import REGISTRY
+from chainrule.interop.portable import portable
+from chainrule.nn.structure import is_layer
+from tests.ops.op_cases import CASES as OP_CASES
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+from onnx.reference import ReferenceEvaluator  # noqa: E402
+
+from chainrule.interop.onnx_models.emitter import OPSET  # noqa: E402
+from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN  # noqa: E402
+from chainrule.interop.onnx_models.writing import model_of  # noqa: E402
+
+RANDOM = np.random.default_rng(3)
+PICTURE, ROW, STEPS, IDS, SCALE = (6, 7, 4), (5,), (6, 3), (4,), 1e-5
+
+
+def net(*layers, shape):
+    return cr.Sequential(*layers, input_shape=shape)
+
+
+def two_branches(a, b):
+    return ops.concatenate(cr.Dense(3, "tanh")(a), b, axis=1)
+
+
+LAYERS = {
+    "Dense": [net(cr.Dense(4, name), cr.Dense(2, bias=False), shape=ROW) for name in nn.ACTIVATIONS],
+    "Activation": [net(cr.Activation(name), shape=ROW) for name in nn.ACTIVATIONS],
+    "AveragePool": [
+        net(cr.AveragePool(2), shape=PICTURE),
+        net(cr.AveragePool(3, 2, "same"), shape=PICTURE),
+        net(cr.AveragePool(2, 1, "periodic"), shape=PICTURE),
+    ],
+    "MaxPool": [
+        net(cr.MaxPool(2), shape=PICTURE),
+        net(cr.MaxPool(3, 2, "same"), shape=PICTURE),
+        net(cr.MaxPool(2, 1, "reflect"), shape=PICTURE),
+    ],
+    "BatchNorm": [net(cr.Dense(4), cr.BatchNorm(), shape=ROW), net(cr.BatchNorm(), shape=PICTURE)],
+    "Bidirectional": [
+        net(cr.Bidirectional(cr.GRU(2)), shape=STEPS),
+        net(cr.Bidirectional(cr.LSTM(2, return_sequences=True)), shape=STEPS),
+    ],
+    "Conv1D": [net(cr.Conv1D(4, 3, padding=how, stride=2), shape=STEPS) for how in ("valid", "same", "periodic", "reflect")],
+    "Conv2D": [
+        net(cr.Conv2D(4, (3, 2), "relu", padding="same", stride=(2, 1)), shape=PICTURE),
+        net(cr.Conv2D(6, 2, dilation=(1, 2), groups=2, bias=False), shape=PICTURE),
+        net(cr.Conv2D(2, 3, padding="periodic"), cr.Conv2D(2, 3, padding="reflect"), shape=PICTURE),
+    ],
+    "ConvTranspose1D": [net(cr.ConvTranspose1D(4, 3, stride=2), shape=STEPS)],
+    "ConvTranspose2D": [
+        net(cr.ConvTranspose2D(3, (3, 2), stride=2, padding="same"), shape=PICTURE),
+        net(cr.ConvTranspose2D(2, 3), shape=PICTURE),
+    ],
+    "Dropout": [net(cr.Dropout(0.5), cr.Dense(2), shape=ROW)],
+    "Embedding": [net(cr.Embedding(3, 4, padding=0), shape=IDS)],
+    "Flatten": [net(cr.Flatten(), shape=PICTURE)],
+    "Formula": [net(cr.Formula("a*exp(-k*x) + b", {"a": (1,), "k": (1,), "b": (1,)}), shape=(1,))],
+    "Function": [
+        net(cr.Function(lambda x: ops.sin(x) + 1.0), shape=ROW),
+        net(lambda x: x - ops.mean(x, 0, keepdims=True), shape=ROW),
+    ],
+    "GRU": [net(cr.GRU(3), shape=STEPS), net(cr.GRU(3, return_sequences=True), cr.GRU(2), shape=STEPS)],
+    "GaussianNoise": [net(cr.GaussianNoise(0.5), cr.Dense(2), shape=ROW)],
+    "GlobalAveragePool": [net(cr.GlobalAveragePool(), shape=PICTURE)],
+    "GlobalMaxPool": [net(cr.GlobalMaxPool(), shape=PICTURE)],
+    "GraphLayer": [net(cr.as_graph_layer(net(cr.Dense(3, "tanh"), cr.BatchNorm(), shape=ROW), ROW), cr.Dense(2), shape=ROW)],
+    "GroupNorm": [net(cr.GroupNorm(2), shape=PICTURE)],
+    "Hopfield": [net(cr.Hopfield(3), shape=ROW)],
+    "LSTM": [net(cr.LSTM(3), shape=STEPS), net(cr.LSTM(3, return_sequences=True), shape=STEPS)],
+    "Latent": [net(cr.Dense(4), cr.Latent(), cr.Dense(2), shape=ROW)],
+    "LayerNorm": [net(cr.LayerNorm(), shape=ROW), net(cr.LayerNorm(), shape=PICTURE)],
+    "Network": [cr.Network(two_branches, inputs={"a": (3,), "b": (2,)})],
+    "OneHot": [net(cr.OneHot(3), cr.Flatten(), shape=IDS)],
+    "RNN": [net(cr.RNN(3, stateful=True), shape=STEPS), net(cr.RNN(3, return_sequences=True), shape=STEPS)],
+    "Reshape": [net(cr.Reshape((7, 6, 4)), shape=PICTURE)],
+    "Residual": [net(cr.Residual(cr.Dense(5, "tanh"), cr.LayerNorm()), shape=ROW)],
+    "RestrictedBoltzmann": [net(cr.RestrictedBoltzmann(3), shape=ROW)],
+    "Sequential": [net(net(cr.Dense(3), shape=ROW), cr.Dense(2), shape=ROW)],
+    "TimeDistributed": [net(cr.TimeDistributed(cr.Dense(4, "relu"), cr.Dense(2)), shape=STEPS)],
+    "UpSample": [net(cr.UpSample((2, 3)), shape=PICTURE)],
+}
+NOT_ALONE = {
+    "Ablated": "made by model.ablated",
+    "ActivationFunction": "an activation of one's own",
+    "L1": "a penalty",
+    "L2": "a penalty",
+    "Layer": "a protocol",
+}
+
+
+def answers(model, inputs):
+    """What ONNX Runtime and the reference evaluator say, by name."""
+    onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    options = runtime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 3, 1
+    session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [item.name for item in session.get_outputs()]
+    yield "ONNX Runtime", dict(zip(names, session.run(None, inputs), strict=True))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of the evaluator's own doings
+        yield "reference", dict(zip(names, ReferenceEvaluator(model).run(None, inputs), strict=True))
+
+
+def same(found, model, inputs, tolerance=SCALE):
+    for who, given in answers(model, inputs):
+        for name, wanted in found.outputs(inputs).items():
+            assert given[name].shape == wanted.shape, who
+            assert given[name].dtype == wanted.dtype, who
+            np.testing.assert_allclose(given[name], wanted, rtol=tolerance, atol=tolerance, err_msg=who)
+
+
+def test_every_layer_has_a_case():
+    kinds = {name for name in dir(nn) if inspect.isclass(kind := getattr(nn, name)) and is_layer(kind) and name[0].isupper()}
+    assert kinds == LAYERS.keys() | NOT_ALONE.keys()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_computes_the_same_in_batches_of_any_size(name, dtype):
+    for network in LAYERS[name]:
+        start = portable(network, dtype=dtype)
+        values = {key: value + 0.1 * RANDOM.normal(size=value.shape) for key, value in start.values.items()}
+        found = portable(network, values, dtype=dtype)
+        model = model_of(found)
+        assert model.opset_import[0].version == OPSET
+        assert [item.type.tensor_type.shape.dim[0].dim_param for item in (*model.graph.input, *model.graph.output)] == [
+            "batch"
+        ] * 2
+        for size in (1, 7):
+            drawn = RANDOM.random((size, *start.inputs["x"].shape[1:])).astype(dtype)
+            if name in {"Embedding", "OneHot"}:
+                drawn = np.floor(3 * drawn)
+            same(found, model, {"x": drawn}, 2e-5 if dtype == "float32" else 1e-9)
+
+
+# ---- ops
+
+
+def test_every_op_has_a_row_or_is_made_of_others_that_have():
+    own = {name: op for name, op in REGISTRY.items() if op.meaning.__module__.startswith("chainrule.")}
+    lacking = {name for name, op in own.items() if name not in LOWERINGS and op.decomposition is None and op.kind != "leaf"}
+    assert lacking == {"scan", *UNWRITTEN}
+    assert not LOWERINGS.keys() - own.keys()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", [case for case in OP_CASES if case.op not in UNWRITTEN], ids=lambda case: case.id)
+def test_every_op_computes_the_same(case, dtype):
+    if dtype == "float32" and not case.floats:
+        return
+    nodes = case.nodes(dtype)
+    found = portable(cr.Graph({"y": case.build(*nodes)}))
+    inputs = {node.name: value for node, value in zip(nodes, case.arrays(dtype), strict=True) if node.name in found.inputs}
+    same(found, model_of(found), inputs, 1e-5 if dtype == "float32" else 1e-9)
