@@ -5,7 +5,7 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
-from .interop.onnx_models import to_onnx
+from .interop.onnx_models import from_onnx, to_onnx
 from .nn import (
     GRU,
     L1,
@@ -125,7 +125,7 @@ __all__ = [
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # neighbours
-    "export", "to_onnx",
+    "export", "to_onnx", "from_onnx",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

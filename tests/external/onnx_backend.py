@@ -11,8 +11,10 @@ from onnx.backend.base import Backend, BackendRep
 
 from chainrule.engines import engine_named
 from chainrule.errors import UnsupportedError
-from chainrule.graph import Graph, Node, constant
-from chainrule.interop.onnx_models.reader import Reader, UnknownShapeError, input_of
+from chainrule.graph import Graph, Node, constant, input_node
+from chainrule.graph.types import DTYPES
+from chainrule.interop.onnx_models.package import NAMES
+from chainrule.interop.onnx_models.reader import Reader, UnknownShapeError
 
 REPORT: dict[str, str] = {}
 """Why a test was skipped, by the operator."""
@@ -26,7 +28,9 @@ class Program(BackendRep):
 
     def run(self, inputs: Sequence[Any], **_: Any) -> tuple[Any, ...]:
         """The outputs of some inputs."""
-        infos = [info for info in self.model.graph.input if info.name not in {item.name for item in self.model.graph.initializer}]
+        infos = [
+            info for info in self.model.graph.input if info.name not in {item.name for item in self.model.graph.initializer}
+        ]
         given = dict(zip((info.name for info in infos), inputs, strict=False))
         self.bound = set()
         while True:
@@ -49,7 +53,9 @@ class Program(BackendRep):
         found = reader.outputs(values, names)
         nodes = list(_nodes(found))
         graph = Graph({f"o{place}": node for place, node in enumerate(nodes)})
-        known = {leaf.name: reader.arrays[leaf] for leaf in graph.parameters} | {name: arrays[name] for name in graph.leaves if name in arrays}
+        known = {leaf.name: reader.arrays[leaf] for leaf in graph.parameters} | {
+            name: arrays[name] for name in graph.leaves if name in arrays
+        }
         answers = engine_named(self.engine).compile(graph)(known)
         each = iter([np.asarray(answers[f"o{place}"]) for place in range(len(nodes))])
         return tuple(_filled(value, each) for value in found)
@@ -60,20 +66,17 @@ class Program(BackendRep):
             return [self.leaf(info, item, f"{name}_{place}", arrays) for place, item in enumerate(value)]
         if value is None:
             return None
+        kind = info.type.tensor_type.elem_type
         array = np.asarray(value)
+        if array.dtype == object and kind in NAMES:
+            array = array.astype(NAMES[kind])
+        if array.dtype.name not in DTYPES or (kind and kind not in NAMES):
+            raise UnsupportedError(f"the input {info.name!r} is of another dtype", expected="ours", remedy="none")
         clean = f"in_{abs(hash(name))}"
         if clean in self.bound:
             return constant(array)
-        if not info.type.HasField("tensor_type"):
-            node = constant(array).op and None
-            return node
-        kind = type(info)()
-        kind.CopyFrom(info)
-        del kind.type.tensor_type.shape.dim[:]
-        for extent in array.shape:
-            kind.type.tensor_type.shape.dim.add().dim_value = extent
         arrays[clean] = array
-        return input_of(kind, {}, clean)
+        return input_node(clean, array.shape, array.dtype.name)
 
 
 def _nodes(values: Sequence[Any]) -> Any:

@@ -16,9 +16,9 @@ from chainrule.display import Shown
 from chainrule.errors import ChainruleError, OptionError, OptionTypeError, PositionError
 from chainrule.graph import Array, Graph, Node, compute, conform, constant
 from chainrule.graph.types import FLOATS
-from chainrule.nn import Export, Layer, build_network
+from chainrule.nn import Export, GraphLayer, Layer, build_network
 from chainrule.nn.layers import as_layer
-from chainrule.nn.peers.chain import built_for
+from chainrule.nn.peers.chain import shape_of
 from chainrule.train import SGD, Model, Run
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.state_nodes import first_values
@@ -37,7 +37,7 @@ class Portable(Shown):
     make: from a size of batch to the graph. Its leaves are the inputs, in the data's own units, and those that `values` names. Its outputs
     are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
     "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
-    of batch that there is; None for any. layers: the network with its scalings, for formats that go by layers; None of a graph.
+    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its scalings, for formats that go by layers; None of a graph.
     facts: what is known of its making, in texts.
     """
 
@@ -46,6 +46,7 @@ class Portable(Shown):
     inputs: Mapping[str, Array]
     classes: tuple[str, ...] | None = None
     size: int | None = None
+    states: tuple[str, ...] = ()
     layers: Export | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -137,7 +138,8 @@ def _of_problem(
         return Graph(_answers(problem, problem.prediction(size)))
 
     size = None if problem.size == 1 else problem.size
-    return _readable(Portable(graph, values, inputs, problem.classes, size, problem.export, _facts(told)))
+    states = tuple(problem.states)
+    return _readable(Portable(graph, values, inputs, problem.classes, size, states, problem.export, _facts(told)))
 
 
 def _made_up(problem: LearningProblem) -> dict[str, Array]:
@@ -177,18 +179,37 @@ def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
 
 
 def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int, dtype: Dtype) -> Portable:
-    built = built_for(network, input_shape)
-    shape = built.input.shape[1:]
+    whole = network if isinstance(network, GraphLayer) and network.graph.uses else None
+    size = None if whole is None else _only_size(whole, dtype)
+    shape = shape_of(network, input_shape)
+    built = build_network(network, shape, batch=size or 1)
     leaves = {**built.parameters, **built.states}
     nodes = first_values(built.parameters, built.states, SGD(), dtype, given)
     key = {leaf: ops.key(seed) for leaf in Graph({name: nodes[name] for name in leaves}).inputs}
     values = dict(zip(leaves, compute([nodes[name] for name in leaves], key), strict=True))
 
     def graph(size: int) -> Graph:
-        return Graph({"output": build_network(network, shape, batch=size, dtype=dtype).output})
+        if whole is None:
+            return Graph({"output": build_network(network, shape, batch=size, dtype=dtype).output})
+        # As it was read, with the names and dtypes of its inputs and its output.
+        found, name = whole.graph.graph(size, dtype), whole.output_of(whole.graph)
+        return Graph({name: found.outputs[name]})
 
-    inputs = {"x": np.random.default_rng(0).random((EXAMPLES, *shape), dtype=dtype)}
-    return _readable(Portable(graph, values, inputs, layers=Export(network, shape), facts=_facts({})))
+    inputs = _drawn(graph(size or EXAMPLES), values)
+    return _readable(Portable(graph, values, inputs, None, size, tuple(built.states), Export(network, shape), _facts({})))
+
+
+def _only_size(layer: GraphLayer, dtype: Dtype) -> int | None:
+    """The size of batch that a graph is made for; None for any."""
+    own = {*layer.parameters, *layer.states}
+    found = [[leaf.shape[0] for leaf in layer.graph.graph(size, dtype).inputs if leaf.name not in own] for size in (2, 3)]
+    return found[0][0] if found[0] == found[1] else None
+
+
+def _drawn(graph: Graph, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Numbers between 0 and 1 for each input of a graph."""
+    draw = np.random.default_rng(0)
+    return {leaf.name: draw.random(leaf.shape).astype(leaf.dtype) for leaf in graph.inputs if leaf.name not in values}
 
 
 def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:
@@ -200,8 +221,6 @@ def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:
             remedy="give values={...}" if missing else "write cr.Graph({...})",
         )
     values = {name: conform(value, graph.leaves[name].type, name) for name, value in given.items() if name in graph.leaves}
-    free = [leaf for leaf in graph.inputs if leaf.name not in values]
-    draw = np.random.default_rng(0)
-    inputs = {leaf.name: draw.random(leaf.shape).astype(leaf.dtype) for leaf in free}
-    size = max([leaf.shape[0] for leaf in free if leaf.shape], default=1)
+    inputs = _drawn(graph, values)
+    size = max((array.shape[0] for array in inputs.values() if array.shape), default=1)
     return Portable(lambda _: graph, values, inputs, size=max(size, 1), facts=_facts({}))

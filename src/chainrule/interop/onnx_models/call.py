@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -11,6 +12,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, FileFormatError, UnsupportedError
 from chainrule.graph import Array, Node, constant
+from chainrule.graph.node import NAME
 from chainrule.graph.types import DTYPES as OURS
 from chainrule.interop.onnx_models.package import NAMES, AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
@@ -21,6 +23,9 @@ Operator: TypeAlias = "Callable[..., Value | tuple[Value, ...]]"
 
 class Source(Protocol):
     """What a call can ask the reader of its model for."""
+
+    own: bool
+    """Whether the model was written here: then places count from 0."""
 
     def known(self, node: Node, what: str) -> Array:
         """The numbers of a node that depends on no input."""
@@ -191,3 +196,9 @@ def _kind_name(number: int) -> str:
 def whole_numbers(values: Sequence[int]) -> Node:
     """A row of int64 as a constant."""
     return constant(np.asarray(values, dtype=np.int64))
+
+
+def cleaned(name: str) -> str:
+    """A name as ours may be: "/fc1/Gemm_output_0" becomes "fc1/Gemm_output_0"; "" where nothing is left."""
+    found = re.sub(r"[^\w.\-/]+", "_", name.lstrip("/")).strip("_./-")
+    return found if NAME.fullmatch(found) else f"v{found}" if found else ""

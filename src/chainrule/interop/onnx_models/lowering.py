@@ -129,7 +129,12 @@ def _cast(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
 
 
 def _identity(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
-    return w.op("Identity", inputs[0], to=to)
+    return same(w, inputs[0], to)
+
+
+def same(w: Emitter, x: str, to: str) -> str:
+    """x, by the name that it is to have."""
+    return w.op("Identity", x, to=to) if to else x
 
 
 def _reshaped(w: Emitter, x: str, shape: Sequence[Size], to: str = "") -> str:
@@ -157,7 +162,7 @@ def _slice_axes(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
     extents = Sized(it.sizes, tuple(node.inputs[0] for node in it.nodes)).shape
     cut = [axis for axis in range(len(starts)) if (starts[axis], stops[axis], steps[axis]) != (0, extents[axis], 1)]
     if not cut:
-        return w.op("Identity", inputs[0], to=to)
+        return same(w, inputs[0], to)
     limits = [w.sizes([row[axis] for axis in cut]) for row in (starts, stops)]
     return w.op("Slice", inputs[0], *limits, w.constant(cut), w.sizes([steps[axis] for axis in cut]), to=to)
 
@@ -169,7 +174,7 @@ def _pad(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
         if gap and shape[axis] not in {0, 1}:
             x, shape = _spaced(w, it, x, shape, axis, gap)
     if not any((*low, *high)):
-        return w.op("Identity", x, to=to)
+        return same(w, x, to)
     if dtype in WIDE:
         return w.op("Pad", x, w.sizes([*low, *high]), w.constant(0, dtype), to=to)
     padded = w.op("Pad", w.cast(x, "int64"), w.sizes([*low, *high]), w.constant(0))
@@ -203,7 +208,7 @@ def flipped(w: Emitter, x: str, axes: Sequence[int], to: str = "") -> str:
 
 def _flip(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
     axes = it.attribute("axes")
-    return flipped(w, inputs[0], axes, to) if axes else w.op("Identity", inputs[0], to=to)
+    return flipped(w, inputs[0], axes, to) if axes else same(w, inputs[0], to)
 
 
 def _gather(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
@@ -219,7 +224,7 @@ def _scatter_add(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
     x, indices, updates = inputs
     axis, shapes = it.attribute("axis"), [Sized(it.sizes, tuple(node.inputs[i] for node in it.nodes)).shape for i in range(3)]
     found = _added_at(w, x, _as_index(w, indices, it.node.inputs[1]), updates, axis, shapes)
-    return w.op("Identity", found, to=to) if to else found
+    return same(w, found, to)
 
 
 def _added_at(w: Emitter, x: str, indices: str, updates: str, axis: int, shapes: Sequence[Sequence[Size]]) -> str:
@@ -295,7 +300,7 @@ def _overlap_add(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
         zeros = w.op("Expand", w.constant(0, it.node.dtype), w.sizes(rest))
         x = _added_at(w, zeros, w.constant(places), x, place, [rest, places.shape, shape])
         shape = rest
-    return w.op("Identity", x, to=to) if to else x
+    return same(w, x, to)
 
 
 _EQUAL = _plain("Equal", *WIDE, "bool")

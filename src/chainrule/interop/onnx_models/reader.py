@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from chainrule.errors import FileFormatError, UnsupportedError
 from chainrule.graph import (
@@ -23,17 +20,18 @@ from chainrule.graph import (
     scope_root,
     topological_order,
 )
-from chainrule.graph.node import NAME
 from chainrule.interop.onnx_models import operators
-from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, dtype_of
+from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, cleaned, dtype_of
 from chainrule.interop.onnx_models.package import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, defs, helper
 from chainrule.spelling import suggest
 
 MOST_NUMBERS = 2**26
-"""How many numbers a value may have that is computed while a model is read, and how many all that it is computed from."""
+"""How many numbers may be computed, all in all, while a model is read."""
 MOST_IN_GRAPH = 2**40
-MOST_NODES = 2**18
+MOST_NODES = 2**17
 """How many nodes a model may become: loops that are written out may be nested."""
+SHORT = 64
+"""How many numbers a row may have that is computed beforehand."""
 MOST_DEPTH = 64
 """How deep functions and graphs may be nested."""
 DOMAINS = {"ai.onnx": ""}
@@ -53,9 +51,12 @@ class Reader:
     states: set[str] = field(default_factory=set[str])
     arrays: dict[Node, Array] = field(default_factory=dict[Node, Array])
     free: dict[Node, bool] = field(default_factory=dict[Node, bool])
+    fixed: dict[Node, bool] = field(default_factory=dict[Node, bool])
     values: ChainMap[str, Value] = field(default_factory=ChainMap[str, Value])
     depth: int = 0
+    inside: int = 0
     count: int = 0
+    numbers: int = 0
     called: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
@@ -122,13 +123,20 @@ class Reader:
                 if name:
                     self.values[name] = self.named(name, value)
 
+    def spend_node(self) -> None:
+        """Counts a node, or a turn of a loop. Raises: FileFormatError where there are too many."""
+        self.count += 1
+        if self.count > MOST_NODES:
+            raise FileFormatError(
+                f"a model of more than {MOST_NODES} nodes, loops written out", expected="fewer", remedy="give a smaller model"
+            )
+
     def one(self, node: NodeProto) -> tuple[Value, ...]:
         """The outputs of a node."""
         domain = DOMAINS.get(node.domain, node.domain)
         call = Call(self, node, self.opsets.get(domain, 0))
         inputs = [self.value(name) if name else None for name in node.input]
-        path = cleaned(node.name.rpartition("/")[0])
-        with scope_root(path if NAME.fullmatch(path or "_") else ""):
+        with scope_root(cleaned(node.name.rpartition("/")[0])):
             function = self.functions.get((domain, node.op_type))
             if function is not None:
                 return self.function(call, function, inputs)
@@ -137,9 +145,22 @@ class Reader:
                 return self.defined(call, inputs)
             attributes = {item.name: attribute_of(item) for item in node.attribute}
             made = called(known, call, inputs, attributes)
-        for value in made:
-            self.within(call, value)
-        return made
+            for value in made:
+                self.within(call, value)
+            return tuple(map(self.folded, made))
+
+    def folded(self, value: Value) -> Value:
+        """A number, or a short row, that follows from constants alone, as a constant: sizes are, and what is computed of them."""
+        if not isinstance(value, Node) or value.is_leaf or value.type.ndim > 1 or value.type.size > SHORT:
+            return value
+        return constant(self.known(value, "a constant")) if self.is_constant(value) else value
+
+    def is_constant(self, node: Node) -> bool:
+        """Whether it depends on no input and no parameter."""
+        if node not in self.fixed:
+            for item in topological_order([node], self.fixed):
+                self.fixed.setdefault(item, item.op not in {INPUT, PARAMETER} and all(self.fixed[source] for source in item.inputs))
+        return self.fixed[node]
 
     def within(self, call: Call, value: Value) -> None:
         """Refuses values that are too large."""
@@ -158,12 +179,10 @@ class Reader:
 
     def named(self, name: str, value: Value) -> Value:
         """The value under the name that it has in the file, if it is a quantity, and has none yet."""
-        if not isinstance(value, Node) or value.is_leaf or value.name or value in self.values.values() and False:
-            return value
-        if self.own and ("/" in name):
+        if not isinstance(value, Node) or value.is_leaf or value.name or self.inside or (self.own and "/" in name):
             return value
         clean = cleaned(name)
-        if not clean or clean in self.called or not NAME.fullmatch(clean) or self.depth:
+        if not clean or clean in self.called:
             return value
         self.called.add(clean)
         return value.named(clean)
@@ -176,11 +195,19 @@ class Reader:
         attributes = {item.name: item for item in (*function.attribute_proto, *call.node.attribute)}
         opsets = {DOMAINS.get(item.domain, item.domain): item.version for item in function.opset_import}
         with _Deeper(self, call, ChainMap[str, Value](dict(given)), {**self.opsets, **opsets}):
-            self.run(_filled(node, attributes) for node in function.node)
-            return tuple(self.value(name) for name in function.output)
+            self.inside += 1
+            try:
+                self.run(_filled(node, attributes) for node in function.node)
+            finally:
+                self.inside -= 1
+            called_for = [*call.node.output, *[""] * len(function.output)]
+            return tuple(
+                self.value(name) if wanted else None for name, wanted in zip(function.output, called_for, strict=False)
+            )
 
     def turn(self, graph: GraphProto, given: Mapping[str, Value]) -> list[Value]:
         """The outputs of a graph inside the model, of these inputs, which may read what stands around it."""
+        self.spend_node()
         with _Deeper(self, None, self.values.new_child(dict(given)), self.opsets):
             for tensor in graph.initializer:
                 self.values.setdefault(tensor.name, constant(array_of(tensor, f"the initializer {tensor.name!r}")))
@@ -245,9 +272,10 @@ class Reader:
                 names=names,
             )
         order = topological_order([node], self.arrays)
-        if sum(item.type.size for item in order) > MOST_NUMBERS:
+        self.numbers += sum(item.type.size for item in order)
+        if self.numbers > MOST_NUMBERS:
             raise FileFormatError(
-                f"{what} is computed from {sum(item.type.size for item in order)} numbers",
+                f"{what}, and what was known before it, is computed from {self.numbers} numbers",
                 expected=f"at most {MOST_NUMBERS}",
                 remedy="give a smaller model",
             )
@@ -287,12 +315,6 @@ class _Deeper:
     def __exit__(self, *_: object) -> None:
         self.reader.values, self.reader.opsets = self.before
         self.reader.depth -= 1
-
-
-def cleaned(name: str) -> str:
-    """A name as ours may be: "/fc1/Gemm_output_0" becomes "fc1/Gemm_output_0"; "" where nothing is left."""
-    found = re.sub(r"[^\w.\-/]+", "_", name.lstrip("/")).strip("_./-")
-    return found if NAME.fullmatch(found) else f"v{found}" if found and NAME.fullmatch(f"v{found}") else ""
 
 
 def _needed(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> Iterator[NodeProto]:
@@ -372,8 +394,3 @@ def input_of(info: ValueInfoProto, sizes: Mapping[str, int], name: str) -> Node:
                 remedy=f"say it: sizes={{{told!r}: 16}}",
             )
     return input_node(name, tuple(shape), dtype_of(kind.elem_type, f"the input {info.name!r}"))
-
-
-def as_array(value: Any) -> Array:
-    """A value that a user bound, as an array."""
-    return np.asarray(value)

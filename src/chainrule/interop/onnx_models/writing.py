@@ -39,7 +39,8 @@ def model_of(subject: Portable) -> ModelProto:
         graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="chainrule", ir_version=IR_VERSION
     )
     model.producer_version = subject.facts.get("chainrule", "")
-    helper.set_model_props(model, dict(subject.facts))
+    states = [name for name in subject.states if any(name == item.name for item in graph.initializer)]
+    helper.set_model_props(model, {**subject.facts, **({"states": " ".join(states)} if states else {})})
     checker.check_model(model, full_check=True)
     return model
 
@@ -75,11 +76,13 @@ def _model_graph(graphs: Mapping[int, Graph], subject: Portable) -> GraphProto:
     leading = next((name for name in leaves if first.leaves[name].shape), "")
     w = Emitter(taken={*first.leaves, *first.outputs, *(node.name for node in first.nodes)}, batch_of=leading)
     values = {name: name for name in first.leaves}
-    writer = _Writer(w, values, {})
+    called = {node: name for name, node in reversed(first.outputs.items()) if not node.name and not node.is_leaf}
+    writer = _Writer(w, values, {}, called)
     writer.all(nodes)
     ends = {name: [graph.outputs[name] for graph in graphs.values()] for name in first.outputs}
     for name, found in ends.items():
-        w.op("Identity", writer.of(found[0]), to=name)
+        if writer.of(found[0]) != name:
+            w.op("Identity", writer.of(found[0]), to=name)
     outputs = [_info(name, Sized(tuple(graphs), tuple(found))) for name, found in ends.items()]
     if subject.classes is not None and "class_index" in ends:
         outputs.insert(0, _labels(w, subject.classes, outputs))
@@ -123,6 +126,11 @@ def _info(name: str, it: Sized) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, DTYPES[it.node.dtype], shape)
 
 
+def _taken(node: Node) -> tuple[str, bool]:
+    """Which output of a loop a node takes, and whether before each step."""
+    return node.attributes["output"], bool(node.attributes.get("before_step"))
+
+
 @dataclass
 class _Writer:
     """Writes nodes, by the names of what they are computed from."""
@@ -130,6 +138,7 @@ class _Writer:
     w: Emitter
     leaves: Mapping[str, str]
     loops: dict[tuple[object, ...], dict[tuple[str, bool], str]]
+    called: Mapping[Node, str] = field(default_factory=dict[Node, str])
     names: dict[Node, str] = field(default_factory=dict[Node, str])
 
     def of(self, node: Node) -> str:
@@ -155,13 +164,14 @@ class _Writer:
             key = loop_key(node)
             if key not in self.loops:
                 self.loops[key] = self.loop(groups[key])
-            return self.loops[key][node.attributes["output"], bool(node.attributes.get("before_step"))]
+            return self.loops[key][_taken(node)]
         inputs = [self.of(source) for source in unstretched(it)[0]]
         return LOWERINGS[node.op.name](self.w, it, inputs, self.wish(node))
 
     def wish(self, node: Node) -> str:
         """The name that a quantity has; "" for what has none, or shares it."""
-        return "" if not node.name or node.name in self.names.values() else node.name
+        name = self.called.get(node, node.name)
+        return "" if name in self.names.values() else name
 
     # ---- loops
 
@@ -181,7 +191,7 @@ class _Writer:
         graph = inner.graph(taken, bool(rows))
         given = [*states.values(), *(rows.values() or [w.constant(np.zeros(length))])]
         finals = [w.fresh(f"{name}.last") for name in body.states]
-        stacked = [w.fresh(f"{w.scope or 'loop'}/{name}{'.before' * before}") for name, before in taken]
+        stacked = [w.fresh(f"{w.scope or 'loop'}/{name}.{'before' if before else 'every'}") for name, before in taken]
         w.nodes.append(
             helper.make_node(
                 "Scan",
@@ -228,7 +238,7 @@ class _Body:
         """An output of the turn, under a name of its own."""
         found = Sized(tuple(graphs), tuple(graph.outputs[name] for graph in graphs.values()))
         value = own[name] if before else writer.of(found.node)
-        return _info(writer.w.op("Identity", value, to=writer.w.fresh(f"{name}.out")), found)
+        return _info(writer.w.op("Identity", value, to=writer.w.fresh(f"{name}.{'before' if before else 'next'}")), found)
 
     def unread(self, called: str, name: str) -> ValueInfoProto:
         """A state or row that no turn reads."""

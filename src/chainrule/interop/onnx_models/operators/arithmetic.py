@@ -13,6 +13,7 @@ from chainrule.interop.onnx_models.call import Call, array_of, dtype_of, operato
 from chainrule.interop.onnx_models.operators.whole import (
     bits,
     ceiling,
+    floor_quotient,
     from_bits,
     full,
     is_whole,
@@ -158,13 +159,15 @@ def bitwise_not(call: Call, x: Node) -> Node:
 def shifted(call: Call, x: Node, by: Node, *, direction: str) -> Node:
     """Bits moved up or down."""
     _narrow(call, x)
-    wide, amount = ops.cast(x, dtype="int64"), ops.minimum(ops.cast(by, dtype="int64"), 32)
+    wide, amount = ops.cast(x, dtype="int64"), ops.cast(by, dtype="int64")
+    # An amount below 0 is, as bits, larger than any width.
+    amount = ops.where(ops.less(amount, 0), 32, ops.minimum(amount, 32))
     powers = ops.gather(constant(2 ** np.arange(33, dtype=np.int64)), amount, axis=0)
     if direction == "LEFT":
         return ops.cast(wide * powers, dtype=x.dtype)
     shape = np.broadcast_shapes(x.shape, by.shape)
     pair = (node if node.shape == shape else ops.broadcast_to(node, shape=shape) for node in (wide, powers))
-    return ops.cast(quotient(*pair), dtype=x.dtype)
+    return ops.cast(floor_quotient(*pair), dtype=x.dtype)
 
 
 # ---- constants

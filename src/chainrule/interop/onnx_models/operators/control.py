@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.graph import Body, Graph, Node, constant, input_node, topological_order
 from chainrule.graph.node import normal_axis
-from chainrule.interop.onnx_models.call import Call, operator
+from chainrule.interop.onnx_models.call import Call, cleaned, operator
 from chainrule.interop.onnx_models.operators.reductions import dropped
 from chainrule.interop.onnx_models.operators.shapes import pieces
 from chainrule.interop.onnx_models.package import GraphProto
@@ -117,32 +118,55 @@ def turns(call: Call, body: GraphProto, states: list[Node], rows: list[Node]) ->
         raise call.wrong(
             f"rows of {sorted(length)} turns, {len(body.input)} inputs of a turn", "rows of one length, an input to each value"
         )
-    names = [f"v{place}" for place in range(len(body.input))]
+    names = _own_names([item.name for item in body.input], "now")
     own, seen = names[: len(states)], names[len(states) :]
     leaves = [
         *(input_node(name, node.shape, node.dtype) for name, node in zip(own, states, strict=True)),
         *(input_node(name, node.shape[1:], node.dtype) for name, node in zip(seen, rows, strict=True)),
     ]
     found = call.source.turn(body, dict(zip((item.name for item in body.input), leaves, strict=True)))
-    outputs = {
-        name: node
-        for name, node in zip([*own, *(f"y{place}" for place in range(len(found) - len(states)))], found, strict=True)
-    }
-    if not all(isinstance(node, Node) for node in outputs.values()):
+    ends = [node for node in found if isinstance(node, Node)]
+    if len(ends) < len(found):
         raise call.unsupported("a loop that carries sequences")
+    after, taken = ends[: len(states)], ends[len(states) :]
+    wishes = _own_names([item.name for item in body.output][len(states) :], "next", "before")
+    outputs, chosen = dict(zip(own, after, strict=True)), list[tuple[str, bool]]()
+    for node, wish in zip(taken, wishes, strict=True):
+        if node in leaves[: len(states)]:
+            chosen.append((own[leaves.index(node)], True))
+            continue
+        if outputs.setdefault(wish, node) is not node:
+            wish = f"{wish}.{len(outputs)}"
+            outputs[wish] = node
+        chosen.append((wish, False))
     graph, outside = closed(Graph(outputs), leaves)
     loop_body = Body(graph, tuple(own), tuple(seen), tuple(outside))
-    values = (*states, *rows, *outside.values())
-    count = length.pop()
-    every = {name: scan(*values, body=loop_body, output=name, length=count) for name in outputs}
-    last = [dropped(ops.slice_axis(every[name], 0, count - 1, count), (0,)) for name in own]
-    return last, [every[name] for name in outputs if name not in own]
+    values, count = (*states, *rows, *outside.values()), length.pop()
+
+    def every(name: str, before: bool = False) -> Node:
+        if before:
+            return scan(*values, body=loop_body, output=name, length=count, before_step=True)
+        return scan(*values, body=loop_body, output=name, length=count)
+
+    last = [dropped(ops.slice_axis(every(name), 0, count - 1, count), (0,)) for name in own]
+    return last, [every(*one) for one in chosen]
+
+
+def _own_names(names: Sequence[str], *suffixes: str) -> list[str]:
+    """Names for the leaves and outputs of a turn: those of the file, without what our writer puts around them."""
+    found: list[str] = []
+    for name in names:
+        clean = cleaned(name.rpartition("/")[2])
+        for suffix in suffixes:
+            clean = re.sub(rf"\.{suffix}(_\d+)?$", "", clean)
+        found.append(clean if clean and clean not in found else f"v{len(found)}.{clean}".rstrip("."))
+    return found
 
 
 def closed(graph: Graph, leaves: Sequence[Node]) -> tuple[Graph, dict[str, Node]]:
     """The graph of a turn with what it reads from around it as constants: leaves of their own, and the nodes that they stand for."""
     inside, outside, made = set(leaves), dict[str, Node](), dict[Node, Node]()
-    depends = {node: False for node in graph.nodes}
+    depends = dict.fromkeys(graph.nodes, False)
     for node in graph.nodes:
         depends[node] = node in inside or any(depends[source] for source in node.inputs)
     for node in topological_order(graph.outputs.values()):
@@ -157,8 +181,8 @@ def closed(graph: Graph, leaves: Sequence[Node]) -> tuple[Graph, dict[str, Node]
 def _taken(node: Node, depends: dict[Node, bool], made: dict[Node, Node], outside: dict[str, Node]) -> Node:
     if node in made:
         return made[node]
-    if depends[node]:
-        return made[node]
+    if node.op is ops.broadcast_to:  # what is stretched is what stands outside
+        return made.setdefault(node, node.with_inputs((_taken(node.inputs[0], depends, made, outside),)))
     if not any(source.op.kind == "leaf" and source.name for source in topological_order([node])):
         return made.setdefault(node, node)
     name = node.name if node.is_leaf else f"outside{len(outside)}"
@@ -275,9 +299,9 @@ def momentum(call: Call, *inputs: Node, alpha: float, beta: float, mode: str, no
     """Gradient descent with momentum, or Nesterov's."""
     found: list[tuple[Node, ...]] = []
     for rate, turn, x, g, v in _groups(inputs, 3):
-        g = g + x * norm_coefficient  # noqa: PLW2901
+        g = g + x * norm_coefficient
         share = ops.where(ops.greater(turn, 0), constant(beta, x.dtype), constant(1.0, x.dtype))
-        v = v * alpha + g * share  # noqa: PLW2901
+        v = v * alpha + g * share
         found.append((x - (g + v * alpha if mode == "nesterov" else v) * rate, v))
     return _grouped(found)
 
@@ -287,8 +311,8 @@ def adagrad(call: Call, *inputs: Node, decay_factor: float = 0.0, epsilon: float
     """Steps over the root of the sum of squares."""
     found: list[tuple[Node, ...]] = []
     for rate, turn, x, g, h in _groups(inputs, 3):
-        g = g + x * norm_coefficient  # noqa: PLW2901
-        h = h + g * g  # noqa: PLW2901
+        g = g + x * norm_coefficient
+        h = h + g * g
         slow = rate / (ops.cast(turn, dtype=x.dtype) * decay_factor + 1.0)
         found.append((x - g * slow / (ops.sqrt(h) + epsilon), h))
     return _grouped(found)
@@ -302,12 +326,12 @@ def adam(
     """Steps by running means of the gradient and of its square."""
     found: list[tuple[Node, ...]] = []
     for rate, turn, x, g, v, h in _groups(inputs, 4):
-        g = g + x * norm_coefficient  # noqa: PLW2901
-        v, h = v * alpha + g * (1 - alpha), h * beta + g * g * (1 - beta)  # noqa: PLW2901
+        g = g + x * norm_coefficient
+        v, h = v * alpha + g * (1 - alpha), h * beta + g * g * (1 - beta)
         count = ops.cast(turn, dtype=x.dtype)
         one, bases = constant(1.0, x.dtype), [ops.power(constant(base, x.dtype), count) for base in (alpha, beta)]
         adjusted = rate * ops.sqrt(one - bases[1]) / (one - bases[0])
         begun = ops.where(ops.greater(turn, 0), adjusted, rate)
-        x = (x - v * begun / (ops.sqrt(h) + epsilon)) * (1 - norm_coefficient_post)  # noqa: PLW2901
+        x = (x - v * begun / (ops.sqrt(h) + epsilon)) * (1 - norm_coefficient_post)
         found.append((x, v, h))
     return _grouped(found)

@@ -12,8 +12,12 @@ from chainrule import ops
 from chainrule.graph import Node, Shape, constant
 from chainrule.graph.node import normal_axis
 from chainrule.interop.onnx_models.call import Call, operator
+from chainrule.interop.onnx_models.operators.reductions import total
 from chainrule.interop.onnx_models.operators.shapes import small
 from chainrule.interop.onnx_models.operators.whole import full
+
+MOST_COMPARED = 2**16
+"""Up to how many pairs of an index and a place, to a row, are compared."""
 
 
 def from_zero(indices: Node, extent: int) -> Node:
@@ -24,6 +28,8 @@ def from_zero(indices: Node, extent: int) -> Node:
 
 def settled(call: Call, indices: Node, extent: int) -> Node:
     """The same, as a constant where they are known: what stands in the graph is then what is read."""
+    if call.source.own:
+        return indices
     found = from_zero(indices, extent)
     return constant(call.source.known(found, call.label)) if call.source.is_known(found) else found
 
@@ -62,7 +68,31 @@ def taken(x: Node, indices: Node, axis: int) -> Node:
 def gathered_elements(call: Call, x: Node, indices: Node, *, axis: int = 0) -> Node:
     """Along an axis the entries at these places, each beside its own place on the other axes."""
     place = normal_axis(call.label, axis, x.type.ndim)
+    if place and indices.shape[:place] == x.shape[:place] and indices.shape[place + 1 :] == x.shape[place + 1 :]:
+        row = _common_row(call, indices, place, x.shape[place])
+        if row is not None:
+            return ops.gather(x, row, axis=place)
+        if indices.shape[place] * x.shape[place] <= MOST_COMPARED and x.dtype != "bool":
+            return _compared(x, from_zero(indices, x.shape[place]), place)
     return taken(x, settled(call, indices, x.shape[place]), place)
+
+
+def _common_row(call: Call, indices: Node, axis: int, extent: int) -> Node | None:
+    """The places of an axis where they are known, and the same wherever else an entry stands."""
+    if not call.source.is_known(indices) or not indices.type.size:
+        return None
+    known = np.moveaxis(call.source.known(indices, call.label), axis, -1).reshape(-1, indices.shape[axis])
+    return constant(np.where(known[0] < 0, known[0] + extent, known[0]).astype(np.int64)) if np.all(known == known[0]) else None
+
+
+def _compared(x: Node, indices: Node, axis: int) -> Node:
+    """Entries found by comparing each index with every place: no count of the rows stands in the graph, so that there may be any."""
+    last, wanted = _to_end(x, axis), _to_end(indices, axis)
+    shape = (*wanted.shape, last.shape[-1])
+    mine = ops.broadcast_to(ops.reshape(wanted, shape=(*wanted.shape, 1)), shape=shape)
+    there = ops.equal(mine, ops.broadcast_to(constant(np.arange(shape[-1], dtype=np.int64)), shape=shape))
+    rows = ops.broadcast_to(ops.reshape(last, shape=(*last.shape[:-1], 1, last.shape[-1])), shape=shape)
+    return _from_end(total(ops.where(there, rows, full(0, x, shape)), (len(shape) - 1,), keepdims=False), axis)
 
 
 def _rows(call: Call, indices: Node, shape: Shape, batch: Shape = ()) -> Node:
@@ -128,6 +158,10 @@ def scattered_elements(call: Call, x: Node, indices: Node, updates: Node, *, axi
     """x with entries put along an axis, each beside its own place on the other axes."""
     place = normal_axis(call.label, axis, x.type.ndim)
     shape = indices.shape
+    if reduction == "add" and shape[:place] + shape[place + 1 :] == x.shape[:place] + x.shape[place + 1 :]:
+        row = _common_row(call, indices, place, x.shape[place])
+        if row is not None:
+            return ops.scatter_add(x, row, updates, axis=place)
     here = settled(call, indices, x.shape[place])
     places = flat([here if other == place else own_places(shape, other) for other in range(len(shape))], x.shape)
     size = indices.type.size

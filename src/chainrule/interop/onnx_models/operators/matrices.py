@@ -214,7 +214,8 @@ def fourier(
         int(call.number(place, "axis")) if place is not None else axis if axis is not None else 1 if call.version < 20 else -2
     )
     axis = normal_axis(call.label, told, x.type.ndim)
-    n = int(call.number(length, "dft_length")) if length is not None else x.shape[axis]
+    usual = 2 * (x.shape[axis] - 1) if inverse and onesided else x.shape[axis]
+    n = int(call.number(length, "dft_length")) if length is not None else usual
     return spectrum(call, x, axis, n, inverse=bool(inverse), onesided=bool(onesided))
 
 

@@ -245,7 +245,7 @@ class _Reader:
         places: list[Node] = []
         for place, extent in zip(at, self.shape[2:], strict=True):
             if self.beyond == "reflection":
-                place = rounded(self.reflected(place, extent))  # noqa: PLW2901
+                place = rounded(self.reflected(place, extent))
             held = ops.maximum(ops.minimum(place, float(extent - 1)), 0.0)
             if self.beyond == "zeros":
                 here = ops.equal(held, place)

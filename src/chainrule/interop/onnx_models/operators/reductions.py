@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -28,7 +29,7 @@ def total(x: Node, axes: Shape, *, keepdims: bool = True) -> Node:
     return found if found.dtype == x.dtype else ops.cast(found, dtype=x.dtype)
 
 
-def _product(x: Node, axes: Shape) -> Node:
+def _product(x: Node, axes: Shape, *, keepdims: bool) -> Node:
     """Halves multiplied by each other until one is left."""
     for axis in axes:
         if not x.shape[axis]:
@@ -37,55 +38,56 @@ def _product(x: Node, axes: Shape) -> Node:
             half = extent // 2
             found = ops.slice_axis(x, axis, 0, half) * ops.slice_axis(x, axis, half, 2 * half)
             x = ops.concatenate(found, ops.slice_axis(x, axis, 2 * half, extent), axis=axis) if extent % 2 else found
-    return x
+    return x if keepdims else dropped(x, axes)
 
 
-def _mean(x: Node, axes: Shape) -> Node:
+def _mean(x: Node, axes: Shape, *, keepdims: bool) -> Node:
     if x.type.is_float:
-        return ops.mean(x, axes, keepdims=True) if axes else x
-    found = ops.cast(total(ops.cast(x, dtype="int64"), axes), dtype="int64")
+        return ops.mean(x, axes, keepdims=keepdims) if axes else x
+    found = total(ops.cast(x, dtype="int64"), axes, keepdims=keepdims)
     return ops.cast(quotient(found, full(prod(x.shape[axis] for axis in axes), found)), dtype=x.dtype)
 
 
-def _extreme(x: Node, axes: Shape, *, largest: bool) -> Node:
+def _extreme(x: Node, axes: Shape, *, largest: bool, keepdims: bool) -> Node:
     if not axes:
         return x
+    if x.dtype == "bool":
+        return ops.greater(_extreme(ops.cast(x, dtype="uint8"), axes, largest=largest, keepdims=keepdims), 0)
     if prod(x.shape[axis] for axis in axes):
-        if x.dtype == "bool":
-            return ops.greater(_extreme(ops.cast(x, dtype="uint8"), axes, largest=largest), 0)
-        return (ops.max if largest else ops.min)(x, axes, keepdims=True)
-    shape = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape))
+        return (ops.max if largest else ops.min)(x, axes, keepdims=keepdims)
+    shape = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape) if keepdims or axis not in axes)
     if x.type.is_float:
         return full(-np.inf if largest else np.inf, x, shape)
-    if x.dtype == "bool":
-        return full(not largest, x, shape)
     limits = np.iinfo(x.dtype)
     return full(limits.min if largest else limits.max, x, shape)
 
 
-def _log_sum_exp(x: Node, axes: Shape) -> Node:
+def _log_sum_exp(x: Node, axes: Shape, *, keepdims: bool) -> Node:
     if not axes or not prod(x.shape[axis] for axis in axes):
-        return ops.log(total(ops.exp(x), axes))
+        return ops.log(total(ops.exp(x), axes, keepdims=keepdims))
     largest = ops.max(x, axes, keepdims=True)
     finite = ops.where(ops.less(ops.absolute(largest), np.inf), largest, 0.0)
-    return ops.log(total(ops.exp(x - finite), axes)) + finite
+    found = ops.log(total(ops.exp(x - finite), axes)) + finite
+    return found if keepdims else dropped(found, axes)
 
 
-def _root(x: Node) -> Node:
-    return ops.sqrt(x) if x.type.is_float else ops.cast(ops.sqrt(ops.cast(x, dtype="float64")), dtype=x.dtype)
+def _in_floats(function: Any) -> Any:
+    """A function of floats for whole numbers too, cut to these."""
 
+    def of(x: Node) -> Node:
+        return function(x) if x.type.is_float else ops.cast(function(ops.cast(x, dtype="float64")), dtype=x.dtype)
 
-def _log(x: Node) -> Node:
-    return ops.log(x) if x.type.is_float else ops.cast(ops.log(ops.cast(x, dtype="float64")), dtype=x.dtype)
+    return of
 
 
 KINDS: dict[str, Any] = {
     "ReduceSum": total, "ReduceProd": _product, "ReduceMean": _mean,
-    "ReduceMax": lambda x, axes: _extreme(x, axes, largest=True), "ReduceMin": lambda x, axes: _extreme(x, axes, largest=False),
-    "ReduceL1": lambda x, axes: total(ops.absolute(x), axes), "ReduceL2": lambda x, axes: _root(total(x * x, axes)),
-    "ReduceSumSquare": lambda x, axes: total(x * x, axes), "ReduceLogSum": lambda x, axes: _log(total(x, axes)),
-    "ReduceLogSumExp": lambda x, axes: _log_sum_exp(x, axes) if x.type.is_float
-    else ops.cast(_log_sum_exp(ops.cast(x, dtype="float64"), axes), dtype=x.dtype),
+    "ReduceMax": partial(_extreme, largest=True), "ReduceMin": partial(_extreme, largest=False),
+    "ReduceL1": lambda x, axes, keepdims: total(ops.absolute(x), axes, keepdims=keepdims),
+    "ReduceL2": lambda x, axes, keepdims: _in_floats(ops.sqrt)(total(x * x, axes, keepdims=keepdims)),
+    "ReduceSumSquare": lambda x, axes, keepdims: total(x * x, axes, keepdims=keepdims),
+    "ReduceLogSum": lambda x, axes, keepdims: _in_floats(ops.log)(total(x, axes, keepdims=keepdims)),
+    "ReduceLogSumExp": lambda x, axes, keepdims: _in_floats(partial(_log_sum_exp, axes=axes, keepdims=keepdims))(x),
 }  # fmt: skip
 
 
@@ -95,8 +97,7 @@ def reduced(
 ) -> Node:
     """A reduction over axes, which stay with the extent 1 where keepdims is not 0."""
     chosen = axes_of(call, x, given, axes, nothing=bool(noop_with_empty_axes))
-    found = KINDS[call.node.op_type](x, chosen)
-    return found if keepdims or not chosen else dropped(found, chosen)
+    return KINDS[call.node.op_type](x, chosen, keepdims=bool(keepdims) or not chosen)
 
 
 def dropped(x: Node, axes: Shape) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -153,6 +153,8 @@ def cut(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
     """Entries of one axis, by places that count from 0."""
     starts, stops, steps = [0] * x.type.ndim, list(x.shape), [1] * x.type.ndim
     starts[axis], stops[axis], steps[axis] = start, max(start, stop), step
+    if (start, stop, step) == (0, x.shape[axis], 1):
+        return x
     return ops.slice_axes(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
 
 
@@ -205,9 +207,20 @@ def padded(
     if len(amounts) != 2 * len(named):
         raise call.wrong(f"{len(amounts)} pads for {len(named)} axes", "two to an axis")
     filler = value if value is not None else constant(other.get("value", 0.0) if x.type.is_float else 0, x.dtype)
-    for number, place in enumerate(named):
-        x = around(call, x, place, (amounts[number], amounts[number + len(named)]), mode, filler)
-    return x
+    pairs = {place: (amounts[number], amounts[number + len(named)]) for number, place in enumerate(named)}
+    return surrounded(call, x, pairs, mode, filler)
+
+
+def surrounded(call: Call, x: Node, pairs: Mapping[int, tuple[int, int]], mode: str, filler: Node) -> Node:
+    """x with so many entries before and behind those of some axes."""
+    zero = mode == "constant" and call.source.is_known(filler) and not call.source.known(filler, call.label).any()
+    if not zero or min(min(pair) for pair in pairs.values()) < 0:
+        for axis, pair in pairs.items():
+            x = around(call, x, axis, pair, mode, filler)
+        return x
+    low, high = (tuple(pairs.get(axis, (0, 0))[side] for axis in range(x.type.ndim)) for side in (0, 1))
+    small(call, [a + extent + b for a, extent, b in zip(low, x.shape, high, strict=True)])
+    return ops.pad(x, low=low, high=high, interior=(0,) * x.type.ndim) if any((*low, *high)) else x
 
 
 def around(call: Call, x: Node, axis: int, amounts: tuple[int, int], mode: str, filler: Node) -> Node:

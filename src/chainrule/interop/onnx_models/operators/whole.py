@@ -49,11 +49,16 @@ def remainder(x: Node, y: Node, *, of_quotient: bool = False) -> Node:
         a, b = ops.cast(x, dtype="int64"), ops.cast(y, dtype="int64")
         found = ops.cast(quotient(a, b), dtype="int64") if of_quotient else floor_quotient(a, b)
         return ops.cast(a - found * b, dtype=x.dtype)
+    # In float64 quotients of float32 numbers keep their last digit before the point.
+    a, b = (ops.cast(node, dtype="float64") for node in (x, y))
+    size, unit = ops.absolute(a), ops.absolute(b)
+    turns = ops.floor(size / unit)
+    left = size - ops.where(ops.equal(turns, 0.0), 0.0, turns * unit)
+    rest = ops.where(ops.less(a, 0.0), ops.negative(left), left)
     if not of_quotient:
-        return x - ops.floor(x / y) * y
-    size, unit = ops.absolute(x), ops.absolute(y)
-    rest = size - ops.floor(size / unit) * unit
-    return ops.where(ops.less(x, 0.0), ops.negative(rest), rest)
+        other_side = ops.logical_and(ops.not_equal(rest, 0.0), ops.not_equal(ops.less(rest, 0.0), ops.less(b, 0.0)))
+        rest = ops.where(other_side, rest + b, rest)
+    return ops.cast(rest, dtype=x.dtype)
 
 
 def ceiling(x: Node) -> Node:

@@ -13,7 +13,7 @@ from chainrule import ops
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.arithmetic import dequantised, quantised
-from chainrule.interop.onnx_models.operators.shapes import around, cut
+from chainrule.interop.onnx_models.operators.shapes import around, cut, small, surrounded
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,8 @@ class Frame:
 
     def wide(self, call: Call, x: Node, value: float) -> Node:
         """x with a number around it."""
-        filler = constant(value, x.dtype)
-        for axis, (low, high), more in zip(self.axes, self.pads, self.extra, strict=True):
-            x = around(call, x, axis, (low, high + more), "constant", filler)
-        return x
+        pairs = {axis: (low, high + more) for axis, (low, high), more in zip(self.axes, self.pads, self.extra, strict=True)}
+        return surrounded(call, x, pairs, "constant", constant(value, x.dtype))
 
     def seen(self, wide: Node) -> Node:
         """The windows, (batch, channels, positions..., taps...)."""
@@ -219,13 +217,14 @@ def largest(
     seen = windows.seen(windows.wide(call, x, lowest))
     space = len(windows.taps)
     found = ops.max(seen, tuple(range(2 + space, 2 + 2 * space)))
-    return found if call.outputs < 2 else (found, _where(x, windows, seen, storage_order))
+    return found if call.outputs < 2 else (found, _where(call, x, windows, seen, storage_order))
 
 
-def _where(x: Node, windows: Frame, seen: Node, storage_order: int) -> Node:
+def _where(call: Call, x: Node, windows: Frame, seen: Node, storage_order: int) -> Node:
     """The places of the largest numbers in x, read in order, or by columns."""
     space, extents = len(windows.taps), x.shape[2:]
     places, count = seen.shape[2 : 2 + space], prod(windows.taps)
+    small(call, (*places, count))
     chosen = ops.argmax(ops.reshape(seen, shape=(*seen.shape[: 2 + space], count)), axis=2 + space)
     inside = np.zeros((*places, *windows.taps), dtype=np.int64)
     factors = np.cumprod((1, *(extents[:-1] if storage_order else extents[:0:-1])))
