@@ -6,6 +6,7 @@ from chainrule.interop.onnx_models.operators import (
     control,
     functions,
     indexing,
+    learned,
     matrices,
     norms,
     pictures,
@@ -17,6 +18,6 @@ from chainrule.interop.onnx_models.operators import (
 from chainrule.interop.onnx_models.package import NAMES
 
 __all__ = [
-    "NAMES", "OPERATORS", "arithmetic", "control", "functions", "indexing", "matrices", "norms", "pictures", "recurrent", "reductions",
+    "NAMES", "OPERATORS", "arithmetic", "control", "functions", "indexing", "learned", "matrices", "norms", "pictures", "recurrent", "reductions",
     "shapes", "windows",
 ]  # fmt: skip

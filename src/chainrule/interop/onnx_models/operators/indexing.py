@@ -294,16 +294,3 @@ def compressed(call: Call, x: Node, condition: Node, *, axis: int | None = None)
     places = np.flatnonzero(call.known(condition, "the condition"))
     x, place = (ops.reshape(x, shape=(x.type.size,)), 0) if axis is None else (x, normal_axis(call.label, axis, x.type.ndim))
     return ops.gather(x, constant(places.astype(np.int64)), axis=place)
-
-
-@operator("ArrayFeatureExtractor", domain="ai.onnx.ml")
-def extracted(call: Call, x: Node, places: Node) -> Node:
-    """Entries of the last axis."""
-    found = ops.gather(x, ops.reshape(from_zero(places, x.shape[-1]), shape=(places.type.size,)), axis=x.type.ndim - 1)
-    return ops.reshape(found, shape=(1, *found.shape)) if x.type.ndim == 1 else found
-
-
-@operator("Binarizer", domain="ai.onnx.ml")
-def binarised(call: Call, x: Node, *, threshold: float = 0.0) -> Node:
-    """1 above a threshold, else 0."""
-    return ops.cast(ops.greater(x, threshold), dtype=x.dtype)
