@@ -5,9 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule import nn, ops
+from chainrule.cli import application
+from chainrule.errors import GraphError, OptionError, OptionTypeError
 from chainrule.graph import REGISTRY
 from chainrule.interop.portable import portable
 from chainrule.nn.structure import is_layer
@@ -22,7 +25,7 @@ from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN  # noqa:
 from chainrule.interop.onnx_models.writing import model_of  # noqa: E402
 
 RANDOM = np.random.default_rng(3)
-PICTURE, ROW, STEPS, IDS, SCALE = (6, 7, 4), (5,), (6, 3), (4,), 1e-5
+PICTURE, ROW, STEPS, IDS = (6, 7, 4), (5,), (6, 3), (4,)
 
 
 def net(*layers, shape):
@@ -112,7 +115,7 @@ def answers(model, inputs):
         yield "reference", dict(zip(names, ReferenceEvaluator(model).run(None, inputs), strict=True))
 
 
-def same(found, model, inputs, tolerance=SCALE):
+def same(found, model, inputs, tolerance=1e-5):
     for who, given in answers(model, inputs):
         for name, wanted in found.outputs(inputs).items():
             assert given[name].shape == wanted.shape, who
@@ -163,3 +166,91 @@ def test_every_op_computes_the_same(case, dtype):
     found = portable(cr.Graph({"y": case.build(*nodes)}))
     inputs = {node.name: value for node, value in zip(nodes, case.arrays(dtype), strict=True) if node.name in found.inputs}
     same(found, model_of(found), inputs, 1e-5 if dtype == "float32" else 1e-9)
+
+
+# ---- runs
+
+
+IMAGES = cr.data.from_arrays(RANDOM.integers(0, 256, (24, 6, 6, 1)).astype(np.uint8), RANDOM.integers(0, 3, 24), name="images")
+NUMBERS = cr.data.from_arrays(RANDOM.normal(2000, 9, (24, 3)), 1e4 + 50 * RANDOM.normal(size=(24, 2)), name="numbers")
+RUNS = {
+    "softmax": ("2-4-2 tanh softmax", cr.data.moons(40), {}),
+    "one output": ("2-4-1 tanh sigmoid", cr.data.moons(40), {}),
+    "logits": ("2-4-2 tanh linear", cr.data.moons(40), {}),
+    "one logit": ("2-4-1 tanh linear", cr.data.moons(40), {}),
+    "without probabilities": ("2-4-2 tanh linear", cr.data.moons(40), {"loss": "hinge"}),
+    "images": (cr.Sequential(cr.Conv2D(2, 3, "relu"), cr.BatchNorm(), cr.Flatten(), cr.Dense(3, "softmax")), IMAGES, {}),
+    "numbers": ("3-4-2 tanh", NUMBERS, {}),
+    "float64": ("3-4-2 tanh", NUMBERS, {"dtype": "float64"}),
+    "several replicas": ("2-4-2 tanh softmax", cr.data.moons(40), {"replicas": 2}),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_answers_elsewhere_as_it_does_here(name):
+    network, data, options = RUNS[name]
+    run = cr.fit(network, data, epochs=3, batch_size=8, optimizer=cr.Adam(0.02), **options)
+    replica = run.settings.replicas - 1
+    model = cr.to_onnx(run, replica=replica)
+    for size in (1, 7):
+        x = data.train.x[:size]
+        for who, found in answers(model, {"x": x}):
+            if run.problem.classes is None:
+                np.testing.assert_allclose(found["output"], run.predict(x, replica), rtol=1e-5, err_msg=who)
+                continue
+            assert found["label"].tolist() == run.classify(x, replica)
+            assert [data.classes[index] for index in found["class_index"]] == run.classify(x, replica)
+            if name == "without probabilities":
+                np.testing.assert_allclose(found["output"], run.predict(x, replica), rtol=1e-5, atol=1e-6, err_msg=who)
+            else:
+                np.testing.assert_allclose(
+                    found["probabilities"], run.probabilities(x, replica), rtol=1e-5, atol=1e-6, err_msg=who
+                )
+    facts = {item.key: item.value for item in model.metadata_props}
+    assert (facts["seed"], facts["data"], facts["chainrule"]) == (str(replica), data.name, cr.__version__)
+
+
+def test_the_command_writes_the_file(tmp_path):
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(40), epochs=1, folder=tmp_path)
+    target = tmp_path / "moons.onnx"
+    result = CliRunner().invoke(application, ["export", str(run.folder), "--to", "onnx", "--output", str(target)])
+    assert result.exit_code == 0
+    assert "moons.onnx" in result.output
+    assert onnx.load(target).graph == cr.to_onnx(run).graph
+    for arguments, word in (
+        (["--output", str(tmp_path / "moons.onx")], ".onnx"),
+        (["--output", str(tmp_path / "no" / "a.onnx")], "folder"),
+    ):
+        result = CliRunner().invoke(application, ["export", str(run.folder), *arguments])
+        assert result.exit_code == 2
+        assert word in result.output
+
+
+def test_models_and_graphs_go_out_too():
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(40), epochs=1)
+    found = portable(run.model())
+    same(found, model_of(found), found.inputs, 1e-9)
+    x, w = cr.input_node("x", (2, 3)), cr.parameter("w", (3, 3))
+    found = portable(cr.Graph({"y": ops.tanh(x @ w), "z": x * 2.0}), {"w": np.eye(3)})
+    same(found, model_of(found), found.inputs)
+
+
+def test_what_has_no_words_in_a_file_is_refused():
+    with pytest.raises(OptionError, match="parameter"):
+        cr.to_onnx(cr.Graph({"y": cr.parameter("w", (2,)) * 2.0}))
+    with pytest.raises(OptionError, match="random"):
+        cr.to_onnx(cr.Graph({"y": ops.random.uniform(cr.input_node("k", (2,), "uint32"), (3,))}))
+    with pytest.raises(GraphError, match="size of batch"):
+        cr.to_onnx(net(lambda x: ops.matmul(cr.constant(np.eye(x.shape[0]), x.dtype), x), shape=ROW))
+    with pytest.raises(OptionTypeError, match="written out"):
+        cr.to_onnx(7)
+
+
+def test_a_network_for_one_size_of_batch_goes_out_for_that_size():
+    data = cr.data.from_arrays(RANDOM.normal(size=(6, 2)), RANDOM.normal(size=(6, 1)), split=None)
+    mixing = RANDOM.normal(size=(6, 6))
+    run = cr.fit(net(lambda x: cr.constant(mixing, x.dtype) @ x, cr.Dense(1), shape=(2,)), data, epochs=1, batch_size=6)
+    model = cr.to_onnx(run)
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 6
+    for _, found in answers(model, {"x": data.train.x}):
+        np.testing.assert_allclose(found["output"], run.predict(data.train.x), rtol=1e-5, atol=1e-6)

@@ -120,7 +120,9 @@ def _of_run(run: Run, replica: int, given: Mapping[str, Array], dtype: Dtype | N
     values = {**run.parameters(replica), **{name: run.states(replica)[name] for name in run.problem.states}, **given}
     inputs = _made_up(run.problem)
     with suppress(ChainruleError, OSError):  # the data may have moved since; then the examples are made up
-        inputs = {"x": np.asarray([run.example(number, list(run.dataset_info.parts)[-1]).x for number in range(EXAMPLES)])}
+        part = list(run.dataset_info.parts)[-1]
+        count = run.problem.size if run.problem.size > 1 else min(EXAMPLES, run.dataset_info.parts[part])
+        inputs = {"x": np.asarray([run.example(number, part).x for number in range(count)])}
     told = {
         "data": run.dataset_info.name,
         "seed": run.settings.seed + replica,
@@ -170,7 +172,13 @@ def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
         index = ops.position_of_max(output)
     if how == "none":
         return {"class_index": index, "output": output}
-    chances = ops.softmax(output) if how == "softmax" else ops.sigmoid(output) if how == "sigmoid" else output
+    chances = (
+        ops.softmax(output, axis=output.type.ndim - 1)
+        if how == "softmax"
+        else ops.sigmoid(output)
+        if how == "sigmoid"
+        else output
+    )
     chances = ops.concatenate(1.0 - chances, chances, axis=output.type.ndim - 1) if single else chances
     return {"class_index": index, "probabilities": chances}
 

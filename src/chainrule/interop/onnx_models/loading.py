@@ -51,6 +51,7 @@ def _parsed(content: bytes, name: str, folder: Path | None) -> ModelProto:
         raise _broken(name, str(error)) from error
     if not model.HasField("graph") or not model.opset_import:
         raise _broken(name, "it has no graph, or no version of its operators")
+    _require_text(model, name)
     budget = MOST_BYTES
     for tensor in _tensors(model):
         if tensor.data_location == TensorProto.EXTERNAL:
@@ -64,6 +65,20 @@ def _broken(name: str, why: str) -> FileFormatError:
         expected="a whole file of ONNX's format",
         remedy="export or copy it again",
     )
+
+
+def _require_text(model: ModelProto, name: str) -> None:
+    """Refuses names that are no text: protocol buffers hand them on as bytes."""
+    stack: list[Any] = [model]
+    while stack:
+        for field, value in stack.pop().ListFields():
+            if field.type not in {field.TYPE_STRING, field.TYPE_MESSAGE}:
+                continue
+            items = [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value
+            if field.type == field.TYPE_MESSAGE:
+                stack.extend(items)
+            elif any(isinstance(item, bytes) for item in items):
+                raise _broken(name, f"{field.name} is no text in UTF-8")
 
 
 def _tensors(model: ModelProto) -> Iterator[TensorProto]:

@@ -125,6 +125,8 @@ def _log1p(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
 
 
 def _cast(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
+    if it.node.inputs[0].dtype == it.node.dtype:
+        return same(w, inputs[0], to)
     return w.cast(inputs[0], it.node.dtype, to=to)
 
 

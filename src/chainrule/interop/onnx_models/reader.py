@@ -159,7 +159,9 @@ class Reader:
         """Whether it depends on no input and no parameter."""
         if node not in self.fixed:
             for item in topological_order([node], self.fixed):
-                self.fixed.setdefault(item, item.op not in {INPUT, PARAMETER} and all(self.fixed[source] for source in item.inputs))
+                self.fixed.setdefault(
+                    item, item.op not in {INPUT, PARAMETER} and all(self.fixed[source] for source in item.inputs)
+                )
         return self.fixed[node]
 
     def within(self, call: Call, value: Value) -> None:

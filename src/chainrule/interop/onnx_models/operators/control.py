@@ -36,7 +36,7 @@ def branch(call: Call, condition: Node, *, then_branch: GraphProto, else_branch:
 
 
 @operator("Loop")
-def loop(call: Call, most: Any, go_on: Any, *states: Any, body: GraphProto) -> Any:
+def loop(call: Call, most: Any = None, go_on: Any = None, *states: Any, body: GraphProto) -> Any:
     """A loop, written out turn by turn: as many as are known, and while a known condition holds."""
     turns = int(call.number(most, "the number of turns")) if most is not None else MOST_TURNS + 1
     carried, rows = list(states), list[list[Any]]()

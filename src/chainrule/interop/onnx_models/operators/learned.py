@@ -80,7 +80,9 @@ def linear_classifier(
         raise call.unsupported(f"{len(intercepts)} rows of weights for {classes} classes")
     scores = _linear(x, coefficients, intercepts, classes)
     chosen = ops.argmax(scores, axis=1)
-    label = ops.gather(constant(np.asarray(classlabels_ints, dtype=np.int64)), chosen, axis=0) if len(classlabels_ints) else None
+    label = (
+        ops.gather(constant(np.asarray(classlabels_ints, dtype=np.int64)), chosen, axis=0) if len(classlabels_ints) else None
+    )
     return label, _transformed(call, scores, post_transform)
 
 
