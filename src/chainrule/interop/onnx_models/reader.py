@@ -237,7 +237,10 @@ class Reader:
         versions = [version for version in schema.context_dependent_function_opset_versions if version <= call.version]
         if versions:
             types = [_type_of(value).SerializeToString() for value in inputs]
-            made = schema.get_context_dependent_function_with_opset_version(max(versions), call.node.SerializeToString(), types)
+            try:
+                made = schema.get_context_dependent_function_with_opset_version(max(versions), call.node.SerializeToString(), types)
+            except (RuntimeError, ValueError, TypeError) as error:
+                raise call.unsupported(f"its definition for these inputs: {error}") from error
             return FunctionProto.FromString(made) if made else None
         versions = [version for version in schema.function_opset_versions if version <= call.version]
         if versions:
@@ -364,6 +367,8 @@ def _filled(node: NodeProto, attributes: Mapping[str, Any]) -> NodeProto:
 
 
 def _type_of(value: Value) -> Any:
+    if isinstance(value, list):
+        return helper.make_sequence_type_proto(_type_of(value[0] if value else None))
     if not isinstance(value, Node):
         return helper.make_tensor_type_proto(0, None)
     numbers = {name: number for number, name in operators.NAMES.items()}
