@@ -37,8 +37,8 @@ class Portable(Shown):
     make: from a size of batch to the graph. Its leaves are the inputs, in the data's own units, and those that `values` names. Its outputs
     are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
     "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
-    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its scalings, for formats that go by layers; None of a graph.
-    facts: what is known of its making, in texts.
+    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its scalings,
+    for formats that go by layers; None of a graph. facts: what is known of its making, in texts.
     """
 
     make: Callable[[int], Graph]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from chainrule.interop.onnx_models.package import NAMES, AttributeProto, GraphPr
 Value: TypeAlias = "Node | list[Any] | None"
 """What a name in a model stands for: a node, a sequence of them, or nothing."""
 Operator: TypeAlias = "Callable[..., Value | tuple[Value, ...]]"
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Source(Protocol):
@@ -33,6 +34,10 @@ class Source(Protocol):
 
     def is_known(self, node: Node) -> bool:
         """Whether it depends on no input."""
+        ...
+
+    def state(self, node: Node) -> None:
+        """Notes that a parameter is a running statistic, which training leaves alone."""
         ...
 
     def turn(self, graph: GraphProto, given: Mapping[str, Value]) -> list[Value]:
@@ -92,13 +97,13 @@ OPERATORS: dict[tuple[str, str], Operator] = {}
 """From the domain and the name of an operator to the function that makes its nodes."""
 
 
-def operator(*names: str, domain: str = "") -> Callable[[Operator], Operator]:
+def operator(*names: str, domain: str = "") -> Callable[[F], F]:
     """Enters a function into the table: `function(call, *inputs, **attributes)` gives the output, or a tuple of outputs.
 
     An input that may be left out has the default None, an attribute its default; one without has to be there.
     """
 
-    def enter(function: Operator) -> Operator:
+    def enter(function: F) -> F:
         for name in names:
             OPERATORS[domain, name] = function
         return function
@@ -188,7 +193,7 @@ def dtype_of(number: int, what: str) -> str:
 
 def _kind_name(number: int) -> str:
     try:
-        return TensorProto.DataType.Name(number)
+        return TensorProto.DataType.Name(cast("Any", number))
     except ValueError:
         return str(number)
 

@@ -37,7 +37,7 @@ DTYPES = {
     "uint32": TensorProto.UINT32,
 }
 """The dtypes of nodes as ONNX numbers them."""
-NAMES = {number: name for name, number in DTYPES.items()}
+NAMES: dict[int, str] = {number: name for name, number in DTYPES.items()}
 
 __all__ = [
     "AttributeProto", "DTYPES", "FunctionProto", "GraphProto", "ModelProto", "NAMES", "NodeProto", "TensorProto", "ValueInfoProto",

@@ -238,7 +238,9 @@ class Reader:
         if versions:
             types = [_type_of(value).SerializeToString() for value in inputs]
             try:
-                made = schema.get_context_dependent_function_with_opset_version(max(versions), call.node.SerializeToString(), types)
+                made = schema.get_context_dependent_function_with_opset_version(
+                    max(versions), call.node.SerializeToString(), types
+                )
             except (RuntimeError, ValueError, TypeError) as error:
                 raise call.unsupported(f"its definition for these inputs: {error}") from error
             return FunctionProto.FromString(made) if made else None

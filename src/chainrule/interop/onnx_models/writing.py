@@ -76,7 +76,7 @@ def _model_graph(graphs: Mapping[int, Graph], subject: Portable) -> GraphProto:
     leading = next((name for name in leaves if first.leaves[name].shape), "")
     w = Emitter(taken={*first.leaves, *first.outputs, *(node.name for node in first.nodes)}, batch_of=leading)
     values = {name: name for name in first.leaves}
-    called = {node: name for name, node in reversed(first.outputs.items()) if not node.name and not node.is_leaf}
+    called = {node: name for name, node in reversed(list(first.outputs.items())) if not node.name and not node.is_leaf}
     writer = _Writer(w, values, {}, called)
     writer.all(nodes)
     ends = {name: [graph.outputs[name] for graph in graphs.values()] for name in first.outputs}

@@ -18,6 +18,6 @@ from chainrule.interop.onnx_models.operators import (
 from chainrule.interop.onnx_models.package import NAMES
 
 __all__ = [
-    "NAMES", "OPERATORS", "arithmetic", "control", "functions", "indexing", "learned", "matrices", "norms", "pictures", "recurrent", "reductions",
-    "shapes", "windows",
+    "NAMES", "OPERATORS", "arithmetic", "control", "functions", "indexing", "learned", "matrices", "norms", "pictures", "recurrent",
+    "reductions", "shapes", "windows",
 ]  # fmt: skip

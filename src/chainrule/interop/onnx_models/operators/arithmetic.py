@@ -31,6 +31,11 @@ def aligned(call: Call, x: Node, axis: int, broadcast: int, y: Node) -> Node:
     return ops.reshape(y, shape=(*y.shape, *(1 for _ in range(x.type.ndim - axis - y.type.ndim))))
 
 
+def divided(a: Node, b: Node) -> Node:
+    """The quotient; of whole numbers cut towards zero."""
+    return quotient(a, b) if is_whole(a) else ops.divide(a, b)
+
+
 def _pair(name: str, function: Any) -> None:
     @operator(name)
     def two(call: Call, a: Node, b: Node, *, axis: int = -1, broadcast: int = 0, consumed_inputs: Any = None) -> Node:
@@ -41,7 +46,7 @@ for _name, _function in {
     "Add": ops.add, "Sub": ops.subtract, "Mul": ops.multiply, "And": ops.logical_and, "Or": ops.logical_or, "Equal": ops.equal,
     "Less": ops.less, "LessOrEqual": ops.less_equal, "Greater": ops.greater, "GreaterOrEqual": ops.greater_equal,
     "Xor": ops.not_equal,
-    "Div": lambda a, b: quotient(a, b) if is_whole(a) else ops.divide(a, b),
+    "Div": divided,
 }.items():  # fmt: skip
     _pair(_name, _function)
 
@@ -75,15 +80,26 @@ def modulo(call: Call, a: Node, b: Node, *, fmod: int = 0) -> Node:
     return remainder(a, b, of_quotient=bool(fmod))
 
 
-@operator("Neg", "Abs", "Sign", "Floor", "Ceil", "Round", "Not", "Sqrt", "Exp", "Log", "Identity", "IsNaN")
+@operator("Neg", "Abs", "Sign", "Floor", "Ceil", "Round", "Not", "Sqrt", "Exp", "Log")
 def plain(call: Call, x: Any, *, consumed_inputs: Any = None) -> Any:
     """What our ops have under another name."""
     named: dict[str, Any] = {
         "Neg": ops.negative, "Abs": ops.absolute, "Sign": ops.sign, "Floor": ops.floor, "Ceil": ceiling, "Round": rounded,
-        "Not": ops.logical_not, "Sqrt": ops.sqrt, "Exp": ops.exp, "Log": ops.log, "Identity": lambda x: x,
-        "IsNaN": lambda x: ops.not_equal(x, x),
+        "Not": ops.logical_not, "Sqrt": ops.sqrt, "Exp": ops.exp, "Log": ops.log,
     }  # fmt: skip
     return named[call.node.op_type](x)
+
+
+@operator("Identity")
+def same(call: Call, x: Any, *, consumed_inputs: Any = None) -> Any:
+    """The value itself."""
+    return x
+
+
+@operator("IsNaN")
+def is_none(call: Call, x: Node) -> Node:
+    """Whether an entry is no number."""
+    return ops.not_equal(x, x)
 
 
 @operator("IsInf")
@@ -197,10 +213,9 @@ def constant_of(
 # ---- quantised numbers
 
 
-@operator("QuantizeLinear")
-def quantised(
-    call: Call, x: Node, scale: Node, zero: Node | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0, precision: int = 0,
-    saturate: int = 1,
+def quantised_by(
+    call: Call, x: Node, scale: Node, zero: Node | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
+    precision: int = 0, saturate: int = 1,
 ) -> Node:  # fmt: skip
     """round(x/scale) + zero, held to the dtype of zero."""
     dtype = zero.dtype if zero is not None else dtype_of(output_dtype, call.label) if output_dtype else "uint8"
@@ -213,8 +228,10 @@ def quantised(
     return ops.cast(ops.minimum(ops.maximum(found, 0.0), 255.0), dtype=dtype)
 
 
-@operator("DequantizeLinear")
-def dequantised(
+operator("QuantizeLinear")(quantised_by)
+
+
+def dequantised_by(
     call: Call, x: Node, scale: Node, zero: Node | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0
 ) -> Node:
     """(x − zero)·scale."""
@@ -222,6 +239,9 @@ def dequantised(
     if zero is not None:
         wide = wide - ops.cast(_along(call, zero, x, axis, block_size), dtype=scale.dtype)
     return wide * _along(call, scale, x, axis, block_size)
+
+
+operator("DequantizeLinear")(dequantised_by)
 
 
 def _along(call: Call, row: Node, x: Node, axis: int, block: int) -> Node:

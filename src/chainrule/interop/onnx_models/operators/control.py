@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule import ops
 from chainrule.graph import Body, Graph, Node, constant, input_node, topological_order
 from chainrule.graph.node import normal_axis
@@ -46,7 +44,7 @@ def loop(call: Call, most: Any = None, go_on: Any = None, *states: Any, body: Gr
     while goes_on and turn < turns:
         if turn >= MOST_TURNS:
             raise call.unsupported(f"a loop of more than {MOST_TURNS} turns")
-        given = dict(zip(names, [constant(np.int64(turn)), constant(True), *carried], strict=True))
+        given = dict(zip(names, [constant(turn, "int64"), constant(True), *carried], strict=True))
         condition, *after = call.source.turn(body, given)
         carried, taken = after[: len(states)], after[len(states) :]
         rows.append(taken)
@@ -235,7 +233,7 @@ def erased(call: Call, items: Any, position: Any = None) -> Any:
 @operator("SequenceLength")
 def length_of(call: Call, items: Any) -> Node:
     """How many there are."""
-    return constant(np.int64(len(items)))
+    return constant(len(items), "int64")
 
 
 @operator("ConcatFromSequence")
@@ -270,7 +268,7 @@ def optional(call: Call, value: Any = None, *, type: Any = None) -> Any:  # noqa
 @operator("OptionalHasElement")
 def has_element(call: Call, value: Any = None) -> Node:
     """Whether there is a value."""
-    return constant(np.bool_(value is not None))
+    return constant(value is not None, "bool")
 
 
 @operator("OptionalGetElement")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -38,7 +39,7 @@ def acosh(x: Node) -> Node:
     return ops.log1p(above + ops.sqrt(above * (above + 2.0)))
 
 
-PLAIN = {
+PLAIN: dict[str, Callable[[Node], Node]] = {
     "Sin": ops.sin, "Cos": ops.cos, "Tan": lambda x: ops.sin(x) / ops.cos(x), "Tanh": ops.tanh, "Sigmoid": ops.sigmoid, "Erf": ops.erf,
     "Softplus": ops.softplus, "Atan": ops.arctan, "Asin": asin, "Sinh": sinh, "Asinh": asinh, "Acosh": acosh,
     "Acos": lambda x: ops.arctan(ops.sqrt((1.0 - x) / (1.0 + x))) * 2.0,

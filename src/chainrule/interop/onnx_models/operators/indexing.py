@@ -129,7 +129,7 @@ def _written(call: Call, x: Node, places: Node, updates: Node, reduction: str) -
     if not count:
         return x
     if reduction == "none":
-        ones = full(1, constant(np.int64(0)), places.shape)
+        ones = full(1, constant(0, "int64"), places.shape)
         hit = ops.scatter_add(full(0, ones, (x.shape[0],)), places, ones, axis=0)
         mask = _spread(ops.greater(hit, 0), x)
         as_number = updates if x.dtype != "bool" else ops.cast(updates, dtype="int64")
@@ -285,6 +285,8 @@ def reversed_sequence(call: Call, x: Node, lengths: Node, *, batch_axis: int = 1
 @operator("NonZero")
 def nonzero(call: Call, x: Node) -> Node:
     """The places of entries that are not 0, of a known array."""
+    if not call.source.is_known(x):
+        raise call.unsupported("how many entries of data are not 0, which no shape can go by")
     return constant(np.asarray(np.nonzero(call.known(x, "the input")), dtype=np.int64))
 
 

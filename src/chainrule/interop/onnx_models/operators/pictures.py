@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import prod
 from typing import Any
@@ -45,7 +46,7 @@ def resized(
             call, x, list(range(x.type.ndim)), told, None, {"mode": mode, "coordinates": "asymmetric", "nearest": "floor"}
         )
     places = [normal_axis(call.label, axis, x.type.ndim) for axis in axes] if axes is not None else list(range(x.type.ndim))
-    how = {
+    how: dict[str, Any] = {
         "mode": mode, "coordinates": coordinate_transformation_mode, "nearest": nearest_mode, "cubic": cubic_coeff_a,
         "exclude": bool(exclude_outside), "outside": extrapolation_value, "antialias": bool(antialias),
     }  # fmt: skip
@@ -65,12 +66,13 @@ def resized(
 
 def resized_by(call: Call, x: Node, places: list[int], factors: Any, wanted: Any, how: dict[str, Any]) -> Node:
     """x in other sizes on these axes."""
-    if (factors is None and wanted is None) or len(factors or wanted) != len(places):
+    told = wanted if factors is None else factors
+    if told is None or len(told) != len(places):
         raise call.wrong(f"scales {factors} and sizes {wanted} for {len(places)} axes", "one to an axis")
     outside: list[tuple[int, Array]] = []
     for number, axis in enumerate(places):
         n = x.shape[axis]
-        factor = factors[number] if factors is not None else wanted[number] / n
+        factor = factors[number] if factors is not None else told[number] / n
         count = wanted[number] if wanted is not None else int(np.floor(n * factor))
         small(call, [*x.shape[:axis], count, *x.shape[axis + 1 :]])
         if count == n and factor == 1 and axis not in how.get("region", {}):
@@ -148,8 +150,9 @@ def _coordinates(call: Call, n: int, count: int, factor: float, how: dict[str, A
 
 
 def _nearest(call: Call, at: Array, how: str) -> Array:
-    kinds = {
-        "round_prefer_floor": lambda x: np.ceil(x - 0.5), "round_prefer_ceil": lambda x: np.floor(x + 0.5), "floor": np.floor, "ceil": np.ceil,
+    kinds: dict[str, Callable[[Array], Array]] = {
+        "round_prefer_floor": lambda x: np.ceil(x - 0.5), "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+        "floor": np.floor, "ceil": np.ceil,
     }  # fmt: skip
     if how not in kinds:
         raise call.unsupported(f"nearest_mode {how!r}")
@@ -177,12 +180,16 @@ def sampled(
     if mode in {"nearest"}:
         found = reader.read([rounded(place) for place in at])
     elif mode in {"linear", "bilinear"}:
-        found = reader.mixed(at, [0, 1], lambda d: [1.0 - d, d])
+        found = reader.mixed(at, [0, 1], _linear)
     elif mode in {"cubic", "bicubic"}:
         found = reader.mixed(at, [-1, 0, 1, 2], _cubic)
     else:
         raise call.unsupported(f"mode {mode!r}")
     return ops.reshape(ops.transpose(found, axes=(0, 2, 1)), shape=(n, x.shape[1], *outside))
+
+
+def _linear(d: Node) -> list[Node]:
+    return [1.0 - d, d]
 
 
 def _cubic(d: Node) -> list[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,9 +173,10 @@ def _function(call: Call, name: str, alphas: list[float], betas: list[float]) ->
         if name in {"HardSigmoid", "ScaledTanh", "Affine"}
         else 0.0
     )
-    return {
+    found: dict[str, Callable[[Node], Node]] = {
         "LeakyRelu": lambda x: functions.leaky_relu(call, x, alpha=alpha), "Affine": lambda x: x * alpha + beta,
         "ThresholdedRelu": lambda x: ops.where(ops.greater(x, alpha), x, 0.0), "ScaledTanh": lambda x: ops.tanh(x * beta) * alpha,
         "HardSigmoid": lambda x: functions.hard_sigmoid(call, x, alpha=alpha, beta=beta),
         "Elu": lambda x: ops.where(ops.less(x, 0.0), ops.expm1(ops.minimum(x, 0.0)) * alpha, x),
-    }[name]  # fmt: skip
+    }  # fmt: skip
+    return found[name]

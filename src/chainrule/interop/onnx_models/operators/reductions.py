@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _log_sum_exp(x: Node, axes: Shape, *, keepdims: bool) -> Node:
     return found if keepdims else dropped(found, axes)
 
 
-def _in_floats(function: Any) -> Any:
+def _in_floats(function: Callable[[Node], Node]) -> Callable[[Node], Node]:
     """A function of floats for whole numbers too, cut to these."""
 
     def of(x: Node) -> Node:
@@ -80,14 +81,38 @@ def _in_floats(function: Any) -> Any:
     return of
 
 
-KINDS: dict[str, Any] = {
-    "ReduceSum": total, "ReduceProd": _product, "ReduceMean": _mean,
-    "ReduceMax": partial(_extreme, largest=True), "ReduceMin": partial(_extreme, largest=False),
-    "ReduceL1": lambda x, axes, keepdims: total(ops.absolute(x), axes, keepdims=keepdims),
-    "ReduceL2": lambda x, axes, keepdims: _in_floats(ops.sqrt)(total(x * x, axes, keepdims=keepdims)),
-    "ReduceSumSquare": lambda x, axes, keepdims: total(x * x, axes, keepdims=keepdims),
-    "ReduceLogSum": lambda x, axes, keepdims: _in_floats(ops.log)(total(x, axes, keepdims=keepdims)),
-    "ReduceLogSumExp": lambda x, axes, keepdims: _in_floats(partial(_log_sum_exp, axes=axes, keepdims=keepdims))(x),
+class Reduction(Protocol):
+    """A reduction over axes, which stay with the extent 1, or go."""
+
+    def __call__(self, x: Node, axes: Shape, *, keepdims: bool) -> Node:
+        """The reduced array."""
+        ...
+
+
+def _length(x: Node, axes: Shape, *, keepdims: bool) -> Node:
+    return _in_floats(ops.sqrt)(_squares(x, axes, keepdims=keepdims))
+
+
+def _squares(x: Node, axes: Shape, *, keepdims: bool) -> Node:
+    return total(x * x, axes, keepdims=keepdims)
+
+
+def _sizes(x: Node, axes: Shape, *, keepdims: bool) -> Node:
+    return total(ops.absolute(x), axes, keepdims=keepdims)
+
+
+def _log_sum(x: Node, axes: Shape, *, keepdims: bool) -> Node:
+    return _in_floats(ops.log)(total(x, axes, keepdims=keepdims))
+
+
+def _whole_log_sum_exp(x: Node, axes: Shape, *, keepdims: bool) -> Node:
+    return _in_floats(partial(_log_sum_exp, axes=axes, keepdims=keepdims))(x)
+
+
+KINDS: dict[str, Reduction] = {
+    "ReduceSum": total, "ReduceProd": _product, "ReduceMean": _mean, "ReduceMax": partial(_extreme, largest=True),
+    "ReduceMin": partial(_extreme, largest=False), "ReduceL1": _sizes, "ReduceL2": _length, "ReduceSumSquare": _squares,
+    "ReduceLogSum": _log_sum, "ReduceLogSumExp": _whole_log_sum_exp,
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def shape_of(call: Call, x: Node, *, start: int = 0, end: int | None = None) -> 
 @operator("Size")
 def size_of(call: Call, x: Node) -> Node:
     """How many numbers x has."""
-    return constant(np.int64(x.type.size))
+    return constant(x.type.size, "int64")
 
 
 @operator("Reshape")
@@ -250,7 +250,7 @@ def _filled(x: Node, axis: int, count: int, filler: Node) -> Node:
 @operator("ConstantOfShape")
 def constant_of_shape(call: Call, shape: Node, *, value: Any = None) -> Node:
     """One number everywhere; 0 in float32 where none is named."""
-    number = array_of(value, call.label).reshape(-1)[0] if value is not None else np.float32(0)
+    number = array_of(value, call.label).reshape(-1)[:1].reshape(()) if value is not None else np.zeros((), np.float32)
     wanted = small(call, call.whole(shape, "shape"))
     return ops.broadcast_to(constant(number), shape=wanted) if wanted else constant(number)
 

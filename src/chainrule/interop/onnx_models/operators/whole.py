@@ -82,7 +82,7 @@ def bits(x: Node) -> Node:
     wide = wide if count == 8 else ops.where(ops.less(wide, 0), wide + 2**32, wide)
     spread = ops.broadcast_to(ops.reshape(wide, shape=(*x.shape, 1)), shape=(*x.shape, count))
     powers = ops.broadcast_to(constant(2 ** np.arange(count, dtype=np.int64)), shape=spread.shape)
-    return remainder(floor_quotient(spread, powers), ops.broadcast_to(constant(np.int64(2)), shape=spread.shape))
+    return remainder(floor_quotient(spread, powers), ops.broadcast_to(constant(2, "int64"), shape=spread.shape))
 
 
 def from_bits(found: Node, dtype: str) -> Node:

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.interop.onnx_models.call import Call, operator
-from chainrule.interop.onnx_models.operators.arithmetic import dequantised, quantised
+from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_by
 from chainrule.interop.onnx_models.operators.shapes import around, cut, small, surrounded
 
 
@@ -77,8 +77,7 @@ def _auto(how: str, n: int, span: int, stride: int) -> tuple[int, int] | None:
     return (total // 2, total - total // 2) if how == "SAME_UPPER" else (total - total // 2, total // 2)
 
 
-@operator("Conv")
-def convolved(
+def weighed(
     call: Call, x: Node, w: Node, b: Node | None = None, *, kernel_shape: Any = None, strides: Any = None, dilations: Any = None,
     pads: Any = None, auto_pad: str = "NOTSET", group: int = 1,
 ) -> Node:  # fmt: skip
@@ -114,6 +113,9 @@ def convolved(
 
 def _channels(b: Node, like: Node) -> Node:
     return ops.reshape(b, shape=(1, b.type.size, *(1 for _ in like.shape[2:])))
+
+
+operator("Conv")(weighed)
 
 
 @operator("ConvTranspose")
@@ -189,18 +191,18 @@ def whole_convolution(call: Call, x: Node, w: Node, x_zero: Node | None = None, 
             if zero.type.size > 1
             else ops.reshape(zero, shape=())
         )
-    return ops.cast(convolved(call, left, right, **how), dtype="int32")
+    return ops.cast(weighed(call, left, right, **how), dtype="int32")
 
 
 @operator("QLinearConv")
 def quantised_convolution(
-    call: Call, x: Node, x_scale: Node, x_zero: Node, w: Node, w_scale: Node, w_zero: Node, y_scale: Node, y_zero: Node, b: Node | None = None,
-    **how: Any,
+    call: Call, x: Node, x_scale: Node, x_zero: Node, w: Node, w_scale: Node, w_zero: Node, y_scale: Node, y_zero: Node,
+    b: Node | None = None, **how: Any,
 ) -> Node:  # fmt: skip
     """The convolution of quantised numbers, quantised."""
-    left, right = dequantised(call, x, x_scale, x_zero), dequantised(call, w, w_scale, w_zero, axis=0)
+    left, right = dequantised_by(call, x, x_scale, x_zero), dequantised_by(call, w, w_scale, w_zero, axis=0)
     scaled = None if b is None else ops.cast(b, dtype=x_scale.dtype) * ops.reshape(x_scale, shape=()) * w_scale
-    return quantised(call, convolved(call, left, right, scaled, **how), y_scale, y_zero)
+    return quantised_by(call, weighed(call, left, right, scaled, **how), y_scale, y_zero)
 
 
 # ---- pools
