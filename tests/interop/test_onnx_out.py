@@ -28,6 +28,10 @@ RANDOM = np.random.default_rng(3)
 PICTURE, ROW, STEPS, IDS = (6, 7, 4), (5,), (6, 3), (4,)
 
 
+EVALUATES = tuple(map(int, onnx.__version__.split(".")[:2])) >= (1, 23)
+"""Older evaluators lose states of Scan, and indices of ScatterElements; then ONNX Runtime judges alone."""
+
+
 def net(*layers, shape):
     return cr.Sequential(*layers, input_shape=shape)
 
@@ -110,6 +114,8 @@ def answers(model, inputs):
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [item.name for item in session.get_outputs()]
     yield "ONNX Runtime", dict(zip(names, session.run(None, inputs), strict=True))
+    if not EVALUATES:
+        return
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of the evaluator's own doings
         yield "reference", dict(zip(names, ReferenceEvaluator(model).run(None, inputs), strict=True))

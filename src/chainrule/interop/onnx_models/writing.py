@@ -13,6 +13,7 @@ from chainrule.graph import INPUT, Body, Graph, Node, rewrite_nodes
 from chainrule.interop.onnx_models.emitter import OPSET, Emitter, Extent, Size, Sized, zipped
 from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN, WITHOUT_FLOAT64, flipped, unstretched
 from chainrule.interop.onnx_models.package import DTYPES, GraphProto, ModelProto, ValueInfoProto, checker, helper, numpy_helper
+from chainrule.interop.onnx_models.patterns import windowed
 from chainrule.interop.portable import Portable
 from chainrule.ops import loop_key, scan
 from chainrule.ops.recurrence import split_values
@@ -165,6 +166,10 @@ class _Writer:
             if key not in self.loops:
                 self.loops[key] = self.loop(groups[key])
             return self.loops[key][_taken(node)]
+        found = windowed(node)
+        if found is not None:
+            weights = None if found.weights is None else self.of(found.weights)
+            return found.write(self.w, self.of(found.x), weights, self.wish(node))
         inputs = [self.of(source) for source in unstretched(it)[0]]
         return LOWERINGS[node.op.name](self.w, it, inputs, self.wish(node))
 

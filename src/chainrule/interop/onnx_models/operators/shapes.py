@@ -69,7 +69,14 @@ def flattened(call: Call, x: Node, *, axis: int = 1) -> Node:
 @operator("Transpose")
 def transposed(call: Call, x: Node, *, perm: Any = None) -> Node:
     """The axes in another order."""
-    return ops.transpose(x, axes=tuple(perm) if perm is not None else tuple(reversed(range(x.type.ndim))))
+    return ordered(x, tuple(perm) if perm is not None else tuple(reversed(range(x.type.ndim))))
+
+
+def ordered(x: Node, axes: Shape) -> Node:
+    """The axes in another order, as one transposition of what x is one of; x itself, where it is the order that they have."""
+    if x.op is ops.transpose and len(axes) == x.type.ndim and sorted(axes) == list(range(len(axes))):
+        x, axes = x.inputs[0], tuple(x.attributes["axes"][axis] for axis in axes)
+    return x if axes == tuple(range(x.type.ndim)) else ops.transpose(x, axes=axes)
 
 
 @operator("Squeeze")

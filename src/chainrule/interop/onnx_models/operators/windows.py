@@ -13,7 +13,19 @@ from chainrule import ops
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_by
-from chainrule.interop.onnx_models.operators.shapes import around, cut, small, surrounded
+from chainrule.interop.onnx_models.operators.shapes import around, cut, ordered, small, surrounded
+from chainrule.nn.convolution import weighed as products
+from chainrule.nn.pooling import reduced_windows
+
+
+def last(x: Node) -> Node:
+    """x with the channels behind the axes of space, as our layers have them."""
+    return ordered(x, (0, *range(2, x.type.ndim), 1))
+
+
+def first(x: Node) -> Node:
+    """x with the channels before the axes of space, as ONNX has them."""
+    return ordered(x, (0, x.type.ndim - 1, *range(1, x.type.ndim - 1)))
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,16 @@ class Frame:
     def axes(self) -> Shape:
         """The axes of space."""
         return tuple(range(2, 2 + len(self.taps)))
+
+    @property
+    def axes_last(self) -> Shape:
+        """The axes of space where channels stand last."""
+        return tuple(range(1, 1 + len(self.taps)))
+
+    def around_last(self, call: Call, x: Node, value: float) -> Node:
+        """x, channels last, with a number around it."""
+        amounts = [(low, high + more) for (low, high), more in zip(self.pads, self.extra, strict=True)]
+        return surrounded(call, x, dict(zip(self.axes_last, amounts, strict=True)), "constant", constant(value, x.dtype))
 
     def wide(self, call: Call, x: Node, value: float) -> Node:
         """x with a number around it."""
@@ -95,24 +117,11 @@ def weighed(
             "(batch, channels, ...) and (filters, channels/groups, ...)",
         )
     windows = frame(call, x, taps, strides, dilations, pads, auto_pad)
-    seen = windows.seen(windows.wide(call, x, 0.0))
-    n, filters, space = x.shape[0], w.shape[0], len(taps)
-    places, inner, each = seen.shape[2 : 2 + space], prod(w.shape[1:]), filters // group
-    apart = ops.reshape(seen, shape=(n, group, w.shape[1], *places, *taps))
-    rows = ops.transpose(apart, axes=(1, 0, *range(3, 3 + space), 2, *range(3 + space, 3 + 2 * space)))
-    weights = ops.swap_last(ops.reshape(w, shape=(group, each, inner)))
-    if group == 1:
-        found = ops.reshape(rows, shape=(n * prod(places), inner)) @ ops.reshape(weights, shape=(inner, filters))
-        found = ops.transpose(ops.reshape(found, shape=(n, *places, filters)), axes=(0, 1 + space, *range(1, 1 + space)))
-    else:
-        found = ops.matmul(ops.reshape(rows, shape=(group, n * prod(places), inner)), weights)
-        found = ops.transpose(ops.reshape(found, shape=(group, n, *places, each)), axes=(1, 0, 2 + space, *range(2, 2 + space)))
-        found = ops.reshape(found, shape=(n, filters, *places))
-    return found if b is None else found + _channels(b, found)
-
-
-def _channels(b: Node, like: Node) -> Node:
-    return ops.reshape(b, shape=(1, b.type.size, *(1 for _ in like.shape[2:])))
+    space = len(taps)
+    wide = windows.around_last(call, last(x), 0.0)
+    seen = ops.windows(wide, axes=windows.axes_last, taps=taps, strides=windows.strides, dilations=windows.dilations)
+    found = products(seen, ordered(w, (*range(2, 2 + space), 1, 0)), group)
+    return first(found if b is None else found + b)
 
 
 operator("Conv")(weighed)
@@ -145,7 +154,7 @@ def convolved_back(
     for axis in range(space):
         low, high = _cut_of(auto_pad, axis, space, pads, wanted, whole[axis], extents[axis] * strides[axis], more[axis])
         found = around(call, found, 2 + axis, (-low, more[axis] - high), "constant", constant(0.0, x.dtype))
-    return found if b is None else found + _channels(b, found)
+    return found if b is None else found + ops.reshape(b, shape=(1, b.type.size, *(1,) * space))
 
 
 def _cut_of(how: str, axis: int, space: int, pads: Any, wanted: Any, whole: int, same: int, more: int) -> tuple[int, int]:
@@ -216,10 +225,11 @@ def largest(
     """The largest number of each window, and where it stands in x."""
     windows = frame(call, x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     lowest = -np.inf if x.type.is_float else int(np.iinfo(x.dtype).min)
-    seen = windows.seen(windows.wide(call, x, lowest))
-    space = len(windows.taps)
-    found = ops.max(seen, tuple(range(2 + space, 2 + 2 * space)))
-    return found if call.outputs < 2 else (found, _where(call, x, windows, seen, storage_order))
+    wide = windows.around_last(call, last(x), lowest)
+    found = first(reduced_windows(wide, windows.taps, windows.strides, windows.dilations, ops.max))
+    if call.outputs < 2:
+        return found
+    return found, _where(call, x, windows, windows.seen(windows.wide(call, x, lowest)), storage_order)
 
 
 def _where(call: Call, x: Node, windows: Frame, seen: Node, storage_order: int) -> Node:
@@ -281,21 +291,22 @@ def mean_of_windows(
 ) -> Node:  # fmt: skip
     """The mean of each window; what stands around x counts only with count_include_pad."""
     windows = frame(call, x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    seen = windows.seen(windows.wide(call, x, 0.0))
-    space = len(windows.taps)
-    summed = ops.sum(seen, tuple(range(2 + space, 2 + 2 * space)))
-    return summed * constant(1 / _counts(x.shape[2:], windows, seen.shape[2 : 2 + space], bool(count_include_pad)), x.dtype)
+    wide = windows.around_last(call, last(x), 0.0)
+    mean = reduced_windows(wide, windows.taps, windows.strides, windows.dilations, ops.mean)
+    counts = _counts(x.shape[2:], windows, mean.shape[1:-1], bool(count_include_pad))
+    whole = prod(windows.taps)
+    return first(mean if np.all(counts == whole) else mean * constant(whole / counts, x.dtype))
 
 
 def _counts(extents: Shape, windows: Frame, places: Shape, with_pads: bool) -> Array:
-    """How many entries of each window count, (1, 1, positions...)."""
-    found = np.ones((1, 1, *places))
+    """How many entries of each window count, (1, positions..., 1)."""
+    found = np.ones((1, *places, 1))
     for axis, (n, count, tap, s, d, (low, high)) in enumerate(
         zip(extents, places, windows.taps, windows.strides, windows.dilations, windows.pads, strict=True)
     ):
         spots = np.arange(count)[:, None] * s + np.arange(tap) * d - low
         inside = (spots < n + high) if with_pads else (spots >= 0) & (spots < n)
-        found = found * np.sum(inside, axis=1).reshape([-1 if place == axis + 2 else 1 for place in range(2 + len(places))])
+        found = found * np.sum(inside, axis=1).reshape([-1 if place == axis + 1 else 1 for place in range(2 + len(places))])
     return found
 
 
