@@ -131,7 +131,7 @@ def called(function: Operator, call: Call, inputs: Sequence[Value], attributes: 
         raise
     except ChainruleError as error:
         raise _told(call, error) from error
-    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise call.wrong(f"{error}", "inputs and attributes that fit together") from error
     return made if isinstance(made, tuple) else (made,)
 

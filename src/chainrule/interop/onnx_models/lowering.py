@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.graph import Array, Node
 from chainrule.graph.types import FLOATS
 from chainrule.interop.onnx_models.emitter import Emitter, Lowering, Size, Sized
-from chainrule.ops import broadcast_to
+from chainrule.ops import broadcast_to, sigmoid
 
 WIDE = ("float32", "float64", "int32", "int64")
 """The dtypes that arithmetic and comparisons have everywhere; other numbers are taken to int64 and back."""
@@ -97,6 +97,24 @@ def erfc_factors() -> tuple[float, ...]:
         return np.array([math.erfc(x) * math.exp(x * x) for x in (_ERF_B / (_ERF_A - t) - ERF_POLE).tolist()])
 
     return tuple(np.polynomial.chebyshev.chebinterpolate(cast("Any", scaled), 15).tolist())
+
+
+def _cos(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
+    """In float64, which ONNX Runtime lacks, as a sine."""
+    if it.node.dtype == "float32":
+        return w.op("Cos", inputs[0], to=to)
+    return w.op("Sin", w.op("Add", inputs[0], w.constant(math.pi / 2, "float64")), to=to)
+
+
+def _multiply(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
+    """x·σ(x) in float64, which ONNX Runtime would fuse into an operator that it lacks, as x/(1 + exp(−x))."""
+    x, y = it.node.inputs
+    if it.node.dtype == "float64":
+        for place, (factor, other) in enumerate(((x, y), (y, x))):
+            if other.op is sigmoid and other.inputs[0] is factor:
+                under = w.op("Add", w.op("Exp", w.op("Neg", inputs[place])), w.constant(1, "float64"))
+                return w.op("Div", inputs[place], under, to=to)
+    return _MULTIPLY(w, it, inputs, to)
 
 
 def _not_equal(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
@@ -306,9 +324,10 @@ def _overlap_add(w: Emitter, it: Sized, inputs: list[str], to: str) -> str:
 
 
 _EQUAL = _plain("Equal", *WIDE, "bool")
-_ARITHMETIC = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "maximum": "Max", "minimum": "Min", "negative": "Neg"}
+_MULTIPLY = _plain("Mul", *WIDE)
+_ARITHMETIC = {"add": "Add", "subtract": "Sub", "maximum": "Max", "minimum": "Min", "negative": "Neg"}
 _FLOATS = {
-    "divide": "Div", "power": "Pow", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh",
+    "divide": "Div", "power": "Pow", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "tanh": "Tanh",
     "sigmoid": "Sigmoid", "softplus": "Softplus", "relu": "Relu", "floor": "Floor", "matmul": "MatMul", "arctan": "Atan",
     "logical_and": "And", "logical_or": "Or", "logical_not": "Not",
 }  # fmt: skip
@@ -319,7 +338,7 @@ LOWERINGS: Mapping[str, Lowering] = {
     **{name: _plain(kind) for name, kind in _FLOATS.items()},
     "absolute": _plain("Abs"), "sign": _plain("Sign"),
     "equal": _EQUAL, "not_equal": _not_equal, "where": _chosen, "cast": _cast, "stop_gradient": _identity,
-    "constant": _constant, "erf": _erf, "expm1": _expm1, "log1p": _log1p,
+    "multiply": _multiply, "constant": _constant, "cos": _cos, "erf": _erf, "expm1": _expm1, "log1p": _log1p,
     "reshape": _reshape, "broadcast_to": _broadcast_to, "transpose": _transpose, "slice_axes": _slice_axes, "pad": _pad,
     "concatenate": _concatenate, "flip": _flip,
     "reduce_sum": _reduction("ReduceSum"), "reduce_max": _reduction("ReduceMax"), "reduce_min": _reduction("ReduceMin"),

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape, constant
 from chainrule.graph.node import normal_axis
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.reductions import total
-from chainrule.interop.onnx_models.operators.shapes import small
+from chainrule.interop.onnx_models.operators.shapes import MOST, small
 from chainrule.interop.onnx_models.operators.whole import full
 
 MOST_COMPARED = 2**16
@@ -44,6 +45,8 @@ def flat(places: Sequence[Node], shape: Shape) -> Node:
 
 def own_places(shape: Shape, axis: int) -> Node:
     """Each entry's own place on an axis."""
+    if shape[axis] > MOST:
+        raise ShapeError(f"an axis of {shape[axis]} entries", expected=f"at most {MOST}", remedy="give a smaller model")
     row = np.arange(shape[axis], dtype=np.int64).reshape([-1 if place == axis else 1 for place in range(len(shape))])
     return ops.broadcast_to(constant(row), shape=shape)
 

@@ -12,6 +12,7 @@ from chainrule import ops
 from chainrule.graph import Node, constant
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators import functions
+from chainrule.interop.onnx_models.operators.shapes import small
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
@@ -93,7 +94,7 @@ def recurrent(
         name: (ops.transpose(node, axes=(1, 0, 2)) if layout else node) for name, node in names.items() if node is not None
     }
     used = _functions(call, activations or USUAL[kind] * count, list(activation_alpha), list(activation_beta))
-    alive = None if lengths is None else _alive(lengths, steps, batch)
+    alive = None if lengths is None else _alive(call, lengths, steps, batch)
     every: list[Node] = []
     last: dict[str, list[Node]] = {name: [] for name in names}
     for place in range(count):
@@ -137,8 +138,9 @@ def _run(way: _Way, x: Node, states: dict[str, Node], alive: Node | None, *, rev
     return loop.after("shown"), {name: loop.last(name) for name in states}
 
 
-def _alive(lengths: Node, steps: int, batch: int) -> Node:
+def _alive(call: Call, lengths: Node, steps: int, batch: int) -> Node:
     """Whether a step stands before the end of its example, (steps, batch)."""
+    small(call, (steps, batch))
     ends = ops.broadcast_to(ops.reshape(ops.cast(lengths, dtype="int64"), shape=(1, batch)), shape=(steps, batch))
     return ops.less(ops.broadcast_to(constant(np.arange(steps, dtype=np.int64)[:, None]), shape=(steps, batch)), ends)
 

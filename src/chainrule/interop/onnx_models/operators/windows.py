@@ -293,17 +293,19 @@ def mean_of_windows(
     windows = frame(call, x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     wide = windows.around_last(call, last(x), 0.0)
     mean = reduced_windows(wide, windows.taps, windows.strides, windows.dilations, ops.mean)
-    counts = _counts(x.shape[2:], windows, mean.shape[1:-1], bool(count_include_pad))
+    counts = _counts(call, x.shape[2:], windows, mean.shape[1:-1], bool(count_include_pad))
     whole = prod(windows.taps)
     return first(mean if np.all(counts == whole) else mean * constant(whole / counts, x.dtype))
 
 
-def _counts(extents: Shape, windows: Frame, places: Shape, with_pads: bool) -> Array:
+def _counts(call: Call, extents: Shape, windows: Frame, places: Shape, with_pads: bool) -> Array:
     """How many entries of each window count, (1, positions..., 1)."""
+    small(call, places)
     found = np.ones((1, *places, 1))
     for axis, (n, count, tap, s, d, (low, high)) in enumerate(
         zip(extents, places, windows.taps, windows.strides, windows.dilations, windows.pads, strict=True)
     ):
+        small(call, (count, tap))
         spots = np.arange(count)[:, None] * s + np.arange(tap) * d - low
         inside = (spots < n + high) if with_pads else (spots >= 0) & (spots < n)
         found = found * np.sum(inside, axis=1).reshape([-1 if place == axis + 1 else 1 for place in range(2 + len(places))])
