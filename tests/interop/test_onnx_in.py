@@ -142,6 +142,30 @@ def test_other_sizes_and_inputs_that_shapes_depend_on_are_said():
     assert answer(layer, np.ones((4, 3, 2), np.float32)).shape == (4, 6)
 
 
+def test_a_size_of_batch_that_a_file_says_stays_unless_it_may_be_any():
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [1, 2, 3, 4])
+    model = made([helper.make_node("MatMul", ["x", "w"], ["y"])], [floats("x", 3, 2)], [floats("y", 3, 2)], [weights])
+    assert cr.to_onnx(cr.from_onnx(model)).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
+    x = RANDOM.normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_allclose(answer(cr.from_onnx(model, any_batch=True), x), x @ [[1, 2], [3, 4]], rtol=1e-5)
+    shape = helper.make_tensor("s", TensorProto.INT64, [2], [1, -1])
+    model = made([helper.make_node("Reshape", ["x", "s"], ["y"])], [floats("x", 1, 2)], [floats("y", 1, 2)], [shape])
+    with pytest.raises(UnsupportedError, match="for 2 examples"):
+        cr.from_onnx(model, any_batch=True)
+
+
+def test_functions_of_the_model_are_read_with_their_attributes():
+    inner = helper.make_node("LeakyRelu", ["a"], ["b"])
+    reference = onnx.AttributeProto(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
+    inner.attribute.append(reference)
+    function = helper.make_function("own", "bent", ["a"], ["b"], [inner], [helper.make_opsetid("", 18)], ["slope"])
+    bent = helper.make_node("bent", ["x"], ["y"], domain="own", slope=0.25)
+    graph = helper.make_graph([bent], "g", [floats("x", "n", 2)], [floats("y", "n", 2)])
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    model = helper.make_model(graph, functions=[function], opset_imports=opsets)
+    np.testing.assert_array_equal(answer(cr.from_onnx(model), np.float32([[-4, 4]])), [[-1, 4]])
+
+
 # ---- refusals
 
 

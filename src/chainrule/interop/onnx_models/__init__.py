@@ -49,13 +49,15 @@ def from_onnx(
     output: str = "",
     sizes: Mapping[str, Count] | None = None,
     values: Mapping[str, Any] | None = None,
+    any_batch: bool = False,
     name: LayerName = "",
 ) -> GraphLayer:
     """A model of ONNX's as a layer with its weights: trained, explained, differentiated, drawn and kept in run folders as any other.
 
     model: a path, the file's bytes, or an `onnx.ModelProto`. Its weights become parameters that begin at the file's numbers, the running
     statistics of BatchNormalization states; whole numbers, shapes and what follows from them are constants. The first axis of the inputs
-    counts the examples: where the file calls it by a name it is any number, else the file's. Several inputs are split of the columns of x,
+    counts the examples: where the file calls it by a name it is any number, else the file's, or, with any_batch=True, any number
+    too, if the operators allow it. Several inputs are split of the columns of x,
     in their order. output: which output is the layer's value; "" for the last one that holds floats. sizes: numbers for other extents that
     the file calls by names. values: arrays for inputs that shapes depend on, by name. name: the layer's, where its parts are to be called
     after it.
@@ -73,4 +75,4 @@ def from_onnx(
     reading, loading = (import_module(f"chainrule.interop.onnx_models.{part}") for part in ("reading", "loading"))
     found = loading.loaded(model)
     reading.require_values(arrays, found)
-    return reading.Importer(found, output, sizes or {}, arrays).layer(name)
+    return reading.Importer(found, output, sizes or {}, arrays, any_batch).layer(name)

@@ -41,14 +41,17 @@ DOMAINS = {"ai.onnx": ""}
 class Reader:
     """What is known while a model is read.
 
-    bound: arrays for inputs of the model that are taken as constants. parameters: the arrays of what may be trained, by name; states:
-    those of running statistics. waiting: the names of inputs that a shape depends on.
+    parameters: the arrays of what may be trained, by name; states: the names of running statistics among them. kinds: by scope the first
+    operator that reads a parameter. arrays: the numbers of nodes, where they are known. free, fixed: whether nodes depend on an input, or
+    on constants alone. values: what the names in the file stand for. depth: how deep in functions and graphs it reads, inside: in how
+    many functions, whose values have no names of their own. count, numbers: how many nodes were read, and numbers computed. called: the
+    names that are taken.
     """
 
     model: ModelProto
-    bound: Mapping[str, Array] = field(default_factory=dict[str, Array])
     parameters: dict[str, Array] = field(default_factory=dict[str, Array])
     states: set[str] = field(default_factory=set[str])
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
     arrays: dict[Node, Array] = field(default_factory=dict[Node, Array])
     free: dict[Node, bool] = field(default_factory=dict[Node, bool])
     fixed: dict[Node, bool] = field(default_factory=dict[Node, bool])
@@ -136,7 +139,10 @@ class Reader:
         domain = DOMAINS.get(node.domain, node.domain)
         call = Call(self, node, self.opsets.get(domain, 0))
         inputs = [self.value(name) if name else None for name in node.input]
-        with scope_root(cleaned(node.name.rpartition("/")[0])):
+        path = cleaned(node.name.rpartition("/")[0])
+        if any(isinstance(value, Node) and value.op is PARAMETER for value in inputs):
+            self.kinds.setdefault(path, node.op_type.lower())
+        with scope_root(path):
             function = self.functions.get((domain, node.op_type))
             if function is not None:
                 return self.function(call, function, inputs)

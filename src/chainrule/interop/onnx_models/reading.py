@@ -13,7 +13,7 @@ from chainrule.graph import PARAMETER, Array, Graph, Node, constant, form_of
 from chainrule.graph.template import template_of
 from chainrule.graph.types import FLOATS
 from chainrule.interop.onnx_models.call import Value
-from chainrule.interop.onnx_models.package import NAMES, ModelProto
+from chainrule.interop.onnx_models.package import NAMES, ModelProto, ValueInfoProto
 from chainrule.interop.onnx_models.reader import Reader, cleaned, input_of
 from chainrule.nn import Constant, GraphForm, GraphLayer, GraphUse
 from chainrule.spelling import suggest
@@ -24,11 +24,12 @@ SIZES = (2, 3, 5, 7)
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A graph that was read: with the arrays of its parameters, and which of them are running statistics."""
+    """A graph that was read: with the arrays of its parameters, which of them are running statistics, and operators by scope."""
 
     graph: Graph
     arrays: Mapping[str, Array]
     states: frozenset[str]
+    kinds: Mapping[str, str]
 
     @property
     def dtype(self) -> str:
@@ -45,6 +46,7 @@ class Importer:
     output: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     values: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    any_batch: bool = False
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -73,14 +75,23 @@ class Importer:
 
     @cached_property
     def batch(self) -> str | None:
-        """What the file calls the size of the batch: the first extent of the first input; None where that is a number."""
+        """What the file calls the size of the batch: the first extent of the first input; None where that is a number, and is to stay."""
         if not self.inputs:
             raise UnsupportedError("a model without inputs", expected="one input or more", remedy="leave out values={...}")
         info = next(info for info in self.model.graph.input if info.name == self.inputs[0])
         extents = info.type.tensor_type.shape.dim
-        if not extents or extents[0].HasField("dim_value"):
+        if not extents or (extents[0].HasField("dim_value") and not self.any_batch):
             return None
         return extents[0].dim_param or f"{info.name}.0"
+
+    def open(self, info: ValueInfoProto) -> ValueInfoProto:
+        """An input with its first extent left open, where that is any number though the file says one."""
+        extents = info.type.tensor_type.shape.dim
+        if not (self.any_batch and extents and extents[0].HasField("dim_value")):
+            return info
+        found = ValueInfoProto.FromString(info.SerializeToString())
+        found.type.tensor_type.shape.dim[0].Clear()
+        return found
 
     def read(self, size: int) -> Read:
         """The graph for batches of this size; where the file says a size, for that one."""
@@ -91,7 +102,7 @@ class Importer:
             if info.name in self.inputs:
                 # Unnamed first extents of several inputs are all the batch.
                 more = {f"{info.name}.0": size} if self.batch is not None else {}
-                given[info.name] = input_of(info, {**more, **sizes}, reader.leaf_name(info.name))
+                given[info.name] = input_of(self.open(info), {**more, **sizes}, reader.leaf_name(info.name))
             elif info.name in self.values:
                 given[info.name] = constant(self.values[info.name])
         (found,) = reader.outputs(given, [self.wanted])
@@ -99,13 +110,19 @@ class Importer:
             raise UnsupportedError(
                 f"the output {self.wanted!r} is no tensor", expected="a tensor", remedy="choose another output"
             )
+        if self.batch is not None and found.shape[:1] != (size,):
+            raise UnsupportedError(
+                f"the output {self.wanted!r} has the shape {found.shape} for {size} examples",
+                expected=f"a first axis of {size}",
+                remedy="choose another output, or leave out any_batch" if self.any_batch else "choose another output",
+            )
         graph = Graph(
             {cleaned(self.wanted) or "output": found},
             unused=[node for node in given.values() if isinstance(node, Node) and node.name],
         )
         arrays = {leaf.name: reader.arrays[leaf] for leaf in graph.parameters}
         kept = {item.key: item.value for item in self.model.metadata_props}.get("states", "") if reader.own else ""
-        return Read(graph, arrays, frozenset((reader.states | set(kept.split())) & arrays.keys()))
+        return Read(graph, arrays, frozenset((reader.states | set(kept.split())) & arrays.keys()), reader.kinds)
 
     def layer(self, name: str = "") -> GraphLayer:
         """The layer. Raises: UnsupportedError, FileFormatError, GraphError."""
@@ -123,16 +140,23 @@ class Importer:
 
     def form(self, found: Mapping[int, Read], dtype: str) -> GraphForm:
         """The graph that gives those of these sizes back."""
-        uses = list(_uses(next(iter(found.values())).graph, self.model.graph.name))
+        read = next(iter(found.values()))
+        uses = list(_uses(read.graph, self.model.graph.name))
         texts = {(size, dtype): "\n".join([str(read.graph), *_types(read.graph, uses)]) for size, read in found.items()}
         lines = _in_any_dtype(template_of(texts), dtype).split("\n")
         end = len(lines) - len(uses)
         told = [line.split(" ") for line in lines[end:]]
         parts = [
-            GraphUse(use.name, use.name.rstrip("0123456789_") or use.name, given, gives, use.parameters, first=True)
+            GraphUse(use.name, self.kind(read, use.name), given, gives, use.parameters)
             for use, (given, gives) in zip(uses, told, strict=True)
         ]
         return GraphForm("\n".join(lines[:end]), uses=tuple(parts))
+
+    def kind(self, read: Read, name: str) -> str:
+        """What a part is called: as the layer was that it came from, or as the operator that reads its weights."""
+        if self.model.producer_name == "chainrule":
+            return name.rstrip("0123456789_") or name
+        return read.kinds.get(name, "onnx")
 
     def alone(self, form: GraphForm, dtype: str) -> str | None:
         """The text for a batch of one: "" if the form gives it, None if there is none."""
