@@ -241,6 +241,16 @@ def test_models_and_graphs_go_out_too():
     same(found, model_of(found), found.inputs)
 
 
+def test_names_that_come_twice_and_those_of_outputs_are_told_apart():
+    shared, inner = cr.LSTM(3, return_sequences=True), cr.Dense(3, "tanh", name="output")
+    for network in (net(shared, shared, shape=STEPS), net(inner, cr.Dense(2), shape=ROW), net(inner, inner, shape=(3,))):
+        found = portable(network)
+        same(found, model_of(found), found.inputs)
+    x = cr.input_node("x", (2,))
+    with pytest.raises(OptionError, match="leaf of this name"):
+        cr.to_onnx(cr.Graph({"x": x * 2.0}))
+
+
 def test_what_has_no_words_in_a_file_is_refused():
     with pytest.raises(OptionError, match="parameter"):
         cr.to_onnx(cr.Graph({"y": cr.parameter("w", (2,)) * 2.0}))

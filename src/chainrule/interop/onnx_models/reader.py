@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from chainrule.graph import (
 )
 from chainrule.interop.onnx_models import operators
 from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, cleaned, dtype_of
+from chainrule.interop.onnx_models.needed import needed, read_by
 from chainrule.interop.onnx_models.package import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, defs, helper
 from chainrule.spelling import suggest
 
@@ -72,15 +73,15 @@ class Reader:
     def outputs(self, given: Mapping[str, Value], wanted: Sequence[str]) -> list[Value]:
         """The values of some outputs, of these inputs."""
         graph = self.model.graph
-        needed = list(_needed(graph.node, wanted))
-        read = {name for node in needed for name in _read_by(node)} | set(wanted)
+        nodes = list(needed(graph.node, wanted))
+        read = {name for node in nodes for name in read_by(node)} | set(wanted)
         self.values.update(given)
         for tensor in graph.initializer:
             if tensor.name in read and tensor.name not in self.values:
                 self.values[tensor.name] = self.initializer(tensor)
         if graph.sparse_initializer:
             raise UnsupportedError("sparse initializers", expected="dense ones", remedy="convert the model first")
-        self.run(needed)
+        self.run(nodes)
         return [self.value(name) for name in wanted]
 
     def initializer(self, tensor: Any) -> Node:
@@ -328,28 +329,6 @@ class _Deeper:
     def __exit__(self, *_: object) -> None:
         self.reader.values, self.reader.opsets = self.before
         self.reader.depth -= 1
-
-
-def _needed(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> Iterator[NodeProto]:
-    """The nodes that some values are computed from, in their order."""
-    names, kept = set(wanted), set[int]()
-    for place in reversed(range(len(nodes))):
-        if names.intersection(nodes[place].output):
-            kept.add(place)
-            names.update(_read_by(nodes[place]))
-    return (node for place, node in enumerate(nodes) if place in kept)
-
-
-def _read_by(node: NodeProto) -> Iterator[str]:
-    """The names that a node reads, those that graphs inside it read among them."""
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        yield from filter(None, item.input)
-        for attribute in item.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                stack.extend(graph.node)
-                yield from (output.name for output in graph.output)
 
 
 def _filled(node: NodeProto, attributes: Mapping[str, Any]) -> NodeProto:

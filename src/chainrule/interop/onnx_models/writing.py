@@ -12,6 +12,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import INPUT, Body, Graph, Node, rewrite_nodes
 from chainrule.interop.onnx_models.emitter import OPSET, Emitter, Extent, Size, Sized, zipped
 from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN, WITHOUT_FLOAT64, flipped, unstretched
+from chainrule.interop.onnx_models.needed import needed
 from chainrule.interop.onnx_models.package import DTYPES, GraphProto, ModelProto, ValueInfoProto, checker, helper, numpy_helper
 from chainrule.interop.onnx_models.patterns import windowed
 from chainrule.interop.portable import Portable
@@ -62,7 +63,8 @@ def _in_known_ops(graph: Graph) -> Graph:
             remedy="build the network for inference, or declare what the op is made of",
         )
 
-    return rewrite_nodes("known", graph, rule)[0]
+    written = rewrite_nodes("known", graph, rule)[0]
+    return graph if written is graph else _in_known_ops(written)
 
 
 def _model_graph(graphs: Mapping[int, Graph], subject: Portable) -> GraphProto:
@@ -73,12 +75,17 @@ def _model_graph(graphs: Mapping[int, Graph], subject: Portable) -> GraphProto:
         raise OptionError(
             f"no values for {', '.join(missing)}", expected="an array for each parameter", remedy="give values={...}"
         )
+    if same := sorted(first.outputs.keys() & first.leaves.keys()):
+        raise OptionError(
+            f"the output {same[0]} of a graph that has a leaf of this name",
+            expected="a name of its own",
+            remedy="rename the output",
+        )
     nodes = zipped(graphs)
     leading = next((name for name in leaves if first.leaves[name].shape), "")
     w = Emitter(taken={*first.leaves, *first.outputs, *(node.name for node in first.nodes)}, batch_of=leading)
     values = {name: name for name in first.leaves}
-    called = {node: name for name, node in reversed(list(first.outputs.items())) if not node.name and not node.is_leaf}
-    writer = _Writer(w, values, {}, called)
+    writer = _Writer(w, values, {}, first.outputs, quantities=set(values))
     writer.all(nodes)
     ends = {name: [graph.outputs[name] for graph in graphs.values()] for name in first.outputs}
     for name, found in ends.items():
@@ -93,7 +100,7 @@ def _model_graph(graphs: Mapping[int, Graph], subject: Portable) -> GraphProto:
         for name, leaf in first.leaves.items()
         if name in subject.values
     ]
-    kept = _needed(w.nodes, [item.name for item in outputs])
+    kept = list(needed(w.nodes, [item.name for item in outputs]))
     return helper.make_graph(kept, "chainrule", [_info(name, sized[name]) for name in leaves], outputs, parameters)
 
 
@@ -106,20 +113,6 @@ def _labels(w: Emitter, classes: Sequence[str], outputs: Sequence[ValueInfoProto
     info = helper.make_tensor_value_info("label", 8, None)
     info.type.tensor_type.shape.CopyFrom(index.type.tensor_type.shape)
     return info
-
-
-def _needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
-    """The nodes that outputs are computed from."""
-    wanted, kept = set(outputs), list[Any]()
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    wanted.update(name for inner in attribute.g.node for name in inner.input)
-                    wanted.update(item.name for item in attribute.g.output)
-    return kept[::-1]
 
 
 def _info(name: str, it: Sized) -> ValueInfoProto:
@@ -139,8 +132,9 @@ class _Writer:
     w: Emitter
     leaves: Mapping[str, str]
     loops: dict[tuple[object, ...], dict[tuple[str, bool], str]]
-    called: Mapping[Node, str] = field(default_factory=dict[Node, str])
+    outputs: Mapping[str, Node]
     names: dict[Node, str] = field(default_factory=dict[Node, str])
+    quantities: set[str] = field(default_factory=set[str])
 
     def of(self, node: Node) -> str:
         """The name of a node's value."""
@@ -175,8 +169,14 @@ class _Writer:
 
     def wish(self, node: Node) -> str:
         """The name that a quantity has; "" for what has none, or shares it."""
-        name = self.called.get(node, node.name)
-        return "" if name in self.names.values() else name
+        name = node.name or next((name for name, output in self.outputs.items() if output is node), "")
+        reserved = self.outputs.get(name, node) is not node
+        return "" if reserved or name in self.quantities else self.noted(name)
+
+    def noted(self, name: str) -> str:
+        """A name, which from now on nothing else in the model has."""
+        self.quantities.add(name)
+        return name
 
     # ---- loops
 
@@ -225,7 +225,7 @@ class _Body:
         graphs = {size: _in_known_ops(cast("Graph", one.graph)) for size, one in zip(self.it.sizes, bodies, strict=True)}
         w = Emitter(outer.taken, outer.batch_of)
         own = {name: w.fresh(f"{outer.scope or 'loop'}/{name}.now") for name in (*body.states, *body.sequences)}
-        writer = _Writer(w, {**own, **self.constants}, {})
+        writer = _Writer(w, {**own, **self.constants}, {}, self.outer.outputs, quantities=self.outer.quantities)
         nodes = zipped(graphs)
         writer.all(nodes)
         outputs = [(name, False) for name in body.states] + list(taken)
@@ -234,7 +234,7 @@ class _Body:
         inputs = [_info(own[name], sized[name]) if name in sized else self.unread(own[name], name) for name in own]
         if not has_rows:
             inputs.append(helper.make_tensor_value_info(w.fresh("step"), DTYPES["int64"], []))
-        kept = _needed(w.nodes, [info.name for info in ends])
+        kept = list(needed(w.nodes, [info.name for info in ends]))
         return helper.make_graph(kept, "turn", inputs, ends)
 
     def end(
