@@ -189,9 +189,7 @@ class _Writer:
             raise it.refused("a loop with a step for each example")
         states, sequences, constants = split_values(body, tuple(self.of(source) for source in it.node.inputs))
         rows = {name: flipped(w, value, [0]) if reverse else value for name, value in sequences.items()}
-        taken = list(
-            dict.fromkeys((one.node.attributes["output"], bool(one.node.attributes.get("before_step"))) for one in nodes)
-        )
+        taken = list(dict.fromkeys(_taken(one.node) for one in nodes))
         inner = _Body(self, it, constants)
         graph = inner.graph(taken, bool(rows))
         given = [*states.values(), *(rows.values() or [w.constant(np.zeros(length))])]
