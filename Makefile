@@ -69,8 +69,9 @@ docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
 	$(BIN)/python docs/gallery/build.py docs/site/gallery
 
-external: $(VENV)/dev  ## what other libraries check of their kind: scikit-learn's own tests of estimators
+external: $(VENV)/dev  ## what other libraries check of their kind: scikit-learn's tests of estimators, ONNX's of operators
 	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
+	$(BIN)/python -m pytest tests/external/onnx_nodes.py -W ignore -p no:cacheprovider -r fE
 
 campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider

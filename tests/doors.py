@@ -297,6 +297,13 @@ def _training() -> Iterator[Door]:
     )
 
 
+def _neighbours() -> Iterator[Door]:
+    network = cr.Sequential(cr.Dense(2, "tanh"), input_shape=(2,))
+    yield door("export", cr.export, str, subject=network, path="model.onnx")
+    yield door("to_onnx", cr.to_onnx, str, subject=network)
+    yield door("from_onnx", cr.from_onnx, str, model=cr.to_onnx(network).SerializeToString())
+
+
 def _networks() -> Iterator[Door]:
     yield door("parse_network", cr.parse_network, text="2-3-1 tanh")
     yield door("build_network", cr.build_network, network=net, input_shape=(2,))
@@ -500,7 +507,7 @@ def _runs() -> Iterator[Door]:
 
 DOORS: dict[str, Door] = {
     found.name: found
-    for rows in (_layers, _training, _networks, _data, _ops, _graphs, _runs)
+    for rows in (_layers, _training, _networks, _neighbours, _data, _ops, _graphs, _runs)
     for found in rows()
 }  # fmt: skip
 """The table, by name."""

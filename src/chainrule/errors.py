@@ -147,3 +147,7 @@ class MissingPackageError(ChainruleError, ImportError):
 
 class MissingPackageWarning(UserWarning):
     """A package is not installed, and something slower takes its place."""
+
+
+class UnsupportedError(ChainruleError, NotImplementedError):
+    """What a file of another program asks for, and what is not here."""

@@ -201,7 +201,7 @@ def _by_size(by_size: Mapping[int, str], dtype: str) -> str | None:
         return None if slope.denominator != 1 else f"{{{_affine(int(slope), int(first - slope * m))}}}"
     most = MOST_BELOW[dtype]
     values = {size: Fraction(float(token)).limit_denominator(most) for size, token in by_size.items()}
-    a, b, c, d = _quotient(list(values.items())[:3])
+    a, b, c, d = quotient(list(values.items())[:3])
     if (a, b, c, d) == (0, 0, 0, 0):
         return None
     above, below = _affine(a, b), _affine(c, d)
@@ -214,7 +214,7 @@ def _affine(slope: int, offset: int) -> str:
     return ("B" if slope == 1 else f"{slope}*B") + (f"{offset:+d}" if offset else "")
 
 
-def _quotient(points: Sequence[tuple[int, Fraction]]) -> tuple[int, int, int, int]:
+def quotient(points: Sequence[tuple[int, Fraction]]) -> tuple[int, int, int, int]:
     """Whole a, b, c, d with value = (a·n + b)/(c·n + d) at three points; zeros where there are none."""
     rows = [(Fraction(n), Fraction(1), -value * n, -value) for n, value in points]
     found = [(-1) ** left * _determinant([[x for i, x in enumerate(row) if i != left] for row in rows]) for left in range(4)]
@@ -231,4 +231,4 @@ def _determinant(rows: Sequence[Sequence[Fraction]]) -> Fraction:
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
-__all__ = ["LEAST_SIZES", "filled", "require_same", "template_of"]
+__all__ = ["LEAST_SIZES", "filled", "quotient", "require_same", "template_of"]

@@ -30,7 +30,7 @@ class _Convolution(Filtering):
                 remedy='choose a smaller kernel, or padding="same"',
             )
         seen = ops.windows(x, axes=window.axes, taps=window.taps, strides=window.strides, dilations=window.dilations)
-        return _weighed(seen, w, self.groups)
+        return weighed(seen, w, self.groups)
 
 
 @described
@@ -70,7 +70,7 @@ class Conv2D(_Convolution):
     space: ClassVar[int] = 2
 
 
-def _weighed(seen: Node, w: Node, groups: int) -> Node:
+def weighed(seen: Node, w: Node, groups: int) -> Node:
     """Windows (batch, positions..., taps..., channels) times W, as one matrix product, or one to each group."""
     space = w.type.ndim - 2
     outside, (channels, filters) = seen.shape[: 1 + space], w.shape[-2:]

@@ -194,17 +194,21 @@ class _Windows:
 
     def reduced(self, x: Node, reduce: Callable[[Node, Shape], Node]) -> Node:
         """Each window of x as one number, channel by channel."""
-        space = len(self.taps)
-        if self.strides == self.taps:
-            # Side by side windows are a matter of counting: no entry stands in two, and nothing has to be added up.
-            counts = tuple(extent // tap for extent, tap in zip(x.shape[1:-1], self.taps, strict=True))
-            for axis, (count, tap) in enumerate(zip(counts, self.taps, strict=True), 1):
-                x = x if x.shape[axis] == count * tap else ops.slice_axis(x, axis, 0, count * tap)
-            apart = ops.reshape(x, shape=_paired((x.shape[0], *counts, x.shape[-1]), self.taps))
-            return reduce(apart, tuple(range(2, 2 + 2 * space, 2)))
-        axes = tuple(range(1, 1 + space))
-        seen = ops.windows(x, axes=axes, taps=self.taps, strides=self.strides, dilations=(1,) * space)
-        return reduce(seen, tuple(range(1 + space, 1 + 2 * space)))
+        return reduced_windows(x, self.taps, self.strides, (1,) * len(self.taps), reduce)
+
+
+def reduced_windows(x: Node, taps: Shape, strides: Shape, dilations: Shape, reduce: Callable[[Node, Shape], Node]) -> Node:
+    """Each window of x (batch, space..., channels) as one number, channel by channel."""
+    space = len(taps)
+    if strides == taps and set(dilations) == {1}:
+        # Side by side windows are a matter of counting: no entry stands in two, and nothing has to be added up.
+        counts = tuple(extent // tap for extent, tap in zip(x.shape[1:-1], taps, strict=True))
+        for axis, (count, tap) in enumerate(zip(counts, taps, strict=True), 1):
+            x = x if x.shape[axis] == count * tap else ops.slice_axis(x, axis, 0, count * tap)
+        apart = ops.reshape(x, shape=_paired((x.shape[0], *counts, x.shape[-1]), taps))
+        return reduce(apart, tuple(range(2, 2 + 2 * space, 2)))
+    seen = ops.windows(x, axes=tuple(range(1, 1 + space)), taps=taps, strides=strides, dilations=dilations)
+    return reduce(seen, tuple(range(1 + space, 1 + 2 * space)))
 
 
 def _across(numbers: Array, axis: int, ndim: int) -> Array:

@@ -1,0 +1,285 @@
+"""Models as layers: round trips of every layer, what other libraries' exporters write, hostile files."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import ChainruleError, FileFormatError, MissingFileError, OptionError, UnsupportedError
+from chainrule.interop.portable import portable
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+from onnx import TensorProto, helper  # noqa: E402
+
+from tests.interop.test_onnx_out import LAYERS  # noqa: E402
+
+MODELS = sorted((Path(__file__).parent / "onnx_models").glob("*.onnx"))
+RANDOM = np.random.default_rng(4)
+
+
+def made(nodes, inputs, outputs, initializers=(), opset=18, **more):
+    graph = helper.make_graph(nodes, "made", inputs, outputs, list(initializers))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], **more)
+
+
+def floats(name, *shape):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def answer(layer, x):
+    found = portable(layer, dtype="float32")
+    (name,) = found.inputs
+    (value,) = found.outputs({name: x}).values()
+    return value
+
+
+# ---- round trips
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_comes_back_as_it_was(name):
+    for network in LAYERS[name]:
+        first = portable(network)
+        model = cr.to_onnx(network)
+        layer = cr.from_onnx(model.SerializeToString())
+        back = portable(layer)
+        x = np.resize(first.inputs["x"], (7, *first.inputs["x"].shape[1:]))
+        np.testing.assert_allclose(back.outputs({"x": x})["output"], first.outputs({"x": x})["output"], rtol=1e-6, atol=1e-6)
+        assert set(layer.states) == set(first.states)
+        assert set(back.values) == {key for key in first.values if any(item.name == key for item in model.graph.initializer)}
+        again = cr.to_onnx(layer)
+        assert cr.to_onnx(cr.from_onnx(again)).graph == again.graph
+
+
+@pytest.mark.parametrize("name", ["Dense", "BatchNorm", "LayerNorm", "Conv2D", "Residual", "TimeDistributed", "Hopfield"])
+def test_the_graph_that_comes_back_is_the_one_that_went_out(name):
+    network = LAYERS[name][0]
+    model = cr.to_onnx(network)
+    assert cr.to_onnx(cr.from_onnx(model)).graph == model.graph
+
+
+def test_a_run_goes_out_with_its_scaling_and_comes_back(tmp_path):
+    x = RANDOM.normal(2000.0, 5.0, size=(60, 3))
+    data = cr.data.from_arrays(x, 1e4 + x @ [[1.0], [2.0], [-1.0]], name="years")
+    run = cr.fit("3-4-1 tanh", data, epochs=3, optimizer=cr.Adam(0.01))
+    (path,) = cr.export(run, tmp_path / "years.onnx")
+    wanted = run.predict(x)
+    layer = cr.from_onnx(path)
+    found = portable(layer, dtype="float32").outputs({"x": x})["output"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert cr.to_onnx(layer, dtype="float32").graph == onnx.load(path).graph
+
+
+# ---- what other libraries write
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_what_other_exporters_write_computes_the_same_in_batches_of_any_size(path):
+    layer = cr.from_onnx(path)
+    with np.load(path.with_suffix(".npz")) as recorded:
+        x, y = recorded["x"], recorded["y"]
+    for size in (1, 3, 5):
+        np.testing.assert_allclose(answer(layer, x[:size]), y[:size], rtol=2e-5, atol=2e-5)
+    model = cr.to_onnx(layer)
+    (item,) = model.graph.input
+    assert item.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_a_model_is_trained_explained_drawn_and_kept(tmp_path):
+    layer = cr.from_onnx(Path(__file__).parent / "onnx_models" / "sklearn_classifier.onnx")
+    x = RANDOM.normal(5.0, 1.0, size=(60, 4))
+    data = cr.data.from_arrays(x, (x[:, 0] > 5).astype(int) + (x[:, 1] > 5), name="halves", scaling="none")
+    run = cr.fit(layer, data, loss="cross_entropy", epochs=20, optimizer=cr.Adam(0.05), batch_size=10, folder=tmp_path)
+    before = cr.fit(layer, data, loss="cross_entropy", epochs=0, batch_size=10)
+    assert run.evaluate("training").loss < 0.7 * before.evaluate("training").loss
+    np.testing.assert_allclose(before.predict(x.astype(np.float32)), answer(layer, x.astype(np.float32)), rtol=1e-5, atol=1e-6)
+    model = run.model()
+    checked = model.check_gradient(model.gradient(x[:6], data.train.y[:6]), x[:6], data.train.y[:6])
+    assert checked.ok
+    assert "coefficient" in str(run.explain(0, "training"))
+    assert "<svg" in cr.views.networks.draw_network(run)._repr_svg_()
+    assert cr.open_run(run.folder, data=data).hash == run.hash
+
+
+def test_running_statistics_are_states():
+    rows = [
+        helper.make_tensor(name, TensorProto.FLOAT, [2], values)
+        for name, values in (("s", [1, 2]), ("b", [0, 1]), ("m", [3, 4]), ("v", [1, 4]))
+    ]
+    model = made(
+        [helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])],
+        [floats("x", "n", 2)],
+        [floats("y", "n", 2)],
+        rows,
+    )
+    layer = cr.from_onnx(model)
+    assert (set(layer.parameters), set(layer.states)) == ({"s", "b"}, {"m", "v"})
+
+
+def test_several_inputs_are_columns_of_one():
+    model = made(
+        [helper.make_node("Sub", ["a", "b"], ["y"])], [floats("a", "n", 2), floats("b", "n", 2)], [floats("y", "n", 2)]
+    )
+    network = cr.Sequential(cr.from_onnx(model), input_shape=(4,))
+    np.testing.assert_array_equal(answer(network, np.float32([[5, 6, 1, 3]])), [[4, 3]])
+
+
+def test_other_sizes_and_inputs_that_shapes_depend_on_are_said():
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+    model = made(
+        nodes,
+        [floats("x", "n", "steps", 2), helper.make_tensor_value_info("shape", TensorProto.INT64, [2])],
+        [floats("y", "n", 6)],
+    )
+    with pytest.raises(UnsupportedError, match="an extent called 'steps'"):
+        cr.from_onnx(model)
+    with pytest.raises(UnsupportedError, match="values="):
+        cr.from_onnx(model, sizes={"steps": 3})
+    layer = cr.from_onnx(model, sizes={"steps": 3}, values={"shape": [-1, 6]})
+    assert answer(layer, np.ones((4, 3, 2), np.float32)).shape == (4, 6)
+
+
+def test_a_size_of_batch_that_a_file_says_stays_unless_it_may_be_any():
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [1, 2, 3, 4])
+    model = made([helper.make_node("MatMul", ["x", "w"], ["y"])], [floats("x", 3, 2)], [floats("y", 3, 2)], [weights])
+    assert cr.to_onnx(cr.from_onnx(model)).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
+    x = RANDOM.normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_allclose(answer(cr.from_onnx(model, any_batch=True), x), x @ [[1, 2], [3, 4]], rtol=1e-5)
+    shape = helper.make_tensor("s", TensorProto.INT64, [2], [1, -1])
+    model = made([helper.make_node("Reshape", ["x", "s"], ["y"])], [floats("x", 1, 2)], [floats("y", 1, 2)], [shape])
+    with pytest.raises(UnsupportedError, match="for 2 examples"):
+        cr.from_onnx(model, any_batch=True)
+
+
+def test_functions_of_the_model_are_read_with_their_attributes():
+    inner = helper.make_node("LeakyRelu", ["a"], ["b"])
+    reference = onnx.AttributeProto(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
+    inner.attribute.append(reference)
+    function = helper.make_function("own", "bent", ["a"], ["b"], [inner], [helper.make_opsetid("", 18)], ["slope"])
+    bent = helper.make_node("bent", ["x"], ["y"], domain="own", slope=0.25)
+    graph = helper.make_graph([bent], "g", [floats("x", "n", 2)], [floats("y", "n", 2)])
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    model = helper.make_model(graph, functions=[function], opset_imports=opsets)
+    np.testing.assert_array_equal(answer(cr.from_onnx(model), np.float32([[-4, 4]])), [[-1, 4]])
+
+
+# ---- refusals
+
+
+def small(*nodes, kind=TensorProto.FLOAT, shape=("n", 2), weights=(), gives=TensorProto.FLOAT):
+    """A model from x to y."""
+    x = helper.make_tensor_value_info("x", kind, shape)
+    return made(list(nodes), [x], [helper.make_tensor_value_info("y", gives, None)], weights)
+
+
+def node(kind, inputs, output="y", **attributes):
+    return helper.make_node(kind, inputs, [output], **attributes)
+
+
+TRUE = helper.make_tensor("true", TensorProto.BOOL, [], [True])
+SAME = helper.make_graph(
+    [node("Identity", ["c"], "d"), node("Identity", ["v"], "w")],
+    "turn",
+    [helper.make_tensor_value_info("i", 7, []), helper.make_tensor_value_info("c", 9, []), floats("v", "n", 2)],
+    [helper.make_tensor_value_info("d", 9, []), floats("w", "n", 2)],
+)
+VAST = helper.make_tensor("s", TensorProto.INT64, [3], [2**20] * 3)
+REFUSED = {
+    "an operator that is not here": (small(node("NonMaxSuppression", ["x", "x"], name="boxes")), "'boxes'"),
+    "an operator that there is not": (small(node("Sofmax", ["x"])), "Softmax"),
+    "an unknown attribute": (small(node("Relu", ["x"], slope=2.0)), "slope"),
+    "an input too few": (small(node("Add", ["x"])), "Add"),
+    "a name that nothing makes": (small(node("Add", ["x", "z"])), "'z'"),
+    "nodes in a circle": (small(node("Add", ["x", "y"], "z"), node("Relu", ["z"])), "'y'"),
+    "shapes that do not fit": (small(node("MatMul", ["x", "x"]), shape=("n", 9)), "MatMul"),
+    "a shape beyond memory": (small(node("ConstantOfShape", ["s"], "c"), node("Mul", ["x", "c"]), weights=[VAST]), "extents"),
+    "half floats": (small(node("Relu", ["x"]), kind=TensorProto.FLOAT16), "FLOAT16"),
+    "no floats come out": (small(node("Shape", ["x"]), gives=TensorProto.INT64), "float32 or float64"),
+    "a loop without end": (small(node("Loop", ["", "true", "x"], body=SAME), weights=[TRUE]), "turns"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_by_name(name):
+    model, word = REFUSED[name]
+    start = time.perf_counter()
+    with pytest.raises(ChainruleError, match=word):
+        cr.from_onnx(model)
+    assert time.perf_counter() - start < 10
+
+
+def test_a_function_that_calls_itself_is_refused():
+    function = helper.make_function(
+        "own", "again", ["x"], ["y"], [helper.make_node("again", ["x"], ["y"], domain="own")], [helper.make_opsetid("own", 1)]
+    )
+    graph = helper.make_graph(
+        [helper.make_node("again", ["x"], ["y"], domain="own")], "g", [floats("x", "n", 2)], [floats("y", "n", 2)]
+    )
+    model = helper.make_model(
+        graph, functions=[function], opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    )
+    with pytest.raises(FileFormatError, match="nested deeper"):
+        cr.from_onnx(model)
+
+
+def test_no_file_outside_the_folder_is_read(tmp_path):
+    (tmp_path / "secret.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    inside = tmp_path / "model"
+    inside.mkdir()
+    (inside / "w.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    (inside / "link.bin").symlink_to(tmp_path / "secret.bin")
+    for location, error in (
+        ("../secret.bin", FileFormatError),
+        (str(tmp_path / "secret.bin"), FileFormatError),
+        ("link.bin", FileFormatError),
+        ("none.bin", MissingFileError),
+        ("w.bin", None),
+    ):
+        tensor = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [0.0] * 4)
+        tensor.ClearField("float_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+        model = made([helper.make_node("MatMul", ["x", "w"], ["y"])], [floats("x", "n", 2)], [floats("y", "n", 2)], [tensor])
+        path = inside / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        if error is None:
+            np.testing.assert_array_equal(answer(cr.from_onnx(path), np.eye(2, dtype=np.float32)), [[0, 1], [2, 3]])
+        else:
+            with pytest.raises(error):
+                cr.from_onnx(path)
+    with pytest.raises(FileFormatError, match="numbers inside"):
+        cr.from_onnx((inside / "model.onnx").read_bytes())
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    (tmp_path / "text.onnx").write_text("not a model")
+    for item, error in (
+        (tmp_path / "text.onnx", FileFormatError),
+        (tmp_path / "none.onnx", MissingFileError),
+        (b"", FileFormatError),
+        (7, OptionError),
+    ):
+        with pytest.raises(error):
+            cr.from_onnx(item)
+    with pytest.raises(OptionError, match="did you mean"):
+        cr.from_onnx(cr.to_onnx(LAYERS["Dense"][0]), output="outptu")
+
+
+@pytest.mark.parametrize("path", MODELS[::3], ids=lambda path: path.stem)
+def test_changed_bytes_give_a_layer_or_an_error_of_ours(path):
+    content, random = path.read_bytes(), np.random.default_rng(len(path.stem))
+    refused = 0
+    for _ in range(25):
+        changed = bytearray(content)
+        for place in random.integers(0, len(content), random.integers(1, 4)):
+            changed[place] = random.integers(0, 256)
+        try:
+            cr.from_onnx(
+                bytes(changed[: random.integers(len(content) // 2, len(content) + 1)] if random.random() < 0.2 else changed)
+            )
+        except ChainruleError:
+            refused += 1
+    assert refused
