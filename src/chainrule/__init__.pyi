@@ -4,6 +4,7 @@ from . import data, engines, errors, examples, graph, nn, ops, trace, train, vie
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
+from .interop.formats import export
 from .nn import (
     GRU,
     L1,
@@ -122,6 +123,8 @@ __all__ = [
     "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    # neighbours
+    "export",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "Predictions of a run for new inputs.",
     "generate": "Text that a run generates, token by token.",
     "explain": "One example forward and backward, number by number.",
+    "export": "A run as a file for other programs.",
     "report": "One page with curves, pictures and explanations.",
     "show": "A run or a network as table, graph, training step or code.",
     "runs": "The list of runs.",

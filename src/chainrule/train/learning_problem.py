@@ -297,12 +297,14 @@ class LearningProblem(Shown):
 
     def prediction_loop(self, sizes: set[int]) -> Loop:
         """The loop that only predicts."""
-        graphs: dict[int, Graph] = {}
-        for size in sorted(sizes):
-            x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
-            built = build_network(self.network, self.dataset_info.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
-            graphs[size] = Graph({"output": self._unscaled(built.output)})
+        graphs = {size: Graph({"output": self.prediction(size)}) for size in sorted(sizes)}
         return Loop(graphs, {"x": "x"}, (*self.parameters, *self.states), (), (), ("output",), True)
+
+    def prediction(self, size: int) -> Node:
+        """The outputs (size, ...) in the units of the targets, computed from the input leaf "x" in those of the data; at inference."""
+        x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
+        built = build_network(self.network, self.dataset_info.input_shape, dtype=self.dtype, x=self._scaled(x), data=x)
+        return self._unscaled(built.output)
 
     # ---- parts of the graphs
 

@@ -1,0 +1,195 @@
+"""What is written out of a run, a model, a network or a graph: a graph from the data's units to predictions, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.checks import Extents, Natural, Seed, checked, shown
+from chainrule.display import Shown
+from chainrule.errors import ChainruleError, OptionError, OptionTypeError
+from chainrule.graph import Array, Graph, Node, compute, conform, constant
+from chainrule.nn import Export, Layer, build_network
+from chainrule.nn.layers import as_layer
+from chainrule.nn.peers.chain import built_for
+from chainrule.train import SGD, Model, Run
+from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.state_nodes import first_values
+
+Subject: TypeAlias = "Run | Model | Layer | Graph"
+"""What can be written out."""
+EXAMPLES = 5
+"""How many examples go with what is written out, so that it can be tested where it runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Portable(Shown):
+    """A network with its numbers, as every format reads it.
+
+    make: from a size of batch to the graph. Its leaves are the inputs, in the data's own units, and those that `values` names. Its outputs
+    are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
+    "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
+    of batch that there is; None for any. layers: the network with its scalings, for formats that go by layers; None of a graph.
+    facts: what is known of its making, in texts.
+    """
+
+    make: Callable[[int], Graph]
+    values: Mapping[str, Array]
+    inputs: Mapping[str, Array]
+    classes: tuple[str, ...] | None = None
+    size: int | None = None
+    layers: Export | None = None
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def graph(self, size: int) -> Graph:
+        """The graph for batches of this size; of the only size there is where there is but one."""
+        return self.make(self.size or size)
+
+    def outputs(self, inputs: Mapping[str, Array] | None = None) -> dict[str, Array]:
+        """What the reference engine computes of inputs, by name; of its own examples where none are given."""
+        inputs = self.inputs if inputs is None else inputs
+        graph = self.graph(len(next(iter(inputs.values()))))
+        given = {name: value for name, value in {**self.values, **inputs}.items() if name in graph.leaves}
+        return dict(zip(graph.outputs, compute(list(graph.outputs.values()), graph.bind(given)), strict=True))
+
+
+@checked
+def portable(
+    subject: Any,
+    values: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Extents | None = None,
+    replica: Natural = 0,
+    seed: Seed = 0,
+) -> Portable:
+    """What is written out of a run, a model, a network or a graph.
+
+    Of a run the numbers are those that it learned; of a network, where `values` does not name them, those that a training with this seed
+    begins with, which for a network from a file are those of the file; of a graph `values` has to name all its parameters. values: arrays
+    by the names of parameters and states. input_shape: of one example, where the network does not know it. replica: which network of a
+    run.
+
+    Raises: OptionError for a subject that has no replica of this number, lacks values or its shape; OptionTypeError for what is no subject.
+
+    >>> from chainrule.nn import Dense, Sequential
+    >>> found = portable(Sequential(Dense(1), input_shape=(2,)), {"dense1.W": [[1.0], [2.0]]})
+    >>> found.outputs({"x": np.array([[3.0, 4.0]])})["output"]
+    array([[11.]])
+    """
+    given = {name: np.asarray(value) for name, value in (values or {}).items()}
+    if isinstance(subject, Run):
+        return _of_run(subject, replica, given)
+    if isinstance(subject, Model):
+        return _of_problem(subject.problem, {**subject.values, **given}, _made_up(subject.problem), {})
+    if isinstance(subject, Graph):
+        return _of_graph(subject, given)
+    if callable(subject):
+        return _of_network(as_layer(subject), given, input_shape, seed)
+    raise OptionTypeError(
+        f"{shown(subject)} was to be written out",
+        expected="a run, a model, a network or a graph",
+        remedy="give what cr.fit gave",
+    )
+
+
+def _facts(more: Mapping[str, object]) -> dict[str, str]:
+    return {"chainrule": version("chainrule"), **{name: str(value) for name, value in more.items()}}
+
+
+# ---- runs and models
+
+
+def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
+    values = {**run.parameters(replica), **{name: run.states(replica)[name] for name in run.problem.states}, **given}
+    inputs = _made_up(run.problem)
+    with suppress(ChainruleError, OSError):  # the data may have moved since; then the examples are made up
+        inputs = {"x": np.asarray([run.example(number, list(run.dataset_info.parts)[-1]).x for number in range(EXAMPLES)])}
+    told = {
+        "data": run.dataset_info.name,
+        "seed": run.settings.seed + replica,
+        "step": run.trainer.step,
+        "parameters": run.hash,
+        "loss": run.problem.formula,
+    }
+    return _of_problem(run.problem, values, inputs, told)
+
+
+def _of_problem(
+    problem: LearningProblem, values: Mapping[str, Array], inputs: Mapping[str, Array], told: Mapping[str, object]
+) -> Portable:
+    def graph(size: int) -> Graph:
+        return Graph(_answers(problem, problem.prediction(size)))
+
+    return Portable(
+        graph,
+        values,
+        inputs,
+        problem.classes,
+        None if problem.size == 1 else problem.size,
+        problem.export,
+        _facts(told),
+    )
+
+
+def _made_up(problem: LearningProblem) -> dict[str, Array]:
+    """Examples between 0 and 1 in the network's units, so that positions are 0, in the units of the data."""
+    scaling, shape = problem.dataset_info.scaling, problem.dataset_info.input_shape
+    drawn = np.random.default_rng(0).random((problem.size if problem.size > 1 else EXAMPLES, *shape))
+    return {"x": (drawn / scaling.factor + scaling.offset).astype(problem.dataset_info.input_dtype)}
+
+
+def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
+    """The outputs of a graph by name: numbers, or probabilities and the class that is decided for."""
+    if problem.classes is None:
+        return {"output": output}
+    how, single = problem.probabilities, output.shape[-1] == 1
+    if single:
+        above = ops.greater(output, constant(problem.threshold, output.dtype))
+        index = ops.reshape(ops.cast(above, dtype="int64"), shape=output.shape[:-1])
+    else:
+        index = ops.position_of_max(output)
+    if how == "none":
+        return {"class_index": index, "output": output}
+    chances = ops.softmax(output) if how == "softmax" else ops.sigmoid(output) if how == "sigmoid" else output
+    chances = ops.concatenate(1.0 - chances, chances, axis=output.type.ndim - 1) if single else chances
+    return {"class_index": index, "probabilities": chances}
+
+
+# ---- networks and graphs
+
+
+def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int) -> Portable:
+    built = built_for(network, input_shape)
+    shape = built.input.shape[1:]
+    leaves = {**built.parameters, **built.states}
+    nodes = first_values(built.parameters, built.states, SGD(), "float64", given)
+    key = {leaf: ops.key(seed) for leaf in Graph({name: nodes[name] for name in leaves}).inputs}
+    values = dict(zip(leaves, compute([nodes[name] for name in leaves], key), strict=True))
+
+    def graph(size: int) -> Graph:
+        return Graph({"output": build_network(network, shape, batch=size).output})
+
+    inputs = {"x": np.random.default_rng(0).random((EXAMPLES, *shape))}
+    return Portable(graph, values, inputs, layers=Export(network, shape), facts=_facts({}))
+
+
+def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:
+    missing = [leaf.name for leaf in graph.parameters if leaf.name not in given]
+    if missing or not graph.outputs:
+        raise OptionError(
+            f"a graph without values for {', '.join(missing)}" if missing else "a graph without outputs",
+            expected="an array for each parameter" if missing else "one output or more",
+            remedy="give values={...}" if missing else "write cr.Graph({...})",
+        )
+    values = {name: conform(value, graph.leaves[name].type, name) for name, value in given.items() if name in graph.leaves}
+    free = [leaf for leaf in graph.inputs if leaf.name not in values]
+    draw = np.random.default_rng(0)
+    inputs = {leaf.name: draw.random(leaf.shape).astype(leaf.dtype) for leaf in free}
+    size = max([leaf.shape[0] for leaf in free if leaf.shape], default=1)
+    return Portable(lambda _: graph, values, inputs, size=max(size, 1), facts=_facts({}))
