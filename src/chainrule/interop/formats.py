@@ -39,6 +39,9 @@ class Format(Shown):
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx.writing"),
+    "c": Format(".c", "a file in C99, without memory that is asked for; with -DTEST it tests itself", "written.c"),
+    "numpy": Format(".py", "a file in Python that needs NumPy alone, and tests itself when it is run", "written.numpy_code"),
+    "javascript": Format(".js", "a file for a page or for Node, which tests itself by node FILE --test", "written.javascript"),
 }
 """The formats by the names that `to=` takes."""
 

@@ -36,7 +36,8 @@ class Portable(Shown):
     are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
     "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
     of batch that there is; None for any. layers: the network with its scalings, for formats that go by layers; None of a graph.
-    facts: what is known of its making, in texts.
+    facts: what is known of its making, in texts. features, targets: what the numbers in inputs and output
+    are called, if they have names.
     """
 
     make: Callable[[int], Graph]
@@ -46,6 +47,8 @@ class Portable(Shown):
     size: int | None = None
     layers: Export | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def graph(self, size: int) -> Graph:
         """The graph for batches of this size; of the only size there is where there is but one."""
@@ -123,6 +126,8 @@ def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
 def _of_problem(
     problem: LearningProblem, values: Mapping[str, Array], inputs: Mapping[str, Array], told: Mapping[str, object]
 ) -> Portable:
+    columns = problem.dataset_info.columns
+
     def graph(size: int) -> Graph:
         return Graph(_answers(problem, problem.prediction(size)))
 
@@ -134,6 +139,8 @@ def _of_problem(
         None if problem.size == 1 else problem.size,
         problem.export,
         _facts(told),
+        problem.dataset_info.features or (),
+        (columns.target.name,) if columns is not None and problem.classes is None and problem.compares else (),
     )
 
 
@@ -156,7 +163,7 @@ def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
         index = ops.position_of_max(output)
     if how == "none":
         return {"class_index": index, "output": output}
-    chances = ops.softmax(output) if how == "softmax" else ops.sigmoid(output) if how == "sigmoid" else output
+    chances = ops.softmax(output, axis=-1) if how == "softmax" else ops.sigmoid(output) if how == "sigmoid" else output
     chances = ops.concatenate(1.0 - chances, chances, axis=output.type.ndim - 1) if single else chances
     return {"class_index": index, "probabilities": chances}
 
