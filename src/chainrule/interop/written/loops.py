@@ -23,7 +23,9 @@ from chainrule.ops import loop_key, split_values
 VARIABLES = "ijklmnpqrsuvw"
 
 
-class _StoreFirst(Exception):  # noqa: N818  (no error: it says what is to be kept in an array of its own)
+class StoreFirst(Exception):  # noqa: N818  (no error)
+    """Says what is to be kept in an array of its own."""
+
     def __init__(self, node: Node) -> None:
         self.node = node
 
@@ -104,7 +106,7 @@ class Loops:
             try:
                 self._compute(graph, outputs, forced)
                 return
-            except _StoreFirst as first:
+            except StoreFirst as first:
                 if first.node not in graph.nodes:
                     raise
                 # Written anew, with an array more.
@@ -114,7 +116,7 @@ class Loops:
                 self.names.used, self.arrays, self.loops = set(used), dict(arrays), dict(loops)
 
     def _compute(self, graph: Graph, outputs: Mapping[str, Node], forced: set[Node]) -> None:
-        self.kept |= _kept(graph) | forced
+        self.kept |= stored_nodes(graph) | forced
         targets = {node: name for name, node in outputs.items()}
         scope = ""
         for node in graph.nodes:
@@ -174,12 +176,12 @@ class Loops:
                 first = self.value(node.inputs[0], places).text if node.op.name == "scatter_add" else zero
                 self.say(f"{self.entry(name, places, node.shape)} = {first};")
         sign = "=" if node.op.name in {"pad", "concatenate"} else "+="
-        for source, target in self._targets(node):
+        for source, target in self.targets(node):
             with self.over(source.shape) as places:
                 at = target(places)
                 self.say(f"{self.entry(name, at, node.shape)} {sign} {self.value(source, places).text};")
 
-    def _targets(self, node: Node) -> Iterator[tuple[Node, Callable[[tuple[Place, ...]], tuple[Place, ...]]]]:
+    def targets(self, node: Node) -> Iterator[tuple[Node, Callable[[tuple[Place, ...]], tuple[Place, ...]]]]:
         """Each piece, and where its entries stand in the whole."""
         attributes: Mapping[str, Any] = node.attributes
         if node.op.name == "pad":
@@ -222,19 +224,35 @@ class Loops:
     def computed(self, node: Node, places: tuple[Place, ...]) -> Piece:
         """The entry of a node, computed from its inputs."""
         if node.op.kind == "view":
-            return self.value(node.inputs[0], self._seen(node, places))
-        if node.op.name in _READERS:
-            return _READERS[node.op.name](self, node, places)
+            return self.value(node.inputs[0], self.seen(node, places))
         if node.op.kind == "placement":
-            raise _StoreFirst(node)
+            raise StoreFirst(node)
+        match node.op.name:
+            case "matmul":
+                return self.matmul(node, places)
+            case "reduce_sum" | "reduce_max" | "reduce_min":
+                return self.reduced(node, places)
+            case "argmax":
+                return self.argmax(node, places)
+            case "gather":
+                return self.gather(node, places)
+            case "one_hot":
+                return self.one_hot(node, places)
+            case "cast":
+                return self.cast(node, places)
+            case _:
+                return self.applied(node, [self.value(source, places) for source in node.inputs])
+
+    def applied(self, node: Node, operands: list[Piece]) -> Piece:
+        """An op of the language's table on operands."""
         row = self.language.rows[node.op.name]
         dtype = node.inputs[0].dtype if node.op.name != "where" else node.dtype
         f = self.language.suffix.get(dtype, "")
         if row.helper:
             self.helpers[row.helper.replace("{f}", f).replace("{type}", self.language.types.get(dtype, ""))] = None
-        return row.filled([self.value(source, places) for source in node.inputs], f)
+        return row.filled(operands, f)
 
-    def _seen(self, node: Node, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    def seen(self, node: Node, places: tuple[Place, ...]) -> tuple[Place, ...]:
         """Where a view reads its input."""
         source, attributes = node.inputs[0], node.attributes
         match node.op.name:
@@ -264,7 +282,7 @@ class Loops:
     def _in_memory(self, source: Node, place: Place) -> tuple[Place, ...]:
         """An entry of an array by its place in memory: on the last axis, which counts on through the others."""
         if source not in self.arrays:
-            raise _StoreFirst(source)
+            raise StoreFirst(source)
         return (*(Place(),) * (source.type.ndim - 1), place)
 
     def matmul(self, node: Node, places: tuple[Place, ...]) -> Piece:
@@ -317,7 +335,7 @@ class Loops:
         """The place of the largest."""
         (source,), axis = node.inputs, node.attributes["axis"]
         if source not in self.arrays:
-            raise _StoreFirst(source)
+            raise StoreFirst(source)
         best = self.local("best")
         self.say(f"{self.language.counter} {best} = 0;")
         with self.over([source.shape[axis]]) as (inner,):
@@ -425,12 +443,6 @@ class Loops:
             self.say(f"{self.entry(target, (*turn, *places), taken.shape)} = {value};")
 
 
-_READERS: dict[str, Callable[[Loops, Node, tuple[Place, ...]], Piece]] = {
-    "matmul": Loops.matmul, "reduce_sum": Loops.reduced, "reduce_max": Loops.reduced, "reduce_min": Loops.reduced,
-    "argmax": Loops.argmax, "gather": Loops.gather, "one_hot": Loops.one_hot, "cast": Loops.cast,
-}  # fmt: skip
-
-
 def _take(node: Node) -> tuple[str, bool]:
     return node.attributes["output"], bool(node.attributes.get("before_step"))
 
@@ -455,7 +467,7 @@ def _through_windows(node: Node, places: tuple[Place, ...]) -> tuple[Place, ...]
     return tuple(kept)
 
 
-def _kept(graph: Graph) -> set[Node]:
+def stored_nodes(graph: Graph) -> set[Node]:
     """The nodes that get an array: outputs, what has a name, what is put together, and what would be computed several times."""
     outputs, kept, times = set(graph.outputs.values()), set[Node](), dict[Node, int]()
     for node in reversed(graph.nodes):
