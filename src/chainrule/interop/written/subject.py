@@ -12,13 +12,8 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, rewrite_nodes, run_passes
 from chainrule.interop.portable import Portable
+from chainrule.interop.wiring import allowed
 from chainrule.ops import SIMPLIFICATIONS
-from chainrule.trace.rounding import ROUNDING, rounding_of
-
-NEAR = {"float32": 1e-6, "float64": 1e-12}
-"""How far a file's outputs may be from chainrule's, in units of the largest of them."""
-DEVIATIONS = 8.0
-"""Where a network's own rounding is larger than that, so many times its measured standard deviation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +98,9 @@ class Subject(Shown):
     @cached_property
     def tolerance(self) -> float:
         """How far numbers may be off: 10⁻⁶ of the largest output in float32, or what rounding does to this network, if that is more."""
-        floats = [value for answer in self.answers for value in answer.values() if value.dtype.kind == "f"]
-        largest = max((float(np.max(np.abs(value), initial=0.0)) for value in floats), default=0.0)
         graph = self.portable.graph(self.step)
         given = {name: value for name, value in {**self.portable.values, **self.calls[0]}.items() if name in graph.leaves}
-        dtype = "float32" if any(node.dtype == "float32" for node in graph.nodes) else "float64"
-        nodes = [node for node in graph.outputs.values() if node.type.is_float]
-        moved = rounding_of(nodes, graph.bind(given), float(np.finfo(dtype).eps)) if nodes else []
-        off = max((float(np.max(each, initial=0.0)) for each in moved), default=0.0) * DEVIATIONS / ROUNDING
-        return max(NEAR[dtype] * (largest or 1.0), off if np.isfinite(off) else 0.0)
+        return allowed(graph, graph.bind(given), [value for answer in self.answers for value in answer.values()])
 
     @cached_property
     def head(self) -> list[str]:
