@@ -5,6 +5,7 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
+from .interop.objects import from_keras, from_torch, to_keras, to_torch
 from .nn import (
     GRU,
     L1,
@@ -125,6 +126,7 @@ __all__ = [
     "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # neighbours
     "export",
+    "from_torch", "to_torch", "from_keras", "to_keras",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

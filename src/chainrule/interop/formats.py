@@ -13,7 +13,7 @@ from chainrule.checks import Extents, Natural, Seed, checked
 from chainrule.display import Shown
 from chainrule.errors import MissingFileError, OptionError
 from chainrule.files import named, write_whole
-from chainrule.interop.portable import Portable, portable
+from chainrule.interop.portable import Dtype, Portable, portable
 from chainrule.spelling import suggest
 
 Written: TypeAlias = Mapping[str, bytes]
@@ -38,7 +38,7 @@ class Format(Shown):
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx.writing"),
+    "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx_models.writing"),
     "c": Format(".c", "a file in C99, without memory that is asked for; with -DTEST it tests itself", "written.c"),
     "numpy": Format(".py", "a file in Python that needs NumPy alone, and tests itself when it is run", "written.numpy_code"),
     "javascript": Format(".js", "a file for a page or for Node, which tests itself by node FILE --test", "written.javascript"),
@@ -61,6 +61,7 @@ def export(
     input_shape: Extents | None = None,
     replica: Natural = 0,
     seed: Seed = 0,
+    dtype: Dtype | None = None,
 ) -> list[Path]:
     """Writes a run, a model, a network or a graph into a file that computes elsewhere what it computes here.
 
@@ -77,7 +78,7 @@ def export(
             expected="a folder that is there",
             remedy="make the folder first, or choose another one",
         )
-    made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed))
+    made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed, dtype=dtype))
     places = [place if not number else place.with_name(place.stem + end) for number, end in enumerate(made)]
     for where, content in zip(places, made.values(), strict=True):
         write_whole(where, content)

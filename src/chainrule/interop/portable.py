@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.checks import Extents, Natural, Seed, checked, shown
 from chainrule.display import Shown
-from chainrule.errors import ChainruleError, OptionError, OptionTypeError
+from chainrule.errors import ChainruleError, OptionError, OptionTypeError, PositionError
 from chainrule.graph import Array, Graph, Node, compute, conform, constant
-from chainrule.nn import Export, Layer, build_network
+from chainrule.graph.types import FLOATS
+from chainrule.nn import Export, GraphLayer, Layer, build_network
 from chainrule.nn.layers import as_layer
-from chainrule.nn.peers.chain import built_for
+from chainrule.nn.peers.chain import shape_of
 from chainrule.train import SGD, Model, Run
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.state_nodes import first_values
 
 Subject: TypeAlias = "Run | Model | Layer | Graph"
 """What can be written out."""
+Dtype: TypeAlias = Literal["float32", "float64"]
 EXAMPLES = 5
 """How many examples go with what is written out, so that it can be tested where it runs."""
 
@@ -35,9 +37,9 @@ class Portable(Shown):
     make: from a size of batch to the graph. Its leaves are the inputs, in the data's own units, and those that `values` names. Its outputs
     are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
     "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
-    of batch that there is; None for any. layers: the network with its scalings, for formats that go by layers; None of a graph.
-    facts: what is known of its making, in texts. features, targets: what the numbers in inputs and output
-    are called, if they have names.
+    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its
+    scalings, for formats that go by layers; None of a graph.
+    facts: what is known of its making, in texts. features, targets: what the numbers in inputs and output are called, if they have names.
     """
 
     make: Callable[[int], Graph]
@@ -45,6 +47,7 @@ class Portable(Shown):
     inputs: Mapping[str, Array]
     classes: tuple[str, ...] | None = None
     size: int | None = None
+    states: tuple[str, ...] = ()
     layers: Export | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
     features: tuple[str, ...] = ()
@@ -58,8 +61,10 @@ class Portable(Shown):
         """What the reference engine computes of inputs, by name; of its own examples where none are given."""
         inputs = self.inputs if inputs is None else inputs
         graph = self.graph(len(next(iter(inputs.values()))))
-        given = {name: value for name, value in {**self.values, **inputs}.items() if name in graph.leaves}
-        return dict(zip(graph.outputs, compute(list(graph.outputs.values()), graph.bind(given)), strict=True))
+        known = {
+            name: np.asarray(value, graph.leaves[name].dtype) for name, value in self.values.items() if name in graph.leaves
+        }
+        return dict(zip(graph.outputs, compute(list(graph.outputs.values()), graph.bind({**known, **inputs})), strict=True))
 
 
 @checked
@@ -70,30 +75,32 @@ def portable(
     input_shape: Extents | None = None,
     replica: Natural = 0,
     seed: Seed = 0,
+    dtype: Dtype | None = None,
 ) -> Portable:
     """What is written out of a run, a model, a network or a graph.
 
     Of a run the numbers are those that it learned; of a network, where `values` does not name them, those that a training with this seed
     begins with, which for a network from a file are those of the file; of a graph `values` has to name all its parameters. values: arrays
     by the names of parameters and states. input_shape: of one example, where the network does not know it. replica: which network of a
-    run.
+    run. dtype: what it computes in; None for what a run or a model computes in, and float32 for a network.
 
     Raises: OptionError for a subject that has no replica of this number, lacks values or its shape; OptionTypeError for what is no subject.
 
     >>> from chainrule.nn import Dense, Sequential
     >>> found = portable(Sequential(Dense(1), input_shape=(2,)), {"dense1.W": [[1.0], [2.0]]})
-    >>> found.outputs({"x": np.array([[3.0, 4.0]])})["output"]
-    array([[11.]])
+    >>> found.outputs({"x": np.array([[3.0, 4.0]], np.float32)})["output"]
+    array([[11.]], dtype=float32)
     """
     given = {name: np.asarray(value) for name, value in (values or {}).items()}
     if isinstance(subject, Run):
-        return _of_run(subject, replica, given)
+        return _of_run(subject, replica, given, dtype)
     if isinstance(subject, Model):
-        return _of_problem(subject.problem, {**subject.values, **given}, _made_up(subject.problem), {})
+        problem = _in_dtype(subject.problem, dtype)
+        return _of_problem(problem, {**subject.values, **given}, _made_up(problem), {})
     if isinstance(subject, Graph):
         return _of_graph(subject, given)
     if callable(subject):
-        return _of_network(as_layer(subject), given, input_shape, seed)
+        return _of_network(as_layer(subject), given, input_shape, seed, dtype or FLOATS[0])
     raise OptionTypeError(
         f"{shown(subject)} was to be written out",
         expected="a run, a model, a network or a graph",
@@ -108,7 +115,11 @@ def _facts(more: Mapping[str, object]) -> dict[str, str]:
 # ---- runs and models
 
 
-def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
+def _in_dtype(problem: LearningProblem, dtype: Dtype | None) -> LearningProblem:
+    return problem if dtype in {None, problem.dtype} else replace(problem, dtype=dtype)
+
+
+def _of_run(run: Run, replica: int, given: Mapping[str, Array], dtype: Dtype | None) -> Portable:
     values = {**run.parameters(replica), **{name: run.states(replica)[name] for name in run.problem.states}, **given}
     inputs = _made_up(run.problem)
     with suppress(ChainruleError, OSError):  # the data may have moved since; then the examples are made up
@@ -120,35 +131,39 @@ def _of_run(run: Run, replica: int, given: Mapping[str, Array]) -> Portable:
         "parameters": run.hash,
         "loss": run.problem.formula,
     }
-    return _of_problem(run.problem, values, inputs, told)
+    return _of_problem(_in_dtype(run.problem, dtype), values, inputs, told)
 
 
 def _of_problem(
     problem: LearningProblem, values: Mapping[str, Array], inputs: Mapping[str, Array], told: Mapping[str, object]
 ) -> Portable:
-    columns = problem.dataset_info.columns
-
     def graph(size: int) -> Graph:
         return Graph(_answers(problem, problem.prediction(size)))
 
-    return Portable(
-        graph,
-        values,
-        inputs,
-        problem.classes,
-        None if problem.size == 1 else problem.size,
-        problem.export,
-        _facts(told),
-        problem.dataset_info.features or (),
-        (columns.target.name,) if columns is not None and problem.classes is None and problem.compares else (),
-    )
+    size = None if problem.size == 1 else problem.size
+    states = tuple(problem.states)
+    columns, has_name = problem.dataset_info.columns, problem.classes is None and problem.compares
+    names = {
+        "features": problem.dataset_info.features or (),
+        "targets": (columns.target.name,) if columns is not None and has_name else (),
+    }
+    return _readable(Portable(graph, values, inputs, problem.classes, size, states, problem.export, _facts(told), **names))
 
 
 def _made_up(problem: LearningProblem) -> dict[str, Array]:
-    """Examples between 0 and 1 in the network's units, so that positions are 0, in the units of the data."""
+    """Examples between 0 and 1 in the network's units, in the units of the data."""
     scaling, shape = problem.dataset_info.scaling, problem.dataset_info.input_shape
     drawn = np.random.default_rng(0).random((problem.size if problem.size > 1 else EXAMPLES, *shape))
     return {"x": (drawn / scaling.factor + scaling.offset).astype(problem.dataset_info.input_dtype)}
+
+
+def _readable(found: Portable) -> Portable:
+    """The same with zeros for made-up examples, where the network reads positions, which those are not."""
+    try:
+        found.outputs()
+    except PositionError:
+        return replace(found, inputs={name: np.zeros_like(array) for name, array in found.inputs.items()})
+    return found
 
 
 def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
@@ -171,19 +186,38 @@ def _answers(problem: LearningProblem, output: Node) -> dict[str, Node]:
 # ---- networks and graphs
 
 
-def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int) -> Portable:
-    built = built_for(network, input_shape)
-    shape = built.input.shape[1:]
+def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents | None, seed: int, dtype: Dtype) -> Portable:
+    whole = network if isinstance(network, GraphLayer) and network.graph.uses else None
+    size = None if whole is None else _only_size(whole, dtype)
+    shape = shape_of(network, input_shape)
+    built = build_network(network, shape, batch=size or 1)
     leaves = {**built.parameters, **built.states}
-    nodes = first_values(built.parameters, built.states, SGD(), "float64", given)
+    nodes = first_values(built.parameters, built.states, SGD(), dtype, given)
     key = {leaf: ops.key(seed) for leaf in Graph({name: nodes[name] for name in leaves}).inputs}
     values = dict(zip(leaves, compute([nodes[name] for name in leaves], key), strict=True))
 
     def graph(size: int) -> Graph:
-        return Graph({"output": build_network(network, shape, batch=size).output})
+        if whole is None:
+            return Graph({"output": build_network(network, shape, batch=size, dtype=dtype).output})
+        # As it was read, with the names and dtypes of its inputs and its output.
+        found, name = whole.graph.graph(size, dtype), whole.output_of(whole.graph)
+        return Graph({name: found.outputs[name]})
 
-    inputs = {"x": np.random.default_rng(0).random((EXAMPLES, *shape))}
-    return Portable(graph, values, inputs, layers=Export(network, shape), facts=_facts({}))
+    inputs = _drawn(graph(size or EXAMPLES), values)
+    return _readable(Portable(graph, values, inputs, None, size, tuple(built.states), Export(network, shape), _facts({})))
+
+
+def _only_size(layer: GraphLayer, dtype: Dtype) -> int | None:
+    """The size of batch that a graph is made for; None for any."""
+    own = {*layer.parameters, *layer.states}
+    found = [[leaf.shape[0] for leaf in layer.graph.graph(size, dtype).inputs if leaf.name not in own] for size in (2, 3)]
+    return found[0][0] if found[0] == found[1] else None
+
+
+def _drawn(graph: Graph, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Numbers between 0 and 1 for each input of a graph."""
+    draw = np.random.default_rng(0)
+    return {leaf.name: draw.random(leaf.shape).astype(leaf.dtype) for leaf in graph.inputs if leaf.name not in values}
 
 
 def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:
@@ -195,8 +229,6 @@ def _of_graph(graph: Graph, given: Mapping[str, Array]) -> Portable:
             remedy="give values={...}" if missing else "write cr.Graph({...})",
         )
     values = {name: conform(value, graph.leaves[name].type, name) for name, value in given.items() if name in graph.leaves}
-    free = [leaf for leaf in graph.inputs if leaf.name not in values]
-    draw = np.random.default_rng(0)
-    inputs = {leaf.name: draw.random(leaf.shape).astype(leaf.dtype) for leaf in free}
-    size = max([leaf.shape[0] for leaf in free if leaf.shape], default=1)
+    inputs = _drawn(graph, values)
+    size = max((array.shape[0] for array in inputs.values() if array.shape), default=1)
     return Portable(lambda _: graph, values, inputs, size=max(size, 1), facts=_facts({}))

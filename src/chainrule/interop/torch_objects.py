@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import operator
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from math import prod
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Extents, checked
-from chainrule.errors import MissingPackageError, OptionError
+from chainrule.checks import Extents
+from chainrule.errors import ChainruleError, MissingPackageError, OptionError
 from chainrule.graph import Array, Node, Shape
-from chainrule.interop.portable import Portable, portable
+from chainrule.interop.portable import Portable
 from chainrule.interop.wiring import Held, Imported, Wiring, computed, exported, layers_of, require_agreement, values_of
 from chainrule.nn import (
     Activation,
@@ -37,7 +37,7 @@ from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.peers.parts import LackingError
 from chainrule.nn.peers.pytorch import channels_first, places_channels_first
 from chainrule.nn.peers.pytorch_layers import LAYERS
-from chainrule.nn.peers.pytorch_reading import READERS, RECURRENT, UnlikeError, recurrent
+from chainrule.nn.peers.pytorch_reading import READERS, RECURRENT, UnlikeError, recurrent, require_space
 
 try:
     import torch
@@ -71,19 +71,8 @@ class Value:
     part: str = ""
 
 
-def from_torch(module: Any, example: Any = None, *, input_shape: Extents | None = None) -> Imported:
-    """A module as a network of ours, and its weights by our names: `cr.fit(network, data, initial=values)`, epochs=0 to use it as it is.
-
-    module: a Sequential, or any module whose forward joins known modules and functions, which torch.fx can follow. example: inputs
-    (n, ...) as the module takes them; or input_shape: the shape of one, in PyTorch's order. Pictures are (channels, height, width)
-    there, and (height, width, channels) here: give our network x.transpose(0, 2, 3, 1).
-
-    Both are run in float64 on the example, or on made-up numbers, at inference and, where nothing random is in them, in training.
-    Raises: OptionError for a module that has no like here, which it names, and for one whose outputs differ by more than 10⁻⁶.
-
-    >>> import torch  # doctest: +SKIP
-    >>> network, values = from_torch(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh()), input_shape=(2,))  # doctest: +SKIP
-    """
+def read(module: Any, example: Any = None, *, input_shape: Extents | None = None) -> Imported:
+    """See `objects.from_torch`."""
     given = _example(module, example, input_shape)
     exact = copy.deepcopy(module).double().eval()
     wide = given.double() if given.is_floating_point() else given
@@ -147,7 +136,8 @@ def _numbers(x: torch.Tensor, *, first: bool) -> Array:
 
 
 def _as_theirs(ours: Array, output: Value) -> Array:
-    return np.moveaxis(ours, -1, 1) if output.first else ours
+    # A pool over all of space leaves axes of one number there.
+    return np.moveaxis(ours, -1, 1) if output.first else ours.reshape(len(ours), *output.shape)
 
 
 # ---- reading
@@ -205,10 +195,10 @@ class _Reading:
             raise self._unlike("the output", "flattened pictures that nothing reads")
         shape = _ours(self.shape, first=self.first)
         network = self.wiring.network(shape, output.number)
-        built = build_network(network, shape, batch=self.batch)
         try:
+            built = build_network(network, shape, batch=self.batch)
             values = values_of(self.wiring, self.held, built, lambda step: LAYERS[type(step.layer)].parts(step))
-        except (LackingError, KeyError) as error:
+        except (LackingError, KeyError, ChainruleError) as error:
             raise self._unlike("a module", str(error)) from error
         return network, values, output
 
@@ -254,6 +244,7 @@ class _Reading:
             raise UnlikeError(f"no layer does what {kind} does")
         if target and target in self.used:
             raise UnlikeError("a module that is used twice")
+        require_space(kind, source.shape)
         read = READERS[kind](module, source.shape)
         if source.module is not None:
             raise UnlikeError("a recurrent module's whole answer, with its states")
@@ -436,8 +427,8 @@ class _Reading:
         if target in self.used:
             raise UnlikeError("a recurrent module whose answer is taken in two ways")
         self.used.add(target)
-        if source.first:
-            raise UnlikeError("channels stand first here")
+        if source.first or len(source.shape) != 2:
+            raise UnlikeError("an input that is not (batch, time, features)")
         number = source.number
         state = {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
         for place, layer in enumerate(recurrent(module, sequences=sequences)):
@@ -489,16 +480,8 @@ def _ours(shape: Shape, *, first: bool) -> Shape:
 # ---- there
 
 
-@checked
-def to_torch(
-    subject: Any, values: Mapping[str, Any] | None = None, *, input_shape: Extents | None = None, replica: int = 0
-) -> Any:
-    """A run, or a network with its values, as a torch.nn.Sequential that computes the same, in evaluation mode.
-
-    Of a run it takes inputs in the data's own units, and gives what `run.predict` gives. Pictures are (batch, channels, height, width)
-    there. Both are run on some examples in float64. Raises: OptionError for a layer that PyTorch lacks, and for outputs that differ.
-    """
-    given = portable(subject, values, input_shape=input_shape, replica=replica)
+def made(given: Portable) -> Any:
+    """See `objects.to_torch`."""
     layers = layers_of(given)
     module = _made(to_code(layers, "pytorch"))
     arrays = to_peer(layers, given.values, "pytorch")

@@ -165,11 +165,11 @@ def layers_of(given: Portable) -> Export:
     return given.layers
 
 
-def exported(export: Export, values: Mapping[str, Array], x: Array) -> tuple[Array, float]:
-    """What a network with its scalings makes of x (n, ...) in the data's units, in float64, and how far rounding moves that at most."""
+def exported(export: Export, values: Mapping[str, Array], x: Array, *, dtype: Any = "float64") -> tuple[Array, float]:
+    """What a network with its scalings makes of x (n, ...) in the data's units, and how far rounding moves that at most."""
     before, after = export.before, export.after
     given = np.asarray(x, np.float64) if before is None else (np.asarray(x, np.float64) - before.offset) * before.factor
-    found, most = computed(export.network, values, given)
+    found, most = computed(export.network, values, given, dtype=dtype)
     if after is None:
         return found, most
     return found / after.factor + after.offset, most / float(np.min(np.abs(after.factor)))

@@ -20,14 +20,19 @@ ALONG_LAST = (Dense, Activation, Dropout, LayerNorm)
 
 def built_for(network: Layer, input_shape: Shape | None) -> Built:
     """The network's graph for one example. Raises: OptionError where its shape is not known."""
-    shape = getattr(network, "input_shape", None) if input_shape is None else input_shape
+    return build_network(network, shape_of(network, input_shape))
+
+
+def shape_of(network: Layer, input_shape: Shape | None) -> Shape:
+    """The shape of one example, as it was said or as the network knows it. Raises: OptionError where neither does."""
+    shape: Shape | None = getattr(network, "input_shape", None) if input_shape is None else input_shape
     if shape is None:
         raise OptionError(
             "a network that does not know its input, for another library",
             expected="the shape of one example: there sizes and the order of weights follow from it",
             remedy="add input_shape=(784,), or write Sequential(..., input_shape=(784,))",
         )
-    return build_network(network, shape)
+    return shape
 
 
 def chain(network: Layer, built: Built) -> list[LayerStep]:

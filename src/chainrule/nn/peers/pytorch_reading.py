@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -59,8 +60,10 @@ def _elu(module: Any, shape: Shape) -> Read:
 
 
 def _softplus(module: Any, shape: Shape) -> Read:
-    # Beyond its threshold PyTorch takes z itself, which is off by 2e-9 at most.
+    # Beyond its threshold PyTorch takes z itself: from 20 on that is off by 2e-9 at most.
     beta = float(module.beta)
+    if module.threshold < 20:
+        raise UnlikeError(f"a softplus with the threshold {module.threshold}")
     return Read((Activation("softplus") if beta == 1 else Formula(f"softplus({beta!r}*x)/{beta!r}"),))
 
 
@@ -207,7 +210,8 @@ def _pool(module: Any, shape: Shape) -> Read:
 
 
 def _global_pool(module: Any, shape: Shape) -> Read:
-    if set(_pairs(module.output_size, len(shape) - 1)) != {1}:
+    size = module.output_size
+    if size != 1 and (not isinstance(size, tuple) or set(cast("Iterable[Any]", size)) != {1}):
         raise UnlikeError(f"an adaptive pool to {module.output_size}")
     return Read((GlobalMaxPool() if "Max" in type(module).__name__ else GlobalAveragePool(),), order="first")
 
@@ -268,6 +272,14 @@ def recurrent(module: Any, *, sequences: bool) -> list[Layer]:
         layer = kind(module.hidden_size, return_sequences=sequences or place < module.num_layers - 1, **more)
         made.append(Bidirectional(layer) if module.bidirectional else layer)
     return made
+
+
+def require_space(kind: str, shape: Shape) -> None:
+    """Refuses inputs without a batch for modules whose names say over how many axes they go."""
+    found = re.search(r"(\d)d$", kind)
+    axes = len(shape) - 1
+    if found and axes != int(found[1]) and not (kind == "BatchNorm1d" and axes == 0):
+        raise UnlikeError(f"an input with {len(shape)} axes behind the batch")
 
 
 READERS: dict[str, Reader] = {
