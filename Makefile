@@ -72,9 +72,10 @@ docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into
 
 external: $(VENV)/external  ## what other libraries check of their kind: scikit-learn's estimators, PyTorch's modules and ops, Keras' layers
 	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py -p no:cacheprovider
 	$(BIN)/python -m tests.external.torch_modules
 	$(BIN)/python -m tests.external.torch_ops
-	KERAS_BACKEND=jax $(BIN)/python -m tests.external.keras_layers
+	KERAS_BACKEND=torch $(BIN)/python -m tests.external.keras_layers
 
 campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider

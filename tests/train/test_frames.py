@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 import chainrule as cr
-from chainrule.errors import ColumnError, DataError, DtypeError, OptionTypeError, ShapeError
+from chainrule.errors import ColumnError, DataError, OptionTypeError, ShapeError
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RANDOM.normal(size=40), "b": 3 * RANDOM.normal(size=40), "hue": ["red", "blue"] * 20})

@@ -124,6 +124,8 @@ class _Reading:
             return self._put(_side_by_side, *sources)
         if kind not in READERS or not type(operation).__module__.startswith("keras."):
             raise UnlikeError(f"no layer does what {kind} does")
+        if operation.dtype_policy.name not in {"float32", "float64"} or operation.get_config().get("lora_rank"):
+            raise UnlikeError(f"the dtype policy {operation.dtype_policy.name}, or lora_rank")
         if id(operation) in self.known:
             return self._put_all(self.known[id(operation)], sources[0])
         read = READERS[kind](operation.get_config(), shape)

@@ -129,6 +129,8 @@ def _require_last_axis(config: Config, shape: Shape) -> None:
 
 def _batch_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
+    if config.get("renorm") or config.get("synchronized"):
+        raise UnlikeError("renorm or synchronized")
     return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"]),), 0)
 
 
