@@ -31,6 +31,10 @@ $(VENV)/mutants: $(VENV)/dev
 	$(PIP) -e '.[mutants]'
 	@touch $@
 
+$(VENV)/external: $(VENV)/dev
+	$(PIP) -e '.[external]'
+	@touch $@
+
 $(VENV)/bench: $(VENV)/dev
 	$(PIP) -e '.[bench]'
 	@touch $@
@@ -69,9 +73,13 @@ docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
 	$(BIN)/python docs/gallery/build.py docs/site/gallery
 
-external: $(VENV)/dev  ## what other libraries check of their kind: scikit-learn's tests of estimators, ONNX's of operators
+external: $(VENV)/external  ## what other libraries check of their kind: scikit-learn's estimators, ONNX's operators, PyTorch's modules and ops, Keras' layers
 	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/onnx_nodes.py -W ignore -p no:cacheprovider -r fE
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py -p no:cacheprovider
+	$(BIN)/python -m tests.external.torch_modules
+	$(BIN)/python -m tests.external.torch_ops
+	KERAS_BACKEND=torch $(BIN)/python -m tests.external.keras_layers
 
 campaign: $(VENV)/dev  ## long fuzzing: make campaign SIZE=10000
 	CAMPAIGN_SIZE=$(SIZE) $(BIN)/python -m pytest tests/campaign -p no:cacheprovider

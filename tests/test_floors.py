@@ -21,7 +21,9 @@ FLOORS = {
     "engines": 3, "data": 3, "trace": 4, "train": 5, "views": 6, "interop": 6, "examples": 7, "sklearn": 7.5, "__init__": 8, "cli": 9,
     "lab": 8.5, "__main__": 10,
 }  # fmt: skip
-LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml", "pandas", "sklearn", "onnx"}
+LATE_PACKAGES = {
+    "rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml", "pandas", "sklearn", "torch", "keras", "openpyxl", "onnx",
+}  # fmt: skip
 """Packages that may be imported inside a function, so that who does not need them does not load them, or in a try that says so."""
 LATE_ENGINES = {
     ("engines.choice", ".engines.native.engine"),

@@ -6,6 +6,7 @@ from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
 from .interop.onnx_models import from_onnx, to_onnx
+from .interop.objects import from_keras, from_torch, to_keras, to_torch
 from .nn import (
     GRU,
     L1,
@@ -126,7 +127,7 @@ __all__ = [
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     # neighbours
-    "export", "to_onnx", "from_onnx",
+    "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

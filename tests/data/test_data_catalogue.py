@@ -61,9 +61,9 @@ def test_what_is_not_there(name, error, message):
 
 
 def test_other_files(tmp_path):
-    path = tmp_path / "book.xlsx"
+    path = tmp_path / "book.docx"
     path.write_bytes(b"PK")
-    with pytest.raises(FileFormatError, match=r"book.xlsx is neither a table nor an .npz file by its ending"):
+    with pytest.raises(FileFormatError, match=r"book.docx is neither a table nor an .npz file by its ending"):
         load(path)
     with pytest.raises(FileFormatError):
         load(tmp_path)

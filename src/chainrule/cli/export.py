@@ -21,6 +21,9 @@ from chainrule.views.plain import printable
     examples=(
         "chainrule export runs/latest --to onnx --output digits.onnx",
         "chainrule export runs/latest --output digits.onnx",
+        "chainrule export runs/latest --output digits.c",
+        "chainrule export runs/latest --to numpy --output digits.py",
+        "chainrule export runs/latest --output curve.tex",
     ),
 )
 @click.argument("run", metavar="RUN")

@@ -24,6 +24,9 @@ from chainrule.data.archives import read_arrays
 from chainrule.data.cells import to_numbers
 from chainrule.data.csv_file import MOST_BYTES, Bytes
 from chainrule.data.files import read_stream
+from chainrule.data.frame import as_table
+from chainrule.data.frame_files import FRAME_FILES, frame_in
+from chainrule.data.image_files import IMAGES, read_image
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.files import writing
 from chainrule.graph import Array
@@ -89,6 +92,7 @@ class Prediction:
     examples=(
         "chainrule predict runs/latest --example 7",
         "chainrule predict runs/latest new.csv",
+        "chainrule predict runs/latest digit.png --invert",
         "chainrule predict runs/latest --text 'the soup was superb .'",
         "chainrule predict runs/latest new.csv --output predicted.csv",
         "cat new.csv | chainrule predict runs/latest -",
@@ -100,6 +104,7 @@ class Prediction:
     "--example", type=int, metavar="N", help="Instead of FILE: an example of the run's own test part, counted from 0."
 )
 @click.option("--text", metavar="TEXT", help="Instead of FILE: a text, for a network that learned from texts.")
+@click.option("--invert", is_flag=True, help="For a picture: black becomes white, as the digits of mnist are.")
 @click.option("--output", metavar="FILE", help="Write all predictions to this file as CSV.")
 @click.option("--replica", type=int, default=0, show_default=True, metavar="K", help="Which of several replicas is asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON to each prediction.")
@@ -111,6 +116,7 @@ def predict(
     file: str | None,
     example: int | None,
     text: str | None,
+    invert: bool,
     output: str | None,
     replica: int,
     as_json: bool,
@@ -118,11 +124,12 @@ def predict(
     moved: str | None,
     form: Mapping[str, Any],
 ) -> None:
-    """Let RUN predict for the inputs in FILE: a table such as .csv with the columns of the training, or an .npz file with x.
+    """Let RUN predict for the inputs in FILE: a table with the columns of the training, a picture, or an .npz file with x.
 
-    For FILE write - to read a table from standard input. The target column may be there or not; it is not looked at. A table is read
-    as that of the training was, unless options say otherwise; a row that misses a value, or holds a category that the training did
-    not know, gets an empty prediction. Classes come with their probability. Into a pipe or a file the predictions are written as CSV.
+    Tables are .csv, .parquet, .xlsx and the like, pictures .png, .jpg and the like. For FILE write - to read a table from standard input.
+    The target column may be there or not; it is not looked at. A table is read as that of the training was, unless options say
+    otherwise; a row that misses a value, or holds a category that the training did not know, gets an empty prediction. Classes come
+    with their probability. Into a pipe or a file the predictions are written as CSV.
     """
     given = sum(what is not None for what in (file, example, text))
     if given != 1:
@@ -132,7 +139,7 @@ def predict(
             remedy=_HOW,
         )
     found = opened(run, step, moved)
-    asked = _asked(found, file, example, text, form)
+    asked = _asked(found, file, example, text, form, invert=invert)
     x, truth = asked.x, asked.truth
     prediction = _predicted(found, asked, replica)
     screen = console()
@@ -229,12 +236,14 @@ def _words_of(data: DatasetInfo, x: Array) -> str | None:
 # ---- inputs
 
 
-def _asked(run: Run, file: str | None, example: int | None, text: str | None, form: Mapping[str, Any]) -> Asked:
+def _asked(
+    run: Run, file: str | None, example: int | None, text: str | None, form: Mapping[str, Any], *, invert: bool
+) -> Asked:
     if example is not None:
         x, truth = _example(run, example)
         return Asked(x, np.arange(1), 1, truth)
     if text is None:
-        return _inputs(run.dataset_info, str(file), form)
+        return _inputs(run.dataset_info, str(file), form, invert=invert)
     if run.dataset_info.text is None:
         raise OptionError(
             f"--text for a network that learned {run.dataset_info.name!r}",
@@ -259,12 +268,17 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
     return examples.x[place : place + 1], truth
 
 
-def _inputs(data: DatasetInfo, file: str, form: Mapping[str, Any]) -> Asked:
+def _table(data: DatasetInfo, file: str, form: Mapping[str, Any]) -> Table:
+    return as_table(frame_in(file)) if Path(file).suffix.lower() in FRAME_FILES else read_for(data.columns, file, form)
+
+
+def _inputs(data: DatasetInfo, file: str, form: Mapping[str, Any], *, invert: bool) -> Asked:
     """The inputs in a file, as the network was trained on them: (n, ...)."""
-    if Path(file).suffix.lower() == ".npz":
-        x = _array(file)
+    ending = Path(file).suffix.lower()
+    if ending == ".npz" or ending in IMAGES:
+        x = _array(file) if ending == ".npz" else read_image(file, data, invert=invert)
         return Asked(x, np.arange(len(x)), len(x))
-    table = _standard_input(data, form) if file == "-" else read_for(data.columns, file, form)
+    table = _standard_input(data, form) if file == "-" else _table(data, file, form)
     if data.columns is None:
         return Asked(_numbers(data, table), np.arange(len(table)), len(table))
     rows = usable_rows(data.columns, table)

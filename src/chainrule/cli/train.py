@@ -30,8 +30,9 @@ WORDS = (
 
 _SETS = "; ".join(f"{', '.join(sets)} ({kind})" for kind, sets in KINDS.items())
 HELP = (
-    "Train a network on DATA: a built-in set, or the path of a table (.csv, .tsv, .txt, .dat, .data; .gz), of an .npz file, or of a "
-    "folder with x.npy and y.npy, which may be larger than the memory.\n\n"
+    "Train a network on DATA: a built-in set, or the path of a table (.csv, .tsv, .txt, .dat, .data; .gz), of a .parquet or .xlsx file, of "
+    "an .npz file, of a folder with a folder of images to each class, or of one with x.npy and y.npy, which may be larger than "
+    "the memory.\n\n"
     f"Built in are {_SETS}. Ctrl-C ends the training at any time and keeps what was learned."
 )
 

@@ -19,8 +19,10 @@ from chainrule.data.examples import Example, Examples
 from chainrule.data.faces import faces
 from chainrule.data.form import Form
 from chainrule.data.frame import as_table, is_frame
+from chainrule.data.frame_files import read_frame
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
 from chainrule.data.idx import read_idx
+from chainrule.data.image_files import read_image, read_images
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
 from chainrule.data.language import TEXT, decode, next_character, opinion_texts, opinions, story, text_vocabulary
 from chainrule.data.markov import VILLAGE, WordChain
@@ -58,6 +60,9 @@ __all__ = [
     "read_csv",
     "read_npz",
     "read_npy",
+    "read_frame",
+    "read_image",
+    "read_images",
     "read_idx",
     "from_dataframe",
     "from_table",

@@ -15,7 +15,10 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.digits import mnist
 from chainrule.data.faces import faces
 from chainrule.data.form import WORDS
+from chainrule.data.frame import as_table
+from chainrule.data.frame_files import FRAME_FILES, frame_in, read_frame
 from chainrule.data.generators import and_gate, blobs, circles, curve, moons, ring, spirals, xor
+from chainrule.data.image_files import holds_images, read_images
 from chainrule.data.ising import ising
 from chainrule.data.language import next_character, opinions, story
 from chainrule.data.materials import materials
@@ -90,7 +93,8 @@ _TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
 def load(name_or_path: str | Path, *, target: str | int | None = None, **options: Any) -> Dataset:
     """The built-in data set of that name; the arrays in an .npz file, an .npy file or a folder of such; or a table in a file.
 
-    A table ends in .csv, .tsv, .txt, .dat, .data or .tab, perhaps with .gz behind.
+    A table ends in .csv, .tsv, .txt, .dat, .data or .tab, perhaps with .gz behind; or in .parquet, .feather, .arrow or .xlsx, for which a
+    package that reads such must be installed. A folder of folders of images holds pictures of classes, see `read_images`.
 
     `target` names the column of a table to predict. Options go to the maker: `n`, `noise`, `seed` and so on for built-in sets,
     those of `read_csv` and `read_npz` for files. Raises OptionError for an unknown name or option, ColumnError for a table
@@ -112,8 +116,14 @@ def load(name_or_path: str | Path, *, target: str | int | None = None, **options
         return BUILT_IN[text](**settled)
     if path.suffix.lower() == ".npz":
         return read_npz(path, **settled)
+    if path.is_dir() and holds_images(path):
+        return read_images(path, **settled)
     if path.suffix.lower() == ".npy" or path.is_dir():
         return read_npy(path, **settled)
+    if path.suffix.lower() in FRAME_FILES:
+        if target is None:
+            raise _no_target(path, options)
+        return read_frame(path, target=str(target), **options)
     if is_table(path):
         if target is None:
             raise _no_target(path, options)
@@ -143,7 +153,9 @@ def is_table(path: str | Path) -> bool:
 
 
 def _no_target(path: Path, options: Mapping[str, Any]) -> ColumnError:
-    names = listed(read_table(path, **{name: options[name] for name in WORDS if name in options}).columns)
+    known = {name: options[name] for name in WORDS if name in options}
+    table = as_table(frame_in(path)) if path.suffix.lower() in FRAME_FILES else read_table(path, **known)
+    names = listed(table.columns)
     return ColumnError(
         f"no target is named for {path}",
         expected=f"the name of the column to predict, one of {names}",

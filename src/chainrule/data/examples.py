@@ -124,7 +124,7 @@ def as_array(values: ArrayLike, what: str) -> Array:
       expected: every row of x with the same shape
       fix: cut or fill the rows to one length
     """
-    require_plain(values, what)
+    values = plain(values, what)
     try:
         array = np.asarray(values)
     except ValueError as trouble:
@@ -142,10 +142,16 @@ def as_array(values: ArrayLike, what: str) -> Array:
     return array
 
 
-def require_plain(values: Any, what: str) -> None:
-    """DataError for an array with masked values, DtypeError for a sparse one: as plain arrays they would lose what they mean.
+MOST_DENSE = 2**32
+"""Up to how many bytes a sparse array is written out with its zeros."""
 
-    >>> require_plain(np.ma.array([1.0, 1e20], mask=[False, True]), "x")
+
+def plain(values: Any, what: str) -> Any:
+    """The values as NumPy takes them: sparse arrays with their zeros, tensors by DLPack from wherever they lie; others as they are.
+
+    Raises: DataError for an array with masked values, or for a sparse one that has no room; DtypeError for a tensor that NumPy cannot read.
+
+    >>> plain(np.ma.array([1.0, 1e20], mask=[False, True]), "x")
     Traceback (most recent call last):
     ...
     chainrule.errors.DataError: 1 of 2 values of x is masked, the first at example 1
@@ -162,8 +168,36 @@ def require_plain(values: Any, what: str) -> None:
                 expected="a value everywhere",
                 remedy=f"leave such examples out, or fill them in: {what}.filled(...)",
             )
-    elif hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise DtypeError(f"{what} is a sparse {type(values).__name__}", expected="an array", remedy=f"write {what}.toarray()")
+        return cast("Array", values)
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        size = int(np.prod(values.shape, dtype=np.int64)) * np.dtype(values.dtype).itemsize
+        if size > MOST_DENSE:
+            raise DataError(
+                f"{what} is a sparse array of shape {values.shape}, with its zeros {size:,} bytes",
+                expected=f"{MOST_DENSE:,} bytes at most",
+                remedy="choose fewer columns, or reduce them first: sklearn.decomposition.TruncatedSVD",
+            )
+        return values.toarray()
+    if hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray | np.generic):
+        return _of_tensor(values, what)
+    return cast("Any", values)
+
+
+def _of_tensor(values: Any, what: str) -> Array:
+    """A tensor of another library, taken out of its memory: what it is to be differentiated by does not matter here."""
+    tensor = values.detach() if hasattr(values, "detach") else values
+    try:
+        is_near = tensor.__dlpack_device__()[0] == 1
+        return np.from_dlpack(tensor if is_near or not hasattr(tensor, "cpu") else tensor.cpu())
+    except (BufferError, RuntimeError, TypeError, ValueError, AttributeError):
+        try:
+            return np.asarray(tensor)
+        except Exception as trouble:
+            raise DtypeError(
+                f"{what} is a {type(values).__name__} that cannot be read: {trouble}",
+                expected="numbers of a dtype that NumPy has",
+                remedy=f"write {what}.float().cpu().numpy()",
+            ) from trouble
 
 
 def as_inputs(x: ArrayLike | Rows) -> Rows:

@@ -1,17 +1,21 @@
-"""Reads data frames into tables by their protocol, `columns` and `frame[name].to_numpy()`, whatever package made them."""
+"""Reads data frames into tables by their protocols, whatever package made them.
+
+These are `columns` and `frame[name].to_numpy()` (pandas, polars), the Arrow stream (pyarrow, duckdb) and the interchange protocol.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.data.cells import MISSING, ONLY_EMPTY, Cells, Floats, Texts, to_text
-from chainrule.data.examples import Array, require_plain
+from chainrule.data.examples import Array, plain
 from chainrule.data.form import Form
 from chainrule.data.table import Table
-from chainrule.errors import ColumnError, DataError, OptionTypeError
+from chainrule.errors import ColumnError, DataError, MissingPackageError, OptionTypeError
 from chainrule.spelling import listed
 
 
@@ -46,11 +50,43 @@ def is_frame(value: object) -> bool:
     >>> is_frame({"x": [1.0]}), is_frame([[1.0]])
     (True, False)
     """
-    return isinstance(value, Mapping | Table) or (hasattr(value, "columns") and hasattr(value, "__getitem__"))
+    named = _has(value, "columns") and (hasattr(value, "__getitem__") or hasattr(value, "__arrow_c_stream__"))
+    return isinstance(value, Mapping | Table) or named
+
+
+def _has(value: object, name: str) -> bool:
+    """Whether there is such an attribute, without asking for it: a lazy frame would go and look."""
+    return hasattr(type(value), name) or name in getattr(value, "__dict__", ())
+
+
+def adopted(frame: Any) -> Any:
+    """A frame that has columns by name: itself, or what the Arrow or the interchange protocol gives; a lazy one is collected first.
+
+    Raises: MissingPackageError where an Arrow stream needs pyarrow.
+    """
+    given: object = frame
+    if isinstance(given, Mapping | Table) or hasattr(given, "to_numpy"):
+        return cast("Any", given)
+    if hasattr(frame, "collect") and _has(frame, "columns"):
+        return adopted(frame.collect())
+    if hasattr(frame, "__arrow_c_stream__") and _has(frame, "columns"):
+        try:
+            table = import_module("pyarrow").table(frame)
+        except ImportError:
+            raise MissingPackageError(
+                f"the columns of a {type(frame).__name__} come as an Arrow stream",
+                expected="pyarrow to read it by",
+                remedy="pip install 'chainrule[tables]'",
+            ) from None
+        return {str(name): table.column(place) for place, name in enumerate(table.column_names)}
+    if hasattr(frame, "__dataframe__"):
+        return import_module("pandas").api.interchange.from_dataframe(frame)
+    return frame
 
 
 def frame_names(frame: Any) -> tuple[str, ...]:
     """The names of the columns of a frame."""
+    frame = adopted(frame)
     columns = cast("Iterable[Any]", frame if isinstance(frame, Mapping) else frame.columns)
     return tuple(str(name) for name in columns)
 
@@ -66,6 +102,7 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
     """
     if not is_frame(frame):
         return frame
+    frame = adopted(frame)
     found = frame_names(frame)
     if sorted(found) != sorted(names):
         wrong = [name for name in (*names, *found) if (name in names) != (name in found)]
@@ -77,12 +114,11 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
     if found == names and not isinstance(frame, Mapping | Table):
         return np.asarray(frame)
     columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else _frame_columns(cast("object", frame)))
-    for name in names:
-        require_plain(columns[name], name)
-    return np.stack([np.asarray(columns[name]) for name in names], axis=1)
+    return np.stack([np.asarray(plain(columns[name], name)) for name in names], axis=1)
 
 
 def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
+    frame = adopted(frame)
     if isinstance(frame, Mapping):
         mapping = cast("Mapping[str, Any]", frame)
         return [(str(name), values) for name, values in mapping.items()]
@@ -107,7 +143,7 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
 
 def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
-    values: Any = column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column)
+    values: Any = column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(plain(column, name))
     array: Array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(

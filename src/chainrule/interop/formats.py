@@ -39,6 +39,14 @@ class Format(Shown):
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(".onnx", "a model that ONNX Runtime and many other programs run", "onnx_models.writing"),
+    "c": Format(".c", "a file in C99, without memory that is asked for; with -DTEST it tests itself", "written.c"),
+    "numpy": Format(".py", "a file in Python that needs NumPy alone, and tests itself when it is run", "written.numpy_code"),
+    "javascript": Format(".js", "a file for a page or for Node, which tests itself by node FILE --test", "written.javascript"),
+    "spreadsheet": Format(".xlsx", "a workbook whose formulas follow when an input is changed", "written.spreadsheet"),
+    "latex": Format(".tex", "a formula for a paper, with rounded numbers and the error that they make", "written.latex"),
+    "safetensors": Format(
+        ".safetensors", "the weights by name, with network, scalings and classes beside them", "written.tensors"
+    ),
 }
 """The formats by the names that `to=` takes."""
 

@@ -37,8 +37,9 @@ class Portable(Shown):
     make: from a size of batch to the graph. Its leaves are the inputs, in the data's own units, and those that `values` names. Its outputs
     are "output", in the units of the targets; of a classifier "class_index", int64 (batch,), and, in place of "output" where it has them,
     "probabilities" (batch, classes). inputs: a few examples by the inputs' names. classes: the names, by class_index. size: the one size
-    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its scalings,
-    for formats that go by layers; None of a graph. facts: what is known of its making, in texts.
+    of batch that there is; None for any. states: which of the values are none that training moves. layers: the network with its
+    scalings, for formats that go by layers; None of a graph.
+    facts: what is known of its making, in texts. features, targets: what the numbers in inputs and output are called, if they have names.
     """
 
     make: Callable[[int], Graph]
@@ -49,6 +50,8 @@ class Portable(Shown):
     states: tuple[str, ...] = ()
     layers: Export | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def graph(self, size: int) -> Graph:
         """The graph for batches of this size; of the only size there is where there is but one."""
@@ -141,7 +144,12 @@ def _of_problem(
 
     size = None if problem.size == 1 else problem.size
     states = tuple(problem.states)
-    return _readable(Portable(graph, values, inputs, problem.classes, size, states, problem.export, _facts(told)))
+    columns, has_name = problem.dataset_info.columns, problem.classes is None and problem.compares
+    names = {
+        "features": problem.dataset_info.features or (),
+        "targets": (columns.target.name,) if columns is not None and has_name else (),
+    }
+    return _readable(Portable(graph, values, inputs, problem.classes, size, states, problem.export, _facts(told), **names))
 
 
 def _made_up(problem: LearningProblem) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.data import DatasetInfo, Table, as_table, is_frame
 from chainrule.data.cells import to_numbers
 from chainrule.data.columns import not_a_number
-from chainrule.data.examples import require_plain
+from chainrule.data.examples import plain
 from chainrule.data.frame import frame_names, in_order
 from chainrule.errors import ColumnError, DataError, ShapeError
 from chainrule.graph import Array
@@ -61,8 +61,8 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
 
 
 def as_array(name: str, values: Any) -> Array:
-    """The values as an array; ShapeError for rows that differ in length, DataError for masked values, DtypeError for sparse ones."""
-    require_plain(values, name)
+    """The values as an array; ShapeError for rows that differ in length, DataError for masked values."""
+    values = plain(values, name)
     try:
         return np.asarray(values)
     except ValueError:

@@ -52,10 +52,10 @@ def _steps(layer: Layer, uses: Iterator[LayerUse]) -> list[LayerStep]:
         used.append(use)
         if use.layer is layer:
             break
-    return [_step(layer, used)]
+    return [step_of(layer, used)]
 
 
-def _step(layer: Layer, used: list[LayerUse]) -> LayerStep:
+def step_of(layer: object, used: list[LayerUse]) -> LayerStep:
     """The step of a layer from its use and those of the layers inside it, of which it is the last."""
     if not used:
         return LayerStep(layer, type(layer).__name__, (), ())

@@ -128,7 +128,7 @@ def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
         if isinstance(step.layer, Dense):
             here, rows = replace(here, rows=rows), None
         elif isinstance(step.layer, Flatten) and here.channels_first:
-            rows = _places_channels_first(step.input)
+            rows = places_channels_first(step.input)
         found += row_of(LAYERS, step).parts(here)
     return found
 
@@ -139,10 +139,10 @@ def _met_by_dense(steps: Sequence[LayerStep]) -> bool:
     return isinstance(next(others, None), Dense)
 
 
-def _places_channels_first(shape: Shape) -> tuple[int, ...]:
+def places_channels_first(shape: Shape) -> tuple[int, ...]:
     """The place in ours, channels last, of each number of an example with channels first.
 
-    >>> _places_channels_first((1, 2, 3))
+    >>> places_channels_first((1, 2, 3))
     (0, 3, 1, 4, 2, 5)
     """
     return tuple(int(place) for place in np.moveaxis(np.arange(prod(shape)).reshape(shape), -1, 0).reshape(-1))
@@ -163,6 +163,14 @@ def _comment(steps: Sequence[LayerStep]) -> str:
     orders = _orders(steps)
     given = f"; gives {_shown(steps[-1].output, orders[-1])}" if len(steps[-1].output) > 1 else ""
     return f"# takes {_shown(steps[0].input, orders[0])}{given}\n"
+
+
+def channels_first(steps: Sequence[LayerStep]) -> tuple[bool, bool]:
+    """Whether the network that is written takes, and gives, channels before axes of space."""
+    orders = _orders(steps)
+    ends = ((steps[0].input, orders[0]), (steps[-1].output, orders[-1])) if steps else ()
+    found = [len(shape) > 1 and order == "first" for shape, order in ends]
+    return (found[0], found[1]) if found else (False, False)
 
 
 def _shown(shape: Shape, order: Order) -> str:

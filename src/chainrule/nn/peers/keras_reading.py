@@ -1,0 +1,228 @@
+"""Keras' layers as layers of ours: the table of `keras_layers` read the other way, by the layers' names and configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from chainrule.graph import Shape
+from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.embedding import Embedding
+from chainrule.nn.formula import Formula
+from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.parts import Layer
+from chainrule.nn.peers.parts import sized, unless
+from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
+from chainrule.nn.sampling import GaussianNoise
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+
+Config: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class KerasRead:
+    """Layers of ours that do in turn what a layer does. holds: which of them takes the layer's arrays, None where there are none."""
+
+    layers: tuple[Layer, ...]
+    holds: int | None = None
+
+
+Reader: TypeAlias = Callable[[Config, Shape], KerasRead]
+"""From a configuration and the shape of one example to layers."""
+
+FORMULAS = {
+    "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
+    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "exponential": "exp(x)", "mish": "x*tanh(softplus(x))",
+    "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
+    "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
+    "log_softmax": "(x - max(x)) - log(sum(exp(x - max(x))))",
+}  # fmt: skip
+"""Activation functions that are none of ours by name."""
+SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {"swish": "silu"}
+
+
+def activation_of(config: Config) -> tuple[Layer, ...]:
+    """The layer of a configuration's activation; none where it is linear."""
+    name: Any = config.get("activation") or "linear"
+    if name == "linear":
+        return ()
+    if isinstance(name, str) and name in SAME:
+        return (Activation(SAME[name]),)  # pyright: ignore[reportArgumentType]  (a name of the table)
+    if isinstance(name, str) and name in FORMULAS:
+        return (Formula(FORMULAS[name]),)
+    raise UnlikeError(f"the activation {name!r}")
+
+
+def _dense(config: Config, shape: Shape) -> KerasRead:
+    layer = Dense(config["units"], bias=config["use_bias"])
+    return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *activation_of(config)), 0)
+
+
+def _require_last(config: Config) -> None:
+    if config.get("data_format", "channels_last") not in {None, "channels_last"}:
+        raise UnlikeError("channels first")
+
+
+def _pairs(value: Any) -> int | Shape:
+    whole = tuple(int(each) for each in cast("Iterable[Any]", value)) if isinstance(value, tuple | list) else (int(value),)
+    return sized(whole)
+
+
+def _convolution(kind: Any) -> Reader:
+    def read(config: Config, shape: Shape) -> KerasRead:
+        _require_last(config)
+        more = {"groups": config["groups"]} if "groups" in config else {}
+        if config.get("output_padding") is not None or config["padding"] not in {"valid", "same"}:
+            raise UnlikeError(f"padding {config['padding']!r} or output_padding")
+        layer = kind(
+            config["filters"], _pairs(config["kernel_size"]), stride=_pairs(config["strides"]), dilation=_pairs(config["dilation_rate"]),
+            padding=config["padding"], bias=config["use_bias"], **more,
+        )  # fmt: skip
+        return KerasRead((layer, *activation_of(config)), 0)
+
+    return read
+
+
+def _pool(kind: Any) -> Reader:
+    def read(config: Config, shape: Shape) -> KerasRead:
+        _require_last(config)
+        size, stride = _pairs(config["pool_size"]), _pairs(config["strides"] or config["pool_size"])
+        return KerasRead((kind(size, unless(stride, size), config["padding"]),))
+
+    return read
+
+
+def _global_pool(kind: Any) -> Reader:
+    def read(config: Config, shape: Shape) -> KerasRead:
+        _require_last(config)
+        if config.get("keepdims"):
+            raise UnlikeError("keepdims=True")
+        return KerasRead((kind(),))
+
+    return read
+
+
+def _up_sample(config: Config, shape: Shape) -> KerasRead:
+    _require_last(config)
+    if config.get("interpolation", "nearest") != "nearest":
+        raise UnlikeError("an interpolation")
+    return KerasRead((UpSample(_pairs(config["size"])),))
+
+
+def _zero_pad(config: Config, shape: Shape) -> KerasRead:
+    _require_last(config)
+    given = config["padding"]
+    pairs = tuple((int(a), int(b)) for a, b in given) if len(shape) > 2 else ((int(given[0]), int(given[1])),)
+    return KerasRead(padded(shape, pairs))
+
+
+def _require_last_axis(config: Config, shape: Shape) -> None:
+    axis = config["axis"]
+    axes = list(cast("Iterable[Any]", axis)) if isinstance(axis, tuple | list) else [axis]
+    if axes not in ([-1], [len(shape)]):
+        raise UnlikeError(f"a norm over the axis {axis}")
+
+
+def _batch_norm(config: Config, shape: Shape) -> KerasRead:
+    _require_last_axis(config, shape)
+    if config.get("renorm") or config.get("synchronized"):
+        raise UnlikeError("renorm or synchronized")
+    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"]),), 0)
+
+
+def _layer_norm(config: Config, shape: Shape) -> KerasRead:
+    _require_last_axis(config, shape)
+    if config.get("rms_scaling"):
+        raise UnlikeError("rms_scaling")
+    return KerasRead((LayerNorm(config["epsilon"]),), 0)
+
+
+def _group_norm(config: Config, shape: Shape) -> KerasRead:
+    _require_last_axis(config, shape)
+    return KerasRead((GroupNorm(config["groups"], config["epsilon"]),), 0)
+
+
+def _embedding(config: Config, shape: Shape) -> KerasRead:
+    if config.get("mask_zero") or config.get("lora_rank"):
+        raise UnlikeError("mask_zero or lora_rank")
+    return KerasRead((Embedding(config["output_dim"], config["input_dim"]),), 0)
+
+
+def _recurrent(kind: Any) -> Reader:
+    def read(config: Config, shape: Shape) -> KerasRead:
+        odd = [name for name in ("return_state", "stateful", "dropout", "recurrent_dropout") if config.get(name)]
+        if odd or (kind is GRU and not config["reset_after"]):
+            raise UnlikeError(", ".join(odd) or "reset_after=False")
+        if kind is not RNN and (config["activation"], config["recurrent_activation"]) != ("tanh", "sigmoid"):
+            raise UnlikeError(f"the activations {config['activation']}, {config['recurrent_activation']}")
+        if config["go_backwards"] and config["return_sequences"]:
+            raise UnlikeError("go_backwards with return_sequences: the steps stand in the opposite order")
+        name: Any = config["activation"]
+        more: dict[str, Any] = {"activation": SAME.get(name, name)} if kind is RNN else {}
+        layer = kind(config["units"], return_sequences=config["return_sequences"], reverse=config["go_backwards"], **more)
+        return KerasRead((layer,), 0)
+
+    return read
+
+
+def _bidirectional(config: Config, shape: Shape) -> KerasRead:
+    inner = config["layer"]
+    if config["merge_mode"] != "concat" or inner["class_name"] not in ("SimpleRNN", "LSTM", "GRU"):
+        raise UnlikeError(f"merge_mode {config['merge_mode']!r} of {inner['class_name']}")
+    (layer,) = READERS[inner["class_name"]](inner["config"], shape).layers
+    return KerasRead((Bidirectional(layer),), 0)
+
+
+def _rescaling(config: Config, shape: Shape) -> KerasRead:
+    scale, offset = config["scale"], config["offset"]
+    if not isinstance(scale, int | float) or not isinstance(offset, int | float):
+        raise UnlikeError("a scale to each feature")
+    return KerasRead((Formula(f"x*{float(scale)!r} + {float(offset)!r}"),))
+
+
+def _leaky(config: Config, shape: Shape) -> KerasRead:
+    slope = float(config["negative_slope"])
+    return KerasRead((Activation("leaky_relu") if slope == 0.01 else Formula(f"max(x, 0) + {slope!r}*min(x, 0)"),))
+
+
+def _relu(config: Config, shape: Shape) -> KerasRead:
+    most: Any = config["max_value"]
+    if config["negative_slope"] or config["threshold"]:
+        raise UnlikeError("a negative_slope or threshold")
+    return KerasRead((Activation("relu") if most is None else Formula(f"min(max(x, 0), {float(most)!r})"),))
+
+
+def _elu(config: Config, shape: Shape) -> KerasRead:
+    alpha = float(config["alpha"])
+    return KerasRead((Activation("elu") if alpha == 1 else Formula(f"max(x, 0) + {alpha!r}*expm1(min(x, 0))"),))
+
+
+def _softmax(config: Config, shape: Shape) -> KerasRead:
+    _require_last_axis(config, shape)
+    return KerasRead((Activation("softmax"),))
+
+
+def _noise(config: Config, shape: Shape) -> KerasRead:
+    return KerasRead((GaussianNoise(config["stddev"]),))
+
+
+READERS: dict[str, Reader] = {
+    "InputLayer": lambda config, shape: KerasRead(()), "Identity": lambda config, shape: KerasRead(()), "Dense": _dense,
+    "Activation": lambda config, shape: KerasRead(activation_of(config)), "ReLU": _relu, "LeakyReLU": _leaky, "ELU": _elu,
+    "Softmax": _softmax, "Dropout": lambda config, shape: KerasRead((Dropout(config["rate"]),) if config["rate"] else ()),
+    "GaussianNoise": _noise, "Flatten": lambda config, shape: KerasRead((Flatten(),)),
+    "Reshape": lambda config, shape: KerasRead((Reshape(tuple(config["target_shape"])),)), "Rescaling": _rescaling,
+    "Conv1D": _convolution(Conv1D), "Conv2D": _convolution(Conv2D), "Conv1DTranspose": _convolution(ConvTranspose1D),
+    "Conv2DTranspose": _convolution(ConvTranspose2D), "MaxPooling1D": _pool(MaxPool), "MaxPooling2D": _pool(MaxPool),
+    "AveragePooling1D": _pool(AveragePool), "AveragePooling2D": _pool(AveragePool), "GlobalMaxPooling1D": _global_pool(GlobalMaxPool),
+    "GlobalMaxPooling2D": _global_pool(GlobalMaxPool), "GlobalAveragePooling1D": _global_pool(GlobalAveragePool),
+    "GlobalAveragePooling2D": _global_pool(GlobalAveragePool), "UpSampling1D": _up_sample, "UpSampling2D": _up_sample,
+    "ZeroPadding1D": _zero_pad, "ZeroPadding2D": _zero_pad, "BatchNormalization": _batch_norm, "LayerNormalization": _layer_norm,
+    "GroupNormalization": _group_norm, "Embedding": _embedding, "SimpleRNN": _recurrent(RNN), "LSTM": _recurrent(LSTM),
+    "GRU": _recurrent(GRU), "Bidirectional": _bidirectional,
+}  # fmt: skip
+"""The layers that are read, by the names of their classes."""

@@ -1,0 +1,303 @@
+"""PyTorch's modules as layers of ours: the table of `pytorch_layers` read the other way, by the modules' names and attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from chainrule.graph import Shape
+from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.embedding import Embedding
+from chainrule.nn.formula import Formula
+from chainrule.nn.graph_layer import GraphLayer
+from chainrule.nn.layers import Activation, Dense, Dropout
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
+from chainrule.nn.padding import Amounts, same_amounts, spans
+from chainrule.nn.parts import Layer
+from chainrule.nn.peers.parts import sized, unless
+from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+
+
+class UnlikeError(Exception):
+    """A module that no layer of ours computes; the text says why."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Layers of ours that do in turn what a module does. holds: which of them takes the module's arrays, None where there are none.
+
+    order: where the module wants channels: "first", "last" (behind time, or in rows) or "any".
+    """
+
+    layers: tuple[Layer, ...]
+    holds: int | None = None
+    order: str = "any"
+
+
+Reader: TypeAlias = Callable[[Any, Shape], Read]
+"""From a module and the shape of one example that it is given, in PyTorch's order, to layers."""
+
+
+def _activation(name: str) -> Reader:
+    return lambda module, shape: Read((Activation(name),))  # pyright: ignore[reportArgumentType]  (a name of the table)
+
+
+def _formula(text: Callable[[Any], str]) -> Reader:
+    return lambda module, shape: Read((Formula(text(module)),))
+
+
+def _leaky(module: Any, shape: Shape) -> Read:
+    slope = float(module.negative_slope)
+    return Read((Activation("leaky_relu") if slope == 0.01 else Formula(f"max(x, 0) + {slope!r}*min(x, 0)"),))
+
+
+def _elu(module: Any, shape: Shape) -> Read:
+    return Read((Activation("elu") if module.alpha == 1 else Formula(f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0))"),))
+
+
+def _softplus(module: Any, shape: Shape) -> Read:
+    # Beyond its threshold PyTorch takes z itself: from 20 on that is off by 2e-9 at most.
+    beta = float(module.beta)
+    if module.threshold < 20:
+        raise UnlikeError(f"a softplus with the threshold {module.threshold}")
+    return Read((Activation("softplus") if beta == 1 else Formula(f"softplus({beta!r}*x)/{beta!r}"),))
+
+
+def _gelu(module: Any, shape: Shape) -> Read:
+    if module.approximate == "none":
+        return Read((Activation("gelu"),))
+    return Read((Formula("0.5*x*(1 + tanh(0.7978845608028654*(x + 0.044715*x^3)))"),))
+
+
+def _softmax(module: Any, shape: Shape) -> Read:
+    ndim, dim = len(shape) + 1, module.dim
+    if dim is None or dim % ndim not in {1, ndim - 1}:
+        raise UnlikeError(f"a softmax over axis {dim} of {ndim}")
+    return Read((Activation("softmax"),), order="any" if ndim == 2 else "first" if dim % ndim == 1 else "last")
+
+
+def _log_softmax(module: Any, shape: Shape) -> Read:
+    return Read((Formula("(x - max(x)) - log(sum(exp(x - max(x))))"),), order=_softmax(module, shape).order)
+
+
+def _linear(module: Any, shape: Shape) -> Read:
+    return Read((Dense(module.out_features, bias=module.bias is not None),), holds=0, order="last")
+
+
+def _dropout(module: Any, shape: Shape) -> Read:
+    return Read((Dropout(float(module.p)),) if module.p else ())
+
+
+# ---- windows
+
+
+PADDINGS = {"circular": "periodic", "reflect": "reflect"}
+
+
+def _pairs(value: Any, count: int) -> Shape:
+    return (
+        tuple(int(each) for each in cast("Iterable[Any]", value)) if isinstance(value, tuple | list) else (int(value),) * count
+    )
+
+
+def padded(shape: Shape, amounts: Amounts) -> tuple[Layer, ...]:
+    """A layer that puts zeros around the axes of space of examples (*space, channels), or cuts off where amounts are negative; or none.
+
+    >>> [layer.summary for layer in padded((4, 4, 1), ((1, 1), (0, -1)))]
+    ['a graph of 3 nodes']
+    """
+    if not any(map(any, amounts)):
+        return ()
+    low, high = ([0, *(max(pair[side], 0) for pair in amounts), 0] for side in (0, 1))
+    wide = [extent + before + behind for extent, before, behind in zip(shape, low[1:], high[1:], strict=True)]
+    starts = [0, *(max(-pair[0], 0) for pair in amounts), 0]
+    stops = [n - max(-pair[1], 0) for n, pair in zip(wide, (*amounts, (0, 0)), strict=True)]
+    made = [stop - start for start, stop in zip(starts[1:], stops, strict=True)]
+    given, between, after = (",".join(map(str, extents)) for extents in (shape, wide, made))
+    zeros, ones = (tuple([number] * len(low)) for number in (0, 1))
+    text = f"""x: {{float}}[{{B}},{given}] = input()
+%0: {{float}}[{{B}},{between}] = pad(x, low={tuple(low)}, high={tuple(high)}, interior={zeros})
+y: {{float}}[{{B}},{after}] = slice_axes(%0, starts={tuple(starts)}, stops=({{B}}, {", ".join(map(str, stops))}), steps={ones})
+return y=y"""
+    return (GraphLayer(text),)
+
+
+def _amounts(module: Any, space: Shape, sizes: Shape, strides: Shape, dilations: Shape) -> tuple[str, Amounts]:
+    """The padding of ours that puts as much around, or "valid" and how much must be put there before."""
+    reach = spans(sizes, dilations)
+    if isinstance(module.padding, str):
+        same = tuple(((span - 1) // 2, span - 1 - (span - 1) // 2) for span in reach)
+        amounts = same if module.padding == "same" else ((0, 0),) * len(space)
+    else:
+        amounts = tuple((each, each) for each in _pairs(module.padding, len(space)))
+    ours = tuple(same_amounts(space, reach, strides))
+    mode = getattr(module, "padding_mode", "zeros")
+    if not any(map(any, amounts)):
+        return "valid", ()
+    if amounts == ours and (mode == "zeros" or mode in PADDINGS):
+        return PADDINGS.get(mode, "same"), ()
+    if mode != "zeros":
+        raise UnlikeError(f'padding_mode="{mode}" with so much around: {amounts}')
+    return "valid", amounts
+
+
+def _convolution(module: Any, shape: Shape) -> Read:
+    space = shape[1:]
+    sizes, strides, dilations = (_pairs(value, len(space)) for value in (module.kernel_size, module.stride, module.dilation))
+    padding, around = _amounts(module, space, sizes, strides, dilations)
+    kind: Any = Conv1D if len(space) == 1 else Conv2D
+    layer = kind(
+        module.out_channels,
+        sizes,
+        stride=strides,
+        dilation=dilations,
+        groups=module.groups,
+        padding=padding,
+        bias=module.bias is not None,
+    )
+    before = padded((*space, shape[0]), around)
+    return Read((*before, layer), holds=len(before), order="first")
+
+
+def _transposed(module: Any, shape: Shape) -> Read:
+    space = len(shape) - 1
+    if module.groups != 1:
+        raise UnlikeError("groups in a transposed convolution")
+    sizes, strides, dilations = (_pairs(value, space) for value in (module.kernel_size, module.stride, module.dilation))
+    kind: Any = ConvTranspose1D if space == 1 else ConvTranspose2D
+    layer = kind(
+        module.out_channels, sized(sizes), stride=sized(strides), dilation=sized(dilations), bias=module.bias is not None
+    )
+    # What PyTorch calls padding is cut off here.
+    cut = tuple(
+        (-low, more - low)
+        for low, more in zip(_pairs(module.padding, space), _pairs(module.output_padding, space), strict=True)
+    )
+    if any(high > 0 for _, high in cut):
+        raise UnlikeError("output_padding above padding")
+    reach, whole = spans(sizes, dilations), list[int]()
+    for extent, span, stride in zip(shape[1:], reach, strides, strict=True):
+        whole.append((extent - 1) * stride + span)
+    return Read((layer, *padded((*whole, module.out_channels), cut)), holds=0, order="first")
+
+
+def _pool(module: Any, shape: Shape) -> Read:
+    space, largest = shape[1:], type(module).__name__.startswith("Max")
+    sizes = _pairs(module.kernel_size, len(space))
+    strides = sizes if module.stride is None else _pairs(module.stride, len(space))
+    dilations = _pairs(getattr(module, "dilation", 1), len(space))
+    if (
+        module.ceil_mode
+        or set(dilations) != {1}
+        or getattr(module, "return_indices", False)
+        or getattr(module, "divisor_override", None)
+    ):
+        raise UnlikeError("a pool with ceil_mode, dilation, divisor_override or return_indices")
+    padding, around = _amounts(module, space, sizes, strides, dilations)
+    if (around and largest) or (padding == "same" and not largest and module.count_include_pad):
+        around = tuple((each, each) for each in _pairs(module.padding, len(space)))
+        if largest:
+            raise UnlikeError("a pool of the largest with as much around on either side")
+        padding = "valid"
+    elif around and not module.count_include_pad:
+        raise UnlikeError("an average without its padding, with as much around on either side")
+    layer: Layer = (MaxPool if largest else AveragePool)(sized(sizes), unless(sized(strides), sized(sizes)), padding)  # pyright: ignore[reportArgumentType]
+    return Read((*padded((*space, shape[0]), around), layer), order="first")
+
+
+def _global_pool(module: Any, shape: Shape) -> Read:
+    size = module.output_size
+    if size != 1 and (not isinstance(size, tuple) or set(cast("Iterable[Any]", size)) != {1}):
+        raise UnlikeError(f"an adaptive pool to {module.output_size}")
+    return Read((GlobalMaxPool() if "Max" in type(module).__name__ else GlobalAveragePool(),), order="first")
+
+
+def _up_sample(module: Any, shape: Shape) -> Read:
+    factors = module.scale_factor
+    if module.mode != "nearest" or factors is None or any(each != int(each) for each in _floats(factors)):
+        raise UnlikeError("an up-sampling that does not repeat numbers a whole number of times")
+    return Read((UpSample(sized(_pairs(factors, len(shape) - 1))),), order="first")
+
+
+def _floats(value: Any) -> tuple[float, ...]:
+    return tuple(float(each) for each in cast("Iterable[Any]", value)) if isinstance(value, tuple | list) else (float(value),)
+
+
+def _zero_pad(module: Any, shape: Shape) -> Read:
+    numbers = _pairs(module.padding, 2 * (len(shape) - 1))
+    # PyTorch begins with the last axis.
+    amounts = tuple((numbers[at], numbers[at + 1]) for at in range(len(numbers) - 2, -1, -2))
+    return Read(padded((*shape[1:], shape[0]), amounts), order="first")
+
+
+# ---- norms and sequences
+
+
+def _batch_norm(module: Any, shape: Shape) -> Read:
+    if not module.track_running_stats or module.momentum is None:
+        raise UnlikeError("batch statistics that are not followed by a momentum")
+    return Read((BatchNorm(float(module.momentum), float(module.eps)),), holds=0, order="first" if len(shape) > 1 else "any")
+
+
+def _layer_norm(module: Any, shape: Shape) -> Read:
+    if len(module.normalized_shape) != 1:
+        raise UnlikeError(f"a norm over the axes {tuple(module.normalized_shape)}")
+    return Read((LayerNorm(float(module.eps)),), holds=0, order="last")
+
+
+def _group_norm(module: Any, shape: Shape) -> Read:
+    return Read((GroupNorm(module.num_groups, float(module.eps)),), holds=0, order="first")
+
+
+def _embedding(module: Any, shape: Shape) -> Read:
+    if module.max_norm is not None:
+        raise UnlikeError("max_norm")
+    return Read((Embedding(module.embedding_dim, module.num_embeddings),), holds=0, order="last")
+
+
+def recurrent(module: Any, *, sequences: bool) -> list[Layer]:
+    """The layers of a recurrent module, from the first to the last; `sequences`: whether the last gives every time step."""
+    if not module.batch_first:
+        raise UnlikeError("batch_first=False")
+    if getattr(module, "proj_size", 0) or module.dropout:
+        raise UnlikeError("proj_size or dropout")
+    kind: Any = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}[type(module).__name__]
+    more = {"activation": module.nonlinearity} if kind is RNN else {}
+    made: list[Layer] = []
+    for place in range(module.num_layers):
+        layer = kind(module.hidden_size, return_sequences=sequences or place < module.num_layers - 1, **more)
+        made.append(Bidirectional(layer) if module.bidirectional else layer)
+    return made
+
+
+def require_space(kind: str, shape: Shape) -> None:
+    """Refuses inputs without a batch for modules whose names say over how many axes they go."""
+    found = re.search(r"(\d)d$", kind)
+    axes = len(shape) - 1
+    if found and axes != int(found[1]) and not (kind == "BatchNorm1d" and axes == 0):
+        raise UnlikeError(f"an input with {len(shape)} axes behind the batch")
+
+
+READERS: dict[str, Reader] = {
+    "Linear": _linear, "Dropout": _dropout, "Identity": lambda module, shape: Read(()),
+    "ReLU": _activation("relu"), "Sigmoid": _activation("sigmoid"), "Tanh": _activation("tanh"), "SiLU": _activation("silu"),
+    "LeakyReLU": _leaky, "ELU": _elu, "Softplus": _softplus, "GELU": _gelu, "Softmax": _softmax, "LogSoftmax": _log_softmax,
+    "ReLU6": _formula(lambda module: "min(max(x, 0), 6)"), "Softsign": _formula(lambda module: "x/(1 + abs(x))"),
+    "Tanhshrink": _formula(lambda module: "x - tanh(x)"), "Mish": _formula(lambda module: "x*tanh(softplus(x))"),
+    "LogSigmoid": _formula(lambda module: "-softplus(-x)"), "Hardsigmoid": _formula(lambda module: "min(max(x/6 + 0.5, 0), 1)"),
+    "Hardswish": _formula(lambda module: "x*min(max(x/6 + 0.5, 0), 1)"),
+    "Hardtanh": _formula(lambda module: f"min(max(x, {float(module.min_val)!r}), {float(module.max_val)!r})"),
+    "CELU": _formula(lambda module: f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0)/{float(module.alpha)!r})"),
+    "SELU": _formula(lambda module: "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))"),
+    "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
+    "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool, "AdaptiveAvgPool1d": _global_pool,
+    "AdaptiveAvgPool2d": _global_pool, "AdaptiveMaxPool1d": _global_pool, "AdaptiveMaxPool2d": _global_pool, "Upsample": _up_sample,
+    "ZeroPad1d": _zero_pad, "ZeroPad2d": _zero_pad, "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm,
+    "GroupNorm": _group_norm, "Embedding": _embedding,
+}  # fmt: skip
+"""The modules that are read by themselves; recurrent ones, and what only moves numbers, are read with what follows them."""
+RECURRENT = ("RNN", "LSTM", "GRU")

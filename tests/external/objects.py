@@ -1,0 +1,161 @@
+"""Networks as objects of PyTorch and Keras, there and back, and theirs as ours: `make external` runs it, with KERAS_BACKEND=torch."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import chainrule as cr
+from chainrule.errors import OptionError
+from chainrule.nn import build_network
+from chainrule.nn.peers.pytorch import channels_first
+from tests.interop.written_cases import NUMBERS, run_of
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "nn"))
+from peer_cases import CASES
+
+keras = pytest.importorskip("keras")
+RANDOM = np.random.default_rng(0)
+BACK = {name for name in CASES if name not in {
+    "larger pictures", "rings and mirrors", "pools", "backwards", "backwards in order", "both directions",
+}}  # fmt: skip
+"""Those that PyTorch's code writes with modules of its own, such as Flip, which are not read back."""
+
+
+def values(network):
+    built = build_network(network, network.input_shape)
+    learned = {name: RANDOM.normal(size=item.node.shape) * 0.5 for name, item in built.parameters.items()}
+    return learned | {name: RANDOM.uniform(1.0, 2.0, size=item.node.shape) for name, item in built.states.items()}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "pytorch" in case.peers])
+def test_networks_go_to_pytorch_and_come_back(name):
+    case, learned = CASES[name], values(CASES[name].network)
+    module = cr.to_torch(case.network, learned)
+    if name not in BACK:
+        return
+    export = cr.nn.Export(case.network, case.network.input_shape)
+    x = case.x()
+    x = np.moveaxis(x, -1, 1) if channels_first(export.steps(export.built()))[0] else x
+    _, found = cr.from_torch(module, torch.as_tensor(x).long() if case.ids else torch.as_tensor(x))
+    assert sum(value.size for value in found.values()) == sum(value.size for value in learned.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "keras" in case.peers])
+def test_networks_go_to_keras_and_come_back(name):
+    network, learned = CASES[name].network, values(CASES[name].network)
+    found = cr.from_keras(cr.to_keras(network, learned)).values
+    assert {key: value.shape for key, value in found.items()}.keys() >= set()
+    assert sum(value.size for value in found.values()) == sum(value.size for value in learned.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["numbers", "softmax", "logits", "one sigmoid", "norms", "bounded numbers"])
+def test_runs_take_the_users_units_there(name):
+    run = run_of(name)
+    x = run.data.train.x[:5]
+    given = np.moveaxis(x, -1, 1) if x.ndim > 2 else x
+    with torch.no_grad():
+        found = cr.to_torch(run)(torch.from_numpy(np.ascontiguousarray(given, dtype=np.float32))).numpy()
+    np.testing.assert_allclose(found, run.predict(x), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(keras.ops.convert_to_numpy(cr.to_keras(run)(x.astype(float)))), run.predict(x), rtol=1e-4
+    )
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c1, self.b = nn.Conv2d(3, 4, 3, padding=1, stride=2, bias=False), nn.BatchNorm2d(4)
+        self.c2, self.fc = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = F.relu(self.b(self.c1(x)))
+        x = x + F.relu(self.c2(x))
+        return F.log_softmax(self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)), dim=1)
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2, self.fc1, self.fc2 = (
+            nn.Conv2d(1, 6, 5),
+            nn.Conv2d(6, 16, 5),
+            nn.Linear(256, 20),
+            nn.Linear(20, 10),
+        )
+
+    def forward(self, x):
+        x = F.max_pool2d(torch.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), (2, 2)).view(-1, 256)
+        return self.fc2(F.relu(self.fc1(x)))
+
+
+class Reader(nn.Module):
+    def __init__(self, kind, how, **options):
+        super().__init__()
+        self.embedding, self.memory, self.out = nn.Embedding(7, 3), kind(3, 5, batch_first=True, **options), nn.Linear(5, 2)
+        self.how = how
+
+    def forward(self, x):
+        every, last = self.memory(self.embedding(x))
+        return self.out({"every": every, "last": every[:, -1]}[self.how] if self.how != "state" else last[-1])
+
+
+MODULES = {
+    "nested": (nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Dropout(0.2), nn.Sequential(nn.Linear(5, 3), nn.Softmax(1))), (4,)),
+    "lenet": (LeNet(), (1, 28, 28)), "residual": (Residual(), (3, 8, 8)), "norm": (nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5)), (4,)),
+    "gru": (Reader(nn.GRU, "state"), (6,)), "gru of two": (Reader(nn.GRU, "state", num_layers=2), (6,)),
+    "in a line": (nn.Sequential(nn.Conv1d(2, 4, 3, padding="same"), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(12, 2)), (2, 6)),
+    "larger": (nn.Sequential(nn.Linear(4, 8), nn.Unflatten(1, (2, 2, 2)), nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1)), (4,)),
+    "along time": (nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5), nn.Linear(5, 2)), (3, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_become_networks_that_train_on(name):
+    module, shape = MODULES[name]
+    network, found = cr.from_torch(module, input_shape=shape)
+    assert all(np.isfinite(value).all() for value in found.values())
+    assert build_network(network, network.input_shape).parameters.keys() <= found.keys()
+
+
+def test_a_module_that_is_unlike_is_refused_by_its_name():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.PReLU()))
+    with pytest.raises(OptionError, match=r"1\.0 \(PReLU\) of Sequential"):
+        cr.from_torch(module, input_shape=(4,))
+
+
+def test_a_module_goes_on_learning_here():
+    module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    network, found = cr.from_torch(module, input_shape=(4,))
+    run = cr.fit(network, NUMBERS, epochs=0, initial=found, dtype="float64", engine="reference")
+    for name, value in run.parameters().items():
+        np.testing.assert_array_equal(value, found[name])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_functional_models_of_keras():
+    layers = keras.layers
+    given = keras.Input((8, 8, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", strides=2, activation="relu")(given))
+    x = layers.Concatenate()([layers.Add()([x, layers.Conv2D(4, 1)(x)]), x])
+    model = keras.Model(given, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+    before = model.get_weights()
+    cr.from_keras(model)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    shared, inner = layers.Dense(4), keras.Sequential([keras.Input((4,)), layers.Dense(4, activation="selu")])
+    given = keras.Input((4,))
+    cr.from_keras(keras.Model(given, layers.Dense(1)(shared(inner(shared(given))))))
+    given = keras.Input((4, 3))
+    unlike = keras.Model(given, layers.MultiHeadAttention(1, 2)(given, given))
+    with pytest.raises(OptionError, match="MultiHeadAttention"):
+        cr.from_keras(unlike)
