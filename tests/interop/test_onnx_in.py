@@ -104,6 +104,16 @@ def test_a_model_is_trained_explained_drawn_and_kept(tmp_path):
     assert cr.open_run(run.folder, data=data).hash == run.hash
 
 
+def test_a_model_too_large_for_texts_is_opened_with_the_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("chainrule.train.saved_network.LONGEST", 500)
+    layer = cr.from_onnx(cr.to_onnx(LAYERS["Dense"][0]))
+    data = cr.data.from_arrays(RANDOM.normal(size=(8, 5)), RANDOM.normal(size=(8, 2)))
+    run = cr.fit(layer, data, epochs=1, folder=tmp_path)
+    with pytest.raises(OptionError, match="letters"):
+        cr.open_run(run.folder, data=data)
+    assert cr.open_run(run.folder, data=data, net=layer).hash == run.hash
+
+
 def test_running_statistics_are_states():
     rows = [
         helper.make_tensor(name, TensorProto.FLOAT, [2], values)

@@ -101,7 +101,7 @@ def _load(folder: RunFolder, net: Layer | None, data: Any, step: int | None) -> 
     config = Configuration.read(folder, network=None if net is None else as_layer(net))
     if config.network is None:
         raise OptionError(
-            f"the run's network is made of Python code, which the folder does not hold{f': {config.refused}' * bool(config.refused)}",
+            f"the folder does not hold the run's network{f': {config.refused}' if config.refused else ', which is made of Python code'}",
             expected="the same network again",
             remedy="build it and pass it: net=...",
         )

@@ -25,6 +25,9 @@ def written_network(network: Layer, info: DatasetInfo, settings: Settings) -> di
     found: dict[str, Any] = {"network": None}
     with suppress(OptionError):
         found["network"] = to_json(network)
+    if (length := len(json.dumps(found["network"]))) > LONGEST:
+        # First values that are arrays, as of a model of another program, may be more than a file of texts should hold.
+        return {"network": None, "refused": f"its description has {length} letters, more than {LONGEST}"}
     if is_kept(network):
         return found
     sizes = {settings.batch_size, info.parts["training"] % settings.batch_size or settings.batch_size}
