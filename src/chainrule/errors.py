@@ -147,3 +147,7 @@ class MissingPackageError(ChainruleError, ImportError):
 
 class MissingPackageWarning(UserWarning):
     """A package is not installed, and something slower takes its place."""
+
+
+class SlowerEngineWarning(UserWarning):
+    """An engine was chosen where another one gives the same numbers sooner."""

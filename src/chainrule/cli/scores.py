@@ -18,6 +18,7 @@ from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, DatasetInfo
+from chainrule.engines import engine_named
 from chainrule.errors import UnwritableFileError, command_words
 from chainrule.nn import summary
 from chainrule.train import Evaluation, LearningProblem, Run, Settings
@@ -48,7 +49,9 @@ def announce(screen: Console, problem: LearningProblem, data: Dataset, settings:
     pairs = [("Data", told), *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{problem.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(problem.dataset_info)
-    screen.print(facts([*pairs, *training_facts(settings, len(data.train))]))
+    pairs += training_facts(settings, len(data.train))
+    caveat = engine_named(settings.engine, settings.threads, settings.devices).caveat
+    screen.print(facts([*pairs, *([("Engine", caveat)] if caveat else [])]))
     screen.print()
 
 

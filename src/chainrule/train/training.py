@@ -67,6 +67,7 @@ class Training(Shown):
     initial: Mapping[str, Any] | None = None
     order: Order | OrderName = "shuffled"
     threads: Count | None = None
+    devices: Count | None = None
 
     def __post_init__(self) -> None:
         if self.loss is not None:
@@ -102,6 +103,7 @@ class Training(Shown):
         return Settings(
             optimizer, epochs, batch_size, self.seed, self.replicas, dtype, self.engine, self.evaluate_every,
             self.early_stopping, self.clip, "shuffled" if callable(self.order) else self.order, self.threads,
+            self.devices,
         )  # fmt: skip
 
     @property
