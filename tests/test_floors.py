@@ -25,6 +25,7 @@ LATE_PACKAGES = {"rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "
 """Packages that may be imported inside a function, so that who does not need them does not load them, or in a try that says so."""
 LATE_ENGINES = {
     ("engines.choice", ".engines.native.engine"),
+    ("engines.choice", ".engines.xla.engine"),
     ("__init__", ".views"),
     ("__init__", ".views.pictures"),
     ("__init__", ".examples"),

@@ -102,7 +102,10 @@ def test_special_numbers(dtype: str) -> None:
         {
             **{name: getattr(ops, name)(x) for name in FUNCTIONS},
             **{name: getattr(ops, name)(x, y) for name in PAIRS},
-            **{f"{name}.of.rows": getattr(ops, name)(ops.add(x, y), axes=(0,)) for name in ("reduce_max", "reduce_min", "reduce_sum")},
+            **{
+                f"{name}.of.rows": getattr(ops, name)(ops.add(x, y), axes=(0,))
+                for name in ("reduce_max", "reduce_min", "reduce_sum")
+            },
             "argmax": ops.argmax(ops.add(x, y), axis=1),
         }
     )

@@ -141,19 +141,25 @@ class XlaLoop(Shown):
 
     def load(self, state: Mapping[str, Array]) -> DeviceState:
         """See `LoopProgram.load`."""
-        check_state(self.loop, self.replicas, state)
         with jax.enable_x64(True):
             return DeviceState.loaded({name: state[name] for name in self.loop.state}, self.layout)
 
     def run(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Results:
         """See `LoopProgram.run`."""
-        check_steps(self.loop, self.tables, self.replicas, order, sizes, scalars)
+        self._check(state, order, sizes, scalars)
         return self._run(_of_device(state), order, sizes, scalars, is_kept=True)
 
     def prepared(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> Callable[[], Results]:
         """See `LoopProgram.prepared`."""
-        check_steps(self.loop, self.tables, self.replicas, order, sizes, scalars)
+        self._check(state, order, sizes, scalars)
         return lambda: self._run(_of_device(state), order, sizes, scalars, is_kept=False)
+
+    def _check(self, state: Carried, order: Array, sizes: Array, scalars: Mapping[str, Array]) -> None:
+        check_steps(self.loop, self.tables, self.replicas, order, sizes, scalars)
+        wanted = {**self.steps.updated, **self.steps.held}
+        there, count = _of_device(state).there, self.layout.padded(self.replicas)
+        if any((there[n].shape, there[n].dtype) != ((count, *kind.shape), kind.dtype) for n, kind in wanted.items()):
+            check_state(self.loop, self.replicas, state.arrays())  # says which, and how
 
     def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
