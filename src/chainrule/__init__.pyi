@@ -1,6 +1,6 @@
 """What `import chainrule` gives, name by name: read by type checkers, and at run time to load what is asked for."""
 
-from . import data, engines, errors, examples, graph, nn, ops, trace, train, views
+from . import data, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
@@ -69,6 +69,7 @@ from .nn import (
     build_network,
     parse_network,
 )
+from .sweeps import find_learning_rate, open_sweep, sweep
 from .trace import Explanation, Trace, check_gradient, explain_graph
 from .train import (
     LBFGS,
@@ -122,11 +123,12 @@ __all__ = [
     "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "sweep", "open_sweep", "find_learning_rate",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "trace", "train", "views",
+    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
     "examples",
 ]  # fmt: skip

@@ -21,7 +21,8 @@ from chainrule.engines import ReferenceEngine
 from chainrule.engines.xla.engine import XlaEngine
 from chainrule.graph import Graph
 
-sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("nn", "examples")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "nn"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from peer_cases import CASES
 from test_examples import distinct, first_losses
 
@@ -74,18 +75,17 @@ def test_state_records_and_rows_of_a_random_loop(seed: int, dtype: str) -> None:
             assert close(found[name], wanted[name], dtype), f"{name} of seed {seed}: {found[name]} and not {wanted[name]}"
 
 
-@pytest.mark.parametrize("name", CASES)
+# No gradient passes a step, and the other one diverges from these first weights.
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"a step", "rnn with a sigmoid"}))
 def test_a_hundred_steps_of_every_layer(name: str) -> None:
     case = CASES[name]
-    if name in {"a step", "rnn with a sigmoid"}:
-        pytest.skip("no gradient passes a step; the other diverges from these first weights")
     random = np.random.default_rng(5)
     shape = (24, *case.network.input_shape)
     x = random.integers(0, case.ids, shape).astype(float) if case.ids else random.normal(size=shape)
     network = cr.Sequential(*case.network.layers, cr.Flatten(), cr.Dense(2), input_shape=case.network.input_shape)
+    data = cr.data.from_arrays(x, random.normal(size=(24, 2)), scaling="none")
     trainers = []
     for engine in ("xla", "reference"):
-        data = cr.data.from_arrays(x, random.normal(size=(24, 2)) if not trainers else trainers[0].data.train.y, scaling="none")
         training = cr.Training(network, data, engine=engine, optimizer=cr.SGD(0.01, momentum=0.9), epochs=34, batch_size=10)
         trainers.append(training.trainer())
         trainers[-1].train_until(100)

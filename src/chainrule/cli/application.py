@@ -17,6 +17,7 @@ from chainrule.errors import ChainruleError, SlowerEngineWarning, UnsavedRunWarn
 
 COMMANDS = {
     "train": "Train a network on data.",
+    "sweep": "Train many settings, and say which are better.",
     "resume": "Go on with a run where it stopped.",
     "evaluate": "Scores and confusion matrix of a run.",
     "predict": "Predictions of a run for new inputs.",
