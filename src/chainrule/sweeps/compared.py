@@ -28,18 +28,23 @@ MOST_REPLICAS = 10_000
 class Beside:
     """A trial beside the best: the difference of their scores over the same seeds, and whether chance explains it.
 
-    probability: the p-value, raised for all pairs of trials that could have been looked at (Holm). needed: about how many replicas would
-    show a difference of this size.
+    probability: the p-value, raised for all pairs of trials that could have been looked at (Holm), of which there are `among`.
     """
 
     comparison: Comparison
     probability: float
-    needed: float
+    among: int
 
     @property
     def told_apart(self) -> bool:
         """Whether there is a difference that chance does not explain."""
         return self.probability < LEVEL
+
+    @cached_property
+    def needed(self) -> float:
+        """About how many replicas would show a difference of this size."""
+        spread = self.comparison.error * sqrt(self.comparison.freedom + 1)
+        return replicas_needed(self.comparison.difference, spread, LEVEL / self.among)
 
     def __str__(self) -> str:
         if self.told_apart:
@@ -103,9 +108,8 @@ class Sweep(Shown):
         pairs = list(combinations(range(len(trials)), 2))
         found = [compare(trials[i].scores, trials[j].scores, paired=True) for i, j in pairs]
         raised = dict(zip(pairs, holm([each.probability for each in found]), strict=True))
-        level = LEVEL / max(1, len(pairs))
         return {
-            trials[j].name: Beside(comparison, raised[i, j], _needed(comparison, level))
+            trials[j].name: Beside(comparison, raised[i, j], len(pairs))
             for (i, j), comparison in zip(pairs, found, strict=True)
             if i == 0
         }
@@ -190,7 +194,3 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
         return bool(trial.trouble) or np.isnan(mean), -trial.epochs, mean
 
     return sorted(trials, key=key)
-
-
-def _needed(comparison: Comparison, level: float) -> float:
-    return replicas_needed(comparison.difference, comparison.error * sqrt(comparison.freedom + 1), level)

@@ -100,7 +100,7 @@ def _trials(
         if number + 1 < len(rungs):
             best = ranked(list(done.values()))[: max(1, len(done) // search.keep)]
             left = [task for task in left if any(done[task.place] is trial for trial in best)]
-    return list(last.values())
+    return [last[task.place] for task in tasks]
 
 
 def _each_done(
@@ -127,7 +127,7 @@ def _each_done(
 
 def claim(folder: Path, training: Training) -> None:
     """Makes the folder one of this training's sweeps. Raises: OptionError where it is another's."""
-    mine = {"version": VERSION, "training": _identity(training), "replicas": training.replicas}
+    mine = {"version": VERSION, **_identity(training)}
     path = folder / "sweep.json"
     with refusals(folder):
         make_folder_at(folder / "trials", exist_ok=True)
@@ -144,13 +144,9 @@ def claim(folder: Path, training: Training) -> None:
 
 
 def _identity(training: Training) -> dict[str, Any]:
-    """What makes a training the same: network, data and objective as far as they can be written down, and its settings."""
-    return {
-        "network": str(training.network),
-        "data": training.dataset.info.hash,
-        "formula": training.problem.formula,
-        "settings": written(training.settings),
-    }
+    """What makes a training the same: network, data, objective and settings, as far as they can be written down."""
+    names = {"network": str(training.network), "data": training.dataset.info.hash, "loss": training.problem.formula}
+    return {**names, **written(training.settings)}
 
 
 def _read(path: Path) -> dict[str, Any]:

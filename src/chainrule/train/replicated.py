@@ -163,14 +163,19 @@ def replicas_needed(difference: float, spread: float, level: float = LEVEL, powe
     if not spread:
         return 2
     size = (spread / difference) ** 2
-    count = 2.0
-    # The quantiles fall as the degrees of freedom grow: a few rounds find the number that agrees with itself.
-    for _ in range(50):
-        wanted = size * (quantile(level, count - 1) + quantile(2 * (1 - power), count - 1)) ** 2
-        if not wanted < 1e9:
+
+    def suffices(count: int) -> bool:
+        return count >= size * (quantile(level, count - 1) + quantile(2 * (1 - power), count - 1)) ** 2
+
+    low, high = 1, 2
+    while not suffices(high):
+        low, high = high, 2 * high
+        if high > 10**9:
             return inf
-        count = (count + max(2.0, wanted)) / 2
-    return max(2, int(np.ceil(count - 1e-6)))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high
 
 
 def compare_spreads(first: object, second: object, *, among: int = 1, level: float = LEVEL) -> Comparison:

@@ -76,7 +76,7 @@ def learning_rates(found: LearningRates) -> View:
 
     The numbers are `rates`, `losses` (replicas, n) and `smoothed`.
     """
-    mean, error = found.losses.mean(axis=0), standard_error(found.losses) if len(found.losses) > 1 else None
+    mean, error = found.losses.mean(axis=0), standard_error(found.losses.T) if len(found.losses) > 1 else None
     band = [] if error is None else [Band(found.rates, mean - error, mean + error, color=0)]
     top = float(np.nanmax(found.smoothed))
     return View(
