@@ -27,8 +27,8 @@ class EngineKind(Shown):
     make: Callable[[int | None], Engine]
     package: str = ""
     stages: tuple[str, ...] = ()
-    spread: Callable[[int], Engine] | None = None
-    """How it is made for so many devices, if it can use several."""
+    spread: Callable[[int, bool], Engine] | None = None
+    """How it is made for so many devices, if it can use several; or, where that is said, for as many as there are."""
 
 
 def _native(threads: int | None) -> Engine:
@@ -38,7 +38,7 @@ def _native(threads: int | None) -> Engine:
     return NativeEngine(threads)
 
 
-def _xla(by: Literal["map", "vmap"], threads: int | None = None, devices: int | None = None) -> Engine:
+def _xla(by: Literal["map", "vmap"], threads: int | None = None, devices: int | None = None, at_most: bool = False) -> Engine:
     if threads is not None:
         raise OptionError(
             f"threads={threads} with the xla engine", expected="none: XLA takes all there are", remedy="leave threads out"
@@ -47,7 +47,7 @@ def _xla(by: Literal["map", "vmap"], threads: int | None = None, devices: int | 
     from chainrule.engines.xla.engine import XlaEngine
 
     host = ENGINES["native"]
-    made = XlaEngine(host.make(None) if _is_there(host) else ReferenceEngine(), devices, by=by)
+    made = XlaEngine(host.make(None) if _is_there(host) else ReferenceEngine(), devices, by=by, at_most=at_most)
     if made.platform == "cpu":
         _warn_of_cpu()
     return made
@@ -67,11 +67,12 @@ ENGINES = {
 
 
 @checked
-def engine_named(name: str, threads: int | None = None, devices: int | None = None) -> Engine:
+def engine_named(name: str, threads: int | None = None, devices: int | None = None, *, at_most: bool = False) -> Engine:
     """The engine of this name; where its package is missing `reference` takes its place, with one warning.
 
     threads: how many the engine may use; None for as many as there are processors (or as CHAINRULE_THREADS says). devices: on how many
-    devices it computes; None for one. Raises: OptionError for an unknown one, and for devices that it has not.
+    devices it computes; None for one. at_most: fewer will do, where there are no more. Raises: OptionError for an unknown one, and
+    for devices that it has not.
 
     >>> engine_named("reference").name
     'reference'
@@ -84,7 +85,7 @@ def engine_named(name: str, threads: int | None = None, devices: int | None = No
     if not _is_there(kind):
         _warn_once(name, kind.package)
         return ReferenceEngine()
-    return kind.make(threads) if devices is None or kind.spread is None else kind.spread(devices)
+    return kind.make(threads) if devices is None or kind.spread is None else kind.spread(devices, at_most)
 
 
 @checked

@@ -27,8 +27,8 @@ TOLERANCE = 1e-4
 class XlaEngine(Shown):
     """Runs graphs through JAX, on whatever device it finds.
 
-    host: the engine that shuffles the examples, which is no work for a GPU. devices: how many are used, None for one. by: how replicas are
-    done, see `Steps`.
+    host: the engine that shuffles the examples, which is no work for a GPU. devices: how many are used, None for one; at_most: fewer
+    where there are no more. by: how replicas are done, see `Steps`.
 
     >>> from chainrule.engines import ReferenceEngine
     >>> from chainrule.graph import Graph, input_node
@@ -41,9 +41,10 @@ class XlaEngine(Shown):
     stages = STAGES
     tolerance = TOLERANCE
 
-    def __init__(self, host: Engine, devices: int | None = None, *, by: By = "map") -> None:
-        require_devices(devices or 1)
-        self.host, self.devices = host, devices or 1
+    def __init__(self, host: Engine, devices: int | None = None, *, by: By = "map", at_most: bool = False) -> None:
+        if not at_most:
+            require_devices(devices or 1)
+        self.host, self.devices = host, min(devices or 1, len(jax.devices()))
         self.by: By = by
         self.name = "xla" if by == "map" else "xla-vmap"
 

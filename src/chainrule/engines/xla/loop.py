@@ -28,8 +28,8 @@ MOST_ROWS = 1 << 18
 """Rows of one call at most, where a batch is not larger: their order, and what is kept of each, need memory on the device."""
 BLOCK = 1 << 28
 """Bytes of rows that are sent together, where they do not stay on the device (256 MiB)."""
-FEW_ROWS = 1 << 14
-"""Rows of a block, where nobody knows how many there will be."""
+FEW = 1 << 22
+"""Bytes of a block of rows, where nobody knows how many there will be (4 MiB): a single one is sent as a block too."""
 
 _residents: weakref.WeakValueDictionary[tuple[int, str], Any] = weakref.WeakValueDictionary()
 """What lies on the device of arrays that programs hold: training and evaluation share one copy of the same examples."""
@@ -68,7 +68,7 @@ class XlaLoop(Shown):
 
     @property
     def _row_bytes(self) -> int:
-        return max(1, sum(table[:1].nbytes // max(1, len(table[:1])) for table in self.tables.values()))
+        return max(1, sum(int(np.prod(table.shape[1:], dtype=np.int64)) * table.itemsize for table in self.tables.values()))
 
     def _is_too_large(self) -> bool:
         """Whether the tables stay on the host, from where each piece's rows are sent: they are files, or too much for the device."""
@@ -82,7 +82,7 @@ class XlaLoop(Shown):
         largest, least = max(self.loop.graphs), min(self.loop.graphs)
         fit = max(largest, min(MOST_ROWS, BLOCK // self._row_bytes))
         if source == "shared":
-            known = max((len(table) for table in self.tables.values()), default=0) or FEW_ROWS
+            known = max((len(table) for table in self.tables.values()), default=0) or FEW // self._row_bytes
             rows = max(largest, min(known, fit))
             return Room(min(MOST_STEPS, rows // largest + 32, -(-rows // least)), rows)
         if source == "own":
