@@ -192,6 +192,8 @@ def test_options_that_do_not_go_together():
         fit("xla", devices=999)
     with pytest.raises(OptionError, match="threads=2 with the xla engine"):
         fit("xla", threads=2)
+    # A saved run is opened where there are fewer devices.
+    assert choice.engine_named("xla", devices=999, at_most=True).devices == 1
 
 
 # ---- what is said
