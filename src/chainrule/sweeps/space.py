@@ -75,13 +75,14 @@ class Between(Shown):
         high, _, count = rest.partition(":")
         log = count.startswith("log")
         try:
-            return Between(float(low), float(high), int(count.removeprefix("log") or 5), log=log, whole=whole)
+            ends, points = (float(low), float(high)), int(count.removeprefix("log") or 5)
         except ValueError:
             raise OptionError(
                 f"the interval {text!r}",
                 expected="low:high:points, or low:high:logpoints",
                 remedy="write for example 0.01:1:log5",
             ) from None
+        return Between(*ends, points, log=log, whole=whole)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import pickle
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -42,13 +42,13 @@ _known: dict[str, Compiled] = {}
 MOST = 64
 
 
-def compiled(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Compiled:
-    """The function for arguments of these types."""
+def compiled(function: Callable[..., Any], arguments: tuple[Any, ...], devices: Sequence[Any]) -> Compiled:
+    """The function for arguments of these types, on these devices."""
     started = time.perf_counter()
     lowered = function.lower(*arguments)  # pyright: ignore[reportFunctionMemberAccess]
     key = key_of("xla", lowered.as_text(), *_surroundings())
     if key not in _known:
-        call, from_cache = _loaded(key), True
+        call, from_cache = _loaded(key, devices), True
         if call is None:
             call, from_cache = lowered.compile(), False
             _keep(key, call)
@@ -58,14 +58,14 @@ def compiled(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Compil
     return _known[key]
 
 
-def _loaded(key: str) -> Callable[..., Any] | None:
+def _loaded(key: str, devices: Sequence[Any]) -> Callable[..., Any] | None:
     """The program from the folder of compiled code, whose entries are signed: nothing that others wrote is unpickled."""
     cache = default_cache()
     found = cache.get(key) if cache else None
     if found is None:
         return None
     with suppress(Exception):  # another JAX may not read what this one wrote: then it is made again
-        return serialize_executable.deserialize_and_load(*pickle.loads(found))  # noqa: S301
+        return serialize_executable.deserialize_and_load(*pickle.loads(found), execution_devices=devices)  # noqa: S301
     return None
 
 

@@ -90,7 +90,7 @@ class XlaEngine(Shown):
                 return str(jax.make_jaxpr(made.steps.call)(*arguments))
             if name == "stablehlo":
                 return function.lower(*arguments).as_text()  # pyright: ignore[reportFunctionMemberAccess]
-            return compiled(function, arguments).call.as_text()  # pyright: ignore[reportFunctionMemberAccess]
+            return compiled(function, arguments, made.layout.devices).call.as_text()  # pyright: ignore[reportFunctionMemberAccess]
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""
@@ -109,7 +109,7 @@ class XlaProgram(Shown):
         self.can_fail = can_fail(simplified)
         arguments = {name: jax.ShapeDtypeStruct(node.shape, node.dtype) for name, node in graph.leaves.items()}
         with jax.enable_x64(True):
-            self.call = compiled(jax.jit(lambda bound: values_of(simplified, bound)), (arguments,)).call
+            self.call = compiled(jax.jit(lambda bound: values_of(simplified, bound)), (arguments,), Layout().devices).call
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""

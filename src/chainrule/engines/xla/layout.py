@@ -42,11 +42,15 @@ class Layout(Shown):
         """Whether one device does it all."""
         return self.apart * self.together == 1
 
+    @property
+    def devices(self) -> list[Any]:
+        """The devices that it takes: the first there are."""
+        return jax.devices()[: self.apart * self.together]
+
     @cached_property
     def mesh(self) -> Mesh:
         """The devices, as JAX wants them."""
-        used = np.array(jax.devices()[: self.apart * self.together]).reshape(self.apart, self.together)
-        return Mesh(used, (REPLICAS, BATCH))
+        return Mesh(np.array(self.devices).reshape(self.apart, self.together), (REPLICAS, BATCH))
 
     @property
     def by_replica(self) -> Any:

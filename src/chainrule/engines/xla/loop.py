@@ -95,7 +95,7 @@ class XlaLoop(Shown):
     def program(self) -> Compiled:
         """The compiled program. Raises: OptionError for what does not fit the device."""
         with jax.enable_x64(True), jax.set_mesh(self.layout.mesh):
-            made = compiled(jitted(self.steps), self.steps.arguments())
+            made = compiled(jitted(self.steps), self.steps.arguments(), self.layout.devices)
         require_room(self._bytes(), made.scratch)
         return made
 
@@ -106,7 +106,8 @@ class XlaLoop(Shown):
         state = sum(_size(kind) for kind in updated.values()) + sum(_size(kind) for kind in own["held"].values())
         tables = sum(_size(kind) for kind in shared.get("tables", {}).values())
         streamed = sum(_size(kind) for kind in own.get("tables", {}).values()) // self.layout.apart
-        return {"parameters and state": state // self.layout.padded(self.replicas) * each, "data": tables + streamed}
+        # Twice: whoever trains keeps a copy of the state before each piece, to take back what went wrong.
+        return {"parameters and state": 2 * state // self.layout.padded(self.replicas) * each, "data": tables + streamed}
 
     def report(self) -> dict[str, Any]:
         """See `LoopProgram.report`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from chainrule.errors import OptionError
@@ -31,8 +33,9 @@ def sweep_scores(sweep: Sweep) -> View:
             "a picture of a sweep in which all went wrong", expected="a training that did not", remedy="look at the table"
         )
     shown, score = trials[:MOST], trials[0].score
-    rows = [(printable(trial.name, most=48), trial.scores, _error(trial.scores)) for trial in shown]
-    panels = [dots_and_bars(rows, Axis(f"{score}, {trials[0].part} part"))]
+    rows = [(printable(", ".join(trial.setting.values()), most=48), trial.scores, _error(trial.scores)) for trial in shown]
+    named = printable(", ".join(map(_short, sweep.names)), most=60)
+    panels = [replace(dots_and_bars(rows, Axis(f"{score}, {trials[0].part} part")), title=named)]
     panels += [_over(sweep, trials, name) for name in sweep.names if len(_numbers(trials, name)) > 2]
     cut = f" The best {MOST} of {len(trials)} settings." if len(trials) > MOST else ""
     return View(
@@ -64,7 +67,11 @@ def _over(sweep: Sweep, trials: list[Trial], name: str) -> Panel:
         marks += [ErrorBars([at], [mean - half], [mean + half], color=color), Points([at], [mean], color=color, size=5.0)]
     known = _numbers(trials, name)
     is_wide = min(known) > 0 and max(known) > WIDE * min(known)
-    return Panel(marks, Axis(name.replace("_", " ").replace("optimizer.", ""), log=is_wide), Axis(trials[0].score))
+    return Panel(marks, Axis(_short(name), log=is_wide), Axis(trials[0].score))
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2].replace("_", " ")
 
 
 def _error(scores: Array) -> float:
