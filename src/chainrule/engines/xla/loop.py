@@ -80,7 +80,8 @@ class XlaLoop(Shown):
 
     def _room(self, source: Source, steps: int | None) -> Room:
         largest, least = max(self.loop.graphs), min(self.loop.graphs)
-        fit = max(largest, min(MOST_ROWS, BLOCK // self._row_bytes))
+        # Of a table on the device only the places of rows are sent, else the rows themselves.
+        fit = max(largest, MOST_ROWS if source == "table" else min(MOST_ROWS, BLOCK // self._row_bytes))
         if source == "shared":
             known = max((len(table) for table in self.tables.values()), default=0) or FEW // self._row_bytes
             rows = max(largest, min(known, fit))
@@ -180,7 +181,7 @@ class XlaLoop(Shown):
         for steps, rows in self._pieces(sizes):
             numbers = {name: scalars[name][steps] for name in self.loop.scalars}
             before = state.copy() if self.steps.can_fail else None
-            result, bad = self._call(state, order[:, rows], sizes[steps], numbers, rows.start if is_kept else -1)
+            result, bad = self._call(state, order[:, rows], sizes[steps], numbers, is_kept=is_kept)
             if before is not None and bad != FINE:
                 self._explain(before, order[:, rows], sizes[steps], numbers, bad)
             found.append(result)
@@ -204,9 +205,12 @@ class XlaLoop(Shown):
                 return
 
     def _call(
-        self, state: DeviceState, order: Array, sizes: Array, scalars: Mapping[str, Array], start: int
+        self, state: DeviceState, order: Array, sizes: Array, scalars: Mapping[str, Array], *, is_kept: bool
     ) -> tuple[Results, int]:
-        """One call; the number of the first step at which a position lay outside, FINE where there is none."""
+        """One call; and the number of the first step at which a position lay outside, FINE where there is none.
+
+        is_kept: the tables hold what they held before, so that what lies on the device serves.
+        """
         program, steps, room = self.program, self.steps, self.steps.room
         with jax.enable_x64(True):
             counts = _counts(sizes, list(steps.graphs))
@@ -216,7 +220,7 @@ class XlaLoop(Shown):
                 "stretches": np.int32(len(counts)),
                 "scalars": {name: np.pad(numbers, (0, room.steps - len(sizes))) for name, numbers in scalars.items()},
             }
-            self._add_rows(own, shared, order, start)
+            self._add_rows(own, shared, order, is_kept=is_kept)
             everywhere = self.layout.everywhere
             shared |= {name: jax.device_put(shared[name], everywhere) for name in ("counts", "stretches", "scalars")}
             updated = {name: state.there[name] for name in steps.updated}
@@ -229,19 +233,18 @@ class XlaLoop(Shown):
             )
         return results, int(np.min(np.asarray(bad)))
 
-    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, start: int) -> None:
-        """What the steps take their batches from; `start`: the first row, or −1 where the tables may hold others by now."""
+    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, *, is_kept: bool) -> None:
+        """What the steps take their batches from."""
         steps, room, layout = self.steps, self.steps.room, self.layout
         used = {name: table for name, table in self.tables.items() if name in steps.used_tables}
         filled = [order, *[order[-1:]] * (layout.padded(self.replicas) - self.replicas)]
         if steps.source == "shared":
-            first = max(start, 0)
-            stop = first + order.shape[1]
-            is_all = start == 0 and all(len(table) == room.rows for table in used.values())
+            start, stop = (int(order[0, 0]), int(order[0, -1]) + 1) if order.size else (0, 0)
+            is_all = is_kept and start == 0 and all(len(table) == room.rows for table in used.values())
             shared["tables"] = {
                 name: self._resident(name)
                 if is_all
-                else jax.device_put(_filled(table[first:stop], room.rows), layout.everywhere)
+                else jax.device_put(_filled(table[start:stop], room.rows), layout.everywhere)
                 for name, table in used.items()
             }
         elif steps.source == "own":
@@ -253,7 +256,10 @@ class XlaLoop(Shown):
         else:
             every = np.pad(np.concatenate(filled).astype(np.int32), ((0, 0), (0, room.rows - order.shape[1])))
             own["order"] = jax.device_put(every, layout.by_replica)
-            shared["tables"] = {name: self._resident(name) for name in used}
+            shared["tables"] = {
+                name: self._resident(name) if is_kept else jax.device_put(table, layout.everywhere)
+                for name, table in used.items()
+            }
 
     def _resident(self, name: str) -> Any:
         """A table on the device, sent once."""
@@ -270,7 +276,7 @@ class XlaLoop(Shown):
         """Goes up to the bad step again, and does that one on the reference engine, which says what lies where. Raises: PositionError."""
         row = int(sizes[:bad].sum())
         if bad:
-            self._call(before, order[:, :row], sizes[:bad], {name: part[:bad] for name, part in scalars.items()}, -1)
+            self._call(before, order[:, :row], sizes[:bad], {name: part[:bad] for name, part in scalars.items()}, is_kept=False)
         size, rest = int(sizes[bad]), slice(bad, bad + 1)
         rows = order[:, row : row + size]
         taken = {name: table[rows.reshape(-1)] for name, table in self.tables.items()}

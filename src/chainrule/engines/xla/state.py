@@ -44,7 +44,9 @@ class DeviceState(Shown):
     def copy(self) -> DeviceState:
         """See `Carried`."""
         with jax.enable_x64(True):
-            return DeviceState({name: array.copy() for name, array in self.there.items()}, self.replicas, finite=self._finite)
+            # Not array.copy(), which is a program to be compiled for each shape.
+            there = {name: jax.device_put(array, array.sharding, may_alias=False) for name, array in self.there.items()}
+        return DeviceState(there, self.replicas, finite=self._finite)
 
     def is_finite(self) -> bool:
         """See `Carried`."""
