@@ -25,7 +25,7 @@ MOST_REPLICAS = 10_000
 
 
 @dataclass(frozen=True)
-class Beside:
+class Beside(Shown):
     """A trial beside the best: the difference of their scores over the same seeds, and whether chance explains it.
 
     probability: the p-value, raised for all pairs of trials that could have been looked at (Holm), of which there are `among`.

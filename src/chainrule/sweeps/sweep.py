@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from chainrule.checks import Count, checked
+from chainrule.checks import Count, checked, shown
 from chainrule.descriptions import written
-from chainrule.errors import FileFormatError, MissingFileError, OptionError
+from chainrule.errors import FileFormatError, MissingFileError, OptionError, OptionTypeError
 from chainrule.files import make_folder_at, named, refusals, write_whole
 from chainrule.sweeps.compared import Sweep, ranked
-from chainrule.sweeps.space import Grid, Search, settings_of
+from chainrule.sweeps.space import Grid, Halving, Random, Search, Sobol, settings_of
 from chainrule.sweeps.trial import SCORES, Task, Trial, bare, do
 from chainrule.train import Training
 
@@ -48,7 +48,7 @@ def sweep(
     space: Mapping[str, Any],
     *,
     replicas: Count = 8,
-    search: Any = None,
+    search: Grid | Random | Sobol | Halving | None = None,
     folder: str | os.PathLike[str] | None = None,
     executor: Any = None,
     score: str | None = None,
@@ -73,6 +73,12 @@ def sweep(
     ('optimizer.learning_rate=0.5', 2)
     """
     chosen: Search = Grid() if search is None else search
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise OptionTypeError(
+            f"executor={shown(executor)}",
+            expected="an object with submit, as an executor of concurrent.futures or a client of Dask",
+            remedy="leave executor out: this process trains",
+        )
     if score is not None and score not in SCORES:
         raise OptionError(f"score={score!r}", expected=f"one of {', '.join(SCORES)}", remedy="leave score out")
     base, settings = bare(training.changed(replicas=replicas)), settings_of(space, chosen)
