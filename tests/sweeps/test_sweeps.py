@@ -75,7 +75,8 @@ def test_searches_by_chance_cover_the_space(search):
         (lambda: sweep(TRAINING, {"batch_size": 8}), "a list of values"),
         (lambda: sweep(TRAINING, {"batch_sise": [8]}), "batch_sise"),
         (lambda: sweep(TRAINING, {"network": ["3-2-2"]}), "shape"),
-        (lambda: sweep(TRAINING, SPACE, score="beauty"), "accuracy, R², loss"),
+        (lambda: sweep(TRAINING, SPACE, score="beauty"), "accuracy or loss"),
+        (lambda: sweep(TRAINING, SPACE, score="R²"), "accuracy or loss"),
         (lambda: sweep(TRAINING, {"network": [cr.Function(lambda x: x)]}), "written down"),
         (lambda: find_learning_rate(TRAINING, low=1.0, high=0.1), "low < high"),
         (lambda: find_learning_rate(TRAINING.changed(optimizer=cr.LBFGS())), "searches for the size of each step"),
@@ -195,6 +196,12 @@ def test_a_folder_is_one_trainings_and_can_be_opened(tmp_path):
     }
     wider = sweep(TRAINING, {**SPACE, "optimizer.learning_rate": [0.01, 0.3, 0.5]}, replicas=2, folder=tmp_path)
     assert len(wider.trials) == 6
+    records = {path: path.stat().st_mtime_ns for path in tmp_path.glob("trials/*/epochs-4.json")}
+    by_loss = sweep(TRAINING.changed(threads=1), SPACE, replicas=2, folder=tmp_path, score="loss")
+    assert [trial.scores.tolist() for trial in by_loss.trials] == [trial.losses.tolist() for trial in found.trials]
+    assert {path: path.stat().st_mtime_ns for path in records} == records  # nothing was trained for that
+    with pytest.raises(OptionError, match="accuracy or loss"):
+        sweep(TRAINING, SPACE, replicas=2, folder=tmp_path, score="R²")
     with pytest.raises(OptionError, match=r"another training: its replicas is 2[\s\S]*choose another folder"):
         sweep(TRAINING, SPACE, replicas=3, folder=tmp_path)
     with pytest.raises(OptionError, match="another training"):

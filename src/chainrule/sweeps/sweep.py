@@ -18,7 +18,7 @@ from chainrule.errors import FileFormatError, MissingFileError, OptionError, Opt
 from chainrule.files import make_folder_at, named, refusals, write_whole
 from chainrule.sweeps.compared import Sweep, ranked
 from chainrule.sweeps.space import Grid, Halving, Random, Search, Sobol, settings_of
-from chainrule.sweeps.trial import SCORES, Task, Trial, bare, do
+from chainrule.sweeps.trial import Task, Trial, bare, do, usual_score
 from chainrule.train import Training
 
 VERSION = 1
@@ -79,12 +79,12 @@ def sweep(
             expected="an object with submit, as an executor of concurrent.futures or a client of Dask",
             remedy="leave executor out: this process trains",
         )
-    if score is not None and score not in SCORES:
-        raise OptionError(f"score={score!r}", expected=f"one of {', '.join(SCORES)}", remedy="leave score out")
     base, settings = bare(training.changed(replicas=replicas)), settings_of(space, chosen)
     _ = base.settings  # which loads the data, once
     for _, setting in settings:
-        _ = base.changed(**setting).problem  # what does not fit is found before anything is trained
+        usual = usual_score(base.changed(**setting))  # what does not fit is found before anything is trained
+        if score not in {None, "loss", usual}:
+            raise OptionError(f"score={score!r}", expected=f"{usual} or loss", remedy="leave score out")
     with nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="chainrule-sweep-") as where:
         place = named(where, "folder")
         claim(place, base)
@@ -150,9 +150,9 @@ def claim(folder: Path, training: Training) -> None:
 
 
 def _identity(training: Training) -> dict[str, Any]:
-    """What makes a training the same: network, data, objective and settings, as far as they can be written down."""
+    """What makes a training the same: network, data, objective and settings, but for who computes."""
     names = {"network": str(training.network), "data": training.dataset.info.hash, "loss": training.problem.formula}
-    return {**names, **written(training.settings)}
+    return {**names, **written(replace(training.settings, threads=None, devices=None))}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,13 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import shown
 from chainrule.display import Shown
 from chainrule.errors import FileFormatError, FolderInUseError, NonFiniteError, OptionError
 from chainrule.files import make_folder_at, write_whole
@@ -57,6 +55,18 @@ class Trial(Shown):
         if self.trouble:
             return -np.inf if SCORES[self.score] else np.inf
         return float(self.scores.mean())
+
+    def by(self, score: str | None) -> Trial:
+        """The same, judged by another score: None is the usual one, as it is kept. Raises: OptionError for one that it has not."""
+        if score in {None, self.score}:
+            return self
+        if score != "loss":
+            raise OptionError(
+                f"the {score} of {self.name}",
+                expected=f"{self.score} or loss",
+                remedy=f'write score="{self.score}", or leave it out',
+            )
+        return replace(self, score="loss", scores=self.losses)
 
     def to_json(self) -> dict[str, Any]:
         """The trial in plain JSON values."""
@@ -116,14 +126,14 @@ class Task:
         """The file that says what came of it."""
         return self.place / f"epochs-{self.epochs}.json"
 
-    @cached_property
+    @property
     def changed(self) -> Training:
         """The training that it is."""
         return self.training.changed(**self.setting)
 
     def done(self) -> Trial | None:
-        """What came of it, if it is done."""
-        return Trial.read(self.record) if self.record.is_file() else None
+        """What came of it, if it is done, by the score that is asked for."""
+        return Trial.read(self.record).by(self.score) if self.record.is_file() else None
 
     def __reduce__(self) -> tuple[object, ...]:
         # Without what was loaded and built on the way, which whoever does it makes for himself.
@@ -139,8 +149,9 @@ def do(task: Task, look: int = 0) -> Trial | None:
         with WriterLock(task.place / "lock").held_here():
             found = task.done()  # meanwhile another one may have been at it
             if found is None:
-                found = _trained(task)
-                write_whole(task.record, json.dumps(found.to_json(), indent=1).encode())
+                trained = _trained(task)
+                write_whole(task.record, json.dumps(trained.to_json(), indent=1).encode())
+                found = trained.by(task.score)
             return found
     except FolderInUseError:
         return None
@@ -158,14 +169,9 @@ def _trained(task: Task) -> Trial:
         raise KeyboardInterrupt
     part = part_of(training)
     found = run.evaluate(part)
-    name = task.score or found.score[0]
-    if name not in SCORES:
-        raise OptionError(f"score={shown(name)}", expected=f"one of {', '.join(SCORES)}", remedy="leave score out")
-    values = found.score[1] if name == found.score[0] else found.scores.values.get(name)
-    if values is None:
-        raise OptionError(f"the {name} of {training.network}", expected=found.score[0], remedy="leave score out")
+    name, values = found.score
     return Trial(
-        task.labels, name, part, np.asarray(values, dtype=np.float64), found.loss.astype(np.float64), task.epochs,
+        task.labels, name, part, values.astype(np.float64), found.loss.astype(np.float64), task.epochs,
         run.trainer.step, run.trainer.seconds, _count(training), run.folder,
     )  # fmt: skip
 
@@ -179,11 +185,10 @@ def _gone_on(training: Training, runs: Path) -> Run:
 
 
 def _failed(task: Task, training: Training, trouble: str) -> Trial:
-    usual = "accuracy" if training.problem.classifies else "R²" if training.problem.compares else "loss"
-    nothing = np.empty(0)
+    nothing, usual = np.empty(0), usual_score(training)
     return Trial(
         task.labels,
-        task.score or usual,
+        usual,
         part_of(training),
         nothing,
         nothing,
@@ -194,6 +199,11 @@ def _failed(task: Task, training: Training, trouble: str) -> Trial:
         None,
         trouble,
     )
+
+
+def usual_score(training: Training) -> str:
+    """What tells most about a training; see `Evaluation.score`."""
+    return "accuracy" if training.problem.classifies else "R²" if training.problem.compares else "loss"
 
 
 def part_of(training: Training) -> str:
