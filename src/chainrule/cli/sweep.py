@@ -23,7 +23,6 @@ from chainrule.errors import OptionError
 from chainrule.nn import L2
 from chainrule.sweeps import Between, Grid, Halving, Random, Sobol, Sweep, Trial
 from chainrule.sweeps import sweep as tried_all
-from chainrule.sweeps.space import Search
 from chainrule.train import Training, with_error
 from chainrule.views.plain import duration, printable
 from chainrule.views.report.sweep import write_sweep_page
@@ -189,7 +188,7 @@ def _value(name: str, word: str) -> Any:
     return {"true": True, "false": False, "none": None}.get(word, word)
 
 
-def _search(asked: Mapping[str, Any]) -> Search:
+def _search(asked: Mapping[str, Any]) -> Grid | Random | Sobol | Halving:
     chosen = [name for name in ("by_chance", "sobol") if asked[name] is not None]
     if len(chosen) > 1:
         raise OptionError("--random with --sobol", expected="one of the two", remedy="leave one out")
