@@ -37,10 +37,10 @@ WHOLE = {"batch_size", "epochs"}
     "have the same seeds, so that pairs of them can be compared. Two settings cannot be told apart where chance explains their "
     "difference; the more are compared, the more there must be between two of them.",
     examples=(
-        "chainrule sweep mnist --network 784-{16,32,64}-10 --learning-rate 0.01:1:log5 --validation 10000 --folder sweeps/digits",
+        "chainrule sweep mnist --network 784-{16,64}-10 --learning-rate 0.01:1:log5 --folder sweeps/digits",
         "chainrule sweep moons --network 2-{4,16}-2 --optimizer sgd,adam --batch-size 8,32 --epochs 20",
-        "chainrule sweep plants.csv --target species --network 4-16-3 --learning-rate 0.001:1:log --random 20 --validation 0.2",
-        "chainrule sweep moons --network 2-{4,8,16,32}-2 --learning-rate 0.001:1:log5 --halving 2,6,18 --workers 2",
+        "chainrule sweep plants.csv --target species --network 4-{8,16}-3 --random 20 --learning-rate 0.01:1:log",
+        "chainrule sweep moons --network 2-{4,16}-2 --learning-rate 0.001:1:log5 --halving 2,6,18 --workers 2",
     ),
 )
 @click.argument("data", metavar="DATA")
