@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -290,6 +291,12 @@ def _training() -> Iterator[Door]:
         optimizer=cr.Adam(0.01),
         engine="reference",
     )
+    quick = cr.Training(net, moons, epochs=1, batch_size=6, engine="reference")
+    yield door("sweep", cr.sweep, str, training=quick, space={"seed": [0, 1]}, replicas=2)
+    yield door("find_learning_rate", cr.find_learning_rate, str, training=quick, steps=5, replicas=1)
+    kept = tempfile.mkdtemp(prefix="chainrule-tests-")
+    cr.sweep(quick, {"seed": [0]}, replicas=2, folder=kept)
+    yield door("open_sweep", cr.open_sweep, str, folder=kept)
     yield door("fit numbers", cr.fit, run_used, net="2-3-1", data=(X, Y), epochs=1, batch_size=4, engine="reference",
                optimizer=cr.Adam(0.01))  # fmt: skip
     yield door(

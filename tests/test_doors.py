@@ -16,7 +16,7 @@ from tests.doors import DOORS, VALUES, Door, outcome
 WHOLE = "CAMPAIGN_SIZE" in os.environ
 """The long door tries all values, the usual one a few at each place, others for each argument."""
 AT_EACH_PLACE = 6
-EXPENSIVE = {"fit", "fit numbers", "run.branch", "run.explain", "run.at", "run.generate"}
+EXPENSIVE = {"fit", "fit numbers", "sweep", "find_learning_rate", "run.branch", "run.explain", "run.at", "run.generate"}
 """Doors behind which something is trained or explained: two values at each place are enough."""
 
 MADE_BY_THE_LIBRARY = {

@@ -18,8 +18,8 @@ ROOT = Path(chainrule.__file__).parent
 FLOORS = {
     "descriptions": 0.3, "checks": 0.25, "errors": 0, "files": 0.5, "spelling": 0, "numerals": 0, "display": -0.5,
     "graph": 1, "ops": 2, "nn": 3, "derivatives": 3,
-    "engines": 3, "data": 3, "trace": 4, "train": 5, "views": 6, "interop": 6, "examples": 7, "sklearn": 7.5, "__init__": 8, "cli": 9,
-    "lab": 8.5, "__main__": 10,
+    "engines": 3, "data": 3, "trace": 4, "train": 5, "sweeps": 5.5, "views": 6, "interop": 6, "examples": 7, "sklearn": 7.5,
+    "__init__": 8, "cli": 9, "lab": 8.5, "__main__": 10,
 }  # fmt: skip
 LATE_PACKAGES = {
     "rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml", "pandas", "sklearn", "torch", "keras", "openpyxl", "onnx",
@@ -27,6 +27,7 @@ LATE_PACKAGES = {
 """Packages that may be imported inside a function, so that who does not need them does not load them, or in a try that says so."""
 LATE_ENGINES = {
     ("engines.choice", ".engines.native.engine"),
+    ("engines.choice", ".engines.xla.engine"),
     ("__init__", ".views"),
     ("__init__", ".views.pictures"),
     ("__init__", ".examples"),

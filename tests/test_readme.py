@@ -60,6 +60,20 @@ def test_the_pages_for_those_who_come_from_elsewhere_run(page, tmp_path, monkeyp
     assert found.attempted > 5
 
 
+@pytest.mark.filterwarnings("ignore::chainrule.errors.SlowerEngineWarning")
+def test_the_page_beyond_one_machine_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("jax", reason="the xla engine needs JAX")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "beyond_one_machine.md").read_text(encoding="utf-8")
+    names = {"__name__": "page"}  # what stands under __main__ needs a file that other processes import: tests/sweeps has it
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "beyond_one_machine.md", "exec"), names)
+    shown = capsys.readouterr().out
+    for words in ("cpu {'parameters and state'", "stablehlo", "Best on the test part", "begin with a learning rate of about"):
+        assert words in shown
+    assert (tmp_path / "sweep.svg").is_file()
+
+
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\bcr\.([\w.]*\w)", COMING_FROM.read_text(encoding="utf-8")))))
 def test_each_name_on_that_page_exists(name):
     assert reduce(getattr, name.split("."), cr) is not None

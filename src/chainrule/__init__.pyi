@@ -1,6 +1,6 @@
 """What `import chainrule` gives, name by name: read by type checkers, and at run time to load what is asked for."""
 
-from . import data, engines, errors, examples, graph, nn, ops, trace, train, views
+from . import data, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
@@ -72,6 +72,7 @@ from .nn import (
     build_network,
     parse_network,
 )
+from .sweeps import find_learning_rate, open_sweep, sweep
 from .trace import Explanation, Trace, check_gradient, explain_graph
 from .train import (
     LBFGS,
@@ -126,6 +127,7 @@ __all__ = [
     "LevenbergMarquardt",
     "ConstantRate",
     "StepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "sweep", "open_sweep", "find_learning_rate",
     # neighbours
     "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras",
     # the heart
@@ -133,6 +135,6 @@ __all__ = [
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "trace", "train", "views",
+    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
     "examples",
 ]  # fmt: skip

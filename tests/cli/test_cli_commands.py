@@ -264,7 +264,7 @@ def test_what_is_not_the_users_mistake_is_not_swallowed(monkeypatch):
     [
         (("trian", "mnist"), "did you mean 'train'"),
         (("mnist",), 'write "chainrule train mnist"'),
-        (("walk",), "the commands are train, resume"),
+        (("walk",), "the commands are train, sweep, resume"),
         (("train", "mnits", "--network", "2-2"), "did you mean 'mnist'"),
         (("train", "moons", "--netwrok", "2-2"), "--network"),
         (("train", "moons", "--network", "2-4-3"), "2 classes"),

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.examples import batch_sizes, depth_and_width, learning_curve, loss_surfaces, memorization, wrong_labels
 from chainrule.examples.few_digits import few_digits
-from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compare
+from chainrule.train.replicated import Comparison, Measured, PowerLaw, compare
 
 
 def outcome_of(module, **small):

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.examples.agreement import agreement, area_under_curve, rank_correlation, ranks
 from chainrule.examples.few_digits import few_digits, halved
-from chainrule.examples.replicated import (
+from chainrule.train.replicated import (
     Comparison,
     compare,
     compare_spreads,
@@ -20,7 +20,7 @@ from chainrule.examples.replicated import (
     measured,
     ratio,
 )
-from chainrule.examples.student import chance, quantile
+from chainrule.train.student import chance, quantile
 
 
 @pytest.mark.parametrize("freedom", [1.0, 1.5, 2.0, 3.3, 7.0, 30.7, 1e4])

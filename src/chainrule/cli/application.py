@@ -13,10 +13,11 @@ import click
 
 from chainrule import __version__
 from chainrule.cli.spelled import HANDLER
-from chainrule.errors import ChainruleError, UnsavedRunWarning
+from chainrule.errors import ChainruleError, SlowerEngineWarning, UnsavedRunWarning
 
 COMMANDS = {
     "train": "Train a network on data.",
+    "sweep": "Train many settings, and say which are better.",
     "resume": "Go on with a run where it stopped.",
     "evaluate": "Scores and confusion matrix of a run.",
     "predict": "Predictions of a run for new inputs.",
@@ -39,7 +40,8 @@ class Application(click.Group):
         """Runs the command; what is neither the user's mistake nor the system's is let through."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UnsavedRunWarning)  # the commands say so themselves
+                for said in (UnsavedRunWarning, SlowerEngineWarning):  # the commands say so themselves
+                    warnings.simplefilter("ignore", said)
                 found = super().invoke(ctx)
                 if sys.stdout is not None:
                     sys.stdout.flush()  # here, where a full disk can still be told

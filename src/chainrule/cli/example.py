@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from chainrule.cli.output import ExplainedCommand, console
+from chainrule.engines import ENGINES
 from chainrule.examples import EXAMPLES, Outcome, page_path, write_page
 from chainrule.examples import example as example_named
 
@@ -25,7 +26,7 @@ from chainrule.examples import example as example_named
 )
 @click.argument("name", metavar="NAME", required=False)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all random numbers begin.")
-@click.option("--engine", type=click.Choice(["native", "reference"]), default="native", show_default=True, help="What runs it.")
+@click.option("--engine", type=click.Choice(list(ENGINES)), default="native", show_default=True, help="What runs it.")
 @click.option("--output", type=click.Path(path_type=Path), help="The page to be written.  [default: NAME.html]")
 @click.pass_context
 def example(context: click.Context, name: str | None, seed: int, engine: str, output: Path | None) -> None:

@@ -19,6 +19,7 @@ from chainrule.cli.locate import RUNS
 from chainrule.cli.output import say_json
 from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, DatasetInfo
+from chainrule.engines import engine_named
 from chainrule.errors import UnwritableFileError, command_words
 from chainrule.nn import summary
 from chainrule.numerals import numeral
@@ -51,7 +52,9 @@ def announce(screen: Console, problem: LearningProblem, data: Dataset, settings:
     pairs += [("Loss", f"{problem.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(problem.dataset_info)
     why = [("Decided" if i == 0 else "", reason) for i, reason in enumerate(reasons)]
-    screen.print(facts([*pairs, *training_facts(settings, len(data.train)), *why]))
+    caveat = engine_named(settings.engine, settings.threads, settings.devices).caveat
+    pairs += [*training_facts(settings, len(data.train)), *([("Engine", caveat)] if caveat else [])]
+    screen.print(facts([*pairs, *why]))
     screen.print()
 
 

@@ -59,7 +59,8 @@ STAGES = ("summary", "graph", "gradient", *ENGINE_STAGES, "code")
     show_default=True,
     help="summary: layers with their numbers of parameters and ranges (and for a run its curves and settings). graph: from input to "
     "output. gradient: a whole training step, which is forward, backward and update. schedule: its loops. buffers: its memory. llvm: "
-    "its code for the compiler. assembly: its instructions for this processor. code: Python that makes the same.",
+    "its code for the compiler. assembly: its instructions for this processor. jaxpr, stablehlo, hlo: what JAX and XLA make of it. code: "
+    "Python that makes the same.",
 )
 @click.option(
     "--code",
@@ -205,6 +206,8 @@ def _source(load: Mapping[str, Any] | None, data: DatasetInfo) -> str:
 
 def _engine(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
     """What was compiled: kernels, time, memory."""
+    if found.get("engine") == "xla":
+        return [("Code", _xla_code(found))]
     if found.get("engine") != "native":
         return []
     kernels = max((len(labels) for labels in found.get("kernels", {}).values()), default=0)
@@ -216,6 +219,14 @@ def _engine(found: dict[str, Any]) -> list[tuple[str, str | Text]]:
         f"{found.get('arena_bytes', 0):,} bytes of memory beside the parameters, {counted(found.get('threads', 1), 'thread')}"
     )
     return [("Code", printable(f"{text}; {memory}"))]
+
+
+def _xla_code(found: dict[str, Any]) -> str:
+    """What JAX compiled: for which devices, with how much memory on each."""
+    origin = "from the cache" if found.get("from_cache") else "compiled"
+    device = f"{counted(found.get('devices', 1), 'device')} of the kind {found.get('device')}"
+    memory = ", ".join(f"{count:,} bytes of {name}" for name, count in found.get("bytes", {}).items())
+    return printable(f"JAX {found.get('jax')} for {device}, {origin} in {found.get('compile_seconds', 0):.2f} s; {memory}")
 
 
 def _environment(found: dict[str, Any]) -> list[tuple[str, str | Text]]:

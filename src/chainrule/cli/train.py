@@ -122,9 +122,15 @@ HELP = (
     default=USUAL.engine,
     show_default=True,
     metavar="NAME",
-    help=f"What computes: {', '.join(ENGINES)}. All give the same.",
+    help=f"What computes: {', '.join(ENGINES)}. All give the same numbers; xla is for GPUs and TPUs, native the fastest on a CPU.",
 )
 @click.option("--threads", type=int, metavar="N", help="How many threads to use; results do not depend on it.  [default: all]")
+@click.option(
+    "--devices",
+    type=int,
+    metavar="N",
+    help="With the xla engine: on how many devices to compute; replicas are shared out first, then the rows of batches.  [default: 1]",
+)
 @click.option(
     "--early-stopping",
     type=int,

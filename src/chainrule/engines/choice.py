@@ -1,4 +1,4 @@
-"""Engines by their names; the native one is loaded when it is first asked for, and stands aside where llvmlite is missing."""
+"""Engines by their names; those that compile are loaded when they are first asked for, and stand aside where their package is missing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import Literal
 
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.engines.engine import Engine
 from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
-from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError
+from chainrule.engines.xla import STAGES as XLA_STAGES
+from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError, SlowerEngineWarning
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class EngineKind(Shown):
     make: Callable[[int | None], Engine]
     package: str = ""
     stages: tuple[str, ...] = ()
+    spread: Callable[[int, bool], Engine] | None = None
+    """How it is made for so many devices, if it can use several; or, where that is said, for as many as there are."""
 
 
 def _native(threads: int | None) -> Engine:
@@ -34,27 +38,54 @@ def _native(threads: int | None) -> Engine:
     return NativeEngine(threads)
 
 
+def _xla(by: Literal["map", "vmap"], threads: int | None = None, devices: int | None = None, at_most: bool = False) -> Engine:
+    if threads is not None:
+        raise OptionError(
+            f"threads={threads} with the xla engine", expected="none: XLA takes all there are", remedy="leave threads out"
+        )
+    # Late, because it loads JAX, which who computes otherwise does not need.
+    from chainrule.engines.xla.engine import XlaEngine
+
+    host = ENGINES["native"]
+    made = XlaEngine(host.make(None) if _is_there(host) else ReferenceEngine(), devices, by=by, at_most=at_most)
+    if made.platform == "cpu":
+        _warn_of_cpu()
+    return made
+
+
+def _xla_kind(by: Literal["map", "vmap"]) -> EngineKind:
+    return EngineKind(partial(_xla, by), "jax", XLA_STAGES, partial(_xla, by, None))
+
+
 ENGINES = {
     "native": EngineKind(_native, "llvmlite", STAGES),
     "reference": EngineKind(lambda threads: ReferenceEngine()),
+    "xla": _xla_kind("map"),
+    "xla-vmap": _xla_kind("vmap"),
 }
 """The engines by the names that `engine=` takes; the first is what is taken where none is named."""
 
 
 @checked
-def engine_named(name: str, threads: int | None = None) -> Engine:
+def engine_named(name: str, threads: int | None = None, devices: int | None = None, *, at_most: bool = False) -> Engine:
     """The engine of this name; where its package is missing `reference` takes its place, with one warning.
 
-    threads: how many the engine may use; None for as many as there are processors (or as CHAINRULE_THREADS says).
+    threads: how many the engine may use; None for as many as there are processors (or as CHAINRULE_THREADS says). devices: on how many
+    devices it computes; None for one. at_most: fewer will do, where there are no more. Raises: OptionError for an unknown one, and
+    for devices that it has not.
 
     >>> engine_named("reference").name
     'reference'
     """
     kind = _kind_named(name)
+    if devices is not None and kind.spread is None:
+        raise OptionError(
+            f"devices={devices} with the {name} engine", expected="an engine for several devices", remedy='write engine="xla"'
+        )
     if not _is_there(kind):
         _warn_once(name, kind.package)
         return ReferenceEngine()
-    return kind.make(threads)
+    return kind.make(threads) if devices is None or kind.spread is None else kind.spread(devices, at_most)
 
 
 @checked
@@ -80,6 +111,16 @@ def _is_there(kind: EngineKind) -> bool:
 def _load_quietly(name: str) -> None:
     with suppress(ChainruleError):  # whoever needs the engine is told
         engine_named(name)
+
+
+@cache
+def _warn_of_cpu() -> None:
+    warnings.warn(
+        "JAX sees no device but the CPU, on which the native engine computes the same, several times faster: it is the one that "
+        "is taken where engine= is left out",
+        SlowerEngineWarning,
+        stacklevel=7,  # whoever called fit
+    )
 
 
 @cache

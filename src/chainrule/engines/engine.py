@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.checks import is_finite
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
-from chainrule.graph import Array, Graph, conform, dtype_name
+from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name
 from chainrule.spelling import suggest
 
 
@@ -49,6 +49,21 @@ class Loop(Shown):
                 )
 
 
+def require_known(engine: str, graph: Graph, is_known: Callable[[Op], bool], table: str) -> None:
+    """GraphError for an op that an engine cannot run, wherever it stands: in the graph, or in the body of a loop."""
+    for node in graph.nodes:
+        if not is_known(node.op) and node.op.decomposition is None:
+            raise GraphError(
+                f"the {engine} engine was given the op {node.op.name}{f' of layer {node.scope}' if node.scope else ''}",
+                expected="ops that it has instructions for",
+                remedy='compute with NumPy, which runs any op by its meaning: engine="reference"; '
+                f"or say what it is made of: @{node.op.name}.decompose; or give the engine a row: {table}",
+            )
+        body = node.attributes.get("body")
+        if isinstance(body, Body):
+            require_known(engine, Graph(body.graph.outputs), is_known, table)
+
+
 def no_such_stage(engine: Engine, name: str) -> OptionError:
     """The error for a stage that an engine does not have."""
     if engine.stages:
@@ -84,7 +99,21 @@ def check_run(
     scalars: Mapping[str, Array],
     limits: Callable[[Array], tuple[int, int]] | None = None,
 ) -> None:
-    """Refuses what does not fit a run of the loop, before its first step; `limits` finds the lowest and the highest row of an order."""
+    """Refuses what does not fit a run of the loop, before its first step: `check_steps` and `check_state`."""
+    check_steps(loop, tables, replicas, order, sizes, scalars, limits)
+    check_state(loop, replicas, state)
+
+
+def check_steps(
+    loop: Loop,
+    tables: Mapping[str, Array],
+    replicas: int,
+    order: Array,
+    sizes: Array,
+    scalars: Mapping[str, Array],
+    limits: Callable[[Array], tuple[int, int]] | None = None,
+) -> None:
+    """Refuses steps that there are not, or that find no rows; `limits` finds the lowest and the highest row of an order."""
     wrong = sorted(set(sizes.tolist()) - loop.graphs.keys())
     short = any(len(scalars[name]) != len(sizes) for name in loop.scalars)
     if wrong or short or order.shape != (replicas, int(sizes.sum())):
@@ -118,6 +147,11 @@ def check_run(
             )
         if dtype_name(table) != leaf.dtype:
             raise DtypeError(f"a table of {table.dtype.name} for {name}", expected=leaf.dtype, remedy="convert it with astype")
+
+
+def check_state(loop: Loop, replicas: int, state: Mapping[str, Array]) -> None:
+    """Refuses a state that is not this loop's, or that steps cannot write."""
+    graph = next(iter(loop.graphs.values()))
     for name in loop.state:
         node = graph.leaves.get(name, graph.outputs.get(name))
         if node is not None:
@@ -244,6 +278,11 @@ class Engine(Protocol):
 
         0: the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work.
         """
+        ...
+
+    @property
+    def caveat(self) -> str:
+        """What else it does not promise, and when another engine is the better choice, in one clause; "" where there is nothing."""
         ...
 
     def compile(self, graph: Graph, calls: int | None = None) -> Program:

@@ -259,6 +259,7 @@ class ReferenceEngine(Shown):
     name = "reference"
     stages = ()
     tolerance = 0.0
+    caveat = ""
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""

@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.data import Dataset, mnist
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
-from chainrule.examples.replicated import Comparison, Measured, compare, listed, measured
 from chainrule.graph import Array
 from chainrule.train import SGD, Run, Training
+from chainrule.train.replicated import Comparison, Measured, compare, listed, measured
 from chainrule.views import pictures
 from chainrule.views.view import View
 

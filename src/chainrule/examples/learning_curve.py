@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
-from chainrule.examples.replicated import Comparison, Measured, PowerLaw, compare, fit_power_law, measured, ratio
 from chainrule.graph import Array
 from chainrule.train import SGD, Training
+from chainrule.train.replicated import Comparison, Measured, PowerLaw, compare, fit_power_law, measured, ratio
 from chainrule.views import pictures
 from chainrule.views.view import View
 

@@ -12,9 +12,9 @@ from chainrule.examples.agreement import agreement, rank_correlation
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
-from chainrule.examples.replicated import Comparison, Measured, compare, measured, ratio
 from chainrule.graph import Array
 from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
+from chainrule.train.replicated import Comparison, Measured, compare, measured, ratio
 from chainrule.views import pictures
 from chainrule.views.view import View
 

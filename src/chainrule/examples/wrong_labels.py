@@ -14,9 +14,9 @@ from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.memorization import steps_to_look_at
-from chainrule.examples.replicated import Comparison, Measured, compare, measured
 from chainrule.graph import Array
 from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
+from chainrule.train.replicated import Comparison, Measured, compare, measured
 from chainrule.views import pictures
 from chainrule.views.view import View
 

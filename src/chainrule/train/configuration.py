@@ -105,6 +105,7 @@ def _require_possible(info: DatasetInfo, settings: Settings) -> None:
         ("batches in an epoch", info.parts["training"] // settings.batch_size, MOST_BATCHES),
         ("replicas", settings.replicas, MOST_REPLICAS),
         ("threads", settings.threads or 1, MOST_THREADS),
+        ("devices", settings.devices or 1, MOST_THREADS),
     ):
         if not 0 <= number <= most:
             raise ValueError(f"{number} {what}, where 0 to {most} can be")

@@ -46,6 +46,7 @@ def fit(
     initial: Mapping[str, Any] | None = None,
     order: Order | OrderName = "shuffled",
     threads: Count | None = None,
+    devices: Count | None = None,
 ) -> Run:
     """Trains a network on data and gives the run.
 
@@ -61,8 +62,10 @@ def fit(
     None is as many as they allow themselves. callbacks: a function, or several, that are told after each piece of the training.
     folder: where the run's own folder is made; None writes nothing. initial: first values of parameters and states by name.
     order: "shuffled" anew for each epoch, "consecutive" for layers that carry a state from batch to batch, see
-    `ConsecutiveOrder`, or a function, see `Order`. engine: "native", machine code made for this processor, or "reference", NumPy,
-    which keeps every value. threads: how many the engine may use, None for as many as there are processors; no result depends on it.
+    `ConsecutiveOrder`, or a function, see `Order`. engine: "native", machine code made for this processor; "reference", NumPy, which
+    keeps every value; or "xla", JAX for GPUs and TPUs, with which replicas are trained one after the other, with "xla-vmap" all at
+    once, equal to single runs but for rounding. threads: how many the engine may use, None for as many as there are processors; no
+    result depends on it. devices: on how many devices the xla engine computes; replicas are shared out first, then the rows of batches.
 
     Ctrl-C ends the training and keeps what was learned. A disk that is full or gone ends no training: the run is given, with an
     UnsavedRunWarning, and `run.save("elsewhere")` saves it. Raises: NonFiniteError, UnwritableFileError where no folder can be made,
@@ -76,7 +79,7 @@ def fit(
     training = Training(
         net, data, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed, replicas=replicas,
         dtype=dtype, engine=engine, evaluate_every=evaluate_every, early_stopping=early_stopping, clip=clip, initial=initial,
-        order=order, threads=threads,
+        order=order, threads=threads, devices=devices,
     )  # fmt: skip
     return training.fit(callbacks=callbacks, folder=folder)
 

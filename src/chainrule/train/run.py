@@ -420,6 +420,8 @@ class Run(Shown):
             lines.append(
                 f"done again, the same steps give numbers that agree to {numeral(tolerance, 2)} of their size, not to the bit"
             )
+        if caveat := self.trainer.engine.caveat:
+            lines.append(caveat)
         lines.append(self.problem.formula)
         if self.dataset_info.scaling_words:
             lines.append(self.dataset_info.scaling_words)

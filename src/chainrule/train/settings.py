@@ -35,6 +35,8 @@ class Settings(Written):
     order: OrderName = "shuffled"
     threads: Count | None = None
     """How many threads the engine may use, None for as many as there are processors; no result depends on it."""
+    devices: Count | None = None
+    """On how many devices the engine computes, None for one."""
 
     def __post_init__(self) -> None:
         _ = self.schedule

@@ -85,7 +85,8 @@ class Trainer(Shown):
         self.problem = problem if same else replace(problem, batch_size=settings.batch_size)
         self.settings, self.keeper = settings, Keeper(folder)
         self._load_data = data
-        self.engine: Engine = engine_named(settings.engine, settings.threads)
+        # A saved run goes on, and is used, where there are fewer devices too.
+        self.engine: Engine = engine_named(settings.engine, settings.threads, settings.devices, at_most=saved is not None)
         self.count = problem.dataset_info.parts["training"]
         if settings.batch_size > self.count:
             raise DataError(

@@ -69,6 +69,7 @@ class Training(Shown):
     initial: Mapping[str, Any] | None = None
     order: Order | OrderName = "shuffled"
     threads: Count | None = None
+    devices: Count | None = None
 
     def __post_init__(self) -> None:
         if self.loss is not None:
@@ -108,6 +109,7 @@ class Training(Shown):
             self._named or self.usual.optimizer, epochs, self._batch_size, self.seed, self.replicas, self._dtype, self.engine,
             looks if self.evaluate_every is None else self.evaluate_every,
             self.early_stopping, self.clip, "shuffled" if callable(self.order) else self.order, self.threads,
+            self.devices,
         )  # fmt: skip
 
     @cached_property

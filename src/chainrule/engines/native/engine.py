@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
+from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage, require_known
 from chainrule.engines.native import STAGES
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.grouping import is_known
@@ -23,8 +23,8 @@ from chainrule.engines.native.passes import NATIVE_PASSES
 from chainrule.engines.native.pool import default_threads, help_with, run_all
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
-from chainrule.errors import GraphError, PositionError
-from chainrule.graph import Array, Body, Graph, compute, form_of, run_passes
+from chainrule.errors import PositionError
+from chainrule.graph import Array, Graph, compute, form_of, run_passes
 
 PIECES, STEPS_AT_LEAST = 16, 2
 """Into how many pieces at most independent steps are cut for threads, and how many steps a piece has at least."""
@@ -441,25 +441,10 @@ def _code_of(form: _Form, *, is_guarded: bool, is_quick: bool) -> Code:
     return Code(module.quick() if is_quick else module)
 
 
-def _require_known(graph: Graph) -> None:
-    """GraphError for an op that this engine has no instructions for, wherever it stands: in the graph, or in the body of a loop."""
-    for node in graph.nodes:
-        if not is_known(node.op) and node.op.decomposition is None:
-            raise GraphError(
-                f"the native engine was given the op {node.op.name}{f' of layer {node.scope}' if node.scope else ''}",
-                expected="ops that it has instructions for",
-                remedy='compute with NumPy, which runs any op by its meaning: engine="reference"; '
-                f"or say what it is made of: @{node.op.name}.decompose; or give the engine a row: engines.native.lowering.LOWERINGS",
-            )
-        body = node.attributes.get("body")
-        if isinstance(body, Body):
-            _require_known(Graph(body.graph.outputs))
-
-
 def module_of(loop: Loop, *, is_guarded: bool = False) -> Module:
     """All stages of a loop, from its graphs to its text."""
     for graph in loop.graphs.values():
-        _require_known(graph)
+        require_known("native", graph, is_known, "engines.native.lowering.LOWERINGS")
     graphs = {size: run_passes(graph, NATIVE_PASSES)[0] for size, graph in loop.graphs.items()}
     return Module(graphs, loop, machine_of_host(), guarded=is_guarded)
 
@@ -485,6 +470,7 @@ class NativeEngine:
     name = "native"
     stages = STAGES
     tolerance = 0.0
+    caveat = ""
 
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:
         self.threads, self.is_guarded = threads or default_threads(), is_guarded

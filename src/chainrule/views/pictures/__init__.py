@@ -31,6 +31,7 @@ from chainrule.views.pictures.experiments.contrasts import against_parameters, c
 from chainrule.views.pictures.experiments.memorization import against_updates, curve_over, learning_map
 from chainrule.views.pictures.experiments.power_laws import losses_against_width, power_law
 from chainrule.views.pictures.experiments.suspects import found_among_first, suspect_sheet
+from chainrule.views.pictures.experiments.sweeps import learning_rates, sweep_scores
 from chainrule.views.pictures.features.biography import effects_of_removal, neuron_biography
 from chainrule.views.pictures.features.detectors import Detectors, confidence_on_noise, detector_test, detectors
 from chainrule.views.pictures.features.edges import edge_likeness
@@ -94,7 +95,7 @@ __all__ = [
     "state_probabilities", "step_contributions", "surprises", "text_surprise", "word_weights",
     # experiments
     "against_parameters", "against_updates", "by_size", "contrasts", "curve_over", "found_among_first", "learning_map",
-    "losses_against_width", "power_law", "suspect_sheet", "sweep",
+    "learning_rates", "losses_against_width", "power_law", "suspect_sheet", "sweep", "sweep_scores",
 ]  # fmt: skip
 
 

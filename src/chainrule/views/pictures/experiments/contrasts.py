@@ -37,7 +37,7 @@ def contrasts(
         "the interval that holds the true one with 95 % confidence for all of them together: where it holds 0, nothing is told apart; "
         f"their axis is linear to ±{decimal(linear)} and logarithmic beyond.",
         [
-            _dots_and_bars(left, Axis(score, log=True, margin=0.08)),
+            dots_and_bars(left, Axis(score, log=True, margin=0.08)),
             _differences(right, f"difference of the {score}", linear),
         ],
         {**scores, **differences, "reach": reach},
@@ -51,7 +51,7 @@ Row: TypeAlias = tuple[str, Array, float]
 """A name, its values, and how far the bar around their mean reaches."""
 
 
-def _dots_and_bars(rows: Sequence[Row], across: Axis, place_of: Callable[[Array], Array] = np.asarray) -> Panel:
+def dots_and_bars(rows: Sequence[Row], across: Axis, place_of: Callable[[Array], Array] = np.asarray) -> Panel:
     """Faint dots, and the mean with its bar; `place_of` says where on the axis a number stands."""
     marks: list[Mark] = []
     for row, (_, values, half) in enumerate(rows):
@@ -77,7 +77,7 @@ def _differences(rows: Sequence[Row], label: str, linear: float) -> Panel:
         texts=[decimal(tick).replace("-", "−") for tick in ticks.tolist()],
         ends=tuple(around_zero(np.array([low, high]), linear).tolist()),
     )
-    panel = _dots_and_bars(rows, across, lambda values: around_zero(values, linear))
+    panel = dots_and_bars(rows, across, lambda values: around_zero(values, linear))
     return replace(panel, marks=[Rule(x=0.0), *panel.marks])
 
 

@@ -45,10 +45,11 @@ def quantile(probability: float, freedom: float) -> float:
         low, high = high, 2 * high
         if not isfinite(high * high):
             return high
-    for _ in range(100):
-        middle = (low + high) / 2
+    middle = (low + high) / 2
+    while low < middle < high:
         low, high = (middle, high) if chance(middle, freedom) > probability else (low, middle)
-    return (low + high) / 2
+        middle = (low + high) / 2
+    return middle
 
 
 def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:

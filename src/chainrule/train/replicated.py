@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError
-from chainrule.examples.student import chance, quantile
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.train.student import chance, quantile
 
 LEVEL = 0.05
 """How often a difference is claimed where there is none."""
@@ -132,6 +132,50 @@ def compare(first: object, second: object, *, paired: bool = False, among: int =
     shares = [(part.error / error) ** 2 if error else 0.5 for part in (a, b)]
     freedom = 1 / sum(share**2 / part.freedom for share, part in zip(shares, (a, b), strict=True))
     return Comparison(a.value - b.value, error, freedom, among, level)
+
+
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """Probabilities of several comparisons, raised so that all of them together claim a difference by chance no more often than one.
+
+    The least is multiplied by their number, the next by one less, and none is less than the one before. Source: S. Holm, Scand. J.
+    Stat. 6, 65 (1979).
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03, 0.5])]
+    [0.04, 0.09, 0.09, 0.5]
+    """
+    found, least = [1.0] * len(probabilities), 0.0
+    for rank, place in enumerate(sorted(range(len(probabilities)), key=probabilities.__getitem__)):
+        least = max(least, min(1.0, (len(probabilities) - rank) * probabilities[place]))
+        found[place] = least
+    return found
+
+
+def replicas_needed(difference: float, spread: float, level: float = LEVEL, power: float = 0.8) -> float:
+    """How many pairs would show a mean difference as large, if pairs scatter by `spread` (a standard deviation): in `power` of all cases.
+
+    level: how often a difference may be claimed where there is none. Infinite for no difference at all.
+
+    >>> replicas_needed(1.0, 1.0), replicas_needed(0.1, 1.0), replicas_needed(0.0, 1.0)
+    (10, 787, inf)
+    """
+    if not difference:
+        return inf
+    if not spread:
+        return 2
+    size = (spread / difference) ** 2
+
+    def suffices(count: int) -> bool:
+        return count >= size * (quantile(level, count - 1) + quantile(2 * (1 - power), count - 1)) ** 2
+
+    low, high = 1, 2
+    while not suffices(high):
+        low, high = high, 2 * high
+        if high > 10**9:
+            return inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high
 
 
 def compare_spreads(first: object, second: object, *, among: int = 1, level: float = LEVEL) -> Comparison:

@@ -1,0 +1,94 @@
+"""Where a program runs: which devices, who of them has which replicas and which rows of a batch, and how much memory there is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from chainrule.display import Shown
+from chainrule.errors import OptionError
+
+REPLICAS, BATCH = "replicas", "batch"
+
+
+@dataclass(frozen=True)
+class Layout(Shown):
+    """`apart` groups of `together` devices: a group has replicas of its own, its devices share the rows of each batch among them.
+
+    Sharing rows out changes the order of sums, sharing replicas out changes nothing.
+    """
+
+    apart: int = 1
+    together: int = 1
+
+    @staticmethod
+    def of(devices: int, replicas: int) -> Layout:
+        """The layout for so many devices: replicas are shared out first, and what is left over is for the batches.
+
+        >>> Layout.of(8, 16), Layout.of(8, 1), Layout.of(8, 3)
+        (Layout(apart=8, together=1), Layout(apart=1, together=8), Layout(apart=3, together=2))
+        """
+        apart = min(devices, replicas)
+        return Layout(apart, devices // apart)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one device does it all."""
+        return self.apart * self.together == 1
+
+    @property
+    def devices(self) -> list[Any]:
+        """The devices that it takes: the first there are."""
+        return jax.devices()[: self.apart * self.together]
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The devices, as JAX wants them."""
+        return Mesh(np.array(self.devices).reshape(self.apart, self.together), (REPLICAS, BATCH))
+
+    @property
+    def by_replica(self) -> Any:
+        """Where arrays (replicas, ...) lie."""
+        return jax.devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS))
+
+    @property
+    def everywhere(self) -> Any:
+        """Where arrays lie that all need."""
+        return jax.devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec())
+
+    def padded(self, replicas: int) -> int:
+        """How many replicas there must be so that each group has as many; those behind the last are copies of it, and idle.
+
+        >>> Layout.of(8, 12).padded(12)
+        16
+        """
+        return -(-replicas // self.apart) * self.apart
+
+
+def require_devices(count: int) -> None:
+    """Raises: OptionError where this process does not see so many."""
+    there = jax.devices()
+    if count > len(there):
+        raise OptionError(
+            f"devices={count}",
+            expected=f"1 ... {len(there)}: JAX sees {len(there)} of the kind {there[0].device_kind}",
+            remedy=f"write devices={len(there)}; a CPU counts as several with the environment variable "
+            f"XLA_FLAGS=--xla_force_host_platform_device_count={count}",
+        )
+
+
+def memory_of_device() -> int | None:
+    """Bytes of memory that one device has; of a CPU the computer's, shared by all of its devices; None where nobody knows."""
+    device = jax.devices()[0]
+    stats: dict[str, int] = device.memory_stats() or {}
+    if "bytes_limit" in stats:
+        return stats["bytes_limit"]
+    if device.platform == "cpu" and hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // len(jax.local_devices())
+    return None
