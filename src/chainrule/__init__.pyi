@@ -5,8 +5,8 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
-from .interop.onnx_models import from_onnx, to_onnx
 from .interop.objects import from_keras, from_torch, to_keras, to_torch
+from .interop.onnx_models import from_onnx, to_onnx
 from .nn import (
     GRU,
     L1,

@@ -152,5 +152,6 @@ class MissingPackageWarning(UserWarning):
 class UnsupportedError(ChainruleError, NotImplementedError):
     """What a file of another program asks for, and what is not here."""
 
+
 class SlowerEngineWarning(UserWarning):
     """An engine was chosen where another one gives the same numbers sooner."""
