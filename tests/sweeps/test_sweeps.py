@@ -30,7 +30,7 @@ DATA = cr.data.from_arrays(
     np.random.default_rng(0).integers(0, 2, 90),
     split=cr.data.RandomSplit(test=0.0, validation=0.3),
 )
-TRAINING = cr.Training("2-4-2 tanh softmax", DATA, epochs=4, batch_size=10)
+TRAINING = cr.Training("2-4-2 tanh softmax", DATA, optimizer="sgd", epochs=4, batch_size=10)
 SPACE = {"network": ["2-4-2 tanh softmax", "2-6-2 tanh softmax"], "optimizer.learning_rate": [0.01, 0.3]}
 
 

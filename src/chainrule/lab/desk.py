@@ -193,6 +193,7 @@ class Desk:
             rate = settings.optimizer.learning_rate
             return {
                 "network": self._text, "layers": layers, "formula": problem.formula, "data": session.training.dataset.name,
+                "set": (session.training.dataset.origin or {}).get("name_or_path"), "parts": dict(problem.dataset_info.parts),
                 "parameters": {name: list(item.node.shape) for name, item in problem.parameters.items()},
                 "optimizer": type(settings.optimizer).__name__, "optimizer_text": repr(settings.optimizer),
                 "learning_rate": rate if isinstance(rate, int | float) else None,

@@ -143,6 +143,7 @@ function draw_network() {
   const ranges = state.ranges, two = ranges?.length === 2, side = 48;
   for (const canvas of $("picture").querySelectorAll("canvas")) {
     const [name, row] = canvas.dataset.of.split("/"), map = frame.maps[`${name}.a`] ?? frame.maps[`${name}.z`] ?? (name === layers().at(-1).name ? frame.maps.output : null);
+    if (!ranges) continue;
     if (name === "input") paint_input(canvas, +row, two);
     else if (map && +row < map.shape[0]) two ? paint(canvas, map, +row, side) : paint_line(canvas, map, +row);
   }
@@ -180,7 +181,7 @@ function paint_line(canvas, map, row) {
 function draw_answer() {
   const canvas = $("surface"), context = canvas.getContext("2d"), map = frame.maps.output;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (!map || !state.ranges) { context.fillStyle = css("--soft"); context.fillText("This network has more than two inputs.", 12, 24); return; }
+  if (!map || !state.ranges) { context.fillStyle = css("--soft"); context.font = "13px system-ui, sans-serif"; context.fillText("There are more than two inputs: no plane to draw on.", 12, 26); return; }
   if (state.ranges.length === 1) return draw_fit(canvas, context, map);
   const side = 48, small = new OffscreenCanvas(side, side), picture = new ImageData(side, side), ground = rgb(css("--panel"));
   for (let i = 0; i < side * side; i++) {
@@ -206,11 +207,11 @@ function draw_answer() {
   label_axes(context, canvas, state.ranges);
 }
 
-function label_axes(context, canvas, [[x0, x1], [y0, y1]]) {
+function label_axes(context, canvas, [[x0, x1], [y0, y1]], [across, up] = ["input 0", "input 1"]) {
   context.fillStyle = css("--ink");
   context.font = "11px system-ui, sans-serif";
-  context.fillText(`input 0: ${numeral(x0)} … ${numeral(x1)}`, 6, canvas.height - 6);
-  context.fillText(`input 1: ${numeral(y0)} … ${numeral(y1)}`, 6, 14);
+  context.fillText(`${across}: ${numeral(x0)} … ${numeral(x1)}`, 6, canvas.height - 6);
+  context.fillText(`${up}: ${numeral(y0)} … ${numeral(y1)}`, 6, 14);
 }
 
 function draw_fit(canvas, context, map) {
@@ -229,7 +230,7 @@ function draw_fit(canvas, context, map) {
   context.strokeStyle = css("--above");
   context.lineWidth = 2.5;
   context.stroke();
-  label_axes(context, canvas, [[x0, x1], [low, high]].map((pair, i) => pair));
+  label_axes(context, canvas, [[x0, x1], [low, high]], ["input", "output"]);
 }
 
 function draw_curve() {
@@ -315,7 +316,7 @@ function options(select, values, now, words = String) {
 
 async function refresh() {
   state = await ask("/state");
-  options($("set"), state.sets, state.data.replace(/3x$/, ""));
+  options($("set"), state.sets, state.set);
   const optimizers = Object.fromEntries(state.optimizers.map(name => [name.replaceAll("_", "").toLowerCase(), name]));
   options($("optimizer"), state.optimizers, optimizers[state.optimizer.toLowerCase()] ?? "");
   options($("batch"), [1, 2, 5, 10, 20, 32, 50, 100, state.examples].filter((size, i, all) => size <= state.examples && all.indexOf(size) === i), state.batch_size);
@@ -324,12 +325,14 @@ async function refresh() {
   $("penalty").value = state.penalty;
   if (state.learning_rate) $("rate").value = Math.log10(state.learning_rate);
   $("rate").disabled = !state.learning_rate;
-  $("rate-value").textContent = state.learning_rate ? numeral(state.learning_rate) : state.optimizer_text;
+  $("rate-value").textContent = state.learning_rate ? numeral(state.learning_rate) : "a schedule";
+  $("rate-value").title = state.optimizer_text;
   $("seed").value = state.seed;
   if (document.activeElement !== $("text")) $("text").value = state.network;
   $("formula").textContent = state.formula;
-  $("about-data").textContent = Object.entries(state.points).map(([part, points]) => `${points.length} ${part}`).join(", ") + ` examples; ${state.scaling || "the network sees them as they are"}.`;
-  $("about-answer").textContent = state.classes.length ? `The colour is the class that the network takes (${state.classes.map((name, i) => `${["blue", "orange", "green", "pink"][i] ?? i}: ${name}`).join(", ")}); the paler, the less sure. Filled points: training. Open points: test.`
+  $("about-pictures").hidden = !state.ranges;
+  $("about-data").textContent = Object.entries(state.parts).map(([part, count]) => `${count} ${part}`).join(", ") + ` examples; ${state.scaling || "the network sees them as they are"}.`;
+  $("about-answer").textContent = !state.ranges ? "" : state.classes.length ? `The colour is the class that the network takes (${state.classes.map((name, i) => `${["blue", "orange", "green", "pink"][i] ?? i}: ${name}`).join(", ")}); the paler, the less sure. Filled points: training. Open points: test.`
     : "The line is the network. Blue points: training. Grey points: test.";
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = state.words[element.dataset.words] ?? "";
   for (const element of document.querySelectorAll("[data-title]")) element.title = state.words[element.dataset.title] ?? "";
