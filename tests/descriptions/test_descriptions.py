@@ -22,7 +22,8 @@ MADE_OF_CODE = {"Function", "Network"}
 """What holds Python functions, which no file does."""
 MORE: list[Any] = [
     cr.Weighted(cr.Huber(2.0)), cr.InverseScaling(0.1, 2, 50), cr.InverseSquareRoot(0.003, 50),
-    cr.Training("2-2", "moons", optimizer=cr.Adam(0.1)),
+    cr.Training("2-2", "moons", optimizer=cr.Adam(0.1)), cr.sweeps.Between(0.1, 1.0, log=True), cr.sweeps.Grid(), cr.sweeps.Random(5),
+    cr.sweeps.Sobol(4, seed=1), cr.sweeps.Halving((1, 2)), cr.sweeps.Rising(0.1, 1.0, 5),
     cr.train.Settings(cr.Adam(0.1), epochs=3, clip=cr.ClipNorm(2.0)), cr.data.GroupSplit(np.array(["a", "b", "a"]), test=0.3),
     cr.data.TimeSplit([3.0, 1.0, 2.0]), cr.data.Scaling(np.array([1.0, 2.0]), 0.5, usual=True, reason="why"),
     cr.data.Form(delimiter=";", header=None), cr.data.Vocabulary(("", "<unknown>", "a")),
@@ -36,7 +37,7 @@ GIVEN = [
     write.SCALINGS, write.OTHERS, MORE,
 ]  # fmt: skip
 EXAMPLES = list({repr(item): item for value in GIVEN for item, _ in tree(value)}.values())
-NAMES = {**vars(cr.data), **vars(cr.train), **{name: getattr(cr, name) for name in dir(cr)}}
+NAMES = {**vars(cr.data), **vars(cr.train), **vars(cr.sweeps), **{name: getattr(cr, name) for name in dir(cr)}}
 
 
 def ours() -> dict[str, type]:

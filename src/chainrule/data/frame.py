@@ -143,7 +143,11 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
 
 def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
-    values: Any = column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(plain(column, name))
+    values: Any = (
+        column.to_numpy()
+        if hasattr(column, "to_numpy")
+        else np.asanyarray(column if isinstance(column, np.ndarray) else plain(column, name))
+    )
     array: Array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(

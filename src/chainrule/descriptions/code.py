@@ -90,4 +90,5 @@ def _place(kind: type[Any]) -> str:
     """The name by which code finds a class."""
     if not is_ours(kind):
         return kind.__qualname__.rpartition("<locals>.")[2]
-    return f"cr.data.{kind.__name__}" if kind.__module__.startswith("chainrule.data.") else f"cr.{kind.__name__}"
+    package = kind.__module__.split(".")[1]
+    return f"cr.{package}.{kind.__name__}" if package in {"data", "sweeps"} else f"cr.{kind.__name__}"
