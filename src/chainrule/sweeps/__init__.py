@@ -9,8 +9,8 @@ from chainrule.sweeps.sweep import open_sweep, sweep
 from chainrule.sweeps.trial import Trial
 
 __all__ = [
-    "Beside", "Between", "Grid", "Halving", "LearningRates", "Random", "Rising", "Sobol", "Sweep", "Trial", "find_learning_rate", "open_sweep",
-    "optuna_objective", "sweep",
+    "Beside", "Between", "Grid", "Halving", "LearningRates", "Random", "Rising", "Sobol", "Sweep", "Trial", "find_learning_rate",
+    "open_sweep", "optuna_objective", "sweep",
 ]  # fmt: skip
 
 answering(globals())
