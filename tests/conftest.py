@@ -28,6 +28,8 @@ settings.load_profile("campaign" if "CAMPAIGN_SIZE" in os.environ else "same exa
 
 collect_ignore = ["mutants/run.py"]
 """A program of its own, which imports what only `make mutants` installs."""
+collect_ignore_glob = ["external/*"]
+"""Suites of other libraries, which `make external` names: they import what only it installs."""
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,4 @@
-"""The xla engine against the reference engine at length: random graphs and loops, a hundred steps of every layer and every example."""
+"""The xla engine against the reference engine at length: random graphs and loops, a hundred steps of layers and examples."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from test_examples import distinct, first_losses
 pytestmark = pytest.mark.filterwarnings("ignore::chainrule.errors.SlowerEngineWarning")
 SIZE = max(1, int(os.environ.get("CAMPAIGN_SIZE", "20")) // 20)
 """Programs of JAX take a second each to compile: a twentieth of what the native engine is tried with."""
+IS_LONG = "CAMPAIGN_SIZE" in os.environ
+"""The long door tries every layer and every example; the usual one some of each: tests/train/test_xla_trainings.py tries the ways of training."""
 TOLERANCE = {"float32": 4e-4, "float64": 1e-12}
 """Of the largest entry: what the native engine is allowed on the same graphs (see test_native_graphs)."""
 MARGIN = {"float32": 1e-4, "float64": 1e-9}
@@ -76,7 +78,7 @@ def test_state_records_and_rows_of_a_random_loop(seed: int, dtype: str) -> None:
 
 
 # No gradient passes a step, and the other one diverges from these first weights.
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"a step", "rnn with a sigmoid"}))
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"a step", "rnn with a sigmoid"})[:: 1 if IS_LONG else 6])
 def test_a_hundred_steps_of_every_layer(name: str) -> None:
     case = CASES[name]
     random = np.random.default_rng(5)
@@ -95,7 +97,7 @@ def test_a_hundred_steps_of_every_layer(name: str) -> None:
         np.testing.assert_allclose(found.state[key], wanted.state[key], rtol=0, atol=LAYERS * size, err_msg=key)
 
 
-@pytest.mark.parametrize("name", cr.examples.EXAMPLES)
+@pytest.mark.parametrize("name", cr.examples.EXAMPLES if IS_LONG else ["equation", "gradients-in-time"])
 def test_a_hundred_steps_of_every_example(name: str) -> None:
     for part, training in distinct(cr.examples.EXAMPLES[name].trainings(0)).items():
         reference, found = (first_losses(training, engine) for engine in ("reference", "xla"))
