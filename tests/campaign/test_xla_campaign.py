@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::chainrule.errors.SlowerEngineWa
 SIZE = max(1, int(os.environ.get("CAMPAIGN_SIZE", "20")) // 20)
 """Programs of JAX take a second each to compile: a twentieth of what the native engine is tried with."""
 IS_LONG = "CAMPAIGN_SIZE" in os.environ
-"""The long door tries every layer and every example; the usual one some of each: tests/train/test_xla_trainings.py tries the ways of training."""
+"""The long door tries every layer and every example; the usual one some of each; test_xla_trainings.py tries the ways of training."""
 TOLERANCE = {"float32": 4e-4, "float64": 1e-12}
 """Of the largest entry: what the native engine is allowed on the same graphs (see test_native_graphs)."""
 MARGIN = {"float32": 1e-4, "float64": 1e-9}
