@@ -143,10 +143,9 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
 
 def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
+    is_array = issubclass(type(column), np.ndarray)  # with a mask, perhaps: what it hides is a missing cell
     values: Any = (
-        column.to_numpy()
-        if hasattr(column, "to_numpy")
-        else np.asanyarray(column if isinstance(column, np.ndarray) else plain(column, name))
+        column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column if is_array else plain(column, name))
     )
     array: Array = np.asarray(values)
     if array.ndim != 1:
