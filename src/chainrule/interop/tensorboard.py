@@ -40,9 +40,9 @@ class TensorBoard(Records):
         event, session, summary = self._events.Event, self._events.SessionLog, self._summaries.Summary
         with refusals(self.folder), ExitStack() as stack:
             files = [stack.enter_context(closing(self._files.EventFileWriter(str(place)))) for place in places]
-            for file in files:  # TensorBoard then forgets what an earlier training wrote there from epoch 0 on
-                file.add_event(event(session_log=session(status=session.START)))
             begun = time.time() - trainer.seconds
+            for file in files:  # TensorBoard then forgets what an earlier training wrote there from epoch 0 on
+                file.add_event(event(wall_time=begun, session_log=session(status=session.START)))
             while epoch := (yield):
                 for replica, file in enumerate(files):
                     scalars = [
