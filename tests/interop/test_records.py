@@ -1,5 +1,6 @@
 """Curves written for other tools, read back by those tools: TensorBoard's reader, MLflow's client, the file that W&B uploads."""
 
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -79,6 +80,21 @@ def test_a_training_that_an_error_ended_has_failed():
     cr.fit(NET, MOONS, epochs=2, callbacks=listed)
     assert listed.ends == ["failed", "done"]
     assert listed.books[1] == [1, 2]
+
+
+def test_a_training_that_an_error_ended_has_failed_when_python_ends():
+    program = (
+        "import chainrule as cr\n"
+        "from tests.interop.test_records import MOONS, NET, Listed, failing\n"
+        "class Told(Listed):\n"
+        "    def _drop(self):\n"
+        "        super()._drop()\n"
+        "        print(self.ends)\n"
+        "cr.fit(NET, MOONS, epochs=5, batch_size=20, callbacks=[Told(), failing])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.stderr.endswith("RuntimeError: mine\n")
+    assert ended.stdout.splitlines()[-1] == "['failed']"
 
 
 def test_a_record_that_failed_begins_anew_with_the_same_training():
@@ -239,8 +255,10 @@ def wandb_records(path):
         if 32768 - place % 32768 < 7:
             place += 32768 - place % 32768
         size, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
-        whole += content[place + 7 : place + 7 + size]
         place += 7 + size
+        if place > len(content):  # still being written
+            return
+        whole += content[place - size : place]
         if kind in {1, 4}:
             yield Record.FromString(whole)
             whole = b""
@@ -252,6 +270,9 @@ def test_an_offline_run_of_wandb_holds_config_and_curves(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     run = cr.fit(NET, MOONS, epochs=3, replicas=2, callbacks=cr.WandB("moons", name="first", folder=tmp_path))
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    until = time.monotonic() + 10  # W&B's own process may write the end of the file after the run is finished here
+    while not any(record.HasField("exit") for record in wandb_records(path)) and time.monotonic() < until:
+        time.sleep(0.05)
     records = list(wandb_records(path))
     config = {item.key: item.value_json for record in records for item in record.run.config.update}
     assert config["optimizer"] == '"Adam"'

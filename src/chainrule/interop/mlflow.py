@@ -15,7 +15,7 @@ class MLflow(Records):
 
     experiment: made if it is not there. run_name: None for one that MLflow makes up. tracking_uri: None for MLflow's own choice, which goes
     by MLFLOW_TRACKING_URI. Of several replicas a metric is the mean, and its standard error is a metric beside it. A training that an
-    error ended is FAILED, at the latest when the callback is used again or dropped. Raises: MissingPackageError without mlflow.
+    error ended is FAILED, at the latest when the callback is used again or Python ends. Raises: MissingPackageError without mlflow.
     """
 
     def __init__(self, experiment: str = "Default", *, run_name: str | None = None, tracking_uri: str | None = None) -> None:

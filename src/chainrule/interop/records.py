@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from importlib import import_module
@@ -40,6 +41,7 @@ class Records(Shown, ABC):
             record = self.record(moment.trainer)
             next(record)
             self._trainer, self._record, self._written = moment.trainer, record, 0
+            atexit.register(self._drop)
         try:
             for epoch in moment.trainer.history.epochs[self._written :]:
                 self._record.send(epoch)
@@ -52,6 +54,7 @@ class Records(Shown, ABC):
             raise
 
     def _drop(self) -> None:
+        atexit.unregister(self._drop)
         if self._record is not None:
             self._record.close()
         self._trainer = self._record = None
