@@ -307,6 +307,7 @@ def _training() -> Iterator[Door]:
 def _neighbours() -> Iterator[Door]:
     network = cr.Sequential(cr.Dense(2, "tanh"), input_shape=(2,))
     yield door("export", cr.export, str, subject=network, path="model.onnx")
+    yield door("TensorBoard", cr.TensorBoard, str, folder="logs")
     yield door("to_onnx", cr.to_onnx, str, subject=network)
     yield door("from_onnx", cr.from_onnx, str, model=cr.to_onnx(network).SerializeToString())
 

@@ -47,6 +47,9 @@ NEVER_LOADED = {
     "latex2mathml",
     "onnx",
     "torch",
+    "tensorboard",
+    "mlflow",
+    "wandb",
 }
 
 

@@ -5,8 +5,11 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
+from .interop.mlflow import MLflow
 from .interop.objects import from_keras, from_torch, to_keras, to_torch
 from .interop.onnx_models import from_onnx, to_onnx
+from .interop.tensorboard import TensorBoard
+from .interop.wandb import WandB
 from .nn import (
     GRU,
     L1,
@@ -130,6 +133,7 @@ __all__ = [
     "sweep", "open_sweep", "find_learning_rate",
     # neighbours
     "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras",
+    "TensorBoard", "MLflow", "WandB",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

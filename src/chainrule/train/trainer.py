@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -58,6 +58,8 @@ class TrainingProgress(Shown):
     seconds: float
     unsaved: str = ""
     """What the system answered when the run's folder was last to be brought up to date; "" when it is."""
+    trainer: Trainer | None = field(default=None, repr=False, compare=False)
+    """The training itself, to be read: its `history`, `settings`, `problem`."""
 
 
 Callback: TypeAlias = Callable[[TrainingProgress], object]
@@ -487,7 +489,7 @@ class Trainer(Shown):
         scores: Mapping[str, Mapping[str, Array]] = self.history.epochs[-1].parts if self.history.epochs else {}
         epoch = self.step // self.steps_per_epoch if self.step else 0
         unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
-        moment = TrainingProgress(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved)
+        moment = TrainingProgress(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved, self)
         for callback in callbacks:
             answer = callback(moment)
             # A list of what was appended to, say, is no answer; NumPy's truth is one.
