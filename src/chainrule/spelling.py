@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from difflib import get_close_matches
 
 
@@ -27,6 +27,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_lower_case = {name.casefold(): name for name in known}
     found = get_close_matches(word.casefold(), by_lower_case, n=1, cutoff=0.6)
     return by_lower_case[found[0]] if found else ""
+
+
+def unused(wish: str, taken: Container[str]) -> str:
+    """The name that is wished for, with a number behind it where it is taken.
+
+    >>> unused("z", {"a"}), unused("z", {"z", "z_2"})
+    ('z', 'z_3')
+    """
+    found, number = wish, 1
+    while found in taken:
+        number += 1
+        found = f"{wish}_{number}"
+    return found
 
 
 def listed(names: Iterable[str], *, most: int = 12) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.lab import _training
+from chainrule.lab.desk import Desk
 from chainrule.lab.session import Session
 
 
@@ -51,6 +52,22 @@ def test_a_run_goes_on_in_the_lab_where_it_stands(tmp_path):
     assert session.hash == run.hash
     session.forward(10)
     assert cr.open_run(run.folder).hash == run.hash  # the run itself stays as it is
+    desk = Desk(session)
+    desk.act("network", {"text": "2-5-2 tanh softmax"})
+    assert "0.01·Σ w²" in desk.state()["formula"]
+    desk.act("penalty", {"factor": 0.0})
+    assert "Σ w²" not in desk.state()["formula"]
+    desk.act("seed", {"value": 3})
+    desk.close()
+
+
+def test_a_loss_that_was_asked_for_stays(tmp_path):
+    run = cr.fit("1-3-1 tanh", cr.data.curve("sin", n=20), epochs=1, loss=cr.Huber(0.5), folder=tmp_path)
+    desk = Desk(Session(_training(str(run.folder), None, None, None, {})))
+    desk.act("network", {"text": "1-4-1 tanh"})
+    desk.act("penalty", {"factor": 0.1})
+    assert [type(loss) for loss in desk.session.training.problem.objective.losses] == [cr.Huber]
+    desk.close()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from chainrule.errors import OptionError
 from chainrule.lab.frames import Camera
 from chainrule.lab.player import Player
 from chainrule.lab.session import Session
-from chainrule.nn import L2, summary
+from chainrule.nn import L2, Objective, summary
 from chainrule.spelling import suggest
 from chainrule.train import OPTIMIZERS, Model, optimizer_named
 
@@ -143,10 +143,14 @@ class Desk:
         self._change(factor)
 
     def _change(self, penalty: float | None = None, **changes: Any) -> None:
-        """Changes the training; the loss is the usual one of network and data, with the penalty that there is, or another one."""
+        """Changes the training; the loss is the one that was asked for, else the usual one of network and data; with the penalty."""
         factor = self._penalty if penalty is None else penalty
-        usual = self.session.training.changed(loss=None, **changes)
-        self.session.change(loss=usual.problem.objective + L2(factor) if factor else None, **changes)
+        changed = self.session.training.changed(loss=self.session.first.loss, initial=None, **changes)
+        found = changed.problem.objective
+        others = tuple(term for term in found.penalties if not isinstance(term, L2))
+        loss = Objective((*found.losses, *others, *([L2(factor)] if factor else [])))
+        is_usual = self.session.first.loss is None and not factor
+        self.session.change(loss=None if is_usual else loss, **changes)
 
     @property
     def _penalty(self) -> float:
@@ -155,7 +159,7 @@ class Desk:
     @checked
     def seed(self, value: int) -> None:
         """A new session with the same settings and another seed."""
-        self._begin(Session(self.session.training.changed(seed=value)))
+        self._begin(Session(self.session.training.changed(seed=value, initial=None)))
 
     @checked
     def open(self, link: str) -> None:

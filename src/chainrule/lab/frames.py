@@ -65,6 +65,7 @@ class Camera:
                 "step": session.step,
                 "version": list(session.version),
                 "epoch": trainer.step / trainer.steps_per_epoch,
+                "side": GRID,
             }
             arrays["curve"] = session.curves.table().astype(np.float32)
         scales: dict[str, float] = {}

@@ -29,6 +29,8 @@ FOREVER = 10**9
 """Epochs: a session has no last step."""
 MOST_NUMBERS_IN_A_LINK = 4096
 """Own data with more numbers than this do not travel in a link; their hash does."""
+MOST_MOMENTS, MOST_BYTES = 512, 2**25
+"""How many moments are kept, and how many bytes of them, where 16 of them have room (32 MiB)."""
 _VERSION = 1
 
 
@@ -210,7 +212,8 @@ class Session(Shown):
             self._set(**event.what)
         elif event.kind == "change":
             before, step, old = self._training, self.step, self._trainer
-            self._take_up(before.changed(**event.what), old)
+            # First values are those of the first network: what comes later takes over the numbers that there are.
+            self._take_up(before.changed(**{"initial": None, **event.what}), old)
             self._base = step - self._trainer.step
         else:
             raise FileFormatError(f"an event {event.kind!r}", expected='"set" or "change"', remedy="take an unchanged link")
@@ -260,9 +263,10 @@ class Session(Shown):
         """Notes this moment; of many old ones every second is forgotten."""
         if self._moments[-1].step < self.step or self._moments[-1].applied < self._applied:
             self._moments.append(self._moment())
-        if len(self._moments) > 512:
-            # Those beside a change stay: what is undone most often is found at once.
-            last = len(self._moments) - 128
+        most = max(16, min(MOST_MOMENTS, MOST_BYTES // max(1, sum(array.nbytes for array in self._moments[-1].state.values()))))
+        if len(self._moments) > most:
+            # The youngest stay: what is undone most often is found at once.
+            last = len(self._moments) - most // 4
             self._moments = [m for i, m in enumerate(self._moments) if i % 2 == 0 or i >= last]
 
     def _go_back(self, is_before: Callable[[Moment], bool]) -> None:

@@ -13,6 +13,7 @@ from chainrule.errors import GraphError
 from chainrule.graph import Graph, Node
 from chainrule.graph.template import quotient
 from chainrule.interop.onnx_models.package import DTYPES, NodeProto, helper, numpy_helper
+from chainrule.spelling import unused
 
 MOST_BELOW = 10**6
 """Up to which denominator a fraction is told from its digits."""
@@ -113,10 +114,7 @@ class Emitter:
 
     def fresh(self, wish: str) -> str:
         """A name that nothing has yet."""
-        name, number = wish, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wish}_{number}"
+        name = unused(wish, self.taken)
         self.taken.add(name)
         return name
 

@@ -24,7 +24,7 @@ from chainrule.interop.onnx_models import operators
 from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, cleaned, dtype_of
 from chainrule.interop.onnx_models.needed import needed, read_by
 from chainrule.interop.onnx_models.package import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, defs, helper
-from chainrule.spelling import suggest
+from chainrule.spelling import suggest, unused
 
 MOST_NUMBERS = 2**26
 """How many numbers may be computed, all in all, while a model is read."""
@@ -97,11 +97,7 @@ class Reader:
 
     def leaf_name(self, wish: str) -> str:
         """A name that a leaf may have, and none has."""
-        clean = cleaned(wish) or "value"
-        name, number = clean, 1
-        while name in self.called:
-            number += 1
-            name = f"{clean}_{number}"
+        name = unused(cleaned(wish) or "value", self.called)
         self.called.add(name)
         return name
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 from chainrule.graph import Node
+from chainrule.spelling import unused
 
 
 class Names:
@@ -23,11 +24,7 @@ class Names:
     def fresh(self, name: str) -> str:
         """A variable that is not used yet, as near to the name as can be."""
         base = self.pattern.sub("_", name)
-        base = base if base[:1].isalpha() else f"v{base}"
-        found, count = base, 1
-        while found in self.used:
-            count += 1
-            found = f"{base}_{count}"
+        found = unused(base if base[:1].isalpha() else f"v{base}", self.used)
         self.used.add(found)
         return found
 

@@ -118,7 +118,7 @@ function build() {
     name.style.left = `${column[0].x}px`;
     picture.append(name);
     column.forEach((neuron, row) => {
-      const canvas = document.createElement("canvas"), side = Math.round(Math.sqrt(frame?.side ?? 48 * 48));
+      const canvas = document.createElement("canvas"), side = frame.side;
       Object.assign(canvas, {width: side, height: side});
       Object.assign(canvas.style, {left: `${neuron.x - neuron.side / 2}px`, top: `${neuron.y - neuron.side / 2}px`, width: `${neuron.side}px`, height: `${neuron.side}px`});
       canvas.setAttribute("role", "img");
@@ -140,7 +140,7 @@ function choosable(element, name, index) {
 }
 
 function draw_network() {
-  const ranges = state.ranges, two = ranges?.length === 2, side = 48;
+  const ranges = state.ranges, two = ranges?.length === 2, side = frame.side;
   for (const canvas of $("picture").querySelectorAll("canvas")) {
     const [name, row] = canvas.dataset.of.split("/"), map = frame.maps[`${name}.a`] ?? frame.maps[`${name}.z`] ?? (name === layers().at(-1).name ? frame.maps.output : null);
     if (!ranges) continue;
@@ -183,7 +183,7 @@ function draw_answer() {
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!map || !state.ranges) { context.fillStyle = css("--soft"); context.font = "13px system-ui, sans-serif"; context.fillText("There are more than two inputs: no plane to draw on.", 12, 26); return; }
   if (state.ranges.length === 1) return draw_fit(canvas, context, map);
-  const side = 48, small = new OffscreenCanvas(side, side), picture = new ImageData(side, side), ground = rgb(css("--panel"));
+  const side = frame.side, small = new OffscreenCanvas(side, side), picture = new ImageData(side, side), ground = rgb(css("--panel"));
   for (let i = 0; i < side * side; i++) {
     let best = 0, most = -1, second = -1;
     for (let c = 0; c < map.shape[0]; c++) { const p = map.data[c * side * side + i]; if (p > most) { second = most; most = p; best = c; } else if (p > second) second = p; }
