@@ -22,4 +22,4 @@ __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 del lazy
 
 # Views say how objects show themselves.
-display.when_first_asked(lambda: import_module("chainrule.views"))
+display.when_first_asked(lambda: import_module("chainrule.views.objects"))

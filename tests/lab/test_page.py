@@ -11,9 +11,9 @@ import chainrule as cr
 from chainrule.lab.desk import Desk
 from chainrule.lab.server import Lab
 from chainrule.lab.session import Session
-from tests.views.browsers import CHROMIUM, needs_browser
+from tests.views import browsers
+from tests.views.browsers import needs_browser
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = needs_browser
 
 
@@ -23,10 +23,7 @@ def training():
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+    return browsers.browser()
 
 
 @pytest.fixture
@@ -220,6 +217,6 @@ def test_another_site_reaches_nothing(browser, lab):
     }"""
     assert other.evaluate(tries, target) == []
     assert lab.desk.session.step == 0
-    with pytest.raises(playwright.Error):
+    with pytest.raises(pytest.importorskip("playwright.sync_api").Error):
         other.goto(f"http://localhost.evil.example:{lab.port}/state", timeout=3000)
     context.close()

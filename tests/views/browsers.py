@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,27 +48,36 @@ def by_cairosvg(svg: str, scale: int) -> Array:
     return pixels(found)
 
 
-def _browse(html: str, *options: str) -> bytes:
-    """What a browser says of a page."""
-    assert CHROMIUM is not None
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        page = Path(folder, "page.html")
-        page.write_text(html, encoding="utf-8")
-        quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "dev-shm-usage")
-        usual = ["--headless", "--no-sandbox", "--no-first-run", "--hide-scrollbars", *(f"--disable-{name}" for name in quiet)]
-        asked = [CHROMIUM, *usual, f"--user-data-dir={folder}/profile", *options, page.as_uri()]
-        return subprocess.run(asked, capture_output=True, check=True, timeout=300).stdout
+@cache
+def browser() -> Any:
+    """A browser without a window, one to a process of tests: it takes seconds to start, and at times never comes up."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright").sync_playwright().start()
+    quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "dev-shm-usage")
+    options = ["--no-sandbox", "--hide-scrollbars", *(f"--disable-{name}" for name in quiet)]
+    found = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+    atexit.register(playwright.stop)
+    atexit.register(found.close)
+    return found
+
+
+@contextmanager
+def opened(html: str, **look: Any) -> Generator[Any]:
+    """A page that the browser has loaded, its scripts run."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser().new_context(**look) as context:
+        file = Path(folder, "page.html")
+        file.write_text(html, encoding="utf-8")
+        page = context.new_page()
+        page.goto(file.as_uri())
+        yield page
 
 
 def dom_by_browser(html: str) -> str:
     """The page's elements as they are once its scripts have run."""
-    return _browse(html, "--virtual-time-budget=10000", "--dump-dom").decode()
+    with opened(html) as page:
+        return page.content()
 
 
 def by_browser(html: str, width: int, height: int, *, dark: bool = False) -> Array:
     """A page as the browser shows it, for a reader of light or dark pages."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        picture = Path(folder, "page.png")
-        look = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-        _browse(html, f"--window-size={width},{height}", f"--screenshot={picture}", look)
-        return pixels(picture)
+    with opened(html, viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light") as page:
+        return pixels(page.screenshot())

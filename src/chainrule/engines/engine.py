@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from chainrule.checks import is_finite
 from chainrule.display import Shown
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
-from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name
+from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name, form_of
 from chainrule.spelling import suggest
 
 
@@ -47,6 +48,12 @@ class Loop(Shown):
                     expected="each leaf among rows, state or scalars, and each record among the outputs",
                     remedy="name them in the Loop",
                 )
+
+    @cached_property
+    def form(self) -> Hashable:
+        """A key that loops share if they were built alike, whoever built them; see `graph.form_of`."""
+        graphs = tuple((size, form_of(graph)) for size, graph in self.graphs.items())
+        return graphs, tuple(self.rows.items()), self.state, self.scalars, self.records, self.stacked, self.in_order
 
 
 def require_known(engine: str, graph: Graph, is_known: Callable[[Op], bool], table: str) -> None:
@@ -87,6 +94,11 @@ class Results(Shown):
 
     records: Mapping[str, Array]
     stacked: Mapping[str, Array]
+
+    def copy(self) -> Results:
+        """The same in arrays of its own."""
+        records = {name: array.copy() for name, array in self.records.items()}
+        return Results(records, {name: array.copy() for name, array in self.stacked.items()})
 
 
 def check_run(

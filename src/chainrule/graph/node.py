@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from operator import is_
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
+from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -413,8 +413,13 @@ class scope_root:  # noqa: N801  (used as a word after `with`, for each node of 
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._token = _scope.set(self._path)
+        return self
+
+    def to(self, path: str) -> None:
+        """Goes on from another scope."""
+        _scope.set(path)
 
     def __exit__(self, *_: object) -> None:
         _scope.reset(self._token)

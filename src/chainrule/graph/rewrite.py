@@ -64,19 +64,24 @@ def rewrite_nodes(name: str, graph: Graph, rule: Rule) -> tuple[Graph, PassStep]
     """Asks the rule at each node (its inputs already rewritten) for a node to take its place; None keeps it."""
     replaced: dict[Node, Node] = {}
     changed: list[tuple[Node, Node]] = []
-    for node in graph.nodes:
-        current = node.with_inputs(tuple([replaced[source] for source in node.inputs]))
-        with scope_root(node.scope):
+    # Asked at each node of each graph that runs: one scope that moves along takes a fifth of the time of one entered for each.
+    with scope_root("") as moving:
+        for node in graph.nodes:
+            current = node
+            if not replaced.keys().isdisjoint(node.inputs):
+                current = node.with_inputs(tuple([replaced.get(source, source) for source in node.inputs]))
+            moving.to(node.scope)
             better = rule(current)
-        if better is not None and better is not current:
-            changed.append((current, better))
-            current = better
-        replaced[node] = current
+            if better is not None and better is not current:
+                changed.append((current, better))
+                current = better
+            if current is not node:
+                replaced[node] = current
     if not changed:
         return graph, PassStep(name, len(graph.nodes), len(graph.nodes))
-    outputs = {label: replaced[node] for label, node in graph.outputs.items()}
+    outputs = {label: replaced.get(node, node) for label, node in graph.outputs.items()}
     # What nobody reads any more stays until `dead_code` says so: each pass changes one thing.
-    after = Graph(outputs, unused=replaced.values())
+    after = Graph(outputs, unused=[replaced.get(node, node) for node in graph.nodes])
     return after, PassStep(name, len(graph.nodes), len(after.nodes), lambda: _changes(changed))
 
 

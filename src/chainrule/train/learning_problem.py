@@ -13,6 +13,7 @@ from chainrule import ops
 from chainrule.checks import checked
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
+from chainrule.descriptions import Kept
 from chainrule.display import Shown
 from chainrule.engines import Loop
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
@@ -174,7 +175,7 @@ class LearningProblem(Shown):
                 )
         return found
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
         """What is minimised."""
         return self._said or self._objective_of(self.output)
@@ -238,10 +239,17 @@ class LearningProblem(Shown):
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
+        return self._training_loop(optimizer, tuple(sorted(sizes)), clip)
+
+    @cached_property
+    def _training_loop(self) -> Kept[Loop]:
+        return Kept(self._made_training_loop, 4)
+
+    def _made_training_loop(self, optimizer: Optimizer, sizes: tuple[int, ...], clip: ClipNorm | ClipValue | None) -> Loop:
         for size in sizes:
             self._require_size(size)
-        self.require_one_size(sizes)
-        graphs = {size: self.training_step(size, optimizer, clip) for size in sorted(sizes)}
+        self.require_one_size(set(sizes))
+        graphs = {size: self.training_step(size, optimizer, clip) for size in sizes}
         outputs = next(iter(graphs.values())).outputs
         records = tuple(name for name in outputs if name.split(".")[0] in {"loss", "term", "correct"})
         changed = (name for name in outputs if name not in records)
@@ -284,7 +292,14 @@ class LearningProblem(Shown):
 
     def evaluation_loop(self, sizes: set[int]) -> Loop:
         """The loop that evaluates: for each batch the sum of each loss over its examples, and the outputs' rows."""
-        graphs = {size: self.evaluation_step(size) for size in sorted(sizes)}
+        return self._evaluation_loop(tuple(sorted(sizes)))
+
+    @cached_property
+    def _evaluation_loop(self) -> Kept[Loop]:
+        return Kept(self._made_evaluation_loop, 4)
+
+    def _made_evaluation_loop(self, sizes: tuple[int, ...]) -> Loop:
+        graphs = {size: self.evaluation_step(size) for size in sizes}
         records = tuple(name for name in next(iter(graphs.values())).outputs if name != "output")
         return Loop(graphs, {"x": "x", "y": "y"}, (*self.parameters, *self.states), (), records, ("output",), True)
 
@@ -457,10 +472,21 @@ class LearningProblem(Shown):
                 right = ops.equal(ops.position_of_max(output), y)
             return ops.sum(ops.cast(right, dtype="int64"))
 
-    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> dict[str, Node]:
+    def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         """What training carries, at first, as nodes of the input "seed": see `first_values`."""
+        return self._initial_state(optimizer, given)
+
+    @cached_property
+    def _initial_state(self) -> Kept[Mapping[str, Node]]:
+        return Kept(self._made_initial_state, 4)
+
+    def _made_initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
         return first_values(self.parameters, states, optimizer, self.dtype, given)
+
+
+learning_problem: Kept[LearningProblem] = Kept(LearningProblem, 32)
+"""`LearningProblem`, with the graphs that were built for it, as it was when network, data and loss were described like this before."""
 
 
 def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:

@@ -13,7 +13,7 @@ from chainrule.errors import DataError
 from chainrule.graph import Array, compute, input_node, scope_root
 from chainrule.nn import InputReading, Layer, Loss, OutputRange, objective, output_range, read_input, softmax_input
 from chainrule.numerals import numeral
-from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.learning_problem import LearningProblem, learning_problem
 
 Floats = Array
 MARGIN = 0.1
@@ -44,7 +44,7 @@ def suited(
     'divided by 1.802, not shifted: outputs reach from 0 up'
     """
     if data.scaling.usual or (data.target_scaling is not None and data.target_scaling.usual):
-        problem = LearningProblem(network, data.scaled_by(Scaling.none(), None).info, loss, dtype, batch_size)
+        problem = learning_problem(network, data.scaled_by(Scaling.none(), None).info, loss, dtype, batch_size)
         built = problem.described.built
         inputs = input_scaling(read_input(built), data.train.inputs) if data.scaling.usual else data.scaling
         targets = target_scaling(problem, data)

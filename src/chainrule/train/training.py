@@ -20,7 +20,7 @@ from chainrule.display import Shown
 from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, Remedy, ShapeError
 from chainrule.nn import Layer, as_layer, objective, parse_network
-from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.learning_problem import LearningProblem, learning_problem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.orders import Order, OrderName
@@ -175,7 +175,7 @@ class Training(Shown):
     @cached_property
     def problem(self) -> LearningProblem:
         """Network, data and objective, checked to fit."""
-        return LearningProblem(self.layer, self.dataset.info, self.loss, self._dtype, self._batch_size)
+        return learning_problem(self.layer, self.dataset.info, self.loss, self._dtype, self._batch_size)
 
     # ---- what can be done with it
 

@@ -1,13 +1,15 @@
 """Floor 6: views turn graphs, networks, data and runs into things to look at; they only read.
 
-What is imported here needs NumPy only and registers how objects show themselves. What draws with matplotlib (`pictures`) imports it
-when it draws; what fills a terminal (`terminal`, `confusion`, `progress`) is imported by the commands that do.
+Each part is loaded when it is first named: a training with its progress waits for no picture. What draws with matplotlib (`pictures`)
+imports it when it draws; what fills a terminal (`terminal`, `confusion`, `progress`) is imported by the commands that do.
 """
 
-from chainrule.checks import answering
-from chainrule.views import drawing, explanation, networks, objects, pictures
-from chainrule.views.plain import printable, printable_lines, sparkline
+# pyright: reportMissingTypeStubs=false
+# (lazy_loader says nothing about types; type checkers read __init__.pyi instead.)
+from typing import Any
 
-__all__ = ["drawing", "explanation", "networks", "objects", "pictures", "printable", "printable_lines", "sparkline"]
+import lazy_loader
 
-answering(globals())
+lazy: Any = lazy_loader
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+del lazy

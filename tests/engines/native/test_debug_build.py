@@ -16,9 +16,10 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
 from chainrule.engines.native import guard
-from chainrule.engines.native.engine import Code, NativeEngine, NativeLoop, module_of
+from chainrule.engines.native.engine import NativeEngine, module_of
 from chainrule.engines.native.guard import PAGE, POISON, guarded, poisoned
 from chainrule.engines.native.kernels import Instruction, Kernel
+from chainrule.engines.native.program import Code, NativeLoop
 from chainrule.graph import Graph, Node, constant, input_node, parameter
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="guard pages need mprotect")

@@ -18,7 +18,7 @@ from processes import OFF, printed, run_script
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
-from chainrule.engines.native import engine as native
+from chainrule.engines.native import program as native
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.pool import default_threads
 from chainrule.graph import Graph, Node, input_node, parameter
