@@ -4,7 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SIZE ?= 2000
-export PYTHONDONTWRITEBYTECODE =  # hundreds of tests start processes of their own, which would compile all of the source anew
 
 .PHONY: help demo lab report test coverage check format bench docs external campaign mutants oldest clean
 help:  ## list the doors

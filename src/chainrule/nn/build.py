@@ -39,6 +39,8 @@ class Build:
     terms: dict[str, Term] = field(default_factory=dict[str, Term])
     uses: list[LayerUse] = field(default_factory=list[LayerUse])
     names: dict[int, str] = field(default_factory=dict[int, str])
+    taken: set[str] = field(default_factory=set[str])
+    numbers: dict[str, int] = field(default_factory=dict[str, int])
     kept: list[object] = field(default_factory=list[object])
     given: Node | None = None
     data: Node | None = None
@@ -47,21 +49,27 @@ class Build:
     def name_of(self, layer: object, kind: str) -> str:
         """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
         if id(layer) not in self.names:
-            number = 1
-            while f"{kind}{number}" in self.names.values():
-                number += 1
-            self.take_name(layer, _given_name(layer) or f"{kind}{number}")
+            self.take_name(layer, _given_name(layer) or self._next_name(kind))
         return self.names[id(layer)]
+
+    def _next_name(self, kind: str) -> str:
+        """The kind and the lowest number that make a name which nobody has."""
+        number = self.numbers.get(kind, 1)
+        while f"{kind}{number}" in self.taken:
+            number += 1
+        self.numbers[kind] = number
+        return f"{kind}{number}"
 
     def take_name(self, layer: object, name: str) -> None:
         """Gives a layer a name that no other has."""
-        if name in self.names.values():
+        if name in self.taken:
             raise OptionError(
                 f"two layers are called {name!r}",
                 expected="a name of its own for each layer",
                 remedy="rename one; to share weights, use the same layer object twice",
             )
         self.names[id(layer)] = name
+        self.taken.add(name)
         # An id is only good while its object lives: a layer made inside a wiring function must not be freed before the end.
         self.kept.append(layer)
 

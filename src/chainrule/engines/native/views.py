@@ -22,7 +22,7 @@ class Access:
 
 def contiguous(shape: Shape) -> Shape:
     """The strides of entries in order, the last axis fastest."""
-    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    return tuple([prod(shape[axis + 1 :]) for axis in range(len(shape))])
 
 
 def view_access(node: Node, source: Access) -> Access | None:
