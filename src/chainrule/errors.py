@@ -137,6 +137,10 @@ class NonFiniteError(ChainruleError, ArithmeticError):
     state: Mapping[str, object] | None = None
 
 
+class HostError(ChainruleError, ConnectionError):
+    """One of several hosts that compute a training together did not come, or has gone."""
+
+
 class ReplayError(ChainruleError, RuntimeError):
     """Steps that were computed again came out other than they were."""
 

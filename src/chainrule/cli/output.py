@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -14,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from chainrule.data.progress import listening
+from chainrule.engines import HostAddress, engine_named
 from chainrule.errors import OptionError
 from chainrule.train import Callback, TrainingProgress
 from chainrule.views.progress import EpochLines, LiveProgress, ProgressPlan, ReadingBar
@@ -48,6 +50,12 @@ class ExplainedCommand(click.Command):
 def console() -> Console:
     """A console on standard output that takes every text as it stands: no markup, no guesses at what is a number."""
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def hush_others(engine: str) -> None:
+    """Of several hosts that train together the first speaks: what the others would print goes nowhere, their errors still come."""
+    if HostAddress.wanted() and not engine_named(engine).hosts.is_first:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
 
 
 def say_json(row: dict[str, Any]) -> None:

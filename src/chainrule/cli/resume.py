@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from chainrule.cli.locate import data_option, opened, run_folder, step_option
-from chainrule.cli.output import ExplainedCommand, console, progress, steady
+from chainrule.cli.output import ExplainedCommand, console, hush_others, progress, steady
 from chainrule.cli.scores import Speech, announce, conclude, shown_folder
 from chainrule.errors import OptionError
 from chainrule.train import Run
@@ -37,6 +37,7 @@ def resume(run: str, epochs: int | None, as_json: bool, quiet: bool, step: int |
     wanted = found.settings.epochs if epochs is None else epochs
     done = found.trainer.step / found.trainer.steps_per_epoch
     _require_more(found, done, wanted)
+    hush_others(found.settings.engine)
     screen = console()
     if not (as_json or quiet):
         announce(screen, found.problem, found.data, replace(found.settings, epochs=wanted))

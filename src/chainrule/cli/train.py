@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
-from chainrule.cli.output import ExplainedCommand, console, progress, steady
+from chainrule.cli.output import ExplainedCommand, console, hush_others, progress, steady
 from chainrule.cli.reading import table_options
 from chainrule.cli.scores import Speech, announce, conclude
 from chainrule.data import KINDS, Dataset
@@ -157,6 +157,7 @@ def train(
     dataset = load_data(origin(data, target, missing, {**form, **parsed_options(option)}), validation)
     training = _training(network, dataset, **asked)
     settings = training.settings
+    hush_others(settings.engine)
     screen = console()
     if not (json or quiet):
         announce(screen, training.problem, training.dataset, settings, training.reasons)

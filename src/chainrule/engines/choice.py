@@ -14,6 +14,7 @@ from typing import Literal
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.engines.engine import Engine
+from chainrule.engines.hosts import VARIABLE, HostAddress
 from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.engines.xla import STAGES as XLA_STAGES
@@ -81,6 +82,12 @@ def engine_named(name: str, threads: int | None = None, devices: int | None = No
     if devices is not None and kind.spread is None:
         raise OptionError(
             f"devices={devices} with the {name} engine", expected="an engine for several devices", remedy='write engine="xla"'
+        )
+    if (wanted := HostAddress.wanted()) and kind.package and kind.spread is None:
+        raise OptionError(
+            f"{VARIABLE}={wanted.text} with the {name} engine",
+            expected="an engine for several hosts",
+            remedy=f'write engine="xla", or unset {VARIABLE}',
         )
     if not _is_there(kind):
         _warn_once(name, kind.package)

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.checks import is_finite
 from chainrule.display import Shown
+from chainrule.engines.hosts import Hosts
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name, form_of
 from chainrule.spelling import suggest
@@ -290,6 +291,11 @@ class Engine(Protocol):
 
         0: the bits of a run follow from its graphs, tables, seed and type of machine, however many threads or devices work.
         """
+        ...
+
+    @property
+    def hosts(self) -> Hosts:
+        """The processes that compute a training together; all of them make the same calls in the same order."""
         ...
 
     @property

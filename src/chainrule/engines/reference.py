@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunction, check_run, no_such_stage
+from chainrule.engines.hosts import ALONE
 from chainrule.engines.kernels import Call, kernel
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
@@ -259,6 +260,7 @@ class ReferenceEngine(Shown):
     name = "reference"
     stages = ()
     tolerance = 0.0
+    hosts = ALONE
     caveat = ""
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:

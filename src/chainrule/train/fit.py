@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from chainrule.checks import Count, Natural, Seed, checked
+from chainrule.engines import HostAddress
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, as_layer
 from chainrule.train.configuration import Configuration
@@ -66,6 +67,7 @@ def fit(
     keeps every value; or "xla", JAX for GPUs and TPUs, with which replicas are trained one after the other, with "xla-vmap" all at
     once, equal to single runs but for rounding. threads: how many the engine may use, None for as many as there are processors; no
     result depends on it. devices: on how many devices the xla engine computes; replicas are shared out first, then the rows of batches.
+    On several hosts, which CHAINRULE_HOSTS names, all do the same, and the first writes the folder.
 
     Ctrl-C ends the training and keeps what was learned. A disk that is full or gone ends no training: the run is given, with an
     UnsavedRunWarning, and `run.save("elsewhere")` saves it. Raises: NonFiniteError, UnwritableFileError where no folder can be made,
@@ -136,7 +138,8 @@ def resume(
     on from; what is newer is set aside in the run's folder. Raises: as `open_run`; FolderInUseError while another process trains there.
     """
     opened = RunFolder.open(folder)
-    with opened.writer():
+    is_first = HostAddress.wanted() is None or _load(opened, net, data, step).trainer.engine.hosts.is_first
+    with opened.writer() if is_first else nullcontext():
         run = _load(opened, net, data, step)
         _ = run.data
         run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))

@@ -17,20 +17,20 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Keeper:
-    """Writes what a training notes into its folder, if it has one.
+    """Writes what a training notes into its folder, if it has one; of several hosts the first `writes`.
 
     `trouble` is what the system answered when the folder was last to be brought up to date; None when it is.
     """
 
-    def __init__(self, folder: RunFolder | None) -> None:
-        self.folder = folder
+    def __init__(self, folder: RunFolder | None, *, writes: bool = True) -> None:
+        self.folder, self.writes = folder, writes
         self.trouble: UnwritableFileError | None = None
         self._saved_at = time.monotonic()
 
     @contextmanager
     def writer(self, step: int, history: Callable[[], Rows]) -> Generator[None]:
         """Inside, nobody else writes into the folder, which stands at `step`; `history` gives all that was noted so far."""
-        if self.folder is None:
+        if self.folder is None or not self.writes:
             yield
             return
         with self.folder.writer():
@@ -41,13 +41,13 @@ class Keeper:
     def note(self, rows: Callable[[], Rows]) -> None:
         """Rows of the history, which are made only where there is a folder."""
         with self._trying():
-            if self.folder:
+            if self.folder and self.writes:
                 self.folder.append_history(rows())
 
     def note_engine(self, report: Mapping[str, Any]) -> None:
         """What the engine compiled."""
         with self._trying():
-            if self.folder:
+            if self.folder and self.writes:
                 self.folder.write_engine(report)
 
     def save(self, snapshot: Snapshot, *, last: bool = False) -> None:
@@ -56,7 +56,7 @@ class Keeper:
         for _ in range(2 if last else 1):
             self.trouble = None
             with self._trying():
-                if self.folder:
+                if self.folder and self.writes:
                     self.folder.save(snapshot, sync=last)
             if self.trouble is None:
                 return

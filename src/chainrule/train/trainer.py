@@ -85,10 +85,11 @@ class Trainer(Shown):
         # What describes a training goes by its batches: a branch may have others than the training it came from.
         same = problem.batch_size == settings.batch_size
         self.problem = problem if same else replace(problem, batch_size=settings.batch_size)
-        self.settings, self.keeper = settings, Keeper(folder)
+        self.settings = settings
         self._load_data = data
         # A saved run goes on, and is used, where there are fewer devices too.
         self.engine: Engine = engine_named(settings.engine, settings.threads, settings.devices, at_most=saved is not None)
+        self.folder = folder
         self.count = problem.dataset_info.parts["training"]
         if settings.batch_size > self.count:
             raise DataError(
@@ -138,7 +139,7 @@ class Trainer(Shown):
 
     @folder.setter
     def folder(self, folder: RunFolder | None) -> None:
-        self.keeper = Keeper(folder)
+        self.keeper = Keeper(folder, writes=self.engine.hosts.is_first)
 
     @property
     def state(self) -> Mapping[str, Array]:
@@ -273,7 +274,7 @@ class Trainer(Shown):
                 self._evaluate()
             self._save_now_and_then()
             self._tell(callbacks, "steps")
-            self.stopped = "interrupted" if interrupt.requested else self.stopped
+            self.stopped = self._ending_of_all("interrupted" if interrupt.requested else self.stopped)
         reasons = [search.reason for search in searches]
         self.stopped = self.stopped or next((reason for reason in reasons if reason), USED_UP)
         self.settings = replace(self.settings, epochs=self.step)
@@ -335,8 +336,12 @@ class Trainer(Shown):
             else:
                 self._save_now_and_then()
                 self._tell(callbacks, "steps")
-            if interrupt.requested:
-                self.stopped = "interrupted"
+            self.stopped = self._ending_of_all("interrupted" if interrupt.requested else self.stopped)
+
+    def _ending_of_all(self, own: str) -> str:
+        """Why the training ends here, if it does: of several hosts all end where one does."""
+        ends = self.engine.hosts.largest(bool(own))
+        return own or "ended by another host" * bool(ends)
 
     def train_until(self, step: int) -> None:
         """Trains up to `step`, or to the end, and notes what happened; takes no curves and saves nothing."""
@@ -382,7 +387,7 @@ class Trainer(Shown):
         self.step = last
         self._note(first, records)
         self.seconds += elapsed
-        self._piece = self._next_piece(last - first, elapsed)
+        self._piece = self.engine.hosts.largest(self._next_piece(last - first, elapsed))
 
     def _next_piece(self, steps: int, seconds: float) -> int:
         """How many steps to do in one call, after so many have taken so long."""

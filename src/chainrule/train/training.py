@@ -219,7 +219,7 @@ class Training(Shown):
     def fit(self, *, callbacks: Callback | Sequence[Callback] = (), folder: str | os.PathLike[str] | None = None) -> Run:
         """Trains, and gives the run; callbacks, folder: as `fit` takes them."""
         trainer = self.trainer()
-        if folder is not None:
+        if folder is not None and trainer.engine.hosts.is_first:
             make_folder(folder, self._label, trainer)
         trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
         return told(Run(trainer))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engines.engine import HostState, Loop, no_such_stage, require_known
+from chainrule.engines.hosts import ALONE
 from chainrule.engines.native import STAGES
 from chainrule.engines.native.grouping import is_known
 from chainrule.engines.native.machine import assembly, host
@@ -108,6 +109,7 @@ class NativeEngine:
     name = "native"
     stages = STAGES
     tolerance = 0.0
+    hosts = ALONE
     caveat = ""
 
     def __init__(self, threads: int | None = None, *, is_guarded: bool = False) -> None:

@@ -48,7 +48,8 @@ def compiled(function: Callable[..., Any], arguments: tuple[Any, ...], devices: 
     lowered = function.lower(*arguments)  # pyright: ignore[reportFunctionMemberAccess]
     key = key_of("xla", lowered.as_text(), *_surroundings())
     if key not in _known:
-        call, from_cache = _loaded(key, devices), True
+        # A program of several hosts is made on each of them anew.
+        call, from_cache = (_loaded(key, devices) if jax.process_count() == 1 else None), True
         if call is None:
             call, from_cache = lowered.compile(), False
             _keep(key, call)
@@ -71,7 +72,7 @@ def _loaded(key: str, devices: Sequence[Any]) -> Callable[..., Any] | None:
 
 def _keep(key: str, call: Any) -> None:
     cache = default_cache()
-    if cache:
+    if cache and jax.process_count() == 1:
         with suppress(Exception):  # what cannot be written down is compiled anew each time
             cache.put(key, pickle.dumps(serialize_executable.serialize(call)))
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.engines.engine import Engine, Loop, no_such_stage, require_known
+from chainrule.engines.hosts import ALONE, HostAddress, Hosts
 from chainrule.engines.xla import STAGES
 from chainrule.engines.xla.compiled import compiled
+from chainrule.engines.xla.hosts import join
 from chainrule.engines.xla.layout import Layout, require_devices
 from chainrule.engines.xla.loop import XlaLoop
 from chainrule.engines.xla.lowering import is_known
@@ -42,9 +44,13 @@ class XlaEngine(Shown):
     tolerance = TOLERANCE
 
     def __init__(self, host: Engine, devices: int | None = None, *, by: By = "map", at_most: bool = False) -> None:
+        address = HostAddress.wanted()
+        self.hosts: Hosts = ALONE if address is None else join(address)
+        # Several hosts take all that they have: each must have a part in every call.
+        usual = 1 if self.hosts is ALONE else len(jax.devices())
         if not at_most:
-            require_devices(devices or 1)
-        self.host, self.devices = host, min(devices or 1, len(jax.devices()))
+            require_devices(devices or usual, usual)
+        self.host, self.devices = host, max(usual, min(devices or usual, len(jax.devices())))
         self.by: By = by
         self.name = "xla" if by == "map" else "xla-vmap"
 
@@ -69,7 +75,7 @@ class XlaEngine(Shown):
         """A program for many steps. Raises: OptionError for what does not fit the device."""
         for graph in loop.graphs.values():
             self._require_known(graph)
-        made = XlaLoop(loop, tables, replicas, Layout.of(self.devices, replicas), self.by, steps=steps)
+        made = XlaLoop(loop, tables, replicas, self._layout(replicas), self.by, steps=steps)
         _ = made.program
         return made
 
@@ -83,7 +89,7 @@ class XlaEngine(Shown):
             for leaf, table in loop.rows.items()
             if leaf in leaves
         }
-        made = XlaLoop(loop, tables, replicas, Layout.of(self.devices, replicas), self.by, steps=steps, is_streamed=True)
+        made = XlaLoop(loop, tables, replicas, self._layout(replicas), self.by, steps=steps, is_streamed=True)
         function, arguments = jitted(made.steps), made.steps.arguments()
         with jax.enable_x64(True), jax.set_mesh(made.layout.mesh):
             if name == "jaxpr":
@@ -91,6 +97,9 @@ class XlaEngine(Shown):
             if name == "stablehlo":
                 return function.lower(*arguments).as_text()  # pyright: ignore[reportFunctionMemberAccess]
             return compiled(function, arguments, made.layout.devices).call.as_text()  # pyright: ignore[reportFunctionMemberAccess]
+
+    def _layout(self, replicas: int) -> Layout:
+        return Layout.of(self.devices, replicas, hosts=self.hosts)
 
     def epoch_orders(self, seeds: Sequence[int], epochs: range, count: int, old: Array | None = None) -> Array:
         """The order of the examples for each seed, in each epoch; see `ops.epoch_order`."""

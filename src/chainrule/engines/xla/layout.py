@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from chainrule.display import Shown
+from chainrule.engines.hosts import ALONE, Hosts
 from chainrule.errors import OptionError
+from chainrule.graph import Array
 
 REPLICAS, BATCH = "replicas", "batch"
 
@@ -26,16 +29,21 @@ class Layout(Shown):
 
     apart: int = 1
     together: int = 1
+    hosts: Hosts = field(default=ALONE, repr=False)
 
     @staticmethod
-    def of(devices: int, replicas: int) -> Layout:
+    def of(devices: int, replicas: int, hosts: Hosts = ALONE) -> Layout:
         """The layout for so many devices: replicas are shared out first, and what is left over is for the batches.
+
+        Of several hosts none may be left over, so the groups are of one size and take all devices.
 
         >>> Layout.of(8, 16), Layout.of(8, 1), Layout.of(8, 3)
         (Layout(apart=8, together=1), Layout(apart=1, together=8), Layout(apart=3, together=2))
         """
         apart = min(devices, replicas)
-        return Layout(apart, devices // apart)
+        while hosts.count > 1 and devices % apart:
+            apart -= 1
+        return Layout(apart, devices // apart, hosts)
 
     @property
     def is_single(self) -> bool:
@@ -45,7 +53,7 @@ class Layout(Shown):
     @property
     def devices(self) -> list[Any]:
         """The devices that it takes: the first there are."""
-        return jax.devices()[: self.apart * self.together]
+        return jax.local_devices()[:1] if self.is_single else jax.devices()[: self.apart * self.together]
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -55,12 +63,23 @@ class Layout(Shown):
     @property
     def by_replica(self) -> Any:
         """Where arrays (replicas, ...) lie."""
-        return jax.devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS))
+        return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS))
 
     @property
     def everywhere(self) -> Any:
         """Where arrays lie that all need."""
-        return jax.devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec())
+        return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec())
+
+    @property
+    def home(self) -> Any:
+        """Where state and results lie: with their replicas, but of several hosts on each, so that all can read them at any time."""
+        return self.by_replica if self.hosts.count == 1 else self.everywhere
+
+    def put(self, shape: tuple[int, ...], where: Any, part: Callable[[Any], Array]) -> Any:
+        """An array of which every host makes the parts that its devices hold: `part` gives them by their slices."""
+        if self.hosts.count == 1:
+            return jax.device_put(part((slice(None),) * len(shape)), where)
+        return jax.make_array_from_callback(shape, where, part)
 
     def padded(self, replicas: int) -> int:
         """How many replicas there must be so that each group has as many; those behind the last are copies of it, and idle.
@@ -71,9 +90,15 @@ class Layout(Shown):
         return -(-replicas // self.apart) * self.apart
 
 
-def require_devices(count: int) -> None:
-    """Raises: OptionError where this process does not see so many."""
+def require_devices(count: int, least: int) -> None:
+    """Raises: OptionError where JAX does not see so many, or where several hosts would not use all that they have."""
     there = jax.devices()
+    if count < least:
+        raise OptionError(
+            f"devices={count} on several hosts",
+            expected=f"all {least} that they have",
+            remedy=f"leave devices out, or write {least}",
+        )
     if count > len(there):
         raise OptionError(
             f"devices={count}",
@@ -85,7 +110,7 @@ def require_devices(count: int) -> None:
 
 def memory_of_device() -> int | None:
     """Bytes of memory that one device has; of a CPU the computer's, shared by all of its devices; None where nobody knows."""
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     stats: dict[str, int] = device.memory_stats() or {}
     if "bytes_limit" in stats:
         return stats["bytes_limit"]

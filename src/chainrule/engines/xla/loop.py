@@ -221,10 +221,9 @@ class XlaLoop(Shown):
                 "scalars": {name: np.pad(numbers, (0, room.steps - len(sizes))) for name, numbers in scalars.items()},
             }
             self._add_rows(own, shared, order, is_kept=is_kept)
-            everywhere = self.layout.everywhere
-            shared |= {name: jax.device_put(shared[name], everywhere) for name in ("counts", "stretches", "scalars")}
+            shared |= {name: jax.tree.map(self._everywhere, shared[name]) for name in ("counts", "stretches", "scalars")}
             updated = {name: state.there[name] for name in steps.updated}
-            after, records, stacked, bad, finite = program.call(updated, own, shared)
+            after, records, stacked, bad, finite = self.layout.hosts.asked(lambda: program.call(updated, own, shared))
             state.take(after, finite)
             count, rows = len(sizes), order.shape[1]
             results = Results(
@@ -242,24 +241,32 @@ class XlaLoop(Shown):
             start, stop = (int(order[0, 0]), int(order[0, -1]) + 1) if order.size else (0, 0)
             is_all = is_kept and start == 0 and all(len(table) == room.rows for table in used.values())
             shared["tables"] = {
-                name: self._resident(name)
-                if is_all
-                else jax.device_put(_filled(table[start:stop], room.rows), layout.everywhere)
+                name: self._resident(name) if is_all else self._everywhere(_filled(table[start:stop], room.rows))
                 for name, table in used.items()
             }
         elif steps.source == "own":
             every = np.concatenate(filled)
-            own["tables"] = {
-                name: jax.device_put(np.stack([_filled(table[rows], room.rows) for rows in every]), layout.by_replica)
-                for name, table in used.items()
-            }
+            own["tables"] = {name: self._rows_of(table, every) for name, table in used.items()}
         else:
             every = np.pad(np.concatenate(filled).astype(np.int32), ((0, 0), (0, room.rows - order.shape[1])))
-            own["order"] = jax.device_put(every, layout.by_replica)
+            own["order"] = layout.put(every.shape, layout.by_replica, every.__getitem__)
             shared["tables"] = {
-                name: self._resident(name) if is_kept else jax.device_put(table, layout.everywhere)
-                for name, table in used.items()
+                name: self._resident(name) if is_kept else self._everywhere(table) for name, table in used.items()
             }
+
+    def _everywhere(self, given: Any) -> Any:
+        """An array on all devices."""
+        array = np.asarray(given)
+        return self.layout.put(array.shape, self.layout.everywhere, array.__getitem__)
+
+    def _rows_of(self, table: Array, every: Array) -> Any:
+        """For each replica its rows; each host reads those of the replicas that it has."""
+        room = self.steps.room.rows
+        return self.layout.put(
+            (len(every), room, *table.shape[1:]),
+            self.layout.by_replica,
+            lambda part: np.stack([_filled(table[rows], room) for rows in every[part[0]]]),
+        )
 
     def _resident(self, name: str) -> Any:
         """A table on the device, sent once."""
@@ -268,7 +275,7 @@ class XlaLoop(Shown):
             key = (id(table), str(self.layout))
             found = _residents.get(key)
             if found is None:
-                found = _residents[key] = jax.device_put(table, self.layout.everywhere)
+                found = _residents[key] = self._everywhere(table)
             self._there[name] = found
         return self._there[name]
 

@@ -27,7 +27,7 @@ class DeviceState(Shown):
         replicas = len(next(iter(state.values()))) if state else 1
         idle = layout.padded(replicas) - replicas
         filled = {name: np.concatenate([array, *[array[-1:]] * idle]) for name, array in state.items()}
-        there = {name: jax.device_put(array, layout.by_replica) for name, array in filled.items()}
+        there = {name: layout.put(array.shape, layout.home, array.__getitem__) for name, array in filled.items()}
         return DeviceState(there, replicas, finite=all_finite(state))
 
     def take(self, after: Mapping[str, Any], finite: Any) -> None:

@@ -172,11 +172,14 @@ class Steps:
         def mine(shape: tuple[int, ...], dtype: Any) -> Any:
             return jax.ShapeDtypeStruct((replicas, *shape), dtype, sharding=_sharding(layout.by_replica))
 
+        def home(kind: Type) -> Any:
+            return jax.ShapeDtypeStruct((replicas, *kind.shape), kind.dtype, sharding=_sharding(layout.home))
+
         def all_(shape: tuple[int, ...], dtype: Any) -> Any:
             return jax.ShapeDtypeStruct(shape, dtype, sharding=_sharding(layout.everywhere))
 
         kinds = {name: kind for name, kind in self.tables.items() if name in self.used_tables}
-        own: dict[str, Any] = {"held": {name: mine(kind.shape, kind.dtype) for name, kind in self.held.items()}}
+        own: dict[str, Any] = {"held": {name: home(kind) for name, kind in self.held.items()}}
         shared: dict[str, Any] = {
             "counts": all_((room.steps, len(self.graphs)), np.int32),
             "stretches": all_((), np.int32),
@@ -189,7 +192,7 @@ class Steps:
             shared["tables"] = {name: all_((room.rows, *kind.shape[1:]), kind.dtype) for name, kind in kinds.items()}
         else:
             own["tables"] = {name: mine((room.rows, *kind.shape[1:]), kind.dtype) for name, kind in kinds.items()}
-        return {name: mine(kind.shape, kind.dtype) for name, kind in self.updated.items()}, own, shared
+        return {name: home(kind) for name, kind in self.updated.items()}, own, shared
 
 
 def _sharding(place: Any) -> Any:
@@ -198,4 +201,4 @@ def _sharding(place: Any) -> Any:
 
 def jitted(steps: Steps) -> Callable[..., Any]:
     """The function for JAX's compiler; the state that is updated is consumed."""
-    return jax.jit(steps.call, donate_argnums=0, out_shardings=_sharding(steps.layout.by_replica))
+    return jax.jit(steps.call, donate_argnums=0, out_shardings=_sharding(steps.layout.home))

@@ -1,0 +1,83 @@
+"""Several hosts: processes, on one machine or many, that compute one training together, each with the devices that it has."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from chainrule.engines.hosts import ALONE, VARIABLE, HostAddress, Hosts
+from chainrule.errors import HostError
+
+T = TypeVar("T")
+SILENCE = 60
+"""Seconds for which a host may be silent, though its connections stand, before JAX ends the others."""
+WAITING = 120
+"""Seconds that the first host waits for the others to come."""
+_lock = threading.Lock()
+
+
+class JoinedHosts(Hosts):
+    """The hosts that JAX has brought together; every one of them runs the same program."""
+
+    def __init__(self) -> None:
+        self.count, self.number = jax.process_count(), jax.process_index()
+
+    def largest(self, number: int) -> int:
+        """See `Hosts`."""
+        return int(np.max(self.asked(lambda: multihost_utils.process_allgather(np.int32(number)))))
+
+    def asked(self, call: Callable[[], T]) -> T:
+        """See `Hosts`."""
+        try:
+            return jax.block_until_ready(call())
+        except (jax.errors.JaxRuntimeError, ValueError) as trouble:  # JAX has both for a connection that is broken
+            atexit.register(_end)
+            raise HostError(
+                f"another of the {self.count} hosts has gone: {' '.join(str(trouble).split())[:200]}",
+                expected=f"{self.count} hosts to the end",
+                remedy="start the training again on the hosts that there are; a run that is saved goes on from its last snapshot: "
+                "chainrule resume RUN",
+            ) from trouble
+
+
+def _end() -> None:
+    """Ends the process that an error is ending, before JAX waits for the host that has gone, and then breaks off with its stack."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
+
+
+def join(address: HostAddress) -> Hosts:
+    """The hosts of this training, brought together the first time it is asked for. Raises: HostError where one does not come."""
+    with _lock:
+        return _joined(address)
+
+
+@cache
+def _joined(address: HostAddress) -> Hosts:
+    named: dict[str, Any] = {} if address.is_found else {
+        "coordinator_address": address.coordinator, "num_processes": address.count, "process_id": address.number,
+    }  # fmt: skip
+    try:
+        jax.distributed.initialize(
+            **named, initialization_timeout=WAITING, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE
+        )
+    except (RuntimeError, ValueError) as trouble:
+        raise HostError(
+            f"{VARIABLE}={address.text}: {' '.join(str(trouble).split())[:200]}",
+            expected="processes that SLURM, Open MPI or Kubernetes started, or a pod of TPUs"
+            if address.is_found
+            else f"all {address.count} hosts within {WAITING} seconds",
+            remedy="start the same command on each host, with the address of the first and a number of its own: "
+            f"{VARIABLE}=ADDRESS:PORT,COUNT,NUMBER",
+        ) from trouble
+    return JoinedHosts() if jax.process_count() > 1 else ALONE
