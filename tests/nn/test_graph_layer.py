@@ -240,6 +240,22 @@ def test_loops_reshapes_and_slices_of_a_graph_go_by_the_batch():
         assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_rows_behind_other_rows_are_not_stretched_to_these(size):
+    def graph(batch):
+        x = cr.input_node("x", (batch, 2))
+        longer = ops.concatenate(x, ops.reshape(x[0], shape=(1, 2)), axis=0)
+        twice = ops.broadcast_to(ops.reshape(x.sum(axis=1), shape=(batch, 1)), shape=(batch, 2))
+        both = ops.concatenate(twice, longer, axis=0)
+        return Graph({"y": ops.reshape(both.sum(axis=0), shape=(1, 2)) + x})
+
+    for built in (3, 4):
+        found = build_network(cr.GraphLayer(graph(built)), (2,), batch=size).output
+        x = np.random.default_rng(3).normal(size=(size, 2))
+        (value,) = cr.compute([found], Graph({"y": found}).bind({"x": x}))
+        np.testing.assert_allclose(value, x.sum() + x.sum(0) + x[0] + x, rtol=1e-14)
+
+
 def test_a_graph_with_an_array_for_its_batch_takes_this_batch_alone():
     x = cr.input_node("x", (5, 2))
     layer = cr.GraphLayer(Graph({"y": x * np.arange(10.0).reshape(5, 2)}))
