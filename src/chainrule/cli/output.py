@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -55,7 +55,7 @@ def console() -> Console:
 def hush_others(engine: str) -> None:
     """Of several hosts that train together the first speaks: what the others would print goes nowhere, their errors still come."""
     if HostAddress.wanted() and not engine_named(engine).hosts.is_first:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
+        sys.stdout = io.StringIO()
 
 
 def say_json(row: dict[str, Any]) -> None:
