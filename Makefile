@@ -80,6 +80,7 @@ external: $(VENV)/external  ## what other libraries check of their kind: scikit-
 	$(BIN)/python -m pytest tests/external/onnx_nodes.py -W ignore -p no:cacheprovider -r fE
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/records.py -p no:cacheprovider
+	$(BIN)/python -m pytest tests/external/executors.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m tests.external.torch_modules
 	$(BIN)/python -m tests.external.torch_ops
 	KERAS_BACKEND=torch $(BIN)/python -m tests.external.keras_layers
