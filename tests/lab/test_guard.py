@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -56,6 +57,15 @@ def entered(guarded):
     assert b"SameSite=Strict" in cookie
     assert cookie.startswith(b"chainrule_lab_8123=")
     return [(b"host", HOST), (b"cookie", cookie.partition(b";")[0])]
+
+
+ARGUMENTS = {"card": {"name": "dense1.W", "index": [0, 1]}}
+"""What readings are asked with that need something."""
+
+
+def query_of(path):
+    given = ARGUMENTS.get(path.strip("/"))
+    return b"" if given is None else b"with=" + quote(json.dumps(given)).encode()
 
 
 def routes(desk):
@@ -118,8 +128,7 @@ def test_the_page_itself_is_answered(guarded, desk, entered):
     own = [*entered, (b"origin", b"http://" + HOST), (b"sec-fetch-site", b"same-origin")]
     for path, method in routes(desk):
         guarded._left = 100
-        query = b"name=dense1.W&index=0,1" if path == "/card" else b""
-        status, told, _ = request(guarded, method, path, [*own, JSON], b'{"do": "forward", "with": {}}', query)
+        status, told, _ = request(guarded, method, path, [*own, JSON], b'{"do": "forward", "with": {}}', query_of(path))
         assert status == 200, path
         for name, value in SECURE.items():
             assert told[name.encode()] == value.encode(), (path, name)
@@ -129,7 +138,7 @@ def test_reading_changes_nothing(guarded, desk, entered):
     before = desk.session.hash, desk.session.step
     for path, method in routes(desk):
         if method in {"GET", "HEAD"}:
-            request(guarded, method, path, entered, query=b"name=dense1.W&index=0,1")
+            request(guarded, method, path, entered, query=query_of(path))
     assert (desk.session.hash, desk.session.step) == before
 
 
@@ -138,6 +147,22 @@ def test_a_link_opens_the_page_once(guarded):
     assert request(guarded, "GET", "/", [(b"host", HOST)], query=f"token={token}".encode())[0] == 303
     assert request(guarded, "GET", "/", [(b"host", HOST)], query=f"token={token}".encode())[0] == 403
     assert request(guarded, "GET", "/state", [(b"host", HOST)], query=f"token={guarded.link_token()}".encode())[0] == 403
+
+
+def test_a_link_of_the_hall_only_looks(guarded, desk, entered):
+    query = f"hall=&token={guarded.link_token(looks=True)}".encode()
+    status, told, _ = request(guarded, "GET", "/", [(b"host", HOST)], query=query)
+    assert (status, told[b"location"]) == (303, b"/?hall=")
+    hall = [(b"host", HOST), (b"cookie", told[b"set-cookie"].partition(b";")[0])]
+    before = desk.session.step, desk.room.acts
+    for path, method in routes(desk):
+        guarded._left = 100
+        status, _, _ = request(guarded, method, path, [*hall, JSON], b'{"do": "forward"}', query_of(path))
+        assert status == (200 if method in {"GET", "HEAD"} else 403), path
+    assert (desk.session.step, desk.room.acts) == before
+    # The value of that cookie under the name of the other is none.
+    taken = [hall[0], (b"cookie", hall[1][1].replace(b"_hall", b""))]
+    assert request(guarded, "POST", "/act", [*taken, JSON], b'{"do": "forward"}')[0] == 403
 
 
 def test_no_connection_is_held(guarded, entered):

@@ -90,7 +90,7 @@ def test_it_plays_and_stops(page, lab):
     page.click("#play")
     until(lambda: shown(page, "stepnumber") > 50)
     page.click("#play")
-    until(lambda: not lab.desk.player.is_playing)
+    until(lambda: not lab.desk.room.player.is_playing)
     done = lab.desk.session.step
     time.sleep(0.2)
     assert lab.desk.session.step == done
@@ -105,7 +105,7 @@ def test_a_weight_is_chosen_and_dragged_and_taken_back(page, lab):
     page.focus("path.reach[aria-label='dense2.W[1,2]']")
     page.keyboard.press("Enter")
     until(lambda: page.is_visible("#card"))
-    card = lab.desk.card("dense2.W", (1, 2))
+    card = lab.desk.read("card", {"name": "dense2.W", "index": [1, 2]})
     facts = page.locator("#facts dd").all_inner_texts()
     for place, name in enumerate(("value", "derivative", "difference")):
         assert float(facts[place].replace("−", "-")) == pytest.approx(card[name], rel=2e-3)
@@ -169,8 +169,38 @@ def test_every_control_is_explained_where_it_stands(page, lab):
     for place in range(controls.count()):
         control = controls.nth(place)
         assert len(control.get_attribute("title") or "") > 20, control.get_attribute("id")
+        beside = control.evaluate("e => e.closest('section')?.querySelector('.explained')?.id ?? null")
+        assert beside is not None or control.evaluate("e => e.closest('section') === null"), control.get_attribute("id")
     told = set(page.locator("[data-words]").evaluate_all("found => found.map(e => e.dataset.words)"))
-    assert told == set(lab.desk.actions) - {"forward", "pause", "open", "at", "undo", "play", "set", "data"}
+    told |= set(page.locator("[data-title]").evaluate_all("found => found.map(e => e.dataset.title)"))
+    assert told == set(lab.desk.actions) - {"forward", "pause", "open", "show"}  # asked for by other controls
+
+
+def test_two_branches_go_on_beside_each_other(page, lab):
+    click(page, "epoch", 8)
+    page.click("#to-time")
+    page.click("#branch")
+    until(lambda: page.is_visible("#beside-surface"))
+    assert lab.desk.room.beside.hash == lab.desk.session.hash
+    page.click("#to-bench")
+    page.select_option("#optimizer", "sgd")
+    until(lambda: "optimizer" in page.inner_text("#events"))
+    click(page, "epoch", 16)
+    page.click("#to-time")
+    alone = Session(training())
+    alone.forward(16)
+    assert lab.desk.room.beside.hash == alone.hash != lab.desk.session.hash
+    for table, session in (("time", lab.desk.session), ("beside", alone)):
+        known = [f"{value:#.4g}" for value in (session.evaluate("test").values[name].mean() for name in ("loss", "accuracy"))]
+        until(lambda table=table, known=known: page.inner_text(f"#{table}-scores tbody tr:last-child").split()[1:] == known)
+    assert page.inner_text("#time-events") != ""
+    assert page.inner_text("#beside-events") == ""
+    page.click("#exchange")
+    until(lambda: lab.desk.session.hash == alone.hash)
+    page.click("#back")
+    until(lambda: {lab.desk.session.step, lab.desk.room.beside.step} == {15})
+    page.click("#unbranch")
+    until(lambda: not page.is_visible("#beside") and lab.desk.room.beside is None)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -165,6 +165,14 @@ class Session(Shown):
             self.forward(event.step - self.step)
             return event
 
+    def branched(self) -> Session:
+        """Another session that stands here and has the same past; from here on each goes its own way."""
+        with self.lock:
+            made = Session(self.first, self.events)
+            made._moments, made.curves = list(self._moments), self.curves.copy()
+            made._return_to(self._moment())
+            return made
+
     # ---- changes
 
     @checked

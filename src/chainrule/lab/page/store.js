@@ -1,0 +1,63 @@
+// The store of the page: what the desk has told, and how it is asked. A page computes nothing about networks.
+
+/** @type {{state: any, frame: any, hall: boolean}} state: what /state told; frame: the last one; hall: whether this page only looks. */
+export const store = { state: null, frame: null, hall: new URLSearchParams(location.search).has("hall") };
+
+/** @param {string} id @returns {any} the element of that name */
+export const $ = id => document.getElementById(id);
+
+/** Reads something by its name. @param {string} name @param {object} [given] @returns {Promise<any>} */
+export async function ask(name, given = {}) {
+  const answer = await fetch(`/${name}${Object.keys(given).length ? `?with=${encodeURIComponent(JSON.stringify(given))}` : ""}`);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({ error: answer.statusText }))).error);
+  return answer.json();
+}
+
+/** Does something by its name; a refusal is said. @param {string} name @param {object} [given] @returns {Promise<boolean>} whether it was done */
+export async function tell(name, given = {}) {
+  if (store.hall) return false;
+  const body = JSON.stringify({ do: name, with: given });
+  const answer = await fetch("/act", { method: "POST", headers: { "content-type": "application/json" }, body });
+  const said = await answer.json().catch(() => ({ error: answer.statusText }));
+  say(answer.ok ? "" : said.error);
+  return answer.ok;
+}
+
+/** Shows one message above all screens; "" takes it away. @param {string} text */
+export function say(text) {
+  $("message").textContent = text;
+  $("message").hidden = !text;
+}
+
+/** @type {(() => Promise<void>)[]} */
+const followers = [];
+/** Has a function called after everything that somebody does. @param {() => Promise<void>} function_ */
+export const follow = function_ => followers.push(function_);
+
+/** Waits for an action, then has everything told anew. @param {Promise<any>} [action] */
+export async function after(action) {
+  await action;
+  for (const each of followers) await each();
+}
+
+/** What all pages show of a screen. @param {string} name */
+export const shown = name => store.state.shown[name];
+/** Shows something else, here at once and on every page. @param {string} name @param {string | number | null} value */
+export function show(name, value) {
+  store.state.shown[name] = value;
+  return tell("show", { name, value });
+}
+
+/** A frame as objects: its header, and its arrays by kind and name. @param {ArrayBuffer} buffer */
+export function unpacked(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const kinds = { float32: Float32Array, int8: Int8Array };
+  Object.assign(head, { values: {}, maps: {} });
+  for (const { name, shape, dtype, offset } of head.arrays) {
+    const size = shape.reduce((a, b) => a * b, 1), array = { shape, data: new kinds[dtype](buffer, 4 + length + offset, size) };
+    const [kind, ...rest] = name.split("/");
+    if (rest.length) head[kind][rest.join("/")] = array; else head[name] = array;
+  }
+  return head;
+}

@@ -1,0 +1,8 @@
+"""The screens of the lab: each a file, with what can be done and seen there."""
+
+from chainrule.lab.room import Screen
+from chainrule.lab.screens.bench import Bench
+from chainrule.lab.screens.timeline import Timeline
+
+SCREENS: tuple[type[Screen], ...] = (Timeline, Bench)
+"""In the order in which pages are told of them."""
