@@ -59,7 +59,8 @@ def entered(guarded):
     return [(b"host", HOST), (b"cookie", cookie.partition(b";")[0])]
 
 
-ARGUMENTS = {"card": {"name": "dense1.W", "index": [0, 1]}}
+PLACE = {"name": "dense1.W", "index": [0, 1]}
+ARGUMENTS = {"card": PLACE, "quotient": {**PLACE, "epsilon": 0.01}}
 """What readings are asked with that need something."""
 
 
@@ -132,6 +133,18 @@ def test_the_page_itself_is_answered(guarded, desk, entered):
         assert status == 200, path
         for name, value in SECURE.items():
             assert told[name.encode()] == value.encode(), (path, name)
+
+
+@pytest.mark.parametrize(
+    "query", ["x", "[]", "null", "{", '{"name": "../x", "index": [0, 0]}', '{"__class__": 1}', '{"index": {}}']
+)
+def test_wrong_questions_get_one_message(guarded, desk, entered, query):
+    for name in desk.readings:
+        guarded._left = 100
+        status, _, said = request(guarded, "GET", f"/{name}", entered, query=f"with={quote(query)}".encode())
+        assert status in {400, 422}, (name, said)
+        assert json.loads(said)["error"]
+        assert b"Traceback" not in said
 
 
 def test_reading_changes_nothing(guarded, desk, entered):

@@ -1,74 +1,18 @@
 """The page of the lab in a real browser: what is clicked and dragged is what the library does, and the numbers on it are the library's."""
 
 import itertools
-import threading
 import time
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lab.desk import Desk
-from chainrule.lab.server import Lab
 from chainrule.lab.session import Session
-from tests.views.browsers import CHROMIUM, needs_browser
+from tests.lab.asked import click, shown, training, until
+from tests.views.browsers import needs_browser
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = needs_browser
-
-
-def training():
-    return cr.Training("2-4-3-2 tanh softmax", cr.data.moons(n=80), batch_size=10, optimizer=cr.Adam(0.01))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def lab():
-    made = Lab(Desk(Session(training())))
-    thread = threading.Thread(target=made.serve, daemon=True)
-    thread.start()
-    yield made
-    made.server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
-
-
-@pytest.fixture
-def page(browser, lab):
-    opened = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
-    opened.wrong = []
-    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
-    opened.on("console", lambda message: opened.wrong.append(message.text) if message.type == "error" else None)
-    opened.goto(lab.link)
-    until(lambda: opened.evaluate("document.body.dataset.ready"))
-    yield opened
-    assert opened.wrong == []
-    opened.context.close()
-
-
-def until(holds, seconds=20):
-    """Waits until something holds; the page's policy forbids that it is asked inside the browser."""
-    ends = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < ends, "it did not come"
-        time.sleep(0.02)
-    return found
-
-
-def shown(page, name):
-    return float(page.inner_text(f"#{name}").replace("−", "-"))
-
-
-def click(page, name, step):
-    page.click(f"#{name}")
-    until(lambda: shown(page, "stepnumber") == step)
 
 
 def test_steps_are_the_librarys_steps_forward_and_back(page, lab):
@@ -141,26 +85,15 @@ def test_the_network_grows_and_settings_change(page, lab):
     until(lambda: not page.is_visible("#message"))
 
 
-def test_a_curve_and_many_inputs_have_their_pictures(browser):
+def test_a_curve_and_many_inputs_have_their_pictures(serve, visit):
     for network, data in (
         ("1-6-1 tanh", "curve"),
         ("4-5-3", (np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3)),
     ):
-        made = Lab(Desk(Session(cr.Training(network, data, batch_size=10))))
-        thread = threading.Thread(target=made.serve, daemon=True)
-        thread.start()
-        opened = browser.new_context().new_page()
-        wrong = []
-        opened.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-        opened.goto(made.link)
-        until(lambda opened=opened: opened.evaluate("document.body.dataset.ready"))
+        opened = visit(serve(Session(cr.Training(network, data, batch_size=10))))
         click(opened, "step", 1)
         sizes = [int(size) for size in network.split(" ")[0].split("-")]
         assert opened.locator("path.reach").count() == sum(a * b for a, b in itertools.pairwise(sizes))
-        assert wrong == []
-        opened.context.close()
-        made.server.should_exit = True
-        thread.join(20)
 
 
 def test_every_control_is_explained_where_it_stands(page, lab):
@@ -233,7 +166,7 @@ def test_another_site_reaches_nothing(browser, lab):
         const found = [], body = '{"do": "forward"}', json = {"content-type": "application/json"};
         const ways = [{}, {credentials: "include"}, {mode: "no-cors", credentials: "include"},
             {method: "POST", body, credentials: "include", mode: "no-cors"}, {method: "POST", headers: json, body, credentials: "include"}];
-        for (const path of ["/", "/state", "/frame", "/link", "/scores", "/act"]) {
+        for (const path of ["/", "/state", "/frame", "/link", "/scores", "/passes", "/act"]) {
             for (const way of ways)
                 try { const answer = await fetch(target + path, way); if (answer.type !== "opaque") found.push(path); } catch (error) {}
             for (const tag of ["img", "script", "iframe"]) await new Promise(done => {

@@ -45,7 +45,7 @@ class Desk:
         with self.room.lock, self.session.lock:
             self.actions[name].function(**given)
             self.room.acts += 1
-            return {"step": self.session.step}
+            return {"step": self.session.step, "acts": self.room.acts}
 
     def read(self, name: str, given: Mapping[str, Any]) -> Any:
         """What a reading gives, in JSON's values. Raises: OptionError, and what the reading raises."""
@@ -76,7 +76,7 @@ class Desk:
             for screen in self.screens:
                 told |= screen.state()
             words = {name: action.words for name, action in self.actions.items()}
-            return {**told, "shown": self.room.shown, "words": words, "acts": self.room.acts}
+            return {**told, "shown": self.room.shown, "words": words, "acts": self.room.acts, "hash": self.session.hash}
 
 
 def _require(name: str, known: Mapping[str, object]) -> None:

@@ -1,11 +1,12 @@
 // The page of the lab: asks the desk for state and frames, hands them to the screen that is shown, and plays, steps and goes back.
 
-import { $, after, ask, follow, say, show, shown, store, tell, unpacked } from "./store.js";
+import { $, after, ask, follow, learn, say, show, shown, store, tell, unpacked } from "./store.js";
 import { colours, made, numeral } from "./paint.js";
 import { bench } from "./bench.js";
+import { passes } from "./passes.js";
 import { time } from "./time.js";
 
-const screens = [bench, time];
+const screens = [bench, passes, time];
 let version = "", busy = false, looked = 0, mine = "";
 
 /** The screen that is shown; a page of the hall follows the one that acts. */
@@ -20,7 +21,7 @@ async function next(always = false) {
 }
 
 async function refresh() {
-  store.state = await ask("state");
+  store.state = await learn();
   const { state } = store;
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = state.words[element.dataset.words] ?? "";
   for (const element of document.querySelectorAll("[data-title]")) element.title = state.words[element.dataset.title] ?? "";
@@ -70,9 +71,9 @@ async function tick() {
       }
       if (stale && performance.now() - looked > 300) {
         [stale, looked] = [false, performance.now()];
-        const now = await ask("state");
+        const now = await learn();
         if (now.acts !== store.state.acts || now.playing !== store.state.playing) { await refresh(); if (now.error) say(now.error); }
-        else { current().scores?.(await ask("scores")); await current().slowly?.(); }
+        else { store.state = now; current().scores?.(await ask("scores")); await current().slowly?.(); }
       }
     } catch (error) { say("The lab does not answer. Is the command still running?"); }
     busy = false;

@@ -13,12 +13,25 @@ export async function ask(name, given = {}) {
   return answer.json();
 }
 
+let acts = 0;
+/** @type {Map<string, any>} what is shown here, and on its way to the desk */
+const sent = new Map();
+
+/** What the desk tells, never older than what it answered to this page's own acts. */
+export async function learn() {
+  let told;
+  do told = await ask("state"); while (told.acts < acts);
+  Object.assign(told.shown, Object.fromEntries(sent));
+  return told;
+}
+
 /** Does something by its name; a refusal is said. @param {string} name @param {object} [given] @returns {Promise<boolean>} whether it was done */
 export async function tell(name, given = {}) {
   if (store.hall) return false;
   const body = JSON.stringify({ do: name, with: given });
   const answer = await fetch("/act", { method: "POST", headers: { "content-type": "application/json" }, body });
   const said = await answer.json().catch(() => ({ error: answer.statusText }));
+  acts = Math.max(acts, said.acts ?? 0);
   say(answer.ok ? "" : said.error);
   return answer.ok;
 }
@@ -43,9 +56,11 @@ export async function after(action) {
 /** What all pages show of a screen. @param {string} name */
 export const shown = name => store.state.shown[name];
 /** Shows something else, here at once and on every page. @param {string} name @param {string | number | null} value */
-export function show(name, value) {
+export async function show(name, value) {
   store.state.shown[name] = value;
-  return tell("show", { name, value });
+  sent.set(name, value);
+  await tell("show", { name, value });
+  if (sent.get(name) === value) sent.delete(name);
 }
 
 /** A frame as objects: its header, and its arrays by kind and name. @param {ArrayBuffer} buffer */

@@ -19,6 +19,10 @@ export const STYLE = `.view{${css(LIGHT)};color:var(--ink);background:var(--pape
 .view svg{display:block;overflow:visible}.view svg text{stroke:none}.view .panels{display:grid;gap:8px;align-items:start;justify-content:start}.view h4{margin:0;font-weight:500}
 .view table{border-collapse:collapse}.view th{text-align:left;border-bottom:1px solid var(--line)}.view td,.view th{padding:2px 10px 2px 0;font-variant-numeric:tabular-nums}`;
 
+// A sheet made by script: the policy of a page that takes no style from markup lets it in.
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(STYLE);
+
 // ---- numbers, colours, elements
 
 const TYPES = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int32: Int32Array };
@@ -353,7 +357,7 @@ const PANELS = { panel: drawPanel, space: drawSpace, table: drawTable };
 
 /** The whole view: its title, its panels, the sentence on how to read it. */
 export function draw(element, given) {
-  if (!document.getElementById("chainrule-view")) document.head.append(Object.assign(document.createElement("style"), { id: "chainrule-view", textContent: STYLE }));
+  if (!document.adoptedStyleSheets.includes(SHEET)) document.adoptedStyleSheets.push(SHEET);
   element.classList.add("view");
   const head = document.createElement("h3"), body = document.createElement("div"), foot = document.createElement("p"), shown = { update };
   element.replaceChildren(head, body, foot);
