@@ -60,7 +60,12 @@ def entered(guarded):
 
 
 PLACE = {"name": "dense1.W", "index": [0, 1]}
-ARGUMENTS = {"card": PLACE, "quotient": {**PLACE, "epsilon": 0.01}}
+ARGUMENTS = {
+    "card": PLACE,
+    "quotient": {**PLACE, "epsilon": 0.01},
+    "picture": {"name": "sharpness"},
+    "film": {"name": "sharpness"},
+}
 """What readings are asked with that need something."""
 
 
@@ -200,6 +205,16 @@ WISHES = {
     ],
     "data": [{"name": "/etc/passwd"}, {"name": "moons", "noise": -1}],
     "network": [{"text": "2-999999999-2"}, {"text": "2-" * 400 + "2"}, {"text": "__import__(1)"}, {"text": ""}, {"text": 3}],
+    "nudge": [{"count": 0}, {"rate": -1}, {"rate": float("nan")}, {"count": "a"}],
+    "show": [
+        {"name": "x", "value": 1},
+        {"name": "screen", "value": "a" * 201},
+        {"name": "screen", "value": []},
+        {"name": "screen"},
+    ],
+    "exchange": [{}],
+    "unbranch": [{}],
+    "branch": [{"x": 1}],
     "open": [{"link": "AAAA"}, {"link": "../../x"}],
     "batch_size": [{"value": 0}, {"value": 10**9}],
     "learning_rate": [{"value": -1}, {"value": float("inf")}],

@@ -50,6 +50,7 @@ def test_changes_are_events_and_are_taken_back_one_by_one():
     hashes = []
     changes = [
         lambda: played.set("dense1.W", (0, 1), 2.5),
+        lambda: played.set_many([("dense1.W", (1, 2), -1.5), ("dense2.b", (0,), 0.25)]),
         lambda: played.change(**{"optimizer.learning_rate": 0.5}),
         lambda: played.change(network="2-6-2 tanh softmax"),
         lambda: played.change(batch_size=20),
@@ -97,6 +98,25 @@ def test_a_weight_that_is_dragged_is_one_event():
     assert played.values()["dense1.W"][1, 2] == 1.0
     played.undo()
     assert played.hash == before
+
+
+def test_a_branch_has_the_same_past_and_goes_its_own_way():
+    played = session()
+    played.forward(300)
+    played.change(**{"optimizer.learning_rate": 0.5})
+    played.forward(40)
+    other = played.branched()
+    assert (other.step, other.hash) == (340, played.hash)
+    other.set("dense1.W", (0, 0), 2.0)
+    for each in (played, other):
+        each.forward(60)
+    assert other.hash != played.hash
+    np.testing.assert_array_equal(other.curves.table()[:300], played.curves.table()[:300])
+    for step in (320, 10):
+        played.at(step)
+        other.at(step)
+        assert other.hash == played.hash
+    assert len(other.events) == len(played.events) + 1
 
 
 @pytest.mark.parametrize("larger", ["2-7-2 tanh softmax", "2-5-2 tanh softmax"])

@@ -4,9 +4,10 @@ import { $, after, ask, follow, learn, say, show, shown, store, tell, unpacked }
 import { colours, made, numeral } from "./paint.js";
 import { bench } from "./bench.js";
 import { passes } from "./passes.js";
+import { pictures } from "./pictures.js";
 import { time } from "./time.js";
 
-const screens = [bench, passes, time];
+const screens = [bench, passes, pictures, time];
 let version = "", busy = false, looked = 0, mine = "";
 
 /** The screen that is shown; a page of the hall follows the one that acts. */
@@ -75,7 +76,10 @@ async function tick() {
         if (now.acts !== store.state.acts || now.playing !== store.state.playing) { await refresh(); if (now.error) say(now.error); }
         else { store.state = now; current().scores?.(await ask("scores")); await current().slowly?.(); }
       }
-    } catch (error) { say("The lab does not answer. Is the command still running?"); }
+    } catch (error) {
+      if (!(error instanceof TypeError && /fetch|network/i.test(error.message))) { say(error.message); console.error(error); }
+      else say("The lab does not answer. Is the command still running?");
+    }
     busy = false;
   }
   requestAnimationFrame(tick);

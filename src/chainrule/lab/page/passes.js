@@ -32,6 +32,7 @@ async function load() {
     $("passes-facts").textContent = Object.entries(walk.facts).map(([name, text]) => `${name}: ${text}`).join(" · ");
     options($("passes-weight"), Object.keys(store.state.parameters), weight().name);
   }
+  if (!walk) return;
   mark();
   await Promise.all([quotient(), growing()]);
 }
@@ -141,6 +142,7 @@ function start() {
   $("walk").onclick = play;
   $("walk-step").onclick = () => go(at() + 1);
   $("walk-back").onclick = () => go(at() - 1);
+  $("film").onclick = async () => { await show("passes.example", 0); await show("passes.at", 0); await after(tell("cat_and_dog")); };
   $("do-update").onclick = () => after(tell("forward", { steps: 1 }));
   for (const button of document.querySelectorAll("#phases button")) button.onclick = () => jump(button.dataset.phase);
   $("passes-level").onchange = () => show("passes.level", $("passes-level").value).then(refresh);

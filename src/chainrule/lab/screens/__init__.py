@@ -3,7 +3,8 @@
 from chainrule.lab.room import Screen
 from chainrule.lab.screens.bench import Bench
 from chainrule.lab.screens.passes import Passes
+from chainrule.lab.screens.pictures import Pictures
 from chainrule.lab.screens.timeline import Timeline
 
-SCREENS: tuple[type[Screen], ...] = (Timeline, Bench, Passes)
+SCREENS: tuple[type[Screen], ...] = (Timeline, Bench, Passes, Pictures)
 """In the order in which pages are told of them."""

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.checks import checked
-from chainrule.data import Examples
+from chainrule.data import Examples, from_arrays
 from chainrule.errors import OptionError
 from chainrule.lab.markup import plain_svg
-from chainrule.lab.room import Screen
+from chainrule.lab.room import Action, Screen
+from chainrule.lab.session import Session
 from chainrule.trace import LEVELS, NOTATIONS, Explanation, Level, Notation, Quantity
+from chainrule.train import SGD, Training
 from chainrule.views.drawing import Drawing, draw_passes
 from chainrule.views.explanation import told_step
 from chainrule.views.networks import STAGES, growing_picture
@@ -37,6 +39,12 @@ class Passes(Screen):
         "passes.weight": "",
     }
 
+    def actions(self) -> Mapping[str, Action]:
+        """The lecture's film."""
+        return {
+            "cat_and_dog": Action(self.cat_and_dog, "A film to walk through: a network says 0.9 cat, 0.1 dog, and it is a dog.")
+        }
+
     def readings(self) -> Mapping[str, Callable[..., Any]]:
         """The walk, the update behind it, the quotient of a weight, and the growing picture."""
         return {"passes": self.passes, "update": self.update, "quotient": self.quotient, "growing": self.growing}
@@ -44,6 +52,14 @@ class Passes(Screen):
     def state(self) -> Mapping[str, Any]:
         """What the explanations can be written in."""
         return {"levels": list(LEVELS), "notations": list(NOTATIONS), "stages": list(STAGES)}
+
+    def cat_and_dog(self) -> None:
+        """A session with one dog, seen twice in an epoch, and a network that says 0.9 cat."""
+        data = from_arrays(
+            np.array([[1.0, 0.0]] * 2), [1, 1], classes=["cat", "dog"], split=None, scaling="none", name="cat or dog"
+        )
+        first = {"dense1.W": np.zeros((2, 2)), "dense1.b": np.array([np.log(9.0), 0.0])}
+        self.room.begin(Session(Training("2-2:softmax", data, optimizer=SGD(0.1), batch_size=1, initial=first)))
 
     @checked
     def passes(

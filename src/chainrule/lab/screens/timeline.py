@@ -116,6 +116,8 @@ def _told(kind: str, what: Mapping[str, Any]) -> str:
     """An event in words."""
     if kind == "set":
         return f"{what['name']}{what['index']} = {what['value']:.4g}"
+    if kind == "many":
+        return f"{len(what['values'])} weights by hand"
     words = {"loss": "formula", "data": "name"}
     told = {name: getattr(value, words.get(name, ""), value) for name, value in what.items() if value is not None}
     shown = {name: "own examples" if isinstance(value, tuple) else value for name, value in told.items()}

@@ -205,7 +205,7 @@ const MARKS = {
       box = { x: box.x + fx * (box.width - w), y: box.y + fy * (box.height - h), width: w, height: h };
     }
     const turned = !free && !m.box ? py(b) < py(t) : flip && py(b) < py(t), over = !free && px(l) > px(r);
-    el("image", { ...box, href: painted(m.pixels, m.scale, flip ? !turned : turned).toDataURL(), preserveAspectRatio: "none", opacity: m.alpha, style: m.smooth ? "" : "image-rendering:pixelated", transform: over ? `matrix(-1,0,0,1,${2 * box.x + box.width},0)` : "" }, g);
+    el("image", { ...box, href: painted(m.pixels, m.scale, flip ? !turned : turned).toDataURL(), preserveAspectRatio: "none", opacity: m.alpha, "image-rendering": m.smooth ? "" : "pixelated", transform: over ? `matrix(-1,0,0,1,${2 * box.x + box.width},0)` : "" }, g);
     if (free && m.pixels.data.every?.(v => v === v)) el("rect", { ...box, fill: "none", stroke: "var(--faint)", "stroke-width": 0.5 }, g);
     if (m.crosses) for (let i = 0; i < rows * columns; i++) if (!isFinite(m.pixels.data[i])) el("path", { d: signAt("x", box.x + ((i % columns) + 0.5) * (box.width / columns), box.y + (Math.floor(i / columns) + 0.5) * (box.height / rows), 2), stroke: "#000" }, g);
     const cx = j => px(l + ((j + 0.5) / columns) * (r - l)), cy = i => (flip ? py(b + ((i + 0.5) / rows) * (t - b)) : py(t + ((i + 0.5) / rows) * (b - t)));
@@ -340,7 +340,7 @@ function drawSpace(p, view, width, height) {
     context.globalAlpha = 0.35, context.beginPath(), corner.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.stroke(), (context.globalAlpha = 1);
     for (const [, f, fill] of faces.sort((s, t) => s[0] - t[0])) (context.fillStyle = context.strokeStyle = fill), context.beginPath(), f.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.fill(), context.stroke();
     context.fillStyle = ink;
-    for (const [i, places] of [[0, [[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]]], [1, [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]]], [2, [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]]]) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]); context.fillText(words, u, v); });
+    for (const [i, places] of [[0, [[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]]], [1, [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]]], [2, [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]]]) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]), half = context.measureText(words).width / 2 + 2; context.fillText(words, Math.max(half, Math.min(width - half, u)), v); });
   };
   canvas.onpointerdown = event => canvas.setPointerCapture(event.pointerId);
   canvas.onpointermove = event => { if (event.buttons) (azimuth -= event.movementX * 0.6), (elevation = Math.max(-89, Math.min(89, elevation + event.movementY * 0.6))), paint(); };

@@ -128,6 +128,11 @@ def learns(parameter: str) -> Kind:
     return lambda source: parameter in model_of(source).parameters
 
 
+def has_hidden_neurons(source: Source) -> bool:
+    """There are neurons between the inputs and the outputs."""
+    return sum(name.endswith(".a") and not name.startswith("input") for name in model_of(source).quantity_names) >= 2
+
+
 def is_linear_inside(source: Source) -> bool:
     """All layers are Dense, linear but for the last one."""
     layers = [use.layer for use in model_of(source).problem.described.built.uses]
