@@ -20,6 +20,9 @@ from chainrule.lab.session import Session
 from chainrule.nn import parse_network
 from chainrule.train import Adam, Run, Training
 
+MANY = 64
+"""With more inputs than this, as pictures have, the usual network is the lectures' for digits: two hidden layers of 16."""
+
 
 @click.command(
     cls=ExplainedCommand,
@@ -28,6 +31,7 @@ from chainrule.train import Adam, Run, Training
     examples=(
         "chainrule lab",
         "chainrule lab spirals --network 2-16-16-2",
+        "chainrule lab mnist",
         "chainrule lab plants.csv --target species",
         "chainrule lab runs/latest",
     ),
@@ -99,4 +103,5 @@ def _small(data: Dataset) -> str:
     """A network that can be seen whole."""
     shape = "x".join(map(str, data.input_shape))
     inside = f"{shape}-flatten" if len(data.input_shape) > 1 else str(math.prod(data.input_shape))
-    return f"{inside}-6-4-{data.target_size} tanh" + (" softmax" if data.target_size > 1 and data.classes else "")
+    hidden = "16-16" if math.prod(data.input_shape) > MANY else "6-4"
+    return f"{inside}-{hidden}-{data.target_size} tanh" + (" softmax" if data.target_size > 1 and data.classes else "")

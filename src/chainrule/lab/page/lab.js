@@ -3,11 +3,12 @@
 import { $, after, ask, follow, learn, say, show, shown, store, tell, unpacked } from "./store.js";
 import { colours, made, numeral } from "./paint.js";
 import { bench } from "./bench.js";
+import { digits } from "./digits.js";
 import { passes } from "./passes.js";
 import { pictures } from "./pictures.js";
 import { time } from "./time.js";
 
-const screens = [bench, passes, pictures, time];
+const screens = [bench, passes, digits, pictures, time];
 let version = "", busy = false, looked = 0, mine = "";
 
 /** The screen that is shown; a page of the hall follows the one that acts. */
