@@ -40,8 +40,9 @@ def serve():
 
 
 @pytest.fixture
-def visit(browser):
-    """Opens a lab's page; at the end nothing may have gone wrong in it."""
+def visit(browser, serve):
+    """Opens a lab's page; at the end nothing may have gone wrong in it, and it is closed before the lab."""
+    assert serve
     opened = []
 
     def begin(lab, link=None, **context):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.lab.server import application, page_files
 from chainrule.lab.session import Session
 from tests.lab.asked import click, shown, training, until
 from tests.views.browsers import needs_browser
@@ -96,14 +97,32 @@ def test_a_curve_and_many_inputs_have_their_pictures(serve, visit):
         assert opened.locator("path.reach").count() == sum(a * b for a, b in itertools.pairwise(sizes))
 
 
-def test_every_control_is_explained_where_it_stands(page, lab):
-    controls = page.locator("button, select, input")
-    assert controls.count() >= 20
-    for place in range(controls.count()):
-        control = controls.nth(place)
-        assert len(control.get_attribute("title") or "") > 20, control.get_attribute("id")
-        beside = control.evaluate("e => e.closest('section')?.querySelector('.explained')?.id ?? null")
-        assert beside is not None or control.evaluate("e => e.closest('section') === null"), control.get_attribute("id")
+SCREENS = ("bench", "passes", "digits", "pictures", "time")
+
+
+@pytest.fixture
+def digits_lab(serve):
+    data = cr.data.mnist()
+    few = cr.data.Dataset("digits", data.train[:500], test=data.test[:100], scaling=data.scaling, classes=data.classes)
+    return serve(Session(cr.Training("784-8-10 relu softmax", few, batch_size=50)))
+
+
+CONTROLS = """() => [...document.querySelectorAll("button, select, input, [role=application]")].filter(e => e.checkVisibility())
+    .map(e => [e.outerHTML, e.title + (e.getAttribute("aria-label") ?? ""),
+        !e.closest("section") || e.closest("section").querySelector(".explained") !== null])"""
+"""Of each visible control: what it is, the sentence it shows, and whether a sentence stands beside it."""
+
+
+def test_every_control_is_explained_where_it_stands(visit, lab, digits_lab):
+    for each in (lab, digits_lab):
+        page = visit(each)
+        for screen in SCREENS:
+            page.click(f"#to-{screen}")
+            until(lambda screen=screen, page=page: page.is_visible(f"#{screen}"))
+            time.sleep(0.5)
+            for markup, told, beside in page.evaluate(CONTROLS):
+                assert len(told) > 20, markup
+                assert beside, markup
     told = set(page.locator("[data-words]").evaluate_all("found => found.map(e => e.dataset.words)"))
     told |= set(page.locator("[data-title]").evaluate_all("found => found.map(e => e.dataset.title)"))
     assert told == set(lab.desk.actions) - {"forward", "pause", "open", "show"}  # asked for by other controls
@@ -136,20 +155,45 @@ def test_two_branches_go_on_beside_each_other(page, lab):
     until(lambda: not page.is_visible("#beside") and lab.desk.room.beside is None)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1400])
-def test_everybody_can_use_it(browser, lab, scheme, width):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-    opened = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True).new_page()
-    opened.goto(lab.link)
-    until(lambda: opened.evaluate("document.body.dataset.ready"))
+    opened = visit(lab, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
     opened.focus("path.reach")
     opened.keyboard.press("Enter")
     until(lambda: opened.is_visible("#card"))
-    found = axe.Axe().run(opened)
-    assert found.violations_count == 0, found.generate_report()
-    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    opened.context.close()
+    digits = visit(digits_lab, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    for page, screen in [*((opened, screen) for screen in SCREENS), (digits, "digits")]:
+        page.click(f"#to-{screen}")
+        until(lambda page=page, screen=screen: page.is_visible(f"#{screen}"))
+        if screen == "time":
+            page.click("#branch")
+            until(lambda page=page: page.is_visible("#beside-surface"))
+        time.sleep(0.6)
+        found = axe.Axe().run(page)
+        assert found.violations_count == 0, (screen, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), screen
+
+
+def test_the_page_is_small():
+    assert sum(len(content) for content in page_files().values()) < 300_000
+
+
+def test_a_page_of_the_hall_looks_on_and_changes_nothing(page, visit, lab):
+    hall = visit(lab, lab.hall_link)
+    click(page, "epoch", 8)
+    until(lambda: shown(hall, "stepnumber") == 8)
+    page.click("#to-passes")
+    until(lambda: hall.is_visible("#drawing svg") and page.is_visible("#drawing svg"))
+    page.click("#phases [data-phase=loss]")
+    until(lambda: hall.inner_text("#step-title") == "loss")
+    assert not hall.is_visible("#play")
+    assert hall.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") > 18
+    wish = """fetch("/act", {method: "POST", headers: {"content-type": "application/json"},
+        body: '{"do": "forward"}'}).then(answer => answer.status)"""
+    assert hall.evaluate(wish) == 403
+    assert lab.desk.session.step == 8
+    hall.wrong.clear()  # the browser notes the refused request
 
 
 def test_another_site_reaches_nothing(browser, lab):
@@ -162,11 +206,11 @@ def test_another_site_reaches_nothing(browser, lab):
     target = f"http://127.0.0.1:{lab.port}"
     other.route("http://evil.example/*", lambda route: route.fulfill(content_type="text/html", body="<p>evil</p>"))
     other.goto("http://evil.example/")
-    tries = """async target => {
+    tries = """async ([target, paths]) => {
         const found = [], body = '{"do": "forward"}', json = {"content-type": "application/json"};
         const ways = [{}, {credentials: "include"}, {mode: "no-cors", credentials: "include"},
             {method: "POST", body, credentials: "include", mode: "no-cors"}, {method: "POST", headers: json, body, credentials: "include"}];
-        for (const path of ["/", "/state", "/frame", "/link", "/scores", "/passes", "/act"]) {
+        for (const path of paths) {
             for (const way of ways)
                 try { const answer = await fetch(target + path, way); if (answer.type !== "opaque") found.push(path); } catch (error) {}
             for (const tag of ["img", "script", "iframe"]) await new Promise(done => {
@@ -181,7 +225,8 @@ def test_another_site_reaches_nothing(browser, lab):
         }
         return found;
     }"""
-    assert other.evaluate(tries, target) == []
+    paths = [route.path for route in application(lab.desk).routes if not route.path.endswith((".js", ".css", ".svg"))]
+    assert other.evaluate(tries, [target, paths]) == []
     assert lab.desk.session.step == 0
     with pytest.raises(playwright.Error):
         other.goto(f"http://localhost.evil.example:{lab.port}/state", timeout=3000)

@@ -64,8 +64,8 @@ def test_a_drawn_digit_goes_through_the_network(digits, lab):
     def agrees():
         answer = told(digits.locator("#digit-answer li").all_inner_texts())
         cells = told(digits.locator("#digit-layers i").evaluate_all("found => found.map(e => e.title)"))
-        return answer == pytest.approx(list(known["output"][0]), rel=1e-3, abs=1e-9) and cells == pytest.approx(
-            list(activations), rel=1e-3, abs=1e-9
+        return answer == pytest.approx(list(known["output"][0]), rel=5e-3, abs=1e-9) and cells == pytest.approx(
+            list(activations), rel=5e-3, abs=1e-9
         )
 
     until(agrees)

@@ -57,6 +57,7 @@ def test_changes_are_events_and_are_taken_back_one_by_one():
         lambda: played.change(optimizer="sgd"),
         lambda: played.change(loss=cr.CrossEntropy() + cr.L2(0.1)),
         lambda: played.change(data=cr.data.moons(n=60, noise=0.4)),
+        lambda: played.add_point([0.5, 0.25], 1),
         lambda: played.change(seed=5),
     ]
     for change in changes:
@@ -144,6 +145,10 @@ def test_what_cannot_be_changed_changes_nothing():
         lambda: played.set("dense1.W", (0, 9), 1.0),
         lambda: played.set("dense1.W", (0,), 1.0),
         lambda: played.set("dense1.W", (0, 0), float("nan")),
+        lambda: played.set_many([("dense1.W", (0, 0), 1.0), ("dense1.W", (0, 9), 1.0)]),
+        lambda: played.add_point([0.5], 1),
+        lambda: played.add_point([0.5, 0.5], 2),
+        lambda: played.add_point([0.5, float("inf")], 1),
         lambda: played.forward(-1),
     ):
         with pytest.raises(cr.errors.ChainruleError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,16 +11,14 @@ from chainrule.cli.locate import load_data, opened, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.reading import table_options
 from chainrule.cli.saved import network_text
-from chainrule.data import BUILT_IN, Dataset
+from chainrule.data import BUILT_IN
 from chainrule.errors import ChainruleError, MissingFileError, OptionError
 from chainrule.lab.desk import Desk
 from chainrule.lab.server import Lab
 from chainrule.lab.session import Session
+from chainrule.lab.usual import usual_network
 from chainrule.nn import parse_network
 from chainrule.train import Adam, Run, Training
-
-MANY = 64
-"""With more inputs than this, as pictures have, the usual network is the lectures' for digits: two hidden layers of 16."""
 
 
 @click.command(
@@ -73,7 +70,7 @@ def _training(what: str, network: str | None, target: str | None, missing: str |
     if run is not None:
         return _of_run(run)
     data = load_data(origin(what, target, missing, options), None)
-    return Training(network or _small(data), data, optimizer=Adam(0.01), batch_size=min(10, len(data.train)))
+    return Training(network or usual_network(data), data, optimizer=Adam(0.01), batch_size=min(10, len(data.train)))
 
 
 def _run(what: str) -> Run | None:
@@ -97,11 +94,3 @@ def _of_run(run: Run) -> Training:
         network, run.data, loss=run.problem.objective, optimizer=optimizer, batch_size=min(settings.batch_size, len(run.data.train)),
         seed=settings.seed, dtype=settings.dtype, initial=run.parameters(),
     )  # fmt: skip
-
-
-def _small(data: Dataset) -> str:
-    """A network that can be seen whole."""
-    shape = "x".join(map(str, data.input_shape))
-    inside = f"{shape}-flatten" if len(data.input_shape) > 1 else str(math.prod(data.input_shape))
-    hidden = "16-16" if math.prod(data.input_shape) > MANY else "6-4"
-    return f"{inside}-{hidden}-{data.target_size} tanh" + (" softmax" if data.target_size > 1 and data.classes else "")

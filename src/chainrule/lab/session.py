@@ -20,7 +20,7 @@ from chainrule.engines import all_finite
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array
 from chainrule.lab.curves import Curves
-from chainrule.lab.states import Moment, carried_over
+from chainrule.lab.states import Moment, carried_over, with_example
 from chainrule.spelling import suggest
 from chainrule.train import Scores, Trainer, Training
 from chainrule.train.configuration import written_origin
@@ -38,8 +38,8 @@ _VERSION = 1
 class Event(Shown):
     """A change that somebody made after `step` steps.
 
-    kind: "set", a number set by hand, {"name", "index", "value"}; "many", several at once, {"values": [[name, index, value], ...]}; or
-    "change", fields of the training, as `Training.changed` takes them.
+    kind: "set", a number set by hand, {"name", "index", "value"}; "many", several at once, {"values": [[name, index, value], ...]};
+    "point", an example more in the training part, {"x", "y"}; or "change", fields of the training, as `Training.changed` takes them.
     """
 
     step: int
@@ -57,7 +57,7 @@ class Event(Shown):
     def is_of(self, other: Event) -> bool:
         """Whether both set the same number, or the same several, at the same step."""
         place = [(event.step, event.kind, event._places()) for event in (self, other)]
-        return self.kind != "change" and place[0] == place[1]
+        return self.kind in {"set", "many"} and place[0] == place[1]
 
     def _places(self) -> list[Any]:
         if self.kind == "set":
@@ -222,6 +222,15 @@ class Session(Shown):
         with self.lock:
             self._do(Event(self.step, "change", dict(changes)))
 
+    @checked
+    def add_point(self, x: Sequence[float], y: float) -> None:
+        """Adds an example to the training part: x as the data have it, y a label or a number.
+
+        Raises: DataError for what the data's other examples do not look like.
+        """
+        with self.lock:
+            self._do(Event(self.step, "point", {"x": [float(value) for value in x], "y": float(y)}))
+
     def _do(self, event: Event) -> None:
         self._keep()
         before, later = self._moment(), self.events[self._applied :]
@@ -237,14 +246,15 @@ class Session(Shown):
         event = self.events[self._applied]
         if event.kind in {"set", "many"}:
             self._set_all(event)
-        elif event.kind == "change":
+        elif event.kind in {"point", "change"}:
             before, step, old = self._training, self.step, self._trainer
+            what = event.what if event.kind == "change" else {"data": with_example(before.dataset, **event.what)}
             # First values are those of the first network: what comes later takes over the numbers that there are.
-            self._take_up(before.changed(**{"initial": None, **event.what}), old)
+            self._take_up(before.changed(**{"initial": None, **what}), old)
             self._base = step - self._trainer.step
         else:
             raise FileFormatError(
-                f"an event {event.kind!r}", expected='"set", "many" or "change"', remedy="take an unchanged link"
+                f"an event {event.kind!r}", expected='"set", "many", "point" or "change"', remedy="take an unchanged link"
             )
         self._applied += 1
 

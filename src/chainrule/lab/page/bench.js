@@ -3,6 +3,7 @@
 import { $, after, say, store, tell } from "./store.js";
 import { COLOUR_NAMES, draw_answer, draw_curve, made, numeral, options } from "./paint.js";
 import { build, draw_network, is_dense } from "./network.js";
+import { refresh_own, start_own } from "./own.js";
 import { card, refresh_card, start_card } from "./card.js";
 
 let drawn = "";
@@ -32,6 +33,7 @@ async function refresh() {
   const shape = JSON.stringify([state.parameters, state.ranges, innerWidth]);
   if (shape !== drawn) { build(); drawn = shape; }
   draw();
+  await refresh_own();
   if (card.chosen) await refresh_card();
 }
 
@@ -70,6 +72,7 @@ function start() {
   $("layer").onclick = () => grow(sizes => sizes.splice(sizes.length - 1, 0, 4));
   addEventListener("resize", () => { if (store.frame && !$("bench").hidden) { drawn = ""; refresh(); } });
   start_card();
+  start_own();
 }
 
 /** The screen as lab.js drives it. */

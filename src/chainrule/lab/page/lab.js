@@ -23,14 +23,18 @@ async function next(always = false) {
 }
 
 async function refresh() {
-  store.state = await learn();
+  let told;
+  do {  // a frame and a state of the same act; another page may act in between
+    await next(true);
+    told = await learn();
+  } while (told.acts !== +version.split(".").at(-1));
+  store.state = told;
   const { state } = store;
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = state.words[element.dataset.words] ?? "";
   for (const element of document.querySelectorAll("[data-title]")) element.title = state.words[element.dataset.title] ?? "";
   $("events").replaceChildren(...state.events.map(text => made("li", { textContent: text })));
   show_playing(state.playing);
   if (state.error) say(state.error);
-  await next(true);
   where();
   await turn();
   current().scores?.(await ask("scores"));

@@ -110,6 +110,7 @@ function draw_fit(canvas, context, map, frame, state) {
   const [[x0, x1]] = state.ranges, n = map.shape[1], scale = frame.scales.output / 127;
   const values = Array.from({ length: n }, (_, i) => map.data[i] * scale), all = Object.values(state.points).flat().map(point => point[1]);
   const low = Math.min(...values, ...all), high = Math.max(...values, ...all), pad = 0.08 * (high - low || 1);
+  canvas.ends = [low - pad, high + pad];
   const X = x => (x - x0) / (x1 - x0) * canvas.width, Y = y => (high + pad - y) / (high - low + 2 * pad) * canvas.height;
   for (const [part, points] of Object.entries(state.points)) for (const [x, y] of points) {
     context.beginPath();

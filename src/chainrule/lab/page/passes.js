@@ -40,6 +40,7 @@ async function load() {
 // ---- the walk
 
 function go(to) {
+  if (!walk) return;
   show("passes.at", Math.max(0, Math.min(walk.steps.length, to)));
   mark();
 }
@@ -86,11 +87,13 @@ async function tell_update() {
 }
 
 function jump(name) {
+  if (!walk) return;
   const place = name === "update" ? walk.steps.length : walk.steps.findIndex(step => phase(step) === name);
   if (place >= 0) go(place);
 }
 
 function play() {
+  if (!walk) return;
   if (timer) { clearInterval(timer); timer = 0; }
   else {
     if (at() === walk.steps.length) go(0);

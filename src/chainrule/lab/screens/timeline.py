@@ -118,6 +118,8 @@ def _told(kind: str, what: Mapping[str, Any]) -> str:
         return f"{what['name']}{what['index']} = {what['value']:.4g}"
     if kind == "many":
         return f"{len(what['values'])} weights by hand"
+    if kind == "point":
+        return f"a point at {', '.join(f'{value:.3g}' for value in what['x'])}: {what['y']:g}"
     words = {"loss": "formula", "data": "name"}
     told = {name: getattr(value, words.get(name, ""), value) for name, value in what.items() if value is not None}
     shown = {name: "own examples" if isinstance(value, tuple) else value for name, value in told.items()}

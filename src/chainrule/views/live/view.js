@@ -251,7 +251,7 @@ const readAxis = (a, view) => ({ ...a, at: unpack(a.at, view) });
 
 function drawPanel(p, view, width, height) {
   const marks = p.marks.map(m => read(m, view)), ax = readAxis(p.x, view), ay = readAxis(p.y, view), small = p.small ? 0.85 : 1;
-  const svg = el("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" }), named = marks.filter(m => m.label && p.legend !== "none"), bar = marks.find(m => m.scale?.label)?.scale;
+  const svg = el("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": [p.title, ay.label, ax.label].filter(Boolean).join(", ") || view.title }), named = marks.filter(m => m.label && p.legend !== "none"), bar = marks.find(m => m.scale?.label)?.scale;
   const bare = p.frame === "none", size = a => a.size * 1.33 * small, legend = named.length ? 16 * named.length + (p.legend_title ? 16 : 0) : 0;
   const aside = p.legend === "right" && legend ? 40 + widest([...named.map(m => m.label), p.legend_title], 11) : 0, above = p.legend === "above" && legend ? 18 : 0, below = p.legend === "below" ? legend : 0;
   const turned = ax.turn && ax.texts ? widest(ax.texts, size(ax)) * Math.sin((ax.turn * Math.PI) / 180) : ax.texts ? size(ax) * (Math.max(...ax.texts.map(t => t.split("\n").length)) - 1) : 0;
@@ -326,7 +326,7 @@ function drawSpace(p, view, width, height) {
   const box = document.createElement("div"), canvas = document.createElement("canvas"), context = canvas.getContext("2d"), marks = p.marks.map(m => read(m, view));
   const labels = ["x", "y", "z"].map(name => p[name].label), spans = ["x", "y", "z"].map(name => extentOf(marks.map(m => m[name])));
   let { azimuth, elevation } = p;
-  canvas.width = width * 2, canvas.height = height * 2, canvas.style.cssText = `width:${width}px;height:${height}px;touch-action:none;cursor:grab`, canvas.setAttribute("role", "img");
+  canvas.width = width * 2, canvas.height = height * 2, canvas.style.cssText = `width:${width}px;height:${height}px;touch-action:none;cursor:grab`, canvas.setAttribute("role", "img"), canvas.setAttribute("aria-label", p.title || labels.join(", "));
   const paint = () => {
     const [a, e] = [azimuth, elevation].map(v => (v * Math.PI) / 180), k = 0.62 * p.zoom * Math.min(width, height), ink = getComputedStyle(box).color;
     const to = ([u, v, w]) => { const r = -Math.sin(a) * u + Math.cos(a) * v, d = Math.cos(a) * u + Math.sin(a) * v; return [width / 2 + k * r, height / 2 - k * (Math.cos(e) * w - Math.sin(e) * d), Math.cos(e) * d + Math.sin(e) * w]; };
