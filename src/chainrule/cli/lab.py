@@ -43,10 +43,11 @@ from chainrule.train import Adam, Run, Training
 @click.option("--state", metavar="LINK", help="The state that the page's Copy link gave; in place of DATA or RUN.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
+@click.option("--hall", is_flag=True, help="Print a second link, for a screen that only looks on, in large type.")
 @table_options
 def lab(
     what: str, network: str | None, target: str | None, missing: str | None, form: Mapping[str, Any], option: tuple[str, ...],
-    state: str | None, port: int, no_browser: bool,
+    state: str | None, port: int, no_browser: bool, hall: bool,
 ) -> None:  # fmt: skip
     """Open a live page for a network on DATA (a built-in set, or a file as for train), or for a saved RUN."""
     if state is not None:
@@ -60,6 +61,8 @@ def lab(
             f"--port {port}: {trouble.strerror}", expected="a port that is free", remedy="leave --port out"
         ) from trouble
     console().print(f"The lab is open: {served.link}\nCtrl-C ends it.", markup=False, highlight=False, soft_wrap=True)
+    if hall:
+        console().print(f"For the hall: {served.hall_link}", markup=False, highlight=False, soft_wrap=True)
     if not no_browser:
         served.open_browser()
     served.serve()

@@ -123,7 +123,7 @@ function start() {
 }
 
 colours();
-document.body.classList.toggle("hall", store.hall);
+document.documentElement.classList.toggle("hall", store.hall);
 const started = performance.now();
 if (location.hash.length > 1) { await tell("open", { link: location.hash.slice(1) }); history.replaceState(null, "", "/"); }
 start();
