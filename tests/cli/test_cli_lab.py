@@ -16,7 +16,6 @@ from chainrule.cli.lab import _training
 from chainrule.lab.desk import Desk
 from chainrule.lab.session import Session
 
-
 WISH = (b'{"do": "forward"}', {"content-type": "application/json"})
 
 

@@ -152,6 +152,17 @@ def test_wrong_questions_get_one_message(guarded, desk, entered, query):
         assert b"Traceback" not in said
 
 
+@pytest.mark.parametrize("value", [-1, 10**12, 1e400, 0.5, "x", "../../x", None, [], {}, True])
+def test_a_control_of_a_picture_takes_only_what_it_can_have(desk, value):
+    for picture in desk.read("pictures", {}):
+        for control in picture["controls"]:
+            if not (control["kind"] == "number" and value == 0.5 and control["step"] < 1) and not (
+                control["kind"] == "switch" and value is True
+            ):
+                with pytest.raises(cr.errors.OptionError):
+                    desk.read("picture", {"name": picture["name"], "given": {control["name"]: value}})
+
+
 def test_reading_changes_nothing(guarded, desk, entered):
     before = desk.session.hash, desk.session.step
     for path, method in routes(desk):
@@ -248,7 +259,7 @@ WISHES = {
     "nothing": [{}],
     "__init__": [{}],
 }
-BODIES = [b"", b"x", b"[]", b"null", b'{"do": 3}', b'{"do": "forward", "with": 3}'] + [
+BODIES = [b"", b"[" * 100_000, b"x", b"[]", b"null", b'{"do": 3}', b'{"do": "forward", "with": 3}'] + [
     json.dumps({"do": name, "with": given}).encode() for name, several in WISHES.items() for given in several
 ]
 

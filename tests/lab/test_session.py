@@ -145,6 +145,7 @@ def test_what_cannot_be_changed_changes_nothing():
         lambda: played.set("dense1.W", (0, 9), 1.0),
         lambda: played.set("dense1.W", (0,), 1.0),
         lambda: played.set("dense1.W", (0, 0), float("nan")),
+        lambda: played.set("dense1.W", (0, 0), 1e300),
         lambda: played.set_many([("dense1.W", (0, 0), 1.0), ("dense1.W", (0, 9), 1.0)]),
         lambda: played.add_point([0.5], 1),
         lambda: played.add_point([0.5, 0.5], 2),

@@ -78,7 +78,13 @@ def application(desk: Desk) -> Starlette:
         *map(reading, desk.readings),
         Route("/act", act, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = {ChainruleError: _refused, ValueError: _unreadable, TypeError: _unreadable, Exception: _failed}
+    handlers: dict[Any, Any] = {
+        ChainruleError: _refused,
+        ValueError: _unreadable,
+        TypeError: _unreadable,
+        RecursionError: _unreadable,
+        Exception: _failed,
+    }
     return Starlette(routes=routes, exception_handlers=handlers)
 
 

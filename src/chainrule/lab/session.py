@@ -200,8 +200,11 @@ class Session(Shown):
     def _entry(self, name: str, index: Sequence[int], value: float) -> dict[str, Any]:
         place = tuple(int(number) for number in index)
         self.require_place(name, place)
-        if not np.isfinite(value):
-            raise DataError(f"{name}{list(place)} = {value}", expected="a finite number", remedy="give a finite number")
+        most = float(np.finfo(self._trainer.state[name].dtype).max)
+        if not abs(value) <= most:
+            raise DataError(
+                f"{name}{list(place)} = {value}", expected=f"a number up to {most:.3g}", remedy="give a smaller one"
+            )
         return {"name": name, "index": list(place), "value": float(value)}
 
     def _by_hand(self, kind: str, **what: Any) -> None:

@@ -177,6 +177,13 @@ class Pictures(Screen):
             raise OptionError(
                 f"picture {name!r}", expected="one of those that are offered", remedy=suggest(name, self.functions)
             )
+        known = {control.name: control for control in self._sliders(name, sitter.run)}
+        for chosen, value in sitter.given.items():
+            if chosen not in known:
+                raise OptionError(
+                    f"control {chosen!r}", expected=f"one of {', '.join(known) or 'none'}", remedy=suggest(chosen, known)
+                )
+            known[chosen].require(value)
         function, arguments = self.functions[name], dict[str, Any]()
         for part in inspect.signature(function).parameters.values():
             if part.default is part.empty:

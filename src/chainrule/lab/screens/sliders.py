@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
+from chainrule.errors import OptionError
 from chainrule.train import Run
 
 
@@ -25,6 +26,20 @@ class Slider:
     log: bool = False
     values: tuple[str, ...] = ()
     start: Any = 0
+
+    def require(self, value: Any) -> None:
+        """Refuses a value that the control cannot have."""
+        low, high = (10.0**self.low, 10.0**self.high) if self.log else (self.low, self.high)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        allowed = {
+            "choice": value in self.values if isinstance(value, str) else False,
+            "switch": isinstance(value, bool),
+            "number": is_number and low - 1e-9 <= value <= high + 1e-9,
+        }
+        whole = self.kind == "number" and self.step == 1 and not isinstance(value, int)
+        if not allowed[self.kind] or whole:
+            expected = ", ".join(self.values) or ("true or false" if self.kind == "switch" else f"{low:g} ... {high:g}")
+            raise OptionError(f"{self.name} {value!r}", expected=expected, remedy="move the control")
 
     def to_json(self) -> dict[str, Any]:
         """A description in plain JSON values."""
