@@ -152,15 +152,18 @@ def test_wrong_questions_get_one_message(guarded, desk, entered, query):
         assert b"Traceback" not in said
 
 
-@pytest.mark.parametrize("value", [-1, 10**12, 1e400, 0.5, "x", "../../x", None, [], {}, True])
+@pytest.mark.parametrize("value", [-7, 10**12, 1e400, "x", "../../x", None, [], {}])
 def test_a_control_of_a_picture_takes_only_what_it_can_have(desk, value):
+    tried = 0
     for picture in desk.read("pictures", {}):
         for control in picture["controls"]:
-            if not (control["kind"] == "number" and value == 0.5 and control["step"] < 1) and not (
-                control["kind"] == "switch" and value is True
-            ):
-                with pytest.raises(cr.errors.OptionError):
-                    desk.read("picture", {"name": picture["name"], "given": {control["name"]: value}})
+            tried += 1
+            with pytest.raises(cr.errors.OptionError):
+                desk.read("picture", {"name": picture["name"], "given": {control["name"]: value}})
+    assert tried > 20
+    for given in ({"neuron": 0.5}, {"neuron": True}, {"nothing": 1}):
+        with pytest.raises(cr.errors.OptionError):
+            desk.read("picture", {"name": "sharpness", "given": given})
 
 
 def test_reading_changes_nothing(guarded, desk, entered):

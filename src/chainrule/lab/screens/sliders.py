@@ -27,18 +27,18 @@ class Slider:
     values: tuple[str, ...] = ()
     start: Any = 0
 
-    def require(self, value: Any) -> None:
+    def require(self, value: object) -> None:
         """Refuses a value that the control cannot have."""
         low, high = (10.0**self.low, 10.0**self.high) if self.log else (self.low, self.high)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        allowed = {
-            "choice": value in self.values if isinstance(value, str) else False,
-            "switch": isinstance(value, bool),
-            "number": is_number and low - 1e-9 <= value <= high + 1e-9,
-        }
-        whole = self.kind == "number" and self.step == 1 and not isinstance(value, int)
-        if not allowed[self.kind] or whole:
-            expected = ", ".join(self.values) or ("true or false" if self.kind == "switch" else f"{low:g} ... {high:g}")
+        if self.kind == "choice":
+            fits, expected = value in self.values, ", ".join(self.values)
+        elif self.kind == "switch":
+            fits, expected = isinstance(value, bool), "true or false"
+        else:
+            wanted = int if self.step == 1 else int | float
+            fits = isinstance(value, wanted) and not isinstance(value, bool) and low - 1e-9 <= value <= high + 1e-9
+            expected = f"{low:g} ... {high:g}"
+        if not fits:
             raise OptionError(f"{self.name} {value!r}", expected=expected, remedy="move the control")
 
     def to_json(self) -> dict[str, Any]:
