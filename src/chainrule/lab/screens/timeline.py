@@ -26,7 +26,7 @@ class Timeline(Screen):
             "pause": Action(room.player.pause, "Stop between two steps."),
             "forward": Action(self.forward, "Do so many steps."),
             "at": Action(self.at, "Go to a step, back or forward: the same bits as when it was there."),
-            "undo": Action(lambda: room.session.undo(), "Take the last change back, and go to where it was made."),
+            "undo": Action(self.undo, "Take the last change back, and go to where it was made."),
             "open": Action(self.open, "The state that a link holds."),
             "branch": Action(self.branch, "A second training that stands where this one does: change one, and see both go on."),
             "exchange": Action(self.exchange, "The other one is played and changed from now on."),
@@ -59,16 +59,26 @@ class Timeline(Screen):
         """Does so many steps."""
         if not 0 <= steps <= 10**6:
             raise OptionError(f"steps={steps}", expected="0 to 1000000", remedy="do them in several goes")
-        for session in self._sessions():
-            session.forward(steps)
+        self.room.session.forward(steps)
+        self._follow()
 
     @checked
     def at(self, step: int) -> None:
         """Goes to a step."""
         if not 0 <= step <= max(self.room.session.step + 10**6, 10**6):
             raise OptionError(f"step={step}", expected="a step of this session", remedy="go there in several goes")
-        for session in self._sessions():
-            session.at(step)
+        self.room.session.at(step)
+        self._follow()
+
+    def undo(self) -> None:
+        """Takes the last change back."""
+        self.room.session.undo()
+        self._follow()
+
+    def _follow(self) -> None:
+        """The one beside goes to the same step."""
+        if self.room.beside is not None:
+            self.room.beside.at(self.room.session.step)
 
     @checked
     def open(self, link: str) -> None:
@@ -91,9 +101,6 @@ class Timeline(Screen):
     def scores(self) -> dict[str, Any]:
         """Loss and accuracy of each part at this step, here and beside."""
         return {"here": _scores(self.room.session), "beside": None if self.room.beside is None else _scores(self.room.beside)}
-
-    def _sessions(self) -> list[Session]:
-        return [self.room.session, *([] if self.room.beside is None else [self.room.beside])]
 
     def _beside(self) -> Session:
         if self.room.beside is None:
