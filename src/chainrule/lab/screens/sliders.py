@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from chainrule.errors import OptionError
+from chainrule.nn import Dense
 from chainrule.train import Run
 
 
@@ -58,7 +59,7 @@ def _hidden(run: Run) -> list[str]:
 
 
 def _layers(run: Run) -> list[str]:
-    return [name.removesuffix(".W") for name in run.problem.parameters if name.endswith(".W")]
+    return [use.name for use in run.problem.described.built.uses if isinstance(use.layer, Dense)]
 
 
 def _widest(run: Run) -> int:
@@ -118,12 +119,13 @@ def slider(name: str, run: Run, default: Any = None) -> Slider:
     label, words = WORDS[name]
     if name in CHOICES:
         values = CHOICES[name](run)
+        # A layer of another kind, such as conv1, is not among the Dense ones.
+        values = values if default in {*values, None, ""} or name != "layer" else [str(default)]
         start = default if default in values else values[0] if values else ""
         return Slider(name, label, words, "choice", values=tuple(values), start=start)
     if name not in RANGES:
         return Slider(name, label, words, "switch", start=bool(default))
     low, high, step, start = RANGES[name](run)
-    is_set = isinstance(default, int | float)
-    return Slider(
-        name, label, words, low=low, high=high, step=step, log=name == "learning_rate", start=default if is_set else start
-    )
+    start = default if isinstance(default, int | float) else start
+    is_log = name == "learning_rate"
+    return Slider(name, label, words, low=low, high=high if is_log else max(high, start), step=step, log=is_log, start=start)
