@@ -377,6 +377,8 @@ def _data() -> Iterator[Door]:
     yield door("with_wrong_labels", data.with_wrong_labels, lambda made: repr(made.data), dataset=moons, fraction=0.25)
     yield door("reconstruction", data.reconstruction, repr, dataset=moons)
     yield door("pixels", data.pixels, repr, image=picture)
+    yield door("centred_digit", data.centred_digit, repr, image=np.eye(9))
+    yield door("drawn_digit", data.drawn_digit, repr, strokes=[[(0.0, 0.0), (1.0, 2.0)]])
     yield door("chunks", data.chunks, repr, x=np.zeros((2, 6, 3)), y=np.zeros((2, 6)), length=3, test=0.0)
     yield door("duplicates", data.duplicates, x=X, others=X)
     yield door("near_duplicates", data.near_duplicates, dataset=moons)

@@ -16,6 +16,8 @@ from chainrule.cli.lab import _training
 from chainrule.lab.desk import Desk
 from chainrule.lab.session import Session
 
+WISH = (b'{"do": "forward"}', {"content-type": "application/json"})
+
 
 def fetched(opener, address):
     try:
@@ -27,7 +29,7 @@ def fetched(opener, address):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_the_printed_link_opens_the_page_and_ctrl_c_ends_it(tmp_path):
-    asked = [sys.executable, "-m", "chainrule", "lab", "moons", "--network", "2-3-2", "--no-browser"]
+    asked = [sys.executable, "-m", "chainrule", "lab", "moons", "--network", "2-3-2", "--no-browser", "--hall"]
     with subprocess.Popen(asked, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         link = process.stdout.readline().split()[-1]
         base = link.partition("/?")[0]
@@ -39,6 +41,11 @@ def test_the_printed_link_opens_the_page_and_ctrl_c_ends_it(tmp_path):
         assert b"chainrule lab" in page
         assert json.loads(fetched(friend, f"{base}/state")[1])["network"] == "2-3-2"
         assert fetched(stranger, link)[0] == 403
+        assert process.stdout.readline().startswith("Ctrl-C")
+        hall = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        assert fetched(hall, process.stdout.readline().split()[-1])[0] == 200
+        acted = [fetched(opener, urllib.request.Request(f"{base}/act", *WISH))[0] for opener in (hall, friend)]
+        assert acted == [403, 200]
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert "Traceback" not in errors

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -56,6 +57,21 @@ def entered(guarded):
     assert b"SameSite=Strict" in cookie
     assert cookie.startswith(b"chainrule_lab_8123=")
     return [(b"host", HOST), (b"cookie", cookie.partition(b";")[0])]
+
+
+PLACE = {"name": "dense1.W", "index": [0, 1]}
+ARGUMENTS = {
+    "card": PLACE,
+    "quotient": {**PLACE, "epsilon": 0.01},
+    "picture": {"name": "sharpness"},
+    "film": {"name": "sharpness"},
+}
+"""What readings are asked with that need something."""
+
+
+def query_of(path):
+    given = ARGUMENTS.get(path.strip("/"))
+    return b"" if given is None else b"with=" + quote(json.dumps(given)).encode()
 
 
 def routes(desk):
@@ -118,18 +134,43 @@ def test_the_page_itself_is_answered(guarded, desk, entered):
     own = [*entered, (b"origin", b"http://" + HOST), (b"sec-fetch-site", b"same-origin")]
     for path, method in routes(desk):
         guarded._left = 100
-        query = b"name=dense1.W&index=0,1" if path == "/card" else b""
-        status, told, _ = request(guarded, method, path, [*own, JSON], b'{"do": "forward", "with": {}}', query)
+        status, told, _ = request(guarded, method, path, [*own, JSON], b'{"do": "forward", "with": {}}', query_of(path))
         assert status == 200, path
         for name, value in SECURE.items():
             assert told[name.encode()] == value.encode(), (path, name)
+
+
+@pytest.mark.parametrize(
+    "query", ["x", "[]", "null", "{", '{"name": "../x", "index": [0, 0]}', '{"__class__": 1}', '{"index": {}}']
+)
+def test_wrong_questions_get_one_message(guarded, desk, entered, query):
+    for name in desk.readings:
+        guarded._left = 100
+        status, _, said = request(guarded, "GET", f"/{name}", entered, query=f"with={quote(query)}".encode())
+        assert status in {400, 422}, (name, said)
+        assert json.loads(said)["error"]
+        assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("value", [-7, 10**12, 1e400, "x", "../../x", None, [], {}])
+def test_a_control_of_a_picture_takes_only_what_it_can_have(desk, value):
+    tried = 0
+    for picture in desk.read("pictures", {}):
+        for control in picture["controls"]:
+            tried += 1
+            with pytest.raises(cr.errors.OptionError):
+                desk.read("picture", {"name": picture["name"], "given": {control["name"]: value}})
+    assert tried > 20
+    for given in ({"neuron": 0.5}, {"neuron": True}, {"nothing": 1}):
+        with pytest.raises(cr.errors.OptionError):
+            desk.read("picture", {"name": "sharpness", "given": given})
 
 
 def test_reading_changes_nothing(guarded, desk, entered):
     before = desk.session.hash, desk.session.step
     for path, method in routes(desk):
         if method in {"GET", "HEAD"}:
-            request(guarded, method, path, entered, query=b"name=dense1.W&index=0,1")
+            request(guarded, method, path, entered, query=query_of(path))
     assert (desk.session.hash, desk.session.step) == before
 
 
@@ -138,6 +179,22 @@ def test_a_link_opens_the_page_once(guarded):
     assert request(guarded, "GET", "/", [(b"host", HOST)], query=f"token={token}".encode())[0] == 303
     assert request(guarded, "GET", "/", [(b"host", HOST)], query=f"token={token}".encode())[0] == 403
     assert request(guarded, "GET", "/state", [(b"host", HOST)], query=f"token={guarded.link_token()}".encode())[0] == 403
+
+
+def test_a_link_of_the_hall_only_looks(guarded, desk, entered):
+    query = f"hall=&token={guarded.link_token(looks=True)}".encode()
+    status, told, _ = request(guarded, "GET", "/", [(b"host", HOST)], query=query)
+    assert (status, told[b"location"]) == (303, b"/?hall=")
+    hall = [(b"host", HOST), (b"cookie", told[b"set-cookie"].partition(b";")[0])]
+    before = desk.session.step, desk.room.acts
+    for path, method in routes(desk):
+        guarded._left = 100
+        status, _, _ = request(guarded, method, path, [*hall, JSON], b'{"do": "forward"}', query_of(path))
+        assert status == (200 if method in {"GET", "HEAD"} else 403), path
+    assert (desk.session.step, desk.room.acts) == before
+    # The value of that cookie under the name of the other is none.
+    taken = [hall[0], (b"cookie", hall[1][1].replace(b"_hall", b""))]
+    assert request(guarded, "POST", "/act", [*taken, JSON], b'{"do": "forward"}')[0] == 403
 
 
 def test_no_connection_is_held(guarded, entered):
@@ -162,6 +219,41 @@ WISHES = {
     ],
     "data": [{"name": "/etc/passwd"}, {"name": "moons", "noise": -1}],
     "network": [{"text": "2-999999999-2"}, {"text": "2-" * 400 + "2"}, {"text": "__import__(1)"}, {"text": ""}, {"text": 3}],
+    "nudge": [{"count": 0}, {"rate": -1}, {"rate": float("nan")}, {"count": "a"}],
+    "show": [
+        {"name": "x", "value": 1},
+        {"name": "screen", "value": "a" * 201},
+        {"name": "screen", "value": []},
+        {"name": "screen"},
+    ],
+    "draw": [
+        {"strokes": 3},
+        {"strokes": [[[1, 2, 3]]]},
+        {"strokes": [[["a", "b"]]]},
+        {"strokes": [[[0, 0]]] * 101},
+        {"strokes": [[[float("nan"), 0]]]},
+    ],
+    "guess": [{"label": -1}, {"label": 3}],
+    "another": [{}],
+    "paint": [{"weights": [1, 2]}, {"weights": [1e9] * 784}, {"weights": "a"}],
+    "edge": [{"row": 40}, {"length": -1}],
+    "table": [
+        {"name": "a", "content": "%"},
+        {"name": 3, "content": ""},
+        {"name": "/etc/passwd", "content": ""},
+        {"name": "/etc/passwd"},
+    ],
+    "take_table": [{"target": "x"}, {"target": "/etc/passwd", "missing": "what"}],
+    "point": [
+        {"x": [1], "y": 0},
+        {"x": [1, 2], "y": 7},
+        {"x": [float("nan"), 2], "y": 0},
+        {"x": [1, 2], "y": 0.5},
+        {"x": "ab", "y": 0},
+    ],
+    "exchange": [{}],
+    "unbranch": [{}],
+    "branch": [{"x": 1}],
     "open": [{"link": "AAAA"}, {"link": "../../x"}],
     "batch_size": [{"value": 0}, {"value": 10**9}],
     "learning_rate": [{"value": -1}, {"value": float("inf")}],
@@ -170,7 +262,7 @@ WISHES = {
     "nothing": [{}],
     "__init__": [{}],
 }
-BODIES = [b"", b"x", b"[]", b"null", b'{"do": 3}', b'{"do": "forward", "with": 3}'] + [
+BODIES = [b"", b"[" * 100_000, b"x", b"[]", b"null", b'{"do": 3}', b'{"do": "forward", "with": 3}'] + [
     json.dumps({"do": name, "with": given}).encode() for name, several in WISHES.items() for given in several
 ]
 

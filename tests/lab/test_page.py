@@ -1,71 +1,18 @@
 """The page of the lab in a real browser: what is clicked and dragged is what the library does, and the numbers on it are the library's."""
 
 import itertools
-import threading
 import time
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lab.desk import Desk
-from chainrule.lab.server import Lab
+from chainrule.lab.server import application, page_files
 from chainrule.lab.session import Session
-from tests.views import browsers
+from tests.lab.asked import click, shown, training, until
 from tests.views.browsers import needs_browser
 
 pytestmark = needs_browser
-
-
-def training():
-    return cr.Training("2-4-3-2 tanh softmax", cr.data.moons(n=80), batch_size=10, optimizer=cr.Adam(0.01))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    return browsers.browser()
-
-
-@pytest.fixture
-def lab():
-    made = Lab(Desk(Session(training())))
-    thread = threading.Thread(target=made.serve, daemon=True)
-    thread.start()
-    yield made
-    made.server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
-
-
-@pytest.fixture
-def page(browser, lab):
-    opened = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
-    opened.wrong = []
-    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
-    opened.on("console", lambda message: opened.wrong.append(message.text) if message.type == "error" else None)
-    opened.goto(lab.link)
-    until(lambda: opened.evaluate("document.body.dataset.ready"))
-    yield opened
-    assert opened.wrong == []
-    opened.context.close()
-
-
-def until(holds, seconds=20):
-    """Waits until something holds; the page's policy forbids that it is asked inside the browser."""
-    ends = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < ends, "it did not come"
-        time.sleep(0.02)
-    return found
-
-
-def shown(page, name):
-    return float(page.inner_text(f"#{name}").replace("−", "-"))
-
-
-def click(page, name, step):
-    page.click(f"#{name}")
-    until(lambda: shown(page, "stepnumber") == step)
 
 
 def test_steps_are_the_librarys_steps_forward_and_back(page, lab):
@@ -87,7 +34,7 @@ def test_it_plays_and_stops(page, lab):
     page.click("#play")
     until(lambda: shown(page, "stepnumber") > 50)
     page.click("#play")
-    until(lambda: not lab.desk.player.is_playing)
+    until(lambda: not lab.desk.room.player.is_playing)
     done = lab.desk.session.step
     time.sleep(0.2)
     assert lab.desk.session.step == done
@@ -102,7 +49,7 @@ def test_a_weight_is_chosen_and_dragged_and_taken_back(page, lab):
     page.focus("path.reach[aria-label='dense2.W[1,2]']")
     page.keyboard.press("Enter")
     until(lambda: page.is_visible("#card"))
-    card = lab.desk.card("dense2.W", (1, 2))
+    card = lab.desk.read("card", {"name": "dense2.W", "index": [1, 2]})
     facts = page.locator("#facts dd").all_inner_texts()
     for place, name in enumerate(("value", "derivative", "difference")):
         assert float(facts[place].replace("−", "-")) == pytest.approx(card[name], rel=2e-3)
@@ -138,52 +85,118 @@ def test_the_network_grows_and_settings_change(page, lab):
     until(lambda: not page.is_visible("#message"))
 
 
-def test_a_curve_and_many_inputs_have_their_pictures(browser):
+def test_a_curve_and_many_inputs_have_their_pictures(serve, visit):
     for network, data in (
         ("1-6-1 tanh", "curve"),
         ("4-5-3", (np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3)),
     ):
-        made = Lab(Desk(Session(cr.Training(network, data, batch_size=10))))
-        thread = threading.Thread(target=made.serve, daemon=True)
-        thread.start()
-        opened = browser.new_context().new_page()
-        wrong = []
-        opened.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-        opened.goto(made.link)
-        until(lambda opened=opened: opened.evaluate("document.body.dataset.ready"))
+        opened = visit(serve(Session(cr.Training(network, data, batch_size=10))))
         click(opened, "step", 1)
         sizes = [int(size) for size in network.split(" ")[0].split("-")]
         assert opened.locator("path.reach").count() == sum(a * b for a, b in itertools.pairwise(sizes))
-        assert wrong == []
-        opened.context.close()
-        made.server.should_exit = True
-        thread.join(20)
 
 
-def test_every_control_is_explained_where_it_stands(page, lab):
-    controls = page.locator("button, select, input")
-    assert controls.count() >= 20
-    for place in range(controls.count()):
-        control = controls.nth(place)
-        assert len(control.get_attribute("title") or "") > 20, control.get_attribute("id")
+SCREENS = ("bench", "passes", "digits", "pictures", "time")
+
+
+@pytest.fixture
+def digits_lab(serve):
+    data = cr.data.mnist()
+    few = cr.data.Dataset("digits", data.train[:500], test=data.test[:100], scaling=data.scaling, classes=data.classes)
+    return serve(Session(cr.Training("784-8-10 relu softmax", few, batch_size=50)))
+
+
+CONTROLS = """() => [...document.querySelectorAll("button, select, input, [role=application]")].filter(e => e.checkVisibility())
+    .map(e => [e.outerHTML, e.title + (e.getAttribute("aria-label") ?? ""),
+        !e.closest("section") || e.closest("section").querySelector(".explained") !== null])"""
+"""Of each visible control: what it is, the sentence it shows, and whether a sentence stands beside it."""
+
+
+def test_every_control_is_explained_where_it_stands(visit, lab, digits_lab):
+    for each in (lab, digits_lab):
+        page = visit(each)
+        for screen in SCREENS:
+            page.click(f"#to-{screen}")
+            until(lambda screen=screen, page=page: page.is_visible(f"#{screen}"))
+            time.sleep(0.5)
+            for markup, told, beside in page.evaluate(CONTROLS):
+                assert len(told) > 20, markup
+                assert beside, markup
     told = set(page.locator("[data-words]").evaluate_all("found => found.map(e => e.dataset.words)"))
-    assert told == set(lab.desk.actions) - {"forward", "pause", "open", "at", "undo", "play", "set", "data"}
+    told |= set(page.locator("[data-title]").evaluate_all("found => found.map(e => e.dataset.title)"))
+    assert told == set(lab.desk.actions) - {"forward", "pause", "open", "show"}  # asked for by other controls
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1400])
-def test_everybody_can_use_it(browser, lab, scheme, width):
+def test_two_branches_go_on_beside_each_other(page, lab):
+    click(page, "epoch", 8)
+    page.click("#to-time")
+    page.click("#branch")
+    until(lambda: page.is_visible("#beside-surface"))
+    assert lab.desk.room.beside.hash == lab.desk.session.hash
+    page.click("#to-bench")
+    page.select_option("#optimizer", "sgd")
+    until(lambda: "optimizer" in page.inner_text("#events"))
+    click(page, "epoch", 16)
+    page.click("#to-time")
+    alone = Session(training())
+    alone.forward(16)
+    assert lab.desk.room.beside.hash == alone.hash != lab.desk.session.hash
+    for table, session in (("time", lab.desk.session), ("beside", alone)):
+        known = [f"{value:#.4g}" for value in (session.evaluate("test").values[name].mean() for name in ("loss", "accuracy"))]
+        until(lambda table=table, known=known: page.inner_text(f"#{table}-scores tbody tr:last-child").split()[1:] == known)
+    assert page.inner_text("#time-events") != ""
+    assert page.inner_text("#beside-events") == ""
+    page.click("#exchange")
+    until(lambda: lab.desk.session.hash == alone.hash)
+    page.click("#back")
+    until(lambda: {lab.desk.session.step, lab.desk.room.beside.step} == {15})
+    page.click("#exchange")
+    page.click("#undo")  # to step 8, where the optimizer was changed; the other one goes there too
+    until(lambda: {lab.desk.session.step, lab.desk.room.beside.step} == {8})
+    assert lab.desk.session.hash == lab.desk.room.beside.hash
+    page.click("#unbranch")
+    until(lambda: not page.is_visible("#beside") and lab.desk.room.beside is None)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-    opened = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True).new_page()
-    opened.goto(lab.link)
-    until(lambda: opened.evaluate("document.body.dataset.ready"))
+    opened = visit(lab, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
     opened.focus("path.reach")
     opened.keyboard.press("Enter")
     until(lambda: opened.is_visible("#card"))
-    found = axe.Axe().run(opened)
-    assert found.violations_count == 0, found.generate_report()
-    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    opened.context.close()
+    digits = visit(digits_lab, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    for page, screen in [*((opened, screen) for screen in SCREENS), (digits, "digits")]:
+        page.click(f"#to-{screen}")
+        until(lambda page=page, screen=screen: page.is_visible(f"#{screen}"))
+        if screen == "time":
+            page.click("#branch")
+            until(lambda page=page: page.is_visible("#beside-surface"))
+        time.sleep(0.6)
+        found = axe.Axe().run(page)
+        assert found.violations_count == 0, (screen, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), screen
+
+
+def test_the_page_is_small():
+    assert sum(len(content) for content in page_files().values()) < 300_000
+
+
+def test_a_page_of_the_hall_looks_on_and_changes_nothing(page, visit, lab):
+    hall = visit(lab, lab.hall_link)
+    click(page, "epoch", 8)
+    until(lambda: shown(hall, "stepnumber") == 8)
+    page.click("#to-passes")
+    until(lambda: hall.is_visible("#drawing svg") and page.is_visible("#drawing svg"))
+    page.click("#phases [data-phase=loss]")
+    until(lambda: hall.inner_text("#step-title") == "loss")
+    assert not hall.is_visible("#play")
+    assert hall.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") > 18
+    wish = """fetch("/act", {method: "POST", headers: {"content-type": "application/json"},
+        body: '{"do": "forward"}'}).then(answer => answer.status)"""
+    assert hall.evaluate(wish) == 403
+    assert lab.desk.session.step == 8
+    hall.wrong.clear()  # the browser notes the refused request
 
 
 def test_another_site_reaches_nothing(browser, lab):
@@ -196,11 +209,11 @@ def test_another_site_reaches_nothing(browser, lab):
     target = f"http://127.0.0.1:{lab.port}"
     other.route("http://evil.example/*", lambda route: route.fulfill(content_type="text/html", body="<p>evil</p>"))
     other.goto("http://evil.example/")
-    tries = """async target => {
+    tries = """async ([target, paths]) => {
         const found = [], body = '{"do": "forward"}', json = {"content-type": "application/json"};
         const ways = [{}, {credentials: "include"}, {mode: "no-cors", credentials: "include"},
             {method: "POST", body, credentials: "include", mode: "no-cors"}, {method: "POST", headers: json, body, credentials: "include"}];
-        for (const path of ["/", "/state", "/frame", "/link", "/scores", "/act"]) {
+        for (const path of paths) {
             for (const way of ways)
                 try { const answer = await fetch(target + path, way); if (answer.type !== "opaque") found.push(path); } catch (error) {}
             for (const tag of ["img", "script", "iframe"]) await new Promise(done => {
@@ -215,7 +228,8 @@ def test_another_site_reaches_nothing(browser, lab):
         }
         return found;
     }"""
-    assert other.evaluate(tries, target) == []
+    paths = [route.path for route in application(lab.desk).routes if not route.path.endswith((".js", ".css", ".svg"))]
+    assert other.evaluate(tries, [target, paths]) == []
     assert lab.desk.session.step == 0
     with pytest.raises(pytest.importorskip("playwright.sync_api").Error):
         other.goto(f"http://localhost.evil.example:{lab.port}/state", timeout=3000)

@@ -50,12 +50,14 @@ def test_changes_are_events_and_are_taken_back_one_by_one():
     hashes = []
     changes = [
         lambda: played.set("dense1.W", (0, 1), 2.5),
+        lambda: played.set_many([("dense1.W", (1, 2), -1.5), ("dense2.b", (0,), 0.25)]),
         lambda: played.change(**{"optimizer.learning_rate": 0.5}),
         lambda: played.change(network="2-6-2 tanh softmax"),
         lambda: played.change(batch_size=20),
         lambda: played.change(optimizer="sgd"),
         lambda: played.change(loss=cr.CrossEntropy() + cr.L2(0.1)),
         lambda: played.change(data=cr.data.moons(n=60, noise=0.4)),
+        lambda: played.add_point([0.5, 0.25], 1),
         lambda: played.change(seed=5),
     ]
     for change in changes:
@@ -99,6 +101,25 @@ def test_a_weight_that_is_dragged_is_one_event():
     assert played.hash == before
 
 
+def test_a_branch_has_the_same_past_and_goes_its_own_way():
+    played = session()
+    played.forward(300)
+    played.change(**{"optimizer.learning_rate": 0.5})
+    played.forward(40)
+    other = played.branched()
+    assert (other.step, other.hash) == (340, played.hash)
+    other.set("dense1.W", (0, 0), 2.0)
+    for each in (played, other):
+        each.forward(60)
+    assert other.hash != played.hash
+    np.testing.assert_array_equal(other.curves.table()[:300], played.curves.table()[:300])
+    for step in (320, 10):
+        played.at(step)
+        other.at(step)
+        assert other.hash == played.hash
+    assert len(other.events) == len(played.events) + 1
+
+
 @pytest.mark.parametrize("larger", ["2-7-2 tanh softmax", "2-5-2 tanh softmax"])
 def test_a_neuron_more_changes_no_output(larger):
     played = session("2-4-2 tanh softmax")
@@ -124,6 +145,11 @@ def test_what_cannot_be_changed_changes_nothing():
         lambda: played.set("dense1.W", (0, 9), 1.0),
         lambda: played.set("dense1.W", (0,), 1.0),
         lambda: played.set("dense1.W", (0, 0), float("nan")),
+        lambda: played.set("dense1.W", (0, 0), 1e300),
+        lambda: played.set_many([("dense1.W", (0, 0), 1.0), ("dense1.W", (0, 9), 1.0)]),
+        lambda: played.add_point([0.5], 1),
+        lambda: played.add_point([0.5, 0.5], 2),
+        lambda: played.add_point([0.5, float("inf")], 1),
         lambda: played.forward(-1),
     ):
         with pytest.raises(cr.errors.ChainruleError):

@@ -208,11 +208,7 @@ def test_nothing_that_is_drawn_is_refused() -> None:
     run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, batch_size=10, replicas=2)
     for row in cr.pictures.of(run).rows:
         if str(row[1]).endswith("(run)"):
-            make = getattr(cr.pictures, str(row[0]))
-            try:
-                view = make(run)
-            except cr.errors.ChainruleError:
-                continue
+            view = getattr(cr.pictures, str(row[0]))(run)
             assert json.loads(view.json())["title"] == view.title
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,12 @@ from chainrule.cli.locate import load_data, opened, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.reading import table_options
 from chainrule.cli.saved import network_text
-from chainrule.data import BUILT_IN, Dataset
+from chainrule.data import BUILT_IN
 from chainrule.errors import ChainruleError, MissingFileError, OptionError
 from chainrule.lab.desk import Desk
 from chainrule.lab.server import Lab
 from chainrule.lab.session import Session
+from chainrule.lab.usual import usual_network
 from chainrule.nn import parse_network
 from chainrule.train import Adam, Run, Training
 
@@ -28,6 +28,7 @@ from chainrule.train import Adam, Run, Training
     examples=(
         "chainrule lab",
         "chainrule lab spirals --network 2-16-16-2",
+        "chainrule lab mnist",
         "chainrule lab plants.csv --target species",
         "chainrule lab runs/latest",
     ),
@@ -42,10 +43,11 @@ from chainrule.train import Adam, Run, Training
 @click.option("--state", metavar="LINK", help="The state that the page's Copy link gave; in place of DATA or RUN.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
+@click.option("--hall", is_flag=True, help="Print a second link, for a screen that only looks on, in large type.")
 @table_options
 def lab(
     what: str, network: str | None, target: str | None, missing: str | None, form: Mapping[str, Any], option: tuple[str, ...],
-    state: str | None, port: int, no_browser: bool,
+    state: str | None, port: int, no_browser: bool, hall: bool,
 ) -> None:  # fmt: skip
     """Open a live page for a network on DATA (a built-in set, or a file as for train), or for a saved RUN."""
     if state is not None:
@@ -59,6 +61,8 @@ def lab(
             f"--port {port}: {trouble.strerror}", expected="a port that is free", remedy="leave --port out"
         ) from trouble
     console().print(f"The lab is open: {served.link}\nCtrl-C ends it.", markup=False, highlight=False, soft_wrap=True)
+    if hall:
+        console().print(f"For the hall: {served.hall_link}", markup=False, highlight=False, soft_wrap=True)
     if not no_browser:
         served.open_browser()
     served.serve()
@@ -69,7 +73,7 @@ def _training(what: str, network: str | None, target: str | None, missing: str |
     if run is not None:
         return _of_run(run)
     data = load_data(origin(what, target, missing, options), None)
-    return Training(network or _small(data), data, optimizer=Adam(0.01), batch_size=min(10, len(data.train)))
+    return Training(network or usual_network(data), data, optimizer=Adam(0.01), batch_size=min(10, len(data.train)))
 
 
 def _run(what: str) -> Run | None:
@@ -93,10 +97,3 @@ def _of_run(run: Run) -> Training:
         network, run.data, loss=run.problem.objective, optimizer=optimizer, batch_size=min(settings.batch_size, len(run.data.train)),
         seed=settings.seed, dtype=settings.dtype, initial=run.parameters(),
     )  # fmt: skip
-
-
-def _small(data: Dataset) -> str:
-    """A network that can be seen whole."""
-    shape = "x".join(map(str, data.input_shape))
-    inside = f"{shape}-flatten" if len(data.input_shape) > 1 else str(math.prod(data.input_shape))
-    return f"{inside}-6-4-{data.target_size} tanh" + (" softmax" if data.target_size > 1 and data.classes else "")

@@ -21,6 +21,7 @@ from chainrule.data.form import Form
 from chainrule.data.frame import as_table, is_frame
 from chainrule.data.frame_files import read_frame
 from chainrule.data.generators import CURVES, Curve, and_gate, blobs, circles, curve, moons, ring, spirals, xor
+from chainrule.data.handwriting import centred_digit, drawn_digit
 from chainrule.data.idx import read_idx
 from chainrule.data.image_files import read_image, read_images
 from chainrule.data.ising import CRITICAL_TEMPERATURE, ising, ising_temperatures
@@ -54,6 +55,9 @@ __all__ = [
     "Columns",
     "Table",
     "Form",
+    # handwriting, made as MNIST's
+    "centred_digit",
+    "drawn_digit",
     # where they come from
     "from_arrays",
     "chunks",

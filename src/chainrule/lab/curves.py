@@ -46,6 +46,12 @@ class Curves(Shown):
         else:
             self._bins.append(item)
 
+    def copy(self) -> Curves:
+        """The same curves, to be gone on with apart."""
+        made = Curves()
+        made.width, made._bins = self.width, [list(item) for item in self._bins]
+        return made
+
     def until(self, step: int) -> None:
         """Forgets what was noted of `step` and later; of the stretch that `step` lies in, all of it."""
         self._bins = [item for item in self._bins if item[0] + self.width <= step]

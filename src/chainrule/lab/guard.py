@@ -41,21 +41,24 @@ class Guard:
     """An ASGI application around another one, which only sees requests of its own page. What is not allowed is refused.
 
     hosts: what the Host header may say, with port: 127.0.0.1:8000, localhost:8000. A browser is let in by a link that holds a token, once;
-    from then on by a cookie that no script reads and no other site sends. `link_token()` makes another one, for another browser.
+    from then on by a cookie that no script reads and no other site sends. `link_token()` makes another one, for another browser; with
+    `looks` that browser only looks: no action of it is accepted.
     """
 
     def __init__(self, application: Application, hosts: Collection[str], port: int, *, secure: bool = False) -> None:
         self.application, self.hosts, self.port = application, frozenset(hosts), port
         self.scheme = "https" if secure else "http"
         self.cookie = f"chainrule_lab_{port}"
-        self._secret = secrets.token_urlsafe(32)
-        self._links: set[str] = set()
+        self._secret, self._looking = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        # A cookie of its own: in a browser that has both, the page that acts goes on acting.
+        self._hall_cookie = f"{self.cookie}_hall"
+        self._links: dict[str, bool] = {}
         self._left, self._asked = REQUESTS_A_SECOND, time.monotonic()
 
-    def link_token(self) -> str:
+    def link_token(self, *, looks: bool = False) -> str:
         """A token of 256 bits that lets one browser in, once."""
         token = secrets.token_urlsafe(32)
-        self._links.add(token)
+        self._links[token] = looks
         return token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,11 +74,20 @@ class Guard:
             await _answer(send, *refused)
             return
         if (entered := self._entered(scope)) is not None:
-            await _answer(send, 303, "", {"location": entered, "set-cookie": self._set_cookie()})
+            location, looks = entered
+            name, secret = (self._hall_cookie, self._looking) if looks else (self.cookie, self._secret)
+            cookie = f"{name}={secret}; Path=/; HttpOnly; SameSite=Strict"
+            await _answer(send, 303, "", {"location": location, "set-cookie": cookie})
             return
-        if not self._is_known(scope):
-            await _answer(send, 403, "This page is opened by the link that the command has printed. Each link opens it once.")
-            return
+        if not self._has(scope, self.cookie, self._secret):
+            if not self._has(scope, self._hall_cookie, self._looking):
+                await _answer(
+                    send, 403, "This page is opened by the link that the command has printed. Each link opens it once."
+                )
+                return
+            if scope["method"] not in {"GET", "HEAD"}:
+                await _answer(send, 403, "This page only looks.")
+                return
         body = await _body(scope, receive)
         if body is None:
             await _answer(send, 413, f"more than {MOST_BODY} bytes")
@@ -116,29 +128,26 @@ class Guard:
         self._left -= 1
         return False
 
-    def _entered(self, scope: Scope) -> str | None:
-        """Where a browser goes that came by a link which was not used yet: the same address without the token."""
+    def _entered(self, scope: Scope) -> tuple[str, bool] | None:
+        """Where a browser goes that came by a link which was not used yet, the same address without the token; and if it only looks."""
         if scope["method"] != "GET" or scope["path"] != "/":
             return None
-        asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
+        asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=20)
         given = asked.pop("token", [""])[0]
         found = [token for token in self._links if hmac.compare_digest(token.encode(), given.encode())]
         if not found:
             return None
-        self._links.discard(found[0])
-        return f"/?{urlencode(asked, doseq=True)}" if asked else "/"
+        looks = self._links.pop(found[0])
+        return f"/?{urlencode(asked, doseq=True)}" if asked else "/", looks
 
-    def _set_cookie(self) -> str:
-        return f"{self.cookie}={self._secret}; Path=/; HttpOnly; SameSite=Strict"
-
-    def _is_known(self, scope: Scope) -> bool:
+    def _has(self, scope: Scope, cookie: str, secret: str) -> bool:
         given = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"cookie"]
         try:
             cookies = SimpleCookie("; ".join(given))
         except CookieError:
             return False
-        found = cookies.get(self.cookie)
-        return found is not None and hmac.compare_digest(found.value.encode(), self._secret.encode())
+        found = cookies.get(cookie)
+        return found is not None and hmac.compare_digest(found.value.encode(), secret.encode())
 
 
 _ONCE = ("host", "origin", "sec-fetch-site", "content-type", "content-length")

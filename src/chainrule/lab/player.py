@@ -14,10 +14,14 @@ PIECE_SECONDS = 0.004
 
 
 class Player:
-    """Plays a session. `speed`: steps to a picture; None for as many as the machine can do. An error stops it, and is kept to be shown."""
+    """Plays a session, and the one `beside` it as far, under a lock. `speed`: steps to a picture; None for as many as the machine can do.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    An error stops it, and is kept to be shown.
+    """
+
+    def __init__(self, session: Session, lock: threading.RLock) -> None:
+        self.session, self.lock = session, lock
+        self.beside: Session | None = None
         self.speed: int | None = 1
         self.error = ""
         self._playing = threading.Event()
@@ -53,9 +57,9 @@ class Player:
                 return
             began = time.perf_counter()
             try:
-                with self.session.lock:
+                with self.lock:
                     if self._playing.is_set():
-                        self.session.forward(piece if self.speed is None else self.speed)
+                        self._forward(piece if self.speed is None else self.speed)
             except ChainruleError as error:
                 self.error = str(error)
                 self.pause()
@@ -65,3 +69,8 @@ class Player:
                 time.sleep(0)  # a reader that waits for the lock gets it
             else:
                 time.sleep(max(0.001, 1 / PICTURES_A_SECOND - took))
+
+    def _forward(self, steps: int) -> None:
+        self.session.forward(steps)
+        if self.beside is not None:
+            self.beside.at(self.session.step)

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,17 +21,25 @@ from starlette.routing import Route
 from chainrule.errors import ChainruleError
 from chainrule.lab.desk import Desk
 from chainrule.lab.guard import Guard
+from chainrule.views.live import SCRIPT as VIEW_SCRIPT
+from chainrule.views.page import CSS
+from chainrule.views.svg import look
 
 PAGE = Path(__file__).with_name("page")
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
+def page_files() -> dict[str, bytes]:
+    """The page, a closed list: its own files by name, the script that draws views, and the look of drawings and explanations."""
+    files = {file.name: file.read_bytes() for file in sorted(PAGE.iterdir()) if file.suffix in KINDS}
+    return {**files, "view.js": VIEW_SCRIPT.read_bytes(), "look.css": f"{look()}\n{CSS}".encode()}
+
+
 def application(desk: Desk) -> Starlette:
     """The routes. None takes a path, a template or code; GETs change nothing."""
-    files = {file.name: (file.read_bytes(), KINDS[file.suffix]) for file in sorted(PAGE.iterdir()) if file.suffix in KINDS}
 
-    def asset(name: str) -> Route:
-        content, kind = files[name]
+    def asset(name: str, content: bytes) -> Route:
+        kind = KINDS[Path(name).suffix]
 
         async def answer(request: Request) -> Response:
             return Response(content, media_type=f"{kind}; charset=utf-8")
@@ -42,7 +50,7 @@ def application(desk: Desk) -> Starlette:
         version = desk.version()
         if request.query_params.get("after") == version:
             return Response(status_code=204)
-        content = await asyncio.to_thread(desk.frame)
+        content = await asyncio.to_thread(desk.frame, beside="beside" in request.query_params)
         return Response(content, media_type="application/octet-stream", headers={"x-version": version})
 
     async def act(request: Request) -> Response:
@@ -55,34 +63,33 @@ def application(desk: Desk) -> Starlette:
             return _error(400, 'write {"do": NAME, "with": {...}}')
         return JSONResponse(await asyncio.to_thread(desk.act, asked["do"], cast("Mapping[str, Any]", arguments)))
 
-    async def card(request: Request) -> Response:
-        name = request.query_params.get("name", "")
-        index = [int(number) for number in request.query_params.get("index", "").split(",") if number]
-        return _json(await asyncio.to_thread(desk.card, name, index))
-
-    readings: dict[str, Callable[[], Any]] = {
-        "/state": desk.state, "/scores": desk.scores, "/link": lambda: {"link": desk.session.link()},
-    }  # fmt: skip
-
-    def reading(path: str, function: Callable[[], Any]) -> Route:
+    def reading(name: str) -> Route:
         async def answer(request: Request) -> Response:
-            return _json(await asyncio.to_thread(function))
+            given: Any = json.loads(request.query_params.get("with", "{}"))
+            if not isinstance(given, dict):
+                return _error(400, "write ?with={...}")
+            return _json(await asyncio.to_thread(desk.read, name, cast("Mapping[str, Any]", given)))
 
-        return Route(path, answer, methods=["GET"])
+        return Route(f"/{name}", answer, methods=["GET"])
 
     routes = [
-        *map(asset, files),
+        *(asset(name, content) for name, content in page_files().items()),
         Route("/frame", frame, methods=["GET"]),
-        Route("/card", card, methods=["GET"]),
-        *(reading(path, function) for path, function in readings.items()),
+        *map(reading, desk.readings),
         Route("/act", act, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = {ChainruleError: _refused, ValueError: _unreadable, TypeError: _unreadable, Exception: _failed}
+    handlers: dict[Any, Any] = {
+        ChainruleError: _refused,
+        ValueError: _unreadable,
+        TypeError: _unreadable,
+        RecursionError: _unreadable,
+        Exception: _failed,
+    }
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _json(value: Any) -> Response:
-    return Response(json.dumps(value, allow_nan=False, default=str), media_type="application/json")
+    return Response(json.dumps(value, allow_nan=False), media_type="application/json")
 
 
 def _error(status: int, text: str) -> Response:
@@ -120,6 +127,11 @@ class Lab:
     def link(self) -> str:
         """An address with a new token, which lets one browser in."""
         return f"http://127.0.0.1:{self.port}/?token={self.guard.link_token()}"
+
+    @property
+    def hall_link(self) -> str:
+        """An address whose page only looks, in large type: for the hall. It lets one browser in, and none of its wishes."""
+        return f"http://127.0.0.1:{self.port}/?hall&token={self.guard.link_token(looks=True)}"
 
     def serve(self) -> None:
         """Answers until it is told to stop."""

@@ -20,7 +20,7 @@ from chainrule.engines import all_finite
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array
 from chainrule.lab.curves import Curves
-from chainrule.lab.states import Moment, carried_over
+from chainrule.lab.states import Moment, carried_over, with_example
 from chainrule.spelling import suggest
 from chainrule.train import Scores, Trainer, Training
 from chainrule.train.configuration import written_origin
@@ -38,7 +38,8 @@ _VERSION = 1
 class Event(Shown):
     """A change that somebody made after `step` steps.
 
-    kind: "set", a number set by hand, {"name", "index", "value"}; or "change", fields of the training, as `Training.changed` takes them.
+    kind: "set", a number set by hand, {"name", "index", "value"}; "many", several at once, {"values": [[name, index, value], ...]};
+    "point", an example more in the training part, {"x", "y"}; or "change", fields of the training, as `Training.changed` takes them.
     """
 
     step: int
@@ -54,9 +55,14 @@ class Event(Shown):
         }
 
     def is_of(self, other: Event) -> bool:
-        """Whether both set the same number at the same step."""
-        place = [(event.step, event.kind, event.what.get("name"), event.what.get("index")) for event in (self, other)]
-        return self.kind == "set" and place[0] == place[1]
+        """Whether both set the same number, or the same several, at the same step."""
+        place = [(event.step, event.kind, event._places()) for event in (self, other)]
+        return self.kind in {"set", "many"} and place[0] == place[1]
+
+    def _places(self) -> list[Any]:
+        if self.kind == "set":
+            return [self.what["name"], self.what["index"]]
+        return [pair[:2] for pair in self.what.get("values", ())]
 
     @staticmethod
     def from_json(saved: Mapping[str, Any]) -> Event:
@@ -165,6 +171,14 @@ class Session(Shown):
             self.forward(event.step - self.step)
             return event
 
+    def branched(self) -> Session:
+        """Another session that stands here and has the same past; from here on each goes its own way."""
+        with self.lock:
+            made = Session(self.first, self.events)
+            made._moments, made.curves = list(self._moments), self.curves.copy()
+            made._return_to(self._moment())
+            return made
+
     # ---- changes
 
     @checked
@@ -173,18 +187,34 @@ class Session(Shown):
 
         Raises: OptionError for a name or an index that there is not, DataError for a value that is not finite.
         """
-        place = tuple(int(number) for number in index)
         with self.lock:
-            self.require_place(name, place)
-            if not np.isfinite(value):
-                raise DataError(f"{name}{list(place)} = {value}", expected="a finite number", remedy="give a finite number")
-            event = Event(self.step, "set", {"name": name, "index": list(place), "value": float(value)})
-            if self._applied and self.events[self._applied - 1].is_of(event):
-                # A weight that is dragged is set again and again: one event.
-                self.events[self._applied - 1 :] = [event]
-                self._set(**event.what)
-            else:
-                self._do(event)
+            self._by_hand("set", **self._entry(name, index, value))
+
+    @checked
+    def set_many(self, values: Sequence[tuple[str, Sequence[int], float]]) -> None:
+        """Sets several entries at once, each (name, index, value): one event, one undo. Raises: as `set`."""
+        with self.lock:
+            entries = [self._entry(*each) for each in values]
+            self._by_hand("many", values=[[entry["name"], entry["index"], entry["value"]] for entry in entries])
+
+    def _entry(self, name: str, index: Sequence[int], value: float) -> dict[str, Any]:
+        place = tuple(int(number) for number in index)
+        self.require_place(name, place)
+        most = float(np.finfo(self._trainer.state[name].dtype).max)
+        if not abs(value) <= most:
+            raise DataError(
+                f"{name}{list(place)} = {value}", expected=f"a number up to {most:.3g}", remedy="give a smaller one"
+            )
+        return {"name": name, "index": list(place), "value": float(value)}
+
+    def _by_hand(self, kind: str, **what: Any) -> None:
+        event = Event(self.step, kind, what)
+        if self._applied and self.events[self._applied - 1].is_of(event):
+            # A weight that is dragged is set again and again: one event.
+            self.events[self._applied - 1 :] = [event]
+            self._set_all(event)
+        else:
+            self._do(event)
 
     def change(self, **changes: Any) -> None:
         """Changes fields of the training, "optimizer.learning_rate" and its like too, as `Training.changed` takes them.
@@ -194,6 +224,15 @@ class Session(Shown):
         """
         with self.lock:
             self._do(Event(self.step, "change", dict(changes)))
+
+    @checked
+    def add_point(self, x: Sequence[float], y: float) -> None:
+        """Adds an example to the training part: x as the data have it, y a label or a number.
+
+        Raises: DataError for what the data's other examples do not look like.
+        """
+        with self.lock:
+            self._do(Event(self.step, "point", {"x": [float(value) for value in x], "y": float(y)}))
 
     def _do(self, event: Event) -> None:
         self._keep()
@@ -208,22 +247,30 @@ class Session(Shown):
 
     def _apply(self) -> None:
         event = self.events[self._applied]
-        if event.kind == "set":
-            self._set(**event.what)
-        elif event.kind == "change":
+        if event.kind in {"set", "many"}:
+            self._set_all(event)
+        elif event.kind in {"point", "change"}:
             before, step, old = self._training, self.step, self._trainer
+            what = event.what if event.kind == "change" else {"data": with_example(before.dataset, **event.what)}
             # First values are those of the first network: what comes later takes over the numbers that there are.
-            self._take_up(before.changed(**{"initial": None, **event.what}), old)
+            self._take_up(before.changed(**{"initial": None, **what}), old)
             self._base = step - self._trainer.step
         else:
-            raise FileFormatError(f"an event {event.kind!r}", expected='"set" or "change"', remedy="take an unchanged link")
+            raise FileFormatError(
+                f"an event {event.kind!r}", expected='"set", "many", "point" or "change"', remedy="take an unchanged link"
+            )
         self._applied += 1
 
-    def _set(self, name: str, index: Sequence[int], value: float) -> None:
-        self.require_place(name, tuple(index))
-        array = self._trainer.state[name].copy()
-        array[(slice(None), *index)] = value
-        self._trainer.state = {**self._trainer.state, name: array}
+    def _set_all(self, event: Event) -> None:
+        what = event.what
+        values = [(what["name"], what["index"], what["value"])] if event.kind == "set" else list(what["values"])
+        changed = dict(self._trainer.state)
+        for name, index, value in values:
+            self.require_place(name, tuple(index))
+            if changed[name] is self._trainer.state[name]:
+                changed[name] = changed[name].copy()
+            changed[name][(slice(None), *index)] = value
+        self._trainer.state = changed
 
     def require_place(self, name: str, index: tuple[int, ...]) -> None:
         """Refuses a name or an index that no parameter has."""

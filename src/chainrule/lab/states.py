@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.data import Dataset, Examples
+from chainrule.errors import DataError
 from chainrule.graph import Array
 from chainrule.train import Trainer, Training
 from chainrule.train.lineage import Lineage
@@ -46,6 +48,23 @@ def carried_over(old: Trainer, new: Trainer) -> None:
     )
     new.step = old.step if keeps_order else 0
     new.lineage = replace(new.lineage, shift=updates - new.step)
+
+
+def with_example(data: Dataset, x: Sequence[float], y: float) -> Dataset:
+    """The data with one example more in the training part; scalings stay as they are.
+
+    Raises: DataError for an example of another size, or a label that is none.
+    """
+    row, label = np.asarray(x, dtype=np.float64), np.asarray(y)
+    if row.shape != data.input_shape or not (np.isfinite(row).all() and np.isfinite(label)):
+        raise DataError(
+            f"an example of shape {row.shape}", expected=f"{data.input_shape}, finite", remedy="click into the plane"
+        )
+    if data.classes is not None and (y != int(y) or not 0 <= y < len(data.classes)):
+        raise DataError(f"the label {y:g}", expected=f"0 ... {len(data.classes) - 1}", remedy="choose one of the classes")
+    targets = np.concatenate([data.train.y, np.reshape(label, (1, *data.train.y.shape[1:])).astype(data.train.y.dtype)])
+    inputs = np.concatenate([data.train.x, row[None].astype(data.train.x.dtype)])
+    return replace(data, train=Examples(inputs, targets), origin=None)
 
 
 def _overlapped(old: Array, new: Array) -> Array:

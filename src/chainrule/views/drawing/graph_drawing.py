@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,8 +30,8 @@ MOST = 400
 class Drawing(Savable):
     """A drawn graph: what is drawn, where it stands, and the SVG of it. A notebook shows it.
 
-    `folded`: boxes and arrows; `layout`: their places; `numbers`: each node's number; `stored`: arrows that are drawn faintly,
-    with their routes.
+    `folded`: boxes and arrows; `layout`: their places; `numbers`: each node's number, which its box in the SVG has as data-box;
+    `stored`: arrows that are drawn faintly, with their routes; `adjoints`: in a drawing of both passes the node of each derivative.
     """
 
     title: str
@@ -41,6 +41,7 @@ class Drawing(Savable):
     numbers: Mapping[Node, int]
     values: Mapping[Node, Array] | None = None
     stored: tuple[tuple[Arrow, Array], ...] = ()
+    adjoints: Mapping[Node, Node] = field(default_factory=dict[Node, Node])
 
     def arrays(self) -> dict[str, Array]:
         """The numbers of the drawing.

@@ -83,6 +83,7 @@ def draw_passes(
         numbers={node: place + 1 for place, node in enumerate(order)},
         values=values,
         stored=tuple(zip(stored, routes, strict=True)),
+        adjoints=passes.adjoints,
     )
 
 

@@ -42,6 +42,14 @@ def explanation_body(explanation: Explanation) -> str:
     )
 
 
+def told_step(explanation: Explanation, step: ForwardStep | BackwardStep) -> list[tuple[str, str]]:
+    """One step of a pass at the explanation's level: for each column of its table the head, and the cell as HTML."""
+    level = explanation.level
+    if isinstance(step, ForwardStep):
+        return list(zip(FORWARD_HEADS[level], FORWARD[level](explanation, step), strict=True))
+    return list(zip(BACKWARD_HEADS[level], BACKWARD[level](explanation, step), strict=True))
+
+
 def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     head = f"<tr>{''.join(f'<th>{clean(word)}</th>' for word in heads)}</tr>" if heads else ""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)

@@ -19,6 +19,10 @@ export const STYLE = `.view{${css(LIGHT)};color:var(--ink);background:var(--pape
 .view svg{display:block;overflow:visible}.view svg text{stroke:none}.view .panels{display:grid;gap:8px;align-items:start;justify-content:start}.view h4{margin:0;font-weight:500}
 .view table{border-collapse:collapse}.view th{text-align:left;border-bottom:1px solid var(--line)}.view td,.view th{padding:2px 10px 2px 0;font-variant-numeric:tabular-nums}`;
 
+// A sheet made by script: the policy of a page that takes no style from markup lets it in.
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(STYLE);
+
 // ---- numbers, colours, elements
 
 const TYPES = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int32: Int32Array };
@@ -201,7 +205,7 @@ const MARKS = {
       box = { x: box.x + fx * (box.width - w), y: box.y + fy * (box.height - h), width: w, height: h };
     }
     const turned = !free && !m.box ? py(b) < py(t) : flip && py(b) < py(t), over = !free && px(l) > px(r);
-    el("image", { ...box, href: painted(m.pixels, m.scale, flip ? !turned : turned).toDataURL(), preserveAspectRatio: "none", opacity: m.alpha, style: m.smooth ? "" : "image-rendering:pixelated", transform: over ? `matrix(-1,0,0,1,${2 * box.x + box.width},0)` : "" }, g);
+    el("image", { ...box, href: painted(m.pixels, m.scale, flip ? !turned : turned).toDataURL(), preserveAspectRatio: "none", opacity: m.alpha, "image-rendering": m.smooth ? "" : "pixelated", transform: over ? `matrix(-1,0,0,1,${2 * box.x + box.width},0)` : "" }, g);
     if (free && m.pixels.data.every?.(v => v === v)) el("rect", { ...box, fill: "none", stroke: "var(--faint)", "stroke-width": 0.5 }, g);
     if (m.crosses) for (let i = 0; i < rows * columns; i++) if (!isFinite(m.pixels.data[i])) el("path", { d: signAt("x", box.x + ((i % columns) + 0.5) * (box.width / columns), box.y + (Math.floor(i / columns) + 0.5) * (box.height / rows), 2), stroke: "#000" }, g);
     const cx = j => px(l + ((j + 0.5) / columns) * (r - l)), cy = i => (flip ? py(b + ((i + 0.5) / rows) * (t - b)) : py(t + ((i + 0.5) / rows) * (b - t)));
@@ -247,7 +251,7 @@ const readAxis = (a, view) => ({ ...a, at: unpack(a.at, view) });
 
 function drawPanel(p, view, width, height) {
   const marks = p.marks.map(m => read(m, view)), ax = readAxis(p.x, view), ay = readAxis(p.y, view), small = p.small ? 0.85 : 1;
-  const svg = el("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" }), named = marks.filter(m => m.label && p.legend !== "none"), bar = marks.find(m => m.scale?.label)?.scale;
+  const svg = el("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": [p.title, ay.label, ax.label].filter(Boolean).join(", ") || view.title }), named = marks.filter(m => m.label && p.legend !== "none"), bar = marks.find(m => m.scale?.label)?.scale;
   const bare = p.frame === "none", size = a => a.size * 1.33 * small, legend = named.length ? 16 * named.length + (p.legend_title ? 16 : 0) : 0;
   const aside = p.legend === "right" && legend ? 40 + widest([...named.map(m => m.label), p.legend_title], 11) : 0, above = p.legend === "above" && legend ? 18 : 0, below = p.legend === "below" ? legend : 0;
   const turned = ax.turn && ax.texts ? widest(ax.texts, size(ax)) * Math.sin((ax.turn * Math.PI) / 180) : ax.texts ? size(ax) * (Math.max(...ax.texts.map(t => t.split("\n").length)) - 1) : 0;
@@ -322,7 +326,7 @@ function drawSpace(p, view, width, height) {
   const box = document.createElement("div"), canvas = document.createElement("canvas"), context = canvas.getContext("2d"), marks = p.marks.map(m => read(m, view));
   const labels = ["x", "y", "z"].map(name => p[name].label), spans = ["x", "y", "z"].map(name => extentOf(marks.map(m => m[name])));
   let { azimuth, elevation } = p;
-  canvas.width = width * 2, canvas.height = height * 2, canvas.style.cssText = `width:${width}px;height:${height}px;touch-action:none;cursor:grab`, canvas.setAttribute("role", "img");
+  canvas.width = width * 2, canvas.height = height * 2, canvas.style.cssText = `width:${width}px;height:${height}px;touch-action:none;cursor:grab`, canvas.setAttribute("role", "img"), canvas.setAttribute("aria-label", p.title || labels.join(", "));
   const paint = () => {
     const [a, e] = [azimuth, elevation].map(v => (v * Math.PI) / 180), k = 0.62 * p.zoom * Math.min(width, height), ink = getComputedStyle(box).color;
     const to = ([u, v, w]) => { const r = -Math.sin(a) * u + Math.cos(a) * v, d = Math.cos(a) * u + Math.sin(a) * v; return [width / 2 + k * r, height / 2 - k * (Math.cos(e) * w - Math.sin(e) * d), Math.cos(e) * d + Math.sin(e) * w]; };
@@ -336,7 +340,7 @@ function drawSpace(p, view, width, height) {
     context.globalAlpha = 0.35, context.beginPath(), corner.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.stroke(), (context.globalAlpha = 1);
     for (const [, f, fill] of faces.sort((s, t) => s[0] - t[0])) (context.fillStyle = context.strokeStyle = fill), context.beginPath(), f.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.fill(), context.stroke();
     context.fillStyle = ink;
-    for (const [i, places] of [[0, [[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]]], [1, [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]]], [2, [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]]]) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]); context.fillText(words, u, v); });
+    for (const [i, places] of [[0, [[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]]], [1, [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]]], [2, [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]]]) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]), half = context.measureText(words).width / 2 + 2; context.fillText(words, Math.max(half, Math.min(width - half, u)), v); });
   };
   canvas.onpointerdown = event => canvas.setPointerCapture(event.pointerId);
   canvas.onpointermove = event => { if (event.buttons) (azimuth -= event.movementX * 0.6), (elevation = Math.max(-89, Math.min(89, elevation + event.movementY * 0.6))), paint(); };
@@ -353,7 +357,7 @@ const PANELS = { panel: drawPanel, space: drawSpace, table: drawTable };
 
 /** The whole view: its title, its panels, the sentence on how to read it. */
 export function draw(element, given) {
-  if (!document.getElementById("chainrule-view")) document.head.append(Object.assign(document.createElement("style"), { id: "chainrule-view", textContent: STYLE }));
+  if (!document.adoptedStyleSheets.includes(SHEET)) document.adoptedStyleSheets.push(SHEET);
   element.classList.add("view");
   const head = document.createElement("h3"), body = document.createElement("div"), foot = document.createElement("p"), shown = { update };
   element.replaceChildren(head, body, foot);

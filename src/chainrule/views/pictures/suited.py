@@ -1,4 +1,4 @@
-"""Which pictures suit an object: those whose first argument takes it, found by the functions' own annotations."""
+"""Which pictures suit an object: those whose first argument takes it, found by their annotations, and whose kinds it is of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
-from chainrule.train import Run
+from chainrule.train import Model, Run
 from chainrule.views.panels import Table
+from chainrule.views.pictures.kinds import is_suited
 from chainrule.views.view import View
 
 
@@ -23,7 +24,7 @@ def _calls(thing: object, name: str, function: Callable[..., Any]) -> Iterator[s
     """The call for this object, or for a run's model; nothing where neither suits."""
     hints = get_type_hints(function)
     first, *others = inspect.signature(function).parameters.values()
-    if hints.get("return") is not View:
+    if hints.get("return") is not View or (isinstance(thing, Run | Model) and not is_suited(function, thing)):
         return
     wanted = [other.name for other in others if other.default is other.empty]
     if _takes(hints[first.name], thing):

@@ -13,6 +13,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Points, Text, class_marker, grey
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import principal_axes
+from chainrule.views.pictures.kinds import reconstructs, suits
 from chainrule.views.pictures.mosaics import mosaic_panel
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
@@ -86,6 +87,7 @@ def _rows_of_images(images: Array, names: Sequence[str], captions: Sequence[str]
     return mosaic_panel(images, grey(images[0]), Axis(across, texts=captions), Axis(texts=names))
 
 
+@suits(reconstructs)
 def interpolation(
     model: Model, quantity: str, first: Array, second: Array, steps: int = 11, shape: Shape | None = None
 ) -> View:
@@ -115,6 +117,7 @@ def interpolation(
     )
 
 
+@suits(reconstructs)
 def code_grid(model: Model, quantity: str, across: Array, up: Array | None = None, shape: Shape | None = None) -> View:
     """Codes of two numbers on a grid, decoded: the first number from `across`, the second from `up`, or as `across`.
 

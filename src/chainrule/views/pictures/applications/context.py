@@ -11,9 +11,11 @@ from chainrule.train import Run
 from chainrule.train.generation import reader_of
 from chainrule.views.marks import ErrorBars, Line, Mark, Rule
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import predicts_tokens, suits
 from chainrule.views.view import View, numbers
 
 
+@suits(predicts_tokens)
 def context_curve(run: Run, most: int = 6, floor: float | None = None, replica: int = 0) -> View:
     """Counting with up to `most` tokens of context, learned from the run's training text, beside the run, on its test text.
 

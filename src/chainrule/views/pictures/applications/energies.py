@@ -13,6 +13,7 @@ from chainrule.nn import BoltzmannMachine
 from chainrule.train import Run
 from chainrule.views.marks import ErrorBars, Image, Line, Mark, Points, Rule, second_marker, staircase, with_band
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import dreams_pictures, suits
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.mosaics import mosaic
 from chainrule.views.pictures.sheets import image_shape
@@ -134,6 +135,7 @@ def _belief_view(names: Sequence[str], true: Array, believed: Array, elsewhere: 
     )
 
 
+@suits(dreams_pictures)
 def dreams(
     run: Run,
     count: int = 30,

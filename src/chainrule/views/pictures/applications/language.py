@@ -15,6 +15,7 @@ from chainrule.train.generation import reader_of
 from chainrule.views.marks import Bars, ErrorBars, Image, Mark, Points, Rule, Scale, Text
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import principal_axes
+from chainrule.views.pictures.kinds import embeds, predicts_tokens, suits, weighs_words
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -24,6 +25,7 @@ _MOST_BITS = 10.0
 _SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
 
+@suits(predicts_tokens)
 def next_tokens(run: Run, text: str, replica: int = 0) -> View:
     """The probabilities of the likeliest next tokens at each place of a text, by a network that predicts tokens.
 
@@ -59,6 +61,7 @@ def next_tokens(run: Run, text: str, replica: int = 0) -> View:
     )
 
 
+@suits(predicts_tokens)
 def text_surprise(run: Run, texts: str | Mapping[str, str], replica: int = 0) -> View:
     """The surprise of a network that predicts tokens at each token of a text, or of several by their names.
 
@@ -121,6 +124,7 @@ def surprises(run: Run, text: str, replica: int = 0) -> Array:
     return -np.log2(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
+@suits(embeds)
 def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View:
     """The learned vectors of an Embedding layer, projected to a plane by their principal components; padding and unknown are left out.
 
@@ -167,6 +171,7 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View
     )
 
 
+@suits(weighs_words)
 def word_weights(run: Run, parameter: str = "dense1.W", most: int = 24) -> View:
     """The largest and the smallest weights of a network with one output on counts of words, mean over the replicas.
 

@@ -13,6 +13,7 @@ from chainrule.trace import ThroughTime
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Image, Line, Mark, Points, Rule, Scale, dashes, ends_of, second_marker, staircase
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import has, is_recurrent, suits
 from chainrule.views.pictures.learning.places import entry_name
 from chainrule.views.view import View, numbers
 
@@ -20,6 +21,7 @@ CHECK_STEP = 1e-5
 """How far a weight is moved to each side for a finite difference."""
 
 
+@suits(is_recurrent)
 def gradients_through_time(model: Model, x: Array, y: Array) -> View:
     """|∂C_i/∂h_t| of each recurrent layer at each time step, its mean over the examples x (n, time, features), y.
 
@@ -130,6 +132,7 @@ def _decay_of(model: Model, x: Array, y: Array, layer: str) -> tuple[Array, floa
     return (row, *fitted_rate(row), float(np.log(radius * _typical_slope(steps, layer))))
 
 
+@suits(is_recurrent)
 def step_contributions(model: Model, x: Array, y: Array, parameter: str, index: tuple[int, ...] | None = None) -> View:
     """The fraction of each time step in the derivative by one entry of a weight; without an index, by the one with the largest.
 
@@ -181,6 +184,7 @@ def finite_difference(model: Model, x: Array, y: Array, parameter: str, place: t
     return (costs[0] - costs[1]) / (2 * CHECK_STEP)
 
 
+@suits(has("lstm1.a"))
 def memory_over_time(
     model: Model,
     x: Array,

@@ -16,6 +16,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
@@ -97,6 +98,7 @@ def detectors(
     return Detectors(what, separations, _weakest(values, y, mask, separations), int(mask.sum()), int((~mask).sum()))
 
 
+@suits(classifies, has("dense1.a"))
 def detector_test(
     model: Model, x: Array, y: Array, having: Collection[str] | Array, quantity: str = "dense1.a", what: str = "a loop"
 ) -> View:
@@ -193,6 +195,7 @@ def _separation_bars(found: Detectors, quantity: str) -> Panel:
     )
 
 
+@suits(has_probabilities)
 def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     """The highest probability on the inputs x (n, ...), on as many inputs of noise, and on the same inputs with their numbers shuffled.
 

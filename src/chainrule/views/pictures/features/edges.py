@@ -10,6 +10,7 @@ from chainrule.numerals import numeral
 from chainrule.views.marks import Bars, Points
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.weights import edge_weights, weight_images
+from chainrule.views.pictures.kinds import suits, weighs_images
 from chainrule.views.pictures.subject import Source
 from chainrule.views.plain import printable
 from chainrule.views.view import View, numbers
@@ -20,6 +21,7 @@ SEED = 20
 SHORTEST = 8
 
 
+@suits(weighs_images)
 def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = None) -> View:
     """Whether any neuron of a layer looks for an edge: its weights against bars of three lengths at every place, lying and standing.
 

@@ -16,6 +16,7 @@ from chainrule.views.marks import Scale, signed
 from chainrule.views.networks.numbers import example_row
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import layer_names
+from chainrule.views.pictures.kinds import convolves, has_channels, suits
 from chainrule.views.pictures.mosaics import mosaic_panel
 from chainrule.views.pictures.sheets import image_shape, image_sheet
 from chainrule.views.pictures.subject import Source, model_of
@@ -66,6 +67,7 @@ def _in_a_row(maps: Array) -> Array:
     return sheet
 
 
+@suits(has_channels)
 def feature_maps(source: Source, example: Example | Array) -> View:
     """The channels of each layer that keeps its input's axes of space, for one example (of the input's shape, as the data hold it).
 
@@ -115,6 +117,7 @@ def channels_of(source: Source, example: Example | Array) -> tuple[Channels, ...
     return (*first, *layers)
 
 
+@suits(convolves)
 def kernels(source: Source, layer: str = "conv1") -> View:
     """The filters of a convolution, or of a transposed one, by the layer's name; of many channels and filters 16 of each.
 

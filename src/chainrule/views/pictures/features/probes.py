@@ -14,10 +14,12 @@ from chainrule.train import Model
 from chainrule.views.marks import ErrorBars, Line, Mark, Rule, Text
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import INPUT, layer_names, layer_rows
+from chainrule.views.pictures.kinds import classifies, suits
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
 
+@suits(classifies)
 def linear_probes(
     model: Model, x_train: Array, y_train: Array, x_test: Array, y_test: Array, penalty: float = 1e-3, *, part: str = "test"
 ) -> View:

@@ -14,6 +14,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model, decide
 from chainrule.views.marks import Bars, ErrorBars, Rule
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import has_hidden_neurons, suits
 from chainrule.views.pictures.learning.places import CostAt, cost_at
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
@@ -117,6 +118,7 @@ def _held(activations: Array, neuron: int, value: float, quantity: str) -> Array
     return changed
 
 
+@suits(has_hidden_neurons)
 def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: bool = False) -> View:
     """What happens when each neuron of a layer, alone, is held at 0, or with `mean` at its mean over the examples x (n, ...), y.
 

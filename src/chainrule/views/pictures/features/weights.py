@@ -16,6 +16,7 @@ from chainrule.spelling import suggest
 from chainrule.views.marks import Bars, ErrorBars, Image, Rule, signed
 from chainrule.views.networks.structure import read_columns
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import suits, weighs_images
 from chainrule.views.pictures.sheets import class_name, image_shape, image_sheet
 from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import printable, spaced
@@ -37,6 +38,7 @@ class WeightImages:
     count: int
 
 
+@suits(weighs_images)
 def neuron_images(source: Source, layer: str = "dense1", shape: Shape | None = None) -> View:
     """The weights of each neuron of a layer that is given the input, as pictures of the input's shape.
 

@@ -16,6 +16,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Color, ErrorBars, Line, Mark, Points, Rule
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve, suits
 from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
 from chainrule.views.view import View, numbers
 
@@ -25,6 +26,7 @@ FEW = 8
 """As many neurons are told apart by colour and dashes."""
 
 
+@suits(fits_a_curve)
 def fit_1d(
     source: Source,
     truth: Callable[[Array], Array] | None = None,
@@ -87,6 +89,7 @@ def _fit_marks(found: Mapping[str, Array]) -> list[Mark]:
     return [*true, Line(found["x"], found["predicted"], color=0, label="network"), *bars, *data]
 
 
+@suits(fits_a_curve, adds_neurons_up)
 def hidden_contributions(source: Source, *, span: Span | None = None, points: int = 1001) -> View:
     """What each neuron of the last hidden layer adds to a 1-...-1 network's output, in the data's units.
 

@@ -11,10 +11,12 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import MARKERS, Bars, Image, Line, Mark, Points, Scale, box_around
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import is_flat_pair, is_linear_inside, suits
 from chainrule.views.pictures.subject import Source, bias_of, feature_names, model_of, neuron_values, short, usual_span
 from chainrule.views.view import View, numbers
 
 
+@suits(is_linear_inside)
 def two_linear_layers(source: Source) -> View:
     """A network of linear layers against the one layer W = W1·W2·..., b = (b1·W2 + b2)·... that it is.
 
@@ -91,6 +93,7 @@ def _output_marks(way: Array, network: Array, single: Array) -> list[Mark]:
     return found
 
 
+@suits(is_linear_inside, is_flat_pair)
 def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> View:
     """The border between two outputs of linear layers over two inputs, and the single layer's: they coincide.
 

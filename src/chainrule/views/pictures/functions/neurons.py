@@ -12,6 +12,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import has, learns, suits, takes_amounts
 from chainrule.views.pictures.subject import (
     Source,
     Span,
@@ -29,6 +30,7 @@ from chainrule.views.pictures.subject import (
 from chainrule.views.view import View, numbers
 
 
+@suits(takes_amounts, has("dense1.a"))
 def sharpness(
     source: Source,
     quantity: str = "dense1.a",
@@ -87,6 +89,7 @@ def _crossings(across: Array, z: Array) -> list[Mark]:
     return [Rule(x=float(place), label="" if k else "z = 0") for k, place in enumerate(middles)]
 
 
+@suits(has("dense1.z"), learns("dense1.b"))
 def firing_fraction(
     source: Source, x: Array, quantity: str = "dense1.z", neuron: int = 0, biases: Sequence[float] | Array | None = None
 ) -> View:

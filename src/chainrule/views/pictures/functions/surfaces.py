@@ -13,6 +13,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Image, Mark, Points, Scale, Surface, box_around, ends_of, second_marker
 from chainrule.views.panels import Axis, Panel, Space
+from chainrule.views.pictures.kinds import has, has_two_inputs, suits
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.pictures.subject import (
     Source,
@@ -145,6 +146,7 @@ _SIDES = (-122.0, -58.0, -32.0)
 """Angles in degrees from which a surface may be seen, the usual one first."""
 
 
+@suits(has_two_inputs, has("dense1.z"))
 def neuron_surface(
     source: Source,
     quantity: str = "dense1.z",
@@ -217,6 +219,7 @@ def neuron_over_inputs(
     )
 
 
+@suits(has_two_inputs, has("dense1.a"))
 def neuron_steps(
     source: Source,
     layer: str = "dense1",

@@ -16,6 +16,7 @@ from chainrule.spelling import suggest
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.marks import Line, Mark, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View
@@ -59,6 +60,7 @@ def standard_error(values: Array) -> Array:
     return values.std(axis=-1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(values.shape[:-1])
 
 
+@suits(was_scored("loss"))
 def learning_curves(run: Run, name: str = "loss") -> View:
     """The curves of a run's score: "loss", "accuracy", or a term of the loss by its name.
 

@@ -11,6 +11,7 @@ from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.marks import Band, Line, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import learns, suits
 from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat
 from chainrule.views.plain import printable, spaced
 from chainrule.views.view import View, numbers
@@ -59,6 +60,7 @@ def batch_angles(
     )
 
 
+@suits(learns("dense1.W"))
 def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> View:
     """Hebb's rule and the direction of descent for the weights of a Dense layer, on the examples x, y.
 

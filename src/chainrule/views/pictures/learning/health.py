@@ -14,7 +14,9 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Band, Bars, Hatch, Line, Mark, Text
 from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.pictures.kinds import suits
 from chainrule.views.pictures.learning.places import shown
+from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import spaced
 from chainrule.views.view import View
 
@@ -51,6 +53,12 @@ class LayerHealth:
         return len(self.troubled) / len(self.measure)
 
 
+def has_health(source: Source) -> bool:
+    """Whether a network has a ReLU, sigmoid or tanh with a name."""
+    return bool(layers_with_health(model_of(source)))
+
+
+@suits(has_health)
 def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> View:
     """The neurons of each named ReLU, sigmoid and tanh that are dead or saturated on the inputs x (n, ...).
 

@@ -12,12 +12,14 @@ from chainrule.numerals import printed
 from chainrule.train import Run, batch_sizes
 from chainrule.views.marks import Line, Mark, Points, Scale, Text
 from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.curves import has_curve
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.plain import spaced
 from chainrule.views.view import View, numbers
 
 
+@suits(was_scored("accuracy"))
 def loss_against_metric(run: Run, metric: str = "accuracy", part: str | None = None) -> View:
     """Loss and metric of a run after each epoch, on the test part where there is one.
 

@@ -12,6 +12,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import IN_PANEL, Text
 from chainrule.views.panels import Panel, Part, Table
+from chainrule.views.pictures.kinds import classifies, fits_numbers, has_probabilities, has_test_part, suits
 from chainrule.views.pictures.results.judged import JudgedExamples, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.plain import counted, spaced
@@ -20,6 +21,7 @@ from chainrule.views.view import View, numbers
 _WIDEST = 6
 
 
+@suits(classifies, has_test_part)
 def worst_mistakes(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The wrongly classified examples with the largest loss, worst first.
 
@@ -34,6 +36,7 @@ def worst_mistakes(run: Run, part: str = "test", most: int = 12, replica: int = 
     return _sheet(run, found, chosen[: _positive(most)], f"Worst mistakes: {part}", how)
 
 
+@suits(has_probabilities, has_test_part)
 def surest_right(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The rightly classified examples with the highest probability of their class, surest first; numbers as of `worst_mistakes`.
 
@@ -47,6 +50,7 @@ def surest_right(run: Run, part: str = "test", most: int = 12, replica: int = 0)
     return _sheet(run, found, chosen[: _positive(most)], f"Surest right answers: {part}", how)
 
 
+@suits(has_probabilities, has_test_part)
 def least_sure(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The examples whose two highest probabilities lie nearest to each other, nearest first, right or wrong.
 
@@ -104,6 +108,7 @@ def _words(shown: Mapping[str, Array], place: int, classes: Sequence[str]) -> tu
     return spaced(int(shown["indices"][place])), f"{truth} → {other}", said, numeral(float(shown["losses"][place]))
 
 
+@suits(fits_numbers, has_test_part)
 def largest_residuals(run: Run, part: str = "test", most: int = 12, replica: int = 0) -> View:
     """The examples whose prediction lies farthest from the truth, by the length of prediction − truth, farthest first.
 

@@ -14,6 +14,7 @@ from chainrule.train import Evaluation, Run
 from chainrule.views.confused import MOST_CLASSES, frequent_confusions
 from chainrule.views.marks import IN_PANEL, Bars, Color, ErrorBars, Image, Line, Mark, Points, Rule, Scale, Text
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import classifies, fits_numbers, has_probabilities, has_test_part, suits
 from chainrule.views.pictures.results.judged import examples_of, judged, outputs_of
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable, spaced
@@ -22,6 +23,7 @@ from chainrule.views.view import View, numbers
 _LISTED = 15
 
 
+@suits(classifies, has_test_part)
 def confusion_picture(results: Evaluation | Run, part: str = "test", replica: int = 0) -> View:
     """True class against predicted class, by a replica: of an evaluation, or of a run on one part of its data.
 
@@ -86,6 +88,7 @@ def _frequent(matrix: ConfusionMatrix) -> Panel:
     )
 
 
+@suits(has_probabilities, has_test_part)
 def reliability(run: Run, part: str = "test", bins: int = 10, replica: int = 0) -> View:
     """Whether predictions that are given a probability p are right in a fraction p of the cases, in bins of equal width.
 
@@ -144,6 +147,7 @@ def _calibration(filled: Mapping[str, Array], starts: Array) -> Panel:
     )
 
 
+@suits(fits_numbers, has_test_part)
 def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int = 0) -> View:
     """Predictions of one output against the truth, and how the differences are distributed.
 

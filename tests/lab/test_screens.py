@@ -1,0 +1,68 @@
+"""The screens without a page: what they tell is what the library says, whatever network there is."""
+
+import json
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.lab.desk import Desk
+from chainrule.lab.session import Session
+
+RANDOM = np.random.default_rng(0)
+SESSIONS = {
+    "plane": lambda: cr.Training("2-4-2 tanh softmax", cr.data.moons(n=60), batch_size=10),
+    "curve": lambda: cr.Training("1-4-1 relu", "curve", batch_size=10),
+    "sequences": lambda: cr.Training("6x2-lstm3-1", (RANDOM.normal(size=(40, 6, 2)), RANDOM.normal(size=40)), batch_size=10),
+    "pixels": lambda: cr.Training(
+        "8x8x1-conv3x3x2-relu()-flatten-4", (RANDOM.normal(size=(40, 8, 8, 1)), np.arange(40) % 4), batch_size=10
+    ),
+}
+
+
+@pytest.fixture(params=SESSIONS)
+def desk(request):
+    made = Desk(Session(SESSIONS[request.param]()))
+    made.act("forward", {"steps": 7})
+    yield made
+    made.close()
+
+
+def test_every_network_can_be_walked_through(desk):
+    for example, every in ((0, False), (3, True), (None, False)):
+        found = desk.read("passes", {"example": example, "every": every})
+        json.dumps(found, allow_nan=False)
+        forward = [step for step in found["steps"] if step["pass"] == "forward"]
+        backward = [step for step in found["steps"] if step["pass"] == "backward"]
+        assert [step["box"] for step in forward] == sorted(step["box"] for step in forward)  # topological order
+        assert forward[-1]["value"] == pytest.approx(found["cost"])
+        assert all(step["incoming"] * step["local"] == pytest.approx(step["product"]) for step in backward)
+        assert {step["state"] for step in backward} <= {"agrees", "kink", "unclear"}
+        assert "<style" not in found["svg"]
+    assert {row["name"] for row in desk.read("update", {})["rows"]} == set(desk.read("state", {})["parameters"])
+
+
+def test_every_picture_that_is_offered_is_made(desk):
+    offered = desk.read("pictures", {})
+    assert len(offered) > 8
+    for picture in offered:
+        assert len(picture["words"]) > 20
+        given = {
+            control["name"]: control["start"] for control in picture["controls"] if control["name"] not in {"name", "entry"}
+        }
+        for wish in ({}, given):
+            found = desk.read("picture", {"name": picture["name"], "given": wish})
+            json.dumps(found, allow_nan=False)
+    film = desk.read("film", {"name": offered[0]["name"], "frames": 4})
+    assert film["steps"] == [0, 2, 5, 7]
+    assert desk.session.step == 7
+
+
+def test_weights_by_hand_keep_the_best(desk):
+    first = desk.read("hand", {})
+    for _ in range(3):
+        before = desk.read("hand", {})["cost"]
+        desk.act("draw_weights", {})
+        assert desk.read("hand", {})["cost"] <= before
+    assert desk.read("hand", {})["draws"] == 3
+    assert desk.read("hand", {})["first"] == first["cost"]
