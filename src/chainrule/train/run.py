@@ -293,6 +293,23 @@ class Run(Shown):
         scores = self.trainer.evaluate(part)
         return evaluation_of(self.problem, part, scores, dict(self.data.parts())[part].y)
 
+    def doctor(self, *, try_cures: bool | int = False, replica: int = 0, only: Sequence[str] | None = None) -> Any:
+        """What is the matter with the training, or that nothing is: a `Diagnosis`, which prints.
+
+        Looked for are dead and saturated units, vanishing and exploding gradients, a learning rate that does not fit, a start that
+        cannot be left, overfitting, leaks between the parts, wrong labels, and more: `chainrule.doctor.AILMENTS`. Each finding names its
+        evidence and cures as code. try_cures: with how many seeds the cures are tried beside this training, True for 8. only: the
+        names of the ailments that are looked for. The run stays as it is; parts of it are gone through again.
+        Raises: OptionError for a replica or an ailment that there is not.
+
+        >>> import chainrule as cr
+        >>> net = cr.Sequential(cr.Dense(4, "relu", biases=cr.Constant(-9.0)), cr.Dense(2, "softmax"))
+        >>> diagnosis = cr.fit(net, cr.data.moons(60), epochs=2).doctor(only=["dead units", "not learning"])
+        >>> print(diagnosis["not learning"].evidence[1])
+        why: dead units, see there
+        """
+        return display.ask(display.diagnose, self, {"try_cures": try_cures, "replica": replica, "only": only})
+
     @checked
     def predict(self, x: Regular, replica: int | None = 0) -> Array:
         """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""

@@ -1,0 +1,148 @@
+"""The learning rate: the last state is trained on with a tenth of it, with it, and with ten times as much, and the losses are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from chainrule.doctor.ailment import LEVEL, ailment
+from chainrule.doctor.chances import above, one_sided
+from chainrule.doctor.changes import changed
+from chainrule.doctor.finding import Cure, Finding, fine, ill
+from chainrule.doctor.patient import Patient
+from chainrule.errors import NonFiniteError
+from chainrule.graph import Array
+from chainrule.numerals import numeral
+from chainrule.train import Model, Trainer
+from chainrule.train.branch import Changes, branched
+
+_LEAST, _MOST = 50, 300
+"""Steps that are gone on with at each rate: an epoch, but at least and at most so many."""
+SHARE = 0.1
+"""A difference of losses counts from this share of what a constant answer costs."""
+SCANNED = (0.01, 0.1, 10.0, 100.0, 1000.0)
+"""What the rate is multiplied by where the training learned nothing."""
+
+
+@dataclass(frozen=True)
+class GoneOn:
+    """The costs (n,) of the training examples that are looked at after some more steps at a rate; infinite where numbers went wrong."""
+
+    rate: float
+    costs: Array
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return float(self.costs.mean())
+
+
+@ailment(
+    "learning rate",
+    source="Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, Efficient BackProp (1998), section 4.7; L. N. Smith, WACV, 464 (2017)",
+    stops_learning=True, needs="targets",
+)  # fmt: skip
+def learning_rate(patient: Patient) -> Finding:
+    """Whether a tenth of the rate, or ten times as much, goes much further from the last state on; or, where nothing was learned, from the first."""
+    if not np.isfinite(patient.rate):
+        return fine("the optimizer finds the size of its steps by itself")
+    if patient.run.stopped == "not finite":
+        return ill(
+            f"the learning rate {patient.rate:g} is too large, or the weights at the start are: the numbers grew until one was not finite",
+            cures=_at(patient, patient.rate / 10), rate=patient.rate,
+        )  # fmt: skip
+    scanned = _scan(patient) if patient.fitted < SHARE else None
+    return scanned or _compared(patient)
+
+
+def _compared(patient: Patient) -> Finding:
+    rate, constant, now = patient.rate, max(patient.constant, 1e-300), float(patient.costs.mean())
+    lower, same, *higher = (_gone_on(patient, patient.last_step, rate * factor, _more(patient)) for factor in (0.1, 1.0, 10.0, 100.0))
+    words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
+    numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
+    if _is_less(lower, same) and same.mean - lower.mean > max(SHARE * constant, same.mean / 2):
+        return ill(
+            f"the learning rate {rate:g} is too large: most of the loss that is left comes of the size of the steps",
+            words, cures=_at(patient, rate / 10), **numbers,
+        )  # fmt: skip
+    best = min(higher, key=lambda one: one.mean)
+    falls = now - same.mean, now - best.mean
+    if _is_less(best, same) and same.mean - best.mean > SHARE * constant and falls[1] > 3 * max(falls[0], 0):
+        return ill(
+            f"the learning rate {rate:g} is too small: at {best.rate:g} the loss falls {_times(falls)} in as many steps",
+            words, cures=_at(patient, best.rate), **numbers,
+        )  # fmt: skip
+    return fine(f"the learning rate {rate:g} is in order: {words}", **numbers)
+
+
+def _course(tried: Sequence[GoneOn]) -> str:
+    return ", ".join(f"{numeral(one.mean, 3) if np.isfinite(one.mean) else 'not finite'} at {one.rate:g}" for one in tried)
+
+
+def _times(falls: tuple[float, float]) -> str:
+    return f"{numeral(falls[1] / falls[0], 2)} times as far" if falls[0] > 0 else "and at this one it does not"
+
+
+def _scan(patient: Patient) -> Finding | None:
+    """Where nothing was learned: whether it is with another rate, from the same start and in as many steps, or in the most that are tried."""
+    steps = min(_MOST, patient.last_step - patient.first_step)
+    tried = [_gone_on(patient, patient.first_step, patient.rate * factor, steps) for factor in SCANNED]
+    best = min(tried, key=lambda one: one.mean)
+    if not np.isfinite(best.mean):
+        return None
+    less = above(patient.costs, best.costs)
+    gained = float(patient.costs.mean()) - best.mean
+    if one_sided(less) * len(SCANNED) > LEVEL or gained < SHARE * patient.constant or best.mean > (1 - SHARE) * patient.constant:
+        return None
+    word = "large" if best.rate < patient.rate else "small"
+    return ill(
+        f"the learning rate {patient.rate:g} is too {word}: at {best.rate:g} the loss falls to {numeral(best.mean, 3)}, "
+        f"here it is {numeral(float(patient.costs.mean()), 3)}",
+        f"{steps} steps from the same start: {_course(tried)}",
+        cures=_at(patient, best.rate), rate=patient.rate, rates={one.rate: one.mean for one in tried},
+    )  # fmt: skip
+
+
+def _more(patient: Patient) -> int:
+    return int(np.clip(patient.run.trainer.steps_per_epoch, _LEAST, _MOST))
+
+
+def _gone_on(patient: Patient, step: int, rate: float, steps: int) -> GoneOn:
+    """Goes on from a state of the run at a rate; the run stays as it is."""
+    there = patient.run.at(step).trainer
+    trainer = _branched(there, rate, steps)
+    state = None
+    with suppress(NonFiniteError):
+        trainer.train_until(trainer.step + steps)
+        state = trainer.state
+    some = patient.train
+    if state is None:
+        return GoneOn(rate, np.full(len(some), inf))
+    return GoneOn(rate, _model(patient, state).costs(some.x, some.y))
+
+
+def _branched(there: Trainer, rate: float, steps: int) -> Trainer:
+    epochs = -(-(there.step + steps) // there.steps_per_epoch)
+    return branched(there, None, Changes(learning_rate=rate, epochs=max(epochs, there.settings.epochs)))
+
+
+def _model(patient: Patient, state: object) -> Model:
+    arrays: dict[str, Array] = state  # pyright: ignore[reportAssignmentType]
+    learned = {name: arrays[name][patient.replica] for name in patient.problem.parameters}
+    return patient.end.with_parameters(learned, {name: arrays[name][patient.replica] for name in patient.problem.states})
+
+
+def _is_less(one: GoneOn, other: GoneOn) -> bool:
+    """Whether the costs of the first are lower than chance explains, example by example."""
+    if not np.isfinite(one.mean):
+        return False
+    return not np.isfinite(other.mean) or one_sided(above(other.costs, one.costs)) <= LEVEL
+
+
+def _at(patient: Patient, rate: float) -> tuple[Cure, ...]:
+    rounded = float(f"{rate:.2g}")
+    return changed(patient, f"a learning rate of {rounded:g}", **{"optimizer.learning_rate": rounded})
