@@ -3,11 +3,11 @@
 from chainrule.checks import answering
 from chainrule.doctor.ailment import AILMENTS, LEVEL, Ailment, ailment
 from chainrule.doctor.diagnosis import Diagnosis, diagnose
-from chainrule.doctor.finding import Cure, Finding, Tried, Untold, fine, ill, remark
+from chainrule.doctor.finding import Cure, Finding, Tried, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
 
 __all__ = [
-    "AILMENTS", "LEVEL", "Ailment", "Cure", "Diagnosis", "Finding", "Patient", "Tried", "Untold", "ailment", "diagnose", "fine",
+    "AILMENTS", "LEVEL", "Ailment", "Cure", "Diagnosis", "Finding", "Patient", "Tried", "UntoldError", "ailment", "diagnose", "fine",
     "ill", "remark",
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chainrule.display import Shown
-from chainrule.doctor.finding import Finding, Untold
+from chainrule.doctor.finding import Finding, UntoldError
 from chainrule.doctor.patient import Patient
 from chainrule.errors import ChainruleError, OptionError
 
@@ -35,7 +35,7 @@ class Ailment(Shown):
         try:
             self._require(patient)
             found = self.look(patient)
-        except Untold as trouble:
+        except UntoldError as trouble:
             found = Finding("untold", trouble.reason)
         except ChainruleError as trouble:
             found = Finding("untold", trouble.happened)
@@ -46,7 +46,7 @@ class Ailment(Shown):
             return
         patient.require_data()
         if self.needs == "targets" and not patient.compares:
-            raise Untold("outputs are compared with no targets")
+            raise UntoldError("outputs are compared with no targets")
 
 
 AILMENTS: dict[str, Ailment] = {}

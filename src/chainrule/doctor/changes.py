@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import Field, replace
 from typing import Any, Literal, cast
 
 from chainrule.descriptions.code import code_of
-from chainrule.descriptions.kinds import is_description, is_several
+from chainrule.descriptions.kinds import is_description, is_several, values_of
 from chainrule.doctor.finding import Cure
 from chainrule.doctor.patient import Patient
 from chainrule.errors import ChainruleError
-from chainrule.nn import Layer, Sequential
+from chainrule.nn import Dense, Layer, Sequential
 from chainrule.train import Training
 
-LONGEST = 160
-"""Letters of a value that is written out in the code of a cure; a longer one is named and stands before it."""
 
-
-def changed(patient: Patient, words: str, score: Literal["usual", "loss"] = "usual", **changes: Any) -> tuple[Cure, ...]:
+def changed(
+    patient: Patient, words: str, changes: Mapping[str, Any], score: Literal["usual", "loss"] = "usual"
+) -> tuple[Cure, ...]:
     """The cure that changes these fields of the training; none where it cannot be made so."""
     try:
         training = patient.training.changed(**changes)
@@ -26,6 +25,12 @@ def changed(patient: Patient, words: str, score: Literal["usual", "loss"] = "usu
         return (Cure(words, code_for(changes), training, score),)
     except ChainruleError:
         return ()
+
+
+def at_rate(patient: Patient, rate: float, words: str = "") -> tuple[Cure, ...]:
+    """The cure of another learning rate; none where the optimizer finds its steps by itself."""
+    rounded = float(f"{rate:.2g}")
+    return changed(patient, words or f"a learning rate of {rounded:g}", {"optimizer.learning_rate": rounded})
 
 
 def code_for(changes: Mapping[str, Any]) -> str:
@@ -54,59 +59,59 @@ def with_fields(network: Layer, wanted: Mapping[str, Mapping[Any, Any]]) -> Laye
     >>> with_fields(Sequential(Dense(4, "relu"), Dense(2)), {"activation": {"relu": "elu"}})
     Sequential(Dense(4, 'elu'), Dense(2))
     """
-    found = _with_fields(network, wanted)
-    return None if found is network else cast("Layer", found)
 
+    def change(item: Any) -> Mapping[str, Any]:
+        given = {name: getattr(item, name, None) for name in wanted}
+        return {name: wanted[name][value] for name, value in given.items() if isinstance(value, str) and value in wanted[name]}
 
-def _with_fields(item: Any, wanted: Mapping[str, Mapping[Any, Any]]) -> Any:
-    if isinstance(item, Sequential):
-        layers = [_with_fields(layer, wanted) for layer in item.layers]
-        same = all(one is other for one, other in zip(layers, item.layers, strict=True))
-        return item if same else Sequential(*layers, input_shape=item.input_shape)
-    if not is_description(item):
-        return item
-    changes: dict[str, Any] = {}
-    for name, value in vars(item).items():
-        if name in wanted and _known(value, wanted[name]):
-            changes[name] = wanted[name][value]
-        elif is_description(value) or is_several(value):
-            made = tuple(_with_fields(part, wanted) for part in value) if is_several(value) else _with_fields(value, wanted)
-            if made != value:
-                changes[name] = made
-    return replace(item, **changes) if changes else item
-
-
-def _known(value: Any, choices: Mapping[Any, Any]) -> bool:
-    try:
-        return value in choices
-    except TypeError:
-        return False
+    return _rebuilt(network, change)
 
 
 def initialised_anew(patient: Patient) -> Layer | None:
     """The network whose layers start their weights and biases as usual; None where they do already."""
-    return _usual_start(patient.problem.network)
+
+    def change(item: Any) -> Mapping[str, Any]:
+        names = [name for name in ("weights", "recurrent_weights", "biases") if name in item.__dataclass_fields__]
+        usual = {name: _usual(item.__dataclass_fields__[name]) for name in names}
+        return {name: value for name, value in usual.items() if getattr(item, name) != value}
+
+    return _rebuilt(patient.problem.network, change)
 
 
-def _usual_start(network: Layer) -> Layer | None:
-    found = _started(network)
+def wider(patient: Patient) -> tuple[Cure, ...]:
+    """The cure of twice as many units in each hidden layer; none where layers are no `Dense` in a row."""
+    network = patient.problem.network
+    if not isinstance(network, Sequential):
+        return ()
+    *hidden, last = network.layers
+    more = [replace(layer, units=2 * layer.units) if isinstance(layer, Dense) else layer for layer in hidden]
+    if more == hidden:
+        return ()
+    return changed(patient, "twice as many units", {"network": Sequential(*more, last, input_shape=network.input_shape)})
+
+
+def _usual(field: Field[Any]) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+def _rebuilt(network: Layer, change: Callable[[Any], Mapping[str, Any]]) -> Layer | None:
+    """The network with what `change` says of the fields of each description in it; None where it says nothing."""
+    found = _changed(network, change)
     return None if found is network else cast("Layer", found)
 
 
-def _started(item: Any) -> Any:
-    if isinstance(item, Sequential):
-        layers = [_started(layer) for layer in item.layers]
-        same = all(one is other for one, other in zip(layers, item.layers, strict=True))
-        return item if same else Sequential(*layers, input_shape=item.input_shape)
+def _changed(item: Any, change: Callable[[Any], Mapping[str, Any]]) -> Any:
+    """The same object where nothing in it changes."""
+    if is_several(item):
+        parts: list[Any] = [_changed(part, change) for part in item]
+        same = all(one is other for one, other in zip(parts, item, strict=True))
+        return item if same else tuple(parts)
     if not is_description(item):
         return item
-    given = {name: value for name, value in vars(item).items() if name in {"weights", "biases", "recurrent_weights"}}
-    kind = type(item)
-    usual = {name: _usual_value(kind, name) for name in given}
-    changes = {name: usual[name] for name, value in given.items() if value != usual[name]}
-    return replace(item, **changes) if changes else item
-
-
-def _usual_value(kind: type[Any], name: str) -> Any:
-    field = kind.__dataclass_fields__[name]
-    return field.default_factory() if callable(field.default_factory) else field.default
+    if isinstance(item, Sequential):
+        layers = _changed(item.layers, change)
+        return item if layers is item.layers else Sequential(*layers, input_shape=item.input_shape)
+    held = dict(values_of(item))
+    inner = {name: _changed(value, change) for name, value in held.items() if is_several(value) or is_description(value)}
+    found = {name: value for name, value in inner.items() if value is not held[name]} | dict(change(item))
+    return replace(item, **found) if found else item

@@ -74,12 +74,16 @@ class Diagnosis(Shown):
         lines = textwrap.wrap(self.summary, WIDTH)
         for found in (*self.ill, *self.of("remark")):
             lines += ["", *_told(found)]
-        for grade, word in (("fine", "in order"), ("untold", "cannot be told")):
-            if some := self.of(grade):
-                lines += ["", f"{word}:"]
-                lines += [line for found in some for line in _wrapped(f"{_MARKS[grade]} {found}", 2, 4)]
+        lines += _listed("in order", self.of("fine")) + _listed("cannot be told", self.of("untold"))
         if not self.seeds and any(cure.training for found in self.ill for cure in found.cures):
-            lines += ["", *_wrapped("the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run", 0, 2)]
+            lines += [
+                "",
+                *_wrapped(
+                    "the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run",
+                    0,
+                    2,
+                ),
+            ]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -89,6 +93,11 @@ class Diagnosis(Shown):
         """The diagnosis in plain JSON values."""
         findings = [found.to_json() for found in self.findings]
         return {"subject": self.subject, "healthy": self.healthy, "seeds": self.seeds, "findings": findings}
+
+
+def _listed(word: str, findings: tuple[Finding, ...]) -> list[str]:
+    lines = [line for found in findings for line in _wrapped(f"{_MARKS[found.grade]} {found}", 2, 4)]
+    return ["", f"{word}:", *lines] if lines else []
 
 
 def _told(found: Finding) -> list[str]:
@@ -143,7 +152,11 @@ def diagnose(
 def _chosen(only: Sequence[str] | None) -> Iterable[Ailment]:
     for name in only or ():
         if name not in AILMENTS:
-            raise OptionError(f"ailment {name!r}", expected=f"one of {', '.join(AILMENTS)}", remedy=suggest(name, AILMENTS))
+            raise OptionError(
+                f"ailment {name!r}",
+                expected=f"one of {', '.join(AILMENTS)}",
+                remedy=suggest(name, AILMENTS, "choose among these"),
+            )
     return [ailment for name, ailment in AILMENTS.items() if only is None or name in only]
 
 
@@ -172,4 +185,3 @@ def diagnose_training(training: Training, options: dict[str, Any]) -> Diagnosis:
     with suppress(NonFiniteError):  # which the trainer notes
         trainer.train()
     return diagnose(Run(trainer), **options)
-

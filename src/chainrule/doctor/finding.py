@@ -17,6 +17,9 @@ Grade: TypeAlias = Literal["ill", "remark", "fine", "untold"]
 """How a finding is meant: something is wrong; it is worth knowing; it was looked at and is in order; it cannot be told."""
 
 
+Verdict: TypeAlias = Literal["better", "worse", "cannot be told apart"]
+
+
 @dataclass(frozen=True)
 class Tried(Shown):
     """A cure beside the sick training, with the same seeds: a score of each, and what may be concluded.
@@ -28,9 +31,9 @@ class Tried(Shown):
     part: str
     before: tuple[float, ...]
     after: tuple[float, ...]
-    verdict: Literal["better", "worse", "cannot be told apart"]
+    verdict: Verdict
     comparison: Comparison | None = None
-    """Of the pairs; None where trainings went wrong, so that only those that did are counted."""
+    """Of the pairs; None where trainings went wrong: then it is counted which of a pair is better."""
 
     def __str__(self) -> str:
         seeds = f"{len(self.before)} seeds"
@@ -124,7 +127,7 @@ def fine(says: str, **numbers: Any) -> Finding:
     return Finding("fine", says, (), numbers)
 
 
-class Untold(OptionError):
+class UntoldError(OptionError):
     """Raised by a look that cannot tell, with the reason as a sentence."""
 
     def __init__(self, reason: str) -> None:

@@ -11,15 +11,19 @@ import numpy as np
 
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import grad
-from chainrule.doctor.finding import Untold
+from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError
 from chainrule.graph import Array, Graph, Node, topological_order
 from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, SquaredError
-from chainrule.train import LearningProblem, Model, Run, Training
+from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
 
 LOOKED_AT = 1000
 """Examples of a part that are looked at, evenly spaced over it; all where it has fewer."""
+
+
+HALF = 0.5
+"""The share of the loss of a constant answer that a network has to take away to count as one that fits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +73,9 @@ class Patient:
             return trouble.happened
 
     def require_data(self) -> Dataset:
-        """The data. Raises: Untold where they are not there."""
+        """The data. Raises: UntoldError where they are not there."""
         if isinstance(self._data, str):
-            raise Untold(f"the data are not there: {self._data}")
+            raise UntoldError(f"the data are not there: {self._data}")
         return self._data
 
     @cached_property
@@ -81,12 +85,12 @@ class Patient:
 
     @cached_property
     def held(self) -> Some:
-        """Those of the validation part, or else of the test part. Raises: Untold where there is neither."""
+        """Those of the validation part, or else of the test part. Raises: UntoldError where there is neither."""
         data = self.require_data()
         for part, examples in (("validation", data.validation), ("test", data.test)):
             if examples is not None:
                 return self._some(part, examples)
-        raise Untold("no examples are held out: there is neither a validation nor a test part")
+        raise UntoldError("no examples are held out: there is neither a validation nor a test part")
 
     def _some(self, part: str, examples: Examples) -> Some:
         # A network that knows its batch takes its examples all together.
@@ -134,7 +138,9 @@ class Patient:
     def activations(self, *kinds: str) -> dict[str, str]:
         """The named quantities that an op of these names made, with the name of the op; without the output."""
         return {
-            node.name: node.op.name for node in self.nodes if node.name and node.op.name in kinds and node is not self.problem.output
+            node.name: node.op.name
+            for node in self.nodes
+            if node.name and node.op.name in kinds and node is not self.problem.output
         }
 
     # ---- costs
@@ -198,6 +204,11 @@ class Patient:
         return float(self.run.trainer.rates(np.array([max(self.last_step - 1, 0)]))[0])
 
     @property
+    def adapts(self) -> bool:
+        """Whether the optimizer divides each entry's step by the usual size of its gradient."""
+        return isinstance(self.run.settings.optimizer, Adam | AdamW | RMSprop | AdaGrad)
+
+    @property
     def replicas(self) -> Run:
         """The run whose replicas tell how seeds differ: itself, or the trainings with other seeds."""
         return self.baseline if self.baseline is not None and self.run.settings.replicas < 3 else self.run
@@ -208,22 +219,21 @@ def constant_cost(problem: LearningProblem, model: Model, x: Array, y: Array) ->
 
     Of a loss whose best constant is not known, and of a sum of losses, the mean cost of `model` stands for it.
     """
-    losses = problem.objective.losses
+    losses: tuple[object, ...] = problem.objective.losses
+    loss = losses[0] if len(losses) == 1 else None
     width = problem.output.type.size // problem.output.shape[0]
-    match losses:
-        case (CrossEntropy(),):
-            return _entropy(y)
-        case (BinaryCrossEntropy(),):
-            return _entropy(y) if _is_one_for_two(problem) else _binary_entropy(_values(problem, y))
-        case (SquaredError() as loss,):
-            rows = _values(problem, y)
-            total = float(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())
-            return total * (0.5 if loss.half else 1) / (width if loss.mean else 1)
-        case (AbsoluteError() as loss,):
-            rows = _values(problem, y)
-            return float(np.abs(rows - np.median(rows, axis=0)).sum(axis=1).mean()) / (width if loss.mean else 1)
-        case _:
-            return float(model.costs(x, y).mean())
+    if isinstance(loss, CrossEntropy) or (isinstance(loss, BinaryCrossEntropy) and _is_one_for_two(problem)):
+        return _entropy(y)
+    if isinstance(loss, BinaryCrossEntropy):
+        return _binary_entropy(_values(problem, y))
+    if not isinstance(loss, SquaredError | AbsoluteError):
+        return float(model.costs(x, y).mean())
+    rows = _values(problem, y)
+    if isinstance(loss, SquaredError):
+        sizes = np.square(rows - rows.mean(axis=0)) * (0.5 if loss.half else 1.0)
+    else:
+        sizes = np.abs(rows - np.median(rows, axis=0))
+    return float(sizes.sum(axis=1).mean()) / (width if loss.mean else 1)
 
 
 def _is_one_for_two(problem: LearningProblem) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import comb
 from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.doctor.finding import Cure, Finding, Tried
+from chainrule.doctor.chances import at_least
+from chainrule.doctor.finding import Cure, Finding, Tried, Verdict
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array
 from chainrule.train import Run, Training
@@ -20,7 +20,7 @@ Watch: TypeAlias = Callable[[str], object]
 
 
 def replicated(training: Training, seeds: int) -> list[Run | None]:
-    """The training with so many seeds: one run of all replicas, or where numbers went wrong, a run to each seed, None where it went wrong."""
+    """The training with so many seeds: one run of all; where numbers went wrong a run to each seed, None if it went wrong."""
     try:
         return [training.changed(replicas=seeds).fit()]
     except NonFiniteError:
@@ -68,24 +68,27 @@ def _with_trial(finding: Finding, cure: Cure, sick: list[Run | None], seeds: int
 
 
 def trial(sick: Sequence[Run | None], cured: Sequence[Run | None], kind: str, seeds: int) -> Tried:
-    """What came of a cure: pairs of the same seed compared; where trainings went wrong, how many of each."""
+    """What came of a cure: pairs of the same seed compared; where trainings went wrong, which of each pair is better."""
     name, part, before = scores(sick, kind)
     other, place, after = scores(cured, kind)
     name, part = (name, part) if part else (other, place)
-    before, after = (values if len(values) == seeds else np.full(seeds, np.nan) for values in (before, after))
     values = tuple(before.tolist()), tuple(after.tolist())
-    wrong = int(np.isnan(before).sum()), int(np.isnan(after).sum())
-    if any(wrong) or seeds < 2:
-        return Tried(name, part, *values, _by_count(wrong, seeds))
-    found = compare(after, before, paired=True, level=LEVEL)
-    good = (found.difference > 0) != (name == "loss")
+    sign = -1.0 if name == "loss" else 1.0
+    if np.isnan([*before, *after]).any() or seeds < 2:
+        return Tried(name, part, *values, *_by_signs(sign * before, sign * after))
+    found = compare(after, before, paired=True)
+    good = sign * found.difference > 0
     return Tried(name, part, *values, "cannot be told apart" if not found.told_apart else "better" if good else "worse", found)
 
 
-def _by_count(wrong: tuple[int, int], seeds: int) -> str:
-    """Whether fewer of one side went wrong than chance explains: Fisher's exact test, one side, for two groups of `seeds`."""
-    both = sum(wrong)
-    less = sum(comb(seeds, k) * comb(seeds, both - k) for k in range(min(wrong) + 1) if both - k <= seeds) / comb(2 * seeds, both)
-    if wrong[0] == wrong[1] or 2 * less >= LEVEL:
-        return "cannot be told apart"
-    return "better" if wrong[1] < wrong[0] else "worse"
+def _by_signs(before: Array, after: Array) -> tuple[Verdict, None]:
+    """The sign test: in how many pairs the second is better, a training that went wrong being worse than any that did not.
+
+    Source: J. Arbuthnot, Phil. Trans. 27, 186 (1710).
+    """
+    ranks = [np.where(np.isnan(values), -np.inf, values) for values in (before, after)]
+    better, worse = int(np.sum(ranks[1] > ranks[0])), int(np.sum(ranks[1] < ranks[0]))
+    chance = 2 * at_least(max(better, worse), better + worse, 0.5)
+    if chance >= LEVEL:
+        return "cannot be told apart", None
+    return ("better" if better > worse else "worse"), None

@@ -195,7 +195,12 @@ class Training(Shown):
         initial = {name: begun[name][0] for name in given} or None
         kept = {name: getattr(settings, name) for name in _SETTINGS}
         return cls(
-            run.problem.network, run.data, loss=run.problem.objective, order=trainer.order or settings.order, initial=initial, **kept
+            run.problem.network,
+            run.data,
+            loss=run.problem.objective,
+            order=trainer.order or settings.order,
+            initial=initial,
+            **kept,
         )
 
     # ---- what can be done with it

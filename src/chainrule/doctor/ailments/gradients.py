@@ -8,9 +8,10 @@ import numpy as np
 
 from chainrule.doctor.ailment import LEVEL, ailment
 from chainrule.doctor.changes import changed, initialised_anew, with_fields
-from chainrule.doctor.finding import Cure, Finding, Untold, fine, ill, remark
-from chainrule.doctor.patient import Patient, Some
+from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
+from chainrule.doctor.patient import HALF, Patient, Some
 from chainrule.graph import Array
+from chainrule.nn import Sequential
 from chainrule.numerals import numeral
 from chainrule.train import Adam, ClipNorm
 
@@ -22,11 +23,11 @@ _IN_TIME = 16
 
 @ailment(
     "gradient through the layers",
-    source="B. Hanin, M. Nica, Commun. Math. Phys. 376, 287 (2020), for how it varies by chance; S. Hochreiter, Diploma thesis, TU Munich (1991)",
+    source="B. Hanin, M. Nica, Commun. Math. Phys. 376, 287 (2020); S. Hochreiter, Diploma thesis, TU Munich (1991)",
     stops_learning=True, needs="targets",
 )  # fmt: skip
 def through_layers(patient: Patient) -> Finding:
-    """Whether ∂C/∂z of the first layer is, at the start, a hundred times smaller or larger than that of the last hidden one, beyond chance."""
+    """Whether ∂C/∂z of the first layer is at the start a hundred times smaller or larger than that of the last hidden one."""
     names = patient.pre_activations[:-1]
     if len(names) < 2:
         return fine("there are fewer than two hidden layers")
@@ -37,7 +38,7 @@ def through_layers(patient: Patient) -> Finding:
     first, last = sizes[names[0]], sizes[names[-1]]
     if last == 0 or first == 0:
         where = next(name for name in reversed(names) if sizes[name] == 0)
-        raise Untold(f"no gradient reaches {where} at the start")
+        raise UntoldError(f"no gradient reaches {where} at the start")
     now = patient.gradients(patient.end, names, some)
     later = {name: float(np.sqrt(np.square(now[name]).sum() / len(some))) for name in names}
     ratio, each = first / last, (first / last) ** (1 / (len(names) - 1))
@@ -45,10 +46,13 @@ def through_layers(patient: Patient) -> Finding:
     table = ", ".join(f"{name} {numeral(size, 2)}" for name, size in sizes.items())
     numbers = {"sizes": sizes, "sizes_now": later, "ratio": ratio, "probability": chance}
     if 1 / FAR < ratio < FAR or chance > LEVEL:
-        return fine(f"at the start the gradient of the first layer is {numeral(ratio, 2)} times that of the last hidden one", **numbers)
+        return fine(
+            f"at the start the gradient of the first layer is {numeral(ratio, 2)} times that of the last hidden one", **numbers
+        )
     word = "vanishes" if ratio < 1 else "explodes"
-    adaptive = ratio < 1 and getattr(patient.run.settings.optimizer, "slots", ()) and patient.fitted >= 0.5
-    return (remark if adaptive else ill)(
+    # An optimizer that scales each entry makes up for a small gradient, if not for one that is lost in others.
+    made = remark if ratio < 1 and patient.adapts and patient.fitted >= HALF else ill
+    return made(
         f"the gradient {word}: going back it is multiplied by {numeral(each, 2)} at each layer, by {numeral(ratio, 2)} in all",
         f"|∂C/∂z| of an example at the start: {table}",
         f"with weights that keep its size on average, chance alone goes as far with probability {numeral(chance, 1)}",
@@ -74,23 +78,18 @@ def _cures(patient: Patient, *, vanishing: bool) -> tuple[Cure, ...]:
     network, anew = patient.problem.network, initialised_anew(patient)
     cures: tuple[Cure, ...] = ()
     if anew is not None:
-        cures += changed(patient, "the usual first weights", network=anew)
+        cures += changed(patient, "the usual first weights", {"network": anew})
     if not vanishing:
-        return cures + changed(patient, "a gradient that is cut to length 1", clip=ClipNorm(1.0))
+        return cures + changed(patient, "a gradient that is cut to length 1", {"clip": ClipNorm(1.0)})
     straight = {"sigmoid": "relu", "tanh": "relu"}
     hidden = with_fields(anew or network, {"activation": straight})
-    if hidden is not None:
-        hidden = _output_kept(hidden, network)
-        cures += changed(patient, "ReLUs, whose slope is 1 where they fire", network=hidden)
-    if not getattr(patient.run.settings.optimizer, "slots", ()):
-        cures += changed(patient, "Adam, whose steps do not go by the gradient's size", optimizer=Adam())
+    if isinstance(hidden, Sequential) and isinstance(network, Sequential):
+        # The last layer's function goes with the loss.
+        hidden = Sequential(*hidden.layers[:-1], network.layers[-1], input_shape=network.input_shape)
+        cures += changed(patient, "ReLUs, whose slope is 1 where they fire", {"network": hidden})
+    if not patient.adapts:
+        cures += changed(patient, "Adam, whose steps do not go by the gradient's size", {"optimizer": Adam()})
     return cures
-
-
-def _output_kept(network: object, old: object) -> object:
-    """The network, with the last layer as it was: its function goes with the loss."""
-    layers, before = getattr(network, "layers", ()), getattr(old, "layers", ())
-    return type(network)(*layers[:-1], before[-1], input_shape=network.input_shape) if layers and before else network  # pyright: ignore
 
 
 @ailment(
@@ -111,7 +110,7 @@ def through_time(patient: Patient) -> Finding:
                 # Where each time step has a target of its own, the last one is reached by its own alone.
                 found[f"{name} {when}"] = float(sizes[0]), float(sizes.max()), len(sizes)
     if not found:
-        raise Untold("the layers with a memory have too few time steps")
+        raise UntoldError("the layers with a memory have too few time steps")
     ratios = {name: first / most for name, (first, most, _) in found.items()}
     layers = {name.split(".")[0] for name in found}
     # A cell carries what its gates let through: the widest way back counts.
@@ -120,11 +119,11 @@ def through_time(patient: Patient) -> Finding:
     if ratio >= 1 / FAR**2:
         return fine(f"{numeral(100 * ratio, 2)} % of the largest |∂C/∂h| reaches the first time step", ratios=ratios)
     length = max(count for _, _, count in found.values())
-    made = ill if patient.fitted < 0.5 else remark
+    made = ill if patient.fitted < HALF else remark
     return made(
-        f"the gradient vanishes through time: of ∂C/∂h in {layer} a share of {numeral(ratio, 1)} reaches the first of {length} time steps",
-        f"what the first steps say about the target is not learned by gradients; the training took away {100 * max(0.0, patient.fitted):.0f} % of the loss of a constant answer",
-        cures=changed(patient, "Adam", optimizer=Adam(0.01)), ratios=ratios,
+        f"the gradient vanishes through time: of ∂C/∂h in {layer} a share of {numeral(ratio, 1)} reaches the first of {length} steps",
+        f"what the first steps say of the target is not learned so; the training took {100 * max(0.0, patient.fitted):.0f} % of the loss",
+        cures=changed(patient, "Adam", {"optimizer": Adam(0.01)}), ratios=ratios,
     )  # fmt: skip
 
 

@@ -10,16 +10,21 @@ from chainrule.data import Scaling
 from chainrule.doctor.ailment import LEVEL, ailment
 from chainrule.doctor.chances import at_least
 from chainrule.doctor.changes import by_hand
-from chainrule.doctor.finding import Cure, Finding, Untold, fine, ill, remark
-from chainrule.doctor.patient import Patient, Some
+from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
+from chainrule.doctor.patient import HALF, Patient, Some
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Training
 from chainrule.train.replicated import measured
 
-@ailment("unscaled inputs", source="Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, Efficient BackProp (1998), section 4.3", stops_learning=True)
+
+@ailment(
+    "unscaled inputs",
+    source="Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, Efficient BackProp (1998), section 4.3",
+    stops_learning=True,
+)
 def unscaled(patient: Patient) -> Finding:
-    """Whether the inputs' sizes differ so much that the steps that were done are too few for the smaller ones, or are far from 1 altogether."""
+    """Whether the inputs' sizes differ so much that the steps were too few for the smaller ones, or are all far above 1."""
     x = patient.seen_inputs
     if not np.issubdtype(patient.train.x.dtype, np.floating):
         return fine("the inputs are bytes, all in one unit")
@@ -29,29 +34,36 @@ def unscaled(patient: Patient) -> Finding:
         return ill("every input is the same in all examples", "there is nothing that an answer could go by")
     if _are_positions(patient):
         return fine("the network takes the inputs for positions")
+    # What a rare feature is where it is there counts, not how rare it is.
+    reach = np.abs(x - x.mean(axis=0)).max(axis=0)
+    largest, least = (int(np.flatnonzero(varies)[at(sizes[varies])]) for at, sizes in ((np.argmax, size), (np.argmin, reach)))
+    condition, steps = float((size[largest] / reach[least]) ** 2), patient.last_step - patient.first_step
     names = patient.problem.dataset_info.features
-    largest, least = (int(np.flatnonzero(varies)[at(size[varies])]) for at in (np.argmax, np.argmin))
-    condition = float((size[largest] / spread[least]) ** 2) if spread[least] else np.inf
-    steps = patient.last_step - patient.first_step
-    numbers = {"sizes": size, "spreads": spread, "condition": condition}
     word = [f"{names[place]!r}" if names else f"input {place}" for place in (largest, least)]
-    told = f"as the network sees them, {word[0]} has the size {numeral(float(size[largest]), 2)}, {word[1]} varies by {numeral(float(spread[least]), 2)}"
-    adaptive = bool(getattr(patient.run.settings.optimizer, "slots", ())) and getattr(patient.run.settings.optimizer, "momentum", None) is None
-    if float(size[largest]) <= FAR and (condition <= max(steps, FAR**2) or adaptive):
+    told = (
+        f"as the network sees them, {word[0]} has the size {numeral(float(size[largest]), 2)}, "
+        f"{word[1]} moves by {numeral(float(reach[least]), 2)} at most"
+    )
+    numbers = {"sizes": size, "reaches": reach, "condition": condition}
+    uneven = condition > max(steps, FAR**2) and not patient.adapts
+    if not uneven and float(size[largest]) <= FAR:
         return fine(f"the inputs are of one size: {told}", **numbers)
-    poor = not patient.compares or patient.fitted < 0.5 or condition > max(steps, FAR**2)
-    return (ill if poor else remark)(
-        f"the inputs are not scaled: {told}",
-        f"gradient descent needs about as many steps as the square of their ratio, {numeral(condition, 2)}, for the least; {steps} were done",
-        cures=by_hand(
-            "inputs standardised by feature", "cr.Training.of(run).changed(data=run.data.scaled_by(cr.data.Scaling.standardise(run.data.train.x), run.data.target_scaling)).fit()",
-            lambda: _standardised(patient),
-        ), **numbers,
-    )  # fmt: skip
+    harms = uneven or not patient.compares or patient.fitted < HALF
+    needed = (
+        f"gradient descent needs about as many steps as the square of their ratio, {numeral(condition, 2)}; {steps} were done"
+    )
+    large = f"sizes far above 1 saturate units, and make steps as many times too long ({numeral(FAR)} is allowed for)"
+    code = "scaled = run.data.scaled_by(cr.data.Scaling.standardise(run.data.train.x), run.data.target_scaling)"
+    cures = by_hand(
+        "inputs standardised by feature",
+        f"{code}\ncr.Training.of(run).changed(data=scaled).fit()",
+        lambda: _standardised(patient),
+    )
+    return (ill if harms else remark)(f"the inputs are not scaled: {told}", needed if uneven else large, cures=cures, **numbers)
 
 
 FAR = 30.0
-"""A size of the inputs beyond which a unit with the usual first weights is saturated, or moved by one step as far as by thirty at size 1."""
+"""A size of the inputs beyond which a tanh with the usual first weights lies on its flat part for nine inputs in ten."""
 
 
 def _are_positions(patient: Patient) -> bool:
@@ -69,7 +81,7 @@ def leak(patient: Patient) -> Finding:
     """Whether held-out examples are copies of training examples, the same or almost, more often than chance makes them."""
     held, train = patient.held, _whole_training(patient)
     if len(train) < 20 or len(held) < 5:
-        raise Untold(f"{len(train)} training and {len(held)} {held.part} examples are too few to tell")
+        raise UntoldError(f"{len(train)} training and {len(held)} {held.part} examples are too few to tell")
     rows, known = _rows(patient, held), _rows(patient, train)
     own = np.linspace(0, len(known) - 1, min(len(known), 1000)).round().astype(np.int64)
     among, across = _nearest(known[own], known, own)[0], _nearest(rows, known, None)
@@ -79,20 +91,26 @@ def leak(patient: Patient) -> Finding:
     by_chance = max(BY_CHANCE, (np.count_nonzero(among == 0) + 1) / (len(among) + 1) if among.min() == 0 else 0.0)
     chance = at_least(len(copies), len(rows), by_chance)
     pairs = [(int(held.numbers[i]), int(train.numbers[places[i]])) for i in copies]
-    listed = ", ".join(f"{one} {'=' if distances[i] == 0 else '≈'} {other}" for i, (one, other) in zip(copies[:6], pairs, strict=False))
+    listed = ", ".join(
+        f"{one} {'=' if distances[i] == 0 else '≈'} {other}" for i, (one, other) in zip(copies[:6], pairs, strict=False)
+    )
     numbers = {"pairs": pairs, "twins": twins, "probability": chance}
-    lines = (
-        f"{held.part} example = training example: {listed}{', ...' if len(pairs) > 6 else ''}",
-        *_scores_without(patient, copies),
+    which = f"{held.part} example = training example: {listed}{', ...' if len(pairs) > 6 else ''}"
+    rare = (
         f"by chance no more than {100 * by_chance:.0f} % would be so near, within a hundredth of the usual distance; "
-        f"as many as here with probability {numeral(chance, 1)}",
+        f"as many as here with probability {numeral(chance, 1)}"
     )
     if chance > LEVEL:
         if twins and among.min() > 0:
-            return remark(f"{_stand(twins, held)} in the training part too", lines[0], cures=_without(held), **numbers)
-        return fine(f"of {held} no more lie close to a training example than chance explains: {len(copies)}", **numbers)
-    said = f"{_stand(twins, held)} in the training part too" if twins == len(copies) else f"{_stand(len(copies), held)} in the training part too, or almost the same there"
-    return ill(said, *lines, cures=_without(held), **numbers)
+            return remark(f"{_stand(twins, held)} in the training part too", which, cures=_without(held), **numbers)
+        repeat = ", as training examples repeat among themselves too" if among.min() == 0 else ""
+        return fine(f"{len(copies)} of {held} are copies of training examples, no more than chance explains{repeat}", **numbers)
+    said = (
+        f"{_stand(twins, held)} in the training part too"
+        if twins == len(copies)
+        else f"{_stand(len(copies), held)} in the training part too, or almost the same there"
+    )
+    return ill(said, which, *_scores_without(patient, copies), rare, cures=_without(held), **numbers)
 
 
 CLOSE = 0.01
@@ -110,7 +128,9 @@ def _stand(count: int, held: Some) -> str:
 def _whole_training(patient: Patient) -> Some:
     examples = patient.require_data().train
     if len(examples) * prod(examples.inputs.shape[1:]) > _MOST:
-        raise Untold(f"{len(examples)} training examples are too many to compare: cr.data.near_duplicates(run.data) does so in its time")
+        raise UntoldError(
+            f"{len(examples)} training examples are too many to compare: cr.data.near_duplicates(run.data) does so in its time"
+        )
     return Some("training", examples.x, examples.y, np.arange(len(examples)), len(examples))
 
 

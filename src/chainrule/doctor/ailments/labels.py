@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.doctor.ailment import LEVEL, ailment
 from chainrule.doctor.chances import at_least, share
 from chainrule.doctor.changes import by_hand
-from chainrule.doctor.finding import Cure, Finding, Untold, fine, ill
+from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import Patient, Some
 from chainrule.graph import Array
 from chainrule.numerals import numeral
@@ -18,36 +18,49 @@ from chainrule.train import Model, Training, class_probabilities
 
 RATE = 0.01
 """The share of contradictions among the surest half of the answers up to which labels count as clean: half of one in fifty."""
+MOST = 0.4
+"""The share from which on it is the network that is wrong, and not the labels."""
 _SHOWN = 10
 
 
-@ailment("wrong labels", source="C. G. Northcutt, L. Jiang, I. L. Chuang, J. Artif. Intell. Res. 70, 1373 (2021); D. Arpit and others, ICML (2017)", needs="targets")
+@ailment(
+    "wrong labels",
+    source="C. G. Northcutt, L. Jiang, I. L. Chuang, J. Artif. Intell. Res. 70, 1373 (2021); D. Arpit and others, ICML (2017)",
+    needs="targets",
+)
 def wrong_labels(patient: Patient) -> Finding:
     """Whether, at the epoch with the best held-out loss, labels contradict the network in more than 1 % of the half where it is surest."""
     problem = patient.problem
     if not problem.classifies or problem.probabilities == "none":
         return fine("the network gives no probabilities of classes to compare labels with")
+    if patient.fitted <= 0:
+        raise UntoldError("nothing was learned that labels could contradict")
     step, model = _before_memory(patient)
     seen = [_contradictions(model, some) for some in (patient.train, patient.held)]
     if max(len(surest) for _, surest, _ in seen) < 50:
-        raise Untold(f"{len(seen[0][1])} examples among which it is surest are too few to tell")
+        raise UntoldError(f"{len(seen[0][1])} examples among which it is surest are too few to tell")
     lines: list[str] = []
-    worst, chances = 0.0, []
+    worst, chances = 0.0, list[float]()
     for some, (wrong, surest, _) in zip((patient.train, patient.held), seen, strict=True):
         count = int(wrong[surest].sum())
         value, error = share(count, len(surest))
         chances.append(at_least(count, len(surest), RATE))
         worst = max(worst, count / len(surest))
-        lines.append(f"{count} of the {len(surest)} {some.part} labels where it is surest contradict it: {100 * value:.1f} ± {100 * error:.1f} %")
+        lines.append(
+            f"{count} of the {len(surest)} {some.part} labels where it is surest contradict it: {100 * value:.1f} ± {100 * error:.1f} %"
+        )
     numbers = {"step": step, "share": worst, "probability": min(chances)}
     wrong, surest, confidence = seen[0]
     suspects = surest[wrong[surest]][np.argsort(-confidence[surest[wrong[surest]]], kind="stable")]
-    if 2 * min(chances) > LEVEL or worst > 0.4:
+    if worst > MOST:
+        raise UntoldError(f"where the network is surest it is wrong too often to judge labels by it: {lines[0]}")
+    if 2 * min(chances) > LEVEL:
         return fine(f"labels agree with the network where it is surest: {lines[0]}", **numbers)
     said = patient.problem.dataset_info.classes or ()
     answer = model.decide(patient.train.x)
     listed = ", ".join(
-        f"no. {patient.train.numbers[i]} ({said[int(patient.train.y[i])]}, network: {said[int(answer[i])]})" for i in suspects[:_SHOWN]
+        f"no. {patient.train.numbers[i]} ({said[int(patient.train.y[i])]}, network: {said[int(answer[i])]})"
+        for i in suspects[:_SHOWN]
     )
     return ill(
         f"about {100 * worst:.0f} % of the labels are wrong, or these inputs do not determine them",
@@ -64,7 +77,7 @@ def _before_memory(patient: Patient) -> tuple[int, Model]:
     part = patient.held.part
     found = [epoch for epoch in patient.run.history.epochs if part in epoch.parts and epoch.step <= patient.last_step]
     if not found:
-        raise Untold(f"the loss of the {part} part was not noted along the training")
+        raise UntoldError(f"the loss of the {part} part was not noted along the training")
     best = min(found, key=lambda epoch: float(epoch.parts[part]["loss"][patient.replica]))
     return best.step, patient.models([best.step])[0][1]
 
@@ -89,4 +102,6 @@ def _cures(patient: Patient, model: Model) -> tuple[Cure, ...]:
         return patient.training.changed(data=replace(data, train=data.train[np.flatnonzero(keep)], origin=None))
 
     code = "suspects = run.doctor()['wrong labels'].numbers['suspects']  # look at these first"
-    return by_hand("a look at the suspects; tried: the training without those that the network contradicts surely", code, without)
+    return by_hand(
+        "a look at the suspects; tried: the training without those that the network contradicts surely", code, without
+    )

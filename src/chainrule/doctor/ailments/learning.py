@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from chainrule.doctor.ailment import LEVEL, ailment
 from chainrule.doctor.chances import above, around, association, one_sided
-from chainrule.doctor.changes import changed
-from chainrule.doctor.finding import Finding, Untold, fine, ill, remark
+from chainrule.doctor.changes import at_rate, changed
+from chainrule.doctor.finding import Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
 from chainrule.errors import NonFiniteError
 from chainrule.numerals import numeral
 from chainrule.train import ClipNorm
 
 
-@ailment("numbers that are not finite", source="I. Goodfellow, Y. Bengio, A. Courville, Deep Learning (2016), section 4.1", needs="nothing")
+@ailment(
+    "numbers that are not finite",
+    source="I. Goodfellow, Y. Bengio, A. Courville, Deep Learning (2016), section 4.1",
+    needs="nothing",
+)
 def not_finite(patient: Patient) -> Finding:
     """Whether the training was ended by a NaN or an infinity; the step that made it is done again."""
     run = patient.run
@@ -34,8 +39,8 @@ def not_finite(patient: Patient) -> Finding:
             raise
     before = run.history.steps()[patient.replica][-10:]
     course = ", ".join(numeral(float(loss), 2) for loss in before)
-    cures = changed(patient, "a tenth of the learning rate", **{"optimizer.learning_rate": float(f"{rate / 10:.2g}")})
-    cures += changed(patient, "a gradient that is cut to length 1", clip=ClipNorm(1.0))
+    cures = at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
+    cures += changed(patient, "a gradient that is cut to length 1", {"clip": ClipNorm(1.0)})
     return ill(
         f"the training ended at step {step} of {run.trainer.steps}: a number was not finite",
         *([said] if said else []),
@@ -46,30 +51,39 @@ def not_finite(patient: Patient) -> Finding:
 
 @ailment(
     "not learning",
-    source="R. A. Fisher, The Design of Experiments (1935), for the shuffled targets; the entropy as the cost of a constant: Goodfellow, Bengio, Courville (2016), section 3.13",
+    source="R. A. Fisher, The Design of Experiments (1935)",
     needs="targets",
 )
 def not_learning(patient: Patient) -> Finding:
     """Whether the training loss is below that of the best answer that ignores the input, by Student's test over the examples."""
     constant, costs = patient.constant, patient.costs
     if not patient.last_step:
-        raise Untold("no step was done yet")
+        raise UntoldError("no step was done yet")
     if constant <= 0:
-        raise Untold("all targets are the same: a constant answer is right")
+        raise UntoldError("all targets are the same: a constant answer is right")
     less = above(np.full(len(costs), constant), costs)
     words = f"{around(float(costs.mean()), less.error)} on {patient.train}, {numeral(constant)} for a constant answer"
-    numbers = {"loss": float(costs.mean()), "constant": constant, "probability": one_sided(less)}
+    numbers: dict[str, Any] = {"loss": float(costs.mean()), "constant": constant, "probability": one_sided(less)}
     if one_sided(less) <= LEVEL and patient.fitted > 0:
         return fine(f"it learned: the training loss is {words}", **numbers)
     apart = association(patient.outputs, patient.train.y)
     outputs = patient.outputs.reshape(len(costs), -1)
     spread = float(np.ptp(outputs, axis=0).max())
-    same = "the outputs are the same for every input" if spread == 0 else f"the outputs differ by {numeral(spread, 2)} at most over the inputs"
-    knows = f"targets that are shuffled fit the outputs as well with probability {apart:.3f}" if spread else "so they say nothing of the targets"
+    same = (
+        "the outputs are the same for every input"
+        if spread == 0
+        else f"the outputs differ by {numeral(spread, 2)} at most over the inputs"
+    )
+    knows = (
+        f"targets that are shuffled fit the outputs as well with probability {apart:.3f}"
+        if spread
+        else "so they say nothing of the targets"
+    )
     return ill(
         f"the training loss is no better than an answer that ignores the input: {words}",
         f"{same}; {knows}",
-        **numbers, association=apart,
+        **numbers,
+        association=apart,
     )  # fmt: skip
 
 
@@ -80,7 +94,9 @@ def unfinished(patient: Patient) -> Finding:
         return fine("the training loss was not still falling when the epochs were over")
     said, _, _ = str(patient.run.unfinished).partition(";")
     epochs = 2 * patient.run.settings.epochs
-    return remark(said.removeprefix("not converged: "), cures=changed(patient, "twice as many epochs", "loss", epochs=epochs))
+    return remark(
+        said.removeprefix("not converged: "), cures=changed(patient, "twice as many epochs", {"epochs": epochs}, "loss")
+    )
 
 
 def because(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -90,7 +106,11 @@ def because(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     def told(found: Finding) -> Finding:
         if found.ailment != "not learning" or found.grade != "ill":
             return found
-        why = f"why: {' and '.join(causes)}, see there" if causes else "why cannot be told: nothing else that was looked at explains it"
+        why = (
+            f"why: {' and '.join(causes)}, see there"
+            if causes
+            else "why cannot be told: nothing else that was looked at explains it"
+        )
         return replace(found, evidence=(*found.evidence, why), numbers={**found.numbers, "causes": tuple(causes)})
 
     return tuple(map(told, findings))

@@ -18,7 +18,11 @@ RISEN = 0.1
 """The share of the fall of the held-out loss that is lost again, from which on it counts."""
 
 
-@ailment("overfitting", source="S. Geman, E. Bienenstock, R. Doursat, Neural Computation 4, 1 (1992); L. Prechelt, Early Stopping – But When? (1998)", needs="targets")
+@ailment(
+    "overfitting",
+    source="S. Geman, E. Bienenstock, R. Doursat, Neural Computation 4, 1 (1992); L. Prechelt, Early Stopping – But When? (1998)",
+    needs="targets",
+)
 def overfitting(patient: Patient) -> Finding:
     """Whether most of what was learned is lost on held-out examples, or their loss has risen again since its best epoch."""
     held, train, constant = patient.held, patient.train, patient.constant
@@ -27,13 +31,25 @@ def overfitting(patient: Patient) -> Finding:
     gap = above(patient.held_costs, patient.costs, paired=False)
     fall = constant - float(patient.costs.mean())
     lost = gap.difference / fall
-    words = f"loss {numeral(float(patient.costs.mean()), 3)} on {train}, {numeral(float(patient.held_costs.mean()), 3)} on {held}, {numeral(constant, 3)} for a constant answer"
+    losses = [numeral(float(value), 3) for value in (patient.costs.mean(), patient.held_costs.mean(), constant)]
+    words = f"loss {losses[0]} on {train}, {losses[1]} on {held}, {losses[2]} for a constant answer"
     rise, best = _risen(patient)
-    numbers = {"training": float(patient.costs.mean()), "held_out": float(patient.held_costs.mean()), "constant": constant, "lost": lost, "best_epoch": best}
+    numbers = {
+        "training": float(patient.costs.mean()),
+        "held_out": float(patient.held_costs.mean()),
+        "constant": constant,
+        "lost": lost,
+        "best_epoch": best,
+    }
     lines = [words, f"the difference is {around(gap.difference, gap.error)}: {100 * lost:.0f} % of what the training took away"]
     lines += [rise] if rise else []
     if lost > LOST and one_sided(gap) <= LEVEL:
-        return ill(f"{100 * min(lost, 1):.0f} % of what was learned holds for the training examples only", *lines, cures=_cures(patient, best), **numbers)
+        return ill(
+            f"{100 * min(lost, 1):.0f} % of what was learned holds for the training examples only",
+            *lines,
+            cures=_cures(patient, best),
+            **numbers,
+        )
     if rise:
         return ill(f"the {held.part} loss has risen again since epoch {best}", *lines, cures=_cures(patient, best), **numbers)
     return fine(f"what was learned holds for other examples: {words}", **numbers)
@@ -63,8 +79,10 @@ def _risen(patient: Patient) -> tuple[str, int]:
 def _cures(patient: Patient, best: int) -> tuple[Cure, ...]:
     cures: tuple[Cure, ...] = ()
     if 0 < best < patient.run.settings.epochs:
-        cures += changed(patient, f"an end after {best} epochs, or EarlyStopping() with a validation part", "loss", epochs=best)
+        cures += changed(
+            patient, f"an end after {best} epochs, or EarlyStopping() with a validation part", {"epochs": best}, "loss"
+        )
     objective = patient.problem.objective
     if not objective.penalties:
-        cures += changed(patient, "a penalty on large weights", "loss", loss=objective + L2(0.001))
+        cures += changed(patient, "a penalty on large weights", {"loss": objective + L2(0.001)}, "loss")
     return cures

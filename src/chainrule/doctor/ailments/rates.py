@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule.doctor.ailment import LEVEL, ailment
 from chainrule.doctor.chances import above, one_sided
-from chainrule.doctor.changes import changed
-from chainrule.doctor.finding import Cure, Finding, fine, ill
-from chainrule.doctor.patient import Patient
+from chainrule.doctor.changes import at_rate
+from chainrule.doctor.finding import Finding, fine, ill
+from chainrule.doctor.patient import HALF, Patient
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
@@ -25,7 +25,7 @@ _LEAST, _MOST = 50, 300
 SHARE = 0.1
 """A difference of losses counts from this share of what a constant answer costs."""
 SCANNED = (0.01, 0.1, 10.0, 100.0, 1000.0)
-"""What the rate is multiplied by where the training learned nothing."""
+"""What the rate is multiplied by where the fit is bad."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,36 @@ class GoneOn:
     stops_learning=True, needs="targets",
 )  # fmt: skip
 def learning_rate(patient: Patient) -> Finding:
-    """Whether a tenth of the rate, or ten times as much, goes much further from the last state on; or, where nothing was learned, from the first."""
+    """Whether another rate goes much further from the last state on; or, where the fit is bad, from the first."""
     if not np.isfinite(patient.rate):
         return fine("the optimizer finds the size of its steps by itself")
     if patient.run.stopped == "not finite":
         return ill(
             f"the learning rate {patient.rate:g} is too large, or the weights at the start are: the numbers grew until one was not finite",
-            cures=_at(patient, patient.rate / 10), rate=patient.rate,
+            cures=at_rate(patient, patient.rate / 10), rate=patient.rate,
         )  # fmt: skip
-    scanned = _scan(patient) if patient.fitted < SHARE else None
+    scanned = _scan(patient) if patient.fitted < HALF else None
     return scanned or _compared(patient)
 
 
 def _compared(patient: Patient) -> Finding:
     rate, constant, now = patient.rate, max(patient.constant, 1e-300), float(patient.costs.mean())
-    lower, same, *higher = (_gone_on(patient, patient.last_step, rate * factor, _more(patient)) for factor in (0.1, 1.0, 10.0, 100.0))
+    lower, same, *higher = (
+        _gone_on(patient, patient.last_step, rate * factor, _more(patient)) for factor in (0.1, 1.0, 10.0, 100.0)
+    )
     words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
     numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
     if _is_less(lower, same) and same.mean - lower.mean > max(SHARE * constant, same.mean / 2):
         return ill(
             f"the learning rate {rate:g} is too large: most of the loss that is left comes of the size of the steps",
-            words, cures=_at(patient, rate / 10), **numbers,
+            words, cures=at_rate(patient, rate / 10), **numbers,
         )  # fmt: skip
     best = min(higher, key=lambda one: one.mean)
     falls = now - same.mean, now - best.mean
     if _is_less(best, same) and same.mean - best.mean > SHARE * constant and falls[1] > 3 * max(falls[0], 0):
         return ill(
             f"the learning rate {rate:g} is too small: at {best.rate:g} the loss falls {_times(falls)} in as many steps",
-            words, cures=_at(patient, best.rate), **numbers,
+            words, cures=at_rate(patient, best.rate), **numbers,
         )  # fmt: skip
     return fine(f"the learning rate {rate:g} is in order: {words}", **numbers)
 
@@ -88,7 +90,7 @@ def _times(falls: tuple[float, float]) -> str:
 
 
 def _scan(patient: Patient) -> Finding | None:
-    """Where nothing was learned: whether it is with another rate, from the same start and in as many steps, or in the most that are tried."""
+    """Where the fit is bad: whether it is better with another rate, from the same start."""
     steps = min(_MOST, patient.last_step - patient.first_step)
     tried = [_gone_on(patient, patient.first_step, patient.rate * factor, steps) for factor in SCANNED]
     best = min(tried, key=lambda one: one.mean)
@@ -96,14 +98,18 @@ def _scan(patient: Patient) -> Finding | None:
         return None
     less = above(patient.costs, best.costs)
     gained = float(patient.costs.mean()) - best.mean
-    if one_sided(less) * len(SCANNED) > LEVEL or gained < SHARE * patient.constant or best.mean > (1 - SHARE) * patient.constant:
+    if (
+        one_sided(less) * len(SCANNED) > LEVEL
+        or gained < SHARE * patient.constant
+        or best.mean > (1 - SHARE) * patient.constant
+    ):
         return None
     word = "large" if best.rate < patient.rate else "small"
     return ill(
         f"the learning rate {patient.rate:g} is too {word}: at {best.rate:g} the loss falls to {numeral(best.mean, 3)}, "
         f"here it is {numeral(float(patient.costs.mean()), 3)}",
         f"{steps} steps from the same start: {_course(tried)}",
-        cures=_at(patient, best.rate), rate=patient.rate, rates={one.rate: one.mean for one in tried},
+        cures=at_rate(patient, best.rate), rate=patient.rate, rates={one.rate: one.mean for one in tried},
     )  # fmt: skip
 
 
@@ -141,8 +147,3 @@ def _is_less(one: GoneOn, other: GoneOn) -> bool:
     if not np.isfinite(one.mean):
         return False
     return not np.isfinite(other.mean) or one_sided(above(other.costs, one.costs)) <= LEVEL
-
-
-def _at(patient: Patient, rate: float) -> tuple[Cure, ...]:
-    rounded = float(f"{rate:.2g}")
-    return changed(patient, f"a learning rate of {rounded:g}", **{"optimizer.learning_rate": rounded})

@@ -24,7 +24,10 @@ def same_units(patient: Patient) -> Finding:
     if not found:
         return fine("no two units of a hidden layer are the same")
     zero = [name for name, _, _ in found if not np.any(patient.start.parameters[name])]
-    lines = [f"{name}: {same} of {units} units have the same weights to the last bit, at the start and now" for name, same, units in found]
+    lines = [
+        f"{name}: {same} of {units} units have the same weights to the last bit, at the start and now"
+        for name, same, units in found
+    ]
     lines += [f"all weights of {', '.join(zero)} were 0 at the start"] if zero else []
     lines += ["units with equal weights get equal gradients, so that training cannot tell them apart"]
     return ill(
@@ -60,7 +63,7 @@ def _columns(array: Array) -> Array:
 def _anew(patient: Patient) -> tuple[Cure, ...]:
     network, cures = initialised_anew(patient), ()
     if network is not None:
-        cures += changed(patient, "weights that start at random", network=network)
+        cures += changed(patient, "weights that start at random", {"network": network})
     if patient.training.initial is not None:
-        cures += changed(patient, "first weights drawn at random", initial=None)
+        cures += changed(patient, "first weights drawn at random", {"initial": None})
     return cures

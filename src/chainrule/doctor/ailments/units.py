@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.changes import changed, initialised_anew, with_fields
+from chainrule.doctor.changes import at_rate, changed, initialised_anew, wider, with_fields
 from chainrule.doctor.finding import Cure, Finding, fine, ill, remark
-from chainrule.doctor.patient import Patient
+from chainrule.doctor.patient import HALF, Patient
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
 
 FLAT = 0.01
 """The share of its steepest slope below which a function counts as flat: beyond |z| = 3 for tanh, 6 for sigmoid."""
-HALF = 0.5
-"""The share of the loss of a constant answer that a network has to take away to count as one that fits."""
 _TOLD = 3
+_ROUNDS = 6
+"""So often the course of a layer's deaths is looked at more closely."""
 _STATES = 32
 """So many states of the training are looked at to find when a unit died, and as many again between two of them, until it is one step."""
 
 
 @dataclass(frozen=True)
 class Death:
-    """When units of a layer died: alive after `step` updates, dead after one more; None where they were dead at the start."""
+    """Units of a layer that fired for the last time when `low` steps were done, and never again from `high` on, as far as was looked.
+
+    low is one less than the first step for units that were dead at the start.
+    """
 
     units: tuple[int, ...]
-    step: int | None
+    low: int
+    high: int
 
 
-@ailment("dead units", source="L. Lu, Y. Shin, Y. Su, G. E. Karniadakis, Commun. Comput. Phys. 28, 1671 (2020)", stops_learning=True)
+@ailment(
+    "dead units", source="L. Lu, Y. Shin, Y. Su, G. E. Karniadakis, Commun. Comput. Phys. 28, 1671 (2020)", stops_learning=True
+)
 def dead_units(patient: Patient) -> Finding:
     """Whether ReLUs are 0 on every training example looked at: no gradient reaches their weights any more, whatever is trained."""
     names = tuple(patient.activations("relu"))
@@ -44,7 +51,9 @@ def dead_units(patient: Patient) -> Finding:
     deaths = {name: _deaths(patient, name, units) for name, units in dead.items()}
     half = any(2 * len(units) >= len(alive[name]) for name, units in dead.items())
     # What the network can do without is worth knowing, and no more.
-    harms = any(len(units) == len(alive[name]) for name, units in dead.items()) or (half and patient.compares and patient.fitted < HALF)
+    harms = any(len(units) == len(alive[name]) for name, units in dead.items()) or (
+        half and patient.compares and patient.fitted < HALF
+    )
     made = ill if harms else remark
     counts = [f"{len(units)} of {len(alive[name])} ReLUs of {name.rpartition('.')[0]}" for name, units in dead.items()]
     bound = 100 * 3 / len(patient.train)
@@ -53,88 +62,96 @@ def dead_units(patient: Patient) -> Finding:
         *(line for name in dead for line in _course(patient, name, deaths[name])),
         f"on new examples one fires in fewer than {numeral(bound, 2)} % of cases (rule of three, 95 %); its weights get no gradient",
         cures=_cures(patient, deaths), units=dead,
-        since={name: tuple((death.units, death.step) for death in found) for name, found in deaths.items()},
+        since={name: tuple((death.units, death.high) for death in found) for name, found in deaths.items()},
     )  # fmt: skip
 
 
 def _alive(patient: Patient, model: Model, names: tuple[str, ...]) -> dict[str, Array]:
     """Which units of each quantity are above 0 on some example, a channel at some place: (units,)."""
     values = model.quantities(patient.train.x, set(names))
-    return {name: (values[name].reshape(-1, values[name].shape[-1]) > 0).any(axis=0) for name in names}
+    return {name: np.any(values[name].reshape(-1, values[name].shape[-1]) > 0, axis=0) for name in names}
 
 
 def _deaths(patient: Patient, name: str, units: Array) -> list[Death]:
-    """When the units died, those that died at one update together; the largest such group to the very step, others to an interval."""
+    """When the units died, those that died together as one: to the very step for the largest groups."""
     first, last = patient.first_step, patient.last_step
-    low = {int(unit): first - 1 for unit in units}
-    high = dict.fromkeys(low, last)
-    bracket = (first - 1, last)
-    while True:
-        steps = _between(bracket[0], bracket[1], first)
-        for step, model in patient.models(steps):
-            alive = _alive(patient, model, (name,))[name]
-            for unit in low:
-                if low[unit] < step <= high[unit]:
-                    if alive[unit]:
-                        low[unit], high[unit] = step, max(high[unit], step)
-        for unit in low:
-            later = [step for step in steps if step > low[unit]]
-            high[unit] = min([high[unit], *later])
-        groups = [(low[unit], high[unit]) for unit in low]
-        open_ones = [group for group in groups if group[1] - group[0] > 1]
-        if not open_ones:
+    seen = {first - 1: np.ones(len(units), dtype=bool), last: np.zeros(len(units), dtype=bool)}
+    for _ in range(_ROUNDS):
+        wide = [bracket for bracket in _brackets(seen) if bracket[1] - bracket[0] > 1]
+        if not wide:
             break
-        bracket = max(set(open_ones), key=open_ones.count)
-    found = sorted(set(low.values()))
+        low, high = max(sorted(set(wide)), key=wide.count)
+        steps = np.unique(np.linspace(low + 1, high - 1, _STATES).round().astype(np.int64)).tolist()
+        seen |= {step: _alive(patient, model, (name,))[name][units] for step, model in patient.models(steps)}
+    found = _brackets(seen)
     return [
-        Death(tuple(unit for unit in low if low[unit] == step), None if step < first else step)
-        for step in found
+        Death(tuple(int(unit) for unit, other in zip(units, found, strict=True) if other == bracket), *bracket)
+        for bracket in sorted(set(found))
     ]
 
 
-def _between(low: int, high: int, first: int) -> list[int]:
-    """Steps to look at between one at which a unit was alive and one at which it is dead."""
-    steps = np.linspace(max(low, first - 1) + 1, high - 1 if low >= first else high, _STATES).round().astype(np.int64)
-    return sorted({int(step) for step in steps if low < step <= high})
+def _brackets(seen: Mapping[int, Array]) -> list[tuple[int, int]]:
+    """For each unit the last step at which it is known to fire, and the first one behind that was looked at."""
+    steps = np.array(sorted(seen))
+    last = np.array([seen[int(step)] for step in steps])[::-1].argmax(axis=0)
+    return [(int(steps[-1 - back]), int(steps[len(steps) - back])) for back in last]
 
 
 def _course(patient: Patient, name: str, deaths: list[Death]) -> list[str]:
+    """A line to each of the largest groups of units that died together."""
     layer = name.rpartition(".")[0]
-    lines: list[str] = []
-    told = sorted(deaths, key=lambda death: -len(death.units))[:_TOLD]
-    for death in sorted(told, key=lambda death: -1 if death.step is None else death.step):
-        units = ", ".join(map(str, death.units[:12])) + (", ..." if len(death.units) > 12 else "")
-        which = f"{layer} unit{'s' * (len(death.units) > 1)} {units}"
-        if death.step is None:
-            lines.append(f"{which}: dead from the start")
-            continue
-        z = name.removesuffix(".a") + ".z"
-        states = patient.models([death.step, death.step + 1])
-        largest = [float(model.quantities(patient.train.x, {z})[z][..., death.units[0]].max()) for _, model in states] if z in patient.pre_activations else []
-        course = f": the largest z of unit {death.units[0]} went from {numeral(largest[0], 3)} to {numeral(largest[1], 3)}" if largest else ""
-        lines.append(f"{which}: dead since step {death.step + 1}, killed by the update of step {death.step}{course}")
+    told = sorted(sorted(deaths, key=lambda death: -len(death.units))[:_TOLD], key=lambda death: death.low)
     rest = sum(len(death.units) for death in deaths) - sum(len(death.units) for death in told)
+    lines = [f"{layer} {counted(death.units)}: {_end(patient, name, death)}" for death in told]
     return lines + ([f"{layer}: {rest} more at other steps"] if rest else [])
 
 
+def counted(units: tuple[int, ...]) -> str:
+    """Units by their numbers.
+
+    >>> counted((3,)), counted((1, 2))
+    ('unit 3', 'units 1, 2')
+    """
+    return f"unit{'s' * (len(units) > 1)} {', '.join(map(str, units[:12]))}{', ...' if len(units) > 12 else ''}"
+
+
+def _end(patient: Patient, name: str, death: Death) -> str:
+    """When units died, and what the update that killed them did to the first of them."""
+    if death.low < patient.first_step:
+        return "dead from the start"
+    if death.high - death.low > 1:
+        return f"died between steps {death.low} and {death.high}"
+    said = f"dead since step {death.high}, killed by the update of step {death.low}"
+    z = name.removesuffix(".a") + ".z"
+    if z not in patient.pre_activations:
+        return said
+    unit = death.units[0]
+    before, after = (
+        float(model.quantities(patient.train.x, {z})[z][..., unit].max())
+        for _, model in patient.models([death.low, death.high])
+    )
+    return f"{said}: the largest z of unit {unit} went from {numeral(before, 3)} to {numeral(after, 3)}"
+
+
 def _cures(patient: Patient, deaths: dict[str, list[Death]]) -> tuple[Cure, ...]:
-    killed = any(death.step is not None for found in deaths.values() for death in found)
-    born = any(death.step is None for found in deaths.values() for death in found)
-    cures: tuple[Cure, ...] = ()
+    killed = any(death.low >= patient.first_step for found in deaths.values() for death in found)
+    born = any(death.low < patient.first_step for found in deaths.values() for death in found)
+    anew = initialised_anew(patient) if born else None
+    # Units that the usual weights leave dead are bad luck, the rarer the more there are.
+    cures = wider(patient) if born and anew is None else ()
     leaky = with_fields(patient.problem.network, {"activation": {"relu": "leaky_relu"}, "function": {"relu": "leaky_relu"}})
     if leaky is not None:
-        cures += changed(patient, "a leaky ReLU, which passes a gradient on both sides", network=leaky)
+        cures += changed(patient, "a leaky ReLU, which passes a gradient on both sides", {"network": leaky})
     if killed and np.isfinite(patient.rate):
-        cures += changed(patient, "a tenth of the learning rate", **{"optimizer.learning_rate": float(f"{patient.rate / 10:.2g}")})
-    anew = initialised_anew(patient) if born else None
+        cures += at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
     if anew is not None:
-        cures += changed(patient, "the usual first weights and biases", network=anew)
+        cures += changed(patient, "the usual first weights and biases", {"network": anew})
     return cures
 
 
 @ailment("saturated units", source="X. Glorot, Y. Bengio, AISTATS, 249 (2010)", stops_learning=True)
 def saturated(patient: Patient) -> Finding:
-    """Whether half of what tanhs and sigmoids compute lies on their flat parts: at the start, or at the end of a training that fits badly."""
+    """Whether half of what tanhs and sigmoids compute lies on their flat parts: at the start, or now in a bad fit."""
     kinds = patient.activations("tanh", "sigmoid")
     if not kinds:
         return fine("there is no hidden tanh or sigmoid in the network")
@@ -148,14 +165,22 @@ def saturated(patient: Patient) -> Finding:
         if max(share, at["at the start"][name]) > 0.5
     ]
     if max(early, late) <= 0.5:
-        return fine(f"{100 * late:.0f} % of the tanhs and sigmoids lie on flat parts, {100 * early:.0f} % at the start", **numbers)
+        return fine(
+            f"{100 * late:.0f} % of the tanhs and sigmoids lie on flat parts, {100 * early:.0f} % at the start", **numbers
+        )
     scaled = "the usual start has z of size 1, of which 0.3 % lie so far out for tanh"
     cures = _wider_start(patient) if early > 0.5 else ()
     if late > 0.5 >= early and np.isfinite(patient.rate):
-        cures += changed(patient, "a tenth of the learning rate", **{"optimizer.learning_rate": float(f"{patient.rate / 10:.2g}")})
+        cures += at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
     bad = early > 0.5 or (patient.compares and patient.fitted < HALF)
     made, name = (ill if bad else remark), (worst["at the start"][0] if early > 0.5 else worst["now"][0])
-    return made(f"more than half of {name} lies where its function is flat, so that hardly a gradient passes", *lines, scaled, cures=cures, **numbers)
+    return made(
+        f"more than half of {name} lies where its function is flat, so that hardly a gradient passes",
+        *lines,
+        scaled,
+        cures=cures,
+        **numbers,
+    )
 
 
 def _flat(patient: Patient, model: Model, kinds: dict[str, str]) -> dict[str, float]:
@@ -167,4 +192,4 @@ def _flat(patient: Patient, model: Model, kinds: dict[str, str]) -> dict[str, fl
 
 def _wider_start(patient: Patient) -> tuple[Cure, ...]:
     anew = initialised_anew(patient)
-    return () if anew is None else changed(patient, "the usual first weights", network=anew)
+    return () if anew is None else changed(patient, "the usual first weights", {"network": anew})

@@ -1,4 +1,4 @@
-"""What is wrong with the graph itself: a softmax that is taken twice, outputs that cannot reach the targets, penalties that outweigh the data."""
+"""What is wrong with the graph itself: a softmax taken twice, targets that outputs cannot reach, a penalty that outweighs the data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from chainrule.doctor.ailment import ailment
 from chainrule.doctor.changes import changed
 from chainrule.doctor.finding import Cure, Finding, fine, ill
-from chainrule.doctor.patient import Patient
-from chainrule.nn import Activation, Dense, L1, L2, Layer, Objective, Sequential, output_range, sigmoid_input, softmax_input
+from chainrule.doctor.patient import HALF, Patient
+from chainrule.nn import L1, L2, Activation, Dense, Layer, Objective, Sequential, output_range, sigmoid_input, softmax_input
 from chainrule.numerals import numeral
 
 _SQUASHED = {"softmax", "sigmoid"}
@@ -32,7 +32,7 @@ def softmax_twice(patient: Patient) -> Finding:
     classes = logits.shape[-1]
     best = 1 / (1 + (classes - 1) * np.exp(-1.0)) if classes > 1 else 1 / (1 + np.exp(-1.0))
     network = _without_last_squashing(patient.problem.network)
-    cures = () if network is None else changed(patient, "without the second one", network=network)
+    cures = () if network is None else changed(patient, "without the second one", {"network": network})
     return ill(
         f"the output is squashed twice: what goes into the last {'softmax' if last[0] is not None else 'squashing'} is a {inner}",
         f"so its inputs lie between 0 and 1, no answer can be surer than {numeral(float(best), 3)}, and gradients are small",
@@ -52,7 +52,10 @@ def _without_last_squashing(network: Layer) -> Layer | None:
 
 
 @ailment(
-    "targets out of reach", source="R. E. Moore, Interval Analysis (1966), for the outputs' range", stops_learning=True, needs="targets"
+    "targets out of reach",
+    source="R. E. Moore, Interval Analysis (1966), for the outputs' range",
+    stops_learning=True,
+    needs="targets",
 )
 def out_of_reach(patient: Patient) -> Finding:
     """Whether targets lie outside of what the outputs can reach, whatever the weights."""
@@ -83,9 +86,9 @@ def _linear_output(patient: Patient) -> tuple[Cure, ...]:
     *before, last = network.layers
     if isinstance(last, Dense) and last.activation != "linear":
         made = Sequential(*before, replace(last, activation="linear"), input_shape=network.input_shape)
-        return changed(patient, "a linear output", network=made)
+        return changed(patient, "a linear output", {"network": made})
     if isinstance(last, Activation):
-        return changed(patient, "without the last function", network=Sequential(*before, input_shape=network.input_shape))
+        return changed(patient, "without the last function", {"network": Sequential(*before, input_shape=network.input_shape)})
     return ()
 
 
@@ -95,7 +98,7 @@ def strong_penalty(patient: Patient) -> Finding:
     penalties = patient.problem.objective.penalties
     if not penalties:
         return fine("there is no penalty on the weights")
-    if patient.fitted >= 0.5:
+    if patient.fitted >= HALF:
         return fine("the penalty leaves the network its fit")
     end, some = patient.end, patient.train
     pulls = {term: end.gradient(some.x, some.y, term) for term in end.terms}
@@ -108,10 +111,15 @@ def strong_penalty(patient: Patient) -> Finding:
     began = float(np.sqrt(sum(np.square(patient.start.parameters[name]).sum() for name in weights)))
     if moved > 0.5 * began or sizes[0] > 2 * sizes[1]:
         return fine("the weights have not shrunk under the penalty to where it balances the data")
-    weaker = Objective(tuple(replace(term, factor=term.factor / 100) if isinstance(term, L1 | L2) else term for term in patient.problem.objective.terms))
+    weaker = Objective(
+        tuple(
+            replace(term, factor=term.factor / 100) if isinstance(term, L1 | L2) else term
+            for term in patient.problem.objective.terms
+        )
+    )
     return ill(
         f"the penalty has pressed the weights to {numeral(moved, 2)}, from {numeral(began, 2)} at the start, and the network fits "
         f"{100 * max(0.0, patient.fitted):.0f} % of what a constant answer leaves",
         f"the gradient of the data, {numeral(sizes[0], 2)}, and of the penalty, {numeral(sizes[1], 2)}, hold each other there",
-        cures=changed(patient, "a hundredth of the penalty", loss=weaker), data=sizes[0], penalty=sizes[1],
+        cures=changed(patient, "a hundredth of the penalty", {"loss": weaker}), data=sizes[0], penalty=sizes[1],
     )  # fmt: skip
