@@ -46,4 +46,5 @@ def doctor(
     if as_json:
         say_json({"kind": "diagnosis", **found.to_json()})
     else:
-        console().print(Text(str(found)), soft_wrap=True)
+        screen = console()
+        screen.print(Text(found.text(screen.width)), soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule import display
@@ -23,6 +23,7 @@ from chainrule.train import Run, Training
 
 USUAL_SEEDS = 8
 WIDTH = 118
+"""Letters of a line of the text."""
 _MARKS: dict[Grade, str] = {"ill": "✗", "remark": "·", "fine": "✓", "untold": "?"}
 _ORDER: tuple[Grade, ...] = ("ill", "remark", "fine", "untold")
 _ = ailments  # registers them
@@ -70,21 +71,21 @@ class Diagnosis(Shown):
         rest += [f"{counts['untold']} cannot be told"] * bool(counts["untold"])
         return f"{self.subject}: {wrong}; of {len(self.findings)} ailments looked for, {', '.join(rest)}"
 
-    def __str__(self) -> str:
-        lines = textwrap.wrap(self.summary, WIDTH)
+    def text(self, width: int = WIDTH) -> str:
+        """All of it in lines of at most so many letters; code is not broken."""
+        page = _Page(width)
+        page.add(self.summary)
         for found in (*self.ill, *self.of("remark")):
-            lines += ["", *_told(found)]
-        lines += _listed("in order", self.of("fine")) + _listed("cannot be told", self.of("untold"))
+            page.finding(found)
+        page.listed("in order", self.of("fine"))
+        page.listed("cannot be told", self.of("untold"))
         if not self.seeds and any(cure.training for found in self.ill for cure in found.cures):
-            lines += [
-                "",
-                *_wrapped(
-                    "the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run",
-                    0,
-                    2,
-                ),
-            ]
-        return "\n".join(lines)
+            page.lines.append("")
+            page.add("the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run")
+        return "\n".join(page.lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<Diagnosis: {self.summary}>"
@@ -95,29 +96,37 @@ class Diagnosis(Shown):
         return {"subject": self.subject, "healthy": self.healthy, "seeds": self.seeds, "findings": findings}
 
 
-def _listed(word: str, findings: tuple[Finding, ...]) -> list[str]:
-    lines = [line for found in findings for line in _wrapped(f"{_MARKS[found.grade]} {found}", 2, 4)]
-    return ["", f"{word}:", *lines] if lines else []
+@dataclass
+class _Page:
+    """Lines of a diagnosis, broken at a width."""
 
+    width: int
+    lines: list[str] = field(default_factory=list[str])
 
-def _told(found: Finding) -> list[str]:
-    lines = _wrapped(f"{_MARKS[found.grade]} {found}", 0, 2)
-    lines += [line for text in found.evidence for line in _wrapped(text, 4, 6)]
-    for cure in found.cures:
-        lines += _cure_lines(cure)
-    return lines + _wrapped(f"source: {found.source}", 4, 6)
+    def add(self, text: str, first: int = 0, rest: int | None = None) -> None:
+        """A paragraph, its first line and the others indented so far."""
+        indents = {"initial_indent": " " * first, "subsequent_indent": " " * (first + 2 if rest is None else rest)}
+        self.lines += textwrap.wrap(text, max(self.width, 20), **indents, break_long_words=False, break_on_hyphens=False)
 
+    def finding(self, found: Finding) -> None:
+        """A finding with its evidence and its cures."""
+        self.lines.append("")
+        self.add(f"{_MARKS[found.grade]} {found}")
+        for line in found.evidence:
+            self.add(line, 4)
+        for cure in found.cures:
+            self.add(f"cure: {cure.words}", 4)
+            self.lines += [f"      {line}" for line in cure.code.split("\n") if line]
+            if cure.tried is not None:
+                self.add(f"tried: {cure.tried}", 6)
+        self.add(f"source: {found.source}", 4)
 
-def _cure_lines(cure: Cure) -> list[str]:
-    lines = _wrapped(f"cure: {cure.words}", 4, 6)
-    lines += [f"      {line}" for line in cure.code.split("\n") if line]
-    return lines + (_wrapped(f"tried: {cure.tried}", 6, 8) if cure.tried is not None else [])
-
-
-def _wrapped(text: str, first: int, rest: int) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest, break_long_words=False, break_on_hyphens=False
-    )
+    def listed(self, word: str, findings: tuple[Finding, ...]) -> None:
+        """Findings by a line or two each, below a word."""
+        if findings:
+            self.lines += ["", f"{word}:"]
+        for found in findings:
+            self.add(f"{_MARKS[found.grade]} {found}", 2)
 
 
 @checked

@@ -180,7 +180,7 @@ class Training(Shown):
 
     @classmethod
     def of(cls, run: Run) -> Training:
-        """The training that a run was, to be changed and made again; its first weights are given only where they were given then.
+        """The training that a run was, to be changed and made again; first weights are given where they were given then.
 
         Raises: where its data are not there, as `open_run` says.
 
@@ -190,9 +190,9 @@ class Training(Shown):
         True
         """
         settings, trainer = run.settings, run.trainer
-        begun = trainer.beginning().state  # which finds out whether it was put there
-        given = (*run.problem.parameters, *run.problem.states) if trainer.start is not None else ()
-        initial = {name: begun[name][0] for name in given} or None
+        begun, drawn = trainer.beginning().state, trainer.drawn()
+        names = (*run.problem.parameters, *run.problem.states)
+        initial = {name: begun[name][0] for name in names if not np.array_equal(begun[name], drawn[name])} or None
         kept = {name: getattr(settings, name) for name in _SETTINGS}
         return cls(
             run.problem.network,
