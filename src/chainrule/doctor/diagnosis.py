@@ -81,7 +81,9 @@ class Diagnosis(Shown):
         page.listed("cannot be told", self.of("untold"))
         if not self.seeds and any(cure.training for found in self.ill for cure in found.cures):
             page.lines.append("")
-            page.add("the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run")
+            page.add(
+                "the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run"
+            )
         return "\n".join(page.lines)
 
     def __str__(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
@@ -17,7 +16,7 @@ from chainrule.doctor.patient import HALF, Patient
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.train import Model, Trainer
+from chainrule.train import History, Snapshot, Trainer
 from chainrule.train.branch import Changes, branched
 
 _LEAST, _MOST = 50, 300
@@ -61,9 +60,7 @@ def learning_rate(patient: Patient) -> Finding:
 
 def _compared(patient: Patient) -> Finding:
     rate, constant, now = patient.rate, max(patient.constant, 1e-300), float(patient.costs.mean())
-    lower, same, *higher = (
-        _gone_on(patient, patient.last_step, rate * factor, _more(patient)) for factor in (0.1, 1.0, 10.0, 100.0)
-    )
+    lower, same, *higher = _gone_on(patient, patient.last_step, (0.1, 1.0, 10.0, 100.0), _more(patient))
     words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
     numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
     if _is_less(lower, same) and same.mean - lower.mean > max(SHARE * constant, same.mean / 2):
@@ -92,7 +89,7 @@ def _times(falls: tuple[float, float]) -> str:
 def _scan(patient: Patient) -> Finding | None:
     """Where the fit is bad: whether it is better with another rate, from the same start."""
     steps = min(_MOST, patient.last_step - patient.first_step)
-    tried = [_gone_on(patient, patient.first_step, patient.rate * factor, steps) for factor in SCANNED]
+    tried = _gone_on(patient, patient.first_step, SCANNED, steps)
     best = min(tried, key=lambda one: one.mean)
     if not np.isfinite(best.mean):
         return None
@@ -117,29 +114,28 @@ def _more(patient: Patient) -> int:
     return int(np.clip(patient.run.trainer.steps_per_epoch, _LEAST, _MOST))
 
 
-def _gone_on(patient: Patient, step: int, rate: float, steps: int) -> GoneOn:
-    """Goes on from a state of the run at a rate; the run stays as it is."""
+def _gone_on(patient: Patient, step: int, factors: Sequence[float], steps: int) -> list[GoneOn]:
+    """Goes on for so many steps from a state of the run, at the rate times each factor; the run stays as it is."""
     there = patient.run.at(step).trainer
-    trainer = _branched(there, rate, steps)
-    state = None
-    with suppress(NonFiniteError):
-        trainer.train_until(trainer.step + steps)
-        state = trainer.state
-    some = patient.train
-    if state is None:
+    epochs = max(-(-(step + steps) // there.steps_per_epoch), there.settings.epochs)
+    trainer = branched(there, None, Changes(learning_rate=patient.rate, epochs=epochs))
+    first = trainer.snapshot()
+    # Compiled once: the rate is an input of the step.
+    return [_at(patient, trainer, first, patient.rate * factor, steps) for factor in factors]
+
+
+def _at(patient: Patient, trainer: Trainer, first: Snapshot, rate: float, steps: int) -> GoneOn:
+    trainer.load(first, History(trainer.settings.replicas))
+    trainer.settings = Changes(learning_rate=rate).settings(trainer.settings)
+    some, replica = patient.train, patient.replica
+    try:
+        trainer.train_until(first.step + steps)
+    except NonFiniteError:
         return GoneOn(rate, np.full(len(some), inf))
-    return GoneOn(rate, _model(patient, state).costs(some.x, some.y))
-
-
-def _branched(there: Trainer, rate: float, steps: int) -> Trainer:
-    epochs = -(-(there.step + steps) // there.steps_per_epoch)
-    return branched(there, None, Changes(learning_rate=rate, epochs=max(epochs, there.settings.epochs)))
-
-
-def _model(patient: Patient, state: object) -> Model:
-    arrays: dict[str, Array] = state  # pyright: ignore[reportAssignmentType]
-    learned = {name: arrays[name][patient.replica] for name in patient.problem.parameters}
-    return patient.end.with_parameters(learned, {name: arrays[name][patient.replica] for name in patient.problem.states})
+    learned, kept = (
+        {name: trainer.state[name][replica] for name in names} for names in (patient.problem.parameters, patient.problem.states)
+    )
+    return GoneOn(rate, patient.end.with_parameters(learned, kept).costs(some.x, some.y))
 
 
 def _is_less(one: GoneOn, other: GoneOn) -> bool:
