@@ -1,6 +1,6 @@
 """What `import chainrule` gives, name by name: read by type checkers, and at run time to load what is asked for."""
 
-from . import data, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
+from . import data, doctor, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph

@@ -205,7 +205,7 @@ def test_the_code_of_a_cure_makes_what_was_tried(killed: cr.train.Run) -> None:
     for finding in killed.doctor().findings:
         for cure in finding.cures:
             if cure.training is not None and "Training.of(run)" in cure.code and "\nscaled" not in cure.code:
-                made = eval(cure.code, {"cr": cr, "run": killed})  # noqa: S307  (our own text)
+                made = eval(cure.code, {"cr": cr, "run": killed})
                 assert made.hash == cure.training.fit().hash
 
 
@@ -251,3 +251,14 @@ def test_a_training_of_a_run_is_the_same_training(tmp_path: Path) -> None:
         assert cr.Training.of(one).fit().hash == run.hash
     branch = run.branch(3, learning_rate=0.5)
     assert np.array_equal(cr.Training.of(branch).initial["dense1.W"], run.at(3).parameters()["dense1.W"])
+
+
+def test_the_page_says_what_is_printed_and_what_is_looked_for() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    run = cr.fit(XOR, "xor", optimizer=cr.SGD(0.5), epochs=500)
+    printed = run.doctor(try_cures=True).text(110)
+    for line in (line for line in printed.split("\n") if line.startswith(("✗", "xor"))):
+        assert line in page
+    for one in doctor.AILMENTS.values():
+        asked = str(one.look.__doc__).split("\n")[0].removeprefix("Whether ").rstrip(".")
+        assert f"| {one.name} | {asked} | {one.source} |" in page

@@ -14,7 +14,7 @@ from chainrule.display import Shown
 from chainrule.doctor import ailments
 from chainrule.doctor.ailment import AILMENTS, Ailment
 from chainrule.doctor.ailments.learning import because
-from chainrule.doctor.finding import Cure, Finding, Grade
+from chainrule.doctor.finding import Finding, Grade
 from chainrule.doctor.patient import Patient
 from chainrule.doctor.trying import replicated, tried
 from chainrule.errors import NonFiniteError, OptionError

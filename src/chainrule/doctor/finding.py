@@ -11,12 +11,13 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.train import Training
-from chainrule.train.replicated import Comparison, plus_minus
+from chainrule.train.replicated import Comparison, plus_minus, replicas_needed
 
 Grade: TypeAlias = Literal["ill", "remark", "fine", "untold"]
 """How a finding is meant: something is wrong; it is worth knowing; it was looked at and is in order; it cannot be told."""
 
 
+_AFFORDABLE = 1000
 Verdict: TypeAlias = Literal["better", "worse", "cannot be told apart"]
 
 
@@ -45,7 +46,11 @@ class Tried(Shown):
         sign = "+" * (self.comparison.difference > 0)
         digits = max(2, _digits(self.comparison.error))
         ways = " → ".join(f"{mean:.{digits}f}" for mean in means).replace("-", "−")
-        return f"{self.verdict}: {self.part} {self.score} {ways}, {sign}{change} ({seeds}, paired)"
+        needed = f"{seeds}, paired"
+        if self.verdict == "cannot be told apart":
+            count = replicas_needed(self.comparison.difference, self.comparison.error * len(self.before) ** 0.5)
+            needed += f"; about {count} would tell" if count <= _AFFORDABLE else ""
+        return f"{self.verdict}: {self.part} {self.score} {ways}, {sign}{change} ({needed})"
 
 
 def _digits(error: float) -> int:

@@ -97,7 +97,7 @@ def _cures(patient: Patient, *, vanishing: bool) -> tuple[Cure, ...]:
     needs="targets",
 )  # fmt: skip
 def through_time(patient: Patient) -> Finding:
-    """Whether, in a network with memory, hardly anything of ∂C/∂h reaches the first time steps, at the start or now."""
+    """Whether hardly anything of ∂C/∂h reaches the first time steps of a network with memory, at the start or now."""
     if not patient.end.has_memory:
         return fine("there is no layer with a memory")
     some = _few(patient.train, _IN_TIME if patient.problem.size == 1 else len(patient.train))

@@ -29,7 +29,7 @@ _SHOWN = 10
     needs="targets",
 )
 def wrong_labels(patient: Patient) -> Finding:
-    """Whether, at the epoch with the best held-out loss, labels contradict the network in more than 1 % of the half where it is surest."""
+    """Whether labels contradict the network in more than 1 % of the half where it is surest, at the epoch of the best held-out loss."""
     problem = patient.problem
     if not problem.classifies or problem.probabilities == "none":
         return fine("the network gives no probabilities of classes to compare labels with")

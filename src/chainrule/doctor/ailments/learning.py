@@ -87,7 +87,7 @@ def not_learning(patient: Patient) -> Finding:
     )  # fmt: skip
 
 
-@ailment("stopped too early", source="T. Mitchell, Machine Learning (1997), section 4.5.3", needs="nothing")
+@ailment("stopped too early", source="L. Prechelt, Early Stopping – But When? (1998)", needs="nothing")
 def unfinished(patient: Patient) -> Finding:
     """Whether the training loss was still falling when the epochs were over: see `Run.unfinished`."""
     if not patient.run.unfinished:
