@@ -139,6 +139,6 @@ __all__ = [
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
+    "data", "doctor", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
     "examples",
 ]  # fmt: skip

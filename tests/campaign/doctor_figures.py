@@ -15,7 +15,7 @@ FIRST = 10_000
 
 @dataclass
 class Figures:
-    """Of each fault how many trainings had it, in how many it was named, and in how many something was found wrong; of healthy ones alarms."""
+    """Of each fault how many trainings had it, how often it was named, how often anything was; alarms at healthy ones."""
 
     faults: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     healthy: int = 0
@@ -32,7 +32,7 @@ class Figures:
             yield f"| {name.replace('_', ' ')} | {count} | {named} | {ill} |"
         sums = [sum(column) for column in zip(*self.faults.values(), strict=True)]
         yield f"| **all** | {sums[0]} | {sums[1]} | {sums[2]} |"
-        yield f"healthy: {self.healthy}, of these alarms: {len(self.alarms)}; failed by themselves: {self.failed}, found: {self.failed_found}"
+        yield f"healthy: {self.healthy}, alarms: {len(self.alarms)}; failed by themselves: {self.failed}, found: {self.failed_found}"
         yield from (f"alarm {line}" for line in self.alarms)
         yield from (f"missed {line}" for line in self.missed)
 

@@ -105,10 +105,16 @@ class _Page:
     width: int
     lines: list[str] = field(default_factory=list[str])
 
-    def add(self, text: str, first: int = 0, rest: int | None = None) -> None:
-        """A paragraph, its first line and the others indented so far."""
-        indents = {"initial_indent": " " * first, "subsequent_indent": " " * (first + 2 if rest is None else rest)}
-        self.lines += textwrap.wrap(text, max(self.width, 20), **indents, break_long_words=False, break_on_hyphens=False)
+    def add(self, text: str, first: int = 0) -> None:
+        """A paragraph, its first line indented so far, the others by two more."""
+        self.lines += textwrap.wrap(
+            text,
+            max(self.width, 20),
+            initial_indent=" " * first,
+            subsequent_indent=" " * (first + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def finding(self, found: Finding) -> None:
         """A finding with its evidence and its cures."""
