@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
+from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, Remedy, UnsavedRunWarning
@@ -22,6 +22,7 @@ from chainrule.nn import Export
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation
+from chainrule.train.attribution import Attribution, why
 from chainrule.train.branch import Changes, branched
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
@@ -154,6 +155,48 @@ class Run(Shown):
             facts["example"] = f"{number} of the {part} part"
             given = self.example(number, part)
         return explain(self.model(replica), given, reading_of(reading), facts)
+
+    @checked
+    def why(
+        self,
+        which: Any,
+        instead_of: int | str | None = None,
+        *,
+        of: int | str | None = None,
+        part: str = "test",
+        baseline: Any = None,
+        tolerance: Positive = 1e-4,
+        replica: int = 0,
+    ) -> Attribution:
+        """Why this answer and not that one: what each input did for it, by integrated gradients, which add up to the difference.
+
+        which: an example's number in `part`, an Example, or an input x of the data's shape. of: the answer that is explained, by name or
+        number; None is the network's. instead_of: the one that it is contrasted with; None is the next best, and for networks that
+        predict numbers the output's own value at the baseline. baseline: where the way to x begins, None for the input that the network
+        sees as 0: a black image, the mean of each column. tolerance: how far off the sum may be, as a share of all values' sizes.
+        Raises: OptionError for answers that there are not, and for inputs without a derivative; ShapeError.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-2", cr.data.moons(60), epochs=5)
+        >>> found = run.why(3)
+        >>> w = run.parameters()["dense1.W"] @ ([1, -1] if found.of == "upper" else [-1, 1])
+        >>> seen = run.dataset_info.scaling.apply(found.x)
+        >>> bool(np.allclose(found.values, w * seen)), found.closes
+        (True, True)
+        """
+        if isinstance(which, int | np.integer):
+            number = int(cast("int", which))
+            return why(
+                self.model(replica),
+                self.example(number, part).x,
+                instead_of,
+                of,
+                baseline,
+                tolerance,
+                f"{part} example {number}",
+            )
+        x = which.x if isinstance(which, Example) else which
+        return why(self.model(replica), np.asarray(x), instead_of, of, baseline, tolerance, "this example")
 
     @checked
     def example(self, number: int, part: str = "test") -> Example:
