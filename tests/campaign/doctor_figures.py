@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chainrule.errors import NonFiniteError
 from tests.doctor.zoo import HELD_BACK, SEEN, healthy, learned, sick
 
-FIRST = 10_000
+FIRST = 30_000
 """The number of the first animal: none of the tests looks at these."""
 
 

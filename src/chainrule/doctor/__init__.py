@@ -1,7 +1,8 @@
 """Floor 5¾: the doctor: looks at a training for what may be the matter with it, names the evidence, and tries cures."""
 
 from chainrule.checks import answering
-from chainrule.doctor.ailment import AILMENTS, LEVEL, Ailment, ailment
+from chainrule.doctor.ailment import AILMENTS, Ailment, ailment
+from chainrule.doctor.chances import LEVEL
 from chainrule.doctor.diagnosis import Diagnosis, diagnose
 from chainrule.doctor.finding import Cure, Finding, Tried, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient

@@ -13,9 +13,6 @@ from chainrule.errors import ChainruleError, OptionError
 
 Look: TypeAlias = Callable[[Patient], Finding]
 
-LEVEL = 0.001
-"""How often a look that goes by a statistical test may raise an alarm at a run that ails nothing: a dozen together one in eighty runs."""
-
 
 @dataclass(frozen=True)
 class Ailment(Shown):

@@ -10,6 +10,8 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train.replicated import Comparison, compare, plus_minus
 
+LEVEL = 0.001
+"""How often a look that goes by a statistical test may raise an alarm at a run that ails nothing: a dozen together one in eighty runs."""
 DRAWS = 999
 """Shuffles of a permutation test: the least probability that it can say is one in a thousand."""
 _WIDEST = 16

@@ -11,12 +11,14 @@ import numpy as np
 
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import grad
+from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError
 from chainrule.graph import Array, Graph, Node, topological_order
 from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, SquaredError
 from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
+from chainrule.train.replicated import Comparison
 
 LOOKED_AT = 1000
 """Examples of a part that are looked at, evenly spaced over it; all where it has fewer."""
@@ -164,6 +166,16 @@ class Patient:
     def fitted(self) -> float:
         """What fraction of that cost the training took away: 1 where nothing is left, 0 or less where nothing was learned."""
         return 1 - float(self.costs.mean()) / self.constant if self.constant > 0 else 0.0
+
+    @cached_property
+    def less_than_constant(self) -> Comparison:
+        """By how much the training loss is below that of the best constant answer."""
+        return above(np.full(len(self.costs), self.constant), self.costs)
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is below by more than chance explains."""
+        return self.fitted > 0 and one_sided(self.less_than_constant) <= LEVEL
 
     @cached_property
     def outputs(self) -> Array:

@@ -6,7 +6,8 @@ from math import erfc, log, sqrt
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL
 from chainrule.doctor.changes import changed, initialised_anew, with_fields
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import HALF, Patient, Some

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from chainrule.data import Scaling
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import at_least
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL, at_least
 from chainrule.doctor.changes import by_hand
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import HALF, Patient, Some

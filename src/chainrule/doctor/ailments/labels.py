@@ -7,8 +7,8 @@ from math import sqrt
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import at_least, share
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL, at_least, share
 from chainrule.doctor.changes import by_hand
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import Patient, Some
@@ -33,7 +33,7 @@ def wrong_labels(patient: Patient) -> Finding:
     problem = patient.problem
     if not problem.classifies or problem.probabilities == "none":
         return fine("the network gives no probabilities of classes to compare labels with")
-    if patient.fitted <= 0:
+    if not patient.learned:
         raise UntoldError("nothing was learned that labels could contradict")
     step, model = _before_memory(patient)
     seen = [_contradictions(model, some) for some in (patient.train, patient.held)]

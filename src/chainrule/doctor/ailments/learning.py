@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import above, around, association, one_sided
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import around, association, one_sided
 from chainrule.doctor.changes import at_rate, changed
 from chainrule.doctor.finding import Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
@@ -31,12 +30,10 @@ def not_finite(patient: Patient) -> Finding:
     patient.require_data()
     step, rate = patient.last_step, patient.rate
     said = ""
-    with suppress(NonFiniteError):
-        try:
-            run.trainer.apart().train_until(step + 1)
-        except NonFiniteError as trouble:
-            said = trouble.happened.partition("; the state before it")[0]
-            raise
+    try:
+        run.trainer.apart().train_until(step + 1)
+    except NonFiniteError as trouble:
+        said = trouble.happened.partition("; the state before it")[0]
     before = run.history.steps()[patient.replica][-10:]
     course = ", ".join(numeral(float(loss), 2) for loss in before)
     cures = at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
@@ -61,10 +58,10 @@ def not_learning(patient: Patient) -> Finding:
         raise UntoldError("no step was done yet")
     if constant <= 0:
         raise UntoldError("all targets are the same: a constant answer is right")
-    less = above(np.full(len(costs), constant), costs)
+    less = patient.less_than_constant
     words = f"{around(float(costs.mean()), less.error)} on {patient.train}, {numeral(constant)} for a constant answer"
     numbers: dict[str, Any] = {"loss": float(costs.mean()), "constant": constant, "probability": one_sided(less)}
-    if one_sided(less) <= LEVEL and patient.fitted > 0:
+    if patient.learned:
         return fine(f"it learned: the training loss is {words}", **numbers)
     apart = association(patient.outputs, patient.train.y)
     outputs = patient.outputs.reshape(len(costs), -1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import above, around, one_sided
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL, above, around, one_sided
 from chainrule.doctor.changes import changed
 from chainrule.doctor.finding import Cure, Finding, fine, ill
 from chainrule.doctor.patient import Patient

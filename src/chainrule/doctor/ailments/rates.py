@@ -8,10 +8,10 @@ from math import inf
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import above, one_sided
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.changes import at_rate
-from chainrule.doctor.finding import Finding, fine, ill
+from chainrule.doctor.finding import Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import HALF, Patient
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array
@@ -47,6 +47,8 @@ class GoneOn:
 )  # fmt: skip
 def learning_rate(patient: Patient) -> Finding:
     """Whether another rate goes much further from the last state on; or, where the fit is bad, from the first."""
+    if patient.last_step == patient.first_step:
+        raise UntoldError("no step was done yet")
     if not np.isfinite(patient.rate):
         return fine("the optimizer finds the size of its steps by itself")
     if patient.run.stopped == "not finite":
@@ -63,7 +65,9 @@ def _compared(patient: Patient) -> Finding:
     lower, same, *higher = _gone_on(patient, patient.last_step, (0.1, 1.0, 10.0, 100.0), _more(patient))
     words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
     numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
-    if _is_less(lower, same) and same.mean - lower.mean > max(SHARE * constant, same.mean / 2):
+    # What the run has is compared, too: a spike on the way on is no loss that is left.
+    left = min(now, same.mean) - lower.mean
+    if _is_less(lower, same) and left > max(SHARE * constant, now / 2):
         return ill(
             f"the learning rate {rate:g} is too large: most of the loss that is left comes of the size of the steps",
             words, cures=at_rate(patient, rate / 10), **numbers,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.doctor.ailment import LEVEL, ailment
-from chainrule.doctor.chances import above, one_sided, share
+from chainrule.doctor.ailment import ailment
+from chainrule.doctor.chances import LEVEL, above, one_sided, share
 from chainrule.doctor.changes import wider
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
