@@ -71,7 +71,7 @@ def initialised_anew(patient: Patient) -> Layer | None:
     """The network whose layers start their weights and biases as usual; None where they do already."""
 
     def change(item: Any) -> Mapping[str, Any]:
-        names = [name for name in ("weights", "recurrent_weights", "biases") if name in item.__dataclass_fields__]
+        names = [name for name in ("weights", "recurrent", "biases") if name in item.__dataclass_fields__]
         usual = {name: _usual(item.__dataclass_fields__[name]) for name in names}
         return {name: value for name, value in usual.items() if getattr(item, name) != value}
 

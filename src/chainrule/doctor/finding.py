@@ -47,7 +47,7 @@ class Tried(Shown):
         digits = max(2, _digits(self.comparison.error))
         ways = " → ".join(f"{mean:.{digits}f}" for mean in means).replace("-", "−")
         needed = f"{seeds}, paired"
-        if self.verdict == "cannot be told apart":
+        if self.verdict == "cannot be told apart" and self.comparison.error > 0:
             count = replicas_needed(self.comparison.difference, self.comparison.error * len(self.before) ** 0.5)
             needed += f"; about {count} would tell" if count <= _AFFORDABLE else ""
         return f"{self.verdict}: {self.part} {self.score} {ways}, {sign}{change} ({needed})"

@@ -74,14 +74,17 @@ def trial(sick: Sequence[Run | None], cured: Sequence[Run | None], kind: str, se
     name, part = (name, part) if part else (other, place)
     values = tuple(before.tolist()), tuple(after.tolist())
     sign = -1.0 if name == "loss" else 1.0
-    if np.isnan([*before, *after]).any() or seeds < 2:
-        return Tried(name, part, *values, *_by_signs(sign * before, sign * after))
+    by_signs = _by_signs(sign * before, sign * after)
+    if np.isnan([*before, *after]).any():
+        return Tried(name, part, *values, by_signs)
     found = compare(after, before, paired=True)
+    # Pairs that all differ by the same have no scatter to judge by, as accuracies of a few examples may.
+    apart = found.told_apart and (found.error > 0 or by_signs != "cannot be told apart")
     good = sign * found.difference > 0
-    return Tried(name, part, *values, "cannot be told apart" if not found.told_apart else "better" if good else "worse", found)
+    return Tried(name, part, *values, "cannot be told apart" if not apart else "better" if good else "worse", found)
 
 
-def _by_signs(before: Array, after: Array) -> tuple[Verdict, None]:
+def _by_signs(before: Array, after: Array) -> Verdict:
     """The sign test: in how many pairs the second is better, a training that went wrong being worse than any that did not.
 
     Source: J. Arbuthnot, Phil. Trans. 27, 186 (1710).
@@ -90,5 +93,5 @@ def _by_signs(before: Array, after: Array) -> tuple[Verdict, None]:
     better, worse = int(np.sum(ranks[1] > ranks[0])), int(np.sum(ranks[1] < ranks[0]))
     chance = 2 * at_least(max(better, worse), better + worse, 0.5)
     if chance >= LEVEL:
-        return "cannot be told apart", None
-    return ("better" if better > worse else "worse"), None
+        return "cannot be told apart"
+    return "better" if better > worse else "worse"

@@ -13,6 +13,7 @@ from chainrule.doctor.changes import at_rate, changed
 from chainrule.doctor.finding import Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
 from chainrule.errors import NonFiniteError
+from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import ClipNorm
 
@@ -64,24 +65,24 @@ def not_learning(patient: Patient) -> Finding:
     if patient.learned:
         return fine(f"it learned: the training loss is {words}", **numbers)
     apart = association(patient.outputs, patient.train.y)
-    outputs = patient.outputs.reshape(len(costs), -1)
-    spread = float(np.ptp(outputs, axis=0).max())
-    same = (
-        "the outputs are the same for every input"
-        if spread == 0
-        else f"the outputs differ by {numeral(spread, 2)} at most over the inputs"
-    )
-    knows = (
-        f"targets that are shuffled fit the outputs as well with probability {apart:.3f}"
-        if spread
-        else "so they say nothing of the targets"
-    )
     return ill(
         f"the training loss is no better than an answer that ignores the input: {words}",
-        f"{same}; {knows}",
+        _said_by(patient.outputs.reshape(len(costs), -1), apart),
         **numbers,
         association=apart,
     )  # fmt: skip
+
+
+def _said_by(outputs: Array, apart: float) -> str:
+    """Whether outputs (n, k) say anything at all."""
+    spread = float(np.ptp(outputs, axis=0).max())
+    if spread <= _ROUNDING * float(np.abs(outputs).max()):
+        return "the outputs are the same for every input, so they say nothing of the targets"
+    said = f"the outputs differ by {numeral(spread, 2)} at most over the inputs"
+    return f"{said}; targets that are shuffled fit them as well with probability {apart:.3f}"
+
+
+_ROUNDING = 1e-9
 
 
 @ailment("stopped too early", source="L. Prechelt, Early Stopping – But When? (1998)", needs="nothing")

@@ -97,13 +97,11 @@ def _scan(patient: Patient) -> Finding | None:
     best = min(tried, key=lambda one: one.mean)
     if not np.isfinite(best.mean):
         return None
-    less = above(patient.costs, best.costs)
-    gained = float(patient.costs.mean()) - best.mean
-    if (
-        one_sided(less) * len(SCANNED) > LEVEL
-        or gained < SHARE * patient.constant
-        or best.mean > (1 - SHARE) * patient.constant
-    ):
+    gained, constant = float(patient.costs.mean()) - best.mean, patient.constant
+    if one_sided(above(patient.costs, best.costs)) * len(SCANNED) > LEVEL or gained < SHARE * constant:
+        return None
+    # Either it learns something there, or it gets back most of what it lost here.
+    if best.mean > (1 - SHARE) * constant and gained < HALF * constant:
         return None
     word = "large" if best.rate < patient.rate else "small"
     return ill(

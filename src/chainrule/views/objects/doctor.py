@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chainrule import display
-from chainrule.doctor import Diagnosis, Finding
-from chainrule.views.objects.parts import printed_lines, shown, table, verdict
+from chainrule.doctor import Cure, Diagnosis, Finding
+from chainrule.views.objects.parts import heading, printed_lines, shown, table, verdict
 
 _WORDS = {"ill": "wrong", "remark": "worth knowing", "fine": "in order", "untold": "cannot be told"}
 
@@ -24,7 +24,10 @@ def finding_html(found: Finding) -> str:
 
 
 def _finding(found: Finding) -> str:
-    cures = [(cure.words, cure.code, str(cure.tried or "not tried")) for cure in found.cures]
     lines = "\n".join([f"{_WORDS[found.grade]}: {found}", *found.evidence, f"source: {found.source}"])
-    told = [printed_lines(f"# {words}: {tried}\n{code}") for words, code, tried in cures]
-    return verdict(lines) + "".join(told)
+    return verdict(lines) + "".join(map(_cure, found.cures))
+
+
+def _cure(cure: Cure) -> str:
+    tried = f", tried: {cure.tried}" if cure.tried is not None else ""
+    return heading("cure", f"{cure.words}{tried}") + (printed_lines(cure.code) if cure.code else "")
