@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import grad
+from chainrule.display import Shown
 from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
@@ -29,7 +30,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Some:
+class Some(Shown):
     """Examples of a part that are looked at: x (n, ...), y (n, ...), and their numbers in the part."""
 
     part: str
@@ -46,7 +47,7 @@ class Some:
         return f"{len(self)}{of} {self.part} examples"
 
 
-class Patient:
+class Patient(Shown):
     """A replica of a run, and what is measured of it.
 
     `baseline`: trainings of the same setting with other seeds, where cures are tried, else None.
@@ -64,6 +65,9 @@ class Patient:
     def compares(self) -> bool:
         """Whether outputs are compared with targets."""
         return self.problem.compares
+
+    def __repr__(self) -> str:
+        return f"<Patient: replica {self.replica} of {self.run!r}>"
 
     # ---- the examples
 
