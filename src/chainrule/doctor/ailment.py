@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
+
 from chainrule.display import Shown
 from chainrule.doctor.finding import Finding, UntoldError
 from chainrule.doctor.patient import Patient
@@ -31,7 +33,9 @@ class Ailment(Shown):
         """The finding, "untold" with the reason where the look cannot tell."""
         try:
             self._require(patient)
-            found = self.look(patient)
+            # Sick trainings have numbers whose squares are infinite.
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = self.look(patient)
         except UntoldError as trouble:
             found = Finding("untold", trouble.reason)
         except ChainruleError as trouble:

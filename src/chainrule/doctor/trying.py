@@ -77,7 +77,8 @@ def trial(sick: Sequence[Run | None], cured: Sequence[Run | None], kind: str, se
     by_signs = _by_signs(sign * before, sign * after)
     if np.isnan([*before, *after]).any():
         return Tried(name, part, *values, by_signs)
-    found = compare(after, before, paired=True)
+    with np.errstate(over="ignore"):  # losses of sick trainings
+        found = compare(after, before, paired=True)
     # Pairs that all differ by the same have no scatter to judge by, as accuracies of a few examples may.
     apart = found.told_apart and (found.error > 0 or by_signs != "cannot be told apart")
     good = sign * found.difference > 0
