@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
+from rich.console import Console
 from rich.text import Text
 
 from chainrule.cli.locate import data_option, opened, step_option
@@ -42,9 +45,17 @@ def doctor(
     moved: str | None,
 ) -> None:
     """Look at RUN for what may be the matter with it: the evidence, the cures, and whether they help."""
-    found = diagnose(opened(run, step, moved), try_cures=seeds if try_cures else False, replica=replica, only=only or None)
+    found = diagnose(
+        opened(run, step, moved), try_cures=seeds if try_cures else False, replica=replica, only=only or None, watch=_watch()
+    )
     if as_json:
         say_json({"kind": "diagnosis", **found.to_json()})
     else:
         screen = console()
         screen.print(Text(found.text(screen.width)), soft_wrap=True)
+
+
+def _watch() -> Callable[[str], object] | None:
+    """Says on standard error what is looked for or tried, where somebody sits there: trying takes its time."""
+    screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return (lambda what: screen.print(Text(f"... {what}", "dim"))) if screen.is_terminal else None
