@@ -1,6 +1,6 @@
 """What `import chainrule` gives, name by name: read by type checkers, and at run time to load what is asked for."""
 
-from . import data, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
+from . import data, doctor, engines, errors, examples, graph, nn, ops, sweeps, trace, train, views
 from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
@@ -139,6 +139,6 @@ __all__ = [
     # glass walls
     "Explanation", "Model", "Trace", "explain_graph",
     # the rooms
-    "data", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
+    "data", "doctor", "engines", "errors", "graph", "nn", "ops", "pictures", "sweeps", "trace", "train", "views",
     "examples",
 ]  # fmt: skip

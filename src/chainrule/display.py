@@ -55,6 +55,12 @@ def plot(thing: object, ax: Any) -> Any:
     raise NotImplementedError(f"no picture of {type(thing).__name__}")
 
 
+@singledispatch
+def diagnose(thing: object, options: dict[str, Any]) -> Any:
+    """What is the matter with a training."""
+    raise NotImplementedError(f"no diagnosis of {type(thing).__name__}")
+
+
 class Shown:
     """Gives an object its notebook representation as HTML."""
 

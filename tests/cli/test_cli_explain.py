@@ -65,3 +65,13 @@ def test_a_run_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(application, ["explain", str(tmp_path / "none")])
     assert result.exit_code == 2
     assert "there is no run" in result.output
+
+
+def test_why_this_answer_and_not_another(saved: str) -> None:
+    text = said(saved, "--example", "7", "--why")
+    assert text.startswith("test example 7: why upper and not lower")
+    assert "the sum closes: " in text
+    assert said(saved, "--example", "7", "--instead-of", "lower") == text
+    refused = CliRunner().invoke(application, ["explain", saved, "--instead-of", "middle"])
+    assert refused.exit_code == 2
+    assert "instead_of='middle'" in refused.output

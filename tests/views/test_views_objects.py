@@ -123,6 +123,8 @@ def things(run: Run) -> Iterator[object]:
         run.ledger(3, "dense1.W", (0, 0)),
         run.ledger(3, "dense1.W"),
     )
+    diagnosis = run.doctor()
+    yield from (diagnosis, diagnosis.findings[0], run.why(3))
     yield from (model, run.predictor(), run.graph(), run.graph("step"), cr.input_node("x"), cr.ops.sin(cr.input_node("x")))
     yield from (explanation, explanation.trace, explanation.forward[0], explanation.backward[0], explanation.rules[0])
     yield from (explanation.entries[0], explanation.wording, explanation.trace.quantities[0], explanation.backward[0].path)

@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": "Text that a run generates, token by token.",
     "explain": "One example forward and backward, number by number.",
     "export": "A run as a file for other programs.",
+    "doctor": "What is the matter with a run, and whether cures help.",
     "report": "One page with curves, pictures and explanations.",
     "show": "A run or a network as table, graph, training step or code.",
     "runs": "The list of runs.",

@@ -36,6 +36,7 @@ STYLES = {
         "chainrule explain runs/latest --example 7 --level picture",
         "chainrule explain runs/latest --example 7 --node dense2.z --notation layers",
         "chainrule explain runs/latest --example 7 --backward --entry dense3.W:5,9",
+        "chainrule explain runs/latest --example 7 --instead-of 9",
     ),
 )
 @click.argument("run", metavar="RUN")
@@ -65,6 +66,8 @@ STYLES = {
 @click.option(
     "--entry", "entries", multiple=True, help="A parameter's entry to be checked, such as dense3.W:5,9; may be repeated."
 )
+@click.option("--why", "asks_why", is_flag=True, help="Why this answer: what each input did for it, beside the next best one.")
+@click.option("--instead-of", metavar="ANSWER", help="The same, beside the answer of this name.")
 @step_option
 @data_option
 def explain(
@@ -80,15 +83,22 @@ def explain(
     backward: bool,
     every: bool,
     entries: tuple[str, ...],
+    asks_why: bool,
+    instead_of: str | None,
     step: int | None,
     moved: str | None,
 ) -> None:
     """Print how RUN computes one example: forward, backward, and each derivative beside a finite difference."""
     found = opened(run, step, moved)
     parts = found.dataset_info.parts
+    part = part or ("test" if "test" in parts else list(parts)[-1])
+    if asks_why or instead_of is not None:
+        told = found.why(example, instead_of, part=part, replica=replica)
+        console().print(Text(hanging(str(told), console().width)), soft_wrap=True)
+        return
     explanation = found.explain(
         example,
-        part or ("test" if "test" in parts else list(parts)[-1]),
+        part,
         replica,
         level=level,
         notation=notation,

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
@@ -57,7 +58,7 @@ def measured(values: object) -> Measured:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """The difference of two means with its standard error, and whether chance explains it.
 
     freedom: the degrees of freedom of the error. among: how many comparisons were looked at together; `level` is shared out between

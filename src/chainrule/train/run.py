@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, NonNegative, Regular, Seed, checked
+from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, Remedy, UnsavedRunWarning
@@ -22,6 +22,7 @@ from chainrule.nn import Export
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace import Explanation
+from chainrule.train.attribution import Attribution, why
 from chainrule.train.branch import Changes, branched
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
@@ -154,6 +155,48 @@ class Run(Shown):
             facts["example"] = f"{number} of the {part} part"
             given = self.example(number, part)
         return explain(self.model(replica), given, reading_of(reading), facts)
+
+    @checked
+    def why(
+        self,
+        which: Any,
+        instead_of: int | str | None = None,
+        *,
+        of: int | str | None = None,
+        part: str = "test",
+        baseline: Any = None,
+        tolerance: Positive = 1e-4,
+        replica: int = 0,
+    ) -> Attribution:
+        """Why this answer and not that one: what each input did for it, by integrated gradients, which add up to the difference.
+
+        which: an example's number in `part`, an Example, or an input x of the data's shape. of: the answer that is explained, by name or
+        number; None is the network's. instead_of: the one that it is contrasted with; None is the next best, and for networks that
+        predict numbers the output's own value at the baseline. baseline: where the way to x begins, None for the input that the network
+        sees as 0: a black image, the mean of each column. tolerance: how far off the sum may be, as a share of all values' sizes.
+        Raises: OptionError for answers that there are not, and for inputs without a derivative; ShapeError.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-2", cr.data.moons(60), epochs=5)
+        >>> found = run.why(3)
+        >>> w = run.parameters()["dense1.W"] @ ([1, -1] if found.of == "upper" else [-1, 1])
+        >>> seen = run.dataset_info.scaling.apply(found.x)
+        >>> bool(np.allclose(found.values, w * seen)), found.closes
+        (True, True)
+        """
+        if isinstance(which, int | np.integer):
+            number = int(cast("int", which))
+            return why(
+                self.model(replica),
+                self.example(number, part).x,
+                instead_of,
+                of,
+                baseline,
+                tolerance,
+                f"{part} example {number}",
+            )
+        x = which.x if isinstance(which, Example) else which
+        return why(self.model(replica), np.asarray(x), instead_of, of, baseline, tolerance, "this example")
 
     @checked
     def example(self, number: int, part: str = "test") -> Example:
@@ -292,6 +335,23 @@ class Run(Shown):
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
         return evaluation_of(self.problem, part, scores, dict(self.data.parts())[part].y)
+
+    def doctor(self, *, try_cures: bool | int = False, replica: int = 0, only: Sequence[str] | None = None) -> Any:
+        """What is the matter with the training, or that nothing is: a `Diagnosis`, which prints.
+
+        Looked for are dead and saturated units, vanishing and exploding gradients, a learning rate that does not fit, a start that
+        cannot be left, overfitting, leaks between the parts, wrong labels, and more: `chainrule.doctor.AILMENTS`. Each finding names its
+        evidence and cures as code. try_cures: with how many seeds the cures are tried beside this training, True for 8. only: the
+        names of the ailments that are looked for. The run stays as it is; parts of it are gone through again.
+        Raises: OptionError for a replica or an ailment that there is not.
+
+        >>> import chainrule as cr
+        >>> net = cr.Sequential(cr.Dense(4, "relu", biases=cr.Constant(-9.0)), cr.Dense(2, "softmax"))
+        >>> diagnosis = cr.fit(net, cr.data.moons(60), epochs=2).doctor(only=["dead units", "not learning"])
+        >>> print(diagnosis["not learning"].evidence[1])
+        why: dead units, see there
+        """
+        return display.ask(display.diagnose, self, {"try_cures": try_cures, "replica": replica, "only": only})
 
     @checked
     def predict(self, x: Regular, replica: int | None = 0) -> Array:

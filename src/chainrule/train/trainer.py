@@ -591,6 +591,10 @@ class Trainer(Shown):
         watch = {"watch": EarlyStoppingState(self.stopping.rule, self.stopping.replicas).to_json()} if self.stopping else {}
         return Snapshot(0, self._initial_state(None), {"seconds": 0.0, "stopped": "", **watch})
 
+    def drawn(self) -> Mapping[str, Array]:
+        """The first values that the seeds give, whatever was put in their place: (replicas, ...) by name."""
+        return self._initial_state(None)
+
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         self.settings, self.stopped = settings, ""

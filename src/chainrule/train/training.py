@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from chainrule import display
 from chainrule.checks import Count, Natural, Seed
 from chainrule.data import Dataset
 from chainrule.descriptions import described
@@ -177,6 +178,31 @@ class Training(Shown):
         """Network, data and objective, checked to fit."""
         return learning_problem(self.layer, self.dataset.info, self.loss, self._dtype, self._batch_size)
 
+    @classmethod
+    def of(cls, run: Run) -> Training:
+        """The training that a run was, to be changed and made again; first weights are given where they were given then.
+
+        Raises: where its data are not there, as `open_run` says.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=2, seed=3)
+        >>> cr.Training.of(run).fit().hash == run.hash
+        True
+        """
+        settings, trainer = run.settings, run.trainer
+        begun, drawn = trainer.beginning().state, trainer.drawn()
+        names = (*run.problem.parameters, *run.problem.states)
+        initial = {name: begun[name][0] for name in names if not np.array_equal(begun[name], drawn[name])} or None
+        kept = {name: getattr(settings, name) for name in _SETTINGS}
+        return cls(
+            run.problem.network,
+            run.data,
+            loss=run.problem.objective,
+            order=trainer.order or settings.order,
+            initial=initial,
+            **kept,
+        )
+
     # ---- what can be done with it
 
     def changed(self, **changes: Any) -> Training:
@@ -224,6 +250,10 @@ class Training(Shown):
         trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
         return told(Run(trainer))
 
+    def doctor(self, *, try_cures: bool | int = False, only: Sequence[str] | None = None) -> Any:
+        """Trains, and says what is the matter, also where a number that is not finite ends the training: see `Run.doctor`."""
+        return display.ask(display.diagnose, self, {"try_cures": try_cures, "only": only})
+
     @property
     def _label(self) -> str:
         """What the run's folder is called, behind the time."""
@@ -239,6 +269,11 @@ class Training(Shown):
         return "\n".join(lines)
 
 
+_SETTINGS = (
+    "optimizer", "epochs", "batch_size", "seed", "replicas", "dtype", "engine", "evaluate_every", "early_stopping", "clip",
+    "threads", "devices",
+)  # fmt: skip
+"""The fields that a training's settings hold as they are."""
 _MADE_OF: Mapping[str, Set[str]] = {
     "layer": {"network"},
     "_text": {"network"},

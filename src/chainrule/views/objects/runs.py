@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from chainrule import display
 from chainrule.nn import ConfusionMatrix, summary_of
 from chainrule.numerals import numeral
-from chainrule.train import Evaluation, History, Model, Run
+from chainrule.train import Attribution, Evaluation, History, Model, Run
 from chainrule.train.history import Epoch
 from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
 from chainrule.views.objects.networks import network_table
@@ -19,6 +20,7 @@ from chainrule.views.objects.parts import facts, shown, table, verdict
 from chainrule.views.page import isolated
 from chainrule.views.panels import Table
 from chainrule.views.pictures.learning.curves import learning_curves
+from chainrule.views.pictures.results.attributions import attribution
 from chainrule.views.plain import counted, duration, printable, sparkline
 from chainrule.views.svg import clean
 
@@ -86,6 +88,19 @@ def evaluation_html(found: Evaluation) -> str:
     if found.labels is None or found.classes is None:
         return shown(verdict(str(found)))
     return shown(verdict(str(found)), confusion_body(found.confusion()))
+
+
+@display.html.register
+def attribution_html(found: Attribution) -> str:
+    """What is printed, and the picture where matplotlib is there."""
+    picture = attribution(found).svg(ground=False) if importlib.util.find_spec("matplotlib") else ""
+    return shown(verdict(str(found)), picture)
+
+
+@display.plot.register
+def plot_attribution(found: Attribution, ax: Any) -> Any:
+    """What each input did."""
+    return attribution(found).plot(ax)
 
 
 @display.html.register
