@@ -69,8 +69,9 @@ bench: $(VENV)/bench  ## every workload beside its peers, in turn; a busy neighb
 	$(BIN)/python benchmarks/neighbour.py
 	$(BIN)/python benchmarks/scaling.py
 
-docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into docs/site
+docs: $(VENV)/docs  ## reference pages from the docstrings, the notebooks and the gallery, into docs/site
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
+	$(BIN)/python docs/notebooks/build.py docs/site/notebooks
 	$(BIN)/python docs/gallery/build.py docs/site/gallery
 
 external: $(VENV)/external  ## what other libraries check of their kind: scikit-learn's estimators, ONNX's operators, PyTorch's modules and ops, Keras' layers

@@ -104,6 +104,7 @@ from .train import (
 )
 from .train.stepwise import trainer
 from .views import pictures
+from .views.notebook import Progress
 
 __version__: str
 
@@ -133,7 +134,7 @@ __all__ = [
     "sweep", "open_sweep", "find_learning_rate",
     # neighbours
     "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras",
-    "TensorBoard", "MLflow", "WandB",
+    "Progress", "TensorBoard", "MLflow", "WandB",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

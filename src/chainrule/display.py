@@ -55,7 +55,16 @@ def plot(thing: object, ax: Any) -> Any:
     raise NotImplementedError(f"no picture of {type(thing).__name__}")
 
 
-class Shown:
+class Plain:
+    """Gives an object its text in IPython, and where a notebook is written out as text."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": ask(text, self)}
+
+
+class Shown(Plain):
     """Gives an object its notebook representation as HTML."""
 
     __slots__ = ()
@@ -64,7 +73,7 @@ class Shown:
         return ask(html, self)
 
 
-class Drawn:
+class Drawn(Plain):
     """Gives an object its notebook representation as a drawing."""
 
     __slots__ = ()
