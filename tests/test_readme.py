@@ -13,12 +13,6 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMING_FROM = ROOT / "docs" / "coming_from.md"
 RUNNING_PAGES = [ROOT / "docs" / f"{name}.md" for name in ("coming_from", "scikit_learn", "onnx", "data", "notebooks")]
-    COMING_FROM,
-    ROOT / "docs" / "scikit_learn.md",
-    ROOT / "docs" / "onnx.md",
-    ROOT / "docs" / "data.md",
-    ROOT / "docs" / "notebooks.md",
-]
 
 
 def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):
