@@ -51,6 +51,7 @@ NEVER_LOADED = {
     "tensorboard",
     "mlflow",
     "wandb",
+    "huggingface_hub",
 }
 
 
