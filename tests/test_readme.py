@@ -12,7 +12,7 @@ import chainrule as cr
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMING_FROM = ROOT / "docs" / "coming_from.md"
-RUNNING_PAGES = [ROOT / "docs" / f"{name}.md" for name in ("coming_from", "scikit_learn", "onnx", "data", "notebooks")]
+RUNNING_PAGES = [ROOT / "docs" / f"{name}.md" for name in ("coming_from", "scikit_learn", "onnx", "data", "notebooks", "jax")]
 
 
 def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):

@@ -66,6 +66,8 @@ class Hub(BaseHTTPRequestHandler):
             files = self.commits[parts[5]]
             rows = [{"type": "file", "path": name, "size": len(data), "oid": "0" * 40} for name, data in files.items()]
             self.answer([{"type": "directory", "path": "snapshots", "oid": "0" * 40}, *rows])
+        elif parts[4:] == ["revision", "main"]:  # older clients ask how files are uploaded
+            self.answer({"id": "ada/moons", "sha": "0" * 40, "xetEnabled": False, "tags": [], "siblings": []})
         elif parts[2:3] == ["resolve"] and "/".join(parts[4:]) in self.commits.get(parts[3], {}):
             data = self.commits[parts[3]]["/".join(parts[4:])]
             self.answer(data, ETag=f'"{hashlib.sha1(data).hexdigest()}"', X_Repo_Commit=parts[3])

@@ -13,13 +13,15 @@ from typing import Any
 
 from chainrule.checks import Count, checked
 from chainrule.errors import FileFormatError, MissingFileError, OptionError, UnwritableFileError
-from chainrule.files import make_folder_at, named, refusals
+from chainrule.files import make_folder_at, named, refusals, write_whole
 from chainrule.interop.records import hyperparameters, required
 from chainrule.numerals import numeral
 from chainrule.train import Run, open_run
 from chainrule.train.saving import save
 
-FILES = re.compile(r"(config|environment)\.json|history\.jsonl|start(\.\w+)?|snapshots/step-\d{9}\.(json|safetensors)")
+FILES = re.compile(
+    r"(config|environment)\.json|history\.jsonl|network\.safetensors|snapshots/(step-\d{9}|start)\.(json|safetensors)"
+)
 """What of a run folder goes up, and comes down; nothing in it can run code."""
 MOST_FILES = 100
 _NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -43,7 +45,7 @@ def to_hub(run: Run, name: str, *, private: bool = True, message: str = "") -> s
     with tempfile.TemporaryDirectory(prefix="chainrule-hub-") as place:
         # A copy, so that the run keeps the folder that it has.
         folder = save(copy.copy(run.trainer), place)
-        (folder / "README.md").write_text(card(run, repository), encoding="utf-8")
+        write_whole(folder / "README.md", card(run, repository).encode())
         kept = [
             str(path.relative_to(folder)) for path in folder.rglob("*") if FILES.fullmatch(path.relative_to(folder).as_posix())
         ]
