@@ -77,23 +77,32 @@ class Hub(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-@pytest.fixture
-def server(monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def hub_here(tmp_path_factory):
+    """One server for all: older clients remember where the first one was."""
     kind = type("Mine", (Hub,), {"commits": {}, "asked": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as found:
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as found, pytest.MonkeyPatch.context() as patch:
         found.url = f"http://127.0.0.1:{found.server_port}"
         pattern = found.url + "/{repo_id}/resolve/{revision}/{filename}"
+        place = tmp_path_factory.mktemp("hub")
         for name, value in (
-            ("ENDPOINT", found.url), ("HUGGINGFACE_CO_URL_TEMPLATE", pattern), ("HF_HUB_CACHE", str(tmp_path / "cache")),
+            ("ENDPOINT", found.url), ("HUGGINGFACE_CO_URL_TEMPLATE", pattern), ("HF_HUB_CACHE", str(place / "cache")),
+            ("HF_TOKEN_PATH", str(place / "none")),
         ):  # fmt: skip
-            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
-        monkeypatch.setenv("HF_TOKEN", "of-nobody")
+            patch.setattr(f"huggingface_hub.constants.{name}", value)
+        patch.setenv("HF_TOKEN", "of-nobody")
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield kind
         found.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server(hub_here):
+    hub_here.commits.clear()
+    hub_here.asked.clear()
+    return hub_here
 
 
 @pytest.fixture(scope="module")
