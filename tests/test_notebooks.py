@@ -11,7 +11,7 @@ from nbconvert import MarkdownExporter
 
 FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 sys.path.insert(0, str(FOLDER))
-from build import NOTEBOOKS, executed  # noqa: E402  (found in docs/notebooks)
+from render import NOTEBOOKS, executed  # noqa: E402  (found in docs/notebooks)
 
 
 def test_there_is_one_to_each_lecture_and_one_on_your_own_data() -> None:
