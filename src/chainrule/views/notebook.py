@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _REDRAW_SECONDS = 0.25
+_FIRST_SECONDS = 1.0
 _PATIENCE = 20
 """A picture that took t to draw is drawn again after 20 t: curves take a twentieth of the time at most."""
 
@@ -93,9 +94,10 @@ class NotebookProgress(EpochLines):
         if not end and now - self._drawn < _REDRAW_SECONDS:
             return
         if (end or now >= self._curves_due) and moment.scores and moment.trainer:
-            run = Run(moment.trainer)
+            run, is_first = Run(moment.trainer), not self._curves
             self._curves = curves_picture(run) or curves_table(run.history)
-            self._curves_due = now + _PATIENCE * (time.monotonic() - now)
+            # The first one loads matplotlib, which says nothing of the next.
+            self._curves_due = now + (_FIRST_SECONDS if is_first else _PATIENCE * (time.monotonic() - now))
         self._drawn = now
         told = verdict(self._lines[-1]) if end and self._lines else _bar(moment, self.plan)
         bundle = {"text/html": shown(told, self._curves), "text/plain": "\n".join(self._lines) or "training ..."}
