@@ -71,14 +71,16 @@ bench: $(VENV)/bench  ## the whole way from call to answer; every workload besid
 	$(BIN)/python benchmarks/neighbour.py
 	$(BIN)/python benchmarks/scaling.py
 
-docs: $(VENV)/docs  ## reference pages from the docstrings and the gallery, into docs/site
+docs: $(VENV)/docs  ## reference pages from the docstrings, the notebooks and the gallery, into docs/site
 	$(BIN)/pdoc --output-directory docs/site --docformat markdown chainrule
+	$(BIN)/python docs/notebooks/render.py docs/site/notebooks
 	$(BIN)/python docs/gallery/build.py docs/site/gallery
 
-external: $(VENV)/external  ## what other libraries check of their kind: scikit-learn's estimators, ONNX's operators, PyTorch's modules and ops, Keras' layers
+external: $(VENV)/external  ## what other libraries check of their kind: scikit-learn's estimators and perceptrons, ONNX's operators, PyTorch's modules and ops, Keras' layers
 	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
+	$(BIN)/python -m pytest tests/external/sklearn_mlp.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/onnx_nodes.py -W ignore -p no:cacheprovider -r fE
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py -p no:cacheprovider
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py tests/external/pages.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/records.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/executors.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m tests.external.torch_modules

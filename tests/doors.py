@@ -204,6 +204,8 @@ def _layers() -> Iterator[Door]:
         ("MaxPool", {"size": 2}, image), ("AveragePool", {"size": 2}, image), ("GlobalMaxPool", {}, image),
         ("GlobalAveragePool", {}, image), ("UpSample", {"factor": 2}, image), ("Reshape", {"shape": (3, 2)}, flat),
         ("LayerNorm", {}, flat), ("GroupNorm", {"groups": 2}, image), ("BatchNorm", {}, flat),
+        ("RandomShift", {"pixels": 1}, image), ("RandomFlip", {}, image), ("RandomRotation", {"degrees": 10.0}, image),
+        ("RandomBrightness", {"amount": 0.1}, image),
         ("RNN", {"units": 3}, sequence), ("LSTM", {"units": 3}, sequence), ("GRU", {"units": 3}, sequence),
         ("GaussianNoise", {"std": 0.1}, flat), ("Latent", {}, flat), ("RestrictedBoltzmann", {"units": 3}, flat),
         ("Hopfield", {}, flat), ("OneHot", {"classes": 4}, ids), ("Embedding", {"units": 3, "vocabulary": 4}, ids),

@@ -45,7 +45,8 @@ MADE_BY_THE_LIBRARY = {
     "composite_bulk_modulus", "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary",
     "decode", "mask", "lengths", "to_device", "decompose",
     "output_range", "Scale", "Export", "to_digits", "as_inputs", "suited",
-    "MLflow", "WandB", "export", "from_torch", "to_torch", "from_keras", "to_keras", "read_frame", "read_image", "read_images",
+    "MLflow", "WandB", "export", "from_torch", "to_torch", "from_keras", "to_keras",
+    "from_hub", "to_hub", "Progress", "read_frame", "read_image", "read_images",
     "read_input", "OutputRange", "summary_of", "FullBatch", "InputReading", "GraphUse", "is_kept",
 }  # fmt: skip
 

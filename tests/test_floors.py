@@ -33,6 +33,7 @@ LATE_ENGINES = {
     ("__init__", ".views.pictures"),
     ("__init__", ".examples"),
     ("views.figures.figure", ".views.figures.shown"),
+    ("views.notebook", ".views.progress"),
 }
 """What is loaded when it is first asked for: engines, above all floors the views, and what is made of an optional package's classes."""
 NEVER_LOADED = {
@@ -51,6 +52,7 @@ NEVER_LOADED = {
     "tensorboard",
     "mlflow",
     "wandb",
+    "huggingface_hub",
 }
 
 

@@ -12,7 +12,7 @@ import chainrule as cr
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMING_FROM = ROOT / "docs" / "coming_from.md"
-RUNNING_PAGES = [COMING_FROM, ROOT / "docs" / "scikit_learn.md", ROOT / "docs" / "onnx.md", ROOT / "docs" / "data.md"]
+RUNNING_PAGES = [ROOT / "docs" / f"{name}.md" for name in ("coming_from", "scikit_learn", "onnx", "data", "notebooks", "jax")]
 
 
 def test_the_python_runs_and_says_what_the_comments_say(tmp_path, monkeypatch, capsys):
@@ -55,9 +55,9 @@ def test_each_link_leads_somewhere(link):
 @pytest.mark.parametrize("page", RUNNING_PAGES, ids=lambda page: page.stem)
 def test_the_pages_for_those_who_come_from_elsewhere_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = doctest.testfile(str(page), module_relative=False)
+    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
     assert found.failed == 0
-    assert found.attempted > 5
+    assert found.attempted >= 3
 
 
 @pytest.mark.filterwarnings("ignore::chainrule.errors.SlowerEngineWarning")

@@ -5,6 +5,7 @@ from .derivatives import grad, hvp, jvp, vjp
 from .descriptions import described
 from .graph import Graph, Node, compute, constant, input_node, parameter, parse_graph
 from .interop.formats import export
+from .interop.hub import from_hub, to_hub
 from .interop.mlflow import MLflow
 from .interop.objects import from_keras, from_torch, to_keras, to_torch
 from .interop.onnx_models import from_onnx, to_onnx
@@ -61,6 +62,10 @@ from .nn import (
     Objective,
     OneHot,
     PerceptronLoss,
+    RandomBrightness,
+    RandomFlip,
+    RandomRotation,
+    RandomShift,
     Reshape,
     Residual,
     RestrictedBoltzmann,
@@ -104,6 +109,7 @@ from .train import (
 )
 from .train.stepwise import trainer
 from .views import pictures
+from .views.notebook import Progress
 
 __version__: str
 
@@ -115,6 +121,7 @@ __all__ = [
     "LayerNorm", "GroupNorm", "Residual", "RNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed",
     "BatchNorm",
     "GaussianNoise", "Latent",
+    "RandomShift", "RandomFlip", "RandomRotation", "RandomBrightness",
     "RestrictedBoltzmann",
     "Hopfield",
     "ConvTranspose1D",
@@ -132,8 +139,8 @@ __all__ = [
     "StepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
     "sweep", "open_sweep", "find_learning_rate",
     # neighbours
-    "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras",
-    "TensorBoard", "MLflow", "WandB",
+    "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras", "from_hub", "to_hub",
+    "Progress", "TensorBoard", "MLflow", "WandB",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",
     # glass walls

@@ -61,7 +61,16 @@ def diagnose(thing: object, options: dict[str, Any]) -> Any:
     raise NotImplementedError(f"no diagnosis of {type(thing).__name__}")
 
 
-class Shown:
+class Plain:
+    """Gives an object its text in IPython, and where a notebook is written out as text."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": ask(text, self)}
+
+
+class Shown(Plain):
     """Gives an object its notebook representation as HTML."""
 
     __slots__ = ()
@@ -70,7 +79,7 @@ class Shown:
         return ask(html, self)
 
 
-class Drawn:
+class Drawn(Plain):
     """Gives an object its notebook representation as a drawing."""
 
     __slots__ = ()

@@ -34,7 +34,8 @@ MORE: list[Any] = [
     cr.train.Settings(cr.Adam(0.1), epochs=3, clip=cr.ClipNorm(2.0)), cr.data.GroupSplit(np.array(["a", "b", "a"]), test=0.3),
     cr.data.TimeSplit([3.0, 1.0, 2.0]), cr.data.Scaling(np.array([1.0, 2.0]), 0.5, usual=True, reason="why"),
     cr.data.Form(delimiter=";", header=None), cr.data.Vocabulary(("", "<unknown>", "a")),
-    cr.Objective((cr.Huber(2.0), cr.L1(0.1))), cr.SGD(), cr.Formula("x*kind", {"kind": (1,)}),
+    cr.Objective((cr.Huber(2.0), cr.L1(0.1))), cr.SGD(), cr.RandomShift(2), cr.RandomFlip("both"), cr.RandomRotation(15.0),
+    cr.RandomBrightness(0.1), cr.Formula("x*kind", {"kind": (1,)}),
     cr.as_graph_layer(
         lambda x: cr.Dense(2, weights=lambda key, shape: cr.constant(np.ones(shape)))(cr.Dense(3)(x)), (2,)
     ),

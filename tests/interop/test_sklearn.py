@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -197,7 +198,7 @@ def test_it_learns_as_scikit_learns_own_does():
     ("arguments", "said"),
     [
         ({"solver": "sgd", "learning_rate": "adaptive"}, "adaptive"),
-        ({"max_fun": 10}, "max_iter"),
+        ({"max_fun": 0}, "max_fun"),
         ({"solver": "lbfgs", "early_stopping": True}, "early_stopping"),
         ({"activation": "softplus"}, "activation"),
         ({"hidden_layer_sizes": (4, 0)}, "hidden_layer_sizes"),
@@ -236,3 +237,93 @@ def test_without_scikit_learn_it_says_what_to_install():
 def test_a_network_is_a_text_a_layer_or_a_function_of_the_number_of_outputs(network):
     model = NeuralNetworkRegressor(network, optimizer=cr.LBFGS(), epochs=30, random_state=0).fit(X, X @ [1.0, 2.0, 3.0] + 7.0)
     assert model.score(X, X @ [1.0, 2.0, 3.0] + 7.0) > 0.99
+
+
+# ---- sparse inputs, several labels, and what a search has no epochs for
+
+
+@pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array])
+@pytest.mark.parametrize(
+    "model", [MLPClassifier((4,), **FAST), NeuralNetworkClassifier("3-4-2 tanh softmax", epochs=5, random_state=0)]
+)
+def test_sparse_inputs_are_the_same_with_their_zeros(kind, model):
+    x = np.where(X > 0.5, X, 0.0)
+    dense, sparse = clone(model).fit(x, LABELS), clone(model).fit(kind(x), LABELS)
+    assert dense.run_.hash == sparse.run_.hash
+    np.testing.assert_array_equal(dense.predict_proba(x), sparse.predict_proba(kind(x)))
+
+
+SEVERAL = np.column_stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 0] + X[:, 1] > 1]).astype(int)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier((8,), **FAST),
+        MLPClassifier((8,), solver="lbfgs", alpha=0.0, random_state=0),
+        NeuralNetworkClassifier(optimizer=cr.Adam(0.02), epochs=60, random_state=0),
+        NeuralNetworkClassifier(
+            lambda k: cr.Sequential(cr.Dense(8), cr.Dense(k)),
+            loss=cr.BinaryCrossEntropy(from_logits=True),
+            optimizer=cr.Adam(0.02),
+            epochs=60,
+            random_state=0,
+        ),
+    ],
+)
+@pytest.mark.parametrize("weights", [None, np.ones(120)])
+def test_an_example_may_have_several_labels(model, weights):
+    fitted = clone(model).fit(X, SEVERAL, sample_weight=weights)
+    found = fitted.predict(X)
+    assert found.shape == SEVERAL.shape
+    assert found.dtype.kind == "i"
+    assert (found == SEVERAL).mean() > 0.95
+    chances = fitted.predict_proba(X)
+    np.testing.assert_array_equal(chances > 0.5, found)
+    assert np.ptp(chances.sum(axis=1)) > 0.5
+    assert (fitted.predict(X).sum(axis=1) != 1).any()
+
+
+def test_several_labels_and_scikit_learns_own_agree_on_the_cost():
+    peer = pytest.importorskip("sklearn.neural_network").MLPClassifier
+    settings = {
+        "hidden_layer_sizes": (4,),
+        "solver": "lbfgs",
+        "alpha": 1.0,
+        "max_iter": 2000,
+        "tol": 1e-8,
+        "activation": "tanh",
+    }
+    ours, theirs = (
+        min(kind(**settings, random_state=seed).fit(X, SEVERAL).loss_ for seed in range(3)) for kind in (MLPClassifier, peer)
+    )
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_a_search_has_no_epochs_and_says_where_it_did_not_end():
+    assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+    assert hasattr(MLPClassifier(), "partial_fit")
+    with pytest.warns(ConvergenceWarning, match="max_iter=3"):
+        model = MLPRegressor((4,), solver="lbfgs", max_iter=3, random_state=0).fit(X, NUMBERS)
+    assert model.n_iter_ == 3
+    assert MLPRegressor((4,), solver="lbfgs", max_fun=2, random_state=0).fit(X, NUMBERS).n_iter_ == 2
+    done = MLPRegressor((1,), "identity", solver="lbfgs", warm_start=True, tol=1e-2, random_state=0).fit(X, X[:, 0])
+    loss = done.loss_
+    assert done.fit(X, X[:, 0]).n_iter_ == 0  # it is there already
+    assert done.loss_ == pytest.approx(loss)
+
+
+def test_scores_of_the_validation_part_are_kept():
+    for kind, y in ((MLPClassifier, LABELS), (MLPRegressor, NUMBERS)):
+        model = kind((8,), **FAST | {"max_iter": 12}, early_stopping=True).fit(X, y)
+        assert len(model.validation_scores_) == model.n_iter_
+        assert model.best_validation_score_ == max(model.validation_scores_)
+        assert model.best_loss_ is None
+        held = model.run_.data.validation
+        truth = model.classes_[held.y] if kind is MLPClassifier else held.y[:, 0]
+        best = int(np.argmin(model.run_.history.curve("validation", "loss")[1][:, 0]))  # whose weights it keeps
+        assert model.score(held.x, truth) == pytest.approx(model.validation_scores_[best], rel=1e-4)
+        with pytest.raises(ValueError, match="does not support early_stopping"):
+            model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="classes"):
+        MLPClassifier((2,), **FAST).partial_fit(X, LABELS, classes=["above", "below"]).partial_fit(X, LABELS, classes=["above"])

@@ -48,6 +48,7 @@ CASES: dict[str, tuple[object, cr.data.Dataset, object]] = {
     "function of one's own": (_net(cr.Dense(4), cr.Function(lambda x: cr.ops.maximum(x, x * x) - cr.ops.floor(x))), CLASSES, None),
     "convolutions": (
         _image(
+            cr.RandomShift(1), cr.RandomFlip(), cr.RandomRotation(9.0), cr.RandomBrightness(0.1),
             cr.Conv2D(4, 3, "relu", padding="same", stride=(2, 1)),
             cr.Conv2D(4, (2, 3), "gelu", dilation=(1, 2), padding="same", groups=2),
         ),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import chainrule as cr
 from chainrule.nn import (
     GRU,
     LSTM,
@@ -71,6 +72,12 @@ CASES = {
         _net(Dense(12), Reshape((2, 2, 3)), UpSample(2), Conv2D(2, 3, "softmax", padding="same"), shape=(3,))
     ),
     "from a row to one channel": Case(_net(Reshape((4, 3, 1)), Activation("tanh"), Conv2D(2, 2), Flatten(), Dense(2), shape=(12,))),
+    "augmented": Case(
+        _net(
+            cr.RandomShift(1), cr.RandomFlip(), cr.RandomRotation(9.0), cr.RandomBrightness(0.1), Conv2D(2, 2), Flatten(), Dense(2),
+            shape=(4, 5, 1),
+        )
+    ),
     "picture, norm, dense": Case(_net(Conv2D(2, 2), Flatten(), LayerNorm(), Dense(2), shape=(3, 4, 1))),
     "convolutions": Case(
         _net(

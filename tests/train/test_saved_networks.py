@@ -14,8 +14,9 @@ from click.testing import CliRunner
 import chainrule as cr
 from chainrule import ops
 from chainrule.cli.application import application
-from chainrule.errors import FileFormatError, OptionError
+from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.nn import layer_scope
+from chainrule.train.saved_network import apart
 from chainrule.train.sealed import SEAL, sealed
 
 ELSEWHERE = """
@@ -236,3 +237,36 @@ def test_hostile_graphs_in_a_folder_are_refused(rows, tmp_path):
         path.write_bytes(sealed(config))
         with pytest.raises((FileFormatError, OptionError, cr.errors.GraphError, cr.errors.ShapeError)):
             cr.open_run(run.folder)
+
+
+def test_long_lists_of_numbers_stand_in_a_file_of_arrays(tmp_path):
+    first = np.random.default_rng(0).normal(size=(60, 80))
+    net = cr.Sequential(
+        cr.Dense(80, weights=cr.Constant(first)), cr.Dense(80, "tanh", biases=cr.Constant(list(first[0]))), cr.Dense(2)
+    )
+    data = cr.data.from_arrays(np.random.default_rng(1).normal(size=(40, 60)), np.arange(40) % 2)
+    run = cr.fit(net, data, loss="cross_entropy_from_logits", epochs=2, folder=tmp_path)
+    assert (run.folder / "config.json").stat().st_size < 20_000
+    assert (run.folder / "network.safetensors").stat().st_size > 8 * first.size
+    again = cr.open_run(run.folder, data=data)
+    assert again.problem.network == net
+    assert again.hash == run.hash
+    assert cr.resume(run.folder, epochs=4, data=data).hash == cr.fit(net, data, loss="cross_entropy_from_logits", epochs=4).hash
+    content = bytearray((run.folder / "network.safetensors").read_bytes())
+    content[-3] ^= 1
+    (run.folder / "network.safetensors").write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"network\.safetensors cannot be read: its SHA-256"):
+        cr.open_run(run.folder, data=data)
+    (run.folder / "network.safetensors").unlink()
+    with pytest.raises(MissingFileError, match=r"network\.safetensors"):
+        cr.open_run(run.folder, data=data)
+    assert cr.open_run(run.folder, data=data, net=net).hash == again.branch(again.trainer.step, epochs=4).hash
+
+
+@pytest.mark.parametrize(
+    "value", [[[1.0] * 3000, [2.0] * 3001], [1] * 5000, [1.0] * 4999 + [None], ["a"] * 5000, [True] * 5000]
+)
+def test_what_is_no_array_of_floats_stays(value):
+    arrays = {}
+    assert apart({"value": value}, arrays) == {"value": value}
+    assert not arrays

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import chainrule as cr
 from chainrule.train import Run
@@ -168,6 +169,9 @@ def test_each_thing_is_whole_markup_and_no_raw_dataclass(run: Run) -> None:
         assert not re.search(r"&lt;\S+ object at 0x|array\(\[|mappingproxy|=None[,)]", bare), name
         assert f"{name}(" not in words or len(words) < 500 or name in {"Sequential", "Network"}, name
         assert len(words.strip()) > 3, name
+        text = DisplayFormatter().format(thing)[0]["text/plain"]
+        assert not re.search(r" object at 0x|array\(\[|mappingproxy", text), text
+        assert max(map(len, text.splitlines())) < 500, name
         kinds.add(type(thing))
     assert len(kinds) > 70
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+import chainrule as cr
 from chainrule.train import TrainingProgress
-from chainrule.views.progress import EpochLines, LiveProgress, ProgressPlan, ReadingBar, epoch_columns, position
+from chainrule.views.progress import LiveProgress, ReadingBar
+from chainrule.views.standing import EpochLines, ProgressPlan, epoch_columns, position
 
 PLAN = ProgressPlan(5, 1875, 32, 60_000)
 
@@ -118,3 +122,94 @@ def test_a_bar_while_reading_takes_more_than_a_second(monkeypatch, terminal):
     bar("reading", 0.1)
     assert screen.file.getvalue() == told
     bar.stop()
+
+
+# ---- wherever Python runs
+
+
+class Cell:
+    """What a notebook's display is told: the bundles, and whether each takes the place of the one before."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, bundle, *, raw, display_id, update):
+        assert raw
+        self.shown.append((bundle, display_id, update))
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    made = Cell()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object())))
+    monkeypatch.setitem(sys.modules, "IPython.display", made)
+    return made
+
+
+def test_in_a_notebook_one_output_is_drawn_in_its_place(cell, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("chainrule.views.notebook.time.monotonic", lambda: now[0])
+    drawn = []
+    monkeypatch.setattr("chainrule.views.notebook.curves_picture", lambda run: drawn.append(now[0]) or "<svg/>")
+
+    def later(moment):
+        now[0] += 0.1
+
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(100), epochs=40, batch_size=10, callbacks=[later, cr.Progress()])
+    updates = [update for _, _, update in cell.shown]
+    assert updates == [False] + [True] * (len(updates) - 1)
+    assert len({name for _, name, _ in cell.shown}) == 1
+    assert len(updates) <= now[0] / 0.25 + 2
+    first, last = cell.shown[0][0], cell.shown[-1][0]
+    assert "<progress" in first["text/html"]
+    assert "<progress" not in last["text/html"]
+    lines = last["text/plain"].splitlines()
+    assert len(lines) == 20
+    assert lines[-1] == f"epoch 40 of 40: {lines[-1].partition(': ')[2]}"
+    assert f"test loss {run.history.curve('test')[1][-1][0]:.4g}"[:14] in last["text/html"]
+    assert drawn[-1] == now[0]
+
+
+def test_curves_take_a_twentieth_of_the_time_at_most(cell, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("chainrule.views.notebook.time.monotonic", lambda: now[0])
+
+    drawn = []
+
+    def slow(run):
+        now[0] += 1.0
+        drawn.append(now[0])
+        return "<svg/>"
+
+    monkeypatch.setattr("chainrule.views.notebook.curves_picture", slow)
+
+    def later(moment):
+        now[0] += 2.0
+
+    cr.fit("2-4-2 tanh softmax", cr.data.moons(100), epochs=80, batch_size=10, callbacks=[later, cr.Progress()])
+    _, *regular, _ = drawn  # the first one loads matplotlib; and there is one at the end
+    assert len(regular) >= 3
+    assert min(np.diff(regular)) > 20
+
+
+def test_without_matplotlib_the_curves_are_blocks(cell, monkeypatch):
+    monkeypatch.setattr("chainrule.views.notebook.curves_picture", lambda run: "")
+    cr.fit("2-4-2 tanh softmax", cr.data.moons(100), epochs=3, callbacks=cr.Progress())
+    assert "training loss" in cell.shown[-1][0]["text/html"]
+    assert "█" in cell.shown[-1][0]["text/html"]
+
+
+def test_a_bar_is_taken_away_where_an_error_ends_the_training(monkeypatch):
+    screen = sys.stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    progress = cr.Progress()
+
+    def failing(moment):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        cr.fit("2-4-2 tanh softmax", cr.data.moons(100), epochs=3, callbacks=[progress, failing])
+    assert sys.stdout is screen
+    cr.fit("2-4-2 tanh softmax", cr.data.moons(100), epochs=3, callbacks=progress)
+    assert sys.stdout is screen

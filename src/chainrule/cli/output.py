@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import sys
 from contextlib import suppress
 from typing import Any, cast
@@ -18,7 +17,8 @@ from chainrule.data.progress import listening
 from chainrule.engines import HostAddress, engine_named
 from chainrule.errors import OptionError
 from chainrule.train import Callback, TrainingProgress
-from chainrule.views.progress import EpochLines, LiveProgress, ProgressPlan, ReadingBar
+from chainrule.views.progress import ReadingBar, progress_on
+from chainrule.views.standing import EpochLines, ProgressPlan
 
 
 class ExplainedCommand(click.Command):
@@ -137,5 +137,4 @@ def progress(screen: Console, plan: ProgressPlan, *, as_json: bool, quiet: bool)
         return EpochJson(screen, plan)
     if quiet:
         return Silent(screen, plan)
-    drawn = screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("NO_COLOR")
-    return LiveProgress(screen, plan) if drawn else EpochLines(screen, plan)
+    return progress_on(screen, plan)

@@ -13,7 +13,7 @@ from chainrule.cli.scores import Speech, announce, conclude, shown_folder
 from chainrule.errors import OptionError
 from chainrule.train import Run
 from chainrule.train import resume as go_on
-from chainrule.views.progress import ProgressPlan
+from chainrule.views.standing import ProgressPlan
 
 
 @click.command(
@@ -42,8 +42,7 @@ def resume(run: str, epochs: int | None, as_json: bool, quiet: bool, step: int |
     if not (as_json or quiet):
         announce(screen, found.problem, found.data, replace(found.settings, epochs=wanted))
         screen.print(Text(f"going on after {done:.4g} epochs"))
-    trainer = found.trainer
-    plan = ProgressPlan(wanted, trainer.steps_per_epoch, found.settings.batch_size, trainer.count)
+    plan = ProgressPlan.of(replace(found.settings, epochs=wanted), found.trainer.count)
     with progress(screen, plan, as_json=as_json, quiet=quiet) as told:
         done = go_on(folder, epochs=epochs, data=moved, step=step, callbacks=(steady(told),))
     conclude(screen, done, Speech(as_json, quiet))

@@ -15,7 +15,7 @@ from chainrule.data import KINDS, Dataset
 from chainrule.engines import ENGINES, load_ahead
 from chainrule.nn import L1, L2, LOSSES
 from chainrule.train import OPTIMIZERS, EarlyStopping, Settings, Training
-from chainrule.views.progress import ProgressPlan
+from chainrule.views.standing import ProgressPlan
 
 USUAL = Settings()
 
@@ -161,9 +161,7 @@ def train(
     screen = console()
     if not (json or quiet):
         announce(screen, training.problem, training.dataset, settings, training.reasons)
-    examples = len(dataset.train)
-    plan = ProgressPlan(settings.epochs, -(-examples // settings.batch_size), settings.batch_size, examples, _title(settings))
-    with progress(screen, plan, as_json=json, quiet=quiet) as told:
+    with progress(screen, ProgressPlan.of(settings, len(dataset.train)), as_json=json, quiet=quiet) as told:
         run = training.fit(callbacks=(steady(told),), folder=None if no_save else runs)
     conclude(screen, run, Speech(json, quiet))
 
@@ -179,8 +177,3 @@ def _training(
         training = training.changed(**{"optimizer.learning_rate": learning_rate})
     penalties = [penalty(factor) for penalty, factor in ((L2, l2), (L1, l1)) if factor is not None]
     return training.changed(loss=sum(penalties, training.problem.objective)) if penalties else training
-
-
-def _title(settings: Settings) -> str:
-    search = settings.optimizer.search
-    return f"{search.title}: the search goes on until the gradient is 0; Ctrl-C ends it" if search else ""

@@ -177,7 +177,7 @@ def plain(values: Any, what: str) -> Any:
                 expected=f"{MOST_DENSE:,} bytes at most",
                 remedy="choose fewer columns, or reduce them first: sklearn.decomposition.TruncatedSVD",
             )
-        return values.toarray()
+        return np.ascontiguousarray(values.toarray())  # sums over columns then have the bits of the dense array's
     if hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray | np.generic):
         return _of_tensor(values, what)
     return cast("Any", values)

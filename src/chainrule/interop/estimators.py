@@ -6,27 +6,30 @@ import sys
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from chainrule.data import Scaling
+from chainrule.data.examples import plain
 from chainrule.errors import DataError, MissingPackageError, OptionError
 from chainrule.graph import Array
 from chainrule.interop.weighing import Sample, dataset, weighted
 from chainrule.train import Run, Training, class_probabilities, decide
 from chainrule.train.branch import taught
+from chainrule.train.full_batch import USED_UP
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state, compute_sample_weight
-    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import (
         _check_sample_weight as check_sample_weight,  # pyright: ignore[reportPrivateUsage]  (scikit-learn has no other)
     )
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 except ImportError as error:
     raise MissingPackageError(
         f"scikit-learn is not here, or older than 1.6: {error}",
@@ -34,10 +37,13 @@ except ImportError as error:
         remedy="pip install 'chainrule[sklearn]'",
     ) from error
 
-__all__ = ["Classifier", "ConvergenceWarning", "Described", "Estimator", "Patience", "RandomState", "Regressor", "seed_of"]
+__all__ = [
+    "USED_UP", "Classifier", "ConvergenceWarning", "Described", "Estimator", "Patience", "RandomState", "Regressor", "seed_of",
+]  # fmt: skip
 
 RandomState: TypeAlias = "int | np.random.RandomState | None"
 FLOATS = (np.float64, np.float32)
+SPARSE = ("csr", "csc", "coo")
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,22 @@ class Estimator(BaseEstimator):
     n_iter_: int
     loss_curve_: list[float]
     loss_: float
+    early_stopping: Any
+    _predicts_quantities: ClassVar[bool] = False
+    """Whether targets have a unit, which they may be scaled by."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     @abstractmethod
     def _described(self, sample: Sample, outputs: int) -> Described:
         """How this sample is trained on: outputs is the number of classes, or of numbers to predict."""
+
+    def _goes_by_epochs(self) -> bool:
+        """Whether there are epochs, one of which partial_fit can do."""
+        return True
 
     def _after(self, described: Described) -> None:
         """Sets what a fitted estimator of this kind shows besides."""
@@ -107,11 +125,19 @@ class Estimator(BaseEstimator):
         losses = [float(loss) for loss in _losses(self.run_).mean(axis=0)]
         again = one_epoch and before is not None
         self.loss_curve_ = [*self.loss_curve_, *losses] if again else losses
-        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
+        self.n_iter_ = len(self.loss_curve_)
+        # A search that begins where it ended does no iteration.
+        self.loss_ = self.loss_curve_[-1] if losses else float(self.run_.evaluate("training").loss.mean())
         self._after(described)
 
     def _training(self, sample: Sample, described: Described, before: Run | None, *, one_epoch: bool) -> Training:
         fields: dict[str, Any] = {**described.fields}
+        if one_epoch and fields.get("early_stopping"):
+            raise OptionError(
+                f"partial_fit does not support early_stopping={self.early_stopping!r}",
+                expected="early_stopping=False or None",
+                remedy="set it so, or call fit",
+            )
         train, validation = (sample, None) if one_epoch else _parts(sample, described.held_out, fields["seed"])
         fields["evaluate_every"] = 1 if fields.get("early_stopping") else 0
         fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
@@ -125,14 +151,13 @@ class Estimator(BaseEstimator):
         fields |= {name: getattr(plain.settings, name) for name in ("optimizer", "epochs") if fields.get(name) is None}
         return Training(data=dataset(train, validation, plain.problem.output.shape[-1], **scales), **fields)
 
-    @staticmethod
-    def _scales(train: Sample, described: Described, before: Run | None) -> dict[str, Scaling | None]:
+    def _scales(self, train: Sample, described: Described, before: Run | None) -> dict[str, Scaling | None]:
         if before is not None:
             info = before.dataset_info
             return {"scaling": info.scaling, "target_scaling": info.target_scaling}
         if not described.standardised:
             return {"scaling": None, "target_scaling": None}
-        target = None if train.classes is not None else train.standardising(train.y)
+        target = train.standardising(train.y) if self._predicts_quantities else None
         # One pair of numbers to all targets where weights stand behind them.
         if target is not None and train.weights is not None:
             target = _one_for_all(train)
@@ -141,7 +166,8 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """The outputs of all replicas for inputs as scikit-learn takes them: (replicas, n, k)."""
         check_is_fitted(self, "run_")
-        return self.run_.predict(validate_data(self, X, reset=False, dtype=FLOATS), replica=None)
+        found = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=SPARSE)
+        return self.run_.predict(plain(found, "X"), replica=None)
 
     def _before(self) -> Run | None:
         """The run that a fit starts from, which is one only with warm_start."""
@@ -160,10 +186,17 @@ class Estimator(BaseEstimator):
         return found
 
 
+def _by_epochs(estimator: Estimator) -> bool:
+    return estimator._goes_by_epochs()  # pyright: ignore[reportPrivateUsage]
+
+
 def _validated(estimator: Estimator, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
-    """Inputs and targets as arrays, checked as scikit-learn does it; names and number of the features are noted, or held to."""
-    found: Any = validate_data(estimator, X, y, dtype=FLOATS, **options)
-    return found[0], found[1]
+    """Inputs and targets as arrays, checked as scikit-learn does it; names and number of the features are noted, or held to.
+
+    Sparse ones are written out with their zeros.
+    """
+    found: Any = validate_data(estimator, X, y, dtype=FLOATS, accept_sparse=SPARSE, multi_output=True, **options)
+    return plain(found[0], "X"), plain(found[1], "y")
 
 
 def _searches(fields: Mapping[str, Any]) -> bool:
@@ -183,7 +216,7 @@ def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample |
     train, validation = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
     if len(validation) < 2:
         raise DataError(
-            f"a validation part of {len(validation)} of {len(sample.x)} examples",
+            f"The validation set is too small: {len(validation)} of {len(sample.x)} examples",
             expected="two examples or more",
             remedy="increase validation_fraction",
         )
@@ -233,72 +266,100 @@ def seed_of(random_state: RandomState) -> int:
 
 
 class Classifier(ClassifierMixin, Estimator):
-    """An estimator that predicts classes: any labels that scikit-learn takes."""
+    """An estimator that predicts classes: any labels that scikit-learn takes, or several labels to an example."""
 
     classes_: Array
     class_weight: Mapping[Any, float] | str | None
+    _has_several: bool = False
+    """Whether y is (n, labels) of 0 and 1, and an example may have several."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Classifier:
         """Trains on inputs X (n, features) and labels y (n,); sample_weight (n,) says how much each example counts.
 
-        Raises: what misfits of data and options raise, all of them also ValueError.
+        y (n, labels) of 0 and 1 gives each example as many labels as it has ones. Raises: what misfits of data and options raise, all of
+        them also ValueError.
         """
         before = self._before()
-        x, y = _validated(self, X, y)
-        check_classification_targets(y)
+        x, y = self._checked(X, y, reset=True)
         known: Array | None = None if before is None else self.classes_
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if known is not None and not np.array_equal(known, self.classes_):
-            raise OptionError(
-                f"warm_start with the classes {self.classes_.tolist()}, and {known.tolist()} before",
-                expected="the classes of the first fit",
-                remedy="set warm_start=False",
-            )
-        self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before)
+        self.classes_ = np.arange(y.shape[1]) if self._has_several else np.unique(y)
+        self._require_same(known, "warm_start", "set warm_start=False")
+        self._train(self._sample(x, y, sample_weight), len(self.classes_), before)
         return self
 
+    @available_if(_by_epochs)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
         """Goes once over these examples; the optimizer remembers. `classes`: all that there will be, which the first call must say."""
         before: Run | None = getattr(self, "run_", None)
-        x, y = _validated(self, X, y, reset=before is None)
-        check_classification_targets(y)
-        if before is None:
-            if classes is None:
-                raise OptionError(
-                    "classes is None at the first call of partial_fit",
-                    expected="all classes that there will be",
-                    remedy="write partial_fit(X, y, classes=np.unique(all_y))",
-                )
+        x, y = self._checked(X, y, reset=before is None)
+        if before is None and classes is None:
+            raise OptionError(
+                "classes is None at the first call of partial_fit",
+                expected="all classes that there will be",
+                remedy="write partial_fit(X, y, classes=np.unique(all_y))",
+            )
+        known: Array | None = None if before is None else self.classes_
+        if classes is not None:
             self.classes_ = np.unique(classes)
-        if len(unknown := np.setdiff1d(y, self.classes_)):
+            self._require_same(known, "partial_fit", "leave classes out, or begin with a new estimator")
+        unknown = [] if self._has_several else np.setdiff1d(y, self.classes_)
+        if len(unknown):
             raise DataError(
                 f"the label {unknown[0]!r} is none of the classes",
                 expected=f"one of {self.classes_.tolist()}",
                 remedy="name all classes at the first call: partial_fit(X, y, classes=...)",
             )
-        labels: Array = np.searchsorted(self.classes_, y)
-        self._train(self._sample(x, y, labels, sample_weight), len(self.classes_), before, one_epoch=True)
+        self._train(self._sample(x, y, sample_weight), len(self.classes_), before, one_epoch=True)
         return self
 
-    def _sample(self, x: Array, y: Array, labels: Array, sample_weight: Any) -> Sample:
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
+        x, y = _validated(self, X, y, reset=reset)
+        check_classification_targets(y)
+        self._has_several = type_of_target(y) == "multilabel-indicator"
+        return x, y if self._has_several else column_or_1d(y, warn=True)
+
+    def _require_same(self, known: Array | None, call: str, remedy: str) -> None:
+        if known is not None and not np.array_equal(known, self.classes_):
+            found, self.classes_ = self.classes_, known
+            raise OptionError(
+                f"{call} with the classes {found.tolist()}, and {known.tolist()} before",
+                expected="the classes of the first call",
+                remedy=remedy,
+            )
+
+    def _sample(self, x: Array, y: Array, sample_weight: Any) -> Sample:
+        weights = self._weights(sample_weight, x)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y).astype(x.dtype)
+            weights = by_class if weights is None else weights * by_class
+        if self._has_several:
+            return Sample(x, y.astype(x.dtype), weights)
         if len(self.classes_) < 2:
             raise DataError(
                 f"y has one class only: {self.classes_.tolist()}",
                 expected="two classes or more",
                 remedy="give examples of another class",
             )
-        weights = self._weights(sample_weight, x)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y).astype(x.dtype)
-            weights = by_class if weights is None else weights * by_class
         names = [str(name) for name in self.classes_]
         distinct = tuple(names if len(set(names)) == len(names) else map(str, range(len(names))))
-        return Sample(x, labels.astype(np.int64), weights, distinct)
+        return Sample(x, np.searchsorted(self.classes_, y).astype(np.int64), weights, distinct)
 
     def predict(self, X: Any) -> Array:
-        """The class of each input: (n,), of the kind that y was; of several replicas what their means say."""
+        """The class of each input: (n,), of the kind that y was; of several replicas what their means say.
+
+        Where an example may have several labels: (n, labels) of 0 and 1.
+        """
         outputs, problem = self._outputs(X), self.run_.problem
-        if problem.probabilities == "none":
+        none = problem.probabilities == "none"
+        if self._has_several:
+            found = outputs if none else class_probabilities(outputs, problem.probabilities)
+            return (found.mean(axis=0) > (problem.threshold if none else 0.5)).astype(int)
+        if none:
             return self.classes_[decide(outputs.mean(axis=0), problem.threshold)]
         return self.classes_[class_probabilities(outputs, problem.probabilities).mean(axis=0).argmax(axis=1)]
 
@@ -321,6 +382,7 @@ class Regressor(RegressorMixin, Estimator):
     """An estimator that predicts numbers, one or several."""
 
     n_outputs_: int
+    _predicts_quantities: ClassVar[bool] = True
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -334,13 +396,14 @@ class Regressor(RegressorMixin, Estimator):
         """
         return self._fitted(X, y, sample_weight, self._before(), one_epoch=False)
 
+    @available_if(_by_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """Goes once over these examples; the optimizer remembers."""
         return self._fitted(X, y, sample_weight, getattr(self, "run_", None), one_epoch=True)
 
     def _fitted(self, X: Any, y: Any, sample_weight: Any, before: Run | None, *, one_epoch: bool) -> Regressor:
         reset = before is None or not one_epoch
-        x, y = _validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
+        x, y = _validated(self, X, y, reset=reset, y_numeric=True)
         self._is_column = y.ndim == 1
         numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
         self.n_outputs_ = numbers.shape[1]

@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Fraction, NonNegative, Portion, Positive, checked
+from chainrule.checks import Count, Fraction, Natural, NonNegative, Portion, Positive, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.interop.estimators import (
+    USED_UP,
     Classifier,
     ConvergenceWarning,
     Described,
@@ -24,13 +25,11 @@ from chainrule.interop.estimators import (
     seed_of,
 )
 from chainrule.interop.weighing import Sample
-from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError
+from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError, Weighted
 from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, InverseScaling, Optimizer
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 """The activations by their names in scikit-learn."""
-MAX_FUN = 15000
-"""The usual value of max_fun, which nothing is made of."""
 
 
 def as_given(seed: int, epoch: int, count: int) -> Array:
@@ -44,8 +43,8 @@ class Perceptron(Estimator):
 
     alpha: the penalty alpha/(2·batch size)·Σ w², biases left out. tol, n_iter_no_change: it ends when the mean loss of an epoch's steps no
     longer falls by tol; with early_stopping when the loss of the validation part does not, and the best weights are restored; with lbfgs
-    where no entry of the gradient is larger than tol. Inputs and targets are not scaled. Refused: learning_rate="adaptive", another
-    max_fun, early_stopping with lbfgs.
+    where no entry of the gradient is larger than tol, or after max_iter or max_fun iterations, each of which takes one call at least.
+    Inputs and targets are not scaled. Refused: learning_rate="adaptive", early_stopping with lbfgs.
     """
 
     hidden_layer_sizes: Any = (100,)
@@ -70,11 +69,15 @@ class Perceptron(Estimator):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_iter_no_change: float = 10
-    max_fun: int = MAX_FUN
+    max_fun: int = 15000
 
     @abstractmethod
     def _output(self, outputs: int) -> tuple[Dense, Any]:
         """The last layer, and the loss that goes with it."""
+
+    @abstractmethod
+    def _validation_scores(self) -> list[float] | None:
+        """The score on the validation part after each epoch; None where examples have weights, or several labels."""
 
     def _described(self, sample: Sample, outputs: int) -> Described:
         options = self._options()
@@ -89,7 +92,7 @@ class Perceptron(Estimator):
             "network": Sequential(*hidden, last),
             "loss": loss + penalty if options.alpha else loss,
             "optimizer": self._optimizer(count, size),
-            "epochs": options.max_iter,
+            "epochs": min(options.max_iter, options.max_fun) if search else options.max_iter,
             "batch_size": None if search else size,
             "seed": seed_of(self.random_state),
             "order": "shuffled" if options.shuffle else as_given,
@@ -98,7 +101,7 @@ class Perceptron(Estimator):
             patience = int(min(options.n_iter_no_change, options.max_iter))
             fields["early_stopping"] = EarlyStopping(patience=patience, min_delta=options.tol)
         waits = not (search or options.early_stopping)
-        patience = Patience(options.tol, options.n_iter_no_change, options.verbose) if waits else None
+        patience = Patience(options.tol, options.n_iter_no_change, bool(options.verbose)) if waits else None
         return Described(fields, held_out, patience=patience)
 
     def _options(self) -> _Options:
@@ -110,7 +113,7 @@ class Perceptron(Estimator):
 
     def _optimizer(self, count: int, size: int) -> Optimizer:
         if self.solver == "lbfgs":
-            return LBFGS(iterations=self.max_iter, tolerance=0.0, gradient_tolerance=self.tol)
+            return LBFGS(iterations=min(self.max_iter, self.max_fun), tolerance=0.0, gradient_tolerance=self.tol)
         if self.solver == "adam":
             return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
         rate: Any = self.learning_rate_init
@@ -125,17 +128,25 @@ class Perceptron(Estimator):
         self.n_layers_ = len(self.coefs_) + 1
         self.n_outputs_ = len(self.intercepts_[-1])
         self.t_ = self.n_iter_ * trainer.count
-        self.best_loss_ = min(self.loss_curve_, default=np.nan)
+        stops = "early_stopping" in described.fields
+        self.best_loss_ = None if stops else min(self.loss_curve_, default=self.loss_)
+        self.validation_scores_ = scores = self._validation_scores() if stops else None
+        self.best_validation_score_ = max(scores) if scores else None
         last = str(cast("Sequential", self.run_.problem.network).layers[-1].activation)  # pyright: ignore[reportAttributeAccessIssue]
         self.out_activation_ = {"linear": "identity", "sigmoid": "logistic"}.get(last, last)
-        waits = described.patience is not None
-        if waits and not trainer.stopped and trainer.step == trainer.steps and trainer.settings.epochs > 1:
-            warnings.warn(
-                f"the cost still falls after max_iter={self.max_iter} epochs: it fell by more than tol={self.tol} "
-                f"within the last {self.n_iter_no_change}",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        if self.solver == "lbfgs":
+            falls = trainer.stopped == USED_UP
+            said = f"no entry of the gradient was within tol={self.tol} after max_iter={self.max_iter} iterations"
+        else:
+            waits = described.patience is not None and not trainer.stopped and trainer.settings.epochs > 1
+            falls = waits and trainer.step == trainer.steps
+            fell = f"it fell by more than tol={self.tol} within the last {self.n_iter_no_change}"
+            said = f"the cost still falls after max_iter={self.max_iter} epochs: {fell}"
+        if falls:
+            warnings.warn(said, ConvergenceWarning, stacklevel=4)
+
+    def _goes_by_epochs(self) -> bool:
+        return self.solver != "lbfgs"
 
 
 @dataclass(frozen=True)
@@ -154,7 +165,7 @@ class _Options:
     max_iter: Count
     shuffle: bool
     tol: NonNegative
-    verbose: bool
+    verbose: bool | Natural
     warm_start: bool
     momentum: Portion
     nesterovs_momentum: bool
@@ -164,7 +175,7 @@ class _Options:
     beta_2: Fraction
     epsilon: Positive
     n_iter_no_change: Any
-    max_fun: int
+    max_fun: Count
 
     def __post_init__(self) -> None:
         for wrong, happened, expected, remedy in (
@@ -173,12 +184,6 @@ class _Options:
                 'learning_rate="adaptive"',
                 '"constant" or "invscaling"',
                 'write learning_rate="constant", solver="adam", or a schedule: NeuralNetworkClassifier(optimizer=cr.SGD(cr.Cosine(0.1)))',
-            ),
-            (
-                self.max_fun != MAX_FUN,
-                f"max_fun={self.max_fun}",
-                "its usual value: iterations are counted, not calls",
-                "set max_iter",
             ),
             (
                 self.solver == "lbfgs" and self.early_stopping,
@@ -209,7 +214,14 @@ class MLPClassifier(Classifier, Perceptron):
     class_weight: Any = None
 
     def _output(self, outputs: int) -> tuple[Dense, Any]:
+        if self._has_several:
+            return Dense(outputs, "sigmoid"), BinaryCrossEntropy()
         return (Dense(1, "sigmoid"), BinaryCrossEntropy()) if outputs == 2 else (Dense(outputs, "softmax"), CrossEntropy())
+
+    def _validation_scores(self) -> list[float] | None:
+        if not self.run_.problem.classifies:
+            return None
+        return [float(value) for value in self.run_.history.curve("validation", "accuracy")[1].mean(axis=1)]
 
 
 @dataclass(eq=False, repr=False)
@@ -225,6 +237,13 @@ class MLPRegressor(Regressor, Perceptron):
 
     def _output(self, outputs: int) -> tuple[Dense, Any]:
         return Dense(outputs), SquaredError(mean=False, half=True)
+
+    def _validation_scores(self) -> list[float] | None:
+        (loss,), validation = self.run_.problem.objective.losses, self.run_.data.validation
+        if isinstance(loss, Weighted) or validation is None:
+            return None
+        squares = 2 * self.run_.history.curve("validation", loss.name)[1].mean(axis=1)
+        return [float(value) for value in 1 - squares / np.var(validation.y, axis=0).sum()]
 
 
 Networks: TypeAlias = "Layer | str | Callable[[int], Layer] | None"
@@ -260,14 +279,19 @@ class Network(Estimator):
     def _last(self, outputs: int) -> Dense:
         """The last layer of the network that is taken where none is named."""
 
+    def _loss(self) -> Any:
+        """The loss; None is the one that goes with the last layer."""
+        return self.loss
+
     def _described(self, sample: Sample, outputs: int) -> Described:
         network: Any = self.network
         if network is None:
             network = Sequential(Dense(100, "relu"), self._last(outputs))
         elif not isinstance(network, str) and not hasattr(type(network), "__dataclass_fields__"):
             network = network(outputs)
-        names = ("loss", "optimizer", "epochs", "batch_size", "replicas", "dtype", "engine", "clip", "early_stopping")
-        fields = {"network": network, "seed": seed_of(self.random_state), **{name: getattr(self, name) for name in names}}
+        names = ("optimizer", "epochs", "batch_size", "replicas", "dtype", "engine", "clip", "early_stopping")
+        usual = {"network": network, "loss": self._loss(), "seed": seed_of(self.random_state)}
+        fields = {**usual, **{name: getattr(self, name) for name in names}}
         return Described(fields, self.validation_fraction if self.early_stopping else 0.0, standardised=self.standardise)
 
 
@@ -286,7 +310,10 @@ class NeuralNetworkClassifier(Classifier, Network):
     class_weight: Any = None
 
     def _last(self, outputs: int) -> Dense:
-        return Dense(outputs, "softmax")
+        return Dense(outputs, "sigmoid" if self._has_several else "softmax")
+
+    def _loss(self) -> Any:
+        return BinaryCrossEntropy() if self._has_several and self.loss is None else self.loss
 
 
 @dataclass(eq=False, repr=False)

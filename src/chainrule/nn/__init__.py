@@ -3,6 +3,7 @@
 from chainrule.checks import answering
 from chainrule.nn.ablation import Ablated
 from chainrule.nn.activations import ACTIVATIONS, ActivationFunction, log_softmax, sigmoid_input, softmax, softmax_input
+from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.boltzmann import RestrictedBoltzmann
 from chainrule.nn.boltzmann_machine import BoltzmannMachine, bit_states
 from chainrule.nn.build import Built, LayerScope, build_network, building, layer_scope
@@ -79,7 +80,8 @@ __all__ = [
     "GraphForm", "GraphInitialiser", "GraphLayer", "GraphUse", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "LayerScope", "RNN", "OutputRange",
-    "InputReading", "Recall", "Reshape", "Residual", "RestrictedBoltzmann", "SummaryRow", "Scale", "Sequential", "SquaredError", "State",
+    "InputReading", "Recall", "RandomBrightness", "RandomFlip", "RandomRotation", "RandomShift",
+    "Reshape", "Residual", "RestrictedBoltzmann", "SummaryRow", "Scale", "Sequential", "SquaredError", "State",
     "Summary",
     "Uniform", "UpSample", "Weighted",
     "Zeros", "accuracy", "as_graph_layer", "as_layer", "bit_states", "build_network", "building", "confusion_matrix",

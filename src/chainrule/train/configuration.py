@@ -10,6 +10,7 @@ from typing import Any
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.descriptions import renamed, restored, written
 from chainrule.errors import OptionError
+from chainrule.graph import Array
 from chainrule.nn import Layer, Objective
 from chainrule.train.folder import RunFolder
 from chainrule.train.lineage import Lineage
@@ -45,14 +46,17 @@ class Configuration:
             return None
         return renamed(str(self.load.get("name_or_path")), {str(key): restored(value) for key, value in self.load.items()})
 
-    def to_json(self) -> Json:
-        """The configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
-        return {
-            **({"network": None} if self.network is None else written_network(self.network, self.dataset_info, self.settings)),
+    def write(self, folder: RunFolder) -> None:
+        """Writes the configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
+        network, arrays = self.network, dict[str, Array]()
+        said = {"network": None} if network is None else written_network(network, self.dataset_info, self.settings, arrays)
+        config = {
+            **said,
             "data": {"load": self.load, **self.dataset_info.to_json()},
             "objective": written(self.objective),
             **_progress(self.settings, self.lineage),
         }
+        folder.write_config({**config, **folder.write_arrays(arrays)})
 
     @staticmethod
     def read(folder: RunFolder, *, network: Layer | None = None) -> Configuration:
@@ -64,7 +68,7 @@ class Configuration:
             if not isinstance(objective, Objective):
                 raise TypeError(f"{objective!r} is no loss")
             _require_possible(info, settings)
-            saved = saved_network(config) if network is None else network
+            saved = saved_network(config, folder.read_arrays(config)) if network is None else network
             lineage = Lineage.from_json(config.get("course"), settings.epochs)
             return Configuration(
                 saved, info, None if data["load"] is None else dict(data["load"]), objective, settings, lineage,

@@ -174,6 +174,22 @@ class RunFolder(Shown):
         write_whole(self.path / "config.json", sealed({"version": VERSION, **config}))
         write_whole(self.path / "environment.json", sealed(environment()), sync=False)
 
+    def write_arrays(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Writes the network's long lists of numbers, if there are any; gives what the configuration says of them."""
+        if not arrays:
+            return {}
+        from safetensors.numpy import save  # third-party, loaded when used: `import chainrule` stays light
+
+        content = save(dict(arrays))
+        write_whole(self.path / "network.safetensors", content)
+        return {"arrays": hashlib.sha256(content).hexdigest()}
+
+    def read_arrays(self, config: Mapping[str, Any]) -> dict[str, Array]:
+        """What `write_arrays` wrote. Raises: FileFormatError, MissingFileError."""
+        path = self.path / "network.safetensors"
+        with as_written(path):
+            return _arrays_of(path, config["arrays"]) if "arrays" in config else {}
+
     def read_config(self) -> dict[str, Any]:
         """The configuration, of a version that is known."""
         config = read_sealed(self.path / "config.json")
@@ -327,17 +343,8 @@ class RunFolder(Shown):
     def _read_snapshot(self, stem: str) -> Snapshot:
         path = self.path / "snapshots" / f"{stem}.safetensors"
         head = self._read_head(stem)
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
         with as_written(path, _OLDER):
-            content = read_bounded(path, max_bytes=_MOST_BYTES)
-            if hashlib.sha256(content).hexdigest() != head["sha256"]:
-                raise ValueError("its SHA-256 is not the one that its JSON file names")
-            try:
-                return Snapshot(int(head["step"]), load(content), dict(head["extra"]), head.get("history"))
-            except SafetensorError as error:
-                raise ValueError(str(error)) from error
+            return Snapshot(int(head["step"]), _arrays_of(path, head["sha256"]), dict(head["extra"]), head.get("history"))
 
     def snapshot(self, step: int | None) -> Snapshot:
         """That of a step, or the newest; OptionError for a step of which none is kept."""
@@ -380,6 +387,20 @@ class RunFolder(Shown):
 
 
 _STEP = re.compile(r"step-(\d{1,18})")
+
+
+def _arrays_of(path: Path, digest: str) -> dict[str, Array]:
+    """The arrays of a file whose SHA-256 is known. Raises: MissingFileError; ValueError for another file than was written."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = read_bounded(path, max_bytes=_MOST_BYTES)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError("its SHA-256 is not the one that its JSON file names")
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def newest_beside(path: Path) -> Path | None:

@@ -23,7 +23,7 @@ def make_folder(parent: str | os.PathLike[str], label: str, trainer: Trainer) ->
     config = Configuration(problem.network, problem.dataset_info, load, problem.objective, trainer.settings, trainer.lineage)
     folder = RunFolder.create(parent, label)
     try:
-        folder.write_config(config.to_json())
+        config.write(folder)
         if trainer.start:
             folder.write_start(trainer.start)
         if trainer.step:

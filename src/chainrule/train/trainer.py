@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -304,8 +305,16 @@ class Trainer(Shown):
     def train(self, callbacks: tuple[Callback, ...] = ()) -> None:
         """Runs to the end, or until a callback, early stopping or Ctrl-C ends it; what was learned stays in every case.
 
-        Also where an error ends it (a callback's, say), what was learned until then is saved before the error goes on.
+        Also where an error ends it (a callback's, say), what was learned until then is saved before the error goes on. A callback that
+        is a context manager is entered before the first step and left after it was told of the end, or after the error.
         """
+        with ExitStack() as entered:
+            for callback in callbacks:
+                if isinstance(callback, AbstractContextManager):
+                    entered.enter_context(cast("AbstractContextManager[object]", callback))
+            self._train(callbacks)
+
+    def _train(self, callbacks: tuple[Callback, ...]) -> None:
         self.stopped = "early stopping" if self.stopping and self.stopping.stopped.all() else ""
         with self.keeper.writer(self.step, lambda: self.history.rows()), deferred_interrupts() as interrupt:
             try:

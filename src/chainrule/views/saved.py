@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from chainrule.display import Plain
 from chainrule.files import writing
 from chainrule.views.figures.figure import FORMATS, write_figure
 from chainrule.views.figures.from_svg import svg_figure
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Savable(ABC):
+class Savable(Plain, ABC):
     """Something to look at, that shows itself in a notebook and is written to files."""
 
     @abstractmethod

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, cast
 
+from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
@@ -229,6 +230,10 @@ LAYERS: dict[type, Lines] = {
     Activation: _activation,
     Dropout: _idle,
     GaussianNoise: _idle,
+    RandomShift: _idle,
+    RandomFlip: _idle,
+    RandomRotation: _idle,
+    RandomBrightness: _idle,
     Flatten: _flatten,
     Reshape: _reshape,
     Conv1D: _convolution,

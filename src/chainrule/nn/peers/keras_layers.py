@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from chainrule.graph import Shape
+from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
@@ -96,6 +97,11 @@ def _noise(step: LayerStep) -> Iterator[PeerPart]:
     if std > 1:
         raise LackingError(step, "a std above 1")
     yield PeerPart(_layer("GaussianNoise", std))
+
+
+def _idle(step: LayerStep) -> Iterator[PeerPart]:
+    # Its random numbers would be others; at inference nothing is done.
+    yield PeerPart(_layer("Identity"))
 
 
 def _flatten(_: LayerStep) -> Iterator[PeerPart]:
@@ -278,6 +284,10 @@ LAYERS: dict[type, Parts] = {
     Activation: _activation,
     Dropout: _dropout,
     GaussianNoise: _noise,
+    RandomShift: _idle,
+    RandomFlip: _idle,
+    RandomRotation: _idle,
+    RandomBrightness: _idle,
     Flatten: _flatten,
     Reshape: _reshape,
     Conv1D: _convolution,

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
@@ -70,6 +71,11 @@ def _dropout(step: LayerStep) -> Iterator[PeerPart]:
 
 def _noise(step: LayerStep) -> Iterator[PeerPart]:
     yield PeerPart(call("Noise", cast("GaussianNoise", step.layer).std))
+
+
+def _idle(step: LayerStep) -> Iterator[PeerPart]:
+    # Its random numbers would be others; at inference nothing is done.
+    yield PeerPart(module("Identity"))
 
 
 def _flatten(step: LayerStep) -> Iterator[PeerPart]:
@@ -187,6 +193,10 @@ LAYERS: dict[type, ModuleRow] = {
     Activation: ModuleRow(_activation),
     Dropout: ModuleRow(_dropout),
     GaussianNoise: ModuleRow(_noise),
+    RandomShift: ModuleRow(_idle),
+    RandomFlip: ModuleRow(_idle),
+    RandomRotation: ModuleRow(_idle),
+    RandomBrightness: ModuleRow(_idle),
     Flatten: ModuleRow(_flatten, "last"),
     Reshape: ModuleRow(_reshape, "last"),
     Conv1D: ModuleRow(convolution, "first"),

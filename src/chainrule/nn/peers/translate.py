@@ -59,7 +59,8 @@ def to_code(network: Layer | Exportable | Export, style: Style = "chainrule", in
     A peer's network starts with weights of its own; `to_peer` brings ours. PyTorch's convolutions have the channels before the
     axes of space, so that the network takes or gives (batch, channels, height, width) where a comment says so; Keras, JAX and we
     have them last.
-    Two things differ in training: which random numbers are drawn, and in Keras the running variance, which it follows with a bias.
+    Three things differ in training: which random numbers are drawn, layers such as RandomShift, which do nothing there, and in Keras the
+    running variance, which it follows with a bias.
     Where several numbers of a window are equally large, PyTorch gives the gradient of MaxPool to one of them, we to all.
     `input_shape` is the shape of one example, where the network does not know it itself.
 

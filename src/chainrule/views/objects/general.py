@@ -15,6 +15,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.objects.parts import facts, heading, printed_lines, shown
 from chainrule.views.plain import counted, printable
+from chainrule.views.saved import Savable
 
 LONGEST = 120
 """Longer texts of a field are cut."""
@@ -24,6 +25,26 @@ LONGEST = 120
 def object_html(thing: object) -> str:
     """Any object of ours, by its own text where it has one."""
     return shown(printed_lines(thing) if has_text(thing) else described(thing))
+
+
+@display.text.register(object)
+def object_text(thing: object) -> str:
+    """Any object of ours as text: its own, or its kind and its fields, a line to each."""
+    kind = type(thing)
+    if has_text(thing):
+        return str(thing)
+    if has_own_repr(kind):
+        return repr(thing)
+    says = purpose(kind)
+    fields_told = [f"  {name}: {value}" for name, value in _told_fields(thing)]
+    return "\n".join([f"{kind.__name__}: {says}" if says else kind.__name__, *fields_told])
+
+
+@display.text.register
+def savable_text(picture: Savable) -> str:
+    """What is seen, and how to read it."""
+    told = (getattr(picture, name, "") for name in ("title", "reading"))
+    return "\n".join(filter(None, told)) or type(picture).__name__
 
 
 def has_text(thing: object) -> bool:

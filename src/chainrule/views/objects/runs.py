@@ -34,10 +34,11 @@ def run_html(run: Run) -> str:
     layers = network_table(summary_of(run.problem.described.built))
     if not run.history.epochs:
         return shown(verdict(str(run)), layers)
-    return shown(verdict(str(run)), _curves_picture(run), curves_table(run.history), layers)
+    return shown(verdict(str(run)), curves_picture(run), curves_table(run.history), layers)
 
 
-def _curves_picture(run: Run) -> str:
+def curves_picture(run: Run) -> str:
+    """The learning curves as a drawing with a sentence on how to read it; "" without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return ""
     picture = learning_curves(run)
@@ -47,11 +48,20 @@ def _curves_picture(run: Run) -> str:
 @display.html.register
 def history_html(history: History) -> str:
     """A row to each curve."""
+    return shown(verdict(_counts(history)), curves_table(history))
+
+
+@display.text.register
+def history_text(history: History) -> str:
+    """A line to each curve."""
+    return "\n".join([_counts(history), *("  ".join(row) for row in _curve_rows(history))])
+
+
+def _counts(history: History) -> str:
     steps = sum(next(iter(records.values())).shape[1] for _, records in history.chunks)
-    told = (
+    return (
         f"{counted(len(history.epochs), 'evaluated epoch')}, {counted(steps, 'step')}, {counted(history.replicas, 'replica')}"
     )
-    return shown(verdict(told), curves_table(history))
 
 
 def curves_table(history: History) -> str:
