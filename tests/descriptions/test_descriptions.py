@@ -50,7 +50,9 @@ NAMES = {**vars(cr.data), **vars(cr.train), **vars(cr.sweeps), **{name: getattr(
 
 def ours() -> dict[str, type]:
     """Those of the library; doctests define some too."""
-    return {name: kind for name, kind in descriptions().items() if getattr(sys.modules.get(kind.__module__), name, None) is kind}
+    return {
+        name: kind for name, kind in descriptions().items() if getattr(sys.modules.get(kind.__module__), name, None) is kind
+    }
 
 
 def test_every_kind_has_an_example():

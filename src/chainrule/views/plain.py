@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 
+from chainrule.checks import answering
 from chainrule.data import DatasetInfo
 from chainrule.numerals import numeral
 
@@ -125,3 +126,10 @@ def bar(share: float, width: int = 24) -> str:
     """
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+__all__ = [
+    "bar", "counted", "data_text", "duration", "optimizer_text", "printable", "printable_lines", "spaced", "sparkline",
+]  # fmt: skip
+
+answering(globals())
