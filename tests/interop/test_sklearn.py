@@ -322,6 +322,7 @@ def test_scores_of_the_validation_part_are_kept():
         held = model.run_.data.validation
         truth = model.classes_[held.y] if kind is MLPClassifier else held.y[:, 0]
         best = int(np.argmin(model.run_.history.curve("validation", "loss")[1][:, 0]))  # whose weights it keeps
+        # The curve's loss is a float32 sum over batches; the score goes through the predictions.
         assert model.score(held.x, truth) == pytest.approx(model.validation_scores_[best], rel=1e-4)
         with pytest.raises(ValueError, match="does not support early_stopping"):
             model.partial_fit(X, y)

@@ -19,6 +19,7 @@ def until(holds, seconds=20):
 
 
 def shown(page, name):
+    """A number that stands on the page, with four digits: compared to a thousandth of its size."""
     return float(page.inner_text(f"#{name}").replace("−", "-"))
 
 

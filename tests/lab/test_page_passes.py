@@ -66,6 +66,7 @@ def test_the_update_is_the_one_that_the_training_does(walked, lab):
         name, index = entry.rstrip("]").split("[")
         place = tuple(map(int, index.split(",")))
         for text, values in ((was, before), (became, alone.values())):
+            # Four digits stand in the table.
             assert float(text.replace("−", "-")) == pytest.approx(values[name][place], rel=1e-3)
     walked.click("#do-update")
     until(lambda: lab.desk.session.step == 9)

@@ -202,7 +202,7 @@ class Patient(Shown):
             total = total + rows
         slopes = grad(total.sum(), list(found.values()))
         graph = Graph({name: slope for name, slope in zip(found, slopes, strict=True) if slope is not None})
-        given = {**model.values, **model._taken(some.x, some.y)}  # pyright: ignore[reportPrivateUsage]
+        given = {**model.values, **model.taken(some.x, some.y)}
         return engine_named("reference").compile(graph)({name: given[name] for name in graph.leaves})
 
     # ---- trainings

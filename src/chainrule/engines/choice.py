@@ -83,6 +83,7 @@ def engine_named(name: str, threads: int | None = None, devices: int | None = No
         raise OptionError(
             f"devices={devices} with the {name} engine", expected="an engine for several devices", remedy='write engine="xla"'
         )
+    # The reference engine makes first values and explanations, which each host does for itself.
     if (wanted := HostAddress.wanted()) and kind.package and kind.spread is None:
         raise OptionError(
             f"{VARIABLE}={wanted.text} with the {name} engine",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -171,15 +173,12 @@ def _between(x: Node, rows: Node, columns: Node) -> Node:
         ops.minimum(ops.maximum(place, -1.0), float(extent)) for place, extent in ((rows, height), (columns, width))
     )
     top, left = ops.floor(rows), ops.floor(columns)
-    found: Node | None = None
+    parts: list[Node] = []
     for below in (0.0, 1.0):
         for beside in (0.0, 1.0):
             down, right = rows - top, columns - left
             weight = (down if below else 1.0 - down) * (right if beside else 1.0 - right)
             # One more at the far edge: a place there is between it and the next.
-            part = _taken(x, top + below, left + beside, (1, 2)) * ops.cast(
-                ops.reshape(weight, shape=(*weight.shape, 1)), dtype=x.dtype
-            )
-            found = part if found is None else found + part
-    assert found is not None  # noqa: S101
-    return found
+            share = ops.cast(ops.reshape(weight, shape=(*weight.shape, 1)), dtype=x.dtype)
+            parts.append(_taken(x, top + below, left + beside, (1, 2)) * share)
+    return reduce(add, parts)

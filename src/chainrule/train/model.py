@@ -263,7 +263,7 @@ class Model(Shown):
         """
         x, y = given_examples(self.problem.dataset_info, x, y)
         graph = self.unrolled(len(x))
-        given = self._taken(x, y)
+        given = self.taken(x, y)
         leaves = {name: value for name, value in {**self.values, **given}.items() if name in graph.leaves}
         return ThroughTime(Trace(graph, leaves), len(x))
 
@@ -335,7 +335,7 @@ class Model(Shown):
 
     # ---- running graphs
 
-    def _taken(self, x: Array, y: Array) -> Arrays:
+    def taken(self, x: Array, y: Array) -> Arrays:
         """Inputs and targets as the data hold them."""
         return {name: self._one_taken(name, value) for name, value in (("x", x), ("y", y))}
 

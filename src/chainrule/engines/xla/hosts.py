@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +23,8 @@ SILENCE = 60
 """Seconds for which a host may be silent, though its connections stand, before JAX ends the others."""
 WAITING = 120
 """Seconds that the first host waits for the others to come."""
+_LOST = re.compile("UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED")
+"""What JAX's words for a host that does not answer begin with."""
 _lock = threading.Lock()
 
 
@@ -40,6 +43,8 @@ class JoinedHosts(Hosts):
         try:
             return jax.block_until_ready(call())
         except (jax.errors.JaxRuntimeError, ValueError) as trouble:  # JAX has both for a connection that is broken
+            if not _LOST.match(str(trouble)):  # a device that is full, say
+                raise
             atexit.register(_end)
             raise HostError(
                 f"another of the {self.count} hosts has gone: {' '.join(str(trouble).split())[:200]}",
