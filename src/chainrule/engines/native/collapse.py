@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.engines.native.kernels import Affine, Kernel, KernelBody, MemoryPlace, Reduction, Store, Turns
+from chainrule.engines.native.kernels import Affine, Kernel, Reduction, Turns
 
 
 def collapsed(kernel: Kernel) -> Kernel:
@@ -38,24 +38,10 @@ def _seamless(at: Affine, first: int, extent: int) -> bool:
 
 def _without_loop(kernel: Kernel, first: int, in_body: bool) -> Kernel:
     """Drops the coefficient of a loop that is now part of the next one."""
-    body = _shorter(kernel.body, first) if in_body else kernel.body
-    core = replace(kernel.core, body=_shorter(kernel.core.body, first)) if isinstance(kernel.core, Reduction) else None
-    return replace(kernel, body=body, core=core)
 
-
-def _shorter(body: KernelBody, loop: int) -> KernelBody:
     def cut(at: Affine) -> Affine:
-        return (*at[: 1 + loop], *at[2 + loop :])
+        return (*at[: 1 + first], *at[2 + first :])
 
-    def moved(place: MemoryPlace) -> MemoryPlace:
-        return replace(place, at=cut(place.at), row=None if place.row is None else cut(place.row))
-
-    lines = [
-        replace(
-            line,
-            place=moved(line.place) if line.place else None,
-            attributes={**line.attributes, "at": cut(line.attributes["at"])} if line.op == "index" else line.attributes,
-        )
-        for line in body.lines
-    ]
-    return KernelBody(lines, [Store(store.value, moved(store.place)) for store in body.stores])
+    body = kernel.body.moved(cut) if in_body else kernel.body
+    core = replace(kernel.core, body=kernel.core.body.moved(cut)) if isinstance(kernel.core, Reduction) else None
+    return replace(kernel, body=body, core=core)

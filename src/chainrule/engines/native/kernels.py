@@ -7,8 +7,8 @@ reduction has further, inner loops with a body of their own. All of it is plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, TypeAlias
 
@@ -72,6 +72,10 @@ class MemoryPlace:
     at: Affine
     row: Affine | None = None
 
+    def moved(self, change: Callable[[Affine], Affine]) -> MemoryPlace:
+        """The place in other loops."""
+        return replace(self, at=change(self.at), row=None if self.row is None else change(self.row))
+
     def text(self, names: Sequence[str]) -> str:
         """As label[i·16 + j]; entries are counted in the whole buffer, with t for the turn of a loop over time."""
         start, turn = self.buffer.shift
@@ -97,6 +101,12 @@ class Instruction:
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
     label: str = ""
 
+    def moved(self, change: Callable[[Affine], Affine]) -> Instruction:
+        """The same in other loops."""
+        if self.op == "index":
+            return replace(self, attributes={**self.attributes, "at": change(self.attributes["at"])})
+        return self if self.place is None else replace(self, place=self.place.moved(change))
+
     @property
     def affine(self) -> tuple[Affine, ...]:
         """Its numbers that depend on the loops."""
@@ -119,6 +129,11 @@ class KernelBody:
 
     lines: list[Instruction] = field(default_factory=list[Instruction])
     stores: list[Store] = field(default_factory=list[Store])
+
+    def moved(self, change: Callable[[Affine], Affine]) -> KernelBody:
+        """The same in other loops: `change` says what becomes of a number that depends on them."""
+        lines = [line.moved(change) for line in self.lines]
+        return KernelBody(lines, [Store(store.value, store.place.moved(change)) for store in self.stores])
 
     @property
     def places(self) -> Iterator[MemoryPlace]:

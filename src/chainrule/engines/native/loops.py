@@ -89,7 +89,7 @@ class Emitter:
             if not steady or len(ready) < len(known):
                 values.append(None)
                 continue
-            found = self._line(_within(line, loops), point, ready, (), direct=True)
+            found = self._line(line.moved(lambda at: at[: 1 + loops]), point, ready, (), direct=True)
             values.append(found)
             if line.op != "constant":
                 self.ahead[id(body), number] = found
@@ -339,17 +339,6 @@ class Emitter:
                 return
             outer = self.nest(stack, extents[:-1], first)
             self.blocks(extents[-1], lanes, lambda index, mask: write([*outer, index], mask))
-
-
-def _within(line: Instruction, loops: int) -> Instruction:
-    """The line in a nest of so many loops, the others being without effect on it."""
-    if line.place is not None:
-        row = line.place.row
-        cut = replace(line.place, at=line.place.at[: 1 + loops], row=None if row is None else row[: 1 + loops])
-        return replace(line, place=cut)
-    if line.op == "index":
-        return replace(line, attributes={**line.attributes, "at": line.attributes["at"][: 1 + loops]})
-    return line
 
 
 def _depends_on_last(body: KernelBody, number: int) -> bool:

@@ -29,14 +29,17 @@ from chainrule.engines.native.forms import KernelForm, kernel_form, memory_key
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
+from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.schedule import KernelSchedule, schedule
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
 
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
-SHARED_WORK = 4_000_000
-"""Operations from which on a kernel is shared between threads: some ten microseconds, where handing over takes one or two."""
+SHARED_COST = 250_000
+"""What a kernel costs that is shared between threads, in operations: some five microseconds, where handing over takes one or two."""
+LANES = 16
+"""How many numbers the widest vectors hold."""
 PIECE = 16
 """How many kernels are written into one function: what LLVM does with a function takes more than in proportion to its length."""
 PARTS = 32
@@ -73,7 +76,7 @@ class CompiledStep:
     @cached_property
     def shared(self) -> dict[int, int]:
         """The kernels that threads share, by number, with the turns of their outermost loop."""
-        large = [number for number, kernel in enumerate(self.schedule.kernels) if kernel.work >= SHARED_WORK]
+        large = [number for number, kernel in enumerate(self.schedule.kernels) if _cost(kernel) >= SHARED_COST]
         return {number: turns for number in large if (turns := self._turns(number)) > 1}
 
     @property
@@ -108,6 +111,15 @@ class CompiledStep:
                 return outer
             case _:
                 return outer if len(kernel.extents) > 1 else 1
+
+
+def _cost(kernel: Kernel) -> float:
+    """The time of a kernel, in operations of full vectors: a product does four in the time of one; along a short last loop lanes idle."""
+    if isinstance(kernel.core, Product):
+        return kernel.work / 4
+    reduced = kernel.core.extents if isinstance(kernel.core, Reduction) and kernel.core.along else ()
+    loops = (*kernel.extents, *reduced)
+    return kernel.work * max(1, LANES / max(loops[-1], 1)) if loops else kernel.work
 
 
 class Tags:
@@ -251,7 +263,7 @@ class Module:
         constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
-            found.kernels = [collapsed(kernel) for kernel in found.kernels]
+            found.kernels = [part for kernel in found.kernels for part in in_parts(collapsed(kernel))]
             step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
             )
