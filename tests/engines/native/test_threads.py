@@ -20,6 +20,7 @@ from chainrule import ops
 from chainrule.engines import Loop
 from chainrule.engines.native import program as native
 from chainrule.engines.native.engine import NativeEngine
+from chainrule.engines.native.kernels import Turns
 from chainrule.engines.native.pool import default_threads
 from chainrule.graph import Graph, Node, input_node, parameter
 
@@ -58,6 +59,18 @@ def test_training_of_a_wide_network_gives_the_same_bits_by_any_number_of_threads
         np.testing.assert_array_equal(run.history.steps(), first.history.steps())
         np.testing.assert_array_equal(run.evaluate("training").scores.outputs, first.evaluate("training").scores.outputs)
     assert np.isfinite(first.history.steps()).all()
+
+
+def test_turns_of_a_loop_over_time_are_shared_and_give_the_same_bits():
+    random = np.random.default_rng(0)
+    data = (random.normal(size=(64, 7, 5)), np.arange(64) % 3)
+    net = cr.Sequential(cr.LSTM(64), cr.Dense(3, "softmax"))
+    runs = [cr.fit(net, data, threads=threads, epochs=1, batch_size=32, evaluate_every=0) for threads in THREADS]
+    step = runs[0].trainer.program.code.module.steps[32]
+    turned = [inner for outer in step.schedule.kernels if isinstance(outer.core, Turns) for inner in outer.all]
+    assert sum(id(kernel) in step.shared for kernel in turned) >= 2  # the product of each direction
+    for run in runs[1:]:
+        assert same_bits(run.trainer.state, runs[0].trainer.state)
 
 
 def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give_the_same_bits(monkeypatch):

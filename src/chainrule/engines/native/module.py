@@ -3,8 +3,8 @@
     step_32(context, step, position, team)           one step: its kernels, one after the other
     piece_32_1(context, step, position, team)        some kernels of a step that has many
     same_4(context, position, buffers ...)           kernels that differ in their buffers only, wherever they stand
-    turn_32_2(context, step, position, turn)         one turn of a loop over time
-    kernel_32_1(context, step, position, worker, task)  a part of a kernel that is worth sharing between threads
+    turn_32_2(context, step, position, team, turn)   one turn of a loop over time
+    kernel_32_1(context, step, position, turn, worker, task)  a part of a kernel that is worth sharing between threads
     run(context, team, steps)                        the loop over steps
     work(context, team, worker)                      what a helping thread does until the loop ends
 
@@ -75,9 +75,9 @@ class CompiledStep:
 
     @cached_property
     def shared(self) -> dict[int, int]:
-        """The kernels that threads share, by number, with the turns of their outermost loop."""
-        large = [number for number, kernel in enumerate(self.schedule.kernels) if _cost(kernel) >= SHARED_COST]
-        return {number: turns for number in large if (turns := self._turns(number)) > 1}
+        """The kernels that threads share, by identity, with the turns of their outermost loop."""
+        large = [kernel for outer in self.schedule.kernels for kernel in outer.all if _cost(kernel) >= SHARED_COST]
+        return {id(kernel): turns for kernel in large if (turns := self._turns(kernel)) > 1}
 
     @property
     def quick_tilings(self) -> dict[int, Tiling]:
@@ -95,9 +95,8 @@ class CompiledStep:
         kernels = self.schedule.kernels
         return [None if isinstance(k.core, Turns) else kernel_form(k, self.plan, self.tilings.get(id(k))) for k in kernels]
 
-    def _turns(self, number: int) -> int:
+    def _turns(self, kernel: Kernel) -> int:
         """How many turns of a kernel's outermost loop do not depend on each other; 1 where that loop runs along the lanes."""
-        kernel = self.schedule.kernels[number]
         outer = kernel.extents[0] if kernel.extents else 1
         match kernel.core:
             case Product():
@@ -105,7 +104,7 @@ class CompiledStep:
                 return outer if len(kernel.extents) > 2 and not tiles.batch_inside else tiles.turns
             case Scatter(position=None):
                 return outer if len(kernel.extents) > 1 else 1
-            case Scatter() | Turns():
+            case Scatter():
                 return 1
             case Reduction() if kernel.core.along:
                 return outer
@@ -323,9 +322,9 @@ class Module:
         for step in self.steps.values():
             count = len(step.schedule.kernels)
             parts.append(f"# a step of {step.size} row{'s' * (step.size != 1)}: {count} kernel{'s' * (count != 1)}")
-            for place, kernel in enumerate(step.schedule.kernels):
+            for kernel in step.schedule.kernels:
                 notes = [str(step.tilings[id(kernel)])] if id(kernel) in step.tilings else []
-                notes += ["shared between threads"] if place in step.shared else []
+                notes += ["shared between threads"] if id(kernel) in step.shared else []
                 head, rest = str(kernel).split("\n", 1)
                 parts.append(f"{head}{'  # ' if notes else ''}{', '.join(notes)}\n{rest}")
         return "\n".join(parts)
@@ -383,21 +382,31 @@ class Module:
         for place in places:
             kernel, form = step.schedule.kernels[place], step.forms[place]
             f.comment(f"kernel {place}: {kernel.label}")
-            if place in step.shared:
-                part, tasks = self._part(step, place, step.shared[place])
-                found.append(part)
-                calls.append((part.name, tasks))
-                f.call("share", "void", 1, context, number, position, team, f.index(len(calls) - 1), f.index(tasks))
-            elif isinstance(kernel.core, Turns):
-                turn = self._turn(step, f"turn_{step.size}_{place}", kernel.core)
-                found.append(turn)
+            if isinstance(kernel.core, Turns):
+                turn, *called = self._turn(step, f"turn_{step.size}_{place}", kernel.core, calls)
+                found += [turn, *called]
                 with f.loop(0, kernel.core.count) as loop:
-                    f.call(turn.name, "void", 1, context, number, position, loop.index)
-            elif form is not None and form in same:
+                    f.call(turn.name, "void", 1, context, number, position, team, loop.index)
+            elif form is not None and form in same and id(kernel) not in step.shared:
                 f.call(same[form].name, "void", 1, context, position, *map(memory.address, form.buffers))
             else:
-                self._kernel(step, kernel, memory, None)
+                found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found
+
+    def _here(
+        self, memory: _StepMemory, kernel: Kernel, name: str, team: Value, calls: list[tuple[str, int]]
+    ) -> list[LlvmFunction]:
+        """Writes a kernel, or that threads share it; the function that does a part of it then."""
+        step, f = memory.step, memory.f
+        if id(kernel) not in step.shared:
+            self._kernel(step, kernel, memory, None)
+            return []
+        part, tasks = self._part(step, kernel, name)
+        calls.append((part.name, tasks))
+        turn = memory.turn or f.index(0)
+        which = (memory.context, memory.number, memory.position, turn)
+        f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
+        return [part]
 
     def _same(self, step: CompiledStep, kernel: Kernel, form: KernelForm, name: str) -> LlvmFunction:
         """The function of all kernels of a form."""
@@ -408,18 +417,18 @@ class Module:
         self._kernel(step, kernel, _OwnMemory(self, step, f, form), None)
         return f
 
-    def _turn(self, step: CompiledStep, name: str, turns: Turns) -> LlvmFunction:
-        """A function that does one turn of a loop over time."""
-        f = LlvmFunction(
-            name, [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn")], attributes="nounwind"
-        )
+    def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[tuple[str, int]]) -> list[LlvmFunction]:
+        """A function that does one turn of a loop over time, and those that it shares with threads."""
+        names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team"), ("i64", "turn")]
+        f = LlvmFunction(name, names, attributes="nounwind")
         f.linkage = "internal "
-        context, number, position, turn = f.arguments
+        context, number, position, team, turn = f.arguments
         memory = _StepMemory(self, step, f, context, number, position, None, turn)
-        for kernel in turns.kernels:
+        found = [f]
+        for place, kernel in enumerate(turns.kernels):
             f.comment(kernel.label)
-            self._kernel(step, kernel, memory, None)
-        return f
+            found += self._here(memory, kernel, f"kernel_{name}_{place}", team, calls)
+        return found
 
     def _prefetch(self, step: CompiledStep, memory: _StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
@@ -440,18 +449,18 @@ class Module:
         sized = [(b, prod(b.type.shape[1:]) * bytes_of(ELEMENTS[b.type.dtype])) for b in tables.values()]
         return [(buffer, size) for buffer, size in sized if size >= PREFETCHED]
 
-    def _part(self, step: CompiledStep, place: int, turns: int) -> tuple[LlvmFunction, int]:
+    def _part(self, step: CompiledStep, kernel: Kernel, name: str) -> tuple[LlvmFunction, int]:
         """A function that does one part of a kernel, and how many parts there are."""
-        names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "worker"), ("i64", "task")]
-        f = LlvmFunction(f"kernel_{step.size}_{place}", names, attributes="nounwind")
+        f = LlvmFunction(name, Team.PART, attributes="nounwind")
         f.linkage = "internal "
-        context, number, position, worker, task = f.arguments
+        context, number, position, turn, worker, task = f.arguments
+        turns = step.shared[id(kernel)]
         each = -(-turns // PARTS)
         tasks = -(-turns // each)
-        memory = _StepMemory(self, step, f, context, number, position, worker)
+        memory = _StepMemory(self, step, f, context, number, position, worker, turn)
         start = f.binary("mul", task, f.index(each))
         end = f.intrinsic("smin", f.binary("add", start, f.index(each)), f.index(turns))
-        self._kernel(step, step.schedule.kernels[place], memory, (start, end))
+        self._kernel(step, kernel, memory, (start, end))
         return f, tasks
 
     def _kernel(self, step: CompiledStep, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from chainrule.engines.native.builder import LlvmFunction, Value
 
-CLAIM, KERNEL, STEP, POSITION, DONE, SLEEPERS, WAITING, STOP, HELPERS = 0, 64, 72, 80, 128, 192, 256, 320, 384
+CLAIM, KERNEL, STEP, POSITION, TURN, DONE, SLEEPERS, WAITING, STOP, HELPERS = 0, 64, 72, 80, 88, 128, 192, 256, 320, 384
 TEAM_BYTES = 448
 SPINS = 200
 """How often a thread looks again before it sleeps: a few microseconds."""
@@ -28,6 +28,9 @@ _WAIT, _WAKE = 128, 129  # FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE
 
 class Team:
     """Writes the functions share, work, dismiss; `parts` are the functions that do tasks, by number."""
+
+    PART = (("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn"), ("i64", "worker"), ("i64", "task"))
+    """What a part is given."""
 
     def __init__(self, tags: Callable[[object], str], triple: str, parts: Sequence[str]) -> None:
         self.tags, self.triple, self.parts = tags, triple, parts
@@ -90,15 +93,7 @@ class Team:
 
     def _perform(self) -> LlvmFunction:
         """Calls the part with this number."""
-        names = [
-            ("ptr", "context"),
-            ("i64", "step"),
-            ("i64", "position"),
-            ("i64", "worker"),
-            ("i64", "task"),
-            ("i64", "kernel"),
-        ]
-        f = self._internal("perform", names)
+        f = self._internal("perform", [*self.PART, ("i64", "kernel")])
         *arguments, kernel = f.arguments
         for number, part in enumerate(self.parts):
             with f.when(f.compare("eq", kernel, f.index(number))):
@@ -138,8 +133,8 @@ class Team:
         task = f.call("claim", "i64", 1, team, worker)
         f.branch_if(f.compare("sge", task, f.index(0)), work, after)
         f.label(work)
-        kernel, step, position = (self._read(f, team, field) for field in (KERNEL, STEP, POSITION))
-        f.call("perform", "void", 1, context, step, position, worker, task, kernel)
+        kernel, *which = (self._read(f, team, field) for field in (KERNEL, STEP, POSITION, TURN))
+        f.call("perform", "void", 1, context, *which, worker, task, kernel)
         self._add(f, team, DONE, 1)
         with f.when(f.compare("ne", self._read(f, team, WAITING), f.index(0))):
             self._wake(f, self._at(f, team, DONE))
@@ -147,17 +142,16 @@ class Team:
 
     def _share(self) -> LlvmFunction:
         """Runs all tasks of a kernel, with whoever helps."""
-        names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team"), ("i64", "kernel"), ("i64", "tasks")]
-        f = self._internal("share", names)
-        context, step, position, team, kernel, tasks = f.arguments
+        f = self._internal("share", [*self.PART[:4], ("ptr", "team"), ("i64", "kernel"), ("i64", "tasks")])
+        context, step, position, turn, team, kernel, tasks = f.arguments
         alone, together = f.fresh_label("alone"), f.fresh_label("together")
         f.branch_if(f.compare("eq", self._read(f, team, HELPERS), f.index(0)), alone, together)
         f.label(alone)
         with f.loop(0, tasks) as loop:
-            f.call("perform", "void", 1, context, step, position, f.index(0), loop.index, kernel)
+            f.call("perform", "void", 1, context, step, position, turn, f.index(0), loop.index, kernel)
         f.give_back()
         f.label(together)
-        for field, value in ((KERNEL, kernel), (STEP, step), (POSITION, position), (DONE, f.index(0))):
+        for field, value in ((KERNEL, kernel), (STEP, step), (POSITION, position), (TURN, turn), (DONE, f.index(0))):
             self._write(f, team, field, value)
         self._publish(f, team, tasks)
         mine = f.fresh_label("waiting")
