@@ -13,8 +13,7 @@ from typing import Any
 import lazy_loader
 
 from chainrule import display
-
-__version__ = "0.1.0"
+from chainrule.version import __version__ as __version__
 
 lazy: Any = lazy_loader
 # What stands in __init__.pyi is loaded when it is first named: `import chainrule` loads nothing, training waits for no view.

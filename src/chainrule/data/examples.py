@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, overload
@@ -158,7 +159,7 @@ def plain(values: Any, what: str) -> Any:
       expected: a value everywhere
       fix: leave such examples out, or fill them in: x.filled(...)
     """
-    if isinstance(values, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray):  # it is loaded only where somebody has one
         masked = np.ma.getmaskarray(cast("Array", values))
         if masked.any():
             count = int(np.count_nonzero(masked))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,6 +21,7 @@ from chainrule.nn.peers.chain import shape_of
 from chainrule.train import SGD, Model, Run
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.state_nodes import first_values
+from chainrule.version import __version__
 
 Subject: TypeAlias = "Run | Model | Layer | Graph"
 """What can be written out."""
@@ -109,7 +109,7 @@ def portable(
 
 
 def _facts(more: Mapping[str, object]) -> dict[str, str]:
-    return {"chainrule": version("chainrule"), **{name: str(value) for name, value in more.items()}}
+    return {"chainrule": __version__, **{name: str(value) for name, value in more.items()}}
 
 
 # ---- runs and models

@@ -16,7 +16,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from chainrule.graph import Array
 from chainrule.train.history import History, history_lines, lines_until, read_history
 from chainrule.train.lock import WriterLock
 from chainrule.train.sealed import as_written, read_sealed, sealed
+from chainrule.version import __version__
 
 VERSION = 1
 SNAPSHOTS = 16
@@ -209,7 +209,7 @@ class RunFolder(Shown):
         except UndefinedClassError:
             raise
         except FileFormatError as error:
-            writer, reader = self._written_by(), metadata.version("chainrule")
+            writer, reader = self._written_by(), __version__
             if writer in {"", reader}:
                 raise
             raise FileFormatError(
@@ -434,7 +434,7 @@ def missed_least(steps: Sequence[int], most: int) -> list[int]:
 def environment() -> dict[str, Any]:
     """What the numbers may depend on beside the configuration."""
     return {
-        "chainrule": metadata.version("chainrule"),
+        "chainrule": __version__,
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         "platform": platform.platform(),
