@@ -8,6 +8,8 @@ import tempfile
 gc.set_threshold(20_000, 20, 100)
 # Before NumPy is loaded: each worker has a core of its own, on which a second thread of the matrix products would only wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Nor would a second thread of ours: tests of threads say how many they want.
+os.environ.setdefault("CHAINRULE_THREADS", "1")
 # JAX is asked once for each number: it is to compile soon, not well.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Machine code is kept between the tests of a run, but never in the cache of whoever runs them.

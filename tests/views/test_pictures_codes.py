@@ -34,19 +34,19 @@ def labelled(picture):
 
 
 def test_the_latent_map_is_the_code_itself_or_its_principal_plane(model):
-    found = pictures.latent_map(model, "code.z", IMAGES, LABELS, "abc", most=40)
+    found = pictures.latent_map(model, "code.z", IMAGES, LABELS, ["a", "b", "c"], most=40)
     assert np.array_equal(found.numbers["codes"], model.quantities(IMAGES[:40])["code.z"])
     ax = labelled(found)
     assert ax.get_xlabel() == "code.z, number 0"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
     large = autoencoder(5)
     codes = large.quantities(IMAGES)["code.z"]
-    plane = pictures.latent_map(large, "code.z", IMAGES, LABELS, "abc")
+    plane = pictures.latent_map(large, "code.z", IMAGES, LABELS, ["a", "b", "c"])
     spectrum = np.linalg.svd(codes - codes.mean(axis=0), compute_uv=False)
     np.testing.assert_allclose(np.linalg.norm(plane.numbers["codes"], axis=0), spectrum[:2], rtol=1e-10)
     assert "% of variance" in plane.plot().get_xlabel()
     with pytest.raises(OptionError, match="one number"):
-        pictures.latent_map(autoencoder(1), "code.z", IMAGES, LABELS, "abc")
+        pictures.latent_map(autoencoder(1), "code.z", IMAGES, LABELS, ["a", "b", "c"])
 
 
 def test_an_interpolation_begins_and_ends_with_its_examples(model):

@@ -175,7 +175,7 @@ def test_one_example_is_asked_for(run: Run) -> None:
     for made in (output_nudges, nudges, wishes, step_effect):
         with pytest.raises(ShapeError, match="2 examples"):
             made(run.model(), run.data.test.x[:2], run.data.test.y[:2])
-    with pytest.raises(ShapeError, match="one target to each"):
+    with pytest.raises(ShapeError, match="a target for each of 3 examples"):
         gradient_entries(run.model(), run.data.test.x[:3], run.data.test.y[:2])
 
 

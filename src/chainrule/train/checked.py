@@ -7,13 +7,14 @@ import numpy as np
 from chainrule.data import DatasetInfo
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.graph import Array, Shape
+from chainrule.train.given import numbered
 from chainrule.train.inputs import as_inputs
 
 
 def checked_examples(data: DatasetInfo, x: object, y: object) -> dict[str, Array]:
     """Rows "x" (n, ...) and "y" (n, ...) of the data's dtypes; one example without the axis of the batch becomes one row."""
     inputs = _rows("inputs", x, data.input_shape)
-    targets = _rows("targets", y, data.target_shape)
+    targets = _rows("targets", numbered(data, y), data.target_shape)
     if len(inputs) != len(targets):
         raise ShapeError(
             f"{len(inputs)} inputs and {len(targets)} targets\n      x {np.shape(inputs)}\n      y {np.shape(targets)}",

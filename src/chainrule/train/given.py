@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from chainrule.train.inputs import as_array, as_inputs
 def given_targets(data: DatasetInfo, y: Any, count: int) -> Array:
     """The targets of `count` examples as an array of the dtype that the network's graph takes: labels (n,) or numbers (n, k).
 
+    They may be given as to `fit`: one number to each example as numbers (n,), labels by the names of their classes.
     Raises: ShapeError for another number of them, DataError for a label without a class, DtypeError for labels with a fraction.
     """
-    array = _numbers("y", y)
+    array = _numbers("y", numbered(data, y))
     wanted = (count, *data.target_shape)
+    if array.shape == wanted[:1] and wanted[1:] == (1,):
+        array = array[:, None]
     if array.shape != wanted:
-        column = array.shape == wanted[:1] and wanted[1:] == (1,)
         raise ShapeError(
             f"y has shape {array.shape}",
             expected=f"{wanted}: a target for each of {count} examples",
-            remedy="write y.reshape(-1, 1)" if column else "give as many targets as there are inputs, in the shape of the data",
+            remedy="give as many targets as there are inputs, in the shape of the data",
         )
     if data.classes is None:
         return array.astype(data.target_dtype, copy=False)
@@ -41,16 +44,51 @@ def given_targets(data: DatasetInfo, y: Any, count: int) -> Array:
     return array.astype(data.target_dtype, copy=False)
 
 
+def numbered(data: DatasetInfo, y: Any) -> Any:
+    """Labels that are names of classes as their numbers; anything else as it is.
+
+    Raises: DataError for a name that no class has.
+    """
+    names = np.asarray(y) if data.classes is not None else None
+    if names is None or names.dtype.kind not in "UTO" or not all(isinstance(name, str) for name in names.flat):
+        return y
+    numbers = {name: number for number, name in enumerate(data.classes or ())}
+    unknown = [name for name in names.flat if name not in numbers]
+    if unknown:
+        raise DataError(
+            f"label {str(unknown[0])!r}",
+            expected=f"one of the classes {shown(list(numbers))}",
+            remedy="correct the label, or train with data that have this class",
+        )
+    return np.array([numbers[name] for name in names.flat], np.int64).reshape(names.shape)
+
+
 def given_examples(data: DatasetInfo, x: Any, y: Any) -> tuple[Array, Array]:
-    """Inputs and targets that belong together, one or more."""
-    inputs = as_inputs(data, x)
+    """Inputs and targets that belong together, one or more; a single example may come without the axis of the batch."""
+    single = _is_single(data, x) and np.shape(y) != (1, *data.target_shape)
+    inputs = given_inputs(data, x)
+    return inputs, given_targets(data, [y] if single else y, len(inputs))
+
+
+def given_inputs(data: DatasetInfo, x: Any) -> Array:
+    """Inputs, one or more; a single one may come without the axis of the batch."""
+    inputs = as_inputs(data, [x] if _is_single(data, x) else x)
     if not len(inputs):
         raise DataError("no examples", expected="one or more", remedy="select one example or more")
-    return inputs, given_targets(data, y, len(inputs))
+    return inputs
+
+
+def _is_single(data: DatasetInfo, x: Any) -> bool:
+    return np.shape(as_array("x", x)) == data.input_shape
 
 
 def _numbers(name: str, values: Any) -> Array:
     array = as_array(name, values)
+    if array.dtype.kind == "O":  # as a column of a table may be
+        with suppress(TypeError, ValueError, OverflowError):
+            array = array.astype(np.float64)
+            whole = np.isfinite(array).all() and np.array_equal(array, np.rint(array))
+            array = array.astype(np.int64) if whole else array
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"{name}={shown(values)}", expected="numbers", remedy=f"give {name} as an array of numbers")
     wrong = np.argwhere(~np.isfinite(array))

@@ -22,7 +22,7 @@ from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_
 from chainrule.train.checked import checked_examples
 from chainrule.train.clock import Clock
 from chainrule.train.evaluation import decide
-from chainrule.train.given import given_examples
+from chainrule.train.given import given_examples, numbered
 from chainrule.train.inputs import as_inputs
 from chainrule.train.learning_problem import Cost, LearningProblem
 
@@ -342,7 +342,8 @@ class Model(Shown):
     def _one_taken(self, name: str, value: Array) -> Array:
         if name == "x":
             return as_inputs(self.problem.dataset_info, value)
-        return np.asarray(value, dtype=self.problem.dataset_info.target_dtype if name == "y" else "float64")
+        data = self.problem.dataset_info
+        return np.asarray(numbered(data, value), data.target_dtype) if name == "y" else np.asarray(value, np.float64)
 
     def _pieces(self, rows: Array) -> list[Array]:
         return _cut(rows, self.problem.pieces(len(rows), PIECE))

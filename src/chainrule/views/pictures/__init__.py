@@ -1,6 +1,5 @@
 """Pictures: what the lectures draw, of the user's own networks, data and runs: functions by topic, each of which gives a View."""
 
-from chainrule.checks import answering
 from chainrule.views.panels import Table
 from chainrule.views.pictures.applications.codes import code_grid, interpolation, latent_map, reconstructions
 from chainrule.views.pictures.applications.context import context_curve
@@ -26,6 +25,7 @@ from chainrule.views.pictures.applications.phases import (
     size_extrapolation,
 )
 from chainrule.views.pictures.applications.spans import GapScores, accuracy_against_gap, answers_over_time, scores_by_gap
+from chainrule.views.pictures.door import answering_pictures
 from chainrule.views.pictures.experiments.by_size import by_size
 from chainrule.views.pictures.experiments.contrasts import against_parameters, contrasts, sweep
 from chainrule.views.pictures.experiments.memorization import against_updates, curve_over, learning_map
@@ -110,4 +110,4 @@ def of(thing: object) -> Table:
     return suited(thing, {name: globals()[name] for name in __all__ if name[0].islower() and name != "of"})
 
 
-answering(globals())
+answering_pictures(globals())

@@ -14,7 +14,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Bars, Image, Line, Mark, Points, Rule, Scale, dashes, ends_of, second_marker, staircase
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import has, is_recurrent, suits
-from chainrule.views.pictures.learning.places import entry_name
+from chainrule.views.pictures.learning.places import entry_name, one_example
 from chainrule.views.view import View, numbers
 
 CHECK_STEP = 1e-5
@@ -198,9 +198,10 @@ def memory_over_time(
     The numbers: `inputs` (time, features), and `values` (quantities, time, units) of the quantities `names`.
     Raises: OptionError for quantities that the layer does not have.
     """
-    steps = model.through_time(x[None], np.asarray(y)[None])
+    x, y = one_example(model, x, y)
+    steps = model.through_time(x, y)
     values = np.stack([steps.values(f"{layer}.{name}")[0] for name in names])
-    known, inputs = list(features) or [f"feature {i}" for i in range(x.shape[1])], np.asarray(x, dtype=np.float64)
+    known, inputs = list(features) or [f"feature {i}" for i in range(x.shape[2])], np.asarray(x[0], dtype=np.float64)
     gates = " Gates lie between 0, shut, and 1, open: i writes, f keeps, o reads." if "f" in names else ""
     most, last = max(1.0, float(np.abs(values).max())), len(names) - 1
     return View(

@@ -14,6 +14,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, look, with_bars
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.learning.places import one_example
 from chainrule.views.view import View, numbers
 
 
@@ -99,6 +100,9 @@ def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> View:
     The numbers: `outputs` (networks, replicas, time), beside the first of the `inputs` and the `target`, both (time,).
     Raises: OptionError for runs that do not answer with one number at each step.
     """
+    if not runs:
+        raise OptionError("no runs", expected="one run or more, by name", remedy='write {"LSTM": run}')
+    x, y = (part[0] for part in one_example(next(iter(runs.values())).model(), x, y))
     outputs = [run.predict(x[None], replica=None)[:, 0] for run in runs.values()]
     if any(rows.shape[1:] != np.shape(y) or rows.shape[1] != len(x) for rows in outputs):
         raise OptionError(

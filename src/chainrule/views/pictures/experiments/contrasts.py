@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from chainrule.graph import Array
 from chainrule.views.marks import MARKERS, Color, ErrorBars, Image, Mark, Points, Rule, Scale, Text, with_bars
@@ -98,7 +99,7 @@ def sweep(
     columns: tuple[str, Sequence[str]],
     means: Array,
     errors: Array,
-    signs: Array,
+    signs: ArrayLike,
     beside: str,
 ) -> View:
     """A score over two options: `means` and `errors` (rows, columns), and a sign for each place: how it compares with `beside`.
@@ -106,7 +107,8 @@ def sweep(
     `rows` and `columns` are each the option's name and its values. The numbers are `means`, `errors` and `signs`.
     """
     places = list(np.ndindex(*means.shape))
-    words = [f"{means[place]:.2f} ± {errors[place]:.2f}\n{signs[place]}" for place in places]
+    texts = np.asarray(signs)
+    words = [f"{means[place]:.2f} ± {errors[place]:.2f}\n{texts[place]}" for place in places]
     middle = float(np.sqrt(means.min() * means.max()))
     inks: list[Color] = ["light" if means[place] < middle else "dark" for place in places]
     down, across = np.array(places).T

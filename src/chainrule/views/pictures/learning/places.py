@@ -13,7 +13,8 @@ from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, topological_order
 from chainrule.nn import Dense
 from chainrule.spelling import suggest
-from chainrule.train import Cost, Model, as_inputs
+from chainrule.train import Cost, Model
+from chainrule.train.given import given_examples
 from chainrule.views.plain import printable
 
 LONGEST_NAME = 24
@@ -98,17 +99,7 @@ def cost_at(model: Model, x: Array, y: Array) -> CostAt:
 
 def examples(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
     """Inputs (n, ...) and targets (n, ...) in the data's dtypes; a single example may come without the first axis."""
-    data = model.problem.dataset_info
-    x, y = np.asarray(x), np.asarray(y, dtype=data.target_dtype)
-    x = x[None] if x.shape == data.input_shape else x
-    y = y[None] if y.shape == data.target_shape else y
-    if x.shape[1:] != data.input_shape or y.shape != (len(x), *data.target_shape) or not len(x):
-        raise ShapeError(
-            f"inputs of shape {x.shape} with targets of shape {y.shape}",
-            expected=f"(n, {', '.join(map(str, data.input_shape))}) and {('n', *data.target_shape)}, n at least 1",
-            remedy="give rows as the data hold them, one target to each",
-        )
-    return as_inputs(data, x), y
+    return given_examples(model.problem.dataset_info, x, y)
 
 
 def one_example(model: Model, x: Array, y: Array) -> tuple[Array, Array]:
