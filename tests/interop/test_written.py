@@ -206,6 +206,12 @@ def test_the_command_writes_and_says_where(tmp_path):
     assert result.exit_code == 0, result.output
     assert "moons.c" in result.output
     test_itself(target)
+    result = CliRunner().invoke(application, ["export", str(run.folder), "--to", "c"])
+    assert result.exit_code == 0, result.output
+    assert (run.folder / "network.c").read_bytes() == target.read_bytes().replace(b"moons.c", b"network.c")
+    result = CliRunner().invoke(application, ["export", str(run.folder)])
+    assert result.exit_code == 2
+    assert "--to c" in result.output
 
 
 def test_every_kind_of_op_is_written_as_its_meaning_says(tmp_path):
