@@ -191,9 +191,13 @@ def called_step_in_torch() -> float:
 # ---- processes
 
 
-def process(*words: str) -> float:
-    """Seconds of processors that a command takes as a whole process, at best of three, once its caches are warm."""
+def process(*words: str, table: str = "") -> float:
+    """Seconds of processors that a command takes as a whole process, at best of three, once its caches are warm.
+
+    table: what stands in table.csv, in the folder where it runs.
+    """
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "table.csv").write_text(table)
         environment = {**os.environ, "CHAINRULE_CACHE": folder, "PYTHONDONTWRITEBYTECODE": ""}
         found = []
         for _ in range(4):
@@ -209,6 +213,45 @@ def import_alone() -> float:
     return process("-c", "import numpy, chainrule") - process("-c", "import numpy")
 
 
+def measured_table() -> str:
+    """2 000 rows of eight numbers and a class."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2000, 8))
+    names = np.array(["low", "middle", "high"])[np.digitize(x @ random.normal(size=8), [-1.0, 1.0])]
+    rows = [",".join([*map("{:.5g}".format, row), name]) for row, name in zip(x, names, strict=True)]
+    return "\n".join(["a,b,c,d,e,f,g,h,kind", *rows])
+
+
+OUR_STORY = """
+import chainrule as cr
+from chainrule.views.report import write_report
+run = cr.fit(None, cr.data.load("table.csv", target="kind"))
+write_report(run, "report.html")
+"""
+THEIR_STORY = """
+import matplotlib; matplotlib.use("svg")
+import matplotlib.pyplot as plt, pandas as pd
+from sklearn.metrics import ConfusionMatrixDisplay, classification_report
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+table = pd.read_csv("table.csv")
+parts = train_test_split(table.drop(columns="kind"), table["kind"], random_state=0)
+model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0)).fit(parts[0], parts[2])
+print(classification_report(parts[3], model.predict(parts[1])))
+plt.plot(model[-1].loss_curve_); plt.savefig("curve.svg")
+ConfusionMatrixDisplay.from_estimator(model, parts[1], parts[3]); plt.savefig("confusion.svg")
+"""
+"""Less than our report shows: a curve, a confusion matrix and the scores."""
+OUR_PICTURE = 'import chainrule as cr; open("a.svg", "w").write(cr.pictures.activation_curve("tanh").svg())'
+THEIR_PICTURE = """
+import matplotlib; matplotlib.use("svg")
+import matplotlib.pyplot as plt, numpy as np
+z = np.linspace(-4, 4, 200); plt.plot(z, np.tanh(z)); plt.xlabel("z"); plt.savefig("a.svg")
+"""
+
+
 ROWS = {
     "new fit": Row("`fit` of 4-h-2 on 150 examples, 50 epochs, a new h each time", lambda: new_fits(our_fit),
                    lambda: new_fits(their_fit), "scikit-learn", 0.05),
@@ -221,6 +264,12 @@ ROWS = {
                 lambda: process("-m", "chainrule", "--help"), most=0.2, is_elsewhere=True),
     "train": Row("`chainrule train xor`, whole process (processors)",
                  lambda: process("-m", "chainrule", "train", "xor"), most=0.4, is_elsewhere=True),
+    "report": Row("a table on the disk → a report, whole process (processors)",
+                  lambda: process("-W", "ignore", "-c", OUR_STORY, table=measured_table()),
+                  lambda: process("-W", "ignore", "-c", THEIR_STORY, table=measured_table()),
+                  "pandas, scikit-learn, matplotlib", ratio=1.0, is_elsewhere=True),
+    "picture": Row("import to first picture, whole process (processors)", lambda: process("-c", OUR_PICTURE),
+                   lambda: process("-c", THEIR_PICTURE), "matplotlib", ratio=1.0, is_elsewhere=True),
     "1000 replicas": Row("1 000 replicas of 2-8-8-1, 500 steps each", lambda: replicas(1000), most=1.5),
     "10000 replicas": Row("10 000 replicas", lambda: replicas(10_000), most=15.0),
     "depth": Row("200 Dense layers, all before the first step", deep, deep_in_jax, "JAX, compiling", 1.2),
