@@ -96,7 +96,7 @@ def test_a_curve_and_many_inputs_have_their_pictures(serve, visit):
         assert opened.locator("path.reach").count() == sum(a * b for a, b in itertools.pairwise(sizes))
 
 
-SCREENS = ("bench", "passes", "digits", "pictures", "time")
+SCREENS = ("bench", "passes", "digits", "pictures", "lessons", "time")
 
 
 @pytest.fixture
@@ -172,6 +172,12 @@ def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
         if screen == "time":
             page.click("#branch")
             until(lambda page=page: page.is_visible("#beside-surface"))
+        if screen == "lessons":
+            page.click("#lesson-list summary >> nth=0")
+            page.click("#lesson-list details >> nth=0 >> button >> nth=6")
+            page.check("#lesson-choices input[value='0']")
+            page.click("#commit")
+            until(lambda page=page: page.inner_text("#lesson-verdict"))
         time.sleep(0.6)
         found = axe.Axe().run(page)
         assert found.violations_count == 0, (screen, found.generate_report())

@@ -1,6 +1,7 @@
 // The network of the bench: what each neuron answers over the inputs, weights as lines, each to be chosen.
 
 import { $, store } from "./store.js";
+import { t } from "./words.js";
 import { css, paint, paint_line } from "./paint.js";
 import { card } from "./card.js";
 
@@ -31,7 +32,7 @@ export function build() {
   }
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), columns = place(), dense = layers();
   svg.setAttribute("role", "group");
-  svg.setAttribute("aria-label", "The network: weights and biases that can be chosen");
+  svg.setAttribute("aria-label", t("The network: weights and biases that can be chosen"));
   picture.append(svg);
   const made = (tag, attributes) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -50,7 +51,7 @@ export function build() {
   columns.forEach((column, k) => {
     const name = document.createElement("span"), shown = column.length, size = column[0].size;
     name.className = "name";
-    name.textContent = (k ? dense[k - 1].name : "inputs") + (shown < size ? ` (${shown} of ${size})` : "");
+    name.textContent = (k ? dense[k - 1].name : t("inputs")) + (shown < size ? ` (${t("{part} of {all}", { part: shown, all: size })})` : "");
     name.style.left = `${column[0].x}px`;
     picture.append(name);
     column.forEach((neuron, row) => {
@@ -58,7 +59,7 @@ export function build() {
       Object.assign(canvas, {width: side, height: side});
       Object.assign(canvas.style, {left: `${neuron.x - neuron.side / 2}px`, top: `${neuron.y - neuron.side / 2}px`, width: `${neuron.side}px`, height: `${neuron.side}px`});
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", k ? `${dense[k - 1].name}, neuron ${row}` : `input ${row}`);
+      canvas.setAttribute("aria-label", k ? t("{layer}, neuron {row}", { layer: dense[k - 1].name, row }) : t("input {row}", { row }));
       canvas.dataset.of = k ? `${dense[k - 1].name}/${row}` : `input/${row}`;
       picture.append(canvas);
     });

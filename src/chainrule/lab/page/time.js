@@ -1,12 +1,13 @@
 // Time: the slider that moves all panels, what was changed, and two trainings beside each other.
 
 import { $, after, store, tell, unpacked } from "./store.js";
-import { draw_answer, draw_curve, made, numeral } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { draw_answer, draw_curve, made } from "./paint.js";
 
 /** @type {any} the last frame of the training beside */
 let second = null;
 
-const list = (element, texts) => element.replaceChildren(...texts.map(text => made("li", { textContent: text })));
+const list = (element, texts) => element.replaceChildren(...texts.map(text => made("li", { textContent: t(text) })));
 
 async function refresh() {
   const { state } = store, two = state.beside !== null;
@@ -30,7 +31,7 @@ async function draw() {
 }
 
 function scores({ here, beside }) {
-  const row = (part, found) => made("tr", {}, made("th", { textContent: part, scope: "row" }), ...["loss", "accuracy"].map(score => made("td", { textContent: numeral(found[score]) })));
+  const row = (part, found) => made("tr", {}, made("th", { textContent: t(part), scope: "row" }), ...["loss", "accuracy"].map(score => made("td", { textContent: numeral(found[score]) })));
   const fill = (table, found) => $(table).tBodies[0].replaceChildren(...Object.entries(found ?? {}).map(([part, each]) => row(part, each)));
   fill("time-scores", here);
   fill("beside-scores", beside);
