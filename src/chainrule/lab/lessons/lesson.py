@@ -10,11 +10,10 @@ import numpy as np
 
 from chainrule.data import Dataset, from_arrays
 from chainrule.graph import Array
+from chainrule.lab.contrast import contrast, told_mean
 from chainrule.lab.session import Session
 from chainrule.train import Model, Run, Training
 from chainrule.train.replicated import compare, plus_minus
-from chainrule.views.panels import Axis
-from chainrule.views.pictures.experiments.contrasts import dots_and_bars
 from chainrule.views.view import View
 
 REPLICAS = 8
@@ -106,13 +105,13 @@ def experiment(
         values = [_scores(arm(), score) for _, arm in (first, second)]
         found = compare(*values, paired=True)
         best = 2 if not found.told_apart else int((found.verdict == "larger") == (score == "loss"))
-        means = [plus_minus(float(each.mean()), float(each.std(ddof=1) / len(each) ** 0.5)) for each in values]
-        numbers = {"first": first[0], "second": second[0], "one": means[0], "other": means[1]}
+        one, other = map(told_mean, values)
+        numbers = {"first": first[0], "second": second[0], "one": one, "other": other}
         return Answer(
             best,
             {**numbers, "difference": plus_minus(found.difference, found.error)},
             VERDICTS[best],
-            _picture(score, dict(zip((first[0], second[0]), values, strict=True))),
+            contrast(f"test {score}", {first[0]: values[0], second[0]: values[1]}),
         )
 
     return Step(
@@ -124,17 +123,6 @@ def experiment(
 def _scores(training: Training, score: str) -> Array:
     run = training.changed(replicas=REPLICAS, evaluate_every=0).fit()
     return np.asarray(run.evaluate("test").scores.values[score], np.float64)
-
-
-def _picture(score: str, values: Mapping[str, Array]) -> View:
-    rows = [(name, each, float(each.std(ddof=1) / len(each) ** 0.5)) for name, each in values.items()]
-    return View(
-        f"test {score}",
-        "A dot to a network; the bar is the mean with its standard error.",
-        [dots_and_bars(rows, Axis(f"test {score}", margin=0.08))],
-        values,
-        size=(5.6, 2.4),
-    )
 
 
 # ---- what lessons are written with

@@ -85,21 +85,21 @@ MEMORY = Lesson(
             "was. Drawn step by step it looks deep, but it is one layer, used again and again.",
             "How many times as many weights does it need for 24 steps?", signals, twice_as_long,
             "{short} for {steps} steps, {long} for {more}: the values differ from step to step, the weights do not.", within=0.01, screen=
-            "passes", look="The loop over time is one box, with the step inside.",
+            "passes", look="Walk forward: rnn1 comes again at each step, with the same rnn1.W and rnn1.U.",
         ),
         Step(
             "Read at the end", "Inputs come at all 12 steps; only the answer of the last step counts. 20 sequences go through at once, "
             "and there are two signals to tell apart.",
             "What is the shape of the answers?", signals, at_the_end,
             "({rows}, {columns}): a row for each sequence, with no axis for time.", ("(20, 2)", "(20, 12, 2)", "(12, 2)"), screen=
-            "passes", look="The last box of the forward pass has no axis for time.",
+            "passes", look="Walk to the end of the forward pass: dense1.z comes from the last step alone.",
         ),
         Step(
             "Back in time", "One neuron without an activation hears itself through a weight of 0.5. The gradient goes back in time, "
             "step by step, and each step multiplies it by this weight.",
             "How much of it is left after 10 steps? A guess within 0.005 is right.", one_unit, arriving,
             "{share} of it after {back} steps: it vanishes.", within=0.005, screen="pictures", look=
-            "Choose the picture “gradient over time”, where it is offered.",
+            "Choose the picture “gradients through time”.",
         ),
         Step(
             "Too much of it", "The same with a weight of 1.5.", "By how much has the gradient grown after 10 steps? A guess within 15 "
@@ -118,7 +118,7 @@ MEMORY = Lesson(
             "Which of them is the derivative?", signals, proposals,
             "The sum is {sum}, the mean {mean}, the largest {largest}. The slope between two points is {difference}: it is the sum.", (
             "the sum", "the mean", "the largest one"), screen="pictures",
-            look="Choose the picture “step contributions”.",
+            look="Choose the picture “gradients through time”.",
         ),
         experiment(
             "Is a long silence harder?", "A network with LSTM, 8 units, learns from 200 sequences for 10 epochs. The claim: it does "

@@ -105,7 +105,7 @@ METRIC = Lesson(
             "human 0.48, cat 0.01, dog 0.51.",
             "100 is added to all three numbers that go into it. What becomes of p(dog)?", animals, shifted,
             "It was {before}, and is {after}: softmax only sees differences.", ("It stays.", "It rises to 1.", "It falls to one third."),
-            screen="passes", look="Walk forward: each step of the softmax has its own box.",
+            screen="passes", look="Walk forward: the loss takes z, and does softmax and logarithm in one.",
         ),
         Step(
             "How far from ideal", "It is a dog, so the ideal answer is t = (0, 0, 1): probabilities of classes that exclude each other "

@@ -119,7 +119,7 @@ NEURON = Lesson(
             "It bends", "Second, z goes through a function that is not linear. Here it is the sigmoid σ(z) = 1/(1 + e⁻ᶻ), a rounded "
             "step from 0 to 1.",
             "What does the neuron say for the same inputs? A guess within 0.05 is right.", one_neuron, bent,
-            "a = σ({z}) = {a}.", within=0.05, look="The neuron's picture is a over both inputs: blue is never seen, since a sigmoid is "
+            "a = σ({z}) = {a}.", within=0.05, look="The neuron's picture is a over both inputs: it is nowhere blue, since a sigmoid is "
             "never below 0.",
         ),
         Step(
@@ -142,7 +142,8 @@ NEURON = Lesson(
             "20 examples go through it. What is the shape of what the second hidden layer says?", layers, in_parallel,
             "It is ({rows}, {columns}): a row for each example, a column for each neuron. One by one, the examples give the same: the "
             "largest difference is {off}.",
-            ("(3, 20)", "(20, 3)", "(20, 5, 3)"), screen="passes", look="Choose “the next batch”: each box tells its shape.",
+            ("(3, 20)", "(20, 3)", "(20, 5, 3)"), screen="passes", look="Choose “the next batch”, and walk forward: each quantity has a "
+            "row for each example.",
         ),
         Step(
             "Kinks", "A ReLU is 0 below 0, and z above. Five such neurons of one input are added up, each with a weight of its own.",

@@ -9,7 +9,7 @@ import { card } from "./card.js";
 export const layers = () => Object.entries(store.state.parameters).filter(([name, shape]) => name.endsWith(".W") && shape.length === 2).map(([name, shape]) => ({name: name.slice(0, -2), shape}));
 /** Whether the network is drawn neuron by neuron. */
 export const is_dense = () => layers().length > 0 && store.state.layers.every(layer => /^dense/.test(layer.name));
-const SHOWN = 16;
+const SHOWN = 16, part = (part, all) => t("{part} of {all}", { part, all });
 
 function place() {  // where the neurons stand: columns of at most SHOWN
   const box = $("picture").getBoundingClientRect(), dense = layers(), sizes = [dense[0].shape[0], ...dense.map(layer => layer.shape[1])];
@@ -51,7 +51,8 @@ export function build() {
   columns.forEach((column, k) => {
     const name = document.createElement("span"), shown = column.length, size = column[0].size;
     name.className = "name";
-    name.textContent = (k ? dense[k - 1].name : t("inputs")) + (shown < size ? ` (${t("{part} of {all}", { part: shown, all: size })})` : "");
+    name.translate = k === 0;
+    name.textContent = (k ? dense[k - 1].name : t("inputs")) + (shown < size ? ` (${part(shown, size)})` : "");
     name.style.left = `${column[0].x}px`;
     picture.append(name);
     column.forEach((neuron, row) => {

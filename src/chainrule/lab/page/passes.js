@@ -75,7 +75,7 @@ const phase = step => !step ? "update" : step.pass === "backward" ? "backward" :
 
 function tell_step(step) {
   $("step-title").textContent = step.name;
-  const rows = step.rows.flatMap(([head, cell]) => { const dd = made("dd"); fill(dd, cell); return [made("dt", { textContent: head }), dd]; });
+  const rows = step.rows.flatMap(([head, cell]) => { const dd = made("dd", { lang: "en" }); fill(dd, cell); return [made("dt", { textContent: head, lang: "en" }), dd]; });
   if (step.pass === "backward") {
     const fact = (name, id, value) => [made("dt", { textContent: name }), made("dd", { textContent: numeral(value), id })];
     rows.push(...fact(t("incoming"), "incoming", step.incoming), ...fact(t("local"), "local", step.local), ...fact(t("product"), "product", step.product), ...fact(t("sum over all paths"), "total", step.total));

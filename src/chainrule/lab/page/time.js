@@ -2,6 +2,7 @@
 
 import { $, after, store, tell, unpacked } from "./store.js";
 import { numeral, t } from "./words.js";
+import { refresh_doctor, start_doctor } from "./doctor.js";
 import { draw_answer, draw_curve, made } from "./paint.js";
 
 /** @type {any} the last frame of the training beside */
@@ -17,6 +18,7 @@ async function refresh() {
   for (const name of ["exchange", "unbranch"]) $(name).disabled = !two;
   $("beside").hidden = !two;
   await draw();
+  await refresh_doctor();
 }
 
 async function draw() {
@@ -39,6 +41,7 @@ function scores({ here, beside }) {
 
 function start() {
   for (const name of ["branch", "exchange", "unbranch"]) $(name).onclick = () => after(tell(name));
+  start_doctor();
 }
 
 /** The screen as lab.js drives it. */

@@ -145,5 +145,7 @@ def _told(kind: str, what: Mapping[str, Any]) -> object:
         return said("a point at {place}: {label}", place=[f"{value:.3g}" for value in what["x"]], label=f"{what['y']:g}")
     words = {"loss": "formula", "data": "name"}
     told = {name: getattr(value, words.get(name, ""), value) for name, value in what.items() if value is not None}
-    shown = {name: "own examples" if isinstance(value, tuple) else str(value) for name, value in told.items()}
-    return [said("{name} {value}", name=CHANGED.get(name, name), value=value) for name, value in shown.items()] or "no penalty"
+    shown = {name: said("own examples") if isinstance(value, tuple) else str(value) for name, value in told.items()}
+    return [said("{name} {value}", name=CHANGED.get(name, name), value=value) for name, value in shown.items()] or said(
+        "no penalty"
+    )
