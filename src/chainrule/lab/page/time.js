@@ -1,8 +1,9 @@
 // Time: the slider that moves all panels, what was changed, and two trainings beside each other.
 
-import { $, after, store, tell, unpacked } from "./store.js";
+import { $, after, ask, say, store, tell, unpacked } from "./store.js";
 import { numeral, t } from "./words.js";
 import { refresh_doctor, start_doctor } from "./doctor.js";
+import { draw as draw_view } from "./view.js";
 import { draw_answer, draw_curve, made } from "./paint.js";
 
 /** @type {any} the last frame of the training beside */
@@ -16,7 +17,7 @@ async function refresh() {
   list($("beside-events"), state.beside ?? []);
   $("branch").disabled = two;
   for (const name of ["exchange", "unbranch"]) $(name).disabled = !two;
-  $("beside").hidden = !two;
+  $("beside").hidden = $("both").hidden = !two;
   await draw();
   await refresh_doctor();
 }
@@ -39,7 +40,19 @@ function scores({ here, beside }) {
   fill("beside-scores", beside);
 }
 
+let compared_view = null;
+async function compare() {
+  try {
+    const found = await ask("compared");
+    if (!found) return;
+    $("compared").hidden = false;
+    $("compared").textContent = found.told;
+    if (compared_view) compared_view.update(found.view); else compared_view = draw_view($("compared-view"), found.view);
+  } catch (error) { say(error.message, "en"); }
+}
+
 function start() {
+  $("compare").onclick = compare;
   for (const name of ["branch", "exchange", "unbranch"]) $(name).onclick = () => after(tell(name));
   start_doctor();
 }

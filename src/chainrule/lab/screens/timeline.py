@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from chainrule.lab.room import Action, Screen
 from chainrule.lab.said import LANGUAGES, catalogue, said
 from chainrule.lab.session import Session
 from chainrule.spelling import suggest
+from chainrule.train import Run
+from chainrule.views import pictures
 
 
 class Timeline(Screen):
@@ -36,8 +39,13 @@ class Timeline(Screen):
         }
 
     def readings(self) -> Mapping[str, Callable[..., Any]]:
-        """Scores of each part, here and beside; the link; all texts in another language."""
-        return {"scores": self.scores, "link": lambda: {"link": self.room.session.link()}, "catalogue": self.catalogue}
+        """Scores of each part, here and beside; both compared; the link; all texts in another language."""
+        return {
+            "scores": self.scores,
+            "compared": self.compared,
+            "link": lambda: {"link": self.room.session.link()},
+            "catalogue": self.catalogue,
+        }
 
     def state(self) -> Mapping[str, Any]:
         """Whether it plays, and what was changed, here and beside."""
@@ -104,6 +112,14 @@ class Timeline(Screen):
     def scores(self) -> dict[str, Any]:
         """Loss and accuracy of each part at this step, here and beside."""
         return {"here": _scores(self.room.session), "beside": None if self.room.beside is None else _scores(self.room.beside)}
+
+    def compared(self) -> dict[str, Any] | None:
+        """Both networks on the same examples, in words and as a picture; None where there is one. Raises: where their tasks differ."""
+        if self.room.beside is None:
+            return None
+        with self.room.lock, self.room.session.lock:
+            found = self.room.run.compare(Run(self.room.beside.trainer))
+        return {"told": str(found), "view": json.loads(pictures.compared(found).json())}
 
     @checked
     def catalogue(self, language: str = "en") -> dict[str, str]:
