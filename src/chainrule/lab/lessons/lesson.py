@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from chainrule.data import Dataset, from_arrays
+from chainrule.display import Shown
 from chainrule.graph import Array
 from chainrule.lab.contrast import contrast, told_mean
 from chainrule.lab.session import Session
@@ -27,7 +28,7 @@ VERDICTS = (
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Shown):
     """What the library found: `value`, the number, or which of the choices is right; `numbers`, what stands in the places of `Step.told`.
 
     verdict: what became of a claim, one of `VERDICTS`; "" where none was made. view: a picture of it.
@@ -40,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Shown):
     """One question. All texts are English sentences, which a page translates; `told` has places in braces for the answer's numbers.
 
     training, done: where the session stands while it is asked, so many steps into this training. answer: computed from such a session.
@@ -72,7 +73,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Lesson(Shown):
     """A lecture as a tour. source: which lecture it is."""
 
     name: str
