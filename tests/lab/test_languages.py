@@ -125,10 +125,8 @@ def test_a_language_is_chosen_and_remembered(visit, lab):
     assert page.evaluate("document.documentElement.lang") == "de"
     until(lambda: page.evaluate("document.body.dataset.ready"))
     assert page.get_attribute("#play", "title") == catalogue("de")[lab.desk.actions["play"].words]
-    again = visit(lab)
-    assert again.inner_text("#undo") == "Rückgängig"
     other = visit(lab, lab.link.replace("?", "?language=zh&"))
     assert other.inner_text("#undo") == "撤销"
     assert page.inner_text("#undo") == "Rückgängig"
-    chinese = visit(lab, locale="zh-CN")
-    assert chinese.inner_text("#undo") == "Rückgängig"  # what was chosen goes before what the browser prefers
+    again = visit(lab, locale="zh-CN")
+    assert again.inner_text("#undo") == "Rückgängig"  # what was chosen goes before what the browser prefers

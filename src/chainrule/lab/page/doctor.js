@@ -59,6 +59,7 @@ export function start_doctor() {
     if (store.hall) return;
     $("examine").disabled = true;
     $("doctor-says").textContent = t("The doctor looks…");
+    $("findings").replaceChildren();
     await after(tell("examine"));
     $("examine").disabled = false;
   };

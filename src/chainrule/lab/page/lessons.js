@@ -40,7 +40,7 @@ async function refresh() {
   $("lesson-go").textContent = t("To the screen {screen}", { screen: $(`to-${screen}`).textContent });
   $("lesson-back").disabled = place === 0;
   $("lesson-on").disabled = place === count - 1;
-  await answer(of, guess);
+  answer(of, guess).catch(error => say(error.message, "en"));  // which may take long: nothing waits for it
 }
 
 function list(lessons, lesson) {

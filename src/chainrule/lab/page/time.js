@@ -19,7 +19,7 @@ async function refresh() {
   for (const name of ["exchange", "unbranch"]) $(name).disabled = !two;
   $("beside").hidden = $("both").hidden = !two;
   await draw();
-  await refresh_doctor();
+  refresh_doctor().catch(error => say(error.message, "en"));  // which may take long: nothing waits for it
 }
 
 async function draw() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ class Doctor(Screen):
         super().__init__(room)
         self.training: Training | None = None
         self.chosen: tuple[str, int] | None = None
+        self._looking = threading.Lock()
         self._found: tuple[Training, Diagnosis] | None = None
         self._sick: tuple[Training, list[Run | None]] | None = None
         self._tried: dict[tuple[int, str, int], dict[str, Any]] = {}
@@ -65,7 +67,8 @@ class Doctor(Screen):
             training = self.training
         if training is None:
             return None
-        found = self._look(training)
+        with self._looking:
+            found = self._look(training)
         findings = [_told(one) for one in found.findings]
         return {"of": id(training), "epochs": training.epochs, "healthy": found.healthy, "findings": findings}
 
@@ -101,8 +104,9 @@ class Doctor(Screen):
                 return None
             cure = self._cure(*chosen)
         key = (id(training), *chosen)
-        if key not in self._tried:
-            self._tried[key] = self._compared(training, cure)
+        with self._looking:
+            if key not in self._tried:
+                self._tried[key] = self._compared(training, cure)
         return {"ailment": chosen[0], "place": chosen[1], **self._tried[key]}
 
     def _compared(self, training: Training, cure: Cure) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ class Lessons(Screen):
         self.lesson: Lesson | None = None
         self.place = 0
         self.guesses: dict[tuple[str, int], float] = {}
+        self._computing = threading.Lock()
         self._answers: dict[tuple[str, int], Answer] = {}
 
     def actions(self) -> Mapping[str, Action]:
@@ -115,8 +117,9 @@ class Lessons(Screen):
             if guess is None:
                 return None
             step = self._step()
-        if key not in self._answers:
-            self._answers[key] = step.answer(step.session())
+        with self._computing:  # two pages ask at once: it is computed once
+            if key not in self._answers:
+                self._answers[key] = step.answer(step.session())
         answer = self._answers[key]
         return {
             "of": list(key), "is_right": step.is_right(guess, answer), "told": said(step.told, **answer.numbers), "verdict": answer.verdict,
