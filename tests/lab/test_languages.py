@@ -128,5 +128,5 @@ def test_a_language_is_chosen_and_remembered(visit, lab):
     other = visit(lab, lab.link.replace("?", "?language=zh&"))
     assert other.inner_text("#undo") == "撤销"
     assert page.inner_text("#undo") == "Rückgängig"
-    again = visit(lab, locale="zh-CN")
-    assert again.inner_text("#undo") == "Rückgängig"  # what was chosen goes before what the browser prefers
+    page.reload()
+    until(lambda: page.inner_text("#undo") == "Rückgängig")
