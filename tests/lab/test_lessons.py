@@ -203,3 +203,15 @@ def test_a_walk_through_a_lesson_by_clicks(page, lab):
     assert page.locator("#lesson-view svg, #lesson-view canvas").count() > 0
     page.click("#leave")
     until(lambda: lab.desk.session is own and shown(page, "stepnumber") == 1)
+
+
+def test_a_picture_that_a_lesson_names_is_offered():
+    named = [(step, found[1]) for step in STEPS.values() if (found := re.search(r"the picture “(.*?)”", step.look))]
+    assert len(named) >= 4
+    for step, name in named:
+        desk = Desk(step.session())
+        try:
+            assert step.screen == "pictures"
+            assert name.replace(" ", "_") in {picture["name"] for picture in desk.read("pictures", {})}
+        finally:
+            desk.close()
