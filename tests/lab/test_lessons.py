@@ -143,7 +143,7 @@ def test_a_guess_comes_once_and_before_the_answer():
     desk = Desk(Session(training()))
     try:
         own = desk.session
-        for name, given in (("commit", {"guess": 1.0}), ("leave", {})):
+        for name, given in (("commit", {"guess": 1.0}), ("leave", {}), ("again", {})):
             with pytest.raises(OptionError):
                 desk.act(name, given)
         for name, place in (("neurons", 0), ("neuron", 7)):
@@ -162,6 +162,9 @@ def test_a_guess_comes_once_and_before_the_answer():
         answer = desk.read("answer", {})
         assert (answer["is_right"], answer["right"]) == (False, "a straight line")
         assert answer["told"]["with"]["off"] < 1e-9
+        desk.act("again", {})
+        assert (desk.state()["lesson"]["place"], desk.state()["lesson"]["guess"]) == (0, None)
+        assert not any(step["guessed"] for step in desk.state()["lessons"][0]["steps"])
         desk.act("leave", {})
         assert desk.session is own
     finally:

@@ -19,7 +19,7 @@ async function refresh() {
   list(lessons, lesson);
   $("lesson-step").hidden = !lesson;
   $("lesson-none").hidden = !!lesson;
-  $("leave").disabled = !lesson;
+  $("leave").disabled = $("again").disabled = !lesson;
   if (!lesson) return;
   const { name, place, count, title, text, question, choices, screen, look, guess } = lesson, of = `${name}/${place}`;
   $("lesson-place").textContent = t("Step {step} of {count}", { step: place + 1, count });
@@ -31,6 +31,8 @@ async function refresh() {
     $("lesson-choices").replaceChildren(...choices.map((choice, i) => made("label", {}, made("input", { type: "radio", name: "choice", value: i, title: t("Your guess, before the answer is there.") }), t(choice))));
     $("lesson-number").value = "";
   }
+  for (const input of guess === null ? $("lesson-choices").querySelectorAll("input:disabled") : []) input.checked = false;
+  if (guess === null && $("lesson-number").disabled) $("lesson-number").value = "";
   $("lesson-number-label").hidden = choices.length > 0;
   for (const input of $("lesson-choices").querySelectorAll("input")) { input.disabled = guess !== null; if (+input.value === guess) input.checked = true; }
   $("lesson-number").disabled = $("commit").disabled = guess !== null;
@@ -85,7 +87,7 @@ function start() {
   const step = by => () => go(store.state.lesson.name, store.state.lesson.place + by);
   $("lesson-back").onclick = step(-1);
   $("lesson-on").onclick = step(1);
-  $("leave").onclick = () => after(tell("leave"));
+  for (const name of ["leave", "again"]) $(name).onclick = () => after(tell(name));
   $("lesson-guess").onsubmit = event => {
     event.preventDefault();
     const chosen = $("lesson-choices").querySelector("input:checked"), text = store.state.lesson.choices.length ? chosen?.value ?? "" : $("lesson-number").value.replace(",", ".").replace("−", "-");

@@ -35,6 +35,7 @@ class Lessons(Screen):
         return {
             "lesson": Action(self.go, "Begin this lesson: your own training waits until you come back."),
             "commit": Action(self.commit, "Commit yourself: then the library computes the answer."),
+            "again": Action(self.again, "Begin this lesson anew, for somebody else: all its guesses are forgotten."),
             "leave": Action(self.leave, "Back to your own training, as you left it."),
         }
 
@@ -94,6 +95,13 @@ class Lessons(Screen):
             raise OptionError("no lesson", expected="one that was begun", remedy="choose a lesson")
         own, self.own, self.lesson = self.own, None, None
         self.room.begin(own)
+
+    def again(self) -> None:
+        """Forgets the guesses of the present lesson, and goes to its first step."""
+        self._step()
+        name = self._key[0]
+        self.guesses = {key: guess for key, guess in self.guesses.items() if key[0] != name}
+        self.go(name)
 
     @checked
     def commit(self, guess: float) -> None:
