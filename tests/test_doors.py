@@ -24,7 +24,7 @@ MADE_BY_THE_LIBRARY = {
     "Built", "FunctionReport", "LayerUse", "Parameter", "LayerScope", "Recall",
     "SummaryRow", "State", "Summary", "Table", "Cost", "Epoch", "Evaluation",
     "Evaluator", "History", "Ledger", "TrainingProgress", "RunFolder", "Scores",
-    "Attribution", "Contribution", "Snapshot", "Trainer", "Run", "Model", "Explanation",
+    "Alignment", "Attribution", "Compared", "Contribution", "Snapshot", "Trainer", "Run", "Model", "Explanation",
     "PredictionHistory", "DatasetInfo", "Column", "Columns", "TextInput",
     "SplitIndices", "NearDuplicate", "WrongLabels", "Example", "Curve", "CountModel",
     "WordChain", "Recurrence", "Notation", "Op", "Node", "Body", "Change", "PassStep", "ActivationFunction",

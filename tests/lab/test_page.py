@@ -96,7 +96,7 @@ def test_a_curve_and_many_inputs_have_their_pictures(serve, visit):
         assert opened.locator("path.reach").count() == sum(a * b for a, b in itertools.pairwise(sizes))
 
 
-SCREENS = ("bench", "passes", "digits", "pictures", "time")
+SCREENS = ("bench", "passes", "digits", "pictures", "lessons", "time")
 
 
 @pytest.fixture
@@ -146,6 +146,10 @@ def test_two_branches_go_on_beside_each_other(page, lab):
         until(lambda table=table, known=known: page.inner_text(f"#{table}-scores tbody tr:last-child").split()[1:] == known)
     assert page.inner_text("#time-events") != ""
     assert page.inner_text("#beside-events") == ""
+    page.click("#compare")
+    known = cr.train.Run(lab.desk.session.trainer).compare(cr.train.Run(alone.trainer))
+    until(lambda: page.is_visible("#compared") and page.inner_text("#compared").split() == str(known).split())
+    assert page.locator("#compared-view svg").count() == 3
     page.click("#exchange")
     until(lambda: lab.desk.session.hash == alone.hash)
     page.click("#back")
@@ -172,6 +176,16 @@ def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
         if screen == "time":
             page.click("#branch")
             until(lambda page=page: page.is_visible("#beside-surface"))
+            page.click("#compare")
+            until(lambda page=page: page.is_visible("#compared"))
+            page.click("#examine")
+            until(lambda page=page: page.locator("#findings li").count() > 0)
+        if screen == "lessons":
+            page.click("#lesson-list summary >> nth=0")
+            page.click("#lesson-list details >> nth=0 >> button >> nth=6")
+            page.check("#lesson-choices input[value='0']")
+            page.click("#commit")
+            until(lambda page=page: page.inner_text("#lesson-verdict"))
         time.sleep(0.6)
         found = axe.Axe().run(page)
         assert found.violations_count == 0, (screen, found.generate_report())

@@ -3,6 +3,7 @@
 from chainrule.checks import answering
 from chainrule.train.attribution import Attribution
 from chainrule.train.batches import batch_sizes
+from chainrule.train.compared import Alignment, Compared
 from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
 from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
 from chainrule.train.fit import fit, open_run, resume
@@ -40,7 +41,8 @@ from chainrule.train.training import Training
 from chainrule.train.usual import usual_batch_size, usual_network
 
 __all__ = [
-    "AdaGrad", "Adam", "AdamW", "Attribution", "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
+    "AdaGrad", "Adam", "AdamW", "Alignment", "Attribution", "Compared",
+    "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
     "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "InverseScaling",
     "InverseSquareRoot", "LBFGS",
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "OPTIMIZERS", "Optimizer", "Order", "OrderName",

@@ -23,7 +23,7 @@ Verdict: TypeAlias = Literal["larger", "smaller", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Shown):
     """A mean of `count` independent measurements, and its standard error.
 
     >>> print(measured([0.94, 0.95, 0.96]))

@@ -24,6 +24,7 @@ from chainrule.spelling import suggest
 from chainrule.trace import Explanation
 from chainrule.train.attribution import Attribution, why
 from chainrule.train.branch import Changes, branched
+from chainrule.train.compared import Compared, compared
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import class_probabilities, decide
 from chainrule.train.explain import explain, reading_of
@@ -197,6 +198,29 @@ class Run(Shown):
             )
         x = which.x if isinstance(which, Example) else which
         return why(self.model(replica), np.asarray(x), instead_of, of, baseline, tolerance, "this example")
+
+    @checked
+    def compare(self, other: Run, *, part: str = "test", replica: int = 0, other_replica: int = 0) -> Compared:
+        """Another network beside this one, on the same examples: layers, which neuron is which, and where the answers differ.
+
+        other: a run for the same task; this run again, to compare two of its replicas. part: of this run's data; without it, its training
+        part. Neurons are matched by their correlation over the examples, so that one may be the other's turned over.
+        Raises: OptionError for a part or replica that there is not, ShapeError and DataError for networks of another task.
+
+        >>> import chainrule as cr
+        >>> run = cr.fit("2-4-2 tanh softmax", cr.data.moons(60), epochs=5, replicas=2)
+        >>> found = run.compare(run, other_replica=1)
+        >>> found.alignments[0].pairs.shape, found.agreement.total
+        ((4, 2), 60)
+        >>> run.compare(run).alignments[0].correlations.round(6).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        """
+        parts = dict(self.data.parts())
+        if part == "test" and part not in parts:
+            part = "training"
+        if part not in parts:
+            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
+        return compared(self.model(replica), other.model(other_replica), parts[part], part)
 
     @checked
     def example(self, number: int, part: str = "test") -> Example:

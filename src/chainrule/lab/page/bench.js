@@ -1,7 +1,8 @@
 // The bench: data, settings, the network, its answer, and the card of a weight.
 
 import { $, after, say, store, tell } from "./store.js";
-import { COLOUR_NAMES, draw_answer, draw_curve, made, numeral, options } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { COLOUR_NAMES, draw_answer, draw_curve, made, options } from "./paint.js";
 import { build, draw_network, is_dense } from "./network.js";
 import { refresh_own, start_own } from "./own.js";
 import { card, refresh_card, start_card } from "./card.js";
@@ -20,38 +21,43 @@ async function refresh() {
   $("penalty").value = state.penalty;
   if (state.learning_rate) $("rate").value = Math.log10(state.learning_rate);
   $("rate").disabled = !state.learning_rate;
-  $("rate-value").textContent = state.learning_rate ? numeral(state.learning_rate) : "a schedule";
+  $("rate-value").textContent = state.learning_rate ? numeral(state.learning_rate) : t("a schedule");
   $("rate-value").title = state.optimizer_text;
   $("seed").value = state.seed;
   if (document.activeElement !== $("text")) $("text").value = state.network;
   $("formula").textContent = state.formula;
   $("about-pictures").hidden = !state.ranges;
-  $("about-data").textContent = Object.entries(state.parts).map(([part, count]) => `${count} ${part}`).join(", ") + ` examples; ${state.scaling || "the network sees them as they are"}.`;
+  $("about-data").textContent = t("{parts} examples; {scaling}.", { parts: Object.entries(state.parts).map(([part, count]) => `${count} ${t(part)}`), scaling: state.scaling || "the network sees them as they are" });
   $("about-answer").textContent = !state.ranges ? "" : state.classes.length
-    ? `The colour is the class that the network takes (${state.classes.map((name, i) => `${COLOUR_NAMES[i] ?? i}: ${name}`).join(", ")}); the paler, the less sure. Filled points: training. Open points: test.`
-    : "The line is the network. Blue points: training. Grey points: test.";
-  const shape = JSON.stringify([state.parameters, state.ranges, innerWidth]);
-  if (shape !== drawn) { build(); drawn = shape; }
+    ? t("The colour is the class that the network takes ({classes}); the paler, the less sure. Filled points: training. Open points: test.", { classes: state.classes.map((name, i) => `${t(COLOUR_NAMES[i] ?? i)}: ${name}`) })
+    : t("The line is the network. Blue points: training. Grey points: test.");
+  if (shape() !== drawn) { build(); drawn = shape(); }
   draw();
   await refresh_own();
   if (card.chosen) await refresh_card();
 }
 
+/** What the drawn network was built for. */
+const shape = () => JSON.stringify([store.state.parameters, store.state.ranges, innerWidth]);
+
 function draw() {
+  const { state, frame } = store;
+  // The first frame of another network comes before it is told of.
+  if (shape() !== drawn || Object.entries(state.parameters).some(([name, sizes]) => String(frame.values[name]?.shape) !== String(sizes))) return;
   if (is_dense() && $("picture").querySelector("svg")) draw_network();
-  draw_answer($("surface"), store.frame, store.state);
-  draw_curve($("curve"), store.frame);
+  draw_answer($("surface"), frame, state);
+  draw_curve($("curve"), frame);
 }
 
 /** @param {any} scores what /scores told */
 function scores({ here }) {
   $("scores").tBodies[0].replaceChildren(...Object.entries(here).map(([part, found]) =>
-    made("tr", {}, made("th", { textContent: part, scope: "row" }), ...["loss", "accuracy"].map(name => made("td", { textContent: numeral(found[name]) })))));
+    made("tr", {}, made("th", { textContent: t(part), scope: "row" }), ...["loss", "accuracy"].map(name => made("td", { textContent: numeral(found[name]) })))));
 }
 
 function grow(how) {
   const [text, ...words] = store.state.network.split(" "), sizes = text.split("-").map(Number);
-  if (sizes.some(Number.isNaN)) return say("Write the layers as a text: this network has other layers than dense ones.");
+  if (sizes.some(Number.isNaN)) return say(t("Write the layers as a text: this network has other layers than dense ones."));
   how(sizes);
   after(tell("network", {text: [sizes.join("-"), ...words].join(" ")}));
 }

@@ -1,7 +1,8 @@
 // The card of a weight or bias: its number, its derivative beside a finite difference, C over it; the number can be dragged.
 
 import { $, after, ask, store, tell } from "./store.js";
-import { css, made, numeral } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { css, made } from "./paint.js";
 import { draw_network } from "./network.js";
 
 /** @type {{chosen: null | {name: string, index: number[]}, choose: (name: string, index: number[]) => void}} */
@@ -22,10 +23,10 @@ export async function refresh_card() {
       $("number").value = +found.value.toPrecision(6);
     }
     const facts = {
-      "value": numeral(found.value), "∂C/∂w by the chain rule": numeral(found.derivative),
+      [t("value")]: numeral(found.value), [t("∂C/∂w by the chain rule")]: numeral(found.derivative),
       [`(C(w + ${numeral(found.nudge)}) − C(w − ${numeral(found.nudge)})) / ${numeral(2 * found.nudge)}`]: numeral(found.difference),
-      "cost C": `${numeral(found.cost)} over ${found.examples} training examples`,
-      "a step of plain descent": store.state.learning_rate ? `−η·∂C/∂w = ${numeral(-store.state.learning_rate * found.derivative)}` : "–",
+      [t("cost C")]: t("{cost} over {count} training examples", { cost: found.cost, count: found.examples }),
+      [t("a step of plain descent")]: store.state.learning_rate ? `−η·∂C/∂w = ${numeral(-store.state.learning_rate * found.derivative)}` : "–",
     };
     $("facts").replaceChildren(...Object.entries(facts).flatMap(([name, text]) => [made("dt", { textContent: name }), made("dd", { textContent: text })]));
     draw_cost(found);
@@ -57,7 +58,7 @@ function draw_cost({line, costs, value, cost, derivative}) {
   context.font = "11px system-ui, sans-serif";
   context.fillText(numeral(high), 2, 14);
   context.fillText(numeral(low), 2, canvas.height - bottom);
-  context.fillText(`w from ${numeral(line[0])} to ${numeral(line.at(-1))}; up: C`, left, canvas.height - 6);
+  context.fillText(t("w from {low} to {high}; up: C", { low: numeral(line[0]), high: numeral(line.at(-1)) }), left, canvas.height - 6);
 }
 
 let setting = false, wanted = null;

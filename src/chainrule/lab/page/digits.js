@@ -1,7 +1,8 @@
 // Digits: drawn by mouse, pen, touch or keys and recognised; guessed against the network; an edge detector painted; weights set by hand.
 
 import { $, after, latest, store, tell } from "./store.js";
-import { css, made, numeral, rgb } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { css, made, rgb } from "./paint.js";
 import { draw as draw_view } from "./view.js";
 
 const SIDE = 28;
@@ -75,11 +76,11 @@ async function drawn() {
   paint_pixels($("seen"), found.pixels);
   bars($("digit-answer"), found.classes, found.answer, 1);
   const best = found.answer.indexOf(Math.max(...found.answer));
-  $("digit-says").textContent = found.pixels ? `The network says ${found.classes[best]}, with probability ${numeral(found.answer[best])}.` : "Nothing is drawn yet.";
+  $("digit-says").textContent = found.pixels ? t("The network says {class}, with probability {probability}.", { class: found.classes[best], probability: numeral(found.answer[best]) }) : t("Nothing is drawn yet.");
   $("digit-layers").replaceChildren(...found.layers.map(({ name, values }) => {
     const most = Math.max(...values.map(Math.abs)) || 1;
     const cells = values.map((value, i) => { const cell = made("i", { title: `${name}[${i}] = ${numeral(value)}` }); cell.style.opacity = String(Math.abs(value) / most); cell.style.background = css(value < 0 ? "--below" : "--above"); return made("span", {}, cell); });
-    return made("div", { className: "cells" }, made("span", { className: "explained", textContent: `${name}, up to ${numeral(most)}` }), made("div", {}, ...cells));
+    return made("div", { className: "cells" }, made("span", { className: "explained", textContent: t("{name}, up to {most}", { name, most: numeral(most) }) }), made("div", {}, ...cells));
   }));
 }
 
@@ -116,14 +117,14 @@ async function contest() {
   paint_pixels($("contest-digit"), pixels);
   const is_told = revealed && revealed.place === example;
   $("guesses").replaceChildren(...classes.map((name, label) => {
-    const button = made("button", { textContent: name, disabled: is_told, title: `Say that this digit is ${name}; then the network says what it sees.` });
+    const button = made("button", { textContent: name, disabled: is_told, title: t("Say that this digit is {name}; then the network says what it sees.", { name }) });
     button.onclick = () => after(tell("guess", { label }));
     return button;
   }));
-  $("contest-told").textContent = is_told ? `It is ${revealed.truth}. You said ${revealed.you}, the network ${revealed.network}.` : "What is it?";
+  $("contest-told").textContent = is_told ? t("It is {truth}. You said {you}, the network {network}.", revealed) : t("What is it?");
   $("score-you").textContent = score ? score.you : "–";
   $("score-network").textContent = score ? score.network : "–";
-  const sure = score && score.error ? `${numeral(score.difference)} ± ${numeral(score.error)}: ${Math.abs(score.difference) > 2 * score.error ? "a difference" : "no difference that two standard errors could tell from chance"}` : "–";
+  const sure = score && score.error ? `${numeral(score.difference)} ± ${numeral(score.error)}: ${t(Math.abs(score.difference) > 2 * score.error ? "a difference" : "no difference that two standard errors could tell from chance")}` : "–";
   $("score-difference").textContent = sure;
 }
 
@@ -186,9 +187,9 @@ async function hand() {
   $("hand-number").textContent = numeral(value);
   $("hand-cost").textContent = numeral(cost);
   $("hand-first").textContent = numeral(first);
-  $("hand-set").textContent = `${set} of ${total}`;
+  $("hand-set").textContent = t("{part} of {all}", { part: set, all: total });
   $("hand-draws").textContent = draws;
-  $("hand-learned").textContent = learned ? `One epoch, ${learned.steps} steps in ${numeral(learned.seconds)} s: C from ${numeral(learned.before)} to ${numeral(learned.after)}.` : "";
+  $("hand-learned").textContent = learned ? t("One epoch, {steps} steps in {seconds} s: C from {before} to {after}.", learned) : "";
 }
 
 async function set_weight(value) {  // while it is dragged, one request at a time

@@ -1,18 +1,26 @@
 // The page of the lab: asks the desk for state and frames, hands them to the screen that is shown, and plays, steps and goes back.
 
 import { $, after, ask, follow, learn, say, show, shown, store, tell, unpacked } from "./store.js";
-import { colours, made, numeral } from "./paint.js";
+import { numeral, speak, t } from "./words.js";
+import { colours, made, options } from "./paint.js";
 import { bench } from "./bench.js";
 import { digits } from "./digits.js";
+import { lessons, strip } from "./lessons.js";
 import { passes } from "./passes.js";
 import { pictures } from "./pictures.js";
 import { time } from "./time.js";
 
-const screens = [bench, passes, digits, pictures, time];
+const screens = [bench, passes, digits, pictures, lessons, time];
 let version = "", busy = false, looked = 0, mine = "";
 
 /** The screen that is shown; a page of the hall follows the one that acts. */
 const current = () => screens.find(screen => screen.name === (store.hall ? shown("screen") : mine || shown("screen"))) ?? bench;
+
+/** The language of this page: that of its address, else the one chosen for all pages, else the browser's, where it is known. */
+function language({ languages, shown: { language: chosen } }) {
+  const found = new URLSearchParams(location.search).get("language") || chosen || navigator.language.slice(0, 2);
+  return found in languages ? found : "en";
+}
 
 async function next(always = false) {
   const answer = await fetch(`/frame${always ? "" : `?after=${encodeURIComponent(version)}`}`);
@@ -30,9 +38,11 @@ async function refresh() {
   } while (told.acts !== +version.split(".").at(-1));
   store.state = told;
   const { state } = store;
-  for (const element of document.querySelectorAll("[data-words]")) element.textContent = state.words[element.dataset.words] ?? "";
-  for (const element of document.querySelectorAll("[data-title]")) element.title = state.words[element.dataset.title] ?? "";
-  $("events").replaceChildren(...state.events.map(text => made("li", { textContent: text })));
+  if (language(state) !== document.documentElement.lang) return location.reload();
+  options($("language"), Object.keys(state.languages), language(state), name => state.languages[name]);
+  for (const element of document.querySelectorAll("[data-words]")) element.textContent = t(state.words[element.dataset.words] ?? "");
+  for (const element of document.querySelectorAll("[data-title]")) element.title = t(state.words[element.dataset.title] ?? "");
+  $("events").replaceChildren(...state.events.map(text => made("li", { textContent: t(text) })));
   show_playing(state.playing);
   if (state.error) say(state.error);
   where();
@@ -48,11 +58,12 @@ async function turn() {
     $(`to-${name}`).setAttribute("aria-selected", String(name === now.name));
     $(`to-${name}`).tabIndex = name === now.name ? 0 : -1;
   }
+  strip();
   await now.refresh();
 }
 
 function show_playing(playing) {
-  $("play").textContent = playing ? "❚❚ Pause" : "▶ Play";
+  $("play").textContent = t(playing ? "❚❚ Pause" : "▶ Play");
   $("play").setAttribute("aria-pressed", String(playing));
 }
 
@@ -83,7 +94,7 @@ async function tick() {
       }
     } catch (error) {
       if (!(error instanceof TypeError && /fetch|network/i.test(error.message))) { say(error.message); console.error(error); }
-      else say("The lab does not answer. Is the command still running?");
+      else say(t("The lab does not answer. Is the command still running?"));
     }
     busy = false;
   }
@@ -100,10 +111,11 @@ function start() {
   $("undo").onclick = () => after(tell("undo"));
   $("copy").onclick = async () => {
     const { link } = await ask("link"), url = `${location.origin}/#${link}`;
-    try { await navigator.clipboard.writeText(url); say(`Copied. Whoever has chainrule opens it by: chainrule lab --state ${link.slice(0, 24)}…`); } catch (error) { say(url); }
+    try { await navigator.clipboard.writeText(url); say(t("Copied. Whoever has chainrule opens it by: chainrule lab --state {link}…", { link: link.slice(0, 24) })); } catch (error) { say(url); }
   };
   $("time-slider").oninput = () => { $("stepnumber").textContent = $("time-slider").value; };
   $("time-slider").onchange = () => after(tell("at", { step: +$("time-slider").value }));
+  $("language").onchange = () => { history.replaceState(null, "", store.hall ? "/?hall" : "/"); return after(show("language", $("language").value)); };
   const tabs = [...document.querySelectorAll("[role=tab]")];
   tabs.forEach((tab, place) => {
     tab.onclick = async () => { mine = tab.id.slice(3); await show("screen", mine); await after(); };
@@ -126,6 +138,7 @@ colours();
 document.documentElement.classList.toggle("hall", store.hall);
 const started = performance.now();
 if (location.hash.length > 1) { await tell("open", { link: location.hash.slice(1) }); history.replaceState(null, "", "/"); }
+await speak(language(await learn()));
 start();
 follow(refresh);
 await refresh();

@@ -1,6 +1,7 @@
 // The network of the bench: what each neuron answers over the inputs, weights as lines, each to be chosen.
 
 import { $, store } from "./store.js";
+import { t } from "./words.js";
 import { css, paint, paint_line } from "./paint.js";
 import { card } from "./card.js";
 
@@ -8,7 +9,7 @@ import { card } from "./card.js";
 export const layers = () => Object.entries(store.state.parameters).filter(([name, shape]) => name.endsWith(".W") && shape.length === 2).map(([name, shape]) => ({name: name.slice(0, -2), shape}));
 /** Whether the network is drawn neuron by neuron. */
 export const is_dense = () => layers().length > 0 && store.state.layers.every(layer => /^dense/.test(layer.name));
-const SHOWN = 16;
+const SHOWN = 16, part = (part, all) => t("{part} of {all}", { part, all });
 
 function place() {  // where the neurons stand: columns of at most SHOWN
   const box = $("picture").getBoundingClientRect(), dense = layers(), sizes = [dense[0].shape[0], ...dense.map(layer => layer.shape[1])];
@@ -31,7 +32,7 @@ export function build() {
   }
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), columns = place(), dense = layers();
   svg.setAttribute("role", "group");
-  svg.setAttribute("aria-label", "The network: weights and biases that can be chosen");
+  svg.setAttribute("aria-label", t("The network: weights and biases that can be chosen"));
   picture.append(svg);
   const made = (tag, attributes) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -50,7 +51,8 @@ export function build() {
   columns.forEach((column, k) => {
     const name = document.createElement("span"), shown = column.length, size = column[0].size;
     name.className = "name";
-    name.textContent = (k ? dense[k - 1].name : "inputs") + (shown < size ? ` (${shown} of ${size})` : "");
+    name.translate = k === 0;
+    name.textContent = (k ? dense[k - 1].name : t("inputs")) + (shown < size ? ` (${part(shown, size)})` : "");
     name.style.left = `${column[0].x}px`;
     picture.append(name);
     column.forEach((neuron, row) => {
@@ -58,7 +60,7 @@ export function build() {
       Object.assign(canvas, {width: side, height: side});
       Object.assign(canvas.style, {left: `${neuron.x - neuron.side / 2}px`, top: `${neuron.y - neuron.side / 2}px`, width: `${neuron.side}px`, height: `${neuron.side}px`});
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", k ? `${dense[k - 1].name}, neuron ${row}` : `input ${row}`);
+      canvas.setAttribute("aria-label", k ? t("{layer}, neuron {row}", { layer: dense[k - 1].name, row }) : t("input {row}", { row }));
       canvas.dataset.of = k ? `${dense[k - 1].name}/${row}` : `input/${row}`;
       picture.append(canvas);
     });

@@ -1,11 +1,9 @@
-// Numbers as texts and colours, and canvases that are painted with them.
+// Colours, and canvases that are painted with them.
+
+import { numeral, t } from "./words.js";
 
 export const OKABE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#999999"];
 export const COLOUR_NAMES = ["blue", "orange", "green", "pink"];
-
-/** A number as it is shown: four digits, with a power of ten where it is very small or large. @param {number | null | undefined} value */
-export const numeral = value => value === null || value === undefined || Number.isNaN(value) ? "–" :
-  (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5) ? value.toExponential(2) : value.toPrecision(4)).replace("-", "−");
 
 /** An element with properties and children. @param {string} tag @param {object} [properties] @param {any[]} children */
 export function made(tag, properties = {}, ...children) {
@@ -56,7 +54,7 @@ export function paint_line(canvas, map, row) {
 }
 
 /** Ends and names of two axes, written into a canvas. */
-export function label_axes(context, canvas, [[x0, x1], [y0, y1]], [across, up] = ["input 0", "input 1"]) {
+export function label_axes(context, canvas, [[x0, x1], [y0, y1]], [across, up] = [t("input {row}", { row: 0 }), t("input {row}", { row: 1 })]) {
   context.fillStyle = css("--ink");
   context.font = "11px system-ui, sans-serif";
   context.fillText(`${across}: ${numeral(x0)} … ${numeral(x1)}`, 6, canvas.height - 6);
@@ -76,7 +74,7 @@ export function draw_answer(canvas, frame, state) {
   if (!map || !state.ranges) {
     context.fillStyle = css("--soft");
     context.font = "13px system-ui, sans-serif";
-    context.fillText("There are more than two inputs: no plane to draw on.", 12, 26);
+    context.fillText(t("There are more than two inputs: no plane to draw on."), 12, 26);
   } else if (state.ranges.length === 1) draw_fit(canvas, context, map, frame, state);
   else draw_plane(canvas, context, map, frame, state);
 }
@@ -123,7 +121,7 @@ function draw_fit(canvas, context, map, frame, state) {
   context.strokeStyle = css("--above");
   context.lineWidth = 2.5;
   context.stroke();
-  label_axes(context, canvas, [[x0, x1], [low, high]], ["input", "output"]);
+  label_axes(context, canvas, [[x0, x1], [low, high]], [t("input"), t("output")]);
 }
 
 /** The loss over the steps: mean, least and largest of stretches. @param {any} canvas @param {any} frame */
@@ -145,5 +143,5 @@ export function draw_curve(canvas, frame) {
   context.font = "11px system-ui, sans-serif";
   context.fillText(numeral(high), 2, 14);
   context.fillText("0", 32, canvas.height - bottom);
-  context.fillText(`steps 0 … ${last}; line: mean, grey: least to largest`, left, canvas.height - 5);
+  context.fillText(t("steps 0 … {last}; line: mean, grey: least to largest", { last }), left, canvas.height - 5);
 }

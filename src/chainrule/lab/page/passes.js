@@ -1,7 +1,8 @@
 // Both passes, node by node: the drawn graph with the present node marked, beside it the step; the update; ΔC/ε; the growing picture.
 
 import { $, after, latest, say, show, shown, store, tell } from "./store.js";
-import { fill, made, numeral, options } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { fill, made, options } from "./paint.js";
 import { draw as draw_view } from "./view.js";
 
 /** @type {any} what /passes told, and for what */
@@ -12,9 +13,9 @@ const wish = () => ({ example: shown("passes.example"), level: shown("passes.lev
 
 async function refresh() {
   const { state } = store;
-  options($("passes-level"), state.levels, shown("passes.level"));
-  options($("passes-notation"), state.notations, shown("passes.notation"));
-  options($("passes-stage"), state.stages, state.stages[shown("passes.stage") - 1]);
+  options($("passes-level"), state.levels, shown("passes.level"), t);
+  options($("passes-notation"), state.notations, shown("passes.notation"), t);
+  options($("passes-stage"), state.stages, state.stages[shown("passes.stage") - 1], t);
   $("passes-every").checked = shown("passes.every") === 1;
   $("passes-batch").checked = shown("passes.example") === null;
   $("passes-example").disabled = shown("passes.example") === null;
@@ -64,7 +65,7 @@ function mark() {
     frame.scrollTo({ top: frame.scrollTop + inside.top - outside.top - outside.height / 2, left: frame.scrollLeft + inside.left - outside.left - outside.width / 2 });
   }
   const forward = walk.steps.filter(each => each.pass === "forward").length;
-  $("passes-place").textContent = step ? `${step.pass} pass, ${step.pass === "forward" ? `${place + 1} of ${forward}` : `${place - forward + 1} of ${walk.steps.length - forward}`}` : "update";
+  $("passes-place").textContent = !step ? t("update") : step.pass === "forward" ? t("forward pass, {step} of {count}", { step: place + 1, count: forward }) : t("backward pass, {step} of {count}", { step: place - forward + 1, count: walk.steps.length - forward });
   for (const button of document.querySelectorAll("#phases button")) button.setAttribute("aria-pressed", String(button.dataset.phase === phase(step)));
   if (step) tell_step(step);
   else tell_update();
@@ -74,22 +75,22 @@ const phase = step => !step ? "update" : step.pass === "backward" ? "backward" :
 
 function tell_step(step) {
   $("step-title").textContent = step.name;
-  const rows = step.rows.flatMap(([head, cell]) => { const dd = made("dd"); fill(dd, cell); return [made("dt", { textContent: head }), dd]; });
+  const rows = step.rows.flatMap(([head, cell]) => { const dd = made("dd", { lang: "en" }); fill(dd, cell); return [made("dt", { textContent: head, lang: "en" }), dd]; });
   if (step.pass === "backward") {
     const fact = (name, id, value) => [made("dt", { textContent: name }), made("dd", { textContent: numeral(value), id })];
-    rows.push(...fact("incoming", "incoming", step.incoming), ...fact("local", "local", step.local), ...fact("product", "product", step.product), ...fact("sum over all paths", "total", step.total));
-  } else if (step.value !== null) rows.push(made("dt", { textContent: "value" }), made("dd", { textContent: numeral(step.value), id: "entry" }));
+    rows.push(...fact(t("incoming"), "incoming", step.incoming), ...fact(t("local"), "local", step.local), ...fact(t("product"), "product", step.product), ...fact(t("sum over all paths"), "total", step.total));
+  } else if (step.value !== null) rows.push(made("dt", { textContent: t("value") }), made("dd", { textContent: numeral(step.value), id: "entry" }));
   $("step-facts").replaceChildren(...rows);
 }
 
 async function tell_update() {
-  $("step-title").textContent = "Update";
+  $("step-title").textContent = t("Update");
   const found = await latest("update");
   if (!found) return;
   const { rows, batch, optimizer } = found;
-  const head = made("tr", {}, ...["entry", "before", "∂C/∂w", "−η·∂C/∂w", "after"].map(text => made("th", { textContent: text, scope: "col" })));
+  const head = made("tr", {}, ...[t("entry"), t("before"), "∂C/∂w", "−η·∂C/∂w", t("after")].map(text => made("th", { textContent: text, scope: "col" })));
   const body = rows.map(({ name, index, before, derivative, plain, after: next }) => made("tr", {}, made("th", { textContent: `${name}[${index}]`, scope: "row" }), ...[before, derivative, plain, next].map(value => made("td", { textContent: numeral(value) }))));
-  const table = made("table", { id: "update" }, made("caption", { textContent: `The next step, on its batch of ${batch}, by ${optimizer}; of each parameter the entry with the largest derivative` }), made("thead", {}, head), made("tbody", {}, ...body));
+  const table = made("table", { id: "update" }, made("caption", { textContent: t("The next step, on its batch of {batch}, by {optimizer}; of each parameter the entry with the largest derivative", { batch, optimizer }) }), made("thead", {}, head), made("tbody", {}, ...body));
   if (at() === walk.steps.length) $("step-facts").replaceChildren(made("dt", { textContent: "w ← w + Δw" }), made("dd", {}, table));
 }
 
@@ -106,7 +107,7 @@ function play() {
     if (at() === walk.steps.length) go(0);
     timer = setInterval(() => { if (at() >= walk.steps.length || $("passes").hidden) play(); else go(at() + 1); }, 900);
   }
-  $("walk").textContent = timer ? "❚❚ Stop" : "▶ Walk";
+  $("walk").textContent = t(timer ? "❚❚ Stop" : "▶ Walk");
   $("walk").setAttribute("aria-pressed", String(timer !== 0));
 }
 
@@ -130,7 +131,7 @@ async function quotient() {
   $("passes-weight").value = wished;
   $("epsilon").value = shown("passes.epsilon");
   $("epsilon-value").textContent = epsilon.toExponential(1).replace("-", "−");
-  const facts = { "w": ["quotient-w", found.value], "ΔC = C(w + ε) − C(w)": ["quotient-change", found.change], "ΔC/ε": ["quotient-forward", found.forward], "(C(w + ε) − C(w − ε))/2ε": ["quotient-central", found.central], "∂C/∂w by the chain rule": ["quotient-derivative", found.derivative], "ΔC/ε − ∂C/∂w": ["quotient-error", found.forward - found.derivative] };
+  const facts = { "w": ["quotient-w", found.value], "ΔC = C(w + ε) − C(w)": ["quotient-change", found.change], "ΔC/ε": ["quotient-forward", found.forward], "(C(w + ε) − C(w − ε))/2ε": ["quotient-central", found.central], [t("∂C/∂w by the chain rule")]: ["quotient-derivative", found.derivative], "ΔC/ε − ∂C/∂w": ["quotient-error", found.forward - found.derivative] };
   $("quotient").replaceChildren(...Object.entries(facts).flatMap(([name, [id, value]]) => [made("dt", { textContent: name }), made("dd", { id, textContent: id === "quotient-forward" || id === "quotient-derivative" ? value.toPrecision(9).replace("-", "−") : numeral(value) })]));
   if (found.view) {
     viewed = key;

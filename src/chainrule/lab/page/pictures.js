@@ -1,7 +1,8 @@
 // Pictures that suit this run: one at a time, live, with controls for what it depends on; as a film over the steps; and the nudge of ∇C.
 
 import { $, after, ask, say, show, shown, store, tell } from "./store.js";
-import { made, numeral, options } from "./paint.js";
+import { numeral, t } from "./words.js";
+import { made, options } from "./paint.js";
 import { draw as draw_view } from "./view.js";
 
 /** @type {any[]} the pictures that suit */
@@ -39,7 +40,7 @@ async function load() {
       if (film) continue;
       draw(found.view);
       $("pictures-cost").textContent = numeral(found.cost);
-      $("pictures-step").textContent = `step ${found.step}, live`;
+      $("pictures-step").textContent = t("step {step}, live", found);
     } catch (error) { say(error.message); }
   }
   busy = false;
@@ -71,16 +72,16 @@ function control({ name, label, words, kind, low, high, step, log, values }) {
   const id = `control-${name}`, set = value => choose(name, value);
   let element;
   if (kind === "choice") {
-    element = made("select", { id, title: words }, ...values.map(value => made("option", { value, textContent: value })));
+    element = made("select", { id, title: t(words) }, ...values.map(value => made("option", { value, textContent: value })));
     element.onchange = () => set(element.value);
   } else if (kind === "switch") {
-    element = made("input", { id, type: "checkbox", title: words });
+    element = made("input", { id, type: "checkbox", title: t(words) });
     element.onchange = () => set(element.checked);
   } else {
-    element = made("input", { id, type: "range", min: low, max: high, step, title: words });
+    element = made("input", { id, type: "range", min: low, max: high, step, title: t(words) });
     element.oninput = () => { set(log ? +(10 ** +element.value).toPrecision(3) : +element.value); };
   }
-  return made("div", {}, made("label", {}, `${label} `, element, ...(kind === "number" ? [made("output")] : [])), made("p", { className: "explained", textContent: words }));
+  return made("div", {}, made("label", {}, `${t(label)} `, element, ...(kind === "number" ? [made("output")] : [])), made("p", { className: "explained", textContent: t(words) }));
 }
 
 async function choose(name, value) {
@@ -106,7 +107,7 @@ async function make_film() {
 function frame(place) {
   $("film-frame").value = place;
   draw(film.views[place]);
-  $("pictures-step").textContent = `step ${film.steps[place]}, film`;
+  $("pictures-step").textContent = t("step {step}, film", { step: film.steps[place] });
 }
 
 function play_film() {

@@ -52,12 +52,13 @@ async function send(name, given) {
   const answer = await fetch("/act", { method: "POST", headers: { "content-type": "application/json" }, body });
   const said = await answer.json().catch(() => ({ error: answer.statusText }));
   acts = Math.max(acts, said.acts ?? 0);
-  say(answer.ok ? "" : said.error);
+  say(answer.ok ? "" : said.error, "en");
   return answer.ok;
 }
 
-/** Shows one message above all screens; "" takes it away. @param {string} text */
-export function say(text) {
+/** Shows one message above all screens; "" takes it away. @param {string} text @param {string} [language] of what the library says */
+export function say(text, language = "") {
+  $("message").lang = language || document.documentElement.lang;
   $("message").textContent = text;
   $("message").hidden = !text;
 }

@@ -1,12 +1,15 @@
 // Time: the slider that moves all panels, what was changed, and two trainings beside each other.
 
-import { $, after, store, tell, unpacked } from "./store.js";
-import { draw_answer, draw_curve, made, numeral } from "./paint.js";
+import { $, after, ask, say, store, tell, unpacked } from "./store.js";
+import { numeral, t } from "./words.js";
+import { refresh_doctor, start_doctor } from "./doctor.js";
+import { draw as draw_view } from "./view.js";
+import { draw_answer, draw_curve, made } from "./paint.js";
 
 /** @type {any} the last frame of the training beside */
 let second = null;
 
-const list = (element, texts) => element.replaceChildren(...texts.map(text => made("li", { textContent: text })));
+const list = (element, texts) => element.replaceChildren(...texts.map(text => made("li", { textContent: t(text) })));
 
 async function refresh() {
   const { state } = store, two = state.beside !== null;
@@ -14,8 +17,9 @@ async function refresh() {
   list($("beside-events"), state.beside ?? []);
   $("branch").disabled = two;
   for (const name of ["exchange", "unbranch"]) $(name).disabled = !two;
-  $("beside").hidden = !two;
+  $("beside").hidden = $("both").hidden = !two;
   await draw();
+  refresh_doctor().catch(error => say(error.message, "en"));  // which may take long: nothing waits for it
 }
 
 async function draw() {
@@ -30,14 +34,27 @@ async function draw() {
 }
 
 function scores({ here, beside }) {
-  const row = (part, found) => made("tr", {}, made("th", { textContent: part, scope: "row" }), ...["loss", "accuracy"].map(score => made("td", { textContent: numeral(found[score]) })));
+  const row = (part, found) => made("tr", {}, made("th", { textContent: t(part), scope: "row" }), ...["loss", "accuracy"].map(score => made("td", { textContent: numeral(found[score]) })));
   const fill = (table, found) => $(table).tBodies[0].replaceChildren(...Object.entries(found ?? {}).map(([part, each]) => row(part, each)));
   fill("time-scores", here);
   fill("beside-scores", beside);
 }
 
+let compared_view = null;
+async function compare() {
+  try {
+    const found = await ask("compared");
+    if (!found) return;
+    $("compared").hidden = false;
+    $("compared").textContent = found.told;
+    if (compared_view) compared_view.update(found.view); else compared_view = draw_view($("compared-view"), found.view);
+  } catch (error) { say(error.message, "en"); }
+}
+
 function start() {
+  $("compare").onclick = compare;
   for (const name of ["branch", "exchange", "unbranch"]) $(name).onclick = () => after(tell(name));
+  start_doctor();
 }
 
 /** The screen as lab.js drives it. */

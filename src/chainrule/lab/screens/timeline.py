@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -10,13 +11,17 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.errors import OptionError
 from chainrule.lab.room import Action, Screen
+from chainrule.lab.said import LANGUAGES, catalogue, said
 from chainrule.lab.session import Session
+from chainrule.spelling import suggest
+from chainrule.train import Run
+from chainrule.views import pictures
 
 
 class Timeline(Screen):
     """What moves all panels through the steps."""
 
-    shows: ClassVar = {"screen": "bench"}
+    shows: ClassVar = {"screen": "bench", "language": ""}
 
     def actions(self) -> Mapping[str, Action]:
         """Time, and branches."""
@@ -34,8 +39,13 @@ class Timeline(Screen):
         }
 
     def readings(self) -> Mapping[str, Callable[..., Any]]:
-        """Scores of each part, here and beside; the link."""
-        return {"scores": self.scores, "link": lambda: {"link": self.room.session.link()}}
+        """Scores of each part, here and beside; both compared; the link; all texts in another language."""
+        return {
+            "scores": self.scores,
+            "compared": self.compared,
+            "link": lambda: {"link": self.room.session.link()},
+            "catalogue": self.catalogue,
+        }
 
     def state(self) -> Mapping[str, Any]:
         """Whether it plays, and what was changed, here and beside."""
@@ -43,6 +53,7 @@ class Timeline(Screen):
         return {
             "playing": room.player.is_playing, "speed": room.player.speed, "error": room.player.error,
             "events": told_events(room.session), "beside": None if room.beside is None else told_events(room.beside),
+            "languages": LANGUAGES,
         }  # fmt: skip
 
     @checked
@@ -102,6 +113,23 @@ class Timeline(Screen):
         """Loss and accuracy of each part at this step, here and beside."""
         return {"here": _scores(self.room.session), "beside": None if self.room.beside is None else _scores(self.room.beside)}
 
+    def compared(self) -> dict[str, Any] | None:
+        """Both networks on the same examples, in words and as a picture; None where there is one. Raises: where their tasks differ."""
+        if self.room.beside is None:
+            return None
+        with self.room.lock, self.room.session.lock:
+            found = self.room.run.compare(Run(self.room.beside.trainer))
+        return {"told": str(found), "view": json.loads(pictures.compared(found).json())}
+
+    @checked
+    def catalogue(self, language: str = "en") -> dict[str, str]:
+        """Every text of the page in a language, by its English."""
+        if language not in LANGUAGES:
+            raise OptionError(
+                f"language {language!r}", expected=f"one of {', '.join(LANGUAGES)}", remedy=suggest(language, LANGUAGES)
+            )
+        return catalogue(language)
+
     def _beside(self) -> Session:
         if self.room.beside is None:
             raise OptionError("no second training", expected="a branch", remedy="choose Branch here first")
@@ -114,20 +142,26 @@ def _scores(session: Session) -> dict[str, dict[str, float]]:
         return {part: {name: float(np.mean(v)) for name, v in session.evaluate(part).values.items()} for part in parts}
 
 
-def told_events(session: Session) -> list[str]:
-    """What was changed in a session, in words."""
-    return [f"step {event.step}: {_told(event.kind, event.what)}" for event in session.events]
+CHANGED = {"network": "network", "data": "data", "loss": "loss", "optimizer": "optimizer", "batch_size": "batch size"}
+"""What a change is called, where it is not called as the training's field is."""
 
 
-def _told(kind: str, what: Mapping[str, Any]) -> str:
-    """An event in words."""
+def told_events(session: Session) -> list[dict[str, Any]]:
+    """What was changed in a session, as sentences for pages."""
+    return [said("step {step}: {what}", step=event.step, what=_told(event.kind, event.what)) for event in session.events]
+
+
+def _told(kind: str, what: Mapping[str, Any]) -> object:
+    """An event as a sentence, or several."""
     if kind == "set":
         return f"{what['name']}{what['index']} = {what['value']:.4g}"
     if kind == "many":
-        return f"{len(what['values'])} weights by hand"
+        return said("{count} weights by hand", count=len(what["values"]))
     if kind == "point":
-        return f"a point at {', '.join(f'{value:.3g}' for value in what['x'])}: {what['y']:g}"
+        return said("a point at {place}: {label}", place=[f"{value:.3g}" for value in what["x"]], label=f"{what['y']:g}")
     words = {"loss": "formula", "data": "name"}
     told = {name: getattr(value, words.get(name, ""), value) for name, value in what.items() if value is not None}
-    shown = {name: "own examples" if isinstance(value, tuple) else value for name, value in told.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items()) or "no penalty"
+    shown = {name: said("own examples") if isinstance(value, tuple) else str(value) for name, value in told.items()}
+    return [said("{name} {value}", name=CHANGED.get(name, name), value=value) for name, value in shown.items()] or said(
+        "no penalty"
+    )

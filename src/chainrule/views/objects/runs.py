@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import display
 from chainrule.nn import ConfusionMatrix, summary_of
 from chainrule.numerals import numeral
-from chainrule.train import Attribution, Evaluation, History, Model, Run
+from chainrule.train import Attribution, Compared, Evaluation, History, Model, Run
 from chainrule.train.history import Epoch
 from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
 from chainrule.views.objects.networks import network_table
@@ -21,6 +21,7 @@ from chainrule.views.page import isolated
 from chainrule.views.panels import Table
 from chainrule.views.pictures.learning.curves import learning_curves
 from chainrule.views.pictures.results.attributions import attribution
+from chainrule.views.pictures.results.compared import compared
 from chainrule.views.plain import counted, duration, printable, sparkline
 from chainrule.views.svg import clean
 
@@ -111,6 +112,19 @@ def attribution_html(found: Attribution) -> str:
 def plot_attribution(found: Attribution, ax: Any) -> Any:
     """What each input did."""
     return attribution(found).plot(ax)
+
+
+@display.html.register
+def compared_html(found: Compared) -> str:
+    """What is printed, and the picture where matplotlib is there."""
+    picture = compared(found).svg(ground=False) if importlib.util.find_spec("matplotlib") else ""
+    return shown(verdict(str(found)), picture)
+
+
+@display.plot.register
+def plot_compared(found: Compared, ax: Any) -> Any:
+    """Which neurons go together."""
+    return compared(found).plot(ax)
 
 
 @display.html.register

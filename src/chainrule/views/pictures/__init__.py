@@ -62,6 +62,7 @@ from chainrule.views.pictures.learning.proxies import batch_statistics, loss_aga
 from chainrule.views.pictures.learning.speed import time_per_example
 from chainrule.views.pictures.learning.terrain import cost_surface, path_of_run
 from chainrule.views.pictures.results.attributions import attribution
+from chainrule.views.pictures.results.compared import compared
 from chainrule.views.pictures.results.mistakes import largest_residuals, least_sure, surest_right, worst_mistakes
 from chainrule.views.pictures.results.results import confusion_picture, regression_fit, reliability
 from chainrule.views.pictures.results.samples import class_shares, data_examples
@@ -81,7 +82,8 @@ __all__ = [
     "ledger_picture", "loss_against_metric", "nudges", "output_nudges", "path_of_run", "quotient_table", "ranked_entries",
     "step_effect", "three_ways", "time_per_example", "updates_per_epoch", "weight_histograms", "wishes",
     # results
-    "attribution", "class_shares", "confusion_picture", "data_examples", "largest_residuals", "least_sure", "regression_fit", "reliability",
+    "attribution", "class_shares", "compared", "confusion_picture",
+    "data_examples", "largest_residuals", "least_sure", "regression_fit", "reliability",
     "surest_right", "worst_mistakes",
     # features
     "Detectors", "channels_of", "confidence_on_noise", "detector_test", "detectors", "edge_detector", "edge_likeness",
