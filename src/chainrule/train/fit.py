@@ -140,8 +140,14 @@ def resume(
     opened = RunFolder.open(folder)
     is_first = HostAddress.wanted() is None or _load(opened, net, data, step).trainer.engine.hosts.is_first
     with opened.writer() if is_first else nullcontext():
-        run = _load(opened, net, data, step)
-        _ = run.data
-        run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+        run = taken_up(opened, epochs, net, data, step)
         run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return told(run)
+
+
+def taken_up(folder: RunFolder, epochs: int | None, net: Layer | None, data: Any, step: int | None = None) -> Run:
+    """A saved run, ready to go on up to `epochs`; see `resume`."""
+    run = _load(folder, net, data, step)
+    _ = run.data
+    run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+    return run

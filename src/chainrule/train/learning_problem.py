@@ -475,15 +475,15 @@ class LearningProblem(Shown):
     def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         """What training carries, at first, as nodes of the input "seed": see `first_values`."""
         # Given values may be large, and are not held on to.
-        return self._initial_state(optimizer) if given is None else self._made_initial_state(optimizer, given)
+        return self._initial_state(optimizer.slots) if given is None else self._made_initial_state(optimizer.slots, given)
 
     @cached_property
     def _initial_state(self) -> Kept[Mapping[str, Node]]:
         return Kept(self._made_initial_state, 4)
 
-    def _made_initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
+    def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
-        return first_values(self.parameters, states, optimizer, self.dtype, given)
+        return first_values(self.parameters, states, slots, self.dtype, given)
 
 
 learning_problem: Kept[LearningProblem] = Kept(LearningProblem, 32)

@@ -89,6 +89,10 @@ class Layout(Shown):
         """
         return -(-replicas // self.apart) * self.apart
 
+    def filled(self, each: Array) -> Array:
+        """An array (replicas, ...) with the idle replicas behind, copies of the last one."""
+        return np.concatenate([each, *[each[-1:]] * (self.padded(len(each)) - len(each))])
+
 
 def require_devices(count: int, least: int) -> None:
     """Raises: OptionError where JAX does not see so many, or where several hosts would not use all that they have."""

@@ -137,7 +137,7 @@ class Steps:
         graph = self.graphs[size]
         bound = {leaf: self._rows(table, size, row, own, shared) for leaf, table in self._rows_of(graph).items()}
         bound |= {
-            name: shared["scalars"][name][number].astype(graph.leaves[name].dtype)
+            name: own["scalars"][name][number].astype(graph.leaves[name].dtype)
             for name in self.loop.scalars
             if name in graph.leaves
         }
@@ -179,11 +179,13 @@ class Steps:
             return jax.ShapeDtypeStruct(shape, dtype, sharding=_sharding(layout.everywhere))
 
         kinds = {name: kind for name, kind in self.tables.items() if name in self.used_tables}
-        own: dict[str, Any] = {"held": {name: home(kind) for name, kind in self.held.items()}}
+        own: dict[str, Any] = {
+            "held": {name: home(kind) for name, kind in self.held.items()},
+            "scalars": {name: mine((room.steps,), np.float64) for name in self.loop.scalars},
+        }
         shared: dict[str, Any] = {
             "counts": all_((room.steps, len(self.graphs)), np.int32),
             "stretches": all_((), np.int32),
-            "scalars": {name: all_((room.steps,), np.float64) for name in self.loop.scalars},
         }
         if self.source == "table":
             own["order"] = mine((room.rows,), np.int32)
