@@ -145,7 +145,7 @@ def check_steps(
                 expected=f"0 ... {rows - 1}",
                 remedy=f"let the order count the rows from 0 to {rows - 1}",
             )
-    if loop.in_order and not np.array_equal(order, np.broadcast_to(np.arange(order.shape[1]), order.shape)):
+    if loop.in_order and not np.array_equal(order, np.tile(np.arange(int(sizes.sum())), (replicas, 1))):
         raise GraphError(
             "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"
         )

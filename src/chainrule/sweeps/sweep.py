@@ -87,7 +87,9 @@ def sweep(
             remedy="leave executor out: this process trains",
         )
     base, settings = bare(training.changed(replicas=replicas)), settings_of(space, chosen)
-    _ = base.settings  # which loads the data, once
+    tried = {name for _, setting in settings for name in setting}
+    # Loaded and built once, as far as that is the same for all.
+    _ = base.settings if tried & {"network", "data", "loss"} else base.problem
     for _, setting in settings:
         usual = usual_score(base.changed(**setting).problem)  # what does not fit is found before anything is trained
         if score not in {None, "loss", usual}:

@@ -174,12 +174,13 @@ class NativeLoop:
 
     def _limits(self, order: Array) -> tuple[int, int]:
         """The lowest and the highest row; the threads look at the replicas' orders, which may be the largest arrays of all."""
-        found = np.empty((len(order), 2), np.int64)
+        parts = np.array_split(order, min(len(order), 4 * self.lanes))
+        found = np.empty((len(parts), 2), np.int64)
 
-        def look(worker: int, replica: int) -> None:
-            found[replica] = order[replica].min(), order[replica].max()
+        def look(worker: int, part: int) -> None:
+            found[part] = parts[part].min(), parts[part].max()
 
-        run_all(look, len(order), self.lanes)
+        run_all(look, len(parts), self.lanes)
         return int(found[:, 0].min()), int(found[:, 1].max())
 
     def _call(self, memory: _Memory) -> Callable[[], Results]:

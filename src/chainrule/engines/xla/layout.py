@@ -66,6 +66,11 @@ class Layout(Shown):
         return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS))
 
     @property
+    def by_replica_and_row(self) -> Any:
+        """Where arrays (replicas, together, ...) lie, of which each device has the rows that it takes of a batch."""
+        return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS, BATCH))
+
+    @property
     def everywhere(self) -> Any:
         """Where arrays lie that all need."""
         return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec())

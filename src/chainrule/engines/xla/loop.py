@@ -106,7 +106,7 @@ class XlaLoop(Shown):
         updated, own, shared = self.steps.arguments()
         state = sum(_size(kind) for kind in updated.values()) + sum(_size(kind) for kind in own["held"].values())
         tables = sum(_size(kind) for kind in shared.get("tables", {}).values())
-        streamed = sum(_size(kind) for kind in own.get("tables", {}).values()) // self.layout.apart
+        streamed = sum(_size(kind) for kind in own.get("tables", {}).values()) // (self.layout.apart * self.layout.together)
         # Twice: whoever trains keeps a copy of the state before each piece, to take back what went wrong.
         return {"parameters and state": 2 * state // self.layout.padded(self.replicas) * each, "data": tables + streamed}
 
@@ -220,7 +220,7 @@ class XlaLoop(Shown):
                 "stretches": np.int32(len(counts)),
             }
             own["scalars"] = {name: self._of_each(numbers) for name, numbers in scalars.items()}
-            self._add_rows(own, shared, order, is_kept=is_kept)
+            self._add_rows(own, shared, order, sizes, is_kept=is_kept)
             shared |= {name: self._everywhere(shared[name]) for name in ("counts", "stretches")}
             updated = {name: state.there[name] for name in steps.updated}
             after, records, stacked, bad, finite = self.layout.hosts.asked(lambda: program.call(updated, own, shared))
@@ -232,7 +232,7 @@ class XlaLoop(Shown):
             )
         return results, int(np.min(np.asarray(bad)))
 
-    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, *, is_kept: bool) -> None:
+    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, sizes: Array, *, is_kept: bool) -> None:
         """What the steps take their batches from."""
         steps, room, layout = self.steps, self.steps.room, self.layout
         used = {name: table for name, table in self.tables.items() if name in steps.used_tables}
@@ -244,8 +244,8 @@ class XlaLoop(Shown):
                 for name, table in used.items()
             }
         elif steps.source == "own":
-            every = layout.filled(order)
-            own["tables"] = {name: self._rows_of(table, every) for name, table in used.items()}
+            every, places = layout.filled(order), steps.places(sizes)
+            own["tables"] = {name: self._rows_of(table, every, places) for name, table in used.items()}
         else:
             every = np.pad(layout.filled(order).astype(np.int32), ((0, 0), (0, room.rows - order.shape[1])))
             own["order"] = layout.put(every.shape, layout.by_replica, every.__getitem__)
@@ -265,14 +265,19 @@ class XlaLoop(Shown):
         every = np.pad(every.astype(np.float64), ((0, 0), (0, room)))
         return self.layout.put(every.shape, self.layout.by_replica, every.__getitem__)
 
-    def _rows_of(self, table: Array, every: Array) -> Any:
-        """For each replica its rows; each host reads those of the replicas that it has."""
-        room = self.steps.room.rows
-        return self.layout.put(
-            (len(every), room, *table.shape[1:]),
-            self.layout.by_replica,
-            lambda part: np.stack([_filled(table[rows], room) for rows in every[part[0]]]),
-        )
+    def _rows_of(self, table: Array, every: Array, places: Array) -> Any:
+        """For each replica its rows, device by device; each host reads those that its devices take."""
+        row = table.shape[1:]
+
+        def part(which: Any) -> Array:
+            orders, parts = every[which[0]], places[which[1]]
+            found = np.zeros((len(orders), *parts.shape, *row), table.dtype)
+            for replica, order in enumerate(orders):
+                for device, own in enumerate(parts):
+                    found[replica, device, own >= 0] = table[order[own[own >= 0]]]
+            return found
+
+        return self.layout.put((len(every), *places.shape, *row), self.layout.by_replica_and_row, part)
 
     def _resident(self, name: str) -> Any:
         """A table on the device, sent once."""
