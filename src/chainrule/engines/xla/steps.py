@@ -164,7 +164,7 @@ class Steps:
         bound |= {name: array for name, array in {**own["held"], **state}.items() if name in graph.leaves}
         found, outside = values_of(graph, bound)
         after = {name: found[name] for name in state}
-        records = {name: array.at[number].set(found[name]) for name, array in records.items()}
+        records = {name: lax.dynamic_update_index_in_dim(array, found[name], number, 0) for name, array in records.items()}
         stacked = {name: lax.dynamic_update_slice_in_dim(array, found[name], row, 0) for name, array in stacked.items()}
         bad = jnp.minimum(bad, jnp.where(outside, number, FINE))
         return after, (records, stacked), bad, number + 1, row + size
