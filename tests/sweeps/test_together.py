@@ -147,12 +147,13 @@ def test_other_engines_give_the_same(engine):
         pytest.importorskip("jax", reason="needs JAX")
     changes = [{"optimizer": cr.Adam(rate, beta), "loss": cr.CrossEntropy() + cr.L2(l2)}
                for rate, beta, l2 in ((0.1, 0.9, 0.01), (0.02, 0.5, 0.003), (0.05, 0.6, 0.1))]  # fmt: skip
-    base = TRAINING.changed(dtype="float64", replicas=1, epochs=2)
+    data = cr.data.from_arrays(DATA.train.x, DATA.train.y, split=None)
+    base = TRAINING.changed(data=data, dtype="float64", replicas=1, epochs=1)
     trainers, _ = trained([base.changed(engine=engine, **each) for each in changes])
-    for each, trainer, evaluation in zip(changes, trainers, evaluated_together(trainers, "validation"), strict=True):
+    for each, trainer, evaluation in zip(changes, trainers, evaluated_together(trainers, "training"), strict=True):
         alone = base.changed(**each).fit()
         np.testing.assert_allclose(trainer.history.steps(), alone.history.steps(), rtol=1e-9)
-        np.testing.assert_allclose(evaluation.loss, alone.evaluate("validation").loss, rtol=1e-9)
+        np.testing.assert_allclose(evaluation.loss, alone.evaluate("training").loss, rtol=1e-9)
 
 
 def test_sweeps_do_at_once_what_is_asked_for(monkeypatch):
