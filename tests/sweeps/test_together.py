@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import NonFiniteError
+from chainrule.engines.native.engine import NativeEngine
+from chainrule.errors import NonFiniteError, OptionError
 from chainrule.sweeps import sweep
 from chainrule.train.together import alike, evaluated_together, train_together
 
@@ -154,6 +155,29 @@ def test_other_engines_give_the_same(engine):
         alone = base.changed(**each).fit()
         np.testing.assert_allclose(trainer.history.steps(), alone.history.steps(), rtol=1e-9)
         np.testing.assert_allclose(evaluation.loss, alone.evaluate("training").loss, rtol=1e-9)
+
+
+def test_what_does_not_fit_the_device_at_once_goes_one_part_after_the_other(monkeypatch):
+    sizes: list[int] = []
+    plain = NativeEngine.compile_loop
+
+    def compile_loop(self, loop, tables, replicas, *others):
+        if replicas > 5:
+            raise OptionError("a training that needs more", expected="what it has", remedy="fewer replicas")
+        sizes.append(replicas)
+        return plain(self, loop, tables, replicas, *others)
+
+    trainings = [TRAINING.changed(**{"optimizer.learning_rate": rate}) for rate in (0.1, 0.2, 1e38, 0.3, 0.4)]
+    monkeypatch.setattr(NativeEngine, "compile_loop", compile_loop)
+    trainers, troubles = trained(trainings)
+    assert max(sizes) == 4
+    assert [trouble is None for trouble in troubles] == [True, True, False, True, True]
+    well = [trainer for trainer, trouble in zip(trainers, troubles, strict=True) if trouble is None]
+    losses = [evaluation.loss.tolist() for evaluation in evaluated_together(well, "validation")]
+    monkeypatch.undo()
+    alone = [training.fit() for training in (*trainings[:2], *trainings[3:])]
+    assert [trainer.hash for trainer in well] == [run.hash for run in alone]
+    assert losses == [run.evaluate("validation").loss.tolist() for run in alone]
 
 
 def test_sweeps_do_at_once_what_is_asked_for(monkeypatch):

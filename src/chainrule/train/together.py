@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.engines import Carried, HostState, all_finite, family_of, joined
-from chainrule.errors import NonFiniteError
+from chainrule.errors import NonFiniteError, OptionError
 from chainrule.graph import Array
 from chainrule.train.evaluated import Evaluation, evaluation_of
 from chainrule.train.evaluation import Evaluator, Scores, loop_of
@@ -45,7 +45,7 @@ def train_together(trainers: Sequence[Trainer]) -> list[NonFiniteError | None]:
             for member in members:
                 member.go()
             while left := [member for member in members if member.wish is not None]:
-                _Joint(left).go_on()
+                _joint_of([member for member in left if member.stands == left[0].stands]).go_on()
         except BaseException as trouble:
             for member in members:
                 member.end(trouble)
@@ -63,9 +63,14 @@ def _trouble_of(trainer: Trainer) -> NonFiniteError | None:
 
 def evaluated_together(trainers: Sequence[Trainer], part: str) -> list[Evaluation]:
     """How each of those that are `alike` does on a part of the data, with its weights as they are."""
-    first = trainers[0]
-    y, scores = dict(first.data.parts())[part].y, _evaluator(trainers, part)(_beside(trainers))
-    shares = _shares(scores, first.settings.replicas)
+    first, half = trainers[0], len(trainers) // 2
+    try:
+        evaluator = _evaluator(trainers, part)
+    except OptionError:  # too many for the device
+        if not half:
+            raise
+        return [*evaluated_together(trainers[:half], part), *evaluated_together(trainers[half:], part)]
+    y, shares = dict(first.data.parts())[part].y, _shares(evaluator(_beside(trainers)), first.settings.replicas)
     return [evaluation_of(trainer.problem, part, own, y) for trainer, own in zip(trainers, shares, strict=True)]
 
 
@@ -107,6 +112,11 @@ class _Member:
         self.wish: Any = None
         self.trouble: NonFiniteError | None = None
 
+    @property
+    def stands(self) -> tuple[int, Any]:
+        """Where it is: its step, and what it asks for."""
+        return self.trainer.step, self.wish
+
     def go(self, answer: Any = None) -> None:
         """Goes on to the next wish."""
         self.wish = None
@@ -139,6 +149,16 @@ class _Share(Shown):
 
     def is_finite(self) -> bool:
         return all_finite(self.arrays())
+
+
+def _joint_of(members: Sequence[_Member]) -> _Joint:
+    """The program of those, or of as many of them as fit the device; the others wait. Raises: OptionError where not even one does."""
+    try:
+        return _Joint(members)
+    except OptionError:
+        if len(members) == 1:
+            raise
+        return _joint_of(members[: len(members) // 2])
 
 
 class _Joint(InPieces):
