@@ -103,64 +103,87 @@ def tables() -> None:
 
 # ---- the check
 
-SIZES, ROWS = (784, 512, 512, 10), 1024
 
-
-def measured_step() -> dict[str, float]:
-    """Seconds of a step of this process, or of all hosts together; and of adding up as many numbers as there are weights."""
+def measured_step(sizes: tuple[int, ...], rows: int) -> dict[str, float]:
+    """Seconds of a step of this process, or of all hosts together; and of adding up the gradients, alone, as the step does it."""
     import numpy as np
 
     import chainrule as cr
 
     data = cr.data.from_arrays(
-        np.random.default_rng(0).normal(size=(ROWS * 8, SIZES[0])).astype("f"), np.arange(ROWS * 8) % 10, split=None
+        np.random.default_rng(0).normal(size=(rows * 8, sizes[0])).astype("f"), np.arange(rows * 8) % sizes[-1], split=None
     )
-    options: Any = {"engine": "xla", "optimizer": cr.SGD(0.1), "batch_size": ROWS, "evaluate_every": 0}
-    cr.fit("-".join(map(str, SIZES)), data, epochs=1, **options)
-    run = cr.fit("-".join(map(str, SIZES)), data, epochs=4, **options)
-    found = {"step": run.trainer.seconds / 32}
+    training = cr.Training(
+        "-".join(map(str, sizes)), data, engine="xla", optimizer=cr.SGD(0.1), batch_size=rows, evaluate_every=0, epochs=5
+    )
+    trainer = training.trainer()
+    trainer.train_until(8)
+    seconds = trainer.seconds
+    trainer.train_until(40)
+    return {"step": (trainer.seconds - seconds) / 32, "sum": summed(Work(sizes, rows, 1.0).weights)}
+
+
+def summed(count: int) -> float:
+    """Seconds in which the hosts add up as many numbers as there are weights: many times in one program, as the steps are."""
     import jax
-    from jax.experimental import multihost_utils
+    import jax.numpy as jnp
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    if jax.process_count() > 1:
-        numbers = np.ones(Work(SIZES, ROWS, 1.0).weights, np.float32)
-        multihost_utils.process_allgather(numbers)
-        start = time.perf_counter()
-        for _ in range(5):
-            multihost_utils.process_allgather(numbers)
-        found["gather"] = (time.perf_counter() - start) / 5
-    return found
+    mesh = Mesh(jax.devices(), "hosts")
+    if len(jax.devices()) == 1:
+        return 0.0
+
+    def add(numbers: Any) -> Any:
+        return jax.lax.fori_loop(0, 20, lambda _, found: jax.lax.psum(found, "hosts") * 0.5, numbers)
+
+    whole = PartitionSpec("hosts")
+    call = jax.jit(jax.shard_map(add, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False))
+    given = jax.make_array_from_callback(
+        (len(jax.devices()), count), NamedSharding(mesh, whole), lambda _: jnp.ones((1, count), "float32")
+    )
+    jax.block_until_ready(call(given))
+    start = time.perf_counter()
+    jax.block_until_ready(call(given))
+    return (time.perf_counter() - start) / 20
 
 
-def check() -> None:
-    """One host with one core, then two with one each: what the second saves, and what the way between them costs."""
+def processes(sizes: tuple[int, ...], rows: int, count: int, *, joined: bool) -> list[dict[str, float]]:
+    """What so many processes measured at the same time, each on a core of its own: as hosts of one training, or each for itself."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    found: dict[int, list[dict[str, float]]] = {}
-    for count in (1, 2):
-        started = []
-        for number in range(count):
-            hosts = {"CHAINRULE_HOSTS": f"127.0.0.1:{port},{count},{number}"} if count > 1 else {}
-            command = ["taskset", "-c", str(number), sys.executable, "-W", "ignore", __file__, "--one"]
-            started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **hosts}))
-        found[count] = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
-    alone, pair = found[1][0]["step"], found[2][0]
-    predicted = alone / 2 + pair["gather"]
+    started = []
+    for number in range(count):
+        hosts = {"CHAINRULE_HOSTS": f"127.0.0.1:{port},{count},{number}"} if joined else {}
+        command = ["taskset", "-c", str(number), sys.executable, "-W", "ignore", __file__, "--one"]
+        command += ["--sizes", "-".join(map(str, sizes)), "--rows", str(rows)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **hosts}))
+    return [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+
+
+def check(sizes: tuple[int, ...], rows: int) -> None:
+    """Two hosts with a core each: predicted is what half the rows take while the other process computes too, and the sum's way."""
+    alone = processes(sizes, rows, 1, joined=False)[0]["step"]
+    beside = max(each["step"] for each in processes(sizes, rows // 2, 2, joined=False))
+    pair = processes(sizes, rows, 2, joined=True)
+    way, found = (max(each[name] for each in pair) for name in ("sum", "step"))
     print(
-        f"one host {1e3 * alone:.1f} ms a step; two: predicted {1e3 * predicted:.1f} ms, measured {1e3 * pair['step']:.1f} ms"
+        f"{Work(sizes, rows, 1.0)}: one host {1e3 * alone:.1f} ms; half of it, by two processes at once, {1e3 * beside:.1f} ms;"
     )
-    print(f"(of these the gradients' way between two processes, measured alone: {1e3 * pair['gather']:.1f} ms)")
+    print(f"adding up {1e3 * way:.1f} ms; two hosts: predicted {1e3 * (beside + way):.1f} ms, measured {1e3 * found:.1f} ms")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--sizes", default="784-512-512-10", help="the network that is checked")
+    parser.add_argument("--rows", type=int, default=1024, help="its batch")
     given = parser.parse_args()
+    of_network = tuple(map(int, given.sizes.split("-")))
     if given.one:
-        print(json.dumps(measured_step()))
+        print(json.dumps(measured_step(of_network, given.rows)))
     elif given.check:
-        check()
+        check(of_network, given.rows)
     else:
         tables()

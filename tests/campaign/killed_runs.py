@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import chainrule as cr
-from chainrule.train import trainer
+from chainrule.train import pieces
 
 DATA = cr.data.moons(60, seed=1)
 SETTINGS = {"optimizer": cr.Adam(cr.Cosine(0.01)), "epochs": 12, "batch_size": 7, "seed": 3, "engine": "reference"}
@@ -61,7 +61,7 @@ def killed_after(seconds: float, work, folder: Path) -> bool:
 
 def main(place: Path, seed: int, kills: int) -> None:
     """Kills that often; prints what came of it. AssertionError where a run that was killed is not the run that never was."""
-    trainer.PIECE_SECONDS = 0.0
+    pieces.PIECE_SECONDS = 0.0
     whole = cr.fit(network(), data(), **SETTINGS, **STOP)
     began = time.perf_counter()
     begin(place / "timed")

@@ -18,7 +18,7 @@ def test_updates_in_an_epoch_of_mnist(batch, updates, last):
 
 def test_every_example_comes_once_in_an_epoch(digits, small_net):
     run = cr.fit(small_net, digits, epochs=2, batch_size=48)
-    rows = [run.trainer._rows(step, step + 1) for step in range(11, 22)]
+    rows = [run.trainer.rows_of(step, step + 1) for step in range(11, 22)]
     assert sorted(np.concatenate(rows, axis=1)[0].tolist()) == list(range(500))
     assert run.trainer.sizes.tolist() == [48] * 10 + [20]
 

@@ -16,101 +16,149 @@ from chainrule.errors import OptionError
 
 pytest.importorskip("jax", reason="needs JAX")
 pytestmark = pytest.mark.filterwarnings("ignore::chainrule.errors.SlowerEngineWarning")
+HOSTS, DEVICES = 2, 2
 
-TRAINING = """
-import json, os, signal, sys, warnings
+# What takes longest, importing JAX, is done once; then the process splits up: into the hosts, and one that is alone.
+LAUNCHER = """
+import importlib, json, os, signal, sys, warnings
 warnings.simplefilter("ignore")
+import numpy as np
+import jax, jax.experimental.multihost_utils, jax.experimental.serialize_executable
 import chainrule as cr
+import chainrule.engines.native.engine, chainrule.engines.xla.engine, chainrule.train.together
+from chainrule.errors import HostError
+from chainrule.engines.xla.loop import XlaLoop
 
-def fit(replicas, **options):
-    return cr.fit("2-6-2 tanh softmax", cr.data.moons(60), engine="xla", epochs=4, batch_size=9, replicas=replicas,
-                  optimizer=cr.Adam(0.05), **options)
+port, count = map(int, sys.argv[1:3])
+hosts = [os.fork()]
+while hosts[-1] and len(hosts) <= count:
+    hosts.append(os.fork())
+if hosts[-1]:
+    states = [os.waitpid(host, 0)[1] for host in hosts]
+    print(json.dumps([os.waitstatus_to_exitcode(state) for state in states]))
+    sys.exit()
+me = len(hosts) - 1  # the last one is alone
+for number, name in ((1, "out"), (2, "err")):
+    os.dup2(os.open(f"{me}.{name}", os.O_WRONLY | os.O_CREAT), number)
+if me < count:
+    os.environ["CHAINRULE_HOSTS"] = f"127.0.0.1:{port},{count},{me}"
+x = np.random.default_rng(1).normal(size=(50, 2))
+data = cr.data.from_arrays(x, (x.prod(1) > 0).astype(int), split=None)
+
+def fit(replicas, data=data, **options):
+    return cr.fit("2-6-2 tanh softmax", data, engine="xla", epochs=4, batch_size=9, replicas=replicas,
+                  optimizer=cr.Adam(0.05), evaluate_every=0, **options)
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+def said(run):
+    report = run.trainer.program.report()
+    say(host=run.trainer.engine.hosts.number, devices=report["devices"], data=report["data"], hash=run.hash, stopped=run.stopped,
+        loss=float(run.history.steps()[0, -1]), steps=run.trainer.step, folder=run.folder and str(run.folder))
+"""
+SCRIPT = """
+said(fit(4, folder="runs" if me < count else None))
+
+# A batch that is shared out, of rows that lie in a file: who reads which.
+read = set()
+class Noted:
+    def __init__(self, table):
+        self.table, self.shape, self.dtype = table, table.shape, table.dtype
+    def __getitem__(self, rows):
+        if self.dtype == np.float64:
+            read.update(rows.tolist())
+        return self.table[rows]
+
+for place in ("rows.COPIED_OF_A_FILE", "archives.COPIED_OF_A_FILE", "rows.COPIED"):
+    module, _, name = place.partition(".")
+    setattr(importlib.import_module(f"chainrule.data.{module}"), name, 0)
+plain = XlaLoop._rows_of
+XlaLoop._rows_of = lambda self, table, *others: plain(self, Noted(table), *others)
+file = cr.data.from_arrays(np.load("x.npy", mmap_mode="r"), np.load("y.npy"), split=None, scaling="none")
+made = cr.Training("2-6-2 tanh softmax", file, engine="xla", epochs=1, batch_size=10, dtype="float64", optimizer=cr.Adam(0.05),
+                   order="consecutive", evaluate_every=0)
+said(made.fit())
+say(read=sorted(read))
+XlaLoop._rows_of = plain
+
+if me < count:
+    stop = lambda moment: moment.trainer.engine.hosts.number == 1 and moment.step >= 8
+    said(fit(4, callbacks=stop))
+
+    def leave(moment):
+        if moment.trainer.engine.hosts.number == 1 and moment.step >= 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fit(4, folder="left", callbacks=leave)
 """
 
 
-def hosts(count, script, folder, devices=1):
-    """The script on so many hosts, each in a process of its own: what it printed, what went wrong, and the exit status."""
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """The folder in which the hosts worked, what each said, what went wrong, and how each ended; that of the one alone comes last."""
+    folder = tmp_path_factory.mktemp("hosts")
+    random = np.random.default_rng(0)
+    np.save(folder / "x.npy", random.normal(size=(40, 2)))
+    np.save(folder / "y.npy", random.integers(0, 2, 40))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    started = []
-    for number in range(count):
-        own = {"CHAINRULE_HOSTS": f"127.0.0.1:{port},{count},{number}"}
-        flags = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"}
-        given = {"env": {**os.environ, **own, **flags}, "cwd": folder, "text": True}
-        command = [sys.executable, "-c", TRAINING + script]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **given))
-    return [(*process.communicate(timeout=240), process.returncode) for process in started]
+    command = [sys.executable, "-c", LAUNCHER + SCRIPT, str(port), str(HOSTS)]
+    flags = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 "
+             f"--xla_force_host_platform_device_count={DEVICES}"}  # fmt: skip
+    ran = subprocess.run(
+        command, env={**os.environ, **flags}, cwd=folder, capture_output=True, text=True, check=True, timeout=240
+    )
+    texts = [(folder / f"{number}.out").read_text() for number in range(HOSTS + 1)]
+    said = [[json.loads(line) for line in text.splitlines()] for text in texts]  # and nothing but what the program prints
+    errors = [(folder / f"{number}.err").read_text() for number in range(HOSTS + 1)]
+    return folder, said, errors, json.loads(ran.stdout.splitlines()[-1])
 
 
-def told(out):
-    """What a script printed as JSON, among what JAX has to say."""
-    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-
-SAID = """
-    engine, report = run.trainer.engine, run.trainer.program.report()
-    loss = float(run.trainer.history.chunks[-1][1]["loss"][0, -1])
-    print(json.dumps({"host": engine.hosts.number, "devices": report["devices"], "hash": run.hash, "loss": loss,
-                      "folder": run.folder and str(run.folder)}), flush=True)
-"""
-
-
-def test_hosts_compute_together_what_one_computes(tmp_path):
-    script = f"for run in (fit(4, folder='runs'), fit(1)):{SAID}"
-    found = hosts(2, script, tmp_path, devices=2)
-    assert [status for _, _, status in found] == [0, 0], found
-    said = [told(out) for out, _, _ in found]
-    options = {"epochs": 4, "batch_size": 9, "optimizer": cr.Adam(0.05)}
-    shared = cr.fit("2-6-2 tanh softmax", cr.data.moons(60), engine="xla", replicas=4, **options)
-    single = cr.fit("2-6-2 tanh softmax", cr.data.moons(60), engine="xla", **options)
-    for number, (replicas, batches) in enumerate(said):
-        assert (replicas["host"], replicas["devices"], batches["devices"]) == (number, 4, 4)
-        assert replicas["hash"] == shared.hash  # replicas that are shared out keep their bits
-        np.testing.assert_allclose(batches["loss"], single.trainer.history.chunks[-1][1]["loss"][0, -1], rtol=1e-4)
-        assert batches["hash"] == said[0][1]["hash"]
+def test_hosts_compute_together_what_one_computes(told):
+    folder, (*hosts, alone), *_ = told
+    for number, (replicas, batches, *_) in enumerate(hosts):
+        assert (replicas["host"], replicas["devices"], batches["devices"]) == (number, HOSTS * DEVICES, HOSTS * DEVICES)
+        assert replicas["hash"] == alone[0]["hash"]  # replicas that are shared out keep their bits
+        np.testing.assert_allclose(batches["loss"], alone[1]["loss"], rtol=1e-9)
+        assert batches["hash"] == hosts[0][1]["hash"]
         assert (replicas["folder"] is not None) == (number == 0)
-    assert [path.suffix for path in sorted((tmp_path / "runs").iterdir())] == ["", ".txt"]  # one run, and what leads to it
-    assert cr.open_run(tmp_path / "runs/latest").hash == shared.hash
+    assert [path.suffix for path in sorted((folder / "runs").iterdir())] == ["", ".txt"]  # one run, and what leads to it
+    assert cr.open_run(folder / "runs/latest").hash == alone[0]["hash"]
 
 
-def test_four_hosts_share_the_rows_of_a_batch(tmp_path):
-    found = hosts(4, f"for run in (fit(1, dtype='float64'),):{SAID}", tmp_path)
-    assert [status for _, _, status in found] == [0] * 4, found
-    said = [told(out)[0] for out, _, _ in found]
-    single = cr.fit("2-6-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=9, optimizer=cr.Adam(0.05), dtype="float64")
-    assert [(each["host"], each["devices"]) for each in said] == [(number, 4) for number in range(4)]
-    assert len({each["hash"] for each in said}) == 1
-    np.testing.assert_allclose(said[0]["loss"], single.trainer.history.chunks[-1][1]["loss"][0, -1], rtol=1e-9)
+def test_a_host_reads_only_its_rows_of_a_batch_that_is_shared_out(told):
+    _, (*hosts, alone), *_ = told
+    assert {each[1]["data"] for each in (*hosts, alone)} == {"sent piece by piece"}
+    # Ten rows on four devices: three, three, three and one. Row r of step s is r·4 + s, as the order is "consecutive".
+    wanted = [
+        sorted(4 * row + step for step in range(4) for row in range(10)[6 * host : 6 * host + 6]) for host in range(HOSTS)
+    ]
+    assert [each[2]["read"] for each in hosts] == wanted
+    assert alone[2]["read"] == list(range(40))
 
 
-DYING = """
-def leave(moment):
-    if moment.trainer.engine.hosts.number == 1 and moment.kind == "epoch" and moment.epoch == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-fit(4, folder="runs", callbacks=leave)
-"""
-
-
-def test_a_host_that_goes_ends_the_training_which_goes_on_with_those_that_there_are(tmp_path):
-    (_, error, status), (_, _, killed) = hosts(2, DYING, tmp_path)
-    assert (killed, status != 0) == (-signal.SIGKILL, True)
-    assert "HostError: another of the 2 hosts has gone" in error
-    assert "chainrule resume" in error
-    left = cr.open_run(tmp_path / "runs/latest")
-    assert left.trainer.step >= left.trainer.steps_per_epoch
-    options = {"epochs": 4, "batch_size": 9, "optimizer": cr.Adam(0.05)}
-    whole = cr.fit("2-6-2 tanh softmax", cr.data.moons(60), engine="xla", replicas=4, **options)
-    assert cr.resume(tmp_path / "runs/latest").hash == whole.hash
+def test_a_stop_on_one_host_ends_all(told):
+    _, (*hosts, _), *_ = told
+    assert len({each[3]["steps"] for each in hosts}) == 1
+    assert hosts[0][3]["steps"] < 4 * 6
+    others = ["ended by another host"] * (HOSTS - 2)
+    assert [each[3]["stopped"] for each in hosts] == ["ended by another host", "stopped by a callback", *others]
 
 
-def test_a_stop_on_one_host_ends_all(tmp_path):
-    stop = "run = fit(2, callbacks=lambda moment: moment.trainer.engine.hosts.number == 1 and moment.epoch == 2)\n"
-    said = f"{stop}for run in (run,):{SAID}    print(json.dumps({{'steps': run.trainer.step, 'why': run.stopped}}))"
-    found = [told(out)[1] for out, _, _ in hosts(2, said, tmp_path)]
-    assert found[0]["steps"] == found[1]["steps"] < 4 * 6
-    assert [each["why"] for each in found] == ["ended by another host", "stopped by a callback"]
+def test_a_host_that_goes_ends_the_training_which_goes_on_with_those_that_there_are(told):
+    folder, (*_, alone), errors, status = told
+    assert status[1] == -signal.SIGKILL
+    assert all(ended > 0 for ended in (status[0], *status[2:HOSTS]))
+    assert status[HOSTS] == 0, errors[HOSTS]
+    assert f"HostError: another of the {HOSTS} hosts has gone" in errors[0]
+    assert "chainrule resume" in errors[0]
+    left = cr.open_run(folder / "left/latest")
+    assert left.trainer.step >= 8
+    x = np.random.default_rng(1).normal(size=(50, 2))
+    data = cr.data.from_arrays(x, (x.prod(1) > 0).astype(int), split=None)
+    np.testing.assert_allclose(cr.resume(left.folder, data=data).history.steps()[0, -1], alone[0]["loss"], rtol=1e-4)
 
 
 @pytest.mark.parametrize("text", ["here", "10.0.0.1:7000", "10.0.0.1:7000,2", "10.0.0.1,2,0", "a:1,2,2", "a:1,0,0", "a:1,2,-1"])

@@ -57,7 +57,7 @@ def evaluate(
 
 def _on_other_data(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> Evaluation:
     examples, called = _examples(run, name, part, form)
-    evaluator = Evaluator(run.problem, run.trainer.engine, examples, run.settings.replicas, calls=1)
+    evaluator = Evaluator([run.problem], run.trainer.engine, examples, run.settings.replicas, calls=1)
     scores = evaluator(run.trainer.state)
     return evaluation_of(run.problem, called, scores, examples.y)
 

@@ -75,6 +75,12 @@ WHOLE = {"batch_size", "epochs"}
 @click.option("--score", metavar="NAME", help="What is compared: accuracy, R² or loss.  [default: the usual one]")
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="native", show_default=True, help="What computes.")
 @click.option("--workers", type=int, default=1, show_default=True, help="How many processes train, each with one thread.")
+@click.option(
+    "--together",
+    type=int,
+    metavar="N",
+    help="How many trials a process takes at once; those that differ in numbers only are one program.  [default: by their work]",
+)
 @click.option("--validation", metavar="AMOUNT", help="Hold out a part of the data to compare on, as for train.")
 @click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
 @click.option("--missing", metavar="RULE", help="For a table: what to do where a cell is empty, as for train.")
@@ -91,7 +97,7 @@ WHOLE = {"batch_size", "epochs"}
 def sweep(
     data: str, network: str, target: str | None, missing: str | None, form: Mapping[str, Any], option: tuple[str, ...],
     validation: str | None, folder: str | None, output: str | None, json: bool, quiet: bool, workers: int, replicas: int,
-    score: str | None, **asked: Any,
+    score: str | None, together: int | None, **asked: Any,
 ) -> None:  # fmt: skip
     """Train many settings of a network on DATA, and say which are better and which cannot be told apart."""
     dataset = load_data(origin(data, target, missing, {**form, **parsed_options(option)}), validation)
@@ -110,6 +116,7 @@ def sweep(
             executor=executor,
             score=score,
             watch=_watch(screen, as_json=json, quiet=quiet),
+            together=together,
         )
     if json:
         say_json(_row(found))

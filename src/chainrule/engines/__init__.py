@@ -4,6 +4,7 @@ from chainrule.checks import answering
 from chainrule.engines.choice import ENGINES, EngineKind, engine_named, load_ahead
 from chainrule.engines.engine import Carried, Engine, HostState, Loop, LoopProgram, Program, Results, RowFunction, all_finite
 from chainrule.engines.hosts import ALONE, HostAddress, Hosts
+from chainrule.engines.joined import Family, family_of, joined
 from chainrule.engines.reference import ExecutionPlan, ReferenceEngine
 
 __all__ = [
@@ -18,12 +19,15 @@ __all__ = [
     "Loop",
     "LoopProgram",
     "ExecutionPlan",
+    "Family",
     "Program",
     "ReferenceEngine",
     "Results",
     "RowFunction",
     "all_finite",
     "engine_named",
+    "family_of",
+    "joined",
     "load_ahead",
 ]
 

@@ -24,7 +24,7 @@ class Loop(Shown):
     graphs: for each batch size the graph of one step; a shorter last batch is a second graph.
     rows: input leaf → table; in each step the leaf is the table's rows that the order names.
     state: leaves carried from step to step; a graph output of the same name is the next value, without one it stays.
-    scalars: input leaves with one number for each step: step count, learning rate.
+    scalars: input leaves with one number for each step, of all replicas or of each its own: step count, learning rate.
     records: outputs kept for each step.
     stacked: outputs whose rows are laid one behind the other, step by step: predictions.
     in_order: the order is always 0, 1, 2, ...: rows are read where they lie.
@@ -128,7 +128,7 @@ def check_steps(
 ) -> None:
     """Refuses steps that there are not, or that find no rows; `limits` finds the lowest and the highest row of an order."""
     wrong = sorted(set(sizes.tolist()) - loop.graphs.keys())
-    short = any(len(scalars[name]) != len(sizes) for name in loop.scalars)
+    short = any(scalars[name].shape not in {(len(sizes),), (replicas, len(sizes))} for name in loop.scalars)
     if wrong or short or order.shape != (replicas, int(sizes.sum())):
         raise GraphError(
             f"a run of {len(sizes)} steps with an order of shape {order.shape} and batches of {wrong or sizes.tolist()[:3]}",
@@ -145,7 +145,7 @@ def check_steps(
                 expected=f"0 ... {rows - 1}",
                 remedy=f"let the order count the rows from 0 to {rows - 1}",
             )
-    if loop.in_order and not all(np.array_equal(own, np.arange(len(own))) for own in order):
+    if loop.in_order and not np.array_equal(order, np.tile(np.arange(int(sizes.sum())), (replicas, 1))):
         raise GraphError(
             "another order in a loop that reads rows as they lie", expected="0, 1, 2, ...", remedy="leave in_order out"
         )
@@ -246,8 +246,8 @@ class LoopProgram(Protocol):
         """Runs len(sizes) steps, behind which `state`, made by `load`, is the new one.
 
         Shapes: order (replicas, Σ sizes) int64, the rows in the order they are used; sizes (steps,) int64, each a batch size of the
-        loop; scalars name → (steps,). A row outside its table is a GraphError before any step. After a PositionError, which the steps
-        themselves may raise, `state` is no particular step's.
+        loop; scalars name → (steps,), or (replicas, steps) where each replica has its own. A row outside its table is a GraphError
+        before any step. After a PositionError, which the steps themselves may raise, `state` is no particular step's.
         """
         ...
 

@@ -146,12 +146,12 @@ class _Step:
         self.stacked = [(name, self.plan.values[graph.outputs[name]]) for name in loop.stacked]
         self.calls = tuple(self.plan.calls)
 
-    def run(self, rows: Array, scalars: Mapping[str, Any], step: int) -> None:
+    def run(self, rows: Array, numbers: Mapping[str, Any]) -> None:
         for table, leaf in self.gathers:
             # The rows were checked for the whole run; "clip" spares NumPy a second check and a copy.
             np.take(table, rows, 0, leaf, "clip")
         for name, leaf in self.scalars:
-            leaf[...] = scalars[name][step]
+            leaf[...] = numbers[name]
         for call in self.calls:
             call()
 
@@ -229,10 +229,10 @@ class ReferenceLoop(Shown):
         records: dict[str, Array],
         stacked: dict[str, Array],
     ) -> None:
-        start = 0
+        start, own = 0, {name: part if part.ndim == 1 else part[replica] for name, part in scalars.items()}
         for number, size in enumerate(sizes):
             step = self._step(replica, size)
-            step.run(order[start : start + size], scalars, number)
+            step.run(order[start : start + size], {name: part[number] for name, part in own.items()})
             for name, value in step.records:
                 records[name][replica, number] = value
             for name, value in step.stacked:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.graph.body import Body, Turn
+from chainrule.graph.node import Node
 from chainrule.graph.types import Array
 
 _SHORT = 64
 """Bytes of an array up to which it stands in a form as it is."""
 
 
-def form_of(graph: Turn) -> Hashable:
+def form_of(graph: Turn, without: Callable[[Node], bool] | None = None) -> Hashable:
     """Equal for graphs of the same ops, names, scopes, attributes and edges in the same order, though no node of theirs is the same.
+
+    without: nodes whose attributes do not count, but for their type.
 
     >>> from chainrule.graph import Graph, input_node
     >>> def double(name):
@@ -31,7 +34,11 @@ def form_of(graph: Turn) -> Hashable:
             node.name,
             node.scope,
             tuple([places[source] for source in node.inputs]),
-            tuple([(key, frozen(value)) for key, value in node.attributes.items()]) if node.attributes else (),
+            node.type
+            if without is not None and without(node)
+            else tuple([(key, frozen(value)) for key, value in node.attributes.items()])
+            if node.attributes
+            else (),
         )
         for node in graph.nodes
     ]

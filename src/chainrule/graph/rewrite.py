@@ -108,12 +108,12 @@ def fold_constants(graph: Graph) -> tuple[Graph, PassStep]:
     return rewrite_nodes("fold constants", graph, rule)
 
 
-def share_common(graph: Graph) -> tuple[Graph, PassStep]:
-    """Merges nodes that apply the same op to the same inputs, and equal constants (common subexpressions)."""
+def share_common(graph: Graph, apart: Callable[[Node], bool] | None = None) -> tuple[Graph, PassStep]:
+    """Merges nodes that apply the same op to the same inputs, and equal constants (common subexpressions), but for those kept `apart`."""
     first: dict[tuple[Any, ...], Node] = {}
 
     def rule(node: Node) -> Node | None:
-        if node.op in {INPUT, PARAMETER}:
+        if node.op in {INPUT, PARAMETER} or (apart is not None and apart(node)):
             return None
         attributes = sorted([(k, v if isinstance(v, Body) else frozen(v)) for k, v in node.attributes.items()])
         key = (node.op, *map(id, node.inputs), node.type, *attributes)

@@ -45,7 +45,7 @@ def optuna_objective(
                 found = suggest(axis.name, low, high, log=interval.log)
                 setting[axis.name] = found if interval.whole else float(f"{found:.6g}")
                 labels[axis.name] = label_of(setting[axis.name])
-        while (done := do(Task(base, labels, setting, place, None, score))) is None:
+        while (done := do([Task(base, labels, setting, place, None, score)])[0]) is None:
             time.sleep(PAUSE)
         return done.mean
 

@@ -7,8 +7,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ from chainrule.sweeps.trial import Task, Trial, bare, do, usual_score
 from chainrule.train import Training
 
 VERSION = 1
+MOST = 200
+"""So many trials are done at once at most, where nobody says: each holds files open."""
+LITTLE = 20_000_000_000
+"""Operations, some seconds of one core, up to which trials are done at once: of so much work the part that is not arithmetic is small."""
 PAUSE = 0.2
 """Seconds between looks at what another process is doing."""
 
@@ -53,6 +57,7 @@ def sweep(
     executor: Any = None,
     score: str | None = None,
     watch: Callable[[Trial], object] | None = None,
+    together: Count | None = None,
 ) -> Sweep:
     """Trains each setting of a space with `replicas` seeds, the same for all, and says which are better and which cannot be told apart.
 
@@ -61,7 +66,9 @@ def sweep(
     folder: where trials are kept, each with its run; what is there already is not done again, and several sweeps may work there at
     once. None keeps them in a temporary folder. executor: who trains: None is this process; else any object with `submit`, as a
     `concurrent.futures.ProcessPoolExecutor` or the Client of a Dask cluster, whose processes see the folder. score: what is compared:
-    "accuracy", "R²" or "loss"; None is the usual one. watch: told each trial when it is done.
+    "accuracy", "R²" or "loss"; None is the usual one. watch: told each trial when it is done. together: how many trials at most are
+    done at once, by one process; those among them that differ in numbers only (learning rates, strengths of penalties, seeds) are one
+    program, whose replicas they are. None: many where each is little work, so that others who share it find something to do.
 
     Trials are compared on the validation part of the data; without one on the test part. Raises: what the settings raise when they do
     not fit, before anything is trained. A setting whose numbers become infinite is a trial that went wrong, and no error.
@@ -80,28 +87,36 @@ def sweep(
             remedy="leave executor out: this process trains",
         )
     base, settings = bare(training.changed(replicas=replicas)), settings_of(space, chosen)
-    _ = base.settings  # which loads the data, once
+    tried = {name for _, setting in settings for name in setting}
+    # Loaded and built once, as far as that is the same for all.
+    _ = base.settings if tried & {"network", "data", "loss"} else base.problem
     for _, setting in settings:
-        usual = usual_score(base.changed(**setting))  # what does not fit is found before anything is trained
+        usual = usual_score(base.changed(**setting).problem)  # what does not fit is found before anything is trained
         if score not in {None, "loss", usual}:
             raise OptionError(f"score={score!r}", expected=f"{usual} or loss", remedy="leave score out")
-    with nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="chainrule-sweep-") as where:
-        place = named(where, "folder")
-        claim(place, base)
+    with _meeting_place(folder, needed=executor is not None or bool(chosen.rungs)) as where:
+        place = None if where is None else named(where, "folder")
+        if place:
+            claim(place, base)
         tasks = [Task(base, labels, setting, place, None, score) for labels, setting in settings]
-        trials = _trials(tasks, chosen, executor, watch)
+        trials = _trials(tasks, chosen, _Workers(executor, together, watch))
     kept = None if folder is None else place
     return Sweep(tuple(trials if kept else (replace(trial, run=None) for trial in trials)), replicas, kept)
 
 
-def _trials(
-    tasks: Sequence[Task], search: Search, executor: Executor | None, watch: Callable[[Trial], object] | None
-) -> list[Trial]:
+def _meeting_place(folder: str | os.PathLike[str] | None, *, needed: bool) -> AbstractContextManager[Any]:
+    """The folder of the trials; without one a temporary one, where processes, or rungs, find what others left; else none."""
+    if folder is not None or not needed:
+        return nullcontext(folder)
+    return tempfile.TemporaryDirectory(prefix="chainrule-sweep-")
+
+
+def _trials(tasks: Sequence[Task], search: Search, workers: _Workers) -> list[Trial]:
     """What came of the tasks; where the search has rungs, after as many epochs as each was left in."""
     rungs = search.rungs or (None,)
     left, last = list(tasks), dict[Path, Trial]()
     for number, rung in enumerate(rungs):
-        done = {task.place: trial for task, trial in _each_done([replace(task, rung=rung) for task in left], executor, watch)}
+        done = {task.place: trial for task, trial in workers.done([replace(task, rung=rung) for task in left])}
         last |= done
         if number + 1 < len(rungs):
             best = ranked(list(done.values()))[: max(1, len(done) // search.keep)]
@@ -109,26 +124,47 @@ def _trials(
     return [last[task.place] for task in tasks]
 
 
-def _each_done(
-    tasks: Sequence[Task], executor: Executor | None, watch: Callable[[Trial], object] | None
-) -> Iterator[tuple[Task, Trial]]:
-    """The trials as they are done, in the order of the tasks but for those that another process is at; for these it is waited."""
-    left, look = list(tasks), 0
-    while left:
-        busy: list[Task] = []
-        # The number of the look goes along, for executors that answer the same question from memory.
-        futures = [executor.submit(do, task, look) for task in left] if executor else None
-        for place, task in enumerate(left):
-            found = futures[place].result() if futures else do(task)
-            if found is None:
-                busy.append(task)
-                continue
-            if watch is not None:
-                watch(found)
-            yield task, found
-        left, look = busy, look + 1
-        if left:
-            time.sleep(PAUSE)
+@dataclass(frozen=True)
+class _Workers:
+    """Who does the tasks, how many at once at most, and who is told."""
+
+    executor: Executor | None
+    together: int | None
+    watch: Callable[[Trial], object] | None
+
+    def done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Trial]]:
+        """The trials as they are done, in the order of the tasks but for those that another process is at; for these it is waited."""
+        left, look = list(tasks), 0
+        while left:
+            busy: list[Task] = []
+            parts = list(self._parts(left))
+            # The number of the look goes along, for executors that answer the same question from memory.
+            futures = [self.executor.submit(do, part, look) for part in parts] if self.executor else None
+            for place, part in enumerate(parts):
+                trials = futures[place].result() if futures else do(part, look)
+                for task, trial in zip(part, trials, strict=True):
+                    if trial is None:
+                        busy.append(task)
+                        continue
+                    if self.watch is not None:
+                        self.watch(trial)
+                    yield task, trial
+            left, look = busy, look + 1
+            if left:
+                time.sleep(PAUSE)
+
+    def _parts(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
+        """The tasks in lists of those that are done at once."""
+        part, work = list[Task](), 0
+        for task in tasks:
+            own = 0 if self.together else task.work
+            if part and (len(part) == (self.together or MOST) or work + own > LITTLE):
+                yield part
+                part, work = [], 0
+            part.append(task)
+            work += own
+        if part:
+            yield part
 
 
 def claim(folder: Path, training: Training) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,9 +18,15 @@ from chainrule.errors import FileFormatError, FolderInUseError, NonFiniteError, 
 from chainrule.files import make_folder_at, write_whole
 from chainrule.graph import Array
 from chainrule.sweeps.space import Setting
-from chainrule.train import Run, Training, resume
-from chainrule.train.folder import newest_beside
+from chainrule.train import Run, Training
+from chainrule.train.evaluated import Evaluation
+from chainrule.train.fit import taken_up
+from chainrule.train.folder import RunFolder, newest_beside
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.lock import WriterLock
+from chainrule.train.run import told
+from chainrule.train.together import alike, evaluated_together, train_together
+from chainrule.train.trainer import Trainer
 
 SCORES = {"accuracy": True, "R²": True, "loss": False}
 """What trials are compared by, and whether more is better."""
@@ -105,7 +113,8 @@ class Task:
     training: Training
     labels: Mapping[str, str]
     setting: Setting
-    folder: Path
+    folder: Path | None
+    """Where sweeps keep their trials; None where this process alone does them all, and nothing is kept."""
     rung: int | None
     """After how many epochs it is looked at; None for those of the training itself."""
     score: str | None
@@ -114,7 +123,7 @@ class Task:
     def place(self) -> Path:
         """The trial's own folder."""
         named = json.dumps(dict(self.labels), sort_keys=True, ensure_ascii=False)
-        return self.folder / "trials" / hashlib.sha256(named.encode()).hexdigest()[:16]
+        return (self.folder or Path()) / "trials" / hashlib.sha256(named.encode()).hexdigest()[:16]
 
     @property
     def epochs(self) -> int:
@@ -127,93 +136,109 @@ class Task:
         return self.place / f"epochs-{self.epochs}.json"
 
     @property
+    def work(self) -> int:
+        """About how many operations it takes: forward 2, backward 4 for each weight and example."""
+        training = self.changed
+        sizes = sum(parameter.node.type.size for parameter in training.problem.parameters.values())
+        return 6 * sizes * len(training.dataset.train) * self.epochs * training.replicas
+
+    @cached_property
     def changed(self) -> Training:
         """The training that it is."""
         return self.training.changed(**self.setting)
 
     def done(self) -> Trial | None:
         """What came of it, if it is done, by the score that is asked for."""
-        return Trial.read(self.record).by(self.score) if self.record.is_file() else None
+        return Trial.read(self.record).by(self.score) if self.folder and self.record.is_file() else None
+
+    def trainer(self) -> Trainer:
+        """The run that was begun here before, to be brought to its end; a new one where there is none."""
+        training = self.changed
+        training = training if training.settings.optimizer.search is not None else training.changed(epochs=self.epochs)
+        if self.folder is None or callable(training.order):
+            return training.begun()
+        runs = self.place / "runs"
+        begun = newest_beside(runs / "latest") if runs.is_dir() else None
+        if begun is None:
+            return training.begun(runs)
+        return taken_up(RunFolder.open(begun), training.settings.epochs, training.layer, training.data).trainer
 
     def __reduce__(self) -> tuple[object, ...]:
         # Without what was loaded and built on the way, which whoever does it makes for himself.
         return Task, (bare(self.training), *(getattr(self, item.name) for item in fields(self)[1:]))
 
 
-def do(task: Task, look: int = 0) -> Trial | None:
-    """Does what is not done yet; None while another process does it. look: how often it was asked for before."""
+def do(tasks: Sequence[Task], look: int = 0) -> list[Trial | None]:
+    """Does what is not done yet, together what differs in numbers only; None for what another process does meanwhile.
+
+    look: how often it was asked for before.
+    """
+    found: list[Trial | None] = [None] * len(tasks)
+    with ExitStack() as held:
+        mine: list[int] = []
+        for place, task in enumerate(tasks):
+            found[place] = task.done()
+            if found[place] is None and _is_free(task, held):
+                found[place] = task.done()  # meanwhile another one may have been at it
+                mine += [] if found[place] else [place]
+        for number, trial in _trained([tasks[place] for place in mine]):
+            task = tasks[mine[number]]
+            if task.folder:
+                write_whole(task.record, json.dumps(trial.to_json(), indent=1).encode())
+            found[mine[number]] = trial.by(task.score)
+    return found
+
+
+def _is_free(task: Task, held: ExitStack) -> bool:
+    """Whether nobody else does it; nobody will, until what is `held` is given back."""
+    if task.folder is None:
+        return True
     make_folder_at(task.place, exist_ok=True)
-    if found := task.done():
-        return found
     try:
-        with WriterLock(task.place / "lock").held_here():
-            found = task.done()  # meanwhile another one may have been at it
-            if found is None:
-                trained = _trained(task)
-                write_whole(task.record, json.dumps(trained.to_json(), indent=1).encode())
-                found = trained.by(task.score)
-            return found
+        held.enter_context(WriterLock(task.place / "lock").held_here())
     except FolderInUseError:
-        return None
+        return False
+    return True
 
 
-def _trained(task: Task) -> Trial:
-    training = task.changed
-    searches = training.settings.optimizer.search is not None
-    training = training if searches else training.changed(epochs=task.epochs)
-    try:
-        run = _gone_on(training, task.place / "runs")
-    except NonFiniteError as trouble:
-        return _failed(task, training, trouble.happened)
-    if run.stopped == "interrupted":
-        raise KeyboardInterrupt
-    part = part_of(training)
-    found = run.evaluate(part)
-    name, values = found.score
+def _trained(tasks: Sequence[Task]) -> Iterator[tuple[int, Trial]]:
+    """What came of each task, by its number, as they are done."""
+    trainers = [task.trainer() for task in tasks]
+    for places in alike(trainers):
+        group = [trainers[place] for place in places]
+        troubles = train_together(group)
+        if any(trainer.stopped == "interrupted" for trainer in group):
+            raise KeyboardInterrupt
+        well = [trainer for trainer, trouble in zip(group, troubles, strict=True) if trouble is None]
+        part = part_of(group[0].problem)
+        evaluations = iter(evaluated_together(well, part) if well else ())
+        for place, trouble in zip(places, troubles, strict=True):
+            yield place, _trial(tasks[place], trainers[place], part, next(evaluations) if trouble is None else trouble)
+
+
+def _trial(task: Task, trainer: Trainer, part: str, found: Evaluation | NonFiniteError) -> Trial:
+    problem, nothing = trainer.problem, np.empty(0)
+    count = sum(parameter.node.type.size for parameter in problem.parameters.values())
+    if isinstance(found, NonFiniteError):
+        return Trial(
+            task.labels, usual_score(problem), part, nothing, nothing, task.epochs, 0, 0.0, count, None, found.happened
+        )  # fmt: skip
+    run, (name, values) = told(Run(trainer)), found.score
     return Trial(
-        task.labels, name, part, values.astype(np.float64), found.loss.astype(np.float64), task.epochs,
-        run.trainer.step, run.trainer.seconds, _count(training), run.folder,
+        task.labels, name, part, values.astype(np.float64), found.loss.astype(np.float64), task.epochs, trainer.step,
+        trainer.seconds, count, run.folder,
     )  # fmt: skip
 
 
-def _gone_on(training: Training, runs: Path) -> Run:
-    """The run that was begun here before, brought to its end; a new one where there is none."""
-    begun = newest_beside(runs / "latest") if runs.is_dir() else None
-    if begun is not None and not callable(training.order):
-        return resume(begun, epochs=training.settings.epochs, net=training.layer, data=training.data)
-    return training.fit(folder=None if callable(training.order) else runs)
-
-
-def _failed(task: Task, training: Training, trouble: str) -> Trial:
-    nothing, usual = np.empty(0), usual_score(training)
-    return Trial(
-        task.labels,
-        usual,
-        part_of(training),
-        nothing,
-        nothing,
-        task.epochs,
-        0,
-        0.0,
-        _count(training),
-        None,
-        trouble,
-    )
-
-
-def usual_score(training: Training) -> str:
+def usual_score(problem: LearningProblem) -> str:
     """What tells most about a training; see `Evaluation.score`."""
-    return "accuracy" if training.problem.classifies else "R²" if training.problem.compares else "loss"
+    return "accuracy" if problem.classifies else "R²" if problem.compares else "loss"
 
 
-def part_of(training: Training) -> str:
+def part_of(problem: LearningProblem) -> str:
     """The part of the data that trials are compared on: validation; without one test, without that training."""
-    parts = training.dataset.info.parts
+    parts = problem.dataset_info.parts
     return next(part for part in ("validation", "test", "training") if part in parts)
-
-
-def _count(training: Training) -> int:
-    return sum(parameter.node.type.size for parameter in training.problem.parameters.values())
 
 
 def bare(training: Training) -> Training:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.data import Examples
 from chainrule.display import Shown
-from chainrule.engines import Engine, LoopProgram
+from chainrule.engines import Engine, Loop, LoopProgram, joined
 from chainrule.graph import Array, compute, input_node
 from chainrule.nn import softmax
 from chainrule.ops import sigmoid
@@ -33,22 +33,30 @@ class Scores(Shown):
 
 
 class Evaluator(Shown):
-    """Evaluates a task's network on one set of examples, again and again."""
+    """Evaluates a problem's network on one set of examples, again and again; or those of several that differ in numbers only.
+
+    replicas: how many each problem has; the scores are those of the first one's, then those of the second's.
+    """
 
     def __init__(
-        self, problem: LearningProblem, engine: Engine, examples: Examples, replicas: int, calls: int | None = None
+        self, problems: Sequence[LearningProblem], engine: Engine, examples: Examples, replicas: int, calls: int | None = None
     ) -> None:
-        self.problem, self.replicas, self.count = problem, replicas, len(examples)
+        problem, replicas_of_all = problems[0], replicas * len(problems)
+        self.problem, self.count = problem, len(examples)
         self.examples = examples
-        self.sizes = problem.pieces(self.count, BATCH)
+        self.sizes = sizes_of(problem, self.count)
         self.supply = Supply(examples)
-        loop, steps = problem.evaluation_loop(set(self.sizes.tolist())), None if calls is None else calls * len(self.sizes)
-        self.program: LoopProgram = engine.compile_loop(loop, self.supply.tables, replicas, steps)
-        self.order = np.tile(np.arange(self.count), (replicas, 1))
+        loop, numbers = joined([loop_of(each, self.count) for each in problems])
+        self.scalars = {
+            name: np.repeat(values, replicas)[:, None].repeat(len(self.sizes), 1) for name, values in numbers.items()
+        }
+        steps = None if calls is None else calls * len(self.sizes)
+        self.program: LoopProgram = engine.compile_loop(loop, self.supply.tables, replicas_of_all, steps)
+        self.order = np.tile(np.arange(self.count), (replicas_of_all, 1))
 
     def __call__(self, state: Mapping[str, Array]) -> Scores:
         """The scores at these weights; penalties count as terms of the loss."""
-        results = self.supply.run(self.program, self.program.load(state), self.order, self.sizes, {}, in_order=True)
+        results = self.supply.run(self.program, self.program.load(state), self.order, self.sizes, self.scalars, in_order=True)
         values: dict[str, Array] = {}
         for name, record in results.records.items():
             kind, _, term = name.partition(".")
@@ -62,6 +70,16 @@ class Evaluator(Shown):
 
     def _accuracy(self, outputs: Array) -> Array:
         return np.mean(decide(outputs, self.problem.threshold) == self.examples.y, axis=1)
+
+
+def sizes_of(problem: LearningProblem, count: int) -> Array:
+    """The sizes of the batches in which so many examples are evaluated."""
+    return problem.pieces(count, BATCH)
+
+
+def loop_of(problem: LearningProblem, count: int) -> Loop:
+    """The loop that evaluates so many examples."""
+    return problem.evaluation_loop(set(sizes_of(problem, count).tolist()))
 
 
 def decide(outputs: Array, threshold: float) -> Array:

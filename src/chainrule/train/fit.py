@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from chainrule.checks import Count, Natural, Seed, checked
-from chainrule.engines import HostAddress
+from chainrule.engines import HostAddress, engine_named
 from chainrule.errors import OptionError
 from chainrule.nn import Layer, as_layer
 from chainrule.train.configuration import Configuration
@@ -21,6 +21,7 @@ from chainrule.train.orders import Order, OrderName
 from chainrule.train.run import Run, told
 from chainrule.train.saved_data import saved_data
 from chainrule.train.sealed import as_written
+from chainrule.train.settings import Settings
 from chainrule.train.stopping import EarlyStopping
 from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.training import Training
@@ -138,10 +139,24 @@ def resume(
     on from; what is newer is set aside in the run's folder. Raises: as `open_run`; FolderInUseError while another process trains there.
     """
     opened = RunFolder.open(folder)
-    is_first = HostAddress.wanted() is None or _load(opened, net, data, step).trainer.engine.hosts.is_first
-    with opened.writer() if is_first else nullcontext():
-        run = _load(opened, net, data, step)
-        _ = run.data
-        run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+    with opened.writer() if _is_first(opened) else nullcontext():
+        run = taken_up(opened, epochs, net, data, step)
         run.trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
     return told(run)
+
+
+def _is_first(folder: RunFolder) -> bool:
+    """Whether this host is the one that writes: the first of those by which the run's engine computes."""
+    if HostAddress.wanted() is None:
+        return True
+    with as_written(folder.path / "config.json"):
+        settings = Settings.from_json(folder.read_config()["settings"])
+    return engine_named(settings.engine, settings.threads, settings.devices, at_most=True).hosts.is_first
+
+
+def taken_up(folder: RunFolder, epochs: int | None, net: Layer | None, data: Any, step: int | None = None) -> Run:
+    """A saved run, ready to go on up to `epochs`; see `resume`."""
+    run = _load(folder, net, data, step)
+    _ = run.data
+    run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+    return run

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,13 +63,14 @@ class Snapshot(Shown):
 class RunFolder(Shown):
     """Reads and writes a run's folder."""
 
+    _synced_at: ClassVar[float] = time.monotonic()
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.allows_older = False
         """Whether to go on from another snapshot than the newest: what is newer is set aside then."""
         self._lock = WriterLock(path / "lock")
         self._history: GrowingFile | None = None
-        self._synced_at = time.monotonic()
 
     @staticmethod
     def create(parent: str | os.PathLike[str], label: str) -> RunFolder:
@@ -270,14 +271,15 @@ class RunFolder(Shown):
 
     def save(self, snapshot: Snapshot, *, sync: bool = False) -> None:
         """Writes a snapshot; waits for the disk if asked to, or if that was not done for SYNC_SECONDS."""
-        sync = sync or time.monotonic() - self._synced_at >= SYNC_SECONDS
+        # One clock for all folders that this process writes: a hundred trainings at once wait no more often than one.
+        sync = sync or time.monotonic() - RunFolder._synced_at >= SYNC_SECONDS
         if self._history is not None:
             self._history.flush()
             if sync:
                 self._history.sync()
         self.write_snapshot(snapshot, sync=sync)
         if sync:
-            self._synced_at = time.monotonic()
+            RunFolder._synced_at = time.monotonic()
         with suppress(UnwritableFileError):  # one snapshot too many does no harm
             self._thin_out()
 

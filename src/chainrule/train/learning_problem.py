@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from chainrule.checks import checked
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.descriptions import Kept
+from chainrule.descriptions.kinds import is_ours
 from chainrule.display import Shown
 from chainrule.engines import Loop
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
@@ -239,7 +240,7 @@ class LearningProblem(Shown):
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
-        return self._training_loop(optimizer, tuple(sorted(sizes)), clip)
+        return self._training_loop(_at_any_rate(optimizer), tuple(sorted(sizes)), clip)
 
     @cached_property
     def _training_loop(self) -> Kept[Loop]:
@@ -475,15 +476,25 @@ class LearningProblem(Shown):
     def initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         """What training carries, at first, as nodes of the input "seed": see `first_values`."""
         # Given values may be large, and are not held on to.
-        return self._initial_state(optimizer) if given is None else self._made_initial_state(optimizer, given)
+        return self._initial_state(optimizer.slots) if given is None else self._made_initial_state(optimizer.slots, given)
 
     @cached_property
     def _initial_state(self) -> Kept[Mapping[str, Node]]:
         return Kept(self._made_initial_state, 4)
 
-    def _made_initial_state(self, optimizer: Optimizer, given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
+    def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
-        return first_values(self.parameters, states, optimizer, self.dtype, given)
+        return first_values(self.parameters, states, slots, self.dtype, given)
+
+
+def _at_any_rate(optimizer: Optimizer) -> Optimizer:
+    """One that makes the same step, in which the rate is an input, whatever its rate: so that other rates find the graph made."""
+    # What a user's code makes of its rate nobody knows.
+    return (
+        replace(cast("Any", optimizer), learning_rate=1.0)
+        if optimizer.search is None and is_ours(type(optimizer))
+        else optimizer
+    )
 
 
 learning_problem: Kept[LearningProblem] = Kept(LearningProblem, 32)

@@ -33,11 +33,11 @@ def updated(
 def first_values(
     parameters: Mapping[str, Parameter],
     states: Mapping[str, State],
-    optimizer: Optimizer,
+    kept: Sequence[str],
     dtype: str,
     given: Mapping[str, Array] | None = None,
 ) -> dict[str, Node]:
-    """What training carries, at first, as nodes of the input "seed": parameters, their slots, states; `given` values are taken."""
+    """What training carries, at first, as nodes of the input "seed": parameters, what is `kept` of each, states; `given` ones are taken."""
     key = ops.random_fold(input_node("seed", (2,), "uint32"), ops.stream("initial"))
     carried = {**parameters, **states}
     unknown = sorted(set(given or {}) - set(carried))
@@ -58,7 +58,7 @@ def first_values(
         found[name] = first
         if name in parameters:
             zeros = ops.broadcast_to(constant(0.0, dtype), shape=item.node.shape)
-            found |= {f"{name}.{slot}": zeros for slot in optimizer.slots}
+            found |= {f"{name}.{slot}": zeros for slot in kept}
     return found
 
 

@@ -92,7 +92,7 @@ class StepGraphs:
     def first(self) -> dict[str, Array]:
         """The first values of all that is carried from step to step, each (1, ...), and the key "seed"."""
         setup, key = self.setup, ops.key(self.setup.seed)
-        nodes = first_values(self.single.parameters, self.single.states, setup.optimizer, setup.dtype, setup.initial)
+        nodes = first_values(self.single.parameters, self.single.states, setup.optimizer.slots, setup.dtype, setup.initial)
         drawn = compute(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
         return {"seed": key[None], **{name: np.array(value)[None] for name, value in zip(nodes, drawn, strict=True)}}
 

@@ -52,7 +52,7 @@ class Supply:
             taken = order[:1, rows] if in_order else order[:, rows]
             tables = {"x": self.examples.inputs.at(taken.reshape(-1)), "y": self.examples.targets.at(taken.reshape(-1))}
             places = np.broadcast_to(np.arange(taken.size).reshape(taken.shape), order[:, rows].shape)
-            numbers = {name: part[steps] for name, part in scalars.items()}
+            numbers = {name: part[..., steps] for name, part in scalars.items()}
             return program.over(tables).run(state, places, sizes[steps], numbers)
 
         found = [copied(*stretch) for stretch in self._stretches(sizes, 1 if in_order else len(order))]

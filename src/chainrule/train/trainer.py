@@ -33,6 +33,7 @@ from chainrule.train.lineage import Lineage
 from chainrule.train.nonfinite import first_nonfinite, row_of
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
+from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
 from chainrule.train.settings import Settings
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
@@ -42,8 +43,6 @@ BEST = "best/"
 """What the names of the best weights begin with in a snapshot of a run with early stopping."""
 CALLS_AN_ITERATION = 3
 """About how often a method that takes all examples at once asks for the cost and its gradient, to go one step further."""
-PIECE_SECONDS = 0.05
-"""How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class TrainingProgress(Shown):
 Callback: TypeAlias = Callable[[TrainingProgress], object]
 
 
-class Trainer(Shown):
+class Trainer(InPieces):
     """Trains a problem by its settings.
 
     The result does not depend on how the steps are cut into pieces: each step is a function of the state, the seed and its number.
@@ -115,7 +114,6 @@ class Trainer(Shown):
         """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
         self._orders: tuple[range, Array] | None = None
-        self._piece = 8
         self._pause: int = 0
         self._ending: Snapshot | None = None
         require_validation(settings.early_stopping, problem.dataset_info.parts)
@@ -152,6 +150,10 @@ class Trainer(Shown):
         self._carried: Carried = HostState(state)
         self._home: LoopProgram | None = None
 
+    def carry(self, carried: Carried) -> None:
+        """Has its state where others compute, who answer its `course`."""
+        self._carried, self._home = carried, None
+
     @property
     def history(self) -> History:
         """What happened so far; that of a saved run is read when it is first asked for."""
@@ -179,12 +181,13 @@ class Trainer(Shown):
     @cached_property
     def program(self) -> LoopProgram:
         """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
-        program = self.engine.compile_loop(self.loop, self._supply.tables, self.settings.replicas, self.steps)
+        program = self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps)
         self.keeper.note_engine(program.report())
         return program
 
     @cached_property
-    def _supply(self) -> Supply:
+    def supply(self) -> Supply:
+        """Where the rows of batches come from."""
         return Supply(self.data.train)
 
     @property
@@ -230,7 +233,7 @@ class Trainer(Shown):
 
     def rows(self, step: int) -> Array:
         """The rows of the training part that a step takes as its batch, for each replica: (replicas, size); the caller's to keep."""
-        return self._rows(step, step + 1).copy()
+        return self.rows_of(step, step + 1).copy()
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         nodes = self.problem.initial_state(self.settings.optimizer, given)
@@ -259,7 +262,7 @@ class Trainer(Shown):
             )
         return {name: saved.state[name].copy() for name in wanted}
 
-    def _descend(self, method: Search, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
+    def _descend(self, method: Search, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> Course:
         """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
         program = self.engine.compile_loop(self.loop, self._tables, 1, CALLS_AN_ITERATION * self.steps)
         searches = [_Search(method, problem) for problem in self._problems(program)]
@@ -272,7 +275,7 @@ class Trainer(Shown):
             self._note(self.step, {"loss": np.array(costs)[:, None]})
             self.step += 1
             if self.step % max(self.settings.evaluate_every, 1) == 0 and self.settings.evaluate_every:
-                self._evaluate()
+                yield from self._evaluate()
             self._save_now_and_then()
             self._tell(callbacks, "steps")
             self.stopped = self._ending_of_all("interrupted" if interrupt.requested else self.stopped)
@@ -280,7 +283,7 @@ class Trainer(Shown):
         self.stopped = self.stopped or next((reason for reason in reasons if reason), USED_UP)
         self.settings = replace(self.settings, epochs=self.step)
         if self.step and not (self.history.epochs and self.history.epochs[-1].step == self.step):
-            self._evaluate()
+            yield from self._evaluate()
 
     def _advance(self, searches: Sequence[_Search]) -> list[float]:
         """One iteration of each search; what is half done when an error or a second Ctrl-C comes is taken back."""
@@ -312,13 +315,16 @@ class Trainer(Shown):
             for callback in callbacks:
                 if isinstance(callback, AbstractContextManager):
                     entered.enter_context(cast("AbstractContextManager[object]", callback))
-            self._train(callbacks)
+            with deferred_interrupts() as interrupt:
+                answered(self.course(interrupt, callbacks), self._answer)
+            self._tell(callbacks, "end")
 
-    def _train(self, callbacks: tuple[Callback, ...]) -> None:
+    def course(self, interrupt: Interrupt, callbacks: tuple[Callback, ...] = ()) -> Course:
+        """The training from here to its end: it asks for steps and scores, and notes and saves what it is given."""
         self.stopped = "early stopping" if self.stopping and self.stopping.stopped.all() else ""
-        with self.keeper.writer(self.step, lambda: self.history.rows()), deferred_interrupts() as interrupt:
+        with self.keeper.writer(self.step, lambda: self.history.rows()):
             try:
-                self._go_on(interrupt, callbacks)
+                yield from self._go_on(interrupt, callbacks)
             except BaseException:
                 if self.history.end in {0, self.step}:  # else a second Ctrl-C came between a piece and its records
                     self._save(last=True)
@@ -326,19 +332,20 @@ class Trainer(Shown):
             self._save(last=True)
             self._ending = self.snapshot() if self.stopping else None
             self.take_best()
-        self._tell(callbacks, "end")
 
-    def _go_on(self, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> None:
+    def _answer(self, wish: Steps | ScoresOf) -> Piece | Scores:
+        """What this training computes for itself."""
+        return self._run_piece(wish.until) if isinstance(wish, Steps) else self.evaluate(wish.part)
+
+    def _go_on(self, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> Course:
         search = self.settings.optimizer.search
         if search and self.step < self.steps:
-            self._descend(search, interrupt, callbacks)
+            yield from self._descend(search, interrupt, callbacks)
         self._pause = self._next_pause()
-        if self.step < self.steps and not self.stopped:
-            _ = self.program  # compiled before the clock starts
         while self.step < self.steps and not self.stopped:
-            self._run_piece()
+            self._take((yield Steps(self._pause)))
             if self.step == self._pause:
-                self._evaluate()
+                yield from self._evaluate()
                 self._save()
                 self._pause = self._next_pause()
                 self._tell(callbacks, "epoch")
@@ -356,7 +363,7 @@ class Trainer(Shown):
         """Trains up to `step`, or to the end, and notes what happened; takes no curves and saves nothing."""
         self._pause = min(step, self.steps)
         while self.step < self._pause:
-            self._run_piece()
+            self._take(self._run_piece(self._pause))
 
     def advance(self, last: int) -> Mapping[str, Array]:
         """Does the steps up to `last`, and nothing else: no curves, no history, no snapshot. Gives their records."""
@@ -377,40 +384,17 @@ class Trainer(Shown):
         every = self.settings.evaluate_every * self.steps_per_epoch
         return min((self.step // every + 1) * every, self.steps) if every else self.steps
 
-    def _run_piece(self) -> None:
-        """As many steps as take about PIECE_SECONDS, over ends of epochs where nobody wants to look, up to the next pause."""
-        most = self._piece if self.program.longest is None else min(self._piece, self.program.longest)
-        first, last = self.step, min(self.step + most, self._pause)
-        before = self._loaded().copy()
-        try:
-            started = time.perf_counter()
-            records = self._run(first, last)
-            elapsed = time.perf_counter() - started
-            finite = self._carried.is_finite() and all_finite(records)
-        except BaseException:  # a label out of range, a second Ctrl-C: what is half done is taken back
-            self._carried = before
-            raise
-        if not finite:
-            self._carried = before
-            self._stop_at_nonfinite(last)
-        self.step = last
-        self._note(first, records)
-        self.seconds += elapsed
-        self._piece = self.engine.hosts.largest(self._next_piece(last - first, elapsed))
+    def _take(self, piece: Piece) -> None:
+        """Notes a piece of steps that was done; of one with a number that is not finite, what came before that."""
+        if not piece.is_finite:
+            self._carried = piece.before
+            self._stop_at_nonfinite(piece.last)
+        self.step = piece.last
+        self._note(piece.first, piece.records)
+        self.seconds += piece.seconds
 
-    def _next_piece(self, steps: int, seconds: float) -> int:
-        """How many steps to do in one call, after so many have taken so long."""
-        call = self._call_seconds
-        # What a call takes however few its steps, as with many replicas, stays the smaller part of a piece.
-        wanted = max(PIECE_SECONDS - call, 3 * call)
-        return max(1, int(wanted * steps / max(seconds - call, 0.1 * seconds, 1e-6)))
-
-    @cached_property
-    def _call_seconds(self) -> float:
-        """How long a call of the program takes that does no step."""
-        started = time.perf_counter()
-        self._run(self.step, self.step)
-        return time.perf_counter() - started
+    def _longest(self) -> int | None:
+        return self.program.longest
 
     def _loaded(self) -> Carried:
         """The state where the program wants it."""
@@ -419,8 +403,12 @@ class Trainer(Shown):
         return self._carried
 
     def _run(self, first: int, last: int) -> Mapping[str, Array]:
-        sizes = self.sizes[np.arange(first, last) % self.steps_per_epoch]
-        return self._supply.run(self.program, self._loaded(), self._rows(first, last), sizes, self.scalars(first, last)).records
+        rows, numbers = self.rows_of(first, last), self.scalars(first, last)
+        return self.supply.run(self.program, self._loaded(), rows, self.sizes_of(first, last), numbers).records
+
+    def sizes_of(self, first: int, last: int) -> Array:
+        """The sizes of the batches of steps first ... last − 1."""
+        return self.sizes[np.arange(first, last) % self.steps_per_epoch]
 
     def scalars(self, first: int, last: int) -> dict[str, Array]:
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
@@ -428,7 +416,7 @@ class Trainer(Shown):
         batches = numbers % self.steps_per_epoch
         return {"step": numbers + self.lineage.shift, "learning_rate": self.rates(numbers), "batch": batches}
 
-    def _rows(self, first: int, last: int) -> Array:
+    def rows_of(self, first: int, last: int) -> Array:
         """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
         epochs = range(first // self.steps_per_epoch, -(-last // self.steps_per_epoch))
         begin = (first - epochs.start * self.steps_per_epoch) * self.settings.batch_size
@@ -470,10 +458,13 @@ class Trainer(Shown):
         row = self.history.add_steps(first, records)
         self.keeper.note(lambda: [row()])
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> Course:
         """Takes all curves at the present weights."""
         epoch = -(-self.step // self.steps_per_epoch)
-        scores = {part: self.evaluate(part).values for part in self.watched}
+        scores: dict[str, Mapping[str, Array]] = {}
+        for part in self.watched:
+            found: Scores = yield ScoresOf(part)
+            scores[part] = found.values
         running = self.history.running_loss((epoch - 1) * self.steps_per_epoch, self.step, self.sizes)
         row = Epoch(epoch, self.step, self.seconds, running, scores, self.hash)
         self.history.epochs.append(row)
@@ -495,7 +486,7 @@ class Trainer(Shown):
         if part not in self._evaluators:
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
-            self._evaluators[part] = Evaluator(self.problem, self.engine, found[part], self.settings.replicas, looks)
+            self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], self.settings.replicas, looks)
         return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
@@ -542,7 +533,7 @@ class Trainer(Shown):
         )
         rate = float(self.rates(np.array([step]))[0])
         for replica, seed in enumerate(self.seeds):
-            rows = self._rows(step, step + 1)[replica]
+            rows = self.rows_of(step, step + 1)[replica]
             values = {name: array[replica] for name, array in self.state.items()}
             values |= {"x": self.data.train.inputs.at(rows), "y": self.data.train.targets.at(rows)}
             values |= {name: np.asarray(numbers[0]) for name, numbers in self.scalars(step, step + 1).items()}
@@ -608,7 +599,7 @@ class Trainer(Shown):
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         self.settings, self.stopped = settings, ""
         self._evaluators.clear()
-        self.__dict__.pop("program", None)  # what is compiled depends on how much is to be done
+        vars(self).pop("program", None)  # what is compiled depends on how much is to be done
         self.lineage = self.lineage.extended(self.step, settings.epochs)
         if self.folder:
             note_progress(self.folder, settings, self.lineage)

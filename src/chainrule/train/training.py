@@ -244,11 +244,16 @@ class Training(Shown):
 
     def fit(self, *, callbacks: Callback | Sequence[Callback] = (), folder: str | os.PathLike[str] | None = None) -> Run:
         """Trains, and gives the run; callbacks, folder: as `fit` takes them."""
+        trainer = self.begun(folder)
+        trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
+        return told(Run(trainer))
+
+    def begun(self, folder: str | os.PathLike[str] | None = None) -> Trainer:
+        """The training at its first step, with a folder of its own in `folder`, if one is named."""
         trainer = self.trainer()
         if folder is not None and trainer.engine.hosts.is_first:
             make_folder(folder, self._label, trainer)
-        trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
-        return told(Run(trainer))
+        return trainer
 
     def doctor(self, *, try_cures: bool | int = False, only: Sequence[str] | None = None) -> Any:
         """Trains, and says what is the matter, also where a number that is not finite ends the training: see `Run.doctor`."""

@@ -174,12 +174,13 @@ class NativeLoop:
 
     def _limits(self, order: Array) -> tuple[int, int]:
         """The lowest and the highest row; the threads look at the replicas' orders, which may be the largest arrays of all."""
-        found = np.empty((len(order), 2), np.int64)
+        parts = np.array_split(order, min(len(order), 4 * self.lanes))
+        found = np.empty((len(parts), 2), np.int64)
 
-        def look(worker: int, replica: int) -> None:
-            found[replica] = order[replica].min(), order[replica].max()
+        def look(worker: int, part: int) -> None:
+            found[part] = parts[part].min(), parts[part].max()
 
-        run_all(look, len(order), self.lanes)
+        run_all(look, len(parts), self.lanes)
         return int(found[:, 0].min()), int(found[:, 1].max())
 
     def _call(self, memory: _Memory) -> Callable[[], Results]:
@@ -315,7 +316,7 @@ class _Memory:
                     by_row[slot] = found.strides[0]
                 case "scalar":
                     found = self.scalars[name]
-                    by_step[slot] = found.itemsize
+                    by_step[slot], by_replica[slot] = found.strides[-1], found.strides[0] if found.ndim == 2 else 0
                 case "record":
                     found = self.records[name]
                     by_replica[slot], by_step[slot] = found.strides[:2]
@@ -356,13 +357,12 @@ class _Memory:
         """Whether it serves a run with these arguments, whose order and numbers it then holds."""
         if state is not self.state or any(state[name] is not array for name, array in self._given):
             return False
-        loop, steps = self.program.loop, len(self.sizes)
         if order.shape != self._shape or order.dtype != np.int64 or not np.array_equal(sizes, self.sizes):
             return False
-        if any(len(scalars[name]) != steps for name in loop.scalars):
+        if any(scalars[name].shape != own.shape for name, own in self.scalars.items()):
             return False
         taken = self.order[:, : order.shape[1]]
-        if loop.in_order:
+        if self.program.loop.in_order:
             return bool((order == taken).all())
         if order.size and not 0 <= order.min() <= order.max() < self._count:
             return False

@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -41,7 +42,8 @@ class JoinedHosts(Hosts):
     def asked(self, call: Callable[[], T]) -> T:
         """See `Hosts`."""
         try:
-            return jax.block_until_ready(call())
+            with _aside():
+                return jax.block_until_ready(call())
         except (jax.errors.JaxRuntimeError, ValueError) as trouble:  # JAX has both for a connection that is broken
             if not _LOST.match(str(trouble)):  # a device that is full, say
                 raise
@@ -54,8 +56,27 @@ class JoinedHosts(Hosts):
             ) from trouble
 
 
+@contextmanager
+def _aside() -> Generator[None]:
+    """Inside, what is written to standard output goes to standard error: Gloo tells there, unasked, who is connected to whom."""
+    kept = None
+    with suppress(OSError):  # one of them may be closed
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
 def _end() -> None:
-    """Ends the process that an error is ending, before JAX waits for the host that has gone, and then breaks off with its stack."""
+    """Ends a process that has lost a host, before JAX waits for that one, and then breaks off with its stack.
+
+    The status is 2, also where a program has caught the error and gone on: what it was started for was not done by all of the hosts,
+    and who started it, a scheduler, should know. A program that thinks otherwise ends itself, by `os._exit(0)`.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(2)

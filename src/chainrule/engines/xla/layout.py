@@ -66,6 +66,11 @@ class Layout(Shown):
         return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS))
 
     @property
+    def by_replica_and_row(self) -> Any:
+        """Where arrays (replicas, together, ...) lie, of which each device has the rows that it takes of a batch."""
+        return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec(REPLICAS, BATCH))
+
+    @property
     def everywhere(self) -> Any:
         """Where arrays lie that all need."""
         return jax.local_devices()[0] if self.is_single else NamedSharding(self.mesh, PartitionSpec())
@@ -88,6 +93,10 @@ class Layout(Shown):
         16
         """
         return -(-replicas // self.apart) * self.apart
+
+    def filled(self, each: Array) -> Array:
+        """An array (replicas, ...) with the idle replicas behind, copies of the last one."""
+        return np.concatenate([each, *[each[-1:]] * (self.padded(len(each)) - len(each))])
 
 
 def require_devices(count: int, least: int) -> None:

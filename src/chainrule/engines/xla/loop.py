@@ -106,7 +106,7 @@ class XlaLoop(Shown):
         updated, own, shared = self.steps.arguments()
         state = sum(_size(kind) for kind in updated.values()) + sum(_size(kind) for kind in own["held"].values())
         tables = sum(_size(kind) for kind in shared.get("tables", {}).values())
-        streamed = sum(_size(kind) for kind in own.get("tables", {}).values()) // self.layout.apart
+        streamed = sum(_size(kind) for kind in own.get("tables", {}).values()) // (self.layout.apart * self.layout.together)
         # Twice: whoever trains keeps a copy of the state before each piece, to take back what went wrong.
         return {"parameters and state": 2 * state // self.layout.padded(self.replicas) * each, "data": tables + streamed}
 
@@ -179,7 +179,7 @@ class XlaLoop(Shown):
     def _run(self, state: DeviceState, order: Array, sizes: Array, scalars: Mapping[str, Array], *, is_kept: bool) -> Results:
         found: list[Results] = []
         for steps, rows in self._pieces(sizes):
-            numbers = {name: scalars[name][steps] for name in self.loop.scalars}
+            numbers = {name: scalars[name][..., steps] for name in self.loop.scalars}
             before = state.copy() if self.steps.can_fail else None
             result, bad = self._call(state, order[:, rows], sizes[steps], numbers, is_kept=is_kept)
             if before is not None and bad != FINE:
@@ -218,10 +218,10 @@ class XlaLoop(Shown):
             shared: dict[str, Any] = {
                 "counts": np.pad(counts, ((0, room.steps - len(counts)), (0, 0))),
                 "stretches": np.int32(len(counts)),
-                "scalars": {name: np.pad(numbers, (0, room.steps - len(sizes))) for name, numbers in scalars.items()},
             }
-            self._add_rows(own, shared, order, is_kept=is_kept)
-            shared |= {name: jax.tree.map(self._everywhere, shared[name]) for name in ("counts", "stretches", "scalars")}
+            own["scalars"] = {name: self._of_each(numbers) for name, numbers in scalars.items()}
+            self._add_rows(own, shared, order, sizes, is_kept=is_kept)
+            shared |= {name: self._everywhere(shared[name]) for name in ("counts", "stretches")}
             updated = {name: state.there[name] for name in steps.updated}
             after, records, stacked, bad, finite = self.layout.hosts.asked(lambda: program.call(updated, own, shared))
             state.take(after, finite)
@@ -232,11 +232,10 @@ class XlaLoop(Shown):
             )
         return results, int(np.min(np.asarray(bad)))
 
-    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, *, is_kept: bool) -> None:
+    def _add_rows(self, own: dict[str, Any], shared: dict[str, Any], order: Array, sizes: Array, *, is_kept: bool) -> None:
         """What the steps take their batches from."""
         steps, room, layout = self.steps, self.steps.room, self.layout
         used = {name: table for name, table in self.tables.items() if name in steps.used_tables}
-        filled = [order, *[order[-1:]] * (layout.padded(self.replicas) - self.replicas)]
         if steps.source == "shared":
             start, stop = (int(order[0, 0]), int(order[0, -1]) + 1) if order.size else (0, 0)
             is_all = is_kept and start == 0 and all(len(table) == room.rows for table in used.values())
@@ -245,10 +244,10 @@ class XlaLoop(Shown):
                 for name, table in used.items()
             }
         elif steps.source == "own":
-            every = np.concatenate(filled)
-            own["tables"] = {name: self._rows_of(table, every) for name, table in used.items()}
+            every, places = layout.filled(order), steps.places(sizes)
+            own["tables"] = {name: self._rows_of(table, every, places) for name, table in used.items()}
         else:
-            every = np.pad(np.concatenate(filled).astype(np.int32), ((0, 0), (0, room.rows - order.shape[1])))
+            every = np.pad(layout.filled(order).astype(np.int32), ((0, 0), (0, room.rows - order.shape[1])))
             own["order"] = layout.put(every.shape, layout.by_replica, every.__getitem__)
             shared["tables"] = {
                 name: self._resident(name) if is_kept else self._everywhere(table) for name, table in used.items()
@@ -259,14 +258,26 @@ class XlaLoop(Shown):
         array = np.asarray(given)
         return self.layout.put(array.shape, self.layout.everywhere, array.__getitem__)
 
-    def _rows_of(self, table: Array, every: Array) -> Any:
-        """For each replica its rows; each host reads those of the replicas that it has."""
-        room = self.steps.room.rows
-        return self.layout.put(
-            (len(every), room, *table.shape[1:]),
-            self.layout.by_replica,
-            lambda part: np.stack([_filled(table[rows], room) for rows in every[part[0]]]),
-        )
+    def _of_each(self, numbers: Array) -> Any:
+        """A number for each step, with those of each replica, which all may share."""
+        room = self.steps.room.steps - numbers.shape[-1]
+        every = self.layout.filled(np.broadcast_to(numbers, (self.replicas, numbers.shape[-1])))
+        every = np.pad(every.astype(np.float64), ((0, 0), (0, room)))
+        return self.layout.put(every.shape, self.layout.by_replica, every.__getitem__)
+
+    def _rows_of(self, table: Array, every: Array, places: Array) -> Any:
+        """For each replica its rows, device by device; each host reads those that its devices take."""
+        row = table.shape[1:]
+
+        def part(which: Any) -> Array:
+            orders, parts = every[which[0]], places[which[1]]
+            found = np.zeros((len(orders), *parts.shape, *row), table.dtype)
+            for replica, order in enumerate(orders):
+                for device, own in enumerate(parts):
+                    found[replica, device, own >= 0] = table[order[own[own >= 0]]]
+            return found
+
+        return self.layout.put((len(every), *places.shape, *row), self.layout.by_replica_and_row, part)
 
     def _resident(self, name: str) -> Any:
         """A table on the device, sent once."""
@@ -283,14 +294,15 @@ class XlaLoop(Shown):
         """Goes up to the bad step again, and does that one on the reference engine, which says what lies where. Raises: PositionError."""
         row = int(sizes[:bad].sum())
         if bad:
-            self._call(before, order[:, :row], sizes[:bad], {name: part[:bad] for name, part in scalars.items()}, is_kept=False)
+            numbers = {name: part[..., :bad] for name, part in scalars.items()}
+            self._call(before, order[:, :row], sizes[:bad], numbers, is_kept=False)
         size, rest = int(sizes[bad]), slice(bad, bad + 1)
         rows = order[:, row : row + size]
         taken = {name: table[rows.reshape(-1)] for name, table in self.tables.items()}
         program = ReferenceLoop(_any_order(self.loop), taken, self.replicas)
         state = HostState({name: array.copy() for name, array in before.arrays().items()})
         program.run(
-            state, np.arange(rows.size).reshape(rows.shape), sizes[rest], {n: part[rest] for n, part in scalars.items()}
+            state, np.arange(rows.size).reshape(rows.shape), sizes[rest], {n: part[..., rest] for n, part in scalars.items()}
         )
         raise PositionError(
             "a position in the data reaches outside the axis that it is read from",

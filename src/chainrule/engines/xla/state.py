@@ -25,8 +25,7 @@ class DeviceState(Shown):
     def loaded(state: Mapping[str, Array], layout: Layout) -> DeviceState:
         """The state, copied to where the layout wants it."""
         replicas = len(next(iter(state.values()))) if state else 1
-        idle = layout.padded(replicas) - replicas
-        filled = {name: np.concatenate([array, *[array[-1:]] * idle]) for name, array in state.items()}
+        filled = {name: layout.filled(array) for name, array in state.items()}
         there = {name: layout.put(array.shape, layout.home, array.__getitem__) for name, array in filled.items()}
         return DeviceState(there, replicas, finite=all_finite(state))
 

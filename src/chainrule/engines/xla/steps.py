@@ -81,6 +81,26 @@ class Steps:
         """Whether a position in the data may lie outside its axis."""
         return any(map(can_fail, self.graphs.values()))
 
+    @property
+    def each(self) -> int:
+        """How many rows of a step one device has at most, where each has its own."""
+        return self.part_of(max(self.graphs))
+
+    def part_of(self, size: int) -> int:
+        """How many rows of a batch one of the devices has that share it out; the last ones may have fewer."""
+        return -(-size // self.layout.together)
+
+    def places(self, sizes: Array) -> Array:
+        """Which rows of an order each device has, step by step: (together, steps · each), −1 where there is none."""
+        found = np.full((self.layout.together, self.room.steps, self.each), -1, np.int64)
+        starts = np.cumsum(sizes) - sizes
+        for step, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
+            part = self.part_of(size)
+            rows = np.full(self.layout.together * part, -1, np.int64)
+            rows[:size] = np.arange(start, start + size)
+            found[:, step, :part] = rows.reshape(-1, part)
+        return found.reshape(self.layout.together, -1)
+
     # ---- the program
 
     def call(self, updated: Arrays, own: Arrays, shared: Mapping[str, Any]) -> Any:
@@ -135,16 +155,16 @@ class Steps:
     def _step(self, size: int, own: Arrays, shared: Mapping[str, Any], _: Array, carry: Any) -> Any:
         state, (records, stacked), bad, number, row = carry
         graph = self.graphs[size]
-        bound = {leaf: self._rows(table, size, row, own, shared) for leaf, table in self._rows_of(graph).items()}
+        bound = {leaf: self._rows(table, size, number, row, own, shared) for leaf, table in self._rows_of(graph).items()}
         bound |= {
-            name: shared["scalars"][name][number].astype(graph.leaves[name].dtype)
+            name: own["scalars"][name][number].astype(graph.leaves[name].dtype)
             for name in self.loop.scalars
             if name in graph.leaves
         }
         bound |= {name: array for name, array in {**own["held"], **state}.items() if name in graph.leaves}
         found, outside = values_of(graph, bound)
         after = {name: found[name] for name in state}
-        records = {name: array.at[number].set(found[name]) for name, array in records.items()}
+        records = {name: lax.dynamic_update_index_in_dim(array, found[name], number, 0) for name, array in records.items()}
         stacked = {name: lax.dynamic_update_slice_in_dim(array, found[name], row, 0) for name, array in stacked.items()}
         bad = jnp.minimum(bad, jnp.where(outside, number, FINE))
         return after, (records, stacked), bad, number + 1, row + size
@@ -152,14 +172,18 @@ class Steps:
     def _rows_of(self, graph: Graph) -> dict[str, str]:
         return {leaf: table for leaf, table in self.loop.rows.items() if leaf in graph.leaves}
 
-    def _rows(self, table: str, size: int, row: Array, own: Arrays, shared: Mapping[str, Any]) -> Array:
+    def _rows(self, table: str, size: int, number: Array, row: Array, own: Arrays, shared: Mapping[str, Any]) -> Array:
         """The batch of a step, from wherever rows come."""
         if self.source == "table":
             places = lax.dynamic_slice_in_dim(own["order"], row, size)
             found = jnp.take(shared["tables"][table], places, axis=0, mode="clip")
+        elif self.source == "shared":
+            found = lax.dynamic_slice_in_dim(shared["tables"][table], row, size)
         else:
-            block = shared["tables"] if self.source == "shared" else own["tables"]
-            found = lax.dynamic_slice_in_dim(block[table], row, size)
+            found = lax.dynamic_slice_in_dim(own["tables"][table], number * self.each, self.part_of(size), axis=1)
+            if self.layout.together > 1:
+                found = lax.with_sharding_constraint(found, PartitionSpec(BATCH))
+            found = lax.reshape(found, (found.shape[0] * found.shape[1], *found.shape[2:]))[:size]
         # XLA shares the rows out, and adds up what is summed over them.
         return found if self.layout.together == 1 else lax.with_sharding_constraint(found, PartitionSpec(BATCH))
 
@@ -179,11 +203,13 @@ class Steps:
             return jax.ShapeDtypeStruct(shape, dtype, sharding=_sharding(layout.everywhere))
 
         kinds = {name: kind for name, kind in self.tables.items() if name in self.used_tables}
-        own: dict[str, Any] = {"held": {name: home(kind) for name, kind in self.held.items()}}
+        own: dict[str, Any] = {
+            "held": {name: home(kind) for name, kind in self.held.items()},
+            "scalars": {name: mine((room.steps,), np.float64) for name in self.loop.scalars},
+        }
         shared: dict[str, Any] = {
             "counts": all_((room.steps, len(self.graphs)), np.int32),
             "stretches": all_((), np.int32),
-            "scalars": {name: all_((room.steps,), np.float64) for name in self.loop.scalars},
         }
         if self.source == "table":
             own["order"] = mine((room.rows,), np.int32)
@@ -191,7 +217,13 @@ class Steps:
         elif self.source == "shared":
             shared["tables"] = {name: all_((room.rows, *kind.shape[1:]), kind.dtype) for name, kind in kinds.items()}
         else:
-            own["tables"] = {name: mine((room.rows, *kind.shape[1:]), kind.dtype) for name, kind in kinds.items()}
+            rows = (layout.together, room.steps * self.each)
+            own["tables"] = {
+                name: jax.ShapeDtypeStruct(
+                    (replicas, *rows, *kind.shape[1:]), kind.dtype, sharding=_sharding(layout.by_replica_and_row)
+                )
+                for name, kind in kinds.items()
+            }
         return {name: home(kind) for name, kind in self.updated.items()}, own, shared
 
 
