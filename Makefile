@@ -83,6 +83,7 @@ external: $(VENV)/external  ## what other libraries check of their kind: scikit-
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py tests/external/pages.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/records.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/executors.py -W ignore -p no:cacheprovider
+	HOSTS=4 $(BIN)/python -m pytest tests/train/test_hosts.py -p no:cacheprovider
 	$(BIN)/python -m tests.external.torch_modules
 	$(BIN)/python -m tests.external.torch_ops
 	KERAS_BACKEND=torch $(BIN)/python -m tests.external.keras_layers
