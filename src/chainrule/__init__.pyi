@@ -62,6 +62,7 @@ from .nn import (
     Objective,
     OneHot,
     PerceptronLoss,
+    Poisson,
     RandomBrightness,
     RandomFlip,
     RandomRotation,
@@ -130,8 +131,8 @@ __all__ = [
     # of one's own
     "described",
     # objectives
-    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
+    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Poisson",
+    "Hinge", "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
     # training
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
