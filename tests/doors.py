@@ -243,6 +243,8 @@ def _training() -> Iterator[Door]:
     yield door("SGD with momentum", cr.SGD, optimizer_used, momentum=0.9, nesterov=True)
     yield door("ConstantRate", cr.ConstantRate, schedule_used, rate=0.1)
     yield door("StepDecay", cr.StepDecay, schedule_used, rate=0.1, every=2)
+    yield door("MultiStepDecay", cr.MultiStepDecay, schedule_used, rate=0.1, steps=(2, 4))
+    yield door("ReduceOnPlateau", cr.ReduceOnPlateau)
     yield door("Cosine", cr.Cosine, schedule_used, rate=0.1)
     yield door("InverseScaling", cr.InverseScaling, schedule_used, rate=0.1, steps_per_epoch=2, examples=10)
     yield door("InverseSquareRoot", cr.InverseSquareRoot, schedule_used, rate=0.1, steps=10)
