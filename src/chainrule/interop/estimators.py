@@ -235,7 +235,7 @@ def _split(sample: Sample, held_out: float, seed: int) -> tuple[Array, Array]:
     elif len(sample.classes) == 2:
         stratify = sample.y.astype(bool)[:, None]
     try:
-        found = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
+        found: list[Any] = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
     except ValueError as error:
         rare = [name for place, name in enumerate(sample.classes or ()) if np.sum(sample.y == place) == 1]
         raise DataError(
