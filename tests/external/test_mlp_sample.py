@@ -12,6 +12,7 @@ for _long in (
     "test_multilabel_classification", "test_partial_fit_regression", "test_lbfgs_regression", "test_mlp_regressor_dtypes_casting",
     "test_early_stopping", "test_mlp_classifier_dtypes_casting", "test_lbfgs_classification_maxfun", "test_warm_start",
     "test_predict_proba_multiclass", "test_n_iter_no_change_inf", "test_mlp_param_dtypes", "test_multioutput_regression",
-    "test_mlp_sample_weight_with_early_stopping", "test_mlp_early_stopping_string_labels", "test_predict_proba_binary", "test_mlp_vs_poisson_glm_equivalent",
+    "test_mlp_sample_weight_with_early_stopping", "test_mlp_early_stopping_string_labels", "test_predict_proba_binary",
+    "test_mlp_vs_poisson_glm_equivalent",
 ):  # fmt: skip
     del globals()[_long]
