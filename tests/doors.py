@@ -243,6 +243,8 @@ def _training() -> Iterator[Door]:
     yield door("SGD with momentum", cr.SGD, optimizer_used, momentum=0.9, nesterov=True)
     yield door("ConstantRate", cr.ConstantRate, schedule_used, rate=0.1)
     yield door("StepDecay", cr.StepDecay, schedule_used, rate=0.1, every=2)
+    yield door("MultiStepDecay", cr.MultiStepDecay, schedule_used, rate=0.1, steps=(2, 4))
+    yield door("ReduceOnPlateau", cr.ReduceOnPlateau)
     yield door("Cosine", cr.Cosine, schedule_used, rate=0.1)
     yield door("InverseScaling", cr.InverseScaling, schedule_used, rate=0.1, steps_per_epoch=2, examples=10)
     yield door("InverseSquareRoot", cr.InverseSquareRoot, schedule_used, rate=0.1, steps=10)
@@ -254,7 +256,7 @@ def _training() -> Iterator[Door]:
     yield door("Settings", cr.train.Settings, lambda made: made.to_json())
     yield door("optimizer_named", cr.train.optimizer_named, optimizer_used, name="adam")
     for name in ("SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy",
-                 "BinaryCrossEntropy", "Hinge", "PerceptronLoss"):  # fmt: skip
+                 "BinaryCrossEntropy", "Poisson", "Hinge", "PerceptronLoss"):  # fmt: skip
         yield door(name, getattr(cr, name), loss_used)
     yield door("Weighted", cr.Weighted, loss_used, loss=cr.Huber())
     for name in ("L1", "L2"):
@@ -418,7 +420,7 @@ def _ops() -> Iterator[Door]:
     labels = cr.constant(np.zeros(x.shape[:-1], np.int64))
     for name in ("softmax_cross_entropy", "softmax_error", "margin", "runner_up"):
         yield Door(name, getattr(ops, name), {"values": (x, labels)}, nodes_used, spread="values")
-    for name in ("sigmoid_cross_entropy", "sigmoid_error"):
+    for name in ("sigmoid_cross_entropy", "sigmoid_error", "poisson_loss"):
         yield Door(name, getattr(ops, name), {"values": (x, y)}, nodes_used, spread="values")
     yield Door("huber", ops.huber, {"values": (x,), "delta": 1.0}, nodes_used, spread="values")
     yield Door("logical_not", ops.logical_not, {"values": (truth,)}, nodes_used, spread="values")

@@ -62,6 +62,7 @@ from .nn import (
     Objective,
     OneHot,
     PerceptronLoss,
+    Poisson,
     RandomBrightness,
     RandomFlip,
     RandomRotation,
@@ -97,7 +98,9 @@ from .train import (
     InverseSquareRoot,
     LevenbergMarquardt,
     Model,
+    MultiStepDecay,
     PerceptronRule,
+    ReduceOnPlateau,
     RMSprop,
     Run,
     StepDecay,
@@ -130,13 +133,14 @@ __all__ = [
     # of one's own
     "described",
     # objectives
-    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Hinge",
-    "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
+    "SquaredError", "ChiSquared", "EuclideanDistance", "AbsoluteError", "Huber", "CrossEntropy", "BinaryCrossEntropy", "Poisson",
+    "Hinge", "PerceptronLoss", "Weighted", "L1", "L2", "Objective",
     # training
     "Training", "fit", "trainer", "resume", "open_run", "Run", "SGD", "AdaGrad", "RMSprop", "Adam", "AdamW", "PerceptronRule", "LBFGS",
     "LevenbergMarquardt",
     "ConstantRate",
-    "StepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "StepDecay", "MultiStepDecay", "Cosine", "InverseScaling", "InverseSquareRoot", "WarmUp", "ClipNorm", "ClipValue", "EarlyStopping",
+    "ReduceOnPlateau",
     "sweep", "open_sweep", "find_learning_rate",
     # neighbours
     "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras", "from_hub", "to_hub",

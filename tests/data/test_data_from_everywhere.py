@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule.cli import application
+from chainrule.data import frame_files
 from chainrule.errors import ColumnError, DataError, DtypeError, FileFormatError, MissingPackageError, ShapeError
 
 RANDOM = np.random.default_rng(0)
@@ -293,3 +294,13 @@ def test_a_network_of_numbers_takes_no_picture(tmp_path):
     run = cr.fit("2-2", cr.data.moons(20), epochs=1, engine="reference")
     with pytest.raises(ShapeError, match="a picture for a network with inputs of shape"):
         cr.data.read_image(folder / "dark" / "0.png", run.dataset_info)
+
+
+def test_a_package_that_is_too_old_is_no_broken_file(tmp_path, monkeypatch):
+    def read(module, path):
+        raise ImportError("Pandas requires version '3.1.5' or newer of 'openpyxl' (version '3.1.3' currently installed).")
+
+    monkeypatch.setitem(frame_files.FRAME_FILES, ".xlsx", [("openpyxl", read)])
+    (tmp_path / "plants.xlsx").write_bytes(b"PK")
+    with pytest.raises(MissingPackageError, match=r"(?s)newer of 'openpyxl'.*pip install --upgrade openpyxl"):
+        cr.data.load(tmp_path / "plants.xlsx", target="y")

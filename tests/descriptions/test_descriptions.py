@@ -28,7 +28,8 @@ from tests.golden import write
 MADE_OF_CODE = {"Function", "Network"}
 """What holds Python functions, which no file does."""
 MORE: list[Any] = [
-    cr.Weighted(cr.Huber(2.0)), cr.InverseScaling(0.1, 2, 50), cr.InverseSquareRoot(0.003, 50),
+    cr.Weighted(cr.Huber(2.0)), cr.Poisson(), cr.Poisson(from_log=True), cr.InverseScaling(0.1, 2, 50),
+    cr.MultiStepDecay(cr.Cosine(0.1), (3, 9), 0.5), cr.InverseSquareRoot(0.003, 50),
     cr.Training("2-2", "moons", optimizer=cr.Adam(0.1)), cr.sweeps.Between(0.1, 1.0, log=True), cr.sweeps.Grid(), cr.sweeps.Random(5),
     cr.sweeps.Sobol(4, seed=1), cr.sweeps.Halving((1, 2)), cr.sweeps.Rising(0.1, 1.0, 5),
     cr.train.Settings(cr.Adam(0.1), epochs=3, clip=cr.ClipNorm(2.0)), cr.data.GroupSplit(np.array(["a", "b", "a"]), test=0.3),

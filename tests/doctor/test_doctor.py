@@ -81,6 +81,7 @@ def test_the_step_at_which_units_died_is_the_one(killed: cr.train.Run) -> None:
     [
         ("cross_entropy", 3, "softmax"), ("cross_entropy_from_logits", 3, "linear"), ("mean_squared_error", 3, "linear"),
         ("half_squared_error", 3, "linear"), ("mean_absolute_error", 3, "linear"), ("binary_cross_entropy", 3, "sigmoid"),
+        ("poisson", 3, "exp"),
     ],
 )  # fmt: skip
 def test_the_cost_of_a_constant_answer_is_the_least(loss: str, outputs: int, activation: str) -> None:

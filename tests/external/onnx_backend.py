@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import helper
 from onnx.backend.base import Backend, BackendRep
 
 from chainrule.engines import engine_named
 from chainrule.errors import UnsupportedError
 from chainrule.graph import Graph, Node, constant, input_node
 from chainrule.graph.types import DTYPES
-from chainrule.interop.onnx_models.package import NAMES
+from chainrule.interop.onnx_models.package import NAMES, READ, WIDER
 from chainrule.interop.onnx_models.reader import Reader, UnknownShapeError
 
 REPORT: dict[str, str] = {}
@@ -58,7 +59,9 @@ class Program(BackendRep):
         }
         answers = engine_named(self.engine).compile(graph)(known)
         each = iter([np.asarray(answers[f"o{place}"]) for place in range(len(nodes))])
-        return tuple(_filled(value, each) for value in found)
+        return tuple(
+            _as_declared(_filled(value, each), info) for value, info in zip(found, self.model.graph.output, strict=True)
+        )
 
     def leaf(self, info: Any, value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         """An input as a leaf, or as what is known of it."""
@@ -70,7 +73,9 @@ class Program(BackendRep):
         array = np.asarray(value)
         if array.dtype == object and kind in NAMES:
             array = array.astype(NAMES[kind])
-        if array.dtype.name not in DTYPES or (kind and kind not in NAMES):
+        if kind in WIDER:
+            array = array.astype(WIDER[kind])
+        if array.dtype.name not in DTYPES or (kind and kind not in READ):
             raise UnsupportedError(f"the input {info.name!r} is of another dtype", expected="ours", remedy="none")
         clean = f"in_{abs(hash(name))}"
         if clean in self.bound:
@@ -91,6 +96,14 @@ def _filled(value: Any, each: Any) -> Any:
     if isinstance(value, list):
         return [_filled(item, each) for item in value]
     return next(each) if isinstance(value, Node) else None
+
+
+def _as_declared(value: Any, info: Any) -> Any:
+    """What is computed in wider numbers, in those of the model's output."""
+    if isinstance(value, list):
+        return [_as_declared(item, info) for item in value]
+    kind = info.type.tensor_type.elem_type
+    return value if value is None or kind not in WIDER else value.astype(helper.tensor_dtype_to_np_dtype(kind))
 
 
 class ChainruleBackend(Backend):

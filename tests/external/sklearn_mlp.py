@@ -17,15 +17,9 @@ EXPECTED_TO_FAIL = {
     "test_fit": "sets private attributes (_coef_grads, ...) to begin from given weights",
     "test_gradient": "calls the private _loss_grad_lbfgs",
     "test_learning_rate_warmstart": "reads the private _optimizer",
-    "test_adaptive_learning_rate": "reads the private _optimizer; ours refuses learning_rate='adaptive' and says what to take",
+    "test_adaptive_learning_rate": "reads the private _optimizer",
     "test_n_iter_no_change": "reads the private _no_improvement_count",
     "test_n_iter_no_change_inf": "reads the private _no_improvement_count",
-    "test_nonfinite_params": "asks for other words of the error: ours names op, step and example",
-    "test_early_stopping_stratified": "asks for other words of the error: scikit-learn's own, which names the class 'True', ours 1",
-    "test_warm_start": "asks for other words of the error that refuses other classes",
-    "test_preserve_feature_names[MLPClassifier]": "trains on one class, which ours refuses, as scikit-learn lets a classifier do",
-    "test_mlp_diverging_loss": "asks that a training goes on with NaN; ours stops and says where it came from",
-    "test_mlp_vs_poisson_glm_equivalent": "needs loss='poisson', which ours does not have",
 }
 
 

@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError, FileFormatError, MissingFileError, 
 from chainrule.interop.portable import portable
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
-pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 from onnx import TensorProto, helper  # noqa: E402
 
 from tests.interop.test_onnx_out import LAYERS  # noqa: E402
@@ -179,10 +179,10 @@ def test_functions_of_the_model_are_read_with_their_attributes():
 # ---- refusals
 
 
-def small(*nodes, kind=TensorProto.FLOAT, shape=("n", 2), weights=(), gives=TensorProto.FLOAT):
+def small(*nodes, kind=TensorProto.FLOAT, shape=("n", 2), weights=(), gives=TensorProto.FLOAT, opset=18):
     """A model from x to y."""
     x = helper.make_tensor_value_info("x", kind, shape)
-    return made(list(nodes), [x], [helper.make_tensor_value_info("y", gives, None)], weights)
+    return made(list(nodes), [x], [helper.make_tensor_value_info("y", gives, None)], weights, opset)
 
 
 def node(kind, inputs, output="y", **attributes):
@@ -206,7 +206,8 @@ REFUSED = {
     "nodes in a circle": (small(node("Add", ["x", "y"], "z"), node("Relu", ["z"])), "'y'"),
     "shapes that do not fit": (small(node("MatMul", ["x", "x"]), shape=("n", 9)), "MatMul"),
     "a shape beyond memory": (small(node("ConstantOfShape", ["s"], "c"), node("Mul", ["x", "c"]), weights=[VAST]), "extents"),
-    "half floats": (small(node("Relu", ["x"]), kind=TensorProto.FLOAT16), "FLOAT16"),
+    "quarter floats": (small(node("Relu", ["x"]), kind=TensorProto.FLOAT8E5M2), "FLOAT8E5M2"),
+    "long counts": (small(node("Identity", ["x"]), kind=TensorProto.UINT64), "UINT64"),
     "no floats come out": (small(node("Shape", ["x"]), gives=TensorProto.INT64), "float32 or float64"),
     "a loop without end": (small(node("Loop", ["", "true", "x"], body=SAME), weights=[TRUE]), "turns"),
 }
@@ -219,6 +220,82 @@ def test_what_cannot_be_read_is_refused_by_name(name):
     with pytest.raises(ChainruleError, match=word):
         cr.from_onnx(model)
     assert time.perf_counter() - start < 10
+
+
+# ---- kinds of numbers that nodes cannot have
+
+
+def tensor(name, kind, array):
+    array = np.asarray(array, helper.tensor_dtype_to_np_dtype(kind))
+    return helper.make_tensor(name, kind, array.shape, array.tobytes(), raw=True)
+
+
+def by_onnx_runtime(model, x):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": x})
+    return found.astype(np.float32)
+
+
+W = RANDOM.normal(size=(4, 3)).round(2)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_half_floats_are_read_as_floats_and_agree_with_onnx_runtime(beside, tmp_path):
+    weights = [tensor("W", TensorProto.FLOAT16, W), tensor("b", TensorProto.FLOAT16, [0.5, -1.0, 2.0])]
+    nodes = [node("Cast", ["x"], "h", to=TensorProto.FLOAT16), node("Gemm", ["h", "W", "b"], "z"), node("Tanh", ["z"])]
+    model = small(*nodes, shape=("n", 4), gives=TensorProto.FLOAT16, weights=weights)
+    onnx.save(model, tmp_path / "half.onnx", save_as_external_data=beside, size_threshold=0)
+    network = cr.from_onnx(tmp_path / "half.onnx")
+    x = RANDOM.normal(size=(5, 4)).astype(np.float32)
+    np.testing.assert_allclose(answer(network, x), by_onnx_runtime(tmp_path / "half.onnx", x), atol=2e-3)
+    np.testing.assert_allclose(answer(network, x), np.tanh(x @ W.astype(np.float16) + [0.5, -1.0, 2.0]), atol=1e-6)
+    run = cr.fit(network, (np.zeros((8, 4)), np.zeros((8, 3))), epochs=1)
+    assert {name: array.dtype for name, array in run.parameters().items()} == {"W": np.float32, "b": np.float32}
+
+
+def test_bfloat16_weights_are_read():
+    model = small(
+        node("Cast", ["W"], "wide", to=TensorProto.FLOAT), node("MatMul", ["x", "wide"]), shape=("n", 4),
+        weights=[tensor("W", TensorProto.BFLOAT16, W)],
+    )  # fmt: skip
+    x = np.eye(4, dtype=np.float32)
+    np.testing.assert_array_equal(
+        answer(cr.from_onnx(model), x), W.astype(helper.tensor_dtype_to_np_dtype(16)).astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16, TensorProto.INT4])
+def test_quantised_networks_agree_with_onnx_runtime(kind):
+    low, high = {"INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767), "UINT16": (0, 65535), "INT4": (-8, 7)}[
+        TensorProto.DataType.Name(kind)
+    ]
+    packed = helper.make_tensor("W", kind, (4, 3), RANDOM.integers(low, high + 1, (4, 3)).reshape(-1).tolist())
+    scale, steps = helper.make_tensor("s", 1, [], [4.0 / (high - low)]), helper.make_tensor("t", 1, [3], [0.01, 0.002, 0.03])
+    zero, zeros = (
+        helper.make_tensor("z", kind, [], [(low + high) // 2]),
+        helper.make_tensor("zs", kind, [3], [low + 1, 3, high]),
+    )
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], "q"), node("DequantizeLinear", ["q", "s", "z"], "a"),
+        node("DequantizeLinear", ["W", "t", "zs"], "w", axis=1), node("MatMul", ["a", "w"]),
+    ]  # fmt: skip
+    model = small(*nodes, shape=("n", 4), weights=[packed, scale, steps, zero, zeros], opset=21)
+    x = (3 * RANDOM.normal(size=(50, 4))).astype(np.float32)  # some of it beyond the range
+    theirs = by_onnx_runtime(model.SerializeToString(), x)
+    np.testing.assert_allclose(answer(cr.from_onnx(model), x), theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT8, TensorProto.INT16, TensorProto.UINT16])
+def test_sums_and_products_of_short_numbers_go_round(kind):
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    nodes = [
+        node("Cast", ["x"], "a", to=kind), node("Mul", ["a", "a"], "b"), node("Add", ["b", "a"], "c"), node("BitwiseNot", ["c"], "d"),
+        node("Cast", ["d"], to=TensorProto.FLOAT),
+    ]  # fmt: skip
+    x = np.array([[-7, 100, 90, 127], [3, 11, 12, 0]], np.float32) * (1 if dtype == np.int8 else 250)
+    x = np.abs(x) if dtype == np.uint16 else x
+    a = x.astype(dtype)
+    np.testing.assert_array_equal(answer(cr.from_onnx(small(*nodes, shape=("n", 4))), x), ~(a * a + a))
 
 
 def test_a_function_that_calls_itself_is_refused():

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import sklearn.linear_model
+import sklearn.metrics
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -19,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import chainrule as cr
+from chainrule.interop.estimators import Patience
 from chainrule.sklearn import MLPClassifier, MLPRegressor, NeuralNetworkClassifier, NeuralNetworkRegressor
 
 RANDOM = np.random.default_rng(0)
@@ -197,7 +200,7 @@ def test_it_learns_as_scikit_learns_own_does():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"solver": "sgd", "learning_rate": "adaptive"}, "adaptive"),
+        ({"solver": "sgd", "learning_rate": "adapted"}, "adaptive"),
         ({"max_fun": 0}, "max_fun"),
         ({"solver": "lbfgs", "early_stopping": True}, "early_stopping"),
         ({"activation": "softplus"}, "activation"),
@@ -222,6 +225,96 @@ def test_the_rate_falls_with_the_examples_seen():
     np.testing.assert_allclose(ours[::2], expected)
     model = MLPRegressor((4,), solver="sgd", learning_rate="invscaling", max_iter=3, random_state=0).fit(X, NUMBERS)
     assert isinstance(model.run_.settings.optimizer.learning_rate, cr.InverseScaling)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_adaptive_rate_falls_to_a_fifth_until_it_is_tiny_and_the_run_says_when(early_stopping):
+    settings = {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.5, "n_iter_no_change": 3, "max_iter": 300}
+    model = MLPClassifier((4,), **settings, early_stopping=early_stopping, random_state=0).fit(X, LABELS)
+    rate = model.run_.settings.optimizer.learning_rate
+    assert isinstance(rate, cr.MultiStepDecay)
+    assert (rate.rate, rate.factor) == (0.001, 0.2)
+    # scikit-learn divides until the rate is 1e-6 or less, which of 0.001 it is after five times; then it ends.
+    assert len(rate.steps) == 5
+    assert model.n_iter_ < 300
+    # The first epoch is better than nothing; then 3 more without a fall of tol, with the loss of the steps one more than that.
+    waits = np.diff([0, *rate.steps, model.run_.trainer.step])
+    first, later = (5, 4) if not early_stopping else (4, 3)
+    assert waits.tolist() == [first, *[later] * 5]
+    assert model.run_.at(rate.steps[0] + 1).hash, "replay knows the rate"
+
+
+def test_an_adaptive_rate_is_scikit_learns():
+    """The same losses into both rules: ours lowers the rate, and ends, at the same epochs."""
+    peer = pytest.importorskip("sklearn.neural_network").MLPRegressor
+    settings = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.02, "tol": 1e-3, "n_iter_no_change": 2}
+    theirs = peer(hidden_layer_sizes=(3,), **settings, max_iter=400, random_state=0).fit(X, NUMBERS)
+    patience = Patience(1e-3, 2)
+    losses, lowered = theirs.loss_curve_, 0
+    for epoch, loss in enumerate(losses, 1):
+        if patience.ends(np.array([[loss]]), epoch):
+            patience.waited, lowered = 0, lowered + 1
+    # The last time is its end; and at 0.02/5⁷ = 2.6e-7 it ends.
+    assert lowered == 8
+    assert theirs._optimizer.learning_rate == pytest.approx(0.02 / 5**7)
+
+
+def test_counts_by_poisson_are_those_of_the_generalised_linear_model():
+    x = np.linspace(0, 1, 60)[:, None]
+    y = np.random.default_rng(3).poisson(np.exp(1 + x[:, 0]))
+    glm = sklearn.linear_model.PoissonRegressor(alpha=0, tol=1e-9).fit(x, y)
+    settings = {
+        "hidden_layer_sizes": (1,),
+        "activation": "identity",
+        "alpha": 0,
+        "solver": "lbfgs",
+        "tol": 1e-8,
+        "random_state": 0,
+    }
+    model = MLPRegressor(loss="poisson", **settings).fit(x, y)
+    np.testing.assert_allclose(model.predict(x), glm.predict(x), rtol=1e-5)
+    assert model.out_activation_ == "exp"
+    assert model.loss_ == pytest.approx(sklearn.metrics.mean_poisson_deviance(y, glm.predict(x)) / 2, rel=1e-8)
+    with pytest.raises(cr.errors.OptionError, match=r"loss='poison'(.|\n)*poisson"):
+        MLPRegressor(loss="poison").fit(x, y)
+    with pytest.raises(cr.errors.DataError, match="from 0 up"):
+        MLPRegressor(loss="poisson").fit(x, y - 5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier((3,), **FAST),
+        NeuralNetworkClassifier("3-4-2 softmax", epochs=2),
+        NeuralNetworkClassifier("3-2", loss="hinge", epochs=2),
+    ],
+)
+def test_a_single_class_is_predicted_for_certain(model):
+    names = np.array(["only"] * len(X))
+    fitted = clone(model).fit(X, names)
+    assert set(fitted.predict(-100 * X)) == {"only"}
+    if fitted.run_.problem.probabilities != "none":
+        np.testing.assert_array_equal(fitted.predict_proba(X), np.ones((len(X), 1)))
+
+
+def test_what_diverges_says_so_in_scikit_learns_words_and_ours():
+    with pytest.raises(
+        ValueError, match=r"(?s)Solver produced non-finite parameter weights.*at step 0.*scale the inputs"
+    ) as told:
+        MLPRegressor((3,), **FAST).fit(1e300 * X, NUMBERS)
+    assert isinstance(told.value.__cause__, cr.errors.NonFiniteError)
+    diverging = MLPRegressor(
+        (9,), "identity", solver="sgd", learning_rate_init=1.0, early_stopping=True, max_iter=20, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        diverging.fit(10 * X, NUMBERS)
+    assert np.isnan(diverging.validation_scores_[-1])
+    assert np.isfinite(diverging.predict(X)).all()
+
+
+def test_a_class_that_cannot_be_split_is_named():
+    with pytest.raises(ValueError, match=r"(?s)least populated.*also of rare"):
+        MLPClassifier(early_stopping=True).fit(X[:4], ["common", "common", "common", "rare"])
 
 
 def test_without_scikit_learn_it_says_what_to_install():

@@ -34,13 +34,14 @@ JAX = {
     "relu": jax.nn.relu,
     "leaky_relu": jax.nn.leaky_relu,
     "elu": jax.nn.elu,
+    "exp": jax.numpy.exp,
     "softplus": jax.nn.softplus,
     "silu": jax.nn.silu,
     "gelu": lambda z: jax.nn.gelu(z, approximate=False),
     "softmax": lambda z: jax.nn.softmax(z, axis=-1),
 }
 SCALAR = [name for name in ACTIVATIONS if name != "softmax"]
-SMOOTH = ["linear", "sigmoid", "tanh", "elu", "softplus", "silu"]
+SMOOTH = ["linear", "sigmoid", "tanh", "elu", "exp", "softplus", "silu"]
 POINTS = np.concatenate([np.linspace(-8.03, 8.11, 41), [-30.0, -1e-3, 1e-3, 30.0]])
 
 
@@ -106,7 +107,8 @@ def test_softmax_jacobian_to_second_order():
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_large_numbers_give_no_nan(name, dtype):
-    z = np.array([[-1e4, 1e4], [1e4, 1e4], [-1e4, -1e4], [0.0, -0.0]], dtype)
+    far = 80 if name == "exp" else 1e4  # exp(10⁴) is no number of any dtype
+    z = np.array([[-far, far], [far, far], [-far, -far], [0.0, -0.0]], dtype)
     assert np.isfinite(value(ACTIVATIONS[name], z)).all()
     leaf = input_node("z", z.shape, dtype)
     (slope,) = grad(ops.sum(ACTIVATIONS[name](leaf) * np.array([[1.0, 2.0]], dtype)), [leaf])
@@ -116,7 +118,7 @@ def test_large_numbers_give_no_nan(name, dtype):
 
 LIMITS = {
     "linear": (-math.inf, math.inf), "step": (0, 1), "sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, math.inf),
-    "leaky_relu": (-math.inf, math.inf), "elu": (-1, math.inf), "softplus": (0, math.inf),
+    "leaky_relu": (-math.inf, math.inf), "elu": (-1, math.inf), "exp": (0, math.inf), "softplus": (0, math.inf),
     # A product ∞·0, which no rule gives a value: NaN, as their docstrings say (and as JAX and PyTorch have it).
     "silu": (math.nan, math.inf), "gelu": (math.nan, math.inf),
 }  # fmt: skip
@@ -276,6 +278,6 @@ def test_unknown_activation_is_suggested():
 
 def test_the_printed_formulas_are_read_back():
     z = np.linspace(-3, 3, 25).reshape(1, -1)
-    for name in ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu", "step"):
+    for name in ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "exp", "softplus", "silu", "gelu", "step"):
         text = ACTIVATIONS[name].formula if name not in {"linear", "step"} else {"linear": "z + 0", "step": "z > 0"}[name]
         np.testing.assert_allclose(run(Formula(text), z), value(ACTIVATIONS[name], z), rtol=1e-13, atol=1e-15, err_msg=name)

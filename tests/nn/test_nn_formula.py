@@ -346,7 +346,7 @@ def test_shapes_that_do_not_fit(formula, shape, words):
     ("function", "linear", "rising"),
     [
         ("linear", True, True), ("sigmoid", False, True), ("tanh", False, True), ("relu", False, True), ("step", False, True),
-        ("leaky_relu", False, True), ("elu", False, True), ("softplus", False, True), ("silu", False, False),
+        ("leaky_relu", False, True), ("elu", False, True), ("exp", False, True), ("softplus", False, True), ("silu", False, False),
         ("gelu", False, False), (Formula("3*x + 1"), True, True), (Formula("-x"), True, False), (Formula("x^2"), False, False),
         (Formula("x^3"), False, True),
         (Formula("0*x + 2"), True, False), (Formula("sin(x)"), False, False), (Formula("1e-8 * x"), True, True),

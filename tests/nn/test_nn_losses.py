@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from nn_judges import first_values, numerical_gradient, value
+from scipy.special import xlogy
 
 from chainrule import ops
 from chainrule.derivatives import grad
@@ -26,6 +27,7 @@ from chainrule.nn import (
     Huber,
     Objective,
     PerceptronLoss,
+    Poisson,
     Sequential,
     SquaredError,
     Weighted,
@@ -45,6 +47,8 @@ LOG_P = OUTPUT - np.log(np.exp(OUTPUT).sum(axis=1, keepdims=True))
 P = 1 / (1 + np.exp(-OUTPUT))
 BINARY = -(BITS * np.log(P) + (1 - BITS) * np.log(1 - P)).sum(axis=1)
 MARGIN = np.array([z[y] - np.delete(z, y).max() for z, y in zip(OUTPUT, LABELS, strict=True)])
+COUNTS = np.array([[0.0, 1, 3], [2, 0, 1], [7, 1, 0], [1, 2, 2], [0, 0.5, 1], [3, 1, 1]])
+DEVIANCE = (xlogy(COUNTS, COUNTS / np.exp(OUTPUT)) - COUNTS + np.exp(OUTPUT)).sum(axis=1)
 RIGHT = LOG_P[np.arange(6), LABELS]
 
 # Name, what squashes the output, target, the value for each example by its formula.
@@ -62,10 +66,12 @@ CASES = {
     "cross_entropy_from_logits": ("", LABELS, -RIGHT),
     "binary_cross_entropy": ("sigmoid", BITS, BINARY),
     "binary_cross_entropy_from_logits": ("", BITS, BINARY),
+    "poisson": ("exp", COUNTS, DEVIANCE),
+    "poisson_from_log": ("", COUNTS, DEVIANCE),
     "hinge": ("", LABELS, np.maximum(0, 1 - MARGIN)),
     "perceptron": ("", LABELS, np.maximum(0, -MARGIN)),
 }
-SQUASH = {"": lambda z: z, "softmax": softmax, "sigmoid": ops.sigmoid}
+SQUASH = {"": lambda z: z, "softmax": softmax, "sigmoid": ops.sigmoid, "exp": ops.exp}
 
 
 def loss_of(name, z, target):
@@ -128,7 +134,8 @@ def test_judges_from_elsewhere():
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_stable_at_huge_outputs(name, dtype):
-    z = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 1e4], [0, 0, 0]], dtype)
+    far = 80 if "poisson" in name else 1e4  # a mean of exp(10⁴) is no number of any dtype
+    z = np.array([[far, -far, 0], [-far, far, far], [0, 0, 0]], dtype)
     target = CASES[name][1][:3]
     target = target.astype(dtype) if target.dtype.kind == "f" else target
     found = loss_of(name, z, target)
@@ -189,6 +196,35 @@ def test_slope_of_cross_entropy_is_p_minus_t():
         np.testing.assert_allclose(gradient_of(name, OUTPUT, LABELS), p - t, rtol=1e-12, atol=1e-15)
     for name in ("binary_cross_entropy", "binary_cross_entropy_from_logits"):
         np.testing.assert_allclose(gradient_of(name, OUTPUT, BITS), P - BITS, rtol=1e-12, atol=1e-15)
+
+
+def test_slope_of_poisson_is_the_mean_minus_the_count():
+    for name in ("poisson", "poisson_from_log"):
+        np.testing.assert_allclose(gradient_of(name, OUTPUT, COUNTS), np.exp(OUTPUT) - COUNTS, rtol=1e-12, atol=1e-15)
+
+
+def test_poisson_is_half_of_scikit_learns_deviance():
+    a = np.array([[0.3], [1.0], [2e5], [7.0]])
+    y = np.array([[0.0], [3.0], [199_000.0], [7.0]])
+    wanted = sklearn.metrics.mean_poisson_deviance(y, a) / 2
+    assert value(lambda a, t: Poisson()(ops.softplus(a), t), np.log(np.expm1(np.minimum(a, 30))), y).shape == (4,)
+    np.testing.assert_allclose(value(lambda z, t: Poisson()(ops.exp(z), t), np.log(a), y).mean(), wanted, rtol=1e-9)
+
+
+def test_poisson_loses_no_digit_of_a_large_count_whose_mean_is_nearly_right():
+    z, y = np.array([[np.log(1e6)]], np.float32), np.array([[1e6]], np.float32)
+    exact = 1e6 * (np.expm1(float(z[0, 0]) - np.log(1e6)) - (float(z[0, 0]) - np.log(1e6)))
+    found = value(Poisson(from_log=True), z, y)[0]
+    assert abs(found - exact) < 1e-4, "y·(log y − z) − (y − exp(z)), term by term, is wrong by about 1 here"
+
+
+def test_poisson_wants_means_or_their_logarithms():
+    y = input_node("y", (3, 1))
+    with pytest.raises(LossError, match=r"never negative(.|\n)*poisson_from_log"):
+        applied(Poisson(), Sequential(Dense(1)), y)
+    with pytest.raises(LossError, match=r"done twice(.|\n)*loss=.poisson."):
+        applied(Poisson(from_log=True), Sequential(Dense(1, "exp")), y)
+    applied(Poisson(), Sequential(Dense(1, "softplus")), y)
 
 
 def test_cost_of_a_single_example():

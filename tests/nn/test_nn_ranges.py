@@ -15,7 +15,8 @@ from chainrule.nn import ACTIVATIONS, build_network, output_range, read_input
 INF = math.inf
 KNOWN = {
     "linear": (-INF, INF), "step": (0, 1), "sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, INF), "leaky_relu": (-INF, INF),
-    "elu": (-1, INF), "softplus": (0, INF), "silu": (-0.2784645427610738, INF), "gelu": (-0.16997120747990369, INF), "softmax": (0, 1),
+    "elu": (-1, INF), "exp": (0, INF), "softplus": (0, INF), "silu": (-0.2784645427610738, INF),
+    "gelu": (-0.16997120747990369, INF), "softmax": (0, 1),
 }  # fmt: skip
 FORMULAS = {
     "z**2": (0, INF), "exp(-z**2)": (0, 1), "log(1+z**2)": (0, INF), "1/(1+exp(-z))": (0, 1), "sin(z)": (-1, 1), "exp(z)": (0, INF),

@@ -207,6 +207,11 @@ def binary_cross_entropy(z: Any, y: Any) -> Any:
     return -(y * jax.nn.log_sigmoid(z) + (1 - y) * jax.nn.log_sigmoid(-z))
 
 
+def poisson_loss(z: Any, y: Any) -> Any:
+    """Half the deviance of y from a Poisson distribution with the mean exp(z)."""
+    return y * (jnp.log(y) - z) - (y - jnp.exp(z))
+
+
 CASES: Sequence[Case] = [
     *binary("add", jnp.add, exact=True),
     *binary("subtract", jnp.subtract, exact=True),
@@ -354,6 +359,7 @@ CASES: Sequence[Case] = [
         (4 * X, np.array([2, 0])),
     ),
     Case("sigmoid_error", ops.sigmoid_error, lambda z, y: jax.nn.sigmoid(z) - y, (3 * X, grid(0.1, 0.9, 2, 3))),
+    Case("poisson_loss", ops.poisson_loss, poisson_loss, (X, grid(0.3, 7.0, 2, 3))),
     Case("sigmoid_cross_entropy", ops.sigmoid_cross_entropy, binary_cross_entropy, (3 * X, grid(0.1, 0.9, 2, 3))),
     Case(
         "random_bits",

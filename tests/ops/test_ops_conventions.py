@@ -37,6 +37,15 @@ KINKS = [
     ("power", "where x = 0 the derivative by y is 0", ops.power, jnp.power, (0.0, 1.0), (1.0, 0.0), True),
     ("norm", "of a row of zeros the derivative is 0", ops.norm, jnp.linalg.norm, ([0.0, 0.0],), ([0.0, 0.0],), False),
     (
+        "poisson_loss",
+        "where y = 0 the derivative by y is 0",
+        ops.poisson_loss,
+        lambda z, y: jnp.exp(z) - y * z + jax.scipy.special.xlogy(y, y) - y,
+        (0.0, 0.0),
+        (1.0, 0.0),
+        False,
+    ),
+    (
         "margin",
         "equals share the runner-up's part",
         lambda z: ops.margin(z, constant(np.array(0))),

@@ -79,6 +79,7 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("softmax_error", lambda: ops.softmax_error(X, X), ShapeError, ("softmax_error was given", "(..., classes)", "one label")),
     ("sigmoid_error", lambda: ops.sigmoid_error(X, HALF), DtypeError, ("sigmoid_error was given", "one dtype", "cast")),
     ("sigmoid_cross_entropy", lambda: ops.sigmoid_cross_entropy(X, HALF), DtypeError, ("sigmoid_cross_entropy was", "one dtype", "cast")),
+    ("poisson_loss", lambda: ops.poisson_loss(X, HALF), DtypeError, ("poisson_loss was given", "one dtype", "cast")),
     ("random_bits", lambda: ops.random_bits(X, shape=()), DtypeError, ("a random key of float64[2,3]", "uint32[2]", "key(seed)")),
     ("random_bits", lambda: ops.random_bits(KEY, shape=(-1,)), ShapeError, ("(-1,)", "0 or more", "sizes")),
     ("random_fold", lambda: ops.random_fold(KEY, KEY), DtypeError, ("random_fold of uint32[2]", "uint32[]", "cast")),

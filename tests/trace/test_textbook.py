@@ -22,6 +22,7 @@ OF_NUMBERS = {
     "mean_absolute_error": ("(Σ |{a} − y|)·0.5", "0.5·sign({a} − y)"),
     "euclidean_distance": ("‖{a} − y‖", "(({a} − y) / (loss if loss > 0 else 1))"),
     "huber": ("(Σ huber({a} − y))·0.5", "0.5·max(min({a} − y, 1), −1)"),
+    "poisson_from_log": ("Σ (y·(log y − {a}) − (y − exp({a})))", "(exp({a}) − y)"),
     "binary_cross_entropy_from_logits": ("Σ (−(y·log σ({a}) + (1 − y)·log(1 − σ({a}))))", "(σ({a}) − y)"),
 }
 OF_LABELS = {

@@ -13,6 +13,7 @@ OPS = {
     "softmax": ops.softmax(Z, axis=1),
     "softmax_cross_entropy": ops.softmax_cross_entropy(Z, LABELS),
     "sigmoid_cross_entropy": ops.sigmoid_cross_entropy(Z, TRUTH),
+    "poisson_loss": ops.poisson_loss(Z, TRUTH),
     "square": ops.square(Z),
     "margin": ops.margin(Z, LABELS),
     "norm": ops.norm(Z),

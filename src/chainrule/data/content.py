@@ -48,6 +48,17 @@ class Content:
                 left -= len(block)
                 yield block
 
+    def stretches(self, start: int, size: int) -> Iterator[bytes]:
+        """Whole lines from a byte on, as many as have about so many bytes."""
+        rest = b""
+        for block in self.blocks(start, size):
+            cut = block.rfind(self.newline) + 1
+            if cut:
+                yield rest + block[:cut]
+            rest = block[cut:] if cut else rest + block
+        if rest:
+            yield rest
+
     def lines(self, start: int = 0) -> Iterator[str]:
         """The lines from a byte on, each with its end."""
         rest = b""
@@ -63,11 +74,13 @@ class Content:
 class Survey:
     """What one pass over a text tells.
 
-    lines: how many there are, the last one with or without an end. quotes_pair: whether the number of quotes is even. has_long_line:
-    whether some cell may be too long. has_blanks: whether a blank stands where a cell may begin. is_blank: whether nothing else does.
+    lines: how many there are, the last one with or without an end. has_quotes, quotes_pair: whether there are quotes, and an even number
+    of them. has_long_line: whether some cell may be too long. has_blanks: whether a blank stands where a cell may begin. is_blank: whether
+    nothing else does.
     """
 
     lines: int
+    has_quotes: bool
     quotes_pair: bool
     has_long_line: bool
     has_blanks: bool
@@ -104,7 +117,7 @@ def survey(content: Content) -> Survey:
         decoder.decode(b"", final=True)
     longest = max(longest, position - last - 1)
     lines = count + (position > 0 and ending != newline)
-    return Survey(lines, quotes % 2 == 0, longest > _LONGEST_CELL, has_blanks, is_blank)
+    return Survey(lines, quotes > 0, quotes % 2 == 0, longest > _LONGEST_CELL, has_blanks, is_blank)
 
 
 def count_outside_quotes(content: Content, start: int, mark: str) -> int:

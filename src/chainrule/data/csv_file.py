@@ -19,7 +19,7 @@ from chainrule.data.decoding import decoded, opened
 from chainrule.data.form import Form, FormOptions
 from chainrule.data.header import Row, bad_header
 from chainrule.data.layout import RowError, TableLayout, layout, rows_of
-from chainrule.data.pieces import Feed, Pieces
+from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
 from chainrule.errors import FileFormatError
 
@@ -158,13 +158,15 @@ class _Source:
         found = Pieces(places, self.most, self.form, beside)
         try:
             found.read(
-                Feed(self.content, layout.start),
+                self.content,
+                layout.start,
                 layout.delimiter,
                 width,
                 most,
                 as_texts=layout.texts.difference(out) if only is None else only,
                 kind="category" if only is None else "str",
                 has_blanks=self.survey.has_blanks or layout.delimiter == " ",
+                has_quotes=self.survey.has_quotes,
             )
         except ValueError as trouble:  # pandas' errors of parsing are such
             self._find_fault()

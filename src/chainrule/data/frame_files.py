@@ -47,6 +47,10 @@ def frame_in(path: str | Path) -> Any:
             continue
         try:
             return adopted(read(module, str(file)))
+        except ImportError as trouble:  # pandas asks for newer ones than we do
+            raise MissingPackageError(
+                f"{path} cannot be read: {trouble}", expected=f"a newer {package}", remedy=f"pip install --upgrade {package}"
+            ) from trouble
         except Exception as trouble:
             # Each package has errors of its own for bytes that are not what they should be.
             said = str(trouble).splitlines()[0] if str(trouble) else type(trouble).__name__

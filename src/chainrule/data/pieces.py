@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from numpy.typing import NDArray
 from chainrule.data.cells import MISSING, Cells, Texts, missing_cells
 from chainrule.data.content import Content
 from chainrule.data.form import Form
+from chainrule.data.layout import rows_of
 from chainrule.data.progress import tell
+from chainrule.data.rows import in_turn, threads
 
 _MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "NaT"})
 _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
+_BYTES = 2**22
+"""How long the lines are that a thread reads at once."""
 _ROWS = 1024
 
 
@@ -43,6 +48,15 @@ class Feed:
         return self._blocks
 
 
+def _told(content: Content, start: int) -> Iterator[bytes]:
+    """The lines of a text from a byte on, some at a time; whoever listens is told how far it is."""
+    given = start
+    for lines in content.stretches(start, _BYTES):
+        given += len(lines)
+        yield lines
+        tell("reading", given / content.size)
+
+
 class Pieces:
     """The columns of a table of at most `most` rows, by position, as far as they have been read.
 
@@ -62,7 +76,8 @@ class Pieces:
 
     def read(
         self,
-        feed: Feed,
+        content: Content,
+        start: int,
         delimiter: str,
         width: int,
         most: int | None,
@@ -70,10 +85,12 @@ class Pieces:
         as_texts: Collection[int],
         kind: str,
         has_blanks: bool,
+        has_quotes: bool,
     ) -> None:
-        """Reads rows of `width` cells each, the columns that were asked for, those in `as_texts` as texts of a kind.
+        """Reads rows of `width` cells each from a byte on, the columns that were asked for, those in `as_texts` as texts of a kind.
 
-        As "str" they are what is written; as "category" they are found faster, but numbers among them may be read as such.
+        As "str" they are what is written; as "category" they are found faster, but numbers among them may be read as such. A little more
+        than `most` rows may be read. Without quotes each line is a row, and several threads read some lines each.
 
         Raises: pandas' ParserError, a ValueError, for what are no such rows.
         """
@@ -84,45 +101,59 @@ class Pieces:
         older = tuple(int(part) for part in reader.__version__.split(".")[:2]) < (3, 1)
         # Before that, pandas' quick reader of numbers was not exact.
         options: dict[str, Any] = {"float_precision": "round_trip"} if older else {}
+
+        def parsed(source: Any, **more: Any) -> Any:
+            return reader.read_csv(
+                source,
+                sep=r"\s+" if delimiter == " " else delimiter,
+                header=None,
+                names=list(range(width)),
+                # With some columns alone pandas takes rows of any length: first of all it reads them all.
+                usecols=None if kind == "category" else list(self._columns),
+                dtype=dict.fromkeys(as_texts, kind),
+                index_col=False,
+                skipinitialspace=has_blanks,
+                keep_default_na=False,
+                na_values=[*(_MARKS if form.keep_default_na else [""]), *form.marks],
+                decimal=form.decimal,
+                thousands=form.thousands,
+                comment=form.comment,
+                low_memory=False,
+                encoding="utf-8",
+                **options,
+                **more,
+            )
+
+        def some(lines: bytes) -> Any:
+            _, cells = next(rows_of(TextIOWrapper(BytesIO(lines), "utf-8"), delimiter, form), (0, list[str]()))
+            # pandas lets the first row have an empty cell more than the others.
+            if len(cells) > width:
+                raise ValueError(f"{len(cells)} cells in a row of {width}")
+            return parsed(BytesIO(lines)) if cells else None
+
         with warnings.catch_warnings():
             warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
             try:
-                pieces = reader.read_csv(
-                    feed,
-                    sep=r"\s+" if delimiter == " " else delimiter,
-                    header=None,
-                    names=list(range(width)),
-                    # With some columns alone pandas takes rows of any length: first of all it reads them all.
-                    usecols=None if kind == "category" else list(self._columns),
-                    dtype=dict.fromkeys(as_texts, kind),
-                    index_col=False,
-                    skipinitialspace=has_blanks,
-                    keep_default_na=False,
-                    na_values=[*(_MARKS if form.keep_default_na else [""]), *form.marks],
-                    decimal=form.decimal,
-                    thousands=form.thousands,
-                    comment=form.comment,
-                    nrows=most,
-                    chunksize=max(1000, _CELLS // width),
-                    low_memory=False,
-                    encoding="utf-8",
-                    **options,
-                )
-                with pieces:
-                    self._add_all(pieces)
+                if has_quotes:
+                    with parsed(Feed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
+                        self._add_all(pieces, most)
+                else:
+                    self._add_all(in_turn(some, _told(content, start), threads()), most)
             except reader.errors.EmptyDataError:
                 return
             except reader.errors.ParserWarning as trouble:
                 raise ValueError(str(trouble)) from trouble
 
-    def _add_all(self, pieces: Iterable[Any]) -> None:
-        """Takes one piece after the other, each while pandas reads the next one."""
+    def _add_all(self, pieces: Iterable[Any], most: int | None) -> None:
+        """Takes one piece after the other, each while pandas reads the next ones, until there are `most` rows."""
         with ThreadPoolExecutor(1) as pool:
             before: Future[None] | None = None
             for piece in pieces:
                 if before is not None:
                     before.result()
-                before = pool.submit(self._add, piece)
+                if most is not None and self._count >= most:
+                    return
+                before = None if piece is None else pool.submit(self._add, piece)
             if before is not None:
                 before.result()
 

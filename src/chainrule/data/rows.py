@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -19,6 +20,7 @@ from chainrule.display import Shown
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
+S = TypeVar("S")
 T = TypeVar("T")
 
 COPIED = 2**26
@@ -247,3 +249,19 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return [jobs[0]()]
     with ThreadPoolExecutor(len(jobs)) as pool:
         return [found.result() for found in [pool.submit(job) for job in jobs]]
+
+
+def in_turn(work: Callable[[S], T], items: Iterable[S], count: int) -> Iterator[T]:
+    """What `work` makes of each item, in their order: by `count` threads, which are no further ahead than one item each.
+
+    >>> list(in_turn(abs, [-3, 1, -2], 2))
+    [3, 1, 2]
+    """
+    with ThreadPoolExecutor(count) as pool:
+        waiting: deque[Future[T]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

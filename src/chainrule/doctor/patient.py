@@ -17,7 +17,7 @@ from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError
 from chainrule.graph import Array, Graph, Node, topological_order
-from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, SquaredError
+from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Poisson, SquaredError
 from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
 from chainrule.train.replicated import Comparison
 
@@ -242,6 +242,8 @@ def constant_cost(problem: LearningProblem, model: Model, x: Array, y: Array) ->
         return _entropy(y)
     if isinstance(loss, BinaryCrossEntropy):
         return _binary_entropy(_values(problem, y))
+    if isinstance(loss, Poisson):
+        return _half_deviance(_values(problem, y))
     if not isinstance(loss, SquaredError | AbsoluteError):
         return float(model.costs(x, y).mean())
     rows = _values(problem, y)
@@ -264,6 +266,11 @@ def _entropy(y: Array) -> float:
 def _binary_entropy(rows: Array) -> float:
     on = np.clip(rows.mean(axis=0), 1e-12, 1 - 1e-12)
     return float(-(on * np.log(on) + (1 - on) * np.log(1 - on)).sum())
+
+
+def _half_deviance(rows: Array) -> float:
+    ratio = np.where(rows > 0, rows, 1.0) / np.maximum(rows.mean(axis=0), 1e-300)
+    return float((rows * np.log(ratio)).sum(axis=1).mean())
 
 
 def _values(problem: LearningProblem, y: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ import numpy as np
 
 from chainrule.data import Scaling
 from chainrule.data.examples import plain
-from chainrule.errors import DataError, MissingPackageError, OptionError
+from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError
 from chainrule.graph import Array
 from chainrule.interop.weighing import Sample, dataset, weighted
-from chainrule.train import Run, Training, class_probabilities, decide
+from chainrule.train import Run, Trainer, Training, class_probabilities, decide
 from chainrule.train.branch import taught
 from chainrule.train.full_batch import USED_UP
 
@@ -44,6 +45,8 @@ __all__ = [
 RandomState: TypeAlias = "int | np.random.RandomState | None"
 FLOATS = (np.float64, np.float32)
 SPARSE = ("csr", "csc", "coo")
+SLOWEST = 1e-6
+"""A learning rate of this or less is not lowered any more."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,15 @@ class Described:
     """How an estimator trains: the fields of a `Training`, and what stands around it.
 
     `held_out`: which fraction of the examples is split off for validation, 0 for none. `standardised`: whether network and targets are in
-    units of the data's spread. `patience`: when a training ends that gets no better.
+    units of the data's spread. `patience`: when a training ends that gets no better. `slows`: instead of ending, it goes on with a fifth of
+    the learning rate, as long as that is above 1e-6.
     """
 
     fields: Mapping[str, Any]
     held_out: float = 0.0
     standardised: bool = False
     patience: Patience | None = None
+    slows: bool = False
 
 
 @dataclass
@@ -121,7 +126,7 @@ class Estimator(BaseEstimator):
             self.run_ = _one_more(training, before)
         else:
             initial = None if before is None else before.parameters()
-            self.run_ = _fitted(training.changed(initial=initial), described.patience)
+            self.run_ = _fitted(training.changed(initial=initial), described)
         losses = [float(loss) for loss in _losses(self.run_).mean(axis=0)]
         again = one_epoch and before is not None
         self.loss_curve_ = [*self.loss_curve_, *losses] if again else losses
@@ -212,8 +217,7 @@ def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample |
     """The training part, and what is split off for validation, each class having its share."""
     if not held_out:
         return sample, None
-    stratify = None if sample.classes is None else sample.y
-    train, validation = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
+    train, validation = _split(sample, held_out, seed)
     if len(validation) < 2:
         raise DataError(
             f"The validation set is too small: {len(validation)} of {len(sample.x)} examples",
@@ -223,33 +227,95 @@ def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample |
     return sample.taken(np.sort(train)), sample.taken(np.sort(validation))
 
 
-def _fitted(training: Training, patience: Patience | None) -> Run:
-    """A run of a training, which ends where patience does."""
-    if patience is None:
-        return training.fit()
+def _split(sample: Sample, held_out: float, seed: int) -> tuple[Array, Array]:
+    """The positions of both parts. Raises: DataError, in scikit-learn's words, which call two classes False and True, and in ours."""
+    stratify = sample.y
+    if sample.classes is None:
+        stratify = None
+    elif len(sample.classes) == 2:
+        stratify = sample.y.astype(bool)[:, None]
+    try:
+        found: list[Any] = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
+    except ValueError as error:
+        rare = [name for place, name in enumerate(sample.classes or ()) if np.sum(sample.y == place) == 1]
+        raise DataError(
+            str(error),
+            expected=f"two examples or more of each class{f', also of {rare[0]}' * bool(rare)}, and enough for both parts",
+            remedy="give more examples, or set validation_fraction, or early_stopping=False",
+        ) from error
+    return found[0], found[1]
+
+
+def _fitted(training: Training, described: Described) -> Run:
+    """A run of a training, which ends where the description says."""
     trainer = training.trainer()
+    try:
+        if described.patience is None:
+            _train_to_the_end(trainer, described.slows)
+        else:
+            _train_patiently(trainer, described.patience, described.slows)
+    except NonFiniteError as error:
+        if not (trainer.stopping and trainer.stopping.kept):
+            raise _as_data_error(error) from error
+        trainer.state = trainer.stopping.best_of(trainer.state)
+        said = f"the training diverged, and the best weights until then were taken: {error.happened}"
+        warnings.warn(said, ConvergenceWarning, stacklevel=6)
+    return Run(trainer)
+
+
+def _train_to_the_end(trainer: Trainer, slows: bool) -> None:
+    trainer.train()
+    while slows and trainer.stopping and trainer.stopped == "early stopping" and _slowed(trainer):
+        # It goes on from the last weights, not from the best ones.
+        trainer.load(trainer.ending(), trainer.history)
+        trainer.stopping.waited[:] = 0
+        trainer.train()
+
+
+def _train_patiently(trainer: Trainer, patience: Patience, slows: bool) -> None:
     while trainer.step < trainer.steps and not trainer.stopped:
         first = trainer.step // trainer.steps_per_epoch
         trainer.train_until(trainer.step + patience.ahead * trainer.steps_per_epoch)
-        if patience.ends(_losses(Run(trainer))[:, first:], first + 1):
+        if not patience.ends(_losses(Run(trainer))[:, first:], first + 1):
+            continue
+        patience.waited = 0
+        if not (slows and _slowed(trainer)):
             trainer.stopped = f"the loss did not fall by {patience.tol:g} for {patience.epochs:g} epochs"
-    return Run(trainer)
+
+
+def _slowed(trainer: Trainer) -> bool:
+    """Takes a fifth of the learning rate from here on, unless it is 1e-6 or less already: whether it did."""
+    is_fast = trainer.rates(np.array([trainer.step]))[0] > SLOWEST
+    if is_fast:
+        trainer.lower_rate(0.2)
+    return bool(is_fast)
+
+
+def _as_data_error(error: NonFiniteError) -> DataError:
+    """The error in scikit-learn's words, with what ours knows besides."""
+    words = "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+    happened = error.happened.partition("; the state before it")[0]
+    return DataError(f"{words} {happened}", expected=error.expected, remedy=error.remedy)
 
 
 def _one_more(training: Training, before: Run | None) -> Run:
     """A run of one epoch, which goes on where the run before stopped."""
     training = training.changed(epochs=1)
-    if before is None:
-        return training.fit()
-    trainer = taught(training.changed(seed=before.settings.seed + before.settings.replicas).trainer(), before.trainer)
-    trainer.train()
+    if before is not None:
+        training = training.changed(seed=before.settings.seed + before.settings.replicas)
+    trainer = training.trainer() if before is None else taught(training.trainer(), before.trainer)
+    try:
+        trainer.train()
+    except NonFiniteError as error:
+        raise _as_data_error(error) from error
     return Run(trainer)
 
 
 def _losses(run: Run) -> Array:
-    """The loss of each epoch, the mean over its examples, before each step: (replicas, epochs)."""
+    """The loss of each whole epoch, the mean over its examples, before each step: (replicas, epochs)."""
     trainer = run.trainer
     steps = run.history.steps().astype(np.float64)
+    steps = steps[:, : steps.shape[1] // trainer.steps_per_epoch * trainer.steps_per_epoch]
     return (steps * np.resize(trainer.sizes, steps.shape[1])).reshape(len(steps), -1, trainer.steps_per_epoch).sum(
         axis=2
     ) / trainer.count
@@ -288,8 +354,8 @@ class Classifier(ClassifierMixin, Estimator):
         x, y = self._checked(X, y, reset=True)
         known: Array | None = None if before is None else self.classes_
         self.classes_ = np.arange(y.shape[1]) if self._has_several else np.unique(y)
-        self._require_same(known, "warm_start", "set warm_start=False")
-        self._train(self._sample(x, y, sample_weight), len(self.classes_), before)
+        self._require_same(known, "warm_start can only be used", "set warm_start=False")
+        self._train(self._sample(x, y, sample_weight), self._outputs_for_classes, before)
         return self
 
     @available_if(_by_epochs)
@@ -306,7 +372,7 @@ class Classifier(ClassifierMixin, Estimator):
         known: Array | None = None if before is None else self.classes_
         if classes is not None:
             self.classes_ = np.unique(classes)
-            self._require_same(known, "partial_fit", "leave classes out, or begin with a new estimator")
+            self._require_same(known, "partial_fit goes on only", "leave classes out, or begin with a new estimator")
         unknown = [] if self._has_several else np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise DataError(
@@ -314,7 +380,7 @@ class Classifier(ClassifierMixin, Estimator):
                 expected=f"one of {self.classes_.tolist()}",
                 remedy="name all classes at the first call: partial_fit(X, y, classes=...)",
             )
-        self._train(self._sample(x, y, sample_weight), len(self.classes_), before, one_epoch=True)
+        self._train(self._sample(x, y, sample_weight), self._outputs_for_classes, before, one_epoch=True)
         return self
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
@@ -327,10 +393,15 @@ class Classifier(ClassifierMixin, Estimator):
         if known is not None and not np.array_equal(known, self.classes_):
             found, self.classes_ = self.classes_, known
             raise OptionError(
-                f"{call} with the classes {found.tolist()}, and {known.tolist()} before",
-                expected="the classes of the first call",
+                f"{call} where `y` has the same classes as in the previous call to fit. Previously got {known}, `y` has {found}",
+                expected=f"the classes {known.tolist()}",
                 remedy=remedy,
             )
+
+    @property
+    def _outputs_for_classes(self) -> int:
+        """As many as classes; a single class has another one beside it, which no example is of."""
+        return max(len(self.classes_), 1 if self._has_several else 2)
 
     def _sample(self, x: Array, y: Array, sample_weight: Any) -> Sample:
         weights = self._weights(sample_weight, x)
@@ -339,13 +410,8 @@ class Classifier(ClassifierMixin, Estimator):
             weights = by_class if weights is None else weights * by_class
         if self._has_several:
             return Sample(x, y.astype(x.dtype), weights)
-        if len(self.classes_) < 2:
-            raise DataError(
-                f"y has one class only: {self.classes_.tolist()}",
-                expected="two classes or more",
-                remedy="give examples of another class",
-            )
         names = [str(name) for name in self.classes_]
+        names += [f"not {names[0]}"] * (len(names) == 1)
         distinct = tuple(names if len(set(names)) == len(names) else map(str, range(len(names))))
         return Sample(x, np.searchsorted(self.classes_, y).astype(np.int64), weights, distinct)
 
@@ -356,12 +422,11 @@ class Classifier(ClassifierMixin, Estimator):
         """
         outputs, problem = self._outputs(X), self.run_.problem
         none = problem.probabilities == "none"
+        found = outputs.mean(axis=0) if none else class_probabilities(outputs, problem.probabilities).mean(axis=0)
         if self._has_several:
-            found = outputs if none else class_probabilities(outputs, problem.probabilities)
-            return (found.mean(axis=0) > (problem.threshold if none else 0.5)).astype(int)
-        if none:
-            return self.classes_[decide(outputs.mean(axis=0), problem.threshold)]
-        return self.classes_[class_probabilities(outputs, problem.probabilities).mean(axis=0).argmax(axis=1)]
+            return (found > (problem.threshold if none else 0.5)).astype(int)
+        places = decide(found, problem.threshold) if none else found.argmax(axis=1)
+        return self.classes_[np.minimum(places, len(self.classes_) - 1)]
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`: (n, classes); of several replicas the mean."""
@@ -370,7 +435,8 @@ class Classifier(ClassifierMixin, Estimator):
             raise OptionError(
                 "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
             )
-        return class_probabilities(outputs, how).mean(axis=0)
+        found = class_probabilities(outputs, how).mean(axis=0)
+        return np.ones_like(found[:, :1]) if len(self.classes_) == 1 and not self._has_several else found
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of predict_proba."""

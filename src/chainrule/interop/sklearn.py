@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -25,11 +26,14 @@ from chainrule.interop.estimators import (
     seed_of,
 )
 from chainrule.interop.weighing import Sample
-from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Sequential, SquaredError, Weighted
+from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Poisson, Sequential, SquaredError
+from chainrule.spelling import suggest
 from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, InverseScaling, Optimizer
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 """The activations by their names in scikit-learn."""
+LOSSES = {"squared_error": ("linear", SquaredError(mean=False, half=True)), "poisson": ("exp", Poisson())}
+"""The losses of numbers by their names in scikit-learn, each with the last activation that goes with it."""
 
 
 def as_given(seed: int, epoch: int, count: int) -> Array:
@@ -44,7 +48,8 @@ class Perceptron(Estimator):
     alpha: the penalty alpha/(2·batch size)·Σ w², biases left out. tol, n_iter_no_change: it ends when the mean loss of an epoch's steps no
     longer falls by tol; with early_stopping when the loss of the validation part does not, and the best weights are restored; with lbfgs
     where no entry of the gradient is larger than tol, or after max_iter or max_fun iterations, each of which takes one call at least.
-    Inputs and targets are not scaled. Refused: learning_rate="adaptive", early_stopping with lbfgs.
+    Inputs and targets are not scaled. learning_rate="adaptive": with sgd, where a training would end that gets no better, it goes on with a
+    fifth of the rate, until that is 1e-6 or less; `run_.settings` says when. Refused: early_stopping with lbfgs.
     """
 
     hidden_layer_sizes: Any = (100,)
@@ -77,7 +82,7 @@ class Perceptron(Estimator):
 
     @abstractmethod
     def _validation_scores(self) -> list[float] | None:
-        """The score on the validation part after each epoch; None where examples have weights, or several labels."""
+        """The score on the validation part after each epoch; None for weighted examples, several labels, and counts."""
 
     def _described(self, sample: Sample, outputs: int) -> Described:
         options = self._options()
@@ -102,7 +107,8 @@ class Perceptron(Estimator):
             fields["early_stopping"] = EarlyStopping(patience=patience, min_delta=options.tol)
         waits = not (search or options.early_stopping)
         patience = Patience(options.tol, options.n_iter_no_change, bool(options.verbose)) if waits else None
-        return Described(fields, held_out, patience=patience)
+        slows = options.solver == "sgd" and options.learning_rate == "adaptive"
+        return Described(fields, held_out, patience=patience, slows=slows)
 
     def _options(self) -> _Options:
         """The arguments, checked. Raises: OptionError for one that makes no sense or cannot be done."""
@@ -130,7 +136,10 @@ class Perceptron(Estimator):
         self.t_ = self.n_iter_ * trainer.count
         stops = "early_stopping" in described.fields
         self.best_loss_ = None if stops else min(self.loss_curve_, default=self.loss_)
-        self.validation_scores_ = scores = self._validation_scores() if stops else None
+        scores = self._validation_scores() if stops else None
+        if scores is not None and trainer.stopped == "not finite":
+            scores.append(math.nan)
+        self.validation_scores_ = scores
         self.best_validation_score_ = max(scores) if scores else None
         last = str(cast("Sequential", self.run_.problem.network).layers[-1].activation)  # pyright: ignore[reportAttributeAccessIssue]
         self.out_activation_ = {"linear": "identity", "sigmoid": "logistic"}.get(last, last)
@@ -178,22 +187,10 @@ class _Options:
     max_fun: Count
 
     def __post_init__(self) -> None:
-        for wrong, happened, expected, remedy in (
-            (
-                self.solver == "sgd" and self.learning_rate == "adaptive",
-                'learning_rate="adaptive"',
-                '"constant" or "invscaling"',
-                'write learning_rate="constant", solver="adam", or a schedule: NeuralNetworkClassifier(optimizer=cr.SGD(cr.Cosine(0.1)))',
-            ),
-            (
-                self.solver == "lbfgs" and self.early_stopping,
-                'early_stopping with solver="lbfgs"',
-                "a solver that goes by epochs",
-                'write solver="adam"',
-            ),
-        ):
-            if wrong:
-                raise OptionError(happened, expected=expected, remedy=remedy)
+        if self.solver == "lbfgs" and self.early_stopping:
+            raise OptionError(
+                'early_stopping with solver="lbfgs"', expected="a solver that goes by epochs", remedy='write solver="adam"'
+            )
 
 
 @dataclass(eq=False, repr=False)
@@ -228,6 +225,8 @@ class MLPClassifier(Classifier, Perceptron):
 class MLPRegressor(Regressor, Perceptron):
     """A multilayer perceptron for numbers, with the arguments of scikit-learn's class of this name.
 
+    loss: "squared_error", or "poisson" for counts: the outputs are then exp(z), and the loss half the deviance.
+
     >>> import numpy as np
     >>> x = np.linspace(-1, 1, 50)[:, None]
     >>> model = MLPRegressor((10,), "tanh", solver="lbfgs", random_state=0).fit(x, x[:, 0] ** 2)
@@ -235,12 +234,17 @@ class MLPRegressor(Regressor, Perceptron):
     True
     """
 
+    loss: str = "squared_error"
+
     def _output(self, outputs: int) -> tuple[Dense, Any]:
-        return Dense(outputs), SquaredError(mean=False, half=True)
+        if self.loss not in LOSSES:
+            raise OptionError(f"loss={self.loss!r}", expected=f"one of {', '.join(LOSSES)}", remedy=suggest(self.loss, LOSSES))
+        activation, loss = LOSSES[self.loss]
+        return Dense(outputs, activation), loss
 
     def _validation_scores(self) -> list[float] | None:
         (loss,), validation = self.run_.problem.objective.losses, self.run_.data.validation
-        if isinstance(loss, Weighted) or validation is None:
+        if not isinstance(loss, SquaredError) or validation is None:
             return None
         squares = 2 * self.run_.history.curve("validation", loss.name)[1].mean(axis=1)
         return [float(value) for value in 1 - squares / np.var(validation.y, axis=0).sum()]

@@ -115,6 +115,12 @@ def sigmoid_input(a: Node) -> Node | None:
     return a.inputs[0] if a.op is ops.sigmoid else None
 
 
+@checked
+def exp_input(a: Node) -> Node | None:
+    """The pre-activation z if a was computed as exp(z); else None."""
+    return a.inputs[0] if a.op is ops.exp else None
+
+
 ACTIVATIONS: dict[str, ActivationFunction] = {
     item.name: item
     for item in (
@@ -125,6 +131,7 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
         ActivationFunction("relu", ops.relu, "max(0, z)", 0, kink="0 at z = 0"),
         ActivationFunction("leaky_relu", leaky_relu, "z if z > 0 else 0.01·z", kink="0.01 at z = 0"),
         ActivationFunction("elu", elu, "z if z > 0 else exp(z) − 1", -1),
+        ActivationFunction("exp", ops.exp, "exp(z)", 0),
         ActivationFunction("softplus", ops.softplus, "log(1 + exp(z))", 0),
         ActivationFunction("silu", silu, "z/(1 + exp(−z))", -0.2784645427610738),
         ActivationFunction("gelu", gelu, "z·½·(1 + erf(z/√2))", -0.16997120747990369),

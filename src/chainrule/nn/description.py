@@ -61,7 +61,7 @@ def parse_network(text: str) -> Sequential:
     chainrule.errors.ParseError: the network's text has the word 'sigmiod'
           784-16-16-10 sigmiod
                        ^^^^^^^
-      expected: one of linear, step, sigmoid, tanh, relu, leaky_relu, elu, softplus, silu, gelu, softmax
+      expected: one of linear, step, sigmoid, tanh, relu, leaky_relu, elu, exp, softplus, silu, gelu, softmax
       fix: did you mean 'sigmoid'?
     """
     structure, *words = _tidy(text).split(re.compile(" "))

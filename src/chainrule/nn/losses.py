@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
@@ -13,8 +14,9 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import CONSTANT, Node, scope
-from chainrule.nn.activations import sigmoid_input, softmax_input
+from chainrule.nn.activations import exp_input, sigmoid_input, softmax_input
 from chainrule.nn.build import Parameter
+from chainrule.nn.ranges import output_range
 from chainrule.spelling import suggest
 
 TargetKind: TypeAlias = Literal["values", "measured", "weighted", "labels", "margin"]
@@ -316,6 +318,57 @@ class BinaryCrossEntropy(_Addable):
         return _per_example(ops.sigmoid_cross_entropy(logits, target))
 
 
+@described
+class Poisson(_Addable):
+    """Half the deviance of counts y from a Poisson distribution with the mean a: Σ_j [y_j·log(y_j/a_j) − (y_j − a_j)].
+
+    a is the network's output, which is never negative: that of `exp`, the usual one, or of softplus; or, `from_log`, exp(z) of a linear
+    output z. Of exp(z) it is computed from z, and ∂/∂z = exp(z) − y, see `ops.poisson_loss`. It is 0 where a = y.
+    Source: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), section 2.3.
+
+    >>> Poisson(from_log=True).formula
+    'Σ_j [y_j·(log y_j − z_j) − (y_j − exp(z_j))]'
+    """
+
+    from_log: bool = False
+
+    target: ClassVar[TargetKind] = "values"
+    domain: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    @property
+    def name(self) -> str:
+        """poisson, or poisson_from_log."""
+        return f"poisson{'_from_log' if self.from_log else ''}"
+
+    @property
+    def formula(self) -> str:
+        """The formula for one example."""
+        return "Σ_j [y_j·(log y_j − z_j) − (y_j − exp(z_j))]" if self.from_log else "Σ_j [y_j·log(y_j/a_j) − (y_j − a_j)]"
+
+    def __call__(self, output: Node, target: Node) -> Node:
+        """A number for each example: output and target (batch, k), targets from 0 up."""
+        _same_shape(self.name, output, target)
+        return _per_example(ops.poisson_loss(self._log_mean(output), target))
+
+    def _log_mean(self, output: Node) -> Node:
+        z = exp_input(output)
+        if self.from_log:
+            if z is None:
+                return output
+            raise LossError(
+                f"{self.name} wants the logarithm of the mean, and was given the output of exp (layer {output.scope or 'unknown'})",
+                expected="the pre-activation z: this loss applies exp itself, which would then be done twice",
+                remedy='write loss="poisson", which goes with exp, or make the last layer linear',
+            )
+        if (output_range(output).low < 0.0).any():
+            raise LossError(
+                f"{self.name} wants the means of counts, and was given {output!r} (layer {output.scope or 'unknown'})",
+                expected="an output that is never negative: a last layer with the activation exp or softplus",
+                remedy='write Dense(units, "exp") as the last layer, or loss="poisson_from_log" for a linear one',
+            )
+        return ops.log(output) if z is None else z
+
+
 def _margin(name: str, output: Node, target: Node) -> Node:
     """How far the right answer leads: y·z with y = ±1 for one output, z_label − max of the others for several."""
     if output.shape == (output.shape[0], 1) and target.shape == output.shape:
@@ -557,6 +610,7 @@ LOSSES: dict[str, Any] = {
         *(SquaredError(mean, half) for mean in (True, False) for half in (False, True)),
         ChiSquared(), EuclideanDistance(), AbsoluteError(), AbsoluteError(mean=False), Huber(), Hinge(), PerceptronLoss(),
         CrossEntropy(), CrossEntropy(from_logits=True), BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True),
+        Poisson(), Poisson(from_log=True),
     )
 }  # fmt: skip
 """Every loss by its name."""

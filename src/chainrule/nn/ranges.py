@@ -284,7 +284,7 @@ RULES: dict[Op, Rule] = {
     ),
     **dict.fromkeys((ops.sin, ops.cos), _always(-1.0, 1.0)),
     ops.subtract: _subtract, ops.negative: _negative, ops.multiply: _multiply, ops.divide: _divide, ops.absolute: _absolute,
-    **dict.fromkeys((ops.norm, ops.huber, ops.softmax_cross_entropy), _always(0.0, math.inf)), ops.square: _square,
+    **dict.fromkeys((ops.norm, ops.huber, ops.softmax_cross_entropy, ops.poisson_loss), _always(0.0, math.inf)), ops.square: _square,
     ops.power: _power, ops.where: _select, ops.gather: _gather, ops.pad: _pad, ops.scan: _scan,
 }  # fmt: skip
 """What is known of each op, besides that views move numbers; of others nothing is, and their numbers can be anything."""

@@ -288,6 +288,46 @@ def sigmoid_cross_entropy_of(a: Node, y: Node) -> Node:
     return negative(y * log(a) + (1.0 - y) * log(1.0 - a))
 
 
+# ---- the loss of counts
+
+
+@elementwise(
+    "{1}·(log {1} − {0}) − ({1} − exp({0}))",
+    r"{1} \cdot (\log {1} - {0}) - ({1} - e^{{{0}}})",
+    3,
+    convention="where y = 0 the derivative by y is 0",
+)
+def poisson_loss(z: Array, y: Array) -> Array:
+    """Half the deviance of counts y from means exp(z), entry by entry: y·(log y − z) − (y − exp(z)), and exp(z) where y = 0.
+
+    With d = z − log y it is y·(exp(d) − 1 − d), exact also of large counts whose mean is nearly right.
+    """
+    positive = np.real(y) > 0
+    d = z - np.log(np.where(positive, y, 1))
+    return np.where(positive, y * (np.expm1(d) - d), np.exp(z))
+
+
+@poisson_loss.vjp
+def poisson_loss_vjp(g: Node, out: Node, z: Node, y: Node) -> Gradients:
+    """exp(z) − y by z, and log y − z by y; the convention keeps −∞ out."""
+    positive = greater(y, 0.0)
+    return g * (exp(z) - y), where(positive, g * (log(where(positive, y, 1.0)) - z), 0.0)
+
+
+@poisson_loss.decompose
+def poisson_loss_parts(z: Node, y: Node) -> Node:
+    """The same, step by step."""
+    positive = greater(y, 0.0)
+    d = z - log(where(positive, y, 1.0))
+    return where(positive, y * (expm1(d) - d), exp(z))
+
+
+@poisson_loss.through(exp)
+def poisson_loss_of(a: Node, y: Node) -> Node:
+    """y·log(y/a) − (y − a), of the mean a = exp(z)."""
+    return y * (log(where(greater(y, 0.0), y, 1.0)) - log(a)) - (y - a)
+
+
 # ---- the losses of numbers and of margins
 
 
@@ -441,6 +481,6 @@ def decompose(graph: Graph) -> tuple[Graph, PassStep]:
 
 
 __all__ = [
-    "arctan", "decompose", "huber", "margin", "norm", "runner_up", "sigmoid_cross_entropy", "sigmoid_error", "softmax",
+    "arctan", "decompose", "huber", "margin", "norm", "poisson_loss", "runner_up", "sigmoid_cross_entropy", "sigmoid_error", "softmax",
     "softmax_cross_entropy", "softmax_error", "square",
 ]  # fmt: skip

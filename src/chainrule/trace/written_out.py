@@ -41,6 +41,10 @@ def _sigmoid_loss(z: Node, y: Node) -> Node:
     return ops.softplus(z) - y * z
 
 
+def _poisson_loss(z: Node, y: Node) -> Node:
+    return y * (ops.log(ops.where(ops.greater(y, 0.0), y, 1.0)) - z) - (y - ops.exp(z))
+
+
 def _square(x: Node) -> Node:
     return x * x
 
@@ -68,6 +72,7 @@ _STEPS: dict[Op, Callable[..., Node]] = {
     ops.softmax: _softmax,
     ops.softmax_cross_entropy: _softmax_loss,
     ops.sigmoid_cross_entropy: _sigmoid_loss,
+    ops.poisson_loss: _poisson_loss,
     ops.square: _square,
     ops.margin: _margin,
     ops.norm: _norm,

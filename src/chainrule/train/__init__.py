@@ -29,10 +29,20 @@ from chainrule.train.optimizers import (
     RMSprop,
 )
 from chainrule.train.orders import ConsecutiveOrder, Order, OrderName
+from chainrule.train.plateau import ReduceOnPlateau
 from chainrule.train.prediction_history import PredictionHistory, prediction_history
 from chainrule.train.run import Run
 from chainrule.train.scales import suited
-from chainrule.train.schedules import ConstantRate, Cosine, InverseScaling, InverseSquareRoot, Schedule, StepDecay, WarmUp
+from chainrule.train.schedules import (
+    ConstantRate,
+    Cosine,
+    InverseScaling,
+    InverseSquareRoot,
+    MultiStepDecay,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stepwise import StepTrainer
 from chainrule.train.stopping import EarlyStopping
@@ -45,8 +55,8 @@ __all__ = [
     "Callback", "ClipNorm", "ClipValue", "ConsecutiveOrder", "ConstantRate", "Contribution",
     "Cosine", "Cost", "EarlyStopping", "Epoch", "Evaluation", "Evaluator", "FullBatch", "History", "InverseScaling",
     "InverseSquareRoot", "LBFGS",
-    "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
-    "PerceptronRule", "PredictionHistory", "RMSprop", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
+    "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "MultiStepDecay", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
+    "PerceptronRule", "PredictionHistory", "RMSprop", "ReduceOnPlateau", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
     "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "WarmUp", "as_inputs", "batch_sizes",
     "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
     "prediction_history", "resume", "suited", "usual_batch_size", "usual_network", "with_error",

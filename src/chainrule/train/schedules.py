@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -47,6 +48,29 @@ class StepDecay(Shown):
     def __call__(self, steps: Array, total: int) -> Array:
         """rate·factor^⌊step/every⌋."""
         return self.rate * self.factor ** np.floor(steps / self.every)
+
+
+@described
+class MultiStepDecay(Shown):
+    """A rate, or what another schedule gives, multiplied by `factor` once more from each of these `steps` on.
+
+    `ReduceOnPlateau` writes down in it what it did, so that the training can be done again.
+
+    >>> MultiStepDecay(1.0, (1, 3), 0.5)(np.arange(4.0), 4)
+    array([1.  , 0.5 , 0.5 , 0.25])
+    """
+
+    rate: Positive | Schedule
+    steps: tuple[Count, ...]
+    factor: Annotated[float, Interval(above=0, most=1)] = 0.1
+
+    def __call__(self, steps: Array, total: int) -> Array:
+        """rate·factor^(how many of `steps` have come)."""
+        return as_schedule(self.rate)(steps, total) * self.factor ** np.searchsorted(np.sort(self.steps), steps, side="right")
+
+    def lowered(self, step: int) -> MultiStepDecay:
+        """The same, lowered once more from this step on."""
+        return replace(self, steps=(*self.steps, step))
 
 
 @described

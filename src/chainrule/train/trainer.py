@@ -34,6 +34,7 @@ from chainrule.train.nonfinite import first_nonfinite, row_of
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
+from chainrule.train.schedules import MultiStepDecay
 from chainrule.train.settings import Settings
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
@@ -603,6 +604,15 @@ class Trainer(InPieces):
         self.lineage = self.lineage.extended(self.step, settings.epochs)
         if self.folder:
             note_progress(self.folder, settings, self.lineage)
+
+    def lower_rate(self, factor: float) -> None:
+        """Multiplies the learning rate by `factor` from the next step on; the settings say so, as a `MultiStepDecay`."""
+        optimizer: Any = self.settings.optimizer
+        rate = optimizer.learning_rate
+        so_far = rate if isinstance(rate, MultiStepDecay) and rate.factor == factor else MultiStepDecay(rate, (), factor)
+        self.settings = replace(self.settings, optimizer=replace(optimizer, learning_rate=so_far.lowered(self.step)))
+        if self.folder:
+            note_progress(self.folder, self.settings, self.lineage)
 
     def apart(self) -> Trainer:
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""

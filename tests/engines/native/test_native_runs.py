@@ -43,6 +43,11 @@ def numbers(outputs: int = 1) -> cr.data.Dataset:
     return cr.data.from_arrays(x, 3.0 + 2.0 * np.sin(x[:, :outputs]) + x[:, 1 : outputs + 1] ** 2, split=HALF)
 
 
+def counts() -> cr.data.Dataset:
+    x = np.random.default_rng(7).normal(size=(112, 5))
+    return cr.data.from_arrays(x, 1.0 * np.random.default_rng(8).poisson(np.exp(1 + 0.5 * x[:, :1])), split=HALF)
+
+
 def measured() -> cr.data.Dataset:
     """Numbers with an error to each."""
     data = numbers()
@@ -146,6 +151,8 @@ CASES = {
     "distance": with_loss("euclidean_distance", "5-6-3 tanh", lambda: numbers(3)),
     "chi-squared": with_loss("chi_squared", "5-6-1 tanh", measured),
     "huber": with_loss("huber", "5-6-1 tanh", numbers),
+    "counts": with_loss("poisson", "5-6-1 tanh exp", counts),
+    "counts by logarithms": with_loss("poisson_from_log", "5-6-1 tanh", counts),
     "hinge": with_loss("hinge", "5-6-3 tanh", classes),
     "hinge of one": with_loss("hinge", "5-6-1 tanh", lambda: classes(2)),
     "perceptron loss": with_loss("perceptron", "5-3", classes),

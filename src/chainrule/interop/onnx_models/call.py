@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError, DtypeError, FileFormatError, Unsupp
 from chainrule.graph import Array, Node, constant
 from chainrule.graph.node import NAME
 from chainrule.graph.types import DTYPES as OURS
-from chainrule.interop.onnx_models.package import NAMES, AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
+from chainrule.interop.onnx_models.package import DTYPES, READ, AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
 Value: TypeAlias = "Node | list[Any] | None"
 """What a name in a model stands for: a node, a sequence of them, or nothing."""
@@ -44,6 +44,10 @@ class Source(Protocol):
         """The outputs of a graph inside the model, of these inputs, which may read what stands around it."""
         ...
 
+    def kind(self, name: str) -> int | None:
+        """Of which kind the model says that a value is, if that is known, and matters."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Call:
@@ -57,6 +61,10 @@ class Call:
     def outputs(self) -> int:
         """How many of its outputs have a name."""
         return max((place + 1 for place, name in enumerate(self.node.output) if name), default=0)
+
+    def kind(self, place: int, value: Node) -> int:
+        """Of which kind an input is in the model; nodes have wider ones in the place of some."""
+        return self.source.kind(self.node.input[place]) or DTYPES[value.dtype]
 
     def known(self, node: Node, what: str) -> Array:
         """The numbers of an input that shapes go by. Raises: UnsupportedError where it depends on an input of the model."""
@@ -167,15 +175,15 @@ def attribute_of(item: AttributeProto) -> Any:
 
 
 def array_of(tensor: TensorProto, what: str) -> Array:
-    """A tensor of a file as an array. Raises: UnsupportedError for a dtype that nodes cannot have, FileFormatError."""
-    if tensor.data_type not in NAMES:
+    """A tensor of a file as an array; kinds that nodes cannot have in wider numbers. Raises: UnsupportedError, FileFormatError."""
+    if tensor.data_type not in READ:
         raise UnsupportedError(
             f"{what} holds numbers of the kind {_kind_name(tensor.data_type)}",
             expected=", ".join(OURS),
             remedy="convert the model first",
         )
     try:
-        return np.asarray(numpy_helper.to_array(tensor))
+        return np.asarray(numpy_helper.to_array(tensor)).astype(READ[tensor.data_type], copy=False)
     except (ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise FileFormatError(
             f"{what} cannot be read: {error}", expected="a whole tensor", remedy="export the model again"
@@ -183,9 +191,9 @@ def array_of(tensor: TensorProto, what: str) -> Array:
 
 
 def dtype_of(number: int, what: str) -> str:
-    """The name of a dtype. Raises: UnsupportedError for one that nodes cannot have."""
-    if number in NAMES:
-        return NAMES[number]
+    """The name of a node's dtype for a kind. Raises: UnsupportedError for one that cannot be read."""
+    if number in READ:
+        return READ[number]
     raise UnsupportedError(
         f"{what} is of the kind {_kind_name(number)}", expected=", ".join(OURS), remedy="convert the model first"
     )

@@ -8,12 +8,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
 from chainrule.errors import FileFormatError, MissingFileError, OptionTypeError
 from chainrule.files import named
-from chainrule.interop.onnx_models.package import NAMES, GraphProto, ModelProto, NodeProto, TensorProto
+from chainrule.interop.onnx_models.package import READ, GraphProto, ModelProto, NodeProto, TensorProto, bits_of
 
 MOST_BYTES = 2**31
 """How large a model and the files beside it may be: what protocol buffers can hold."""
@@ -119,13 +118,13 @@ def _beside(tensor: TensorProto, name: str, folder: Path | None, budget: int) ->
     try:
         offset, wanted = (
             int(told.get("offset", "0")),
-            prod(tensor.dims) * np.dtype(NAMES.get(tensor.data_type, "uint8")).itemsize,
+            -(-prod(tensor.dims) * bits_of(tensor.data_type) // 8),
         )
         length = int(told.get("length", str(wanted)))
     except ValueError as error:
         raise _broken(name, f"{what}: {error}") from error
     if (
-        tensor.data_type not in NAMES
+        tensor.data_type not in READ
         or length != wanted
         or offset < 0
         or not 0 <= length <= budget

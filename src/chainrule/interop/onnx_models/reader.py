@@ -22,8 +22,18 @@ from chainrule.graph import (
 )
 from chainrule.interop.onnx_models import operators
 from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, cleaned, dtype_of
+from chainrule.interop.onnx_models.narrow import declared
 from chainrule.interop.onnx_models.needed import needed, read_by
-from chainrule.interop.onnx_models.package import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, defs, helper
+from chainrule.interop.onnx_models.package import (
+    DTYPES,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    ValueInfoProto,
+    defs,
+    helper,
+)
 from chainrule.spelling import suggest, unused
 
 MOST_NUMBERS = 2**26
@@ -36,6 +46,12 @@ SHORT = 64
 MOST_DEPTH = 64
 """How deep functions and graphs may be nested."""
 DOMAINS = {"ai.onnx": ""}
+MOVED = frozenset({
+    "Cast", "CastLike", "Clip", "Concat", "Constant", "ConstantOfShape", "Expand", "Flatten", "Gather", "GatherElements", "GatherND",
+    "Identity", "MaxPool", "QLinearConv", "QLinearMatMul", "QuantizeLinear", "Relu", "Reshape", "Slice", "Split", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze", "Where",
+})  # fmt: skip
+"""Operators whose results lie within the range of their inputs' kind, or that hold them to one themselves."""
 
 
 @dataclass
@@ -67,6 +83,7 @@ class Reader:
         self.opsets = {DOMAINS.get(item.domain, item.domain): item.version for item in self.model.opset_import}
         self.functions = {(DOMAINS.get(item.domain, item.domain), item.name): item for item in self.model.functions}
         self.own = self.model.producer_name == "chainrule"
+        self.declared = declared(self.model)
 
     # ---- the whole graph
 
@@ -148,9 +165,19 @@ class Reader:
                 return self.defined(call, inputs)
             attributes = {item.name: attribute_of(item) for item in node.attribute}
             made = called(known, call, inputs, attributes)
+            if node.op_type not in MOVED:
+                made = tuple(map(self.held, made, node.output))
             for value in made:
                 self.within(call, value)
             return tuple(map(self.folded, made))
+
+    def kind(self, name: str) -> int | None:
+        """The kind of a value, where the model has kinds that nodes cannot have; what stands in functions is not known."""
+        return None if self.inside else self.declared.get(name)
+
+    def held(self, value: Value, name: str) -> Value:
+        """A value within the range of its kind."""
+        return operators.whole.held(value, self.kind(name) or 0) if isinstance(value, Node) else value
 
     def folded(self, value: Value) -> Value:
         """A number, or a short row, that follows from constants alone, as a constant: sizes are, and what is computed of them."""
@@ -354,8 +381,7 @@ def _type_of(value: Value) -> Any:
         return helper.make_sequence_type_proto(_type_of(value[0] if value else None))
     if not isinstance(value, Node):
         return helper.make_tensor_type_proto(0, None)
-    numbers = {name: number for number, name in operators.NAMES.items()}
-    return helper.make_tensor_type_proto(numbers[value.dtype], value.shape)
+    return helper.make_tensor_type_proto(DTYPES[value.dtype], value.shape)
 
 
 def input_of(info: ValueInfoProto, sizes: Mapping[str, int], name: str) -> Node:

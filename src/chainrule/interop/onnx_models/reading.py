@@ -13,7 +13,7 @@ from chainrule.graph import PARAMETER, Array, Graph, Node, constant, form_of
 from chainrule.graph.template import template_of
 from chainrule.graph.types import FLOATS
 from chainrule.interop.onnx_models.call import Value
-from chainrule.interop.onnx_models.package import NAMES, ModelProto, ValueInfoProto
+from chainrule.interop.onnx_models.package import READ, ModelProto, ValueInfoProto
 from chainrule.interop.onnx_models.reader import Reader, cleaned, input_of
 from chainrule.nn import Constant, GraphForm, GraphLayer, GraphUse
 from chainrule.spelling import suggest
@@ -64,7 +64,7 @@ class Importer:
                     f"output={self.output!r}", expected=f"one of {', '.join(outputs)}", remedy=suggest(self.output, outputs)
                 )
             return self.output
-        floats = [name for name, kind in outputs.items() if NAMES.get(kind) in FLOATS]
+        floats = [name for name, kind in outputs.items() if READ.get(kind) in FLOATS]
         if not floats:
             raise UnsupportedError(
                 f"a model with the outputs {', '.join(outputs) or 'none'}, none of which holds floats",

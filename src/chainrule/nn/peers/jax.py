@@ -31,6 +31,7 @@ ACTIVATIONS = {
     "relu": "jax.nn.relu({})",
     "leaky_relu": "jax.nn.leaky_relu({})",
     "elu": "jax.nn.elu({})",
+    "exp": "jnp.exp({})",
     "softplus": "jax.nn.softplus({})",
     "silu": "jax.nn.silu({})",
     "gelu": "jax.nn.gelu({}, approximate=False)",

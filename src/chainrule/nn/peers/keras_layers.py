@@ -30,8 +30,10 @@ from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sampling import GaussianNoise
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")
-"""Those that Keras has under the same name; of leaky_relu its slope is another one unless it is written."""
+ACTIVATIONS = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {
+    "exp": "exponential"
+}
+"""What Keras calls them; of leaky_relu its slope is another one unless it is written."""
 
 
 def _layer(kind: str, *given: object, **named: object) -> str:
@@ -44,7 +46,7 @@ def _argument(step: LayerStep, activation: str) -> str | None:
         return None
     if activation not in ACTIVATIONS:
         raise LackingError(step, f'activation "{activation}"')
-    return activation
+    return ACTIVATIONS[activation]
 
 
 def _behind(activation: str) -> Iterator[PeerPart]:

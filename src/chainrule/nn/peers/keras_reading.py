@@ -36,13 +36,15 @@ Reader: TypeAlias = Callable[[Config, Shape], KerasRead]
 
 FORMULAS = {
     "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
-    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "exponential": "exp(x)", "mish": "x*tanh(softplus(x))",
+    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
     "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
     "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
     "log_softmax": "(x - max(x)) - log(sum(exp(x - max(x))))",
 }  # fmt: skip
 """Activation functions that are none of ours by name."""
-SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {"swish": "silu"}
+SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {
+    "swish": "silu", "exponential": "exp",
+}  # fmt: skip
 
 
 def activation_of(config: Config) -> tuple[Layer, ...]:

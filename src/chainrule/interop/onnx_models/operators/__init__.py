@@ -13,11 +13,11 @@ from chainrule.interop.onnx_models.operators import (
     recurrent,
     reductions,
     shapes,
+    whole,
     windows,
 )
-from chainrule.interop.onnx_models.package import NAMES
 
 __all__ = [
-    "NAMES", "OPERATORS", "arithmetic", "control", "functions", "indexing", "learned", "matrices", "norms", "pictures", "recurrent",
-    "reductions", "shapes", "windows",
+    "OPERATORS", "arithmetic", "control", "functions", "indexing", "learned", "matrices", "norms", "pictures", "recurrent",
+    "reductions", "shapes", "whole", "windows",
 ]  # fmt: skip

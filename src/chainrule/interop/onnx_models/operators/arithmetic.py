@@ -16,12 +16,14 @@ from chainrule.interop.onnx_models.operators.whole import (
     floor_quotient,
     from_bits,
     full,
+    held,
     is_whole,
     quotient,
     remainder,
     rounded,
     whole_power,
 )
+from chainrule.interop.onnx_models.package import LIMITS, READ, TensorProto
 
 
 def aligned(call: Call, x: Node, axis: int, broadcast: int, y: Node) -> Node:
@@ -133,14 +135,18 @@ def clipped(
 @operator("Cast")
 def converted(call: Call, x: Node, *, to: Any, saturate: int = 1, round_mode: str = "up") -> Node:
     """x in another dtype."""
-    dtype = dtype_of(to, f"the result of {call.label}") if isinstance(to, int) else str(to).lower()
-    return x if x.dtype == dtype else ops.cast(x, dtype=dtype)
+    kind = to if isinstance(to, int) else TensorProto.DataType.Value(str(to).upper())
+    return _cast(x, dtype_of(kind, f"the result of {call.label}"), kind)
 
 
 @operator("CastLike")
 def converted_like(call: Call, x: Node, like: Node, *, saturate: int = 1, round_mode: str = "up") -> Node:
     """x in the dtype of another value."""
-    return x if x.dtype == like.dtype else ops.cast(x, dtype=like.dtype)
+    return _cast(x, like.dtype, call.kind(1, like))
+
+
+def _cast(x: Node, dtype: str, kind: int) -> Node:
+    return held(x if x.dtype == dtype else ops.cast(x, dtype=dtype), kind)
 
 
 # ---- bits
@@ -213,22 +219,26 @@ def constant_of(
 # ---- quantised numbers
 
 
-def quantised_by(
-    call: Call, x: Node, scale: Node, zero: Node | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
-    precision: int = 0, saturate: int = 1,
-) -> Node:  # fmt: skip
-    """round(x/scale) + zero, held to the dtype of zero."""
-    dtype = zero.dtype if zero is not None else dtype_of(output_dtype, call.label) if output_dtype else "uint8"
-    if dtype != "uint8":
-        raise call.unsupported(f"numbers quantised to {dtype}")
+def quantised_to(call: Call, kind: int, x: Node, scale: Node, zero: Node | None, axis: int = 1, block_size: int = 0) -> Node:
+    """round(x/scale) + zero, held to the range of a kind."""
+    if kind not in LIMITS:
+        raise call.unsupported(f"numbers quantised to {dtype_of(kind, call.label)}")
     x = x if x.type.is_float else ops.cast(x, dtype=scale.dtype)
     found = rounded(x / _along(call, scale, x, axis, block_size))
     if zero is not None:
         found = found + ops.cast(_along(call, zero, x, axis, block_size), dtype=found.dtype)
-    return ops.cast(ops.minimum(ops.maximum(found, 0.0), 255.0), dtype=dtype)
+    low, high = LIMITS[kind]
+    return ops.cast(ops.minimum(ops.maximum(found, float(low)), float(high)), dtype=READ[kind])
 
 
-operator("QuantizeLinear")(quantised_by)
+@operator("QuantizeLinear")
+def quantised(
+    call: Call, x: Node, scale: Node, zero: Node | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
+    precision: int = 0, saturate: int = 1,
+) -> Node:  # fmt: skip
+    """Numbers in steps of the scale, of the kind of zero."""
+    kind = call.kind(2, zero) if zero is not None else output_dtype or TensorProto.UINT8
+    return quantised_to(call, kind, x, scale, zero, axis, block_size)
 
 
 def dequantised_by(

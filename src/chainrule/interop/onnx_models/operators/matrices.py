@@ -11,7 +11,7 @@ from chainrule import ops
 from chainrule.graph import Array, Node, constant
 from chainrule.graph.node import normal_axis
 from chainrule.interop.onnx_models.call import Call, operator
-from chainrule.interop.onnx_models.operators.arithmetic import quantised_by
+from chainrule.interop.onnx_models.operators.arithmetic import quantised_to
 from chainrule.interop.onnx_models.operators.reductions import dropped
 
 
@@ -66,7 +66,7 @@ def quantised_product(
 ) -> Node:
     """The product of quantised numbers, quantised."""
     found = ops.cast(whole_product(call, a, b, a_zero, b_zero), dtype=a_scale.dtype) * (a_scale * b_scale)
-    return quantised_by(call, found, y_scale, y_zero)
+    return quantised_to(call, call.kind(7, y_zero), found, y_scale, y_zero)
 
 
 @operator("Det")

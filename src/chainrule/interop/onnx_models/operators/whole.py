@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.graph import Node, constant
+from chainrule.interop.onnx_models.package import LIMITS, WIDER
 
 BITS = {"uint8": 8, "int32": 32, "uint32": 32, "int64": 64}
 
@@ -59,6 +60,14 @@ def remainder(x: Node, y: Node, *, of_quotient: bool = False) -> Node:
         other_side = ops.logical_and(ops.not_equal(rest, 0.0), ops.not_equal(ops.less(rest, 0.0), ops.less(b, 0.0)))
         rest = ops.where(other_side, rest + b, rest)
     return ops.cast(rest, dtype=x.dtype)
+
+
+def held(x: Node, kind: int) -> Node:
+    """Whole numbers as a kind that nodes cannot have holds them: sums and products go round. Others as they are."""
+    if kind not in WIDER or kind not in LIMITS:
+        return x
+    low, high = LIMITS[kind]
+    return remainder(x - full(low, x), full(high - low + 1, x)) + full(low, x)
 
 
 def ceiling(x: Node) -> Node:

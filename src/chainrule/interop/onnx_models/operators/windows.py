@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.interop.onnx_models.call import Call, operator
-from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_by
+from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_to
 from chainrule.interop.onnx_models.operators.shapes import around, cut, ordered, small, surrounded
 from chainrule.nn.convolution import weighed as products
 from chainrule.nn.pooling import reduced_windows
@@ -211,7 +211,7 @@ def quantised_convolution(
     """The convolution of quantised numbers, quantised."""
     left, right = dequantised_by(call, x, x_scale, x_zero), dequantised_by(call, w, w_scale, w_zero, axis=0)
     scaled = None if b is None else ops.cast(b, dtype=x_scale.dtype) * ops.reshape(x_scale, shape=()) * w_scale
-    return quantised_by(call, weighed(call, left, right, scaled, **how), y_scale, y_zero)
+    return quantised_to(call, call.kind(7, y_zero), weighed(call, left, right, scaled, **how), y_scale, y_zero)
 
 
 # ---- pools
