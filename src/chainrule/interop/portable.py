@@ -18,7 +18,7 @@ from chainrule.graph.types import FLOATS
 from chainrule.nn import Export, GraphLayer, Layer, build_network
 from chainrule.nn.layers import as_layer
 from chainrule.nn.peers.chain import shape_of
-from chainrule.train import SGD, Model, Run
+from chainrule.train import Model, Run
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.state_nodes import first_values
 from chainrule.version import __version__
@@ -200,7 +200,7 @@ def _of_network(network: Layer, given: Mapping[str, Array], input_shape: Extents
     shape = shape_of(network, input_shape)
     built = build_network(network, shape, batch=size or 1)
     leaves = {**built.parameters, **built.states}
-    nodes = first_values(built.parameters, built.states, SGD(), dtype, given)
+    nodes = first_values(built.parameters, built.states, (), dtype, given)
     key = {leaf: ops.key(seed) for leaf in Graph({name: nodes[name] for name in leaves}).inputs}
     values = dict(zip(leaves, compute([nodes[name] for name in leaves], key), strict=True))
 
