@@ -50,7 +50,11 @@ def _two(x: Node, y: Node, generator: Generator) -> Node:
         lambda: x / (ops.sigmoid(y) + 0.25),
         lambda: ops.power(positive, y * 0.5),
         lambda: ops.maximum(x, y),
-        lambda: ops.sigmoid_cross_entropy(x, ops.sigmoid(y)) - ops.sigmoid_error(x, y),
+        lambda: (
+            ops.sigmoid_cross_entropy(x, ops.sigmoid(y))
+            - ops.sigmoid_error(x, y)
+            + ops.poisson_loss(ops.tanh(y), ops.sigmoid(x))
+        ),
         lambda: ops.minimum(x, y),
         lambda: ops.where(ops.logical_or(x < y, ops.logical_not(ops.greater_equal(x, 0.5))), x, y),
         lambda: ops.where(ops.logical_and(x > y, ops.not_equal(x, y)), x * 2.0, ops.cast(x <= y, dtype=x.dtype)),

@@ -97,6 +97,6 @@ def test_pictures_of_memory_refuse_what_has_none():
     with pytest.raises(OptionError, match="recurrent"):
         pictures.gradients_through_time(run.model(), x, y)
     with pytest.raises(OptionError, match="every"):
-        pictures.answers_over_time({"dense": run}, x[0], np.zeros(3))
+        pictures.answers_over_time({"dense": run}, x[0], y[0])
     with pytest.raises(OptionError, match="replicas"):
         pictures.scores_by_gap({("a", 1): [run, run], ("b", 2): [run, run]})

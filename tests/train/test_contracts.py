@@ -313,7 +313,8 @@ NUMBERS = cr.fit("2-3-1 tanh", cr.data.from_arrays(X, X[:, :1]), epochs=1, engin
     ("y", "words"),
     [
         ([0, 5], "label 5 at example 1"), ([-1, 0], "label -1 at example 0"), ([0.0, 1.0], "labels: whole numbers"),
-        ([0.5, 1.0], "labels: whole numbers"), ([0], r"\(1,\)"), ([0, 1, 0], r"\(3,\)"), ([[0], [1]], r"\(2, 1\)"), (["a", "b"], "numbers"),
+        ([0.5, 1.0], "labels: whole numbers"), ([0], r"\(1,\)"), ([0, 1, 0], r"\(3,\)"), ([[0], [1]], r"\(2, 1\)"),
+        (["a", "b"], "label 'a'"),
     ],
 )  # fmt: skip
 def test_labels_are_looked_at_where_they_are_given(ask, y, words):
@@ -324,7 +325,7 @@ def test_labels_are_looked_at_where_they_are_given(ask, y, words):
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [
-        (X[:2], X[:2, 0], "reshape"), (X[:2], X[:2], r"\(2, 2\)"), (X[:2], X[:3, :1], r"\(3, 1\)"), (X[0], X[0, :1], r"x\[None\]"),
+        (X[:2], X[:2], r"\(2, 2\)"), (X[:2], X[:3, :1], r"\(3, 1\)"), (X[:2], X[:3, 0], r"\(3,\)"), (X[0], X[:2, :1], r"\(1, 2, 1\)"),
         (X[:2], [[np.nan], [1.0]], "y is nan at example 0"), ([[1.0, np.inf], [0, 0]], X[:2, :1], "x is inf at example 0"),
         (X[:0], X[:0, :1], "no examples"), ([[1.0], [1.0, 2.0]], X[:2, :1], "differ in length"),
     ],
@@ -338,6 +339,8 @@ def test_numbers_are_looked_at_where_they_are_given(x, y, words):
 def test_lists_and_other_dtypes_are_taken_where_they_are_exact():
     assert MODEL.cost(X[:2].tolist(), [0, 1]) == MODEL.cost(X[:2], np.array([0, 1], np.uint8))
     assert NUMBERS.cost(X[:2].tolist(), [[1], [2]]) == NUMBERS.cost(X[:2], np.array([[1.0], [2.0]]))
+    assert NUMBERS.cost(X[:2], [1, 2]) == NUMBERS.cost(X[:2], np.array([[1.0], [2.0]]))
+    assert NUMBERS.cost(X[0], 1) == NUMBERS.cost(X[0], [1]) == NUMBERS.cost(X[:1], [[1]])
 
 
 def test_what_is_explained_is_looked_at():

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ from chainrule.views.page import CSS
 from chainrule.views.svg import look
 
 PAGE = Path(__file__).with_name("page")
+LOOK, LONGEST_WAIT = 0.02, 0.5
+"""How often it is looked whether there is another frame, and how long a page may wait for one, in seconds."""
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -47,7 +50,13 @@ def application(desk: Desk) -> Starlette:
         return Route("/" if name == "index.html" else f"/{name}", answer, methods=["GET"])
 
     async def frame(request: Request) -> Response:
-        version = desk.version()
+        version, asked = desk.version(), time.monotonic()
+        # A page at rest waits here, so that it need not ask again and again.
+        while "wait" in request.query_params and request.query_params.get("after") == version:
+            if time.monotonic() - asked > LONGEST_WAIT:
+                break
+            await asyncio.sleep(LOOK)
+            version = desk.version()
         if request.query_params.get("after") == version:
             return Response(status_code=204)
         content = await asyncio.to_thread(desk.frame, beside="beside" in request.query_params)

@@ -87,7 +87,7 @@ def _numbers(name: str, values: Any) -> Array:
     if array.dtype.kind == "O":  # as a column of a table may be
         with suppress(TypeError, ValueError, OverflowError):
             array = array.astype(np.float64)
-            whole = np.isfinite(array).all() and np.array_equal(array, np.rint(array))
+            whole = bool((abs(array) < 2.0**53).all()) and np.array_equal(array, np.rint(array))
             array = array.astype(np.int64) if whole else array
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"{name}={shown(values)}", expected="numbers", remedy=f"give {name} as an array of numbers")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from chainrule.data import Examples
+from chainrule.display import Shown
 from chainrule.engines import Carried, LoopProgram, Results
 from chainrule.graph import Array
 
@@ -14,7 +15,7 @@ COPIED = 2**26
 """So many bytes of rows that lie in several files, or in another type, are copied together (64 MiB)."""
 
 
-class Supply:
+class Supply(Shown):
     """The tables that a loop over some examples is compiled for, and runs of it over any of their rows."""
 
     def __init__(self, examples: Examples) -> None:

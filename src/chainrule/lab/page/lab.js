@@ -22,8 +22,9 @@ function language({ languages, shown: { language: chosen } }) {
   return found in languages ? found : "en";
 }
 
-async function next(always = false) {
-  const answer = await fetch(`/frame${always ? "" : `?after=${encodeURIComponent(version)}`}`);
+/** Gets the next frame. @param {string} how "now", "newer" than the last one, or "wait" a moment for such a one @returns {Promise<boolean>} whether there was one */
+async function next(how) {
+  const answer = await fetch(`/frame${how === "now" ? "" : `?after=${encodeURIComponent(version)}${how === "wait" ? "&wait" : ""}`}`);
   if (answer.status === 204 || !answer.ok) return false;
   version = answer.headers.get("x-version") ?? "";
   store.frame = unpacked(await answer.arrayBuffer());
@@ -33,7 +34,7 @@ async function next(always = false) {
 async function refresh() {
   let told;
   do {  // a frame and a state of the same act; another page may act in between
-    await next(true);
+    await next("now");
     told = await learn();
   } while (told.acts !== +version.split(".").at(-1));
   store.state = told;
@@ -81,7 +82,7 @@ async function tick() {
   if (!document.hidden && !busy && store.state) {
     busy = true;
     try {
-      if (await next()) {
+      if (await next(stale ? "newer" : "wait")) {
         stale = true;
         where();
         await current().draw?.();
