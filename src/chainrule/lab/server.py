@@ -38,6 +38,14 @@ def page_files() -> dict[str, bytes]:
     return {**files, "view.js": VIEW_SCRIPT.read_bytes(), "look.css": f"{look()}\n{CSS}".encode()}
 
 
+async def _version(desk: Desk, known: str | None) -> str:
+    """The version of what there is to be drawn; a page at rest, which knows that one, waits a moment for another."""
+    asked = time.monotonic()
+    while (version := desk.version()) == known and time.monotonic() - asked < LONGEST_WAIT:
+        await asyncio.sleep(LOOK)
+    return version
+
+
 def application(desk: Desk) -> Starlette:
     """The routes. None takes a path, a template or code; GETs change nothing."""
 
@@ -50,14 +58,9 @@ def application(desk: Desk) -> Starlette:
         return Route("/" if name == "index.html" else f"/{name}", answer, methods=["GET"])
 
     async def frame(request: Request) -> Response:
-        version, asked = desk.version(), time.monotonic()
-        # A page at rest waits here, so that it need not ask again and again.
-        while "wait" in request.query_params and request.query_params.get("after") == version:
-            if time.monotonic() - asked > LONGEST_WAIT:
-                break
-            await asyncio.sleep(LOOK)
-            version = desk.version()
-        if request.query_params.get("after") == version:
+        known = request.query_params.get("after")
+        version = await _version(desk, known if "wait" in request.query_params else None)
+        if version == known:
             return Response(status_code=204)
         content = await asyncio.to_thread(desk.frame, beside="beside" in request.query_params)
         return Response(content, media_type="application/octet-stream", headers={"x-version": version})
