@@ -118,7 +118,7 @@ def test_every_control_is_explained_where_it_stands(visit, lab, digits_lab):
         for screen in SCREENS:
             page.click(f"#to-{screen}")
             until(lambda screen=screen, page=page: page.is_visible(f"#{screen}"))
-            time.sleep(0.5)
+            time.sleep(0.2)
             for markup, told, beside in page.evaluate(CONTROLS):
                 assert len(told) > 20, markup
                 assert beside, markup
@@ -186,7 +186,7 @@ def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
             page.check("#lesson-choices input[value='0']")
             page.click("#commit")
             until(lambda page=page: page.inner_text("#lesson-verdict"))
-        time.sleep(0.6)
+        time.sleep(0.3)
         found = axe.Axe().run(page)
         assert found.violations_count == 0, (screen, found.generate_report())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), screen
