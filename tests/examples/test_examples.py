@@ -1,4 +1,4 @@
-"""Examples: facts are judged rightly, every training agrees between the engines over its first thirty steps."""
+"""Examples: facts are judged rightly, every training agrees between the engines over its first hundred steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainrule.errors import OptionError
 from chainrule.examples import EXAMPLES, Fact, Outcome, example
 from chainrule.train import Training
 
-STEPS = 30
+STEPS = 100
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def few(data: Dataset, count: int) -> Dataset:
 
 
 def first_losses(training: Training, engine: str, *, nudge: float = 0.0) -> np.ndarray:
-    """The losses of its first thirty steps; small data are gone over as often as that takes, and no more often.
+    """The losses of its first hundred steps; small data are gone over as often as that takes, and no more often.
 
     nudge: all first weights are changed by that share.
     """
@@ -82,7 +82,7 @@ def distinct(trainings: Mapping[str, Training]) -> dict[str, Training]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_engines_agree_over_the_first_thirty_steps(name):
+def test_the_engines_agree_over_the_first_hundred_steps(name):
     for part, training in distinct(EXAMPLES[name].trainings(0)).items():
         reference, native = (first_losses(training, engine) for engine in ("reference", "native"))
         apart, allowed = np.abs(native - reference), 1e-8 * np.abs(reference) + 1e-12

@@ -88,11 +88,11 @@ def test_layers_that_differ_stand_beside_each_other(run):
 
 def test_numbers_are_compared_in_the_units_of_the_data():
     x = np.linspace(-1, 1, 30)[:, None]
-    runs = [cr.fit("1-4-1 tanh", (x, 500 + 300 * x), epochs=3, seed=seed) for seed in (0, 1)]
+    runs = [cr.fit("1-4-1 tanh", (x, 500 + 300 * x), epochs=3, seed=seed, dtype="float64") for seed in (0, 1)]
     found = runs[0].compare(runs[1])
     part = dict(runs[0].data.parts())[found.part]
     known = np.abs(runs[0].predict(part.x) - runs[1].predict(part.x))[:, 0]
-    np.testing.assert_allclose(found.apart, known, rtol=1e-3)
+    np.testing.assert_allclose(found.apart, known, rtol=1e-9)
     assert found.agreement is None
     assert "in truth" in str(found)
 

@@ -83,6 +83,23 @@ def test_what_are_no_examples_is_refused_by_our_errors(name):
                 ask(x, wrong)
 
 
+def test_labels_may_be_truth_values_where_the_classes_are():
+    x, y = TABLE.to_numpy(), TABLE["a"].to_numpy() > 0
+    model = cr.fit("3-4-2 tanh softmax", (x, y), epochs=1).model()
+    assert model.cost(x[:9], y[:9]) == model.cost(x[:9], y[:9].astype(int)) == model.cost(x[:9], y[:9].tolist())
+    with pytest.raises(cr.errors.DataError, match=r"label '(True|False)'"):
+        CLASSIFIER.model().cost(x[:9], y[:9])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 2), 0])
+@pytest.mark.parametrize("run", [CLASSIFIER, CURVE])
+def test_targets_of_unequal_length_are_refused(run, rows):
+    x = TABLE.to_numpy()[rows]
+    for ask in (run.model().cost, run.model().gradient, lambda x, y: cr.pictures.gradient_entries(run.model(), x, y)):
+        with pytest.raises(cr.errors.ShapeError, match="differ in length"):
+            ask(x, [[1.0], [1.0, 2.0]])
+
+
 def test_a_label_without_a_class_is_named():
     with pytest.raises(cr.errors.DataError, match=r"label 'w'\n  expected: one of the classes \['u', 'v', 'ü'\]"):
         CLASSIFIER.model().cost(TABLE[SOME], ["w"] * 12)

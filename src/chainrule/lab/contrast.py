@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chainrule.graph import Array
-from chainrule.train.replicated import plus_minus
+from chainrule.train.replicated import measured
 from chainrule.views.panels import Axis
 from chainrule.views.pictures.experiments.contrasts import dots_and_bars
 from chainrule.views.view import View
 
 
-def standard_error(values: Array) -> float:
-    """The standard error of the mean of independent values (n,), n ≥ 2."""
-    return float(values.std(ddof=1) / len(values) ** 0.5)
-
-
-def told_mean(values: Array) -> str:
-    """The mean with its standard error, in words."""
-    return plus_minus(float(values.mean()), standard_error(values))
-
-
 def contrast(score: str, values: Mapping[str, Array]) -> View:
     """The scores (seeds,) of each training by its name."""
-    rows = [(name, each, standard_error(each)) for name, each in values.items()]
+    rows = [(name, each, measured(each).error) for name, each in values.items()]
     words = "A dot to a seed; the bar is the mean with its standard error."
     return View(score, words, [dots_and_bars(rows, Axis(score, margin=0.08))], values, size=(5.6, 2.4))

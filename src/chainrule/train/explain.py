@@ -60,8 +60,7 @@ def as_examples(data: DatasetInfo, which: Any) -> Examples:
         return Examples(*given_examples(data, which.x, which.y))
     if isinstance(which, tuple | list) and len(pair := cast("tuple[Any, ...]", which)) == 2:
         read("explain", "x", reader_of(Regular), pair[0])
-        single = np.shape(pair[0]) == data.input_shape
-        return Examples(*given_examples(data, *(([part] for part in pair) if single else pair)))
+        return Examples(*given_examples(data, *pair))
     raise OptionTypeError(
         f"an explanation of {shown(cast('object', which))}",
         expected="an example, examples, or (x, y)",

@@ -45,29 +45,34 @@ def given_targets(data: DatasetInfo, y: Any, count: int) -> Array:
 
 
 def numbered(data: DatasetInfo, y: Any) -> Any:
-    """Labels that are names of classes as their numbers; anything else as it is.
+    """Labels that are names of classes, or truth values, as numbers; anything else as it is.
 
     Raises: DataError for a name that no class has.
     """
-    names = np.asarray(y) if data.classes is not None else None
-    if names is None or names.dtype.kind not in "UTO" or not all(isinstance(name, str) for name in names.flat):
+    array = as_array("y", y)
+    if (
+        data.classes is None
+        or array.dtype.kind not in "bUTO"
+        or not all(isinstance(name, str | bool | np.bool) for name in array.flat)
+    ):
         return y
-    numbers = {name: number for number, name in enumerate(data.classes or ())}
-    unknown = [name for name in names.flat if name not in numbers]
+    names, numbers = [str(name) for name in array.flat], {name: number for number, name in enumerate(data.classes)}
+    unknown = [name for name in names if name not in numbers]
     if unknown:
         raise DataError(
-            f"label {str(unknown[0])!r}",
+            f"label {unknown[0]!r}",
             expected=f"one of the classes {shown(list(numbers))}",
             remedy="correct the label, or train with data that have this class",
         )
-    return np.array([numbers[name] for name in names.flat], np.int64).reshape(names.shape)
+    return np.array([numbers[name] for name in names], np.int64).reshape(array.shape)
 
 
 def given_examples(data: DatasetInfo, x: Any, y: Any) -> tuple[Array, Array]:
     """Inputs and targets that belong together, one or more; a single example may come without the axis of the batch."""
-    single = _is_single(data, x) and np.shape(y) != (1, *data.target_shape)
+    if _is_single(data, x):
+        x, y = as_array("x", x)[None], y if as_array("y", y).shape == (1, *data.target_shape) else [y]
     inputs = given_inputs(data, x)
-    return inputs, given_targets(data, [y] if single else y, len(inputs))
+    return inputs, given_targets(data, y, len(inputs))
 
 
 def given_inputs(data: DatasetInfo, x: Any) -> Array:
@@ -79,7 +84,7 @@ def given_inputs(data: DatasetInfo, x: Any) -> Array:
 
 
 def _is_single(data: DatasetInfo, x: Any) -> bool:
-    return np.shape(as_array("x", x)) == data.input_shape
+    return as_array("x", x).shape == data.input_shape
 
 
 def _numbers(name: str, values: Any) -> Array:

@@ -11,10 +11,10 @@ import numpy as np
 from chainrule.data import Dataset, from_arrays
 from chainrule.display import Shown
 from chainrule.graph import Array
-from chainrule.lab.contrast import contrast, told_mean
+from chainrule.lab.contrast import contrast
 from chainrule.lab.session import Session
 from chainrule.train import Model, Run, Training
-from chainrule.train.replicated import compare, plus_minus
+from chainrule.train.replicated import compare, measured, plus_minus
 from chainrule.views.view import View
 
 REPLICAS = 8
@@ -106,7 +106,7 @@ def experiment(
         values = [_scores(arm(), score) for _, arm in (first, second)]
         found = compare(*values, paired=True)
         best = 2 if not found.told_apart else int((found.verdict == "larger") == (score == "loss"))
-        one, other = map(told_mean, values)
+        one, other = (str(measured(each)) for each in values)
         numbers = {"first": first[0], "second": second[0], "one": one, "other": other}
         return Answer(
             best,

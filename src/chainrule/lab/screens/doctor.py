@@ -14,12 +14,12 @@ from chainrule.doctor import Cure, Diagnosis, Finding
 from chainrule.doctor.diagnosis import USUAL_SEEDS
 from chainrule.doctor.trying import replicated, trial
 from chainrule.errors import OptionError
-from chainrule.lab.contrast import contrast, told_mean
+from chainrule.lab.contrast import contrast
 from chainrule.lab.room import Action, Room, Screen
 from chainrule.lab.said import said
 from chainrule.lab.session import Session
 from chainrule.train import Run, Training
-from chainrule.train.replicated import plus_minus
+from chainrule.train.replicated import measured, plus_minus
 
 MOST_EPOCHS = 2000
 VERDICTS = {
@@ -127,7 +127,7 @@ class Doctor(Screen):
         difference = plus_minus(found.comparison.difference, found.comparison.error)
         told = said(
             "{part}, {score}: {before} without it, {after} with it. The difference, seed by seed, is {difference}.",
-            part=found.part, score=found.score, before=told_mean(before), after=told_mean(after), difference=difference,
+            part=found.part, score=found.score, before=str(measured(before)), after=str(measured(after)), difference=difference,
         )  # fmt: skip
         view = contrast(f"{found.part} {found.score}", {"without": before, "with it": after})
         return {"told": told, "verdict": verdict, "view": json.loads(view.json())}

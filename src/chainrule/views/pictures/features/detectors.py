@@ -17,7 +17,6 @@ from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits
-from chainrule.views.pictures.learning.places import examples
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
@@ -93,7 +92,6 @@ def detectors(
     (4,)
     """
     require_quantity(model, quantity)
-    x, y = examples(model, x, y)
     mask = _mask(model, y, having)
     values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1)
     separations = np.array([separation(column, mask) for column in values.T])

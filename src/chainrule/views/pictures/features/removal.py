@@ -15,7 +15,7 @@ from chainrule.train import Model, decide
 from chainrule.views.marks import Bars, ErrorBars, Rule
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import has_hidden_neurons, suits
-from chainrule.views.pictures.learning.places import CostAt, cost_at, examples
+from chainrule.views.pictures.learning.places import CostAt, cost_at
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -58,7 +58,6 @@ def effects(model: Model, x: Array, y: Array, quantity: str, held: Sequence[tupl
     `Model.ablated`. Raises: OptionError for a quantity that is not there, is the output, or belongs to a layer used several times,
     and for a neuron that it does not have.
     """
-    x, y = examples(model, x, y)
     counts = np.zeros((len(held), 2), dtype=np.int64)
     rises: list[Array] = []
     for start in range(0, len(x), _PIECE):
@@ -128,7 +127,6 @@ def layer_ablation(model: Model, x: Array, y: Array, quantity: str, *, mean: boo
     `cost_errors`; `total` is the number of examples.
     Raises: OptionError for a quantity that is not there, is the output, or belongs to a layer used several times.
     """
-    x, y = examples(model, x, y)
     at = cost_at(model, x[:1], y[:1])
     count = node_named(at, quantity).type.size
     values = model.quantities(x, {quantity})[quantity].reshape(len(x), -1).mean(axis=0) if mean else np.zeros(count)

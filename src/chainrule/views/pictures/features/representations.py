@@ -12,7 +12,6 @@ from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.learning.places import examples
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View
@@ -49,7 +48,6 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
     numbers, a net of straight lines is sent through the layers too.
     The numbers: the coordinates (n, 2) of each layer by its name, and the `targets`; `projections` gives more of each.
     """
-    x, y = examples(model, x, y)
     found, classes, targets = projections(model, x, y, most), model.problem.dataset_info.classes, y[:most]
     bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;"
     told = (
@@ -159,7 +157,7 @@ def _as_lines(points: Array | None) -> Array | None:
 
 def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Projection]:
     """The first `most` of the examples x (n, ...) with targets y in each layer, projected to a plane, as `layer_projections` says."""
-    x, y = (given[:most] for given in examples(model, x, y))
+    x, y = x[:most], y[:most]
     if len(x) < 2:
         raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
     names = _thinned((INPUT, *layer_names(model)))

@@ -32,7 +32,7 @@ def compared(found: Compared) -> View:
     }
     reading = (
         "Orange: both neurons rise together over the examples, blue: one is the other turned over; neurons of the other network "
-        "stand in the order of those they go with. Right an example is a point: on the line both answer the same."
+        "stand in the order of those they go with. On the right a point is an example; on the line both answer the same."
     )
     title = f"Two networks on {len(found.apart)} {found.part} examples"
     return View(
