@@ -1,13 +1,18 @@
 """Code goes by form: loops that were built alike share it, so do kernels; whatever the numbers depend on tells forms apart."""
 
+import gc
+
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
-from chainrule.engines.native import module
+from chainrule.engines.native import engine as native_engine
+from chainrule.engines.native import module, program
+from chainrule.engines.native.builder import Extent, Value
 from chainrule.engines.native.engine import NativeEngine
+from chainrule.engines.native.machine import host
 from chainrule.graph import Graph, constant, form_of, input_node, scope
 
 
@@ -124,3 +129,102 @@ def test_where_little_is_to_be_done_code_is_made_quickly_and_anew_for_more(tmp_p
     assert more.trainer.program.report()["code"] == "made to run fast"
     assert more.trainer.step > little.trainer.step
     assert more.at(little.trainer.step).hash == little.hash
+
+
+# ---- kernels for any number of turns
+
+
+def forgotten():
+    """As a process begins: nothing has been compiled."""
+    native_engine._module_of.cache_clear()
+    native_engine._code_of.cache_clear()
+    gc.collect()
+
+
+def quick_text(run):
+    """The text that a short training was compiled from."""
+    return run.trainer.program.code.module.text
+
+
+MORE = np.random.default_rng(4).normal(size=(300, 4))
+PASSING = {
+    **DEEP,
+    "largest of windows": lambda _: [cr.Reshape((4, 1)), cr.MaxPool(2), cr.Flatten()],
+    "gates": lambda _: [cr.Reshape((4, 1)), cr.GRU(3), cr.LayerNorm()],
+}  # fmt: skip
+
+
+def short(name, batch_size):
+    """A training so short that its code is made quickly, on 300 examples of three classes."""
+    network = cr.Sequential(*PASSING[name](1), cr.Dense(3, "softmax"))
+    return cr.fit(network, (MORE, np.arange(300) % 3), epochs=1, batch_size=batch_size, optimizer=cr.Adam(0.01))
+
+
+@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("batch_size", [2, 7, 240])
+def test_code_that_is_given_its_numbers_gives_the_bits_of_code_that_has_them(monkeypatch, name, batch_size):
+    given = short(name, batch_size)
+    assert ("@kernel_" in quick_text(given)) == (host().vector_bytes >= module.WIDE)
+    monkeypatch.setattr(module, "WIDE", 10**6)
+    forgotten()
+    known = short(name, batch_size)
+    assert "@kernel_" not in quick_text(known)
+    assert known.hash == given.hash
+    for part in ("training", "test"):
+        np.testing.assert_equal(known.trainer.evaluate(part).outputs, given.trainer.evaluate(part).outputs)
+
+
+wide = pytest.mark.skipif(host().vector_bytes < module.WIDE, reason="a processor with narrow vectors has no such kernels")
+
+
+@wide
+def test_a_shorter_last_batch_adds_no_kernel():
+    even, ragged = (quick_text(short("dense", batch_size)) for batch_size in (80, 70))
+    assert even.count("define void @kernel_") == ragged.count("define void @kernel_")
+
+
+@wide
+def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long():
+    def trainer(width, batch_size=60):
+        return cr.Training(f"4-{width}-3", (MORE, np.arange(300) % 3), epochs=1, batch_size=batch_size).trainer()
+
+    def code_of(one):
+        return one.program.code
+
+    forgotten()
+    alone = trainer(6)
+    size = code_of(alone).machine_code.size
+    alone.train_until(4)
+    wanted = alone.hash
+    del alone
+    forgotten()
+    first = trainer(5)
+    code_of(first)
+    second = trainer(6)
+    assert code_of(first).module.general & code_of(second).module.general
+    assert code_of(second).machine_code.size < 0.8 * size
+    second.train_until(2)
+    del first
+    forgotten()
+    assert code_of(second).module.general <= set(program._kernels)
+    second.train_until(4)
+    assert second.hash == wanted
+    names = code_of(second).module.general
+    del second
+    forgotten()
+    assert not names & set(program._kernels)
+
+
+def test_no_code_depends_on_an_extent_that_it_is_given():
+    extent = Extent(Value("i64", 1, "%n"))
+    for use in (
+        extent.__add__,
+        extent.__rmul__,
+        extent.__floordiv__,
+        extent.__mod__,
+        extent.__lt__,
+        extent.__eq__,
+        extent.__bool__,
+    ):
+        with pytest.raises(AssertionError, match="depends on it"):
+            use(4)

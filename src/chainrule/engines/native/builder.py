@@ -10,6 +10,7 @@ import struct
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Never
 
 import numpy as np
 
@@ -39,6 +40,27 @@ class Value:
 
     def __str__(self) -> str:
         return f"{self.type} {self.text}"
+
+
+class Extent(int):
+    """How many turns a loop has, where a function is given the number: nothing about its code can depend on it."""
+
+    def __new__(cls, value: Value) -> Extent:
+        """The extent that a function is given as `value`; one turn at least."""
+        made = super().__new__(cls)
+        made.value = value
+        return made
+
+    value: Value
+
+    def _unknown(self, *_: object) -> Never:
+        raise AssertionError("code that is given the number of its turns depends on it")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = __neg__ = __bool__ = _unknown
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
+
+    def __str__(self) -> str:
+        return "as many as given"
 
 
 @dataclass
@@ -275,21 +297,26 @@ class LlvmFunction:
         self.label(after)
 
     @contextmanager
-    def loop(self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = ()) -> Generator[LlvmLoop]:
+    def loop(
+        self, start: int | Value, stop: int | Value, step: int = 1, carried: Sequence[Value] = (), *, may_be_empty: bool = False
+    ) -> Generator[LlvmLoop]:
         """A loop over start, start + step, ... below stop, of one turn at least; one of exactly one turn is written straight.
 
-        Where limits are values the caller makes sure that there is a turn. The body puts the carried values of the next turn
-        into `following`; after the loop they are its `results`.
+        Where limits are values the caller makes sure that there is a turn, or says that it may be empty. The body puts the carried
+        values of the next turn into `following`; after the loop they are its `results`.
         """
         first = self.index(start) if isinstance(start, int) else start
-        last = self.index(stop) if isinstance(stop, int) else stop
-        if isinstance(start, int) and isinstance(stop, int) and start + step >= stop:
+        last = self.end(stop)
+        if isinstance(start, int) and isinstance(stop, int) and not isinstance(stop, Extent) and start + step >= stop:
             once = LlvmLoop(first, tuple(carried))
             yield once
             once.results = tuple(once.following)
             return
         head, after, origin = self.fresh_label("loop"), self.fresh_label("done"), self.block
-        self.branch(head)
+        if may_be_empty:
+            self.branch_if(self.compare("slt", first, last), head, after)
+        else:
+            self.branch(head)
         self.label(head)
         loop = LlvmLoop(Value("i64", 1, self._new()), tuple(Value(v.element, v.lanes, self._new()) for v in carried))
         place = len(self.lines)
@@ -305,6 +332,18 @@ class LlvmFunction:
         self.branch_if(again, head, after)
         self.label(after)
         loop.results = tuple(loop.following)
+        if may_be_empty:
+            loop.results = tuple([self.phi(x, y, origin, latch) for x, y in zip(carried, loop.following, strict=True)])
+
+    def end(self, number: int | Value) -> Value:
+        """Where a loop ends, as a value."""
+        if isinstance(number, Value):
+            return number
+        return number.value if isinstance(number, Extent) else self.index(number)
+
+    def multiple(self, extent: Extent, size: int) -> Value:
+        """The largest multiple of a power of two that is no larger."""
+        return extent.value if size == 1 else self.binary("and", extent.value, self.index(-size))
 
     def give_back(self, value: Value | None = None) -> None:
         """Returns from the function."""

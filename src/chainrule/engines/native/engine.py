@@ -23,7 +23,7 @@ from chainrule.errors import PositionError
 from chainrule.graph import Array, Graph, compute, run_passes
 
 LITTLE = 300_000_000
-"""Operations in all below which code is made quickly: it takes up to 0.1 ns longer for each, and LLVM up to 100 ms less for the whole."""
+"""Operations in all below which code is made quickly: it takes up to 0.13 ns longer for each, and LLVM from 75 ms less for the whole."""
 
 
 def machine_of_host() -> Machine:

@@ -1,11 +1,16 @@
-"""The form of a kernel: what its code depends on, but for the addresses of its buffers. Kernels of one form are one function."""
+"""The form of a kernel: what its code depends on, but for where its buffers lie, how many turns its loops have, and its constants.
+
+Kernels of one form with the same numbers are one function. Where code is made quickly those with other numbers are too, which it is given:
+those of a step and of the shorter one at the end of an epoch, of training and of evaluation, of one network and of the next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from chainrule.engines.native.buffers import BufferPlan
+from chainrule.engines.native.builder import ELEMENTS, Value, literal
 from chainrule.engines.native.kernels import Buffer, Kernel, KernelBody, MemoryPlace, Product, Reduction, Scatter
 from chainrule.engines.native.matmul import Tiling
 from chainrule.graph import frozen
@@ -13,31 +18,89 @@ from chainrule.graph import frozen
 
 @dataclass(frozen=True)
 class KernelForm:
-    """Equal for kernels that the same instructions do, with other pointers."""
+    """Equal for kernels that the same instructions do, with other pointers and other extents."""
 
     key: Hashable
+    """All but the numbers below."""
+    extents: tuple[int, ...] = field(compare=False)
+    """Of the kernel's own loops, then of those that it reduces, sums or adds over."""
+    constants: tuple[Value, ...] = field(compare=False)
+    """The constants of its lines as they are written, those of the inner body first."""
     buffers: tuple[Buffer, ...] = field(compare=False)
     """The kernel's own buffers, in the order in which it names them."""
     memories: tuple[int, ...] = field(compare=False)
     """For each buffer a number that is the same for those that may share bytes."""
 
+    @property
+    def exact(self) -> Hashable:
+        """Equal for kernels that differ in their buffers only."""
+        return self.key, self.extents, self.constants, self.memories
+
 
 def kernel_form(kernel: Kernel, plan: BufferPlan, tiles: Tiling | None) -> KernelForm:
     """The form of a kernel that is no loop over time, with the tiling of its product."""
     reader = _Reader(plan)
+    extents = kernel.extents
     match kernel.core:
         case Product() as core:
             places = reader.place(core.left), reader.place(core.right)
-            inside: Hashable = ("product", core.inner, core.parts, core.dtype, places, tiles)
+            cut = None if tiles is None else replace(tiles, height=0)
+            inside: Hashable = ("product", core.parts, core.dtype, places, cut)
+            extents = (*extents, core.inner)
         case Reduction() as core:
             results = tuple([(result.op, result.value) for result in core.results])
-            inside = ("reduction", core.extents, core.along, results, reader.body(core.body))
+            inside = ("reduction", len(extents), core.along, results, reader.body(core.body))
+            extents = (*extents, *core.extents)
         case Scatter() as core:
             inside = ("scatter", core.stride, core.extent, core.position)
         case _:
             inside = ()
     body = reader.body(kernel.body)
-    return KernelForm((kernel.extents, inside, body), tuple(reader.buffers), tuple(reader.memories))
+    found = tuple(reader.constants), tuple(reader.buffers), tuple(reader.memories)
+    return KernelForm((len(kernel.extents), inside, body), extents, *found)
+
+
+def with_numbers(
+    kernel: Kernel, tiles: Tiling | None, extents: Sequence[int], constants: Iterable[Value]
+) -> tuple[Kernel, Tiling | None]:
+    """The kernel, and how its product is cut, with other extents and constants, in the order in which its form has them."""
+    rest = iter(constants)
+    bodies = [_with_constants(body, rest) for body in kernel.bodies]
+    kernel = replace(kernel, body=bodies[-1])
+    own, inside = tuple(extents[: len(kernel.extents)]), tuple(extents[len(kernel.extents) :])
+    match kernel.core:
+        case Product() as core:
+            assert tiles is not None  # noqa: S101  (a product is cut into tiles)
+            made = replace(kernel, extents=own, core=replace(core, inner=inside[0]))
+            return made, replace(tiles, height=own[-1] if tiles.swapped else own[-2])
+        case Reduction() as core:
+            return replace(kernel, extents=own, core=replace(core, extents=inside, body=bodies[0])), tiles
+        case _:
+            return replace(kernel, extents=own), tiles
+
+
+def _with_constants(body: KernelBody, constants: Iterator[Value]) -> KernelBody:
+    lines = [
+        replace(line, attributes={**line.attributes, "value": next(constants)}) if line.op == "constant" else line
+        for line in body.lines
+    ]
+    return KernelBody(lines, body.stores)
+
+
+def may_differ(kernel: Kernel, tiles: Tiling | None) -> set[int]:
+    """The places, among a form's extents, of loops whose code may take the number of turns as an argument."""
+    loops = len(kernel.extents)
+    match kernel.core:
+        case Product() as core if tiles is not None:
+            width = loops - 2 if tiles.swapped else loops - 1
+            inner = set[int]() if core.parts or tiles.packed else {loops}
+            return {*range(loops), *inner} - {width}
+        case Reduction() as core:
+            return {*range(loops + len(core.extents))} if len(core.extents) <= 1 else {*range(loops)}
+        case Scatter():
+            return set()
+        case _:
+            return {*range(loops)}
 
 
 class _Reader:
@@ -47,6 +110,7 @@ class _Reader:
         self.plan = plan
         self.buffers: list[Buffer] = []
         self.memories: list[int] = []
+        self.constants: list[Value] = []
         self._numbers: dict[int, int] = {}
         self._classes: dict[object, int] = {}
 
@@ -59,17 +123,19 @@ class _Reader:
             self.memories.append(self._classes.setdefault(memory_key(buffer, self.plan), len(self._classes)))
         number = self._numbers[id(buffer)]
         rows = buffer.type.shape[1:] if place.row is not None else None
-        return number, self.memories[number], buffer.type.dtype, buffer.kind == "block", rows, place.at, place.row
+        return number, buffer.type.dtype, buffer.kind == "block", rows, place.at, place.row
 
     def body(self, body: KernelBody) -> Hashable:
-        """All lines and stores."""
+        """All lines and stores, but for the constants."""
+        constants = [(ELEMENTS[line.dtype], line.attributes["value"]) for line in body.lines if line.op == "constant"]
+        self.constants += [Value(element, 1, literal(element, number)) for element, number in constants]
         lines = [
             (
                 line.op,
                 line.dtype,
                 line.arguments,
                 None if line.place is None else self.place(line.place),
-                tuple([(key, frozen(value)) for key, value in line.attributes.items()]),
+                () if line.op == "constant" else tuple([(key, frozen(value)) for key, value in line.attributes.items()]),
             )
             for line in body.lines
         ]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Protocol
 
-from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.cuts import Cut
 from chainrule.engines.native.kernels import Affine, Buffer, Instruction, Kernel, KernelBody, MemoryPlace, Scatter
 from chainrule.engines.native.lowering import LOWERINGS, convert
 from chainrule.graph import Shape
@@ -124,7 +125,8 @@ class Emitter:
             case "load":
                 return self.load(_placed(line), point)
             case "constant":
-                return f.constant(ELEMENTS[line.dtype], 1, line.attributes["value"])
+                value = line.attributes["value"]
+                return value if isinstance(value, Value) else f.constant(ELEMENTS[line.dtype], 1, value)
             case "index":
                 return self._index(line.attributes["at"], point)
             case "fetch":
@@ -264,7 +266,11 @@ class Emitter:
     # ---- loops
 
     def blocks(self, extent: int, lanes: int, write: Callable[[Value, Value | None], None]) -> None:
-        """A loop over full vectors, then the rest under a mask."""
+        """A loop over full vectors, then the rest under a mask; of an extent that is given one loop, all under masks."""
+        if isinstance(extent, Extent):
+            with self.f.loop(0, extent, lanes) as loop:
+                write(loop.index, self.mask_of_turn(extent, loop.index, lanes))
+            return
         full = extent // lanes * lanes
         if full:
             with self.f.loop(0, full, lanes) as loop:
@@ -276,20 +282,20 @@ class Emitter:
         """The first `count` lanes."""
         return self.f.vector("i1", [lane < count for lane in range(lanes)])
 
-    def lanes_for(self, bodies: Sequence[KernelBody], extent: int) -> int:
-        """How many lanes: the machine's width for the widest floats, no more than the next power of two that holds the loop."""
-        dtypes = [line.dtype for body in bodies for line in body.lines]
-        floats = [8 if dtype == "float64" else 4 for dtype in dtypes if dtype.startswith("float")]
-        size = max(floats, default=max((bytes_of(ELEMENTS[dtype]) for dtype in dtypes), default=8))
-        return min(self.vector_bytes // size, 1 << max(extent - 1, 0).bit_length())
+    def mask_of_turn(self, extent: Extent, index: Value, lanes: int) -> Value | None:
+        """The lanes of a turn that count."""
+        if lanes == 1:
+            return None
+        left = self.f.convert("trunc", self.f.binary("sub", extent.value, index), "i32")
+        return self.f.compare("slt", self.f.iota("i32", lanes), self.f.splat(left, lanes))
 
-    def map(self, kernel: Kernel, first: tuple[Value, Value] | None = None) -> None:
+    def map(self, kernel: Kernel, cut: Cut, first: tuple[Value, Value] | None = None) -> None:
         """A kernel without a core. `first`: limits of the first loop, where only a part is to be done."""
         extents = kernel.extents
         if not extents:
             self.body(kernel.body, Point([]))
             return
-        lanes = self.lanes_for([kernel.body], extents[-1])
+        lanes = cut.lanes
         self.prepare(kernel.body, Point([]))
         with ExitStack() as stack:
             outer = self.nest(stack, extents[:-1], first)
@@ -309,14 +315,14 @@ class Emitter:
 
     # ---- scatter
 
-    def scatter(self, kernel: Kernel, core: Scatter, first: tuple[Value, Value] | None = None) -> None:
+    def scatter(self, kernel: Kernel, core: Scatter, cut: Cut, first: tuple[Value, Value] | None = None) -> None:
         """Additions in the order of the loops, one after the other; along the last loop together where they never meet."""
         f, (store,) = self.f, kernel.body.stores
         extents = kernel.extents
         last = len(extents) - 1
         steady = core.position is None or not _depends_on_last(kernel.body, core.position)
         apart = bool(extents) and store.place.at[-1] == 1 and steady
-        lanes = self.lanes_for([kernel.body], extents[-1]) if apart else 1
+        lanes = cut.lanes if apart else 1
         body = KernelBody(kernel.body.lines, [])
 
         def write(indices: list[Value], mask: Value | None) -> None:

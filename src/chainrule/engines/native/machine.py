@@ -14,7 +14,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -108,9 +108,17 @@ def host() -> Target:
 
 
 def compile_module(
-    text: str, target: Target, cache: Cache | None, verify: bool = False, *, is_quick: bool = False
+    text: str,
+    target: Target,
+    cache: Cache | None,
+    verify: bool = False,
+    *,
+    is_quick: bool = False,
+    known: Mapping[str, MachineCode] | None = None,
 ) -> MachineCode:
     """The functions of a module as code in this process; from the cache, if there is one and it has them.
+
+    known: functions that it calls and that other code has; whoever keeps this code keeps that too.
 
     >>> code = compile_module("define i64 @next(i64 %x) { %y = add i64 %x, 1 ret i64 %y }", host(), None)
     >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(code.address("next"))(41)
@@ -125,7 +133,8 @@ def compile_module(
     made = _object(text, target, level, verify) if kept is None else kept
     if cache and kept is None:
         cache.put(key, made)
-    return MachineCode(_load(made, "\n" + text), len(made), time.perf_counter() - begin, kept is not None)
+    library = _load(made, "\n" + text, known or {})
+    return MachineCode(library, len(made), time.perf_counter() - begin, kept is not None)
 
 
 def assembly(text: str, target: Target, *, is_quick: bool = False) -> str:
@@ -210,13 +219,13 @@ def _loader() -> Any:
     return llvm.create_lljit_compiler(None, use_jit_link=True, suppress_errors=True)
 
 
-def _load(code: bytes, text: str) -> Any:
+def _load(code: bytes, text: str, known: Mapping[str, MachineCode]) -> Any:
     defined, declared = _DEFINED.findall(text), _DECLARED.findall(text)
     builder = llvm.JITLibraryBuilder().add_object_img(code)
     for name in defined:
         builder.export_symbol(name)
     for name in {*_HELPERS, *declared}.difference(defined):
-        if address := _process_address(name):
+        if address := known[name].address(name) if name in known else _process_address(name):
             builder.import_symbol(name, address)
         elif name in declared:
             raise RuntimeError(f"the module declares {name}, which this process does not have")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, MemoryPlace, Product
 from chainrule.engines.native.loops import Emitter, Point
 
@@ -130,7 +130,7 @@ class ProductWriter:
         with ExitStack() as stack:
             batch = self.emitter.nest(stack, kernel.extents[:-2], first)
             limits = None if kernel.extents[:-2] else first
-            if not self.core.inner:
+            if not isinstance(self.core.inner, Extent) and not self.core.inner:
                 self._nothing(batch)
             else:
                 self._panels(batch, limits)
@@ -161,9 +161,22 @@ class ProductWriter:
     def _turns(self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None]) -> None:
         """Writes pieces of a size, by their start and extent: all of them, or those with numbers between the limits.
 
-        The last, ragged piece has code of its own, and is done by whom it falls to.
+        The last, ragged piece has code of its own, and is done by whom it falls to. Of an extent that is given its rows go one by one,
+        or it is a whole one, in which rows stand for others that are not there: see `_rows`.
         """
-        f, full = self.emitter.f, extent // size
+        f = self.emitter.f
+        if isinstance(extent, Extent) and (self._is_short or size == 1):
+            with f.loop(0, extent, size) as loop:
+                write(loop.index, size)
+            return
+        if isinstance(extent, Extent):
+            whole = f.multiple(extent, size)
+            with f.loop(0, whole, size, may_be_empty=True) as loop:
+                write(loop.index, size)
+            with f.loop(whole, extent, may_be_empty=True) as loop:
+                write(loop.index, 1)
+            return
+        full = extent // size
         with ExitStack() as stack:
             if full and limits is None:
                 loop = stack.enter_context(f.loop(0, full))
@@ -262,6 +275,8 @@ class ProductWriter:
         wide = packed if packed is not None else f.offset(self._start(wide_place, batch), start, self.size)
         wide_step = vectors * lanes if packed is not None else wide_k
 
+        offsets = self._rows(row, rows)
+
         def multiply_add(totals: list[Value], k: Value, tall: Value = tall, wide: Value = wide) -> list[Value]:
             source = f.offset(wide, k, wide_step * self.size)
             column = f.offset(tall, k, step_k * self.size)
@@ -270,8 +285,8 @@ class ProductWriter:
                 for v in range(vectors)
             ]
             following: list[Value] = []
-            for r in range(rows):
-                number = f.load(self.element, 1, f.offset(column, f.index(r * step), self.size), None, tall_tag)
+            for r, offset in enumerate(offsets):
+                number = f.load(self.element, 1, f.offset(column, offset, step * self.size), None, tall_tag)
                 spread = f.splat(number, lanes)
                 following += [self.emitter.multiply_add(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
             return following
@@ -297,16 +312,19 @@ class ProductWriter:
 
         if len(self.core.parts) > 1:
             totals = over(0, totals, tall, wide)
-        elif rows * vectors * self.core.inner <= self.unrolled:
+        elif not isinstance(self.core.inner, Extent) and rows * vectors * self.core.inner <= self.unrolled:
             for k in range(self.core.inner):
                 totals = multiply_add(totals, f.index(k))
         else:
             with f.loop(0, self.core.inner, 1, totals) as loop:
-                if place.buffer.kind == "block" and step_k == 1 and rows * self.core.inner * self.size >= STREAMED:
+                if place.buffer.kind == "block" and step_k == 1 and self._is_streamed(rows):
                     self._ask_ahead(tall, loop.index, rows, step)
                 loop.following = multiply_add(list(loop.carried), loop.index)
             totals = list(loop.results)
         self._finish(batch, row, rows, start, width, totals)
+
+    def _is_streamed(self, rows: int) -> bool:
+        return not isinstance(self.core.inner, Extent) and rows * self.core.inner * self.size >= STREAMED
 
     def _ask_ahead(self, tall: Value, k: Value, rows: int, step: int) -> None:
         """Asks memory for the next tile's rows, a line of one row at each turn: a caller's table is in no cache yet."""
@@ -321,10 +339,10 @@ class ProductWriter:
         """The body on each vector of the tile."""
         f, lanes = self.emitter.f, self.tiles.lanes
         vectors = len(totals) // rows
-        if len(self.kernel.body.lines) <= INLINE_LINES or rows == 1:
+        if self._is_short or rows == 1:
             points = [
-                self._point(batch, f.binary("add", row, f.index(r)), start, v, width)
-                for r in range(rows)
+                self._point(batch, f.binary("add", row, offset), start, v, width)
+                for offset in self._rows(row, rows)
                 for v in range(vectors)
             ]
             found = [self.emitter.lines(self.kernel.body, p, [total]) for p, total in zip(points, totals, strict=True)]
@@ -342,6 +360,22 @@ class ProductWriter:
                 total = f.load(self.element, lanes, f.offset(kept, at, self.size))
                 point = self._point(batch, f.binary("add", row, loop.index), start, v, width)
                 self.emitter.body(self.kernel.body, point, [total])
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether the body is written for each vector of a tile: all that it reads is read before anything is written."""
+        return len(self.kernel.body.lines) <= INLINE_LINES
+
+    def _rows(self, row: Value, rows: int) -> list[Value]:
+        """How far the rows of a tile are from its first; where the height is given, those behind the last stand for the last.
+
+        They compute the same from the same and write it once more.
+        """
+        f = self.emitter.f
+        if rows == 1 or not self._is_short or not isinstance(self.tiles.height, Extent):
+            return list(map(f.index, range(rows)))
+        left = f.binary("sub", f.binary("sub", self.tiles.height.value, f.index(1)), row)
+        return [f.index(0), *[f.intrinsic("smin", f.index(r), left) for r in range(1, rows)]]
 
     def _point(self, batch: list[Value], row: Value, start: Value, vector: int, width: int) -> Point:
         """Where the vector of a row stands in the result."""

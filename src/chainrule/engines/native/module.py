@@ -3,6 +3,7 @@
     step_32(context, step, position, team)           one step: its kernels, one after the other
     piece_32_1(context, step, position, team)        some kernels of a step that has many
     same_4(context, position, buffers ...)           kernels that differ in their buffers only, wherever they stand
+    kernel_0f3a…(context, position, buffers ..., extents ..., constants ...)  where code is made quickly: a kernel, for any number of turns
     turn_32_2(context, step, position, team, turn)   one turn of a loop over time
     kernel_32_1(context, step, position, turn, worker, task)  a part of a kernel that is worth sharing between threads
     run(context, team, steps)                        the loop over steps
@@ -15,17 +16,19 @@ axes; then one for each state leaf, table, scalar, record and stacked output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from math import prod
 
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.buffers import ALIGNMENT, BufferPlan, plan_buffers
-from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
-from chainrule.engines.native.forms import KernelForm, kernel_form, memory_key
+from chainrule.engines.native.cuts import Cut, cut
+from chainrule.engines.native.forms import KernelForm, kernel_form, may_differ, memory_key, with_numbers
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
@@ -38,6 +41,8 @@ from chainrule.graph import Graph
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
 SHARED_COST = 250_000
 """What a kernel costs that is shared between threads, in operations: some five microseconds, where handing over takes one or two."""
+WIDE = 32
+"""Bytes of a vector from which on the processor has masks."""
 LANES = 16
 """How many numbers the widest vectors hold."""
 PIECE = 16
@@ -230,12 +235,33 @@ class _StepFunction:
         self.memory = _StepMemory(module, step, self.f, context, number, position, None)
 
 
+@dataclass(frozen=True)
+class _Common:
+    """A kernel that is done by a function of its own."""
+
+    name: str
+    step: CompiledStep
+    kernel: Kernel
+    form: KernelForm
+    places: tuple[int, ...] = ()
+    """Of the extents that the function is given."""
+    is_general: bool = False
+    """Whether it is given extents and constants: then other programs use it too."""
+
+    @property
+    def numbers(self) -> list[Value]:
+        """What it is given beside where its buffers lie."""
+        extents = [Value("i64", 1, str(self.form.extents[place])) for place in self.places]
+        return [*extents, *self.form.constants] if self.is_general else []
+
+
 class _OwnMemory(_StepMemory):
     """Where the buffers of a kernel lie whose code is a function of its own: at the pointers that this is given."""
 
     def __init__(self, module: Module, step: CompiledStep, f: LlvmFunction, form: KernelForm) -> None:
-        context, position, *pointers = f.arguments
+        context, position, *given = f.arguments
         super().__init__(module, step, f, context, f.index(0), position, None)
+        pointers = given[: len(form.buffers)]
         self._given = {
             id(buffer): place for buffer, place in zip(form.buffers, zip(pointers, form.memories, strict=True), strict=True)
         }
@@ -340,55 +366,97 @@ class Module:
     @cached_property
     def text(self) -> str:
         """The module as LLVM text."""
+        return self.text_beside(())
+
+    def text_beside(self, known: Collection[str]) -> str:
+        """The same without the general kernels of these names, which the process has already."""
+        self.tags = Tags()
         functions: list[LlvmFunction] = []
         calls: list[tuple[str, int]] = []
-        forms = Counter(form for step in self.steps.values() for form in step.forms if form)
-        same: dict[KernelForm, LlvmFunction] = {}
+        common = self.common
         for step in self.steps.values():
-            for form, kernel in zip(step.forms, step.schedule.kernels, strict=True):
-                if form and forms[form] > 1 and form not in same:
-                    same[form] = self._same(step, kernel, form, f"same_{len(same)}")
-            functions += self._step(step, calls, same)
+            functions += self._step(step, calls, common)
         team = Team(self.tags, self.machine.triple, [name for name, _ in calls])
-        functions += [*same.values(), *team.functions(), self._run()]
+        shared = {call.name: call for call in common.values() if call.name not in known}
+        functions += [*map(self._function, shared.values()), *team.functions(), self._run()]
         declared = sorted({line for function in functions for line in function.declarations})
         defined = {f"@{function.name}(" for function in functions}
         declared = [line for line in declared if not any(name in line for name in defined)]
         return "\n\n".join([*map(str, functions), "\n".join(declared), str(self.tags)]) + "\n"
 
-    def _step(
-        self, step: CompiledStep, calls: list[tuple[str, int]], same: Mapping[KernelForm, LlvmFunction]
-    ) -> list[LlvmFunction]:
+    @cached_property
+    def common(self) -> dict[int, _Common]:
+        """The kernels that are done by a function of their own, by their identity.
+
+        Where code is made quickly these are nearly all, in functions for any number of turns, which other programs use too; but not for
+        narrow vectors, for which masks are many instructions. Code that is to run fast has its numbers in it.
+        """
+        found = [
+            (step, kernel, form)
+            for step in self.steps.values()
+            for kernel, form in zip(step.schedule.kernels, step.forms, strict=True)
+            if form and id(kernel) not in step.shared
+        ]
+        general = {id(item[1]): self._general(*item) for item in found if self._is_general(*item)}
+        counts = Counter(form.exact for _, kernel, form in found if id(kernel) not in general)
+        names = {exact: f"same_{number}" for number, exact in enumerate(exact for exact, count in counts.items() if count > 1)}
+        return {
+            id(kernel): general.get(id(kernel)) or _Common(names[form.exact], step, kernel, form)
+            for step, kernel, form in found
+            if id(kernel) in general or form.exact in names
+        }
+
+    @property
+    def general(self) -> set[str]:
+        """The names of its kernels that other programs use too."""
+        return {call.name for call in self.common.values() if call.is_general}
+
+    def _is_general(self, step: CompiledStep, kernel: Kernel, form: KernelForm) -> bool:
+        tiles = step.tilings.get(id(kernel))
+        uses_scratch = tiles is not None and tiles.packed
+        return self.is_quick and self.machine.vector_bytes >= WIDE and all(form.extents) and not uses_scratch
+
+    def _general(self, step: CompiledStep, kernel: Kernel, form: KernelForm) -> _Common:
+        """The function of a kernel for any number of turns; its name says all that its code depends on."""
+        places = may_differ(kernel, step.tilings.get(id(kernel)))
+        fixed = [None if place in places else extent for place, extent in enumerate(form.extents)]
+        depends_on = self.machine, cut(kernel, self.machine.vector_bytes), fixed, form.key
+        name = blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
+        # Which buffers share bytes is not among it: code that is made quickly is not put in another order.
+        apart = replace(form, memories=(0,) * len(form.buffers))
+        return _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
+
+    def _step(self, step: CompiledStep, calls: list[tuple[str, int]], common: Mapping[int, _Common]) -> list[LlvmFunction]:
         """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
         whole = _StepFunction(self, step, f"step_{step.size}")
         self._prefetch(step, whole.memory)
         count = len(step.schedule.kernels)
         if count <= PIECE:
-            return [*self._kernels(whole, range(count), calls, same), whole.f]
+            return [*self._kernels(whole, range(count), calls, common), whole.f]
         found: list[LlvmFunction] = []
         for number, first in enumerate(range(0, count, PIECE)):
             piece = _StepFunction(self, step, f"piece_{step.size}_{number}")
-            found += [*self._kernels(piece, range(first, min(first + PIECE, count)), calls, same), piece.f]
+            found += [*self._kernels(piece, range(first, min(first + PIECE, count)), calls, common), piece.f]
             whole.f.call(piece.f.name, "void", 1, *whole.f.arguments)
         return [*found, whole.f]
 
     def _kernels(
-        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], same: Mapping[KernelForm, LlvmFunction]
+        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], common: Mapping[int, _Common]
     ) -> list[LlvmFunction]:
         """Writes kernels, or calls of them, into a function; the functions that are called."""
         step, f, memory = into.step, into.f, into.memory
         context, number, position, team = f.arguments
         found: list[LlvmFunction] = []
         for place in places:
-            kernel, form = step.schedule.kernels[place], step.forms[place]
+            kernel = step.schedule.kernels[place]
             f.comment(f"kernel {place}: {kernel.label}")
             if isinstance(kernel.core, Turns):
                 turn, *called = self._turn(step, f"turn_{step.size}_{place}", kernel.core, calls)
                 found += [turn, *called]
                 with f.loop(0, kernel.core.count) as loop:
                     f.call(turn.name, "void", 1, context, number, position, team, loop.index)
-            elif form is not None and form in same and id(kernel) not in step.shared:
-                f.call(same[form].name, "void", 1, context, position, *map(memory.address, form.buffers))
+            elif (call := common.get(id(kernel))) is not None:
+                f.call(call.name, "void", 1, context, position, *map(memory.address, call.form.buffers), *call.numbers)
             else:
                 found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found
@@ -408,13 +476,20 @@ class Module:
         f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
         return [part]
 
-    def _same(self, step: CompiledStep, kernel: Kernel, form: KernelForm, name: str) -> LlvmFunction:
-        """The function of all kernels of a form."""
-        buffers = [("ptr", f"buffer{number}") for number in range(len(form.buffers))]
-        f = LlvmFunction(name, [("ptr", "context"), ("i64", "position"), *buffers], attributes="nounwind")
-        f.linkage, f.shares_memory = "internal ", True
+    def _function(self, call: _Common) -> LlvmFunction:
+        """The function that does a kernel."""
+        form, kernel, step = call.form, call.kernel, call.step
+        arguments = [("ptr", "context"), ("i64", "position"), *[("ptr", f"buffer{n}") for n in range(len(form.buffers))]]
+        arguments += [(number.element, f"number{n}") for n, number in enumerate(call.numbers)]
+        f = LlvmFunction(call.name, arguments, attributes="nounwind")
+        f.linkage, f.shares_memory = "" if call.is_general else "internal ", True
         f.comment(f"as {kernel.label}")
-        self._kernel(step, kernel, _OwnMemory(self, step, f, form), None)
+        tiles, how = step.tilings.get(id(kernel)), cut(kernel, self.machine.vector_bytes)
+        if call.is_general:
+            given = f.arguments[2 + len(form.buffers) :]
+            extents = dict(enumerate(form.extents)) | {place: Extent(n) for place, n in zip(call.places, given, strict=False)}
+            kernel, tiles = with_numbers(kernel, tiles, list(extents.values()), given[len(call.places) :])
+        self._write(kernel, tiles, how, _OwnMemory(self, step, f, form), None)
         return f
 
     def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[tuple[str, int]]) -> list[LlvmFunction]:
@@ -464,19 +539,23 @@ class Module:
         return f, tasks
 
     def _kernel(self, step: CompiledStep, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
+        self._write(kernel, step.tilings.get(id(kernel)), cut(kernel, self.machine.vector_bytes), memory, first)
+
+    def _write(
+        self, kernel: Kernel, tiles: Tiling | None, how: Cut, memory: _StepMemory, first: tuple[Value, Value] | None
+    ) -> None:
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
-            case Product():
-                tiles = step.tilings[id(kernel)]
+            case Product() if tiles is not None:
                 scratch = memory.scratch() if tiles.packed else None
                 unrolled = 0 if self.is_quick else UNROLLED
                 ProductWriter(emitter, kernel, kernel.core, tiles, scratch, unrolled).write(first)
             case Reduction():
-                ReductionWriter(emitter, kernel, kernel.core).write(first)
+                ReductionWriter(emitter, kernel, kernel.core, how).write(first)
             case Scatter():
-                emitter.scatter(kernel, kernel.core, first)
+                emitter.scatter(kernel, kernel.core, how, first)
             case _:
-                emitter.map(kernel, first)
+                emitter.map(kernel, how, first)
 
     def _run(self) -> LlvmFunction:
         """The loop over the steps; each takes its batch size from the table of sizes."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -44,12 +45,20 @@ def address(array: Array) -> int:
     return array.__array_interface__["data"][0]
 
 
+_kernels: WeakValueDictionary[str, MachineCode] = WeakValueDictionary()
+"""The general kernels that are in memory now, by name: what a program needs of them is not made again."""
+
+
 class Code:
     """A module as functions that can be called, with its constants in memory."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.machine_code: MachineCode = compile_module(module.text, host(), default_cache(), is_quick=module.is_quick)
+        found = {name: _kernels.get(name) for name in module.general}
+        self._known = {name: code for name, code in found.items() if code is not None}
+        text = module.text_beside(self._known) if self._known else module.text
+        self.machine_code = compile_module(text, host(), default_cache(), is_quick=module.is_quick, known=self._known)
+        _kernels.update(dict.fromkeys(found.keys() - self._known.keys(), self.machine_code))
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)

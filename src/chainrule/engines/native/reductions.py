@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
-from chainrule.engines.native.builder import ELEMENTS, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.cuts import Cut, is_simple, ways
 from chainrule.engines.native.kernels import Kernel, Reduction
 from chainrule.engines.native.loops import Emitter, Point
-from chainrule.engines.native.lowering import FUNCTIONS, UNSIGNED, larger, smaller
+from chainrule.engines.native.lowering import UNSIGNED, larger, smaller
 from chainrule.graph import Shape
-
-WAYS = 4
-"""Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
-
 
 STRAIGHT = 4
 """Turns up to which a reduction's innermost loop is written out."""
-MOST_LINES = 16
-"""Lines of an inner body up to which it is written once for each of these ways."""
 Partial: TypeAlias = list[list[Value]]
 """The partial result of each of a kernel's reductions: a value, and for argmax its position."""
 
@@ -36,6 +32,7 @@ class ReductionWriter:
     emitter: Emitter
     kernel: Kernel
     core: Reduction
+    cut: Cut
 
     @property
     def f(self) -> LlvmFunction:
@@ -52,7 +49,7 @@ class ReductionWriter:
                 emitter.prepare(core.body, Point(outer))
                 emitter.body(self.kernel.body, Point(outer), self._along(outer, reduced))
             return
-        lanes = emitter.lanes_for([core.body, self.kernel.body], kept[-1])
+        lanes = self.cut.lanes
         with ExitStack() as stack:
             outer = emitter.nest(stack, kept[:-1], first)
 
@@ -133,19 +130,10 @@ class ReductionWriter:
             for result, part in zip(self.core.results, found, strict=True)
         ]
 
-    def _ways(self, turns: int) -> int:
-        """Into how many chains the innermost loop is dealt."""
-        sums = all(result.op == "reduce_sum" for result in self.core.results)
-        return WAYS if sums and self._is_simple() and turns >= 2 * WAYS else 1
-
-    def _is_simple(self) -> bool:
-        """Whether the inner body is short enough to be written several times."""
-        return len(self.core.body.lines) <= MOST_LINES and not any(line.op in FUNCTIONS for line in self.core.body.lines)
-
     def _across(self, point: Point, reduced: Shape) -> list[Value]:
         """The results in each lane."""
         start = self._start(point.lanes)
-        if 0 in reduced:
+        if _is_empty(reduced):
             return self._finish(start)
 
         def entry(indices: list[Value]) -> Partial:
@@ -155,17 +143,19 @@ class ReductionWriter:
 
     def _along(self, outer: list[Value], reduced: Shape) -> list[Value]:
         """Partial results in the lanes, then one number of each."""
-        if 0 in reduced or not reduced:
+        if _is_empty(reduced) or not reduced:
             start = self._start(1)
-            found = start if 0 in reduced else self._combine(start, self._entry(Point(outer), start))
+            found = start if reduced else self._combine(start, self._entry(Point(outer), start))
             return self._finish(found)
-        lanes = self.emitter.lanes_for([self.core.body], reduced[-1])
+        lanes = self.cut.lanes
         start = self._start(lanes)
         loops = len(outer) + len(reduced)
 
         def entry(indices: list[Value], mask: Value | None = None) -> Partial:
             return self._entry(Point([*outer, *indices], loops - 1, lanes, mask), start)
 
+        if isinstance(reduced[-1], Extent):
+            return self._finish(self._horizontal(self._along_given(start, reduced[-1], entry)))
         full = reduced[-1] // lanes * lanes
         result = self._accumulate(start, (*reduced[:-1], full), lanes, entry) if full else start
         if full < reduced[-1]:
@@ -182,21 +172,24 @@ class ReductionWriter:
         f = self.f
         if not extents:
             return self._combine(start, entry([]))
-        turns = extents[-1] // step
-        ways = self._ways(turns)
+        last = extents[-1]
+        turns = 0 if isinstance(last, Extent) else last // step
+        chains = self.cut.ways if isinstance(last, Extent) else ways(self.core, turns)
 
         def level(number: int, indices: list[Value], parts: list[Partial]) -> list[Partial]:
             if number < len(extents) - 1:
                 with f.loop(0, extents[number], 1, _flat(parts)) as loop:
                     loop.following = _flat(level(number + 1, [*indices, loop.index], _shaped(loop.carried, parts)))
                 return _shaped(loop.results, parts)
-            if turns <= STRAIGHT and self._is_simple():
+            if isinstance(last, Extent):
+                return self._dealt_given(parts, last, step, lambda index: entry([*indices, index]))
+            if turns <= STRAIGHT and is_simple(self.core):
                 now, dealt = parts, 0
             else:
-                dealt = turns // ways * ways * step
-                with f.loop(0, dealt, step * ways, _flat(parts)) as loop:
+                dealt = turns // chains * chains * step
+                with f.loop(0, dealt, step * chains, _flat(parts)) as loop:
                     now = _shaped(loop.carried, parts)
-                    for way in range(ways):
+                    for way in range(chains):
                         found = entry([*indices, f.binary("add", loop.index, f.index(way * step))])
                         now[way] = self._combine(now[way], found)
                     loop.following = _flat(now)
@@ -206,20 +199,74 @@ class ReductionWriter:
             return now
 
         lanes = start[0][0].lanes
-        parts = level(0, [], [start, *(self._start(lanes) for _ in range(ways - 1))])
+        parts = level(0, [], [start, *(self._start(lanes) for _ in range(chains - 1))])
         while len(parts) > 1:
             parts = [self._combine(x, y, ties=True) for x, y in zip(parts[::2], parts[1::2], strict=True)]
         return parts[0]
 
-    def _horizontal(self, partial: Partial) -> Partial:
+    def _dealt_given(self, parts: list[Partial], extent: Extent, step: int, entry: Callable[[Value], Partial]) -> list[Partial]:
+        """The innermost loop of an extent that is given, dealt into as many chains as there are parts; what is left goes to the first.
+
+        The chains stand in memory, so that the inner body is written once.
+        """
+        f, whole = self.f, self.f.multiple(extent, step)
+        if len(parts) == 1:
+            return self._carried_on(parts, f.index(0), whole, step, entry)
+        values = _flat(parts[:1])
+        size = [value.lanes * bytes_of(value.element) for value in values]
+        chains = [f.stack_memory(f"[{len(parts)} x {value.type}]") for value in values]
+        for way, part in enumerate(parts):
+            for memory, value, each in zip(chains, _flat([part]), size, strict=True):
+                f.store(value, f.offset(memory, f.index(way), each))
+        dealt = f.multiple(extent, step * len(parts))
+        with f.loop(0, whole, step) as loop:
+            way = f.binary("and", f.binary("udiv", loop.index, f.index(step)), f.index(len(parts) - 1))
+            way = f.select(f.compare("slt", loop.index, dealt), way, f.index(0))
+            places = [f.offset(memory, way, each) for memory, each in zip(chains, size, strict=True)]
+            old = [f.load(value.element, value.lanes, place) for value, place in zip(values, places, strict=True)]
+            for value, place in zip(_flat([self._combine(_shaped(old, parts[:1])[0], entry(loop.index))]), places, strict=True):
+                f.store(value, place)
+        found = [
+            f.load(value.element, value.lanes, f.offset(memory, f.index(way), each))
+            for way in range(len(parts))
+            for memory, value, each in zip(chains, values, size, strict=True)
+        ]
+        return _shaped(found, parts)
+
+    def _carried_on(
+        self, parts: list[Partial], start: Value, stop: int | Value, step: int, entry: Callable[[Value], Partial]
+    ) -> list[Partial]:
+        """A single chain that goes on from `start`, if anything is left."""
+        with self.f.loop(start, stop, step, _flat(parts), may_be_empty=True) as loop:
+            loop.following = _flat([self._combine(_shaped(loop.carried, parts)[0], entry(loop.index))])
+        return _shaped(loop.results, parts)
+
+    def _along_given(self, start: Partial, extent: Extent, entry: Callable[[list[Value], Value | None], Partial]) -> Partial:
+        """Lanes' partial results over an extent that is given: full vectors where they are dealt out, then the rest under masks."""
+        f, lanes = self.f, self.cut.lanes
+        result, first = start, f.index(0)
+        if self.cut.ways > 1:
+            result = self._accumulate(start, (extent,), lanes, lambda at: entry(at, None))
+            first = f.multiple(extent, lanes)
+        if lanes == 1 and self.cut.ways > 1:
+            return result
+        masked = partial(self.emitter.mask_of_turn, extent, lanes=lanes)
+        return self._carried_on([result], first, extent, lanes, lambda index: entry([index], masked(index)))[0]
+
+    def _horizontal(self, found: Partial) -> Partial:
         """The lanes' partial results as one, by halves."""
         f = self.f
-        while partial[0][0].lanes > 1:
-            half = partial[0][0].lanes // 2
-            low = [[f.part(value, range(half)) for value in part] for part in partial]
-            high = [[f.part(value, range(half, 2 * half)) for value in part] for part in partial]
-            partial = self._combine(low, high, ties=True)
-        return partial
+        while found[0][0].lanes > 1:
+            half = found[0][0].lanes // 2
+            low = [[f.part(value, range(half)) for value in part] for part in found]
+            high = [[f.part(value, range(half, 2 * half)) for value in part] for part in found]
+            found = self._combine(low, high, ties=True)
+        return found
+
+
+def _is_empty(extents: Shape) -> bool:
+    """Whether there is nothing to reduce."""
+    return any(not isinstance(extent, Extent) and extent == 0 for extent in extents)
 
 
 def _flat(parts: list[Partial]) -> list[Value]:
