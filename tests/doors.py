@@ -313,6 +313,10 @@ def _neighbours() -> Iterator[Door]:
     yield door("export", cr.export, str, subject=network, path="model.onnx")
     yield door("TensorBoard", cr.TensorBoard, str, folder="logs")
     yield door("to_onnx", cr.to_onnx, str, subject=network)
+    yield door("to_jax", cr.to_jax, str, subject=network)
+    yield door(
+        "from_jax", cr.from_jax, str, function=lambda w, x: x @ w, parameters=np.ones((2, 3), np.float32), input_shape=(2,)
+    )
     yield door("from_onnx", cr.from_onnx, str, model=cr.to_onnx(network).SerializeToString())
 
 

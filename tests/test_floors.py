@@ -23,7 +23,7 @@ FLOORS = {
 }  # fmt: skip
 LATE_PACKAGES = {
     "rich", "click", "safetensors", "matplotlib", "mpl_toolkits", "latex2mathml", "pandas", "sklearn", "torch", "keras", "openpyxl", "onnx",
-    "ray",
+    "ray", "jax",
 }  # fmt: skip
 """Packages that may be imported inside a function, so that who does not need them does not load them, or in a try that says so."""
 LATE_ENGINES = {

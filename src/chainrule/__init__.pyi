@@ -7,7 +7,7 @@ from .graph import Graph, Node, compute, constant, input_node, parameter, parse_
 from .interop.formats import export
 from .interop.hub import from_hub, to_hub
 from .interop.mlflow import MLflow
-from .interop.objects import from_keras, from_torch, to_keras, to_torch
+from .interop.objects import from_jax, from_keras, from_torch, to_jax, to_keras, to_torch
 from .interop.onnx_models import from_onnx, to_onnx
 from .interop.tensorboard import TensorBoard
 from .interop.wandb import WandB
@@ -143,7 +143,7 @@ __all__ = [
     "ReduceOnPlateau",
     "sweep", "open_sweep", "find_learning_rate",
     # neighbours
-    "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras", "from_hub", "to_hub",
+    "export", "to_onnx", "from_onnx", "from_torch", "to_torch", "from_keras", "to_keras", "from_jax", "to_jax", "from_hub", "to_hub",
     "Progress", "TensorBoard", "MLflow", "WandB",
     # the heart
     "Graph", "Node", "input_node", "parameter", "constant", "parse_graph", "compute", "grad", "vjp", "jvp", "hvp", "check_gradient",

@@ -1,14 +1,16 @@
-"""Networks as objects of other libraries, and theirs as ours; PyTorch and Keras are imported when one of these is called."""
+"""Networks as objects of other libraries, and theirs as ours; PyTorch, Keras and JAX are imported when one of these is called."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from chainrule.checks import Extents, Natural, checked
 from chainrule.interop.portable import portable
 from chainrule.interop.wiring import Imported
+from chainrule.nn import GraphLayer
+from chainrule.nn.checks import LayerName
 
 
 @checked
@@ -78,4 +80,49 @@ def to_keras(
     )
 
 
-__all__ = ["Imported", "from_keras", "from_torch", "to_keras", "to_torch"]
+@checked
+def from_jax(
+    function: Callable[[Any, Any], Any],
+    parameters: Any,
+    example: Any = None,
+    *,
+    input_shape: Extents | None = None,
+    states: Sequence[str] = (),
+    name: LayerName = "",
+) -> GraphLayer:
+    """A function of JAX's as a layer with its weights: trained, explained, differentiated, drawn and kept in run folders as any other.
+
+    function: `function(parameters, x)` gives one array with a row to each example of x (n, ...), for any n; of Flax `model.apply`, or of an
+    object that JAX knows as a tree `lambda model, x: model(x)`. parameters: its first argument, arrays in lists, dictionaries or such
+    objects. Arrays of floats become parameters, called by where they stand. states: names, or beginnings of them, of arrays that training
+    leaves alone; those of Flax's `batch_stats` are among them. example: inputs (n, ...); or input_shape: the shape of one, of float32.
+    name: the layer's, where its parts are to be called after it.
+
+    It is traced, not run step by step: what goes by numbers (`if`, chance) cannot be followed. Both are run on the example, or on made-up
+    numbers. Raises: UnsupportedError for a primitive that has no like here, which it names; OptionError for what cannot be traced, and for
+    a function whose outputs differ by more than 10⁻⁶ or what rounding does; MissingPackageError without JAX.
+
+        layer = cr.from_jax(model.apply, variables, input_shape=(28, 28, 1))
+    """
+    return import_module("chainrule.interop.jax_functions").read(function, parameters, example, input_shape, states, name)
+
+
+@checked
+def to_jax(
+    subject: Any, values: Mapping[str, Any] | None = None, *, input_shape: Extents | None = None, replica: Natural = 0
+) -> tuple[Callable[[Any, Any], Any], dict[str, Any]]:
+    """A run, or a network with its values, as a function of JAX's and its parameters: `function(parameters, x)`.
+
+    It can be differentiated, compiled and mapped there. Of a run it takes inputs (n, ...) in the data's own units, and gives probabilities
+    (n, classes) of a classifier that has them, else outputs in the units of the targets; it computes in float64 what the run does where
+    JAX has float64 (jax_enable_x64). values, input_shape, replica: as in `cr.export`.
+    Raises: OptionError for a subject that lacks values; MissingPackageError without JAX.
+
+        function, parameters = cr.to_jax(cr.fit("2-8-2 tanh softmax", "moons"))
+    """
+    return import_module("chainrule.interop.jax_functions").made(
+        portable(subject, values, input_shape=input_shape, replica=replica)
+    )
+
+
+__all__ = ["Imported", "from_jax", "from_keras", "from_torch", "to_jax", "to_keras", "to_torch"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -12,7 +11,6 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, FileFormatError, UnsupportedError
 from chainrule.graph import Array, Node, constant
-from chainrule.graph.node import NAME
 from chainrule.graph.types import DTYPES as OURS
 from chainrule.interop.onnx_models.package import DTYPES, READ, AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
@@ -209,9 +207,3 @@ def _kind_name(number: int) -> str:
 def whole_numbers(values: Sequence[int]) -> Node:
     """A row of int64 as a constant."""
     return constant(np.asarray(values, dtype=np.int64))
-
-
-def cleaned(name: str) -> str:
-    """A name as ours may be: "/fc1/Gemm_output_0" becomes "fc1/Gemm_output_0"; "" where nothing is left."""
-    found = re.sub(r"[^\w.\-/]+", "_", name.lstrip("/")).strip("_./-")
-    return found if NAME.fullmatch(found) else f"v{found}" if found else ""

@@ -20,8 +20,9 @@ from chainrule.graph import (
     scope_root,
     topological_order,
 )
+from chainrule.interop.any_batch import cleaned
 from chainrule.interop.onnx_models import operators
-from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, cleaned, dtype_of
+from chainrule.interop.onnx_models.call import Call, Value, array_of, attribute_of, called, dtype_of
 from chainrule.interop.onnx_models.narrow import declared
 from chainrule.interop.onnx_models.needed import needed, read_by
 from chainrule.interop.onnx_models.package import (

@@ -1,41 +1,21 @@
-"""Models as layers: a graph for batches of any size, found from the graphs for several, with the model's weights as first values."""
+"""Models as layers: the graph for each size of batch, with the model's weights as first values."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from chainrule.checks import shown
-from chainrule.errors import ChainruleError, OptionError, UnsupportedError
-from chainrule.graph import PARAMETER, Array, Graph, Node, constant, form_of
-from chainrule.graph.template import template_of
+from chainrule.errors import OptionError, UnsupportedError
+from chainrule.graph import Array, Graph, Node, constant
 from chainrule.graph.types import FLOATS
+from chainrule.interop.any_batch import Read, cleaned, layer_of, without_number
 from chainrule.interop.onnx_models.call import Value
 from chainrule.interop.onnx_models.package import READ, ModelProto, ValueInfoProto
-from chainrule.interop.onnx_models.reader import Reader, cleaned, input_of
-from chainrule.nn import Constant, GraphForm, GraphLayer, GraphUse
+from chainrule.interop.onnx_models.reader import Reader, input_of
+from chainrule.nn import GraphLayer
 from chainrule.spelling import suggest
-
-SIZES = (2, 3, 5, 7)
-"""The sizes of batch that a graph for any size is found from."""
-
-
-@dataclass(frozen=True, eq=False)
-class Read:
-    """A graph that was read: with the arrays of its parameters, which of them are running statistics, and operators by scope."""
-
-    graph: Graph
-    arrays: Mapping[str, Array]
-    states: frozenset[str]
-    kinds: Mapping[str, str]
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of its weights, or, without any, of its first floats."""
-        floats = [node for node in self.graph.nodes if node.dtype in FLOATS]
-        return next((node.dtype for node in (*self.graph.parameters, *floats) if node.dtype in FLOATS), FLOATS[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,105 +102,14 @@ class Importer:
         )
         arrays = {leaf.name: reader.arrays[leaf] for leaf in graph.parameters}
         kept = {item.key: item.value for item in self.model.metadata_props}.get("states", "") if reader.own else ""
-        return Read(graph, arrays, frozenset((reader.states | set(kept.split())) & arrays.keys()), reader.kinds)
+        states = frozenset((reader.states | set(kept.split())) & arrays.keys())
+        # A part is called as the layer was that it came from, or as the operator that reads its weights.
+        return Read(graph, arrays, states, without_number if reader.own else lambda scope: reader.kinds.get(scope, "onnx"))
 
     def layer(self, name: str = "") -> GraphLayer:
         """The layer. Raises: UnsupportedError, FileFormatError, GraphError."""
-        if self.batch is None:
-            one = self.read(1)
-            form = self.form({1: one}, one.dtype)
-        else:
-            found = {size: self.read(size) for size in SIZES}
-            one = found[SIZES[0]]
-            form = self.form(found, one.dtype)
-            form = GraphForm(form.text, self.alone(form, one.dtype), form.uses)
-        first = {key: Constant(array) for key, array in one.arrays.items()}
-        states = {key: value for key, value in first.items() if key in one.states}
-        return GraphLayer(form, {key: value for key, value in first.items() if key not in states}, states=states, name=name)
-
-    def form(self, found: Mapping[int, Read], dtype: str) -> GraphForm:
-        """The graph that gives those of these sizes back."""
-        read = next(iter(found.values()))
-        uses = list(_uses(read.graph, self.model.graph.name))
-        texts = {(size, dtype): "\n".join([str(read.graph), *_types(read.graph, uses)]) for size, read in found.items()}
-        lines = _in_any_dtype(template_of(texts), dtype).split("\n")
-        end = len(lines) - len(uses)
-        told = [line.split(" ") for line in lines[end:]]
-        parts = [
-            GraphUse(use.name, self.kind(read, use.name), given, gives, use.parameters)
-            for use, (given, gives) in zip(uses, told, strict=True)
-        ]
-        return GraphForm("\n".join(lines[:end]), uses=tuple(parts))
-
-    def kind(self, read: Read, name: str) -> str:
-        """What a part is called: as the layer was that it came from, or as the operator that reads its weights."""
-        if self.model.producer_name == "chainrule":
-            return name.rstrip("0123456789_") or name
-        return read.kinds.get(name, "onnx")
-
-    def alone(self, form: GraphForm, dtype: str) -> str | None:
-        """The text for a batch of one: "" if the form gives it, None if there is none."""
-        try:
-            graph = self.read(1).graph
-        except ChainruleError:
-            return None
-        try:
-            if form_of(form.graph(1, dtype)) == form_of(graph):
-                return ""
-        except ChainruleError:
-            pass
-        return _in_any_dtype(str(graph), dtype)
-
-
-def _in_any_dtype(text: str, dtype: str) -> str:
-    """The text with the dtype of a graph's weights as that of the network."""
-    return re.sub(rf"(?<![\w.]){dtype}(?![\w.])", "{float}", text)
-
-
-# ---- the layers that a graph was made of
-
-
-@dataclass(frozen=True)
-class _Use:
-    """The nodes of one scope: which of a graph's nodes they are given and give, by place; and their parameters."""
-
-    name: str
-    given: int
-    gives: int
-    parameters: tuple[str, ...]
-
-
-def _uses(graph: Graph, name: str) -> Iterator[_Use]:
-    """The scopes that read parameters, or all of it as one."""
-    places = {node: place for place, node in enumerate(graph.nodes)}
-    groups: dict[str, list[Node]] = {}
-    for node in graph.nodes:
-        if not node.is_leaf and node.scope:
-            groups.setdefault(node.scope, []).append(node)
-    inputs = [place for node, place in places.items() if node in graph.inputs]
-    output = next(iter(graph.outputs.values()))
-    everything = tuple(leaf.name for leaf in graph.parameters)
-    told: set[str] = set()
-    found: list[_Use] = []
-    for scope, nodes in groups.items():
-        used = [source.name for node in nodes for source in node.inputs if source.op is PARAMETER]
-        own = tuple(dict.fromkeys(name for name in used if name not in told))
-        given = [places[source] for node in nodes for source in node.inputs if source not in nodes and _is_data(source, graph)]
-        if own and given:
-            told.update(own)
-            found.append(_Use(scope, given[0], places[nodes[-1]], own))
-    if told != set(everything) or not found:
-        found = [_Use(cleaned(name) or "onnx", inputs[0], places[output], everything)]
-    yield from found
-
-
-def _is_data(node: Node, graph: Graph) -> bool:
-    return node in graph.inputs or not node.is_leaf
-
-
-def _types(graph: Graph, uses: Iterable[_Use]) -> Iterator[str]:
-    for use in uses:
-        yield f"{graph.nodes[use.given].type!r} {graph.nodes[use.gives].type!r}"
+        called = cleaned(self.model.graph.name) or "onnx"
+        return layer_of(self.read, called, name=name, any_batch=self.batch is not None)
 
 
 def require_values(values: Mapping[str, Array], model: ModelProto) -> None:

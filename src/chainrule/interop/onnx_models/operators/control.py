@@ -9,7 +9,8 @@ from typing import Any
 from chainrule import ops
 from chainrule.graph import Body, Graph, Node, constant, input_node, topological_order
 from chainrule.graph.node import normal_axis
-from chainrule.interop.onnx_models.call import Call, cleaned, operator
+from chainrule.interop.any_batch import cleaned
+from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.reductions import dropped
 from chainrule.interop.onnx_models.operators.shapes import pieces
 from chainrule.interop.onnx_models.package import GraphProto
