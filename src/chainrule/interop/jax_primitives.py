@@ -440,6 +440,9 @@ def summed_up(x: Value, *, axis: int, reverse: bool) -> Node:
 def product(x: Value, y: Value, *, dimension_numbers: Any, preferred_element_type: Any = None, **_: Any) -> Node:
     """A matrix product over some axes of both, for each entry of others."""
     left, right = node_of(x), node_of(y)
+    # Where the operands are of two dtypes the product is of the wider one.
+    dtype = np.promote_types(left.dtype, right.dtype) if preferred_element_type is None else preferred_element_type
+    left, right = (converted(node, new_dtype=dtype) for node in (left, right))
     (left_inner, right_inner), (left_outer, right_outer) = dimension_numbers
     left_free, right_free = (
         [axis for axis in range(node.type.ndim) if axis not in {*inner, *outer}]
@@ -454,8 +457,7 @@ def product(x: Value, y: Value, *, dimension_numbers: Any, preferred_element_typ
     rows, columns = extents(left, left_free), extents(right, right_free)
     tall = _reshaped(_ordered(left, [*left_outer, *left_free, *left_inner]), [*room, prod(rows), inner])
     wide = _reshaped(_ordered(right, [*right_outer, *right_inner, *right_free]), [*room, inner, prod(columns)])
-    found = _reshaped(ops.matmul(tall, wide), [*outer, *rows, *columns])
-    return found if preferred_element_type is None else converted(found, new_dtype=preferred_element_type)
+    return _reshaped(ops.matmul(tall, wide), [*outer, *rows, *columns])
 
 
 # ---- windows
