@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,20 +113,43 @@ class _Turns:
                 np.copyto(now, value)
 
 
+KEPT = 4_000_000
+"""Bytes of all values of a graph up to which a program keeps its plan for the next call."""
+
+
 @dataclass(frozen=True)
 class ReferenceProgram(Shown):
-    """A graph, run by its plan."""
+    """A graph, run by its plan, which is kept where it is small: to make it takes longer than to run it."""
 
     graph: Graph
     simplified: Graph
+    _kept: list[ExecutionPlan] = field(default_factory=list[ExecutionPlan], repr=False, compare=False)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""
         bound = {node.name: array for node, array in self.graph.bind(values).items()}
         with np.errstate(all="ignore"):
-            plan = ExecutionPlan(self.simplified, bound)
+            plan = self._taken(bound) if self._is_small else ExecutionPlan(self.simplified, bound)
             plan.run()
-        return {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
+        found = {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
+        if self._is_small:
+            self._kept.append(plan)
+        return found
+
+    @cached_property
+    def _is_small(self) -> bool:
+        return sum(node.type.nbytes for node in self.simplified.nodes) <= KEPT
+
+    def _taken(self, bound: Mapping[str, Array]) -> ExecutionPlan:
+        """A plan over leaves of its own that have these values; taken away while it runs, so that another thread makes another."""
+        leaves = self.simplified.leaves
+        try:
+            plan = self._kept.pop()
+        except IndexError:
+            plan = ExecutionPlan(self.simplified, {name: np.empty(leaf.shape, leaf.dtype) for name, leaf in leaves.items()})
+        for name, leaf in leaves.items():
+            np.copyto(plan.values[leaf], bound[name])
+        return plan
 
 
 class _Step:

@@ -59,8 +59,7 @@ class Model(Shown):
     )
 
     def __post_init__(self) -> None:
-        if self.problem.dtype != "float64":
-            object.__setattr__(self, "problem", replace(self.problem, dtype="float64"))
+        object.__setattr__(self, "problem", self.problem.in_float64)
         object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.problem.parameters))
         object.__setattr__(self, "states", _checked("state", self.states, self.problem.states))
 
