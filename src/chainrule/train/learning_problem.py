@@ -16,7 +16,7 @@ from chainrule.derivatives import require_gradients, vjp
 from chainrule.descriptions import Kept
 from chainrule.descriptions.kinds import is_ours
 from chainrule.display import Shown
-from chainrule.engines import Loop
+from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import (
@@ -125,6 +125,11 @@ class LearningProblem(Shown):
     def in_float64(self) -> LearningProblem:
         """The same problem in float64: what all models of it are looked into by, so that it is built once for them."""
         return self if self.dtype == "float64" else replace(self, dtype="float64")
+
+    @cached_property
+    def programs(self) -> dict[tuple[str, str, int], tuple[Program, frozenset[str]]]:
+        """What models of it have compiled, with the leaves that it takes: by engine, what is computed, and for how many examples."""
+        return {}
 
     @cached_property
     def trained(self) -> Cost:
