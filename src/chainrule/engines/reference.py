@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,6 +16,19 @@ from chainrule.engines.hosts import ALONE
 from chainrule.engines.kernels import Call, kernel
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
+
+_simplified: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
+"""Graphs after the passes, as long as somebody has them: trainings of equal descriptions have the same graphs."""
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph as this engine runs it."""
+    found = _simplified.get(graph)
+    if found is None:
+        found = run_passes(graph, PASSES)[0]
+        if found is not graph:
+            _simplified[graph] = found
+    return found
 
 
 class ExecutionPlan(Shown):
@@ -192,7 +206,7 @@ class ReferenceLoop(Shown):
 
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
         self.loop, self.tables, self.replicas = loop, dict(tables), replicas
-        self.graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
+        self.graphs = {size: simplified(graph) for size, graph in loop.graphs.items()}
         self.state: list[dict[str, Array]] = []
         self.steps: dict[tuple[int, int], _Step] = {}
 
@@ -289,7 +303,7 @@ class ReferenceEngine(Shown):
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""
-        return ReferenceProgram(graph, run_passes(graph, PASSES)[0])
+        return ReferenceProgram(graph, simplified(graph))
 
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int, steps: int | None = None) -> ReferenceLoop:
         """A program for many steps."""
