@@ -15,9 +15,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Machine code is kept between the tests of a run, but never in the cache of whoever runs them.
 _cache = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
 os.environ.setdefault("CHAINRULE_CACHE", _cache.name)
-# Workers, and the programs that tests start, compile our sources once for all of them, wherever the machine forbids it elsewhere.
-_bytecode = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
-os.environ.setdefault("PYTHONPYCACHEPREFIX", _bytecode.name)
+# Workers, and the programs that tests start, keep what they compile beside its source, wherever the machine forbids it elsewhere: other
+# packages have theirs there already.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from hypothesis import settings  # noqa: E402  (it loads NumPy)

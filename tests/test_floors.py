@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,24 +79,38 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
+@dataclass(frozen=True)
+class Source:
+    """What the tests ask of a file: its docstring, its imports, each with whether it is late, and where generators keep an error state."""
+
+    docstring: str | None
+    imports: tuple[tuple[ast.Import | ast.ImportFrom, bool], ...]
+    stops: list[int]
+
+
+@cache
+def source(path: Path) -> Source:
+    """Reads a file, once for all tests."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(map(id, tree.body))
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    late = tuple((node, id(node) not in top) for node in found)
+    return Source(ast.get_docstring(tree), late, yields_under_error_states(tree))
+
+
 def imports(root: Path, package: str) -> Iterator[Import]:
     """Every import statement of every module, own modules by their relative names (`.graph.node`), others by their root."""
     known = modules(root)
     for module, path in known.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        top = set(map(id, tree.body))
-        for node in ast.walk(tree):
-            late = id(node) not in top
+        for node, late in source(path).imports:
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 base = node.module or ""
                 if node.level:
                     folder = path.parent.relative_to(root).parts
                     base = ".".join([package, *folder[: len(folder) - node.level + 1], *([base] if base else [])])
                 names = [f"{base}.{alias.name}" for alias in node.names]
-            else:
-                continue
             for name in names:
                 yield Import(module, node.lineno, own(name, package, known) or name.partition(".")[0], late)
 
@@ -177,9 +192,12 @@ def test_the_core_imports_numpy_and_the_standard_library_only() -> None:
     assert others == {"numpy"}
 
 
-@pytest.mark.parametrize("module", modules(ROOT))
+MODULES = modules(ROOT)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_every_module_says_in_one_docstring_what_it_is(module: str) -> None:
-    assert ast.get_docstring(ast.parse(modules(ROOT)[module].read_text(encoding="utf-8")))
+    assert source(MODULES[module]).docstring
 
 
 LOADED = "import json, sys, chainrule; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
@@ -200,7 +218,7 @@ def yields_under_error_states(tree: ast.AST) -> list[int]:
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_generator_keeps_an_error_state_of_numpy(path: Path) -> None:
     # Two generators that end in another order than they began make NumPy free a state that is in use: the process dies, at times.
-    assert not yields_under_error_states(ast.parse(path.read_text(encoding="utf-8")))
+    assert not source(path).stops
 
 
 def test_a_kept_error_state_is_seen() -> None:

@@ -25,7 +25,6 @@ from chainrule.errors import ChainruleError
 from chainrule.train import RunFolder
 from chainrule.train.sealed import SEAL, sealed
 
-sys.dont_write_bytecode = True  # what is loaded while nothing may be written
 MEMORY, SECONDS = 1 << 30, 20
 HOSTILE = [
     None, True, False, -1, 0, 1, 2, 7, 10**9, 10**18, -(10**30), 10**400, 0.5, -0.0, 1e308, 1e-320, "", "a", "\0", "\ud800", "../..",
@@ -344,5 +343,6 @@ def _too_long(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # of what is loaded while nothing may be written
     signal.signal(signal.SIGALRM, _too_long)
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

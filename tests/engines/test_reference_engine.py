@@ -1,5 +1,7 @@
 """The reference engine's planned calls give the bits of the ops' own meanings, and its loop does what `Loop` says."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,18 @@ def test_results_are_the_callers_to_keep():
     first["y"][0] = first["x"][0] = 99.0
     assert x[0] == 1.0
     assert program({"x": x, "x2": x})["y"][0] == 1.0
+
+
+def test_threads_that_share_a_program_do_not_share_its_memory():
+    x, w = input_node("x", (1, 300)), input_node("w", (300, 300))
+    program = ReferenceEngine().compile(Graph({"y": ops.tanh(ops.matmul(ops.tanh(ops.matmul(x, w)), w))}))
+    weights = np.random.default_rng(0).normal(size=(300, 300)) / 17
+    rows = np.random.default_rng(1).normal(size=(40, 1, 300))
+    wanted = [program({"x": row, "w": weights})["y"] for row in rows]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda row: program({"x": row, "w": weights})["y"], rows))
+    for one, other in zip(found, wanted, strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_nodes_stay_as_they_are():

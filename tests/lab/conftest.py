@@ -30,7 +30,8 @@ def serve():
 
     yield begin
     for made, thread in served:
-        made.server.should_exit = True
+        # Without waiting for pages that wait for a frame: they are closed.
+        made.server.should_exit = made.server.force_exit = True
         thread.join(20)
         assert not thread.is_alive()
 

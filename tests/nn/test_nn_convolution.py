@@ -107,11 +107,18 @@ def values_and_slopes(layer, x):
 def agree(layer, x, judge, tolerance=1e-13):
     """Output and slopes are those that JAX finds for `judge(x, *parameters)`."""
     parameters, output, weight, slopes = values_and_slopes(layer, x)
-    arguments = [jnp.asarray(x), *map(jnp.asarray, parameters.values())]
-    np.testing.assert_allclose(output, judge(*arguments), rtol=0, atol=tolerance)
-    total = lambda *given: jnp.sum(judge(*given) * weight)  # noqa: E731  (a function for grad)
-    by_jax = jax.jit(jax.grad(total, tuple(range(len(arguments)))))  # one program is sooner compiled than one for each op
-    for mine, theirs in zip(slopes, by_jax(*arguments), strict=True):
+    arguments = [x, *parameters.values()]
+
+    def total(*given):
+        found = judge(*given)
+        return jnp.sum(found * weight), found
+
+    by_jax = jax.jit(
+        jax.grad(total, tuple(range(len(arguments))), has_aux=True)
+    )  # one program is sooner compiled than one for each op
+    wanted, found = by_jax(*arguments)
+    np.testing.assert_allclose(output, found, rtol=0, atol=tolerance)
+    for mine, theirs in zip(slopes, wanted, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=10 * tolerance)
 
 

@@ -87,7 +87,7 @@ def test_the_code_for_jax_makes_the_same_numbers(name):
     values = some_values(network)
     arrays = to_peer(network, values, "jax")
     output, _, _ = ours(network, x, values)
-    theirs = jax.jit(executed(to_code(network, "jax")))(arrays, jnp.asarray(x))
+    theirs = jax.jit(executed(to_code(network, "jax")))(arrays, x)
     np.testing.assert_allclose(theirs, output, rtol=1e-12, atol=1e-12)
     assert arrays.keys() == from_peer(network, arrays, "jax").keys() == values.keys()
 
@@ -101,7 +101,7 @@ def test_gradients_of_the_code_for_jax_are_ours(name):
     output, by_input, by_parameters = ours(network, x, values)
     function, pulls = executed(to_code(network, "jax")), np.cos(np.arange(output.size)).reshape(output.shape)
     theirs = jax.jit(jax.grad(lambda arrays, x: jnp.sum(function(arrays, x) * pulls), argnums=(0, 1)))
-    slopes, slope = theirs(to_peer(network, values, "jax"), jnp.asarray(x))
+    slopes, slope = theirs(to_peer(network, values, "jax"), x)
     np.testing.assert_allclose(slope, by_input, rtol=1e-10, atol=1e-12)
     for parameter, expected in by_parameters.items():
         np.testing.assert_allclose(slopes[parameter], expected, rtol=1e-10, atol=1e-12, err_msg=parameter)

@@ -71,7 +71,7 @@ def group_of(case: Case) -> tuple[Case, ...]:
 @cache
 def values_by_jax(group: tuple[Case, ...], dtype: str) -> dict[str, np.ndarray]:
     """What JAX computes for the cases of a group, by their ids."""
-    given = {case.id: list(map(jnp.asarray, case.arrays(dtype))) for case in group}
+    given = {case.id: case.arrays(dtype) for case in group}
     found = jax.jit(lambda given: {case.id: case.judge(*given[case.id]) for case in group})(given)
     return {name: np.asarray(value) for name, value in found.items()}
 
@@ -179,7 +179,7 @@ def derivatives_by_jax(group: tuple[Case, ...]) -> dict[str, Any]:
     """The derivatives of both orders that JAX computes for the smooth cases of a group, by their ids."""
     smooth = [case for case in group if case.smooth and case.floats]
     functions = {case.id: both_orders(case) for case in smooth}
-    given = {case.id: [jnp.asarray(case.arrays()[i]) for i in case.floats] for case in smooth}
+    given = {case.id: [case.arrays()[i] for i in case.floats] for case in smooth}
     return jax.jit(lambda given: {name: function(*given[name]) for name, function in functions.items()})(given)
 
 

@@ -164,7 +164,8 @@ PROGRAM = """
 
 def start(folder, tmp_path, *more):
     program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
+    if not program.exists():  # a process that has begun may be about to read it
+        program.write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
     return subprocess.Popen([sys.executable, str(program), str(folder), *more], stdout=subprocess.PIPE, text=True)
 
 

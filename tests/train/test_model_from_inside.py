@@ -60,3 +60,19 @@ def test_refusals(run):
     beside = cr.fit(around, cr.data.moons(40), epochs=1).model()
     with pytest.raises(OptionError, match="second way"):
         beside.quantities_from("inner.a", np.zeros((1, 2)))
+
+
+def test_models_of_one_run_share_what_is_built_and_compiled_but_no_numbers():
+    x, y = np.arange(8.0).reshape(4, 2), np.arange(4) % 2
+    session = cr.fit("2-3-2 tanh softmax", (x, y), epochs=1)
+    one, other = session.model(), session.model()
+    assert one.problem is other.problem is not session.problem
+    moved = other.with_parameters({"dense1.b": other.parameters["dense1.b"] + 1.0})
+    assert one.cost(x, y) == other.cost(x, y) != moved.cost(x, y)
+    before = one.quantities(x)
+    for count in range(1, 5):
+        for names in ({"dense1.z"}, {"dense1.a"}, {"dense2.z"}, {"dense2.a"}, {"output"}):
+            assert moved.quantities(x[:count], names).keys() == names
+    assert len(one.problem.programs) == 16
+    for name, value in one.quantities(x).items():
+        assert np.array_equal(value, before[name]), name

@@ -29,7 +29,7 @@ def test_a_step_of_a_loss_of_ones_own_is_the_step_of_jax():
         z = jnp.tanh(X[:11] @ p["dense1.W"] + p["dense1.b"]) @ p["dense2.W"] + p["dense2.b"]
         return -jnp.mean(reward * jax.nn.log_softmax(z)[jnp.arange(11), LABELS[:11]])
 
-    loss, slopes = jax.value_and_grad(by_jax)(p)
+    loss, slopes = jax.jit(jax.value_and_grad(by_jax))(p)
     assert learner.step(X[:11], action=LABELS[:11], reward=reward) == pytest.approx(float(loss), abs=1e-14)
     for name, value in learner.parameters().items():
         np.testing.assert_allclose(value, p[name] - 0.1 * slopes[name], rtol=0, atol=1e-15, err_msg=name)

@@ -49,8 +49,8 @@ class SpinLattices:
 
     def sweep(self) -> None:
         """Offers a turn to every spin, first on the even sites, then on the odd; taken with chance min(1, exp(−ΔE/T))."""
-        self._offer(self.even, self.odd[self._odd_beside_even])
-        self._offer(self.odd, self.even[self._even_beside_odd])
+        self._offer(self.even, self.odd.take(self._odd_beside_even, axis=0))
+        self._offer(self.odd, self.even.take(self._even_beside_odd, axis=0))
 
     def turn_clusters(self) -> None:
         """Bonds between equal neighbours with chance 1 − exp(−2/T), then turns all clusters that hold one of some random sites.
@@ -59,13 +59,13 @@ class SpinLattices:
         the law. One such choice, a single site, is Wolff's, Phys. Rev. Lett. 62 (1989) 361.
         """
         chance = self._chances(self._bond, (4, *self.even.shape))
-        bonds = chance & ~(self.odd[self._odd_beside_even] ^ self.even)
+        bonds = chance & ~(self.odd.take(self._odd_beside_even, axis=0) ^ self.even)
         # The same bonds as the odd sites see them: the neighbour in one direction has its bond in the other.
-        returning = np.stack([bond[there] for bond, there in zip(bonds, self._even_beside_odd, strict=True)])
+        returning = np.stack([bond.take(there, axis=0) for bond, there in zip(bonds, self._even_beside_odd, strict=True)])
         even, odd = self._seeds(), np.zeros_like(self.odd)
         while True:
-            odd |= np.bitwise_or.reduce(even[self._even_beside_odd] & returning, axis=0)
-            grown = even | np.bitwise_or.reduce(odd[self._odd_beside_even] & bonds, axis=0)
+            odd |= _reached(even, self._even_beside_odd, returning)
+            grown = even | _reached(odd, self._odd_beside_even, bonds)
             if np.array_equal(grown, even):
                 break
             even = grown
@@ -95,11 +95,15 @@ class SpinLattices:
 
     def _chances(self, digits: Words, shape: tuple[int, ...]) -> Words:
         """Words whose bits are 1 with the chance of their lattice: random binary fractions below it, compared digit by digit."""
-        below = np.zeros(shape, np.uint64)
+        below, undecided = np.zeros(shape, np.uint64), np.empty(shape, np.uint64)
         for digit in digits:
             coins = self._coins(shape)
             # A coin of 1 stands for the digit 0. Against a digit of 1 it is below, 0 against 0 is above; else later digits decide.
-            below = (below & coins) | ((below ^ coins) & digit)
+            # In place: (below & coins) | ((below ^ coins) & digit).
+            np.bitwise_xor(below, coins, out=undecided)
+            undecided &= digit
+            below &= coins
+            below |= undecided
         return below
 
     def _coins(self, shape: tuple[int, ...]) -> Words:
@@ -124,6 +128,17 @@ def sample_spins(size: int, temperatures: Floats, steps: int, seed: int) -> NDAr
     # NumPy leaves other threads free to run while it works on large arrays.
     with ThreadPoolExecutor() as threads:
         return np.concatenate(list(threads.map(block, begins, seeds)))
+
+
+def _reached(sites: Words, beside: Sites, bonds: Words) -> Words:
+    """The sites that a bond, one to each direction, joins to one that is set."""
+    joined = sites.take(beside, axis=0)
+    joined &= bonds
+    first, second, third, fourth = joined
+    first |= second
+    first |= third
+    first |= fourth
+    return first
 
 
 def _digits(chance: Floats) -> Words:

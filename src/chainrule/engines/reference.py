@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,6 +16,19 @@ from chainrule.engines.hosts import ALONE
 from chainrule.engines.kernels import Call, kernel
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
+
+_simplified: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
+"""Graphs after the passes, as long as somebody has them: trainings of equal descriptions have the same graphs."""
+
+
+def simplified(graph: Graph) -> Graph:
+    """The graph as this engine runs it."""
+    found = _simplified.get(graph)
+    if found is None:
+        found = run_passes(graph, PASSES)[0]
+        if found is not graph:
+            _simplified[graph] = found
+    return found
 
 
 class ExecutionPlan(Shown):
@@ -112,20 +127,43 @@ class _Turns:
                 np.copyto(now, value)
 
 
+KEPT = 4_000_000
+"""Bytes of all values of a graph up to which a program keeps its plan for the next call."""
+
+
 @dataclass(frozen=True)
 class ReferenceProgram(Shown):
-    """A graph, run by its plan."""
+    """A graph, run by its plan, which is kept where it is small: to make it takes longer than to run it."""
 
     graph: Graph
     simplified: Graph
+    _kept: list[ExecutionPlan] = field(default_factory=list[ExecutionPlan], repr=False, compare=False)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""
         bound = {node.name: array for node, array in self.graph.bind(values).items()}
         with np.errstate(all="ignore"):
-            plan = ExecutionPlan(self.simplified, bound)
+            plan = self._taken(bound) if self._is_small else ExecutionPlan(self.simplified, bound)
             plan.run()
-        return {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
+        found = {name: np.array(plan.values[node]) for name, node in self.simplified.outputs.items()}
+        if self._is_small:
+            self._kept.append(plan)
+        return found
+
+    @cached_property
+    def _is_small(self) -> bool:
+        return sum(node.type.nbytes for node in self.simplified.nodes) <= KEPT
+
+    def _taken(self, bound: Mapping[str, Array]) -> ExecutionPlan:
+        """A plan over leaves of its own that have these values; taken away while it runs, so that another thread makes another."""
+        leaves = self.simplified.leaves
+        try:
+            plan = self._kept.pop()
+        except IndexError:
+            plan = ExecutionPlan(self.simplified, {name: np.empty(leaf.shape, leaf.dtype) for name, leaf in leaves.items()})
+        for name, leaf in leaves.items():
+            np.copyto(plan.values[leaf], bound[name])
+        return plan
 
 
 class _Step:
@@ -168,7 +206,7 @@ class ReferenceLoop(Shown):
 
     def __init__(self, loop: Loop, tables: Mapping[str, Array], replicas: int) -> None:
         self.loop, self.tables, self.replicas = loop, dict(tables), replicas
-        self.graphs = {size: run_passes(graph, PASSES)[0] for size, graph in loop.graphs.items()}
+        self.graphs = {size: simplified(graph) for size, graph in loop.graphs.items()}
         self.state: list[dict[str, Array]] = []
         self.steps: dict[tuple[int, int], _Step] = {}
 
@@ -265,7 +303,7 @@ class ReferenceEngine(Shown):
 
     def compile(self, graph: Graph, calls: int | None = None) -> ReferenceProgram:
         """A program for single calls."""
-        return ReferenceProgram(graph, run_passes(graph, PASSES)[0])
+        return ReferenceProgram(graph, simplified(graph))
 
     def compile_loop(self, loop: Loop, tables: Mapping[str, Array], replicas: int, steps: int | None = None) -> ReferenceLoop:
         """A program for many steps."""

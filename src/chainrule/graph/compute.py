@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.errors import GraphError
 from chainrule.graph.graph import conform, topological_order
-from chainrule.graph.node import INPUT, PARAMETER, Node, as_declared
+from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, as_declared
 from chainrule.graph.types import Array
 
 
@@ -52,12 +52,21 @@ def evaluator(nodes: Iterable[Node], bound: Container[Node]) -> Callable[[Mappin
         if node.op in {INPUT, PARAMETER}:
             raise GraphError(f"{node!r} has no value", expected="a value for each leaf", remedy="add it to `values`")
 
+    plan = [(node, node.op.meaning, node.inputs, dict(node.attributes), node.shape) for node in order]
+    # What follows from constants alone, the broadcasts of numbers above all, is computed once.
+    constants: dict[Node, Array] = {}
+    with np.errstate(all="ignore"):
+        for node, meaning, inputs, attributes, _ in plan:
+            if node.op is CONSTANT or (inputs and all(source in constants for source in inputs)):
+                constants[node] = as_declared(meaning(*[constants[source] for source in inputs], **attributes), node)
+    plan = [step for step in plan if step[0] not in constants]
+
     def run(values: Mapping[Node, Array]) -> list[Array]:
-        known = dict(values)
+        known = {**values, **constants}
         with np.errstate(all="ignore"):
-            for node in order:
-                found = node.op.meaning(*(known[source] for source in node.inputs), **node.attributes)
-                known[node] = as_declared(found, node)
+            for node, meaning, inputs, attributes, shape in plan:
+                found = meaning(*[known[source] for source in inputs], **attributes)
+                known[node] = found if getattr(found, "shape", None) == shape else as_declared(found, node)
         return [known[node] for node in roots]
 
     return run

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations, product
+from math import isclose
 from typing import TypeAlias
-
-import numpy as np
 
 from chainrule.graph import Array
 from chainrule.trace.mistakes import CATALOGUE, factors, penalties
@@ -70,5 +69,9 @@ def _factors(sizes: Sizes) -> list[FactorReading]:
         single += [FactorReading(frozenset({kind}), repeats, value) for value, repeats in made]
     once = [reading for reading in single if reading.repeats == 0]
     both = [FactorReading(a.kinds | b.kinds, 0, a.factor * b.factor) for a, b in combinations(once, 2) if a.kinds != b.kinds]
-    found = {(reading.factor, reading.kinds): reading for reading in (*single, *both) if not np.isclose(reading.factor, 1.0)}
+    found = {
+        (reading.factor, reading.kinds): reading
+        for reading in (*single, *both)
+        if not isclose(reading.factor, 1.0, rel_tol=1e-5)
+    }
     return [FactorReading(NOTHING), *found.values()]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from math import log10
+from math import isclose, log10
 
 import numpy as np
 
@@ -303,7 +303,7 @@ class MistakeSearch:
             base, moved = (walk.gradient(name).reshape(-1) for walk in (before, after))
             target = (self.mine[name] - self._added(name)).reshape(-1)
             for fitted in [_fitted(base, moved - base, target, factor) for factor in ((False, True) if free else (False,))]:
-                known = fitted is None or any(np.isclose(fitted, other or 0.0, rtol=1e-6) for other in found)
+                known = fitted is None or any(isclose(fitted, other or 0.0, rel_tol=1e-6, abs_tol=1e-8) for other in found)
                 if not known:
                     found.append(fitted)
         return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import isclose
 
 import numpy as np
 
@@ -491,7 +492,7 @@ class Structure:
         """How many constants of the graph are a mean over so many terms, times one of the factors that may stand beside it."""
         constants = [abs(float(n.attributes["value"].flat[0])) for n in self.order if n.op is CONSTANT and _is_uniform(n)]
         sizes = [max(value, 1 / value) for value in constants if value > 0]
-        return sum(any(np.isclose(size, number * factor) for factor in beside) for size in sizes)
+        return sum(any(isclose(size, number * factor, rel_tol=1e-5, abs_tol=1e-8) for factor in beside) for size in sizes)
 
 
 def _summands(node: Node, reaching: set[Node]) -> list[Node]:

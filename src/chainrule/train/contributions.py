@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -38,7 +38,7 @@ class GradientContributions:
 
     @cached_property
     def _precise(self) -> LearningProblem:
-        return replace(self.problem, dtype="float64")
+        return self.problem.in_float64
 
     @cached_property
     def _cost(self) -> Cost:

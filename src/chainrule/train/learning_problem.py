@@ -16,7 +16,7 @@ from chainrule.derivatives import require_gradients, vjp
 from chainrule.descriptions import Kept
 from chainrule.descriptions.kinds import is_ours
 from chainrule.display import Shown
-from chainrule.engines import Loop
+from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.nn import (
@@ -85,7 +85,7 @@ class LearningProblem(Shown):
         A network whose graph knows its batch, such as one over all nodes of a single graph, is used in batches of this size only.
         """
         try:
-            self._cost(1)
+            _ = self._of_one
         except Exception:
             if self.batch_size is not None and self._can_be_built(self.batch_size):
                 return self.batch_size
@@ -112,9 +112,24 @@ class LearningProblem(Shown):
         return True
 
     @cached_property
+    def _of_one(self) -> Cost:
+        """The objective of one example."""
+        return self._cost(1)
+
+    @cached_property
     def described(self) -> Cost:
         """The one build that everything which only describes goes by: at inference, for `size` examples."""
-        return self._cost(self.size)
+        return self._of_one if self.size == 1 else self._cost(self.size)
+
+    @cached_property
+    def in_float64(self) -> LearningProblem:
+        """The same problem in float64: what all models of it are looked into by, so that it is built once for them."""
+        return self if self.dtype == "float64" else replace(self, dtype="float64")
+
+    @cached_property
+    def programs(self) -> dict[tuple[str, str, int], tuple[Program, frozenset[str]]]:
+        """What models of it have compiled, with the leaves that it takes: by engine, what is computed, and for how many examples."""
+        return {}
 
     @cached_property
     def trained(self) -> Cost:

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.checks import Count, checked, shown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
-from chainrule.engines import Program, engine_named
+from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
 from chainrule.nn import Ablated, Built, Export, Parameter, State
@@ -29,6 +29,8 @@ from chainrule.train.learning_problem import Cost, LearningProblem
 Arrays: TypeAlias = dict[str, Array]
 LARGE = 10_000_000
 """Graphs with more numbers than this, such as convolutions of a piece of examples, are compiled whatever engine was chosen."""
+MOST_PROGRAMS = 16
+"""So many programs are kept for the models of one problem, the last ones that were made."""
 PIECE = 1000
 """Examples that are looked at together; more are cut into pieces of this size."""
 
@@ -54,13 +56,9 @@ class Model(Shown):
     parameters: Mapping[str, Array]
     engine: str = "reference"
     states: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    _programs: dict[tuple[str, int], tuple[Program, frozenset[str]]] = field(
-        default_factory=dict[tuple[str, int], "tuple[Program, frozenset[str]]"], repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
-        if self.problem.dtype != "float64":
-            object.__setattr__(self, "problem", replace(self.problem, dtype="float64"))
+        object.__setattr__(self, "problem", self.problem.in_float64)
         object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.problem.parameters))
         object.__setattr__(self, "states", _checked("state", self.states, self.problem.states))
 
@@ -103,7 +101,7 @@ class Model(Shown):
                 remedy=suggest(unknown[0], self.parameters),
             )
         kept = self.states if states is None else states
-        return Model(self.problem, {**self.parameters, **changed}, self.engine, kept, self._programs)
+        return Model(self.problem, {**self.parameters, **changed}, self.engine, kept)
 
     @checked
     def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:
@@ -360,14 +358,17 @@ class Model(Shown):
         return total
 
     def _run(self, kind: str, size: int, graph: Callable[[int], Graph], values: Mapping[str, Array]) -> Arrays:
-        key = (kind, size)
-        if key not in self._programs:
+        key, known = (self.engine, kind, size), self.problem.programs
+        found = known.get(key)
+        if found is None:
             made = graph(size)
             numbers = sum(node.type.size for node in made.nodes)
             engine = "native" if numbers > LARGE else self.engine
-            self._programs[key] = engine_named(engine).compile(made), frozenset(made.leaves)
-        program, leaves = self._programs[key]
+            found = known[key] = engine_named(engine).compile(made), frozenset(made.leaves)
+            for old in list(known)[:-MOST_PROGRAMS]:
+                known.pop(old, None)
         given = {name: self._one_taken(name, value) for name, value in values.items()}
+        program, leaves = found
         # A graph takes what it depends on: the gradient of a penalty takes no examples.
         return program({name: value for name, value in {**self.values, **given}.items() if name in leaves})
 

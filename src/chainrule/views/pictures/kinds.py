@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from math import prod
 from typing import TypeAlias, TypeVar
 
@@ -30,9 +31,9 @@ def suits(*kinds: Kind) -> Callable[[F], F]:
     return told
 
 
-def is_suited(function: Callable[..., object], source: Source) -> bool:
-    """Whether what a run or a model is suits a picture."""
-    return all(kind(source) for kind in _KINDS.get(function, ()))
+def kinds_of(function: Callable[..., object]) -> tuple[Kind, ...]:
+    """The kinds that a run or a model must be of for a picture."""
+    return _KINDS.get(function, ())
 
 
 # ---- what the network answers
@@ -118,11 +119,13 @@ def weighs_words(source: Source) -> bool:
 # ---- what it is made of
 
 
+@cache
 def has(quantity: str) -> Kind:
     """There is a quantity of this name, such as dense1.a."""
     return lambda source: quantity in model_of(source).quantity_names
 
 
+@cache
 def learns(parameter: str) -> Kind:
     """There is a parameter of this name."""
     return lambda source: parameter in model_of(source).parameters
@@ -185,6 +188,7 @@ def has_test_part(source: Source) -> bool:
     return isinstance(source, Model) or source.data.test is not None
 
 
+@cache
 def was_scored(name: str) -> Kind:
     """Some epoch has this score of the training part."""
     return lambda source: (

@@ -5,32 +5,46 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from chainrule.train import Model, Run
 from chainrule.views.panels import Table
-from chainrule.views.pictures.kinds import is_suited
+from chainrule.views.pictures.kinds import Kind, kinds_of
 from chainrule.views.view import View
 
 
 def suited(thing: object, functions: Mapping[str, Callable[..., Any]]) -> Table:
     """The functions that give a view of the object, each with its call and its first sentence."""
     found = [(name, inspect.unwrap(function)) for name, function in functions.items()]
-    rows = [(name, call, _sentence(function)) for name, function in found for call in _calls(thing, name, function)]
+
+    # Many pictures ask the same of a run: each answer is found once, and so is its model.
+    @cache
+    def is_of(kind: Kind) -> bool:
+        return kind(cast("Run | Model", thing))
+
+    things = (thing, thing.model()) if isinstance(thing, Run) else (thing,)
+    rows = [(name, call, _sentence(function)) for name, function in found for call in _calls(things, is_of, name, function)]
     return Table(("picture", "how it is asked for", "what it shows"), tuple(rows))
 
 
-def _calls(thing: object, name: str, function: Callable[..., Any]) -> Iterator[str]:
-    """The call for this object, or for a run's model; nothing where neither suits."""
-    hints = get_type_hints(function)
-    first, *others = inspect.signature(function).parameters.values()
-    if hints.get("return") is not View or (isinstance(thing, Run | Model) and not is_suited(function, thing)):
+@cache
+def _told(function: Callable[..., Any]) -> tuple[Mapping[str, Any], tuple[inspect.Parameter, ...]]:
+    """A function's annotations and parameters."""
+    return get_type_hints(function), tuple(inspect.signature(function).parameters.values())
+
+
+def _calls(things: tuple[object, ...], is_of: Callable[[Kind], bool], name: str, function: Callable[..., Any]) -> Iterator[str]:
+    """The call for an object, or for a run's model behind it; nothing where neither suits."""
+    thing, *models = things
+    hints, (first, *others) = _told(function)
+    if hints.get("return") is not View or (isinstance(thing, Run | Model) and not all(map(is_of, kinds_of(function)))):
         return
     wanted = [other.name for other in others if other.default is other.empty]
     if _takes(hints[first.name], thing):
         several = isinstance(thing, Mapping | list | tuple)
         yield f"{name}({', '.join([first.name if several else type(thing).__name__.lower(), *wanted])})"
-    elif isinstance(thing, Run) and _takes(hints[first.name], thing.model()):
+    elif any(_takes(hints[first.name], model) for model in models):
         yield f"{name}({', '.join(['run.model()', *wanted])})"
 
 
