@@ -134,6 +134,8 @@ def as_array(values: ArrayLike, what: str) -> Array:
             expected=f"every row of {what} with the same shape",
             remedy="cut or fill the rows to one length",
         ) from trouble
+    if array.dtype.kind == "U" and not hasattr(values, "dtype") and not _are_texts(values):
+        array = np.asarray(values, dtype=object)  # NumPy would make texts of all, and "nan" of what is missing
     if array.ndim == 0:
         raise DataError(
             f"{what} is {values!r}, a single value",
@@ -141,6 +143,10 @@ def as_array(values: ArrayLike, what: str) -> Array:
             remedy=f"put it into a list: [{values!r}]",
         )
     return array
+
+
+def _are_texts(values: Any) -> bool:
+    return all(isinstance(value, str) for value in np.asarray(values, dtype=object).flat)
 
 
 MOST_DENSE = 2**32

@@ -27,7 +27,7 @@ def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
     >>> as_table({"hue": ["red", None], "size": [1, 2]}).columns
     {'hue': ('red', None), 'size': array([1, 2])}
     """
-    found = dict(_frame_columns(frame))
+    found = dict(frame_columns(frame))
     missing = MISSING if keep_default_na else ONLY_EMPTY
     columns = {name: _cells(name, values, missing) for name, values in found.items()}
     lengths = {len(cells) for cells in columns.values()}
@@ -113,11 +113,12 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
         )
     if found == names and not isinstance(frame, Mapping | Table):
         return np.asarray(frame)
-    columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else _frame_columns(cast("object", frame)))
+    columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else frame_columns(cast("object", frame)))
     return np.stack([np.asarray(plain(columns[name], name)) for name in names], axis=1)
 
 
-def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
+def frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
+    """The columns of a frame with their names, as the frame gives them. Raises: DataError where two have one name."""
     frame = adopted(frame)
     if isinstance(frame, Mapping):
         mapping = cast("Mapping[str, Any]", frame)
@@ -162,10 +163,10 @@ def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
         array = np.datetime_as_string(array)
     kept: Any = np.ma.array(array, mask=np.ma.getmaskarray(values))
     objects: list[object] = kept.tolist()
-    return Texts.of(None if _is_missing(value) else to_text(str(value), missing) for value in objects)
+    return Texts.of(None if is_missing(value) else to_text(str(value), missing) for value in objects)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """None, NaN, NaT and pandas' NA: what is not equal to itself, or will not say whether it is."""
     if value is None or isinstance(value, str):
         return value is None

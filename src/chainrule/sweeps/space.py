@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Seed, checked, shown
+from chainrule.checks import Count, Seed, checked, scalar, shown
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
@@ -102,6 +102,7 @@ def axes_of(space: Mapping[str, Any]) -> list[Axis]:
     """The fields that are tried. Raises: OptionError for what holds no values."""
     found: list[Axis] = []
     for name, given in space.items():
+        given = given.tolist() if isinstance(given, np.ndarray) or hasattr(given, "to_numpy") else given
         if isinstance(given, Between):
             found.append(Axis(name, {label_of(value): value for value in given.values}, given))
             continue
@@ -112,10 +113,21 @@ def axes_of(space: Mapping[str, Any]) -> list[Axis]:
                 remedy=f'write for example {{"{name}": [...]}}, or Between(0.001, 1.0, log=True)',
             )
         values = cast("Mapping[str, Any] | Sequence[Any]", given)
-        named = values if isinstance(values, Mapping) else {label_of(value): value for value in values}
-        found.append(Axis(name, dict(named)))
+        found.append(Axis(name, _labelled(values)))
     if not found:
         raise OptionError("a sweep over nothing", expected="a field or more", remedy='write {"batch_size": [16, 32]}')
+    return found
+
+
+def _labelled(values: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    """Values by what they are called: on one line, and each by a name of its own."""
+    if isinstance(values, Mapping):
+        return {" ".join(str(label).split()): scalar(value) for label, value in values.items()}
+    found: dict[str, Any] = {}
+    for value in map(scalar, values):
+        label = label_of(value)
+        # Numbers that agree to six digits are written out.
+        found[repr(value) if isinstance(value, float) and found.get(label, value) != value else label] = value
     return found
 
 

@@ -405,6 +405,14 @@ class LearningProblem(Shown):
                 + (", or 1 for two classes" if wanted == 2 and self.dataset_info.classes else ""),
                 remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
             )
+        scaling = self.dataset_info.target_scaling
+        if scaling is not None and self.dataset_info.classes is None and not scaling.fits(found):
+            raise ShapeError(
+                f"target_scaling is made for shape {scaling.shape}, and behind the {wanted} that the network puts out "
+                f"stand{'s a weight' if 'weighted' in kinds else ' errors'}",
+                expected=f"a scaling that broadcasts to {found}, the same for all of them",
+                remedy="leave target_scaling out, or learn it from the targets alone: Scaling.standardise(y[:, :1])",
+            )
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
         """The target in each form that a loss may want."""
