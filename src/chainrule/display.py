@@ -91,7 +91,12 @@ class Shown(Plain):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if (own := vars(cls).get("__str__")) is not None:
-            setattr(cls, "__str__", wraps(own)(lambda self: on_screen(own(self))))  # noqa: B010  (a class's own method, replaced)
+
+            @wraps(own)
+            def shown(self: object) -> str:
+                return on_screen(own(self))
+
+            setattr(cls, "__str__", shown)  # noqa: B010  (a class's own method, replaced)
 
     def _repr_html_(self) -> str:
         return ask(html, self)
