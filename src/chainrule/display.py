@@ -19,6 +19,20 @@ def when_first_asked(load: Callable[[], object]) -> None:
     _loaders.append(load)
 
 
+_further_up: dict[str, Callable[[], object]] = {}
+
+
+def when_needed(what: str, load: Callable[[], object]) -> None:
+    """Has `load` called when something below first needs what stands further up: it enters what it has there."""
+    _further_up[what] = load
+
+
+def first_needed(what: str) -> None:
+    """Loads what stands further up, if nobody has yet."""
+    if what in _further_up:
+        _further_up.pop(what)()
+
+
 def ask(question: Callable[..., Any], thing: object, *details: Any) -> Any:
     """The answer to one of the questions below."""
     while _loaders:

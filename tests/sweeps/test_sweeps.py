@@ -19,6 +19,7 @@ import chainrule as cr
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.sweeps import Between, Grid, Halving, Random, Sobol, Trial, find_learning_rate, open_sweep, sweep
 from chainrule.sweeps.compared import Sweep
+from chainrule.sweeps.learning_rates import LearningRates
 from chainrule.sweeps.sobol import DIMENSIONS, sobol
 from chainrule.sweeps.space import settings_of
 from chainrule.train.replicated import holm, replicas_needed
@@ -411,4 +412,6 @@ def test_no_learning_rate_is_found_where_none_can_be(training, options, said):
 
 
 def test_a_loss_that_still_falls_at_the_largest_rate_is_said():
-    assert "still fell: write a larger high=" in str(find_learning_rate(TRAINING, high=1e-2, steps=20))
+    rates, losses = np.array([0.01, 0.1, 1.0]), np.array([[3.0, 2.0, 1.0]])
+    assert "still fell: write a larger high=" in str(LearningRates(rates, losses))
+    assert "still fell" not in str(LearningRates(rates, losses[:, [0, 2, 1]] ** 4))

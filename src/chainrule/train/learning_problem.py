@@ -38,6 +38,7 @@ from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
+from chainrule.train.saved_network import pickled_network, require_picklable
 from chainrule.train.state_nodes import first_values, updated
 
 
@@ -76,7 +77,15 @@ class LearningProblem(Shown):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Its nodes are equal only to themselves, and built again where it arrives.
-        return (LearningProblem, (self.network, self.dataset_info, self.loss, self.dtype, self.batch_size))
+        require_picklable(loss=self.loss)
+        network = pickled_network(self.network, self.dataset_info, self.batch_size)
+        return (LearningProblem, (network, self.dataset_info, self.loss, self.dtype, self.batch_size))
+
+    def __copy__(self) -> LearningProblem:
+        return self
+
+    def __deepcopy__(self, known: object) -> LearningProblem:
+        return self
 
     @cached_property
     def size(self) -> int:

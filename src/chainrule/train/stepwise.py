@@ -17,9 +17,11 @@ from chainrule.errors import DataError, NonFiniteError, OptionError, OptionTypeE
 from chainrule.graph import Array, Graph, Shape
 from chainrule.nn import Layer, as_layer, parse_network
 from chainrule.train.clock import SCALARS
+from chainrule.train.inputs import as_array
 from chainrule.train.nonfinite import first_nonfinite
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import Adam, ClipNorm, ClipValue
+from chainrule.train.saved_network import require_picklable
 from chainrule.train.settings import optimizer_named
 from chainrule.train.step_graphs import PLACES, WEIGHT, Setup, StepGraphs
 
@@ -88,12 +90,28 @@ class StepTrainer(Shown):
 
     def __init__(self, setup: Setup, engine: str, threads: int | None) -> None:
         self.setup, self.engine = setup, engine_named(engine, threads)
+        self._asked = (engine, threads)
         self.step_count = 0
         """How many updates were made."""
         self._fields: dict[str, tuple[Shape, str]] = {}
         self._programs: dict[tuple[str, int], tuple[LoopProgram, dict[str, Array]]] = {}
         self._calls: dict[tuple[str, int], _Call] = {}
         self._began = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        require_picklable(network=self.setup.layer, loss=self.setup.loss, settings=self.setup)
+        return (_again, self._parts())
+
+    def __copy__(self) -> StepTrainer:
+        return _again(*self._parts())
+
+    def __deepcopy__(self, known: object) -> StepTrainer:
+        return _again(*self._parts())
+
+    def _parts(self) -> tuple[Any, ...]:
+        """What makes it again, where it stands: programs are made anew."""
+        state = self.state if self._fields else None
+        return (self.setup, *self._asked, self.step_count, dict(self._fields), self._began, state)
 
     # ---- what users call
 
@@ -197,7 +215,7 @@ class StepTrainer(Shown):
         """An array (n, ...) as the steps take it: floats in the network's dtype, what counts as int64, bytes as they are."""
         if name in RESERVED:
             raise OptionError(f"a target called {name}", expected="another name", remedy="rename it: a step has one of its own")
-        array = np.asarray(value)
+        array = as_array(name, value)
         if array.dtype.kind not in "fiub" or not array.ndim:
             raise OptionTypeError(
                 f"{name}={shown(value)}", expected="an array of numbers, an example to a row", remedy="give arrays"
@@ -287,6 +305,22 @@ class StepTrainer(Shown):
             expected="finite numbers",
             remedy=f"lower the learning rate (it was {self.setup.rate(self.step_count):g}), or clip the gradient (clip=ClipNorm(1.0))",
         )
+
+
+def _again(
+    setup: Setup,
+    engine: str,
+    threads: int | None,
+    step_count: int,
+    fields: dict[str, tuple[Shape, str]],
+    began: bool,
+    state: Mapping[str, Array] | None,
+) -> StepTrainer:
+    made = StepTrainer(setup, engine, threads)
+    made.step_count, made._fields, made._began = step_count, fields, began  # pyright: ignore[reportPrivateUsage]
+    if state is not None:
+        made.state = state
+    return made
 
 
 class _Call:
