@@ -88,3 +88,33 @@ def test_named_classes_may_have_one_example_each():
     assert (
         cr.data.from_arrays(np.arange(30.0), np.arange(30), classes=[f"c{k}" for k in range(30)], split=None).train.y[29] == 29
     )
+
+
+def test_arrays_that_are_read_backwards_are_trained_on_and_predicted_from():
+    x = np.column_stack([X, Y])[::-1]
+    run = cr.fit("2-1", from_arrays(x, Y[::-1], split=None), epochs=1)
+    forwards = cr.fit("2-1", from_arrays(x.copy(), Y[::-1].copy(), split=None), epochs=1)
+    assert run.hash == forwards.hash
+    np.testing.assert_array_equal(run.predict(x[:1]), run.predict(x.copy()[:1]))
+    np.testing.assert_array_equal(run.predictor()(x[:1]), run.predict(x[:1]))
+
+
+@pytest.mark.parametrize(("x", "y"), [(np.zeros((20, 0)), Y), (X, np.zeros((20, 0)))])
+def test_examples_without_a_number_are_refused(x, y):
+    with pytest.raises(DataError, match="no number to an example"):
+        from_arrays(x, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "beside", "said"),
+    [
+        ("chi_squared", np.zeros(20), "the error 0 at example 0 of the training part"),
+        ("chi_squared", np.where(Y > 0, 1.0, -1.0), "the error −1 at example"),
+        (cr.Weighted(cr.SquaredError()), -np.ones(20), "the weight −1 at example 0"),
+        (cr.Weighted(cr.SquaredError()), None, r"(?s)without weights.*np.column_stack\(\[y, weights\]\)"),
+    ],
+)
+def test_errors_and_weights_behind_targets_are_held_to_what_they_mean(loss, beside, said):
+    targets = Y[:, None] if beside is None else np.column_stack([Y, beside])
+    with pytest.raises(cr.errors.ChainruleError, match=said):
+        cr.fit("1-1", from_arrays(X, targets, split=None), loss=loss, epochs=1)

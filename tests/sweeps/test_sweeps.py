@@ -414,4 +414,4 @@ def test_no_learning_rate_is_found_where_none_can_be(training, options, said):
 def test_a_loss_that_still_falls_at_the_largest_rate_is_said():
     rates, losses = np.array([0.01, 0.1, 1.0]), np.array([[3.0, 2.0, 1.0]])
     assert "still fell: write a larger high=" in str(LearningRates(rates, losses))
-    assert "still fell" not in str(LearningRates(rates, losses[:, [0, 2, 1]] ** 4))
+    assert "still fell" not in str(LearningRates(rates, np.array([[3.0, 1.0, 50.0]])))

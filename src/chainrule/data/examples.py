@@ -47,6 +47,13 @@ class Examples(Shown):
 
     def __init__(self, x: ArrayLike | Rows, y: ArrayLike) -> None:
         inputs, targets = as_inputs(x), Rows(_as_targets(as_array(y, "y")))
+        if 0 in (*inputs.shape[1:], *targets.shape[1:]):
+            name, rows = ("x", inputs) if 0 in inputs.shape[1:] else ("y", targets)
+            raise DataError(
+                f"{name} has shape {rows.shape}: no number to an example",
+                expected="one or more",
+                remedy="give features and targets",
+            )
         if len(inputs) != len(targets):
             raise DataError(
                 f"x holds {len(inputs)} examples (shape {inputs.shape}) and y holds {len(targets)} (shape {targets.shape})",

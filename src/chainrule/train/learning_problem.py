@@ -397,6 +397,13 @@ class LearningProblem(Shown):
                 remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
             )
         size = self.dataset_info.target_size
+        if "weighted" in kinds and (self.dataset_info.classes is not None or size < 2):
+            held = "classes" if self.dataset_info.classes is not None else "1 number"
+            raise LossError(
+                f"a weighted loss on the data {self.dataset_info.name!r}, whose targets are {held} without weights",
+                expected="behind the numbers of each example its weight",
+                remedy="put it there: np.column_stack([y, weights]); labels as one-hot rows",
+            )
         wanted = size // 2 if measured else size - ("weighted" in kinds)
         found = output.shape[1:]
         one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
