@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import shown
+from chainrule.checks import shown, takes_call
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
 from chainrule.errors import LossError, OptionError
@@ -160,6 +160,13 @@ class StepGraphs:
         return built, _sum(rows) if rows else None, [] if found.shape else [found]
 
     def _loss_of(self, output: Node, by_place: list[Node], targets: Mapping[str, Node]) -> Node:
+        if not takes_call(self.setup.loss, [output, *by_place], targets):
+            given = ", ".join(["output", *(node.name for node in by_place), *(f"{name}=..." for name in targets)])
+            raise LossError(
+                f"the loss {shown(self.setup.loss)} cannot be called as loss({given})",
+                expected="a function of the output and of the targets of a step",
+                remedy="give the step what the loss takes: step(x, y), or by name, step(x, reward=r)",
+            )
         found: object = self.setup.loss(output, *by_place, **targets)
         if isinstance(found, Node) and found.shape in (output.shape[:1], ()) and found.dtype == output.dtype:
             return found

@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -158,6 +158,8 @@ class StepTrainer(Shown):
     @state.setter
     def state(self, state: Mapping[str, Array]) -> None:
         known = self._carried.arrays()
+        if not isinstance(cast("object", state), Mapping):
+            raise OptionTypeError(f"state={shown(state)}", expected="arrays by their names", remedy="assign what `state` gave")
         odd = [name for name in {**known, **state} if not _is_alike(known.get(name), state.get(name))]
         if odd:
             raise OptionError(
@@ -167,6 +169,10 @@ class StepTrainer(Shown):
             )
         self._take(HostState({name: np.array(array) for name, array in state.items()}))
 
+    def __repr__(self) -> str:
+        return f"<StepTrainer of {shown(self.setup.layer)}: {self.step_count} step{'s' * (self.step_count != 1)}>"
+
+    @checked
     def graph(self, rows: Count = LEAST) -> Graph:
         """The graph of a step for so many rows: forward, backward and update."""
         return self._graphs.step(rows)
@@ -189,6 +195,8 @@ class StepTrainer(Shown):
             raise
 
     def _batch(self, given: Mapping[str, Any]) -> dict[str, Array]:
+        if not self.setup.has_own_loss and "y" in given and self._fields.get("y", ((1,), ""))[0] == (1,):
+            given = {**given, "y": _as_column(as_array("y", given["y"]))}
         rows = {name: self._rows(name, value) for name, value in given.items()}
         lengths = {name: len(array) for name, array in rows.items()}
         if len(set(lengths.values())) > 1 or not lengths["x"]:
@@ -353,6 +361,11 @@ def _by_name(x: Any, targets: tuple[Any, ...], named: Mapping[str, Any]) -> dict
             remedy="give them by other names",
         )
     return {"x": x, **dict(zip(places, targets, strict=True)), **named}
+
+
+def _as_column(y: Array) -> Array:
+    """One number to each example (n,) as numbers (n, 1), as `fit` takes them; labels and others as they are."""
+    return y[:, None] if y.ndim == 1 and y.dtype.kind == "f" else y
 
 
 def _is_alike(one: Array | None, other: Array | None) -> bool:
