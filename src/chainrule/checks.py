@@ -261,7 +261,8 @@ def _mapping(key: Reader, each: Reader) -> Reader:
 
 def _object(kind: type) -> Reader:
     def read(value: Any) -> Any:
-        if isinstance(value, kind):
+        lacks = [part for part in _own_parts(kind) if not hasattr(value, part)] if isabstract(kind) else []
+        if isinstance(value, kind) and not lacks:
             return value
         if isabstract(kind):
             words = f"an object of a class derived from {kind.__name__}, with {', '.join(_own_parts(kind))}"

@@ -420,3 +420,43 @@ def test_a_first_curve_fit_does_not_blow_up(text, scale):
 def test_the_usual_optimizer_follows_a_curve():
     run = cr.fit("1-5-1 relu", cr.data.curve("sin", n=40, noise=0.2), epochs=200, batch_size=10)
     assert run.evaluate("test").r_squared() > 0.85
+
+
+# ---- what is called with other arguments than it takes, or asks for what it did not declare
+
+
+def _own_optimizer(update, **attributes):
+    return cr.described(
+        type(
+            "Own",
+            (cr.train.Optimizer,),
+            {"__annotations__": {"learning_rate": float}, "learning_rate": 0.1, "update": update, **attributes},
+        )
+    )()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (_own_optimizer(lambda self, w, g: (w - g, {}), slots=()), r"(?s)other arguments.*\(self, w, g, slots, rate, step\)"),
+        (
+            _own_optimizer(lambda self, w, g, slots, rate, step: (w - slots["mean"], {}), slots=()),
+            r'(?s)slot .mean..*slots = \("mean",\)',
+        ),
+        (_own_optimizer(lambda self, w, g, slots, rate, step: (w, {}), slots="mean"), r"slots='mean'"),
+    ],
+)
+def test_an_update_that_cannot_be_called_so_is_refused(optimizer, said):
+    with pytest.raises(cr.errors.OptionError, match=said):
+        cr.fit("2-1", "moons", loss="binary_cross_entropy_from_logits", optimizer=optimizer, epochs=0)
+
+
+def test_an_optimizer_without_a_rate_and_a_loss_of_one_argument_are_refused():
+    without = cr.described(
+        type("Own", (cr.train.Optimizer,), {"slots": (), "update": lambda self, w, g, slots, rate, step: (w, {})})
+    )()
+    with pytest.raises(cr.errors.OptionTypeError, match="with learning_rate, update"):
+        cr.fit("2-1", "moons", optimizer=without, epochs=0)
+    attributes = {"name": "mine", "formula": "a", "target": "values", "__call__": lambda self, a: a}
+    with pytest.raises(cr.errors.LossError, match="take both"):
+        cr.fit("2-1", "moons", loss=cr.described(type("Mine", (), attributes))(), epochs=0)

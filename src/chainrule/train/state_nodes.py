@@ -13,7 +13,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Node, constant, input_node
 from chainrule.nn import Parameter, State
 from chainrule.spelling import suggest
-from chainrule.train.contracts import require_node, require_update
+from chainrule.train.contracts import Declared, require_node, require_update, require_update_call
 from chainrule.train.optimizer import Optimizer
 
 
@@ -23,8 +23,9 @@ def updated(
     """The next value of each parameter and of each of its slots, by name; step: how many updates there were, a float64 scalar."""
     rate, step = ops.cast(rate, dtype=dtype), ops.cast(step, dtype=dtype) + 1.0
     found: dict[str, Node] = {}
+    require_update_call(optimizer)
     for (name, w), g in zip(parameters.items(), gradients, strict=True):
-        slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
+        slots = Declared({slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots})
         found[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
         found |= {f"{name}.{slot}": node for slot, node in changed.items()}
     return found
