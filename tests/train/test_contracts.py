@@ -460,3 +460,17 @@ def test_an_optimizer_without_a_rate_and_a_loss_of_one_argument_are_refused():
     attributes = {"name": "mine", "formula": "a", "target": "values", "__call__": lambda self, a: a}
     with pytest.raises(cr.errors.LossError, match="take both"):
         cr.fit("2-1", "moons", loss=cr.described(type("Mine", (), attributes))(), epochs=0)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda: cr.fit("2-2", MOONS, replicas=10**9, epochs=1),
+        lambda: cr.fit("2-1000000-1000000-2", MOONS, epochs=1),
+        lambda: cr.trainer("2-1000000-1000000-2", loss="mean_squared_error").predict(np.ones((1, 2))),
+    ],
+    ids=["replicas", "units", "steps"],
+)
+def test_more_than_the_machine_holds_is_refused_before_it_is_asked_for(attempt):
+    with pytest.raises(OptionError, match="that this machine has"):
+        attempt()

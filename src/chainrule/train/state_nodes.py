@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import shown
+from chainrule.data.arrays import told_bytes
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Node, constant, input_node
 from chainrule.nn import Parameter, State
@@ -81,3 +84,16 @@ def _given(name: str, value: Any, node: Node) -> Array:
             f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
         )
     return array
+
+
+def require_room(nodes: Mapping[str, Node], replicas: int = 1) -> None:
+    """Refuses parameters and memories that this machine cannot hold, before it is asked for them."""
+    needed = replicas * sum(node.type.size * np.dtype(node.dtype).itemsize for node in nodes.values())
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if needed > room:
+        held = f"{replicas} replicas of " * (replicas > 1) + "the parameters and what the optimizer remembers"
+        raise OptionError(
+            f"{held}: {told_bytes(needed)}",
+            expected=f"at most the {told_bytes(room)} that this machine has",
+            remedy="train fewer replicas, or layers of fewer units",
+        )

@@ -23,7 +23,7 @@ from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.schedules import as_schedule
-from chainrule.train.state_nodes import first_values, updated
+from chainrule.train.state_nodes import first_values, require_room, updated
 
 WEIGHT = "weight"
 """The leaf with the weight of each row in the mean: 1/n, and 0 for rows that only fill the batch up."""
@@ -93,6 +93,7 @@ class StepGraphs:
         """The first values of all that is carried from step to step, each (1, ...), and the key "seed"."""
         setup, key = self.setup, ops.key(self.setup.seed)
         nodes = first_values(self.single.parameters, self.single.states, setup.optimizer.slots, setup.dtype, setup.initial)
+        require_room(nodes)
         drawn = compute(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
         return {"seed": key[None], **{name: np.array(value)[None] for name, value in zip(nodes, drawn, strict=True)}}
 

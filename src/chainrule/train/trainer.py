@@ -37,6 +37,7 @@ from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, ans
 from chainrule.train.saved_network import require_picklable
 from chainrule.train.schedules import MultiStepDecay
 from chainrule.train.settings import Settings
+from chainrule.train.state_nodes import require_room
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
 from chainrule.train.training_cost import TrainingCost
@@ -250,6 +251,7 @@ class Trainer(InPieces):
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         nodes = self.problem.initial_state(self.settings.optimizer, given)
+        require_room(nodes, self.settings.replicas)
         # First values always come from the reference engine, so that they are the same bits whatever engine trains.
         seeded = engine_named("reference").compile(Graph(nodes))
         keys = [ops.key(seed) for seed in self.seeds]
