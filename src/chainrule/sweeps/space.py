@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.checks import Count, Seed, checked, scalar, shown
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, Remedy
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.sweeps.sobol import DIMENSIONS, sobol
@@ -47,7 +47,7 @@ class Between(Shown):
             raise OptionError(
                 f"numbers from {self.low} to {self.high}" + " on a logarithmic scale" * self.log,
                 expected="low < high" + ", both above 0" * self.log,
-                remedy="write for example Between(0.001, 1.0, log=True)",
+                remedy=Remedy("write for example Between(0.001, 1.0, log=True)", "write for example 0.001:1:log5"),
             )
 
     @property
@@ -244,7 +244,7 @@ class Halving(Shown):
             raise OptionError(
                 f"Halving({self.rungs}, keep={self.keep})",
                 expected="rising numbers of epochs, and keep of 2 or more",
-                remedy="write Halving((1, 3, 9))",
+                remedy=Remedy("write Halving((1, 3, 9))", "write --halving 1,3,9"),
             )
 
     def settings(self, axes: Sequence[Axis]) -> Iterator[Setting]:
