@@ -474,3 +474,19 @@ def test_an_optimizer_without_a_rate_and_a_loss_of_one_argument_are_refused():
 def test_more_than_the_machine_holds_is_refused_before_it_is_asked_for(attempt):
     with pytest.raises(OptionError, match="that this machine has"):
         attempt()
+
+
+def test_methods_hold_what_they_are_asked_to_what_they_can_answer():
+    classes, numbers = trained(), cr.fit("2-1", (X, X[:, 0]), epochs=1, engine="reference")
+    scores, explanation = classes.evaluate("test"), classes.explain(0)
+    for asked in (
+        lambda: scores.accuracy(9), lambda: scores.confusion(-1), lambda: scores.accuracy("x"), scores.r_squared, scores.errors,
+        lambda: numbers.evaluate("test").r_squared(5), lambda: classes.history.curve(bogus=1), lambda: explanation.at_level(3),
+        lambda: explanation.in_notation("x"), lambda: explanation.focus(3), lambda: explanation.trace.derivative(3),
+        lambda: explanation.trace.pushes("dense2.z", ("a", 0)), lambda: explanation.check(3), lambda: classes.plot("x"),
+        lambda: classes.data.scaled_by(3, None), lambda: cr.Training(NET, MOONS).doctor(bogus=1),
+    ):  # fmt: skip
+        with pytest.raises(OptionError):
+            asked()
+    with pytest.raises(GraphError, match="no quantity 3"):
+        explanation.trace.quantity(3)

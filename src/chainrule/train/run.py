@@ -237,6 +237,7 @@ class Run(Shown):
             )
         return parts[part][number]
 
+    @checked
     def plot(self, ax: Any = None) -> Any:
         """The run's learning curves, drawn into matplotlib's Axes: those given, or those of a new figure. Gives the Axes."""
         return display.ask(display.plot, self, ax)
@@ -420,6 +421,7 @@ class Run(Shown):
             raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
         return [classes[label] for label in decide(self.predict(x, replica), self.problem.threshold)]
 
+    @checked
     def encode(self, given: Any) -> Array:
         """The inputs (n, ...) that texts or the rows of a table stand for, read as the training data were.
 
