@@ -22,3 +22,5 @@ del lazy
 
 # Views say how objects show themselves.
 display.when_first_asked(lambda: import_module("chainrule.views.objects"))
+# Ops are what a node's operators make.
+display.when_needed("ops", lambda: import_module("chainrule.ops"))

@@ -261,7 +261,8 @@ def _mapping(key: Reader, each: Reader) -> Reader:
 
 def _object(kind: type) -> Reader:
     def read(value: Any) -> Any:
-        if isinstance(value, kind):
+        lacks = [part for part in _own_parts(kind) if not hasattr(value, part)] if isabstract(kind) else []
+        if isinstance(value, kind) and not lacks:
             return value
         if isabstract(kind):
             words = f"an object of a class derived from {kind.__name__}, with {', '.join(_own_parts(kind))}"
@@ -643,6 +644,7 @@ def answering(room: dict[str, Any]) -> None:
         found = room[name]
         if isinstance(found, types.FunctionType) and not hasattr(found, _ANSWERS):
             room[name] = refusing(found, name)
+            room[name].__module__ = room["__name__"]  # where a pickle finds it
         elif isinstance(found, type) and isinstance(vars(found).get("__init__"), types.FunctionType):
             made = cast("Any", found)
             if not hasattr(made.__init__, _ANSWERS) and not getattr(made, "_is_protocol", False):

@@ -5,8 +5,9 @@ The views are loaded when something is first asked for: who only trains does not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from functools import singledispatch
+from functools import singledispatch, wraps
 from html import escape
 from typing import Any
 
@@ -16,6 +17,20 @@ _loaders: list[Callable[[], object]] = []
 def when_first_asked(load: Callable[[], object]) -> None:
     """Has `load` called, once, before the first question is answered: it imports what registers answers."""
     _loaders.append(load)
+
+
+_further_up: dict[str, Callable[[], object]] = {}
+
+
+def when_needed(what: str, load: Callable[[], object]) -> None:
+    """Has `load` called when something below first needs what stands further up: it enters what it has there."""
+    _further_up[what] = load
+
+
+def first_needed(what: str) -> None:
+    """Loads what stands further up, if nobody has yet."""
+    if what in _further_up:
+        _further_up.pop(what)()
 
 
 def ask(question: Callable[..., Any], thing: object, *details: Any) -> Any:
@@ -61,6 +76,18 @@ def diagnose(thing: object, options: dict[str, Any]) -> Any:
     raise NotImplementedError(f"no diagnosis of {type(thing).__name__}")
 
 
+_ORDERS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def on_screen(text: str) -> str:
+    r"""Text as a terminal may show it: names of a user's data may hold what moves its cursor, colours it or turns its direction.
+
+    >>> on_screen("\x1b[31mred\nline")
+    '�[31mred\nline'
+    """
+    return _ORDERS.sub("�", text)
+
+
 class Plain:
     """Gives an object its text in IPython, and where a notebook is written out as text."""
 
@@ -71,9 +98,19 @@ class Plain:
 
 
 class Shown(Plain):
-    """Gives an object its notebook representation as HTML."""
+    """Gives an object its notebook representation as HTML, and has a terminal show its text as it stands."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if (own := vars(cls).get("__str__")) is not None:
+
+            @wraps(own)
+            def shown(self: object) -> str:
+                return on_screen(own(self))
+
+            setattr(cls, "__str__", shown)  # noqa: B010  (a class's own method, replaced)
 
     def _repr_html_(self) -> str:
         return ask(html, self)

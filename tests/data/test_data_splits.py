@@ -161,7 +161,7 @@ def test_options_that_make_no_sense(make, options):
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        (RandomSplit(), r"1 examples are too few for all parts"),
+        (RandomSplit(), r"1 example is too few for all parts"),
         (GroupSplit([1, 1]), r"groups has shape \(2,\) and there are 1 examples"),
         (GroupSplit("patient"), "groups='patient' names a column"),
         (TimeSplit("date"), "times='date' names a column"),

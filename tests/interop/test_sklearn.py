@@ -421,3 +421,114 @@ def test_scores_of_the_validation_part_are_kept():
             model.partial_fit(X, y)
     with pytest.raises(ValueError, match="classes"):
         MLPClassifier((2,), **FAST).partial_fit(X, LABELS, classes=["above", "below"]).partial_fit(X, LABELS, classes=["above"])
+
+
+# ---- what cannot be is refused in our words, whoever notices it
+
+
+FRAME = pd.DataFrame(X[:20], columns=["u", "v", "w"])
+DATES = pd.date_range("2026-01-01", periods=20)
+REFUSED_INPUTS = {
+    "a text": (FRAME.assign(v="red"), "(?s)column 'v' holds 'red' in row 0.*OneHotEncoder"),
+    "dates": (FRAME.assign(v=DATES), "(?s)column 'v' holds dates.*timedelta64"),
+    "dates alone": (np.full((20, 3), "2026", "M8[ns]"), "(?s)X holds dates.*timedelta64"),
+    "one name twice": (FRAME.set_axis(["u", "u", "w"], axis=1), "(?s)'u', 'u', 'w'.*rename"),
+    "a missing value": (FRAME.mask(FRAME > 1), "(?s)Input X contains NaN.*SimpleImputer"),
+    "a masked value": (np.ma.masked_array(X[:20], X[:20] > 1), "(?s)masked.*filled"),
+    "one axis": (X[:20, 0], r"(?s)Expected 2D.*X.reshape\(-1, 1\)"),
+    "another length": (X[:9], "(?s)inconsistent numbers.*a target for each"),
+}
+
+
+@pytest.mark.parametrize("inputs", REFUSED_INPUTS)
+@pytest.mark.parametrize("model", [NeuralNetworkClassifier(epochs=1), MLPRegressor((2,), max_iter=1)], ids=["ours", "theirs"])
+def test_inputs_that_are_no_numbers_are_refused_with_their_place(model, inputs):
+    given, said = REFUSED_INPUTS[inputs]
+    with pytest.raises(cr.errors.ChainruleError, match=said):
+        model.fit(given, [0, 1] * 10)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([np.nan, *"ab" * 9, "a"], "(?s)nan at example 0, among texts"),
+        ([None, *"ab" * 9, "a"], "(?s)None at example 0, among texts"),
+        ([1, *"ab" * 9, "a"], "(?s)1 at example 0, among texts"),
+        ([["a"], ["b", "c"]] * 10, "(?s)differ in length"),
+        (pd.Series([pd.NA, *"ab" * 9, "a"], dtype="string"), "(?s)among texts"),
+        (np.linspace(0, 1, 20), "(?s)continuous.*take a regressor"),
+    ],
+)
+def test_labels_that_are_none_are_refused(labels, said):
+    with pytest.raises(cr.errors.ChainruleError, match=said):
+        NeuralNetworkClassifier(epochs=1).fit(X[:20], labels)
+
+
+def test_nullable_labels_stay_of_their_kind_and_each_example_may_be_its_own_class():
+    model = NeuralNetworkClassifier("3-2:softmax", epochs=0, random_state=0)
+    assert model.fit(X[:20], pd.Series([True, False] * 10, dtype="boolean")).classes_.dtype == bool
+    assert model.fit(X[:20], pd.Series([3, 7] * 10, dtype="Int64")).classes_.tolist() == [3, 7]
+    many = NeuralNetworkClassifier(lambda classes: cr.Dense(classes, "softmax"), epochs=0, random_state=0)
+    with pytest.warns(UserWarning, match="number of unique classes"):
+        assert len(many.fit(X[:30], [f"c{place}" for place in range(30)]).classes_) == 30
+
+
+def test_dates_are_no_numbers_to_predict():
+    with pytest.raises(cr.errors.DtypeError, match="y holds dates"):
+        NeuralNetworkRegressor(epochs=1).fit(X[:20], DATES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"network": 5}, "network=5 in NeuralNetworkClassifier"),
+        ({"network": [4, 4]}, "network="),
+        ({"network": lambda: cr.Dense(2)}, "function of 1 argument"),
+        ({"network": lambda outputs: None}, "(?s)gave None.*return the network"),
+        ({"standardise": "x"}, "standardise"),
+        ({"warm_start": "x"}, "warm_start"),
+        ({"random_state": "x"}, "random_state"),
+        ({"random_state": -1}, "random_state"),
+        ({"class_weight": "bogus"}, "class_weight"),
+        ({"class_weight": {"same": -1.0}}, "class_weight"),
+        ({"class_weight": {"same": np.nan}}, "class_weight"),
+        ({"validation_fraction": 2, "early_stopping": cr.EarlyStopping(1)}, "validation_fraction"),
+        ({"validation_fraction": 0, "early_stopping": cr.EarlyStopping(1)}, "validation_fraction"),
+        ({"validation_fraction": 0.001, "early_stopping": cr.EarlyStopping(1)}, "validation_fraction"),
+    ],
+)
+def test_an_argument_of_a_network_of_ones_own_without_a_meaning_is_refused(arguments, said):
+    with pytest.raises(cr.errors.ChainruleError, match=said):
+        NeuralNetworkClassifier(**{"epochs": 1, **arguments}).fit(X, LABELS)
+
+
+def test_a_call_with_an_unknown_argument_or_with_another_network_to_start_from_is_refused():
+    with pytest.raises(cr.errors.OptionTypeError, match="epoch"):
+        NeuralNetworkClassifier(epoch=3)
+    with pytest.raises(cr.errors.OptionError, match="n_iter_no_change"):
+        MLPClassifier(n_iter_no_change=0).fit(X, LABELS)
+    warm = NeuralNetworkRegressor("3-2-1 tanh", epochs=0, warm_start=True, random_state=0).fit(X, X[:, 0])
+    with pytest.raises(cr.errors.ShapeError, match=r"(?s)dense1.W was \(3, 2\), is \(3, 5\).*warm_start=False"):
+        warm.set_params(network="3-5-1 tanh").fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("weights", [None, np.ones(100)], ids=["alike", "weighted"])
+def test_targets_are_scaled_as_their_network_and_loss_allow(weights):
+    x = np.random.default_rng(0).uniform(-1, 1, (100, 1))
+    settings = {"optimizer": cr.LBFGS(), "epochs": 60, "random_state": 0}
+    grows = NeuralNetworkRegressor("1-9-1 tanh relu", **settings).fit(x, np.exp(2 * x[:, 0]), weights)
+    assert grows.score(x, np.exp(2 * x[:, 0])) > 0.99  # standardised targets lie below what ReLU reaches
+    counts = np.random.default_rng(1).poisson(np.exp(2 * x[:, 0]))
+    counting = NeuralNetworkRegressor("1-4-1 tanh exp", loss="poisson", **settings).fit(x, counts, weights)
+    assert counting.predict(x).mean() == pytest.approx(counts.mean(), rel=0.02)  # as of every Poisson fit with an intercept
+
+
+def test_measured_numbers_with_errors_are_scaled_by_the_numbers_alone():
+    x = np.linspace(0, 1, 20)[:, None]
+    measured = np.c_[3.0 * x + 7.0, np.linspace(0.1, 0.5, 20)]
+    model = NeuralNetworkRegressor("1-1", loss="chi_squared", optimizer=cr.LBFGS(), random_state=0).fit(x, measured)
+    np.testing.assert_allclose(model.predict(x), measured[:, :1], rtol=1e-6)
+    assert model.predict(x).shape == (20, 1)
+    data = cr.data.from_arrays(x, measured, target_scaling="standardise", split=None)
+    with pytest.raises(cr.errors.ShapeError, match="target_scaling is made for shape"):
+        cr.fit("1-1", data, loss="chi_squared", epochs=1)

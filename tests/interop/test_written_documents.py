@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 
@@ -152,15 +153,19 @@ def test_another_judge_reads_the_formulas_too(curve, runs, tmp_path):
             mathtext.MathTextParser("path").parse(f"${left} = {right}$")
 
 
-def test_latex_itself_reads_the_file(curve, tmp_path):
+def read_by_latex(path):
+    """Has LaTeX itself read a file, where it is installed."""
     program = shutil.which("pdflatex")
     if program is None:
         pytest.skip("there is no pdflatex here")
-    (path,) = cr.export(curve, tmp_path / "a.tex")
     subprocess.run(
-        [program, "-interaction=nonstopmode", "-halt-on-error", path.name], cwd=tmp_path, check=True, capture_output=True
+        [program, "-interaction=nonstopmode", "-halt-on-error", path.name], cwd=path.parent, check=True, capture_output=True
     )
-    assert (tmp_path / "a.pdf").stat().st_size > 1000
+    assert path.with_suffix(".pdf").stat().st_size > 1000
+
+
+def test_latex_itself_reads_the_file(curve, tmp_path):
+    read_by_latex(*cr.export(curve, tmp_path / "a.tex"))
 
 
 def test_what_is_too_long_for_a_formula_is_refused(runs, tmp_path):
@@ -205,3 +210,30 @@ def test_places_split_as_they_were_put_together():
     assert unflat(flat((i, j), (4, 6)), (6, 4)) is None
     assert unflat(i + 1, (4,)) is None
     assert CLASSES.classes is not None
+
+
+NAMES = ("50%_&", "<b>", "{b}", "a\\b$#", "x^~`|", 'say "é"', "日本", "þing «1»", "line\nbreak", "--")
+
+
+def test_names_stay_apart_and_latex_reads_them(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    data = cr.data.from_arrays(x, np.arange(20) % len(NAMES), classes=NAMES, features=NAMES[:2], split=None)
+    (path,) = cr.export(cr.fit(f"2-{len(NAMES)}:softmax", data, epochs=0, engine="reference"), tmp_path / "a.tex")
+    lefts = re.findall(r"^p_\{(.*)\} &=", path.read_text(), re.MULTILINE)
+    assert len(set(lefts)) == len(NAMES)
+    assert {r"\text{50\%\_\&}", r"\text{\textless{}b\textgreater{}}", r"\text{U+65E5U+672C}"} <= set(lefts)
+    read_by_latex(path)
+
+
+def test_a_condition_is_not_broken_in_its_brackets(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    net = cr.Sequential(cr.Dense(2), cr.Formula("sqrt(z) if z > 0.1 else z**2 - abs(z)"), cr.Dense(1))
+    run = cr.fit(net, (x, x[:, 0]), epochs=0, engine="reference")
+    (path,) = cr.export(run, tmp_path / "a.tex")
+    for line in path.read_text().split("\\\\\n"):
+        for opening, closing in ((r"\begin{cases}", r"\end{cases}"), (r"\left", r"\right")):
+            assert line.count(opening) == line.count(closing)
+    (code,) = cr.export(run, tmp_path / "a.py")
+    found = runpy.run_path(str(code))["predict"](x)  # no warning of roots that the condition does not take
+    np.testing.assert_allclose(found, run.predict(x), rtol=1e-5)
+    read_by_latex(path)

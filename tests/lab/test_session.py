@@ -243,3 +243,24 @@ def test_a_watcher_shows_what_the_model_computes():
     assert list(found) == ["dense1.a", "dense2.a", "dense3.a", "output"]
     for name, array in found.items():
         np.testing.assert_allclose(array, known[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "bad"),
+    [
+        ("training", 3), ("training", "x"), ("events", None), ("events", [3]), ("step", "x"), ("step", []),
+        ("events", [{"step": 0, "kind": "set", "what": {}}]), ("events", [{"step": 0, "kind": "many", "what": {"values": [1]}}]),
+        ("events", [{"step": 0, "kind": "point", "what": {"x": "a", "y": 1}}]),
+    ],
+)  # fmt: skip
+def test_a_description_that_is_none_says_so(part, bad):
+    with pytest.raises(FileFormatError, match="the link cannot be read"):
+        Session.from_json({**session().to_json(), part: bad})
+
+
+def test_a_link_asks_for_no_more_than_a_machine_has():
+    many = {**session().to_json(), "events": [{"step": 0, "kind": "change", "what": {"replicas": 10**9}}]}
+    with pytest.raises(OptionError, match="at most 1024"):
+        Session.from_json(many)
+    with pytest.raises(FileFormatError, match="the link cannot be read"):
+        Session.from_json([])

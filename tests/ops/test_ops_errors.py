@@ -62,7 +62,7 @@ REFUSED: list[tuple[str, Callable[[], Node], type[ChainruleError], tuple[str, st
     ("overlap_add", lambda: laid(X > 0.0, extents=(4,)), DtypeError, ("overlap_add was given bool[2,3]", "float32", "cast")),
     ("matmul", lambda: X @ input_node("v", (3,)), ShapeError, ("(3,)   a matrix has two axes", "(m, k) times (k, n)", "transpose")),
     ("matmul", lambda: WHOLE @ WHOLE, DtypeError, ("matmul was given int64[2,3]", "float32 or float64", "cast")),
-    ("matmul", lambda: ops.swap_last(X) @ HALF, DtypeError, ("float64[] and float32[]", "one dtype", "cast")),
+    ("matmul", lambda: ops.swap_last(X) @ HALF, DtypeError, ("float64[3,2] and float32[2,3]", "one dtype", "cast")),
     ("gather", lambda: ops.gather(X, X, axis=0), DtypeError, ("indices float64[2,3]", "int32 or int64", "cast")),
     ("gather", lambda: ops.gather(X, PLACES, axis=2), ShapeError, ("gather was given axis 2", "0 ... 1", "count axes")),
     ("scatter_add", lambda: ops.scatter_add(X, PLACES, X, axis=0), ShapeError, ("scatter_add of", "updates float64[4,3]", "reshape")),

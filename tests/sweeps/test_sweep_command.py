@@ -79,3 +79,9 @@ def test_faults_are_one_message(words, expected):
     assert expected in text
     assert text.startswith("error: ")
     assert "Traceback" not in text
+
+
+def test_whole_numbers_stay_whole_and_remedies_are_commands():
+    assert "2 trials of 3 replicas" in said(*MOONS, "--network", "2-2", "--set", "seed=0,5")
+    assert "write for example 0.001:1:log5" in said(*MOONS, "--network", "2-2", "--learning-rate", "1:0.1:3", code=2)
+    assert "write --halving 1,3,9" in said(*MOONS, "--network", "2-2", "--halving", "3,1", code=2)

@@ -19,6 +19,7 @@ import chainrule as cr
 from chainrule.errors import FileFormatError, MissingFileError, OptionError
 from chainrule.sweeps import Between, Grid, Halving, Random, Sobol, Trial, find_learning_rate, open_sweep, sweep
 from chainrule.sweeps.compared import Sweep
+from chainrule.sweeps.learning_rates import LearningRates
 from chainrule.sweeps.sobol import DIMENSIONS, sobol
 from chainrule.sweeps.space import settings_of
 from chainrule.train.replicated import holm, replicas_needed
@@ -356,3 +357,62 @@ def test_records_are_plain_json(tmp_path):
     record = json.loads(next(tmp_path.glob("trials/*/epochs-4.json")).read_text(encoding="utf-8"))
     assert record["setting"] == {"batch_size": "10"}
     assert len(record["scores"]) == 2
+
+
+# ---- odd spaces and damaged folders
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (np.array([8, 16]), ["8", "16"]),
+        ([np.int64(8), np.float32(0.5)], ["8", "0.5"]),
+        ([0.1234567, 0.1234568, 0.1234567], ["0.123457", "0.1234568"]),
+        ({" a\nlong  name": 8}, ["a long name"]),
+    ],
+)
+def test_values_are_python_numbers_each_by_a_name_of_its_own_on_one_line(values, names):
+    found = settings_of({"batch_size": values}, Grid())
+    assert [labels["batch_size"] for labels, _ in found] == names
+    assert all(type(setting["batch_size"]) in {int, float} for _, setting in found)
+
+
+def test_replicas_are_no_field_to_sweep_over():
+    with pytest.raises(OptionError, match="write replicas=8 beside it"):
+        sweep(TRAINING, {"replicas": [1, 2]})
+
+
+@pytest.mark.parametrize("content", ["3", "{}", "[]", "null", '{"replicas": "many"}'])
+def test_a_folder_whose_description_is_damaged_says_so(tmp_path, content):
+    (tmp_path / "sweep.json").write_text(content)
+    for attempt in (lambda: open_sweep(tmp_path), lambda: sweep(TRAINING, {"epochs": [0]}, folder=tmp_path)):
+        with pytest.raises(FileFormatError, match=r"sweep\.json cannot be read"):
+            attempt()
+
+
+def test_a_sweep_without_trials_says_so(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"replicas": 1}')
+    assert "No training is done yet.\n0 trials of 1 replica," in str(open_sweep(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("training", "options", "said"),
+    [
+        (TRAINING, {"steps": 1}, "2 or more"),
+        (
+            cr.Training("2-4-2 tanh softmax", "moons", epochs=2),
+            {"high": 1e300, "steps": 30},
+            "(?s)fell at none of .* rates.*more steps",
+        ),
+        (cr.Training("2-2", DATA, optimizer="lbfgs"), {}, "searches for the size"),
+    ],
+)
+def test_no_learning_rate_is_found_where_none_can_be(training, options, said):
+    with pytest.raises(OptionError, match=said):
+        find_learning_rate(training, **options)
+
+
+def test_a_loss_that_still_falls_at_the_largest_rate_is_said():
+    rates, losses = np.array([0.01, 0.1, 1.0]), np.array([[3.0, 2.0, 1.0]])
+    assert "still fell: write a larger high=" in str(LearningRates(rates, losses))
+    assert "still fell" not in str(LearningRates(rates, np.array([[3.0, 1.0, 50.0]])))

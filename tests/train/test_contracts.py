@@ -420,3 +420,73 @@ def test_a_first_curve_fit_does_not_blow_up(text, scale):
 def test_the_usual_optimizer_follows_a_curve():
     run = cr.fit("1-5-1 relu", cr.data.curve("sin", n=40, noise=0.2), epochs=200, batch_size=10)
     assert run.evaluate("test").r_squared() > 0.85
+
+
+# ---- what is called with other arguments than it takes, or asks for what it did not declare
+
+
+def _own_optimizer(update, **attributes):
+    return cr.described(
+        type(
+            "Own",
+            (cr.train.Optimizer,),
+            {"__annotations__": {"learning_rate": float}, "learning_rate": 0.1, "update": update, **attributes},
+        )
+    )()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (_own_optimizer(lambda self, w, g: (w - g, {}), slots=()), r"(?s)other arguments.*\(self, w, g, slots, rate, step\)"),
+        (
+            _own_optimizer(lambda self, w, g, slots, rate, step: (w - slots["mean"], {}), slots=()),
+            r'(?s)slot .mean..*slots = \("mean",\)',
+        ),
+        (_own_optimizer(lambda self, w, g, slots, rate, step: (w, {}), slots="mean"), r"slots='mean'"),
+    ],
+)
+def test_an_update_that_cannot_be_called_so_is_refused(optimizer, said):
+    with pytest.raises(cr.errors.OptionError, match=said):
+        cr.fit("2-1", "moons", loss="binary_cross_entropy_from_logits", optimizer=optimizer, epochs=0)
+
+
+def test_an_optimizer_without_a_rate_and_a_loss_of_one_argument_are_refused():
+    without = cr.described(
+        type("Own", (cr.train.Optimizer,), {"slots": (), "update": lambda self, w, g, slots, rate, step: (w, {})})
+    )()
+    with pytest.raises(cr.errors.OptionTypeError, match="with learning_rate, update"):
+        cr.fit("2-1", "moons", optimizer=without, epochs=0)
+    attributes = {"name": "mine", "formula": "a", "target": "values", "__call__": lambda self, a: a}
+    with pytest.raises(cr.errors.LossError, match="take both"):
+        cr.fit("2-1", "moons", loss=cr.described(type("Mine", (), attributes))(), epochs=0)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda: cr.fit("2-2", MOONS, replicas=10**9, epochs=1),
+        lambda: cr.fit("2-1000000-1000000-2", MOONS, epochs=1),
+        lambda: cr.trainer("2-1000000-1000000-2", loss="mean_squared_error").predict(np.ones((1, 2))),
+    ],
+    ids=["replicas", "units", "steps"],
+)
+def test_more_than_the_machine_holds_is_refused_before_it_is_asked_for(attempt):
+    with pytest.raises(OptionError, match="that this machine has"):
+        attempt()
+
+
+def test_methods_hold_what_they_are_asked_to_what_they_can_answer():
+    classes, numbers = trained(), cr.fit("2-1", (X, X[:, 0]), epochs=1, engine="reference")
+    scores, explanation = classes.evaluate("test"), classes.explain(0)
+    for asked in (
+        lambda: scores.accuracy(9), lambda: scores.confusion(-1), lambda: scores.accuracy("x"), scores.r_squared, scores.errors,
+        lambda: numbers.evaluate("test").r_squared(5), lambda: classes.history.curve(bogus=1), lambda: explanation.at_level(3),
+        lambda: explanation.in_notation("x"), lambda: explanation.focus(3), lambda: explanation.trace.derivative(3),
+        lambda: explanation.trace.pushes("dense2.z", ("a", 0)), lambda: explanation.check(3), lambda: classes.plot("x"),
+        lambda: classes.data.scaled_by(3, None), lambda: cr.Training(NET, MOONS).doctor(bogus=1),
+    ):  # fmt: skip
+        with pytest.raises(OptionError):
+            asked()
+    with pytest.raises(GraphError, match="no quantity 3"):
+        explanation.trace.quantity(3)

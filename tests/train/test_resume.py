@@ -162,3 +162,14 @@ def table(folder):
     rows = ["length,kind"] + [f"{i / 10},{'long' if i > 30 else 'short'}" for i in range(60)]
     (folder / "lengths.csv").write_text("\n".join(rows))
     return "lengths.csv"
+
+
+def test_fewer_epochs_than_are_done_are_refused_and_a_run_without_its_data_is_printed(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    run = cr.fit("2-1", (x, x[:, 0]), epochs=3, folder=tmp_path)
+    with pytest.raises(cr.errors.OptionError, match=r"(?s)epochs=1, and 3 are done.*run.at\(epoch=1\)"):
+        cr.resume(run.folder, epochs=1, data=(x, x[:, 0]))
+    assert str(cr.open_run(run.folder)).startswith("not evaluated: the run's data 'arrays' were arrays")
+    assert "1 epoch, 1 of 3 steps, " in str(run.at(epoch=1))
+    with pytest.raises(cr.errors.OptionError, match=r"baseline='middle'"):
+        run.why(0, baseline="middle")

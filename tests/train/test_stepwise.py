@@ -210,3 +210,25 @@ def test_no_target_is_given_twice_or_lost():
         learner.step(X, LABELS, y=LABELS)
     with pytest.raises(OptionError, match="10 targets"):
         learner.step(X, *[LABELS] * 10)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda output, y, z: output.mean(), r"(?s)cannot be called as loss\(output, y\).*step\(x, y\)"),
+        (lambda output: output.mean(), r"cannot be called as loss\(output, y\)"),
+        (lambda output, *, y: output.mean(), r"cannot be called as loss\(output, y\)"),
+    ],
+)
+def test_a_loss_that_takes_other_targets_is_refused(loss, said):
+    with pytest.raises(cr.errors.LossError, match=said):
+        cr.trainer("2-1", loss=loss).step(np.ones((3, 2)), np.ones((3, 1)))
+
+
+def test_one_number_to_an_example_may_come_without_an_axis():
+    x, y = np.random.default_rng(0).normal(size=(9, 2)), np.arange(9.0)
+    one, other = (cr.trainer("2-1", loss="mean_squared_error", engine="reference") for _ in range(2))
+    assert [one.step(x, y), one.step(x[:4], y[:4])] == [other.step(x, y[:, None]), other.step(x[:4], y[:4, None])]
+    with pytest.raises(cr.errors.OptionTypeError, match="assign what `state` gave"):
+        one.state = 3
+    assert repr(one).endswith(": 2 steps>")

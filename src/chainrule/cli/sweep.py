@@ -184,7 +184,7 @@ def _values(name: str, text: str) -> Any:
 
 def _value(name: str, word: str) -> Any:
     try:
-        return int(word) if name in WHOLE else float(word)
+        return int(word) if name in WHOLE or word.lstrip("+-").isdecimal() else float(word)
     except ValueError:
         if name in WHOLE or name in {"optimizer.learning_rate", "l2"}:
             raise OptionError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from numpy.typing import ArrayLike
 
@@ -19,7 +19,7 @@ from chainrule.data.rows import COPIED, Rows
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
 
@@ -88,6 +88,8 @@ def from_arrays(
     """
     check_options(options, ("test", "validation", "features", "classes"))
     given = [(x, y), *(pair for pair in (validation, test) if pair is not None)]
+    for part_x, part_y in given:
+        _require_one_order(part_x, part_y)
     if is_frame(x):
         features = tuple(features) if features is not None else frame_names(x)
     inputs = [_with_features(in_order(part_x, frame_names(x)) if is_frame(x) else part_x) for part_x, _ in given]
@@ -216,6 +218,22 @@ def _duplicate_notes(data: Dataset) -> list[str]:
         for (earlier, known), (later, held_out) in combinations(parts, 2)
     ]
     return [note for note in notes if note is not None]
+
+
+def _require_one_order(x: object, y: object) -> None:
+    """Refuses a frame and a series of the same rows in another order: by their places each input would have another one's target."""
+    rows, others = (getattr(values, "index", None) for values in (x, y))
+    named = hasattr(rows, "equals") and hasattr(others, "equals")
+    if (
+        named
+        and not cast("Any", rows).equals(others)
+        and sorted(map(hash, cast("Any", rows))) == sorted(map(hash, cast("Any", others)))
+    ):
+        raise DataError(
+            "x and y hold the same rows in another order",
+            expected="the targets in the order of the inputs",
+            remedy="write y.loc[x.index]; or y.to_numpy(), if they belong together as they stand",
+        )
 
 
 def _with_features(x: ArrayLike | Rows) -> Rows:

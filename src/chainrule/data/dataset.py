@@ -8,11 +8,11 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import checked, shown
 from chainrule.data.columns import Columns
 from chainrule.data.dataset_info import DatasetInfo
 from chainrule.data.examples import Examples
@@ -20,7 +20,7 @@ from chainrule.data.rows import Rows
 from chainrule.data.scaling import Scaling
 from chainrule.data.text_input import TextInput
 from chainrule.display import Shown
-from chainrule.errors import DataError, ShapeError
+from chainrule.errors import DataError, OptionTypeError, ShapeError
 from chainrule.spelling import listed
 
 
@@ -197,6 +197,10 @@ class Dataset(Shown):
             ("scaling", self.scaling, self.input_shape),
             ("target_scaling", self.target_scaling, self.train.targets.shape[1:]),
         ):
+            if not isinstance(cast("object", scaling), Scaling | None):
+                raise OptionTypeError(
+                    f"{name}={shown(scaling)}", expected="a Scaling, or None for targets", remedy="write Scaling.standardise(x)"
+                )
             if scaling is not None and not scaling.fits(shape):
                 raise ShapeError(
                     f"{name} is made for shape {scaling.shape}, and an example has shape {shape}",

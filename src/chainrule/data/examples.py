@@ -47,6 +47,13 @@ class Examples(Shown):
 
     def __init__(self, x: ArrayLike | Rows, y: ArrayLike) -> None:
         inputs, targets = as_inputs(x), Rows(_as_targets(as_array(y, "y")))
+        if 0 in (*inputs.shape[1:], *targets.shape[1:]):
+            name, rows = ("x", inputs) if 0 in inputs.shape[1:] else ("y", targets)
+            raise DataError(
+                f"{name} has shape {rows.shape}: no number to an example",
+                expected="one or more",
+                remedy="give features and targets",
+            )
         if len(inputs) != len(targets):
             raise DataError(
                 f"x holds {len(inputs)} examples (shape {inputs.shape}) and y holds {len(targets)} (shape {targets.shape})",
@@ -134,6 +141,8 @@ def as_array(values: ArrayLike, what: str) -> Array:
             expected=f"every row of {what} with the same shape",
             remedy="cut or fill the rows to one length",
         ) from trouble
+    if array.dtype.kind == "U" and not hasattr(values, "dtype") and not _are_texts(values):
+        array = np.asarray(values, dtype=object)  # NumPy would make texts of all, and "nan" of what is missing
     if array.ndim == 0:
         raise DataError(
             f"{what} is {values!r}, a single value",
@@ -141,6 +150,10 @@ def as_array(values: ArrayLike, what: str) -> Array:
             remedy=f"put it into a list: [{values!r}]",
         )
     return array
+
+
+def _are_texts(values: Any) -> bool:
+    return all(isinstance(value, str) for value in np.asarray(values, dtype=object).flat)
 
 
 MOST_DENSE = 2**32

@@ -6,11 +6,14 @@ These are `columns` and `frame[name].to_numpy()` (pandas, polars), the Arrow str
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from fractions import Fraction
 from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
 
+from chainrule.checks import shown
 from chainrule.data.cells import MISSING, ONLY_EMPTY, Cells, Floats, Texts, to_text
 from chainrule.data.examples import Array, plain
 from chainrule.data.form import Form
@@ -27,7 +30,7 @@ def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
     >>> as_table({"hue": ["red", None], "size": [1, 2]}).columns
     {'hue': ('red', None), 'size': array([1, 2])}
     """
-    found = dict(_frame_columns(frame))
+    found = dict(frame_columns(frame))
     missing = MISSING if keep_default_na else ONLY_EMPTY
     columns = {name: _cells(name, values, missing) for name, values in found.items()}
     lengths = {len(cells) for cells in columns.values()}
@@ -35,7 +38,9 @@ def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
         raise DataError(
             f"the columns of the frame have the lengths {sorted(lengths)}",
             expected="one column or more, of one length of at least 1",
-            remedy="give all columns the same number of rows",
+            remedy="give all columns the same number of rows"
+            if len(lengths) > 1
+            else "give the frame that holds the data: it is empty",
         )
     declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
     form = Form(keep_default_na=keep_default_na)
@@ -113,11 +118,12 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
         )
     if found == names and not isinstance(frame, Mapping | Table):
         return np.asarray(frame)
-    columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else _frame_columns(cast("object", frame)))
+    columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else frame_columns(cast("object", frame)))
     return np.stack([np.asarray(plain(columns[name], name)) for name in names], axis=1)
 
 
-def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
+def frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
+    """The columns of a frame with their names, as the frame gives them. Raises: DataError where two have one name."""
     frame = adopted(frame)
     if isinstance(frame, Mapping):
         mapping = cast("Mapping[str, Any]", frame)
@@ -144,14 +150,18 @@ def _frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
 def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
     is_array = issubclass(type(column), np.ndarray)  # with a mask, perhaps: what it hides is a missing cell
-    values: Any = (
-        column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column if is_array else plain(column, name))
-    )
+    try:
+        values: Any = (
+            column.to_numpy() if hasattr(column, "to_numpy") else np.asanyarray(column if is_array else plain(column, name))
+        )
+    except ValueError:  # lists of different lengths in a list
+        values = np.fromiter(column, dtype=object)
     array: Array = np.asarray(values)
     if array.ndim != 1:
-        raise DataError(
-            f"column {name!r} has shape {array.shape}", expected="one value per row", remedy="split it into columns"
-        )
+        remedy = "split it into columns" if array.ndim else f"put it in brackets: {{{name!r}: [{shown(column)}]}}"
+        raise DataError(f"column {name!r} has shape {array.shape}", expected="one value per row", remedy=remedy)
+    if array.dtype.kind == "m":
+        raise _no_cell(name, 0, array[0], "write spans of time as numbers, such as hours: column / np.timedelta64(1, 'h')")
     if not hasattr(getattr(column, "dtype", None), "categories") and array.dtype.kind in "iuf":
         whole = array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize < 8)
         masked = np.ma.getmaskarray(values)
@@ -162,10 +172,24 @@ def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
         array = np.datetime_as_string(array)
     kept: Any = np.ma.array(array, mask=np.ma.getmaskarray(values))
     objects: list[object] = kept.tolist()
-    return Texts.of(None if _is_missing(value) else to_text(str(value), missing) for value in objects)
+    for row, value in enumerate(objects):
+        if isinstance(value, (list, tuple, dict, set, np.ndarray)):
+            raise _no_cell(name, row, cast("object", value), "split it into columns of one value each")
+        if isinstance(value, timedelta):
+            raise _no_cell(name, row, value, "write spans of time as numbers, such as hours: value.total_seconds() / 3600")
+    return Texts.of(None if is_missing(value) else to_text(_written(value), missing) for value in objects)
 
 
-def _is_missing(value: object) -> bool:
+def _no_cell(name: str, row: int, value: object, remedy: str) -> DataError:
+    return DataError(f"row {row}, column {name!r}: the value is {shown(value)}", expected="a number or a text", remedy=remedy)
+
+
+def _written(value: object) -> str:
+    """A cell as a text; a fraction as the number that it is."""
+    return str(float(value)) if isinstance(value, Fraction) else str(value)
+
+
+def is_missing(value: object) -> bool:
     """None, NaN, NaT and pandas' NA: what is not equal to itself, or will not say whether it is."""
     if value is None or isinstance(value, str):
         return value is None

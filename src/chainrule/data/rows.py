@@ -68,6 +68,8 @@ class Rows(Shown):
     def __init__(
         self, table: Array | Source, index: Indices | None = None, dtype: DTypeLike | None = None, *, finite: bool = False
     ) -> None:
+        if isinstance(table, np.ndarray) and any(stride < 0 for stride in table.strides):
+            table = np.ascontiguousarray(table)  # an array read backwards: programs go forwards only
         self.table, self.index = table, index
         self.dtype: np.dtype[Any] = table.dtype if dtype is None else np.dtype(dtype)
         self.shape: tuple[int, ...] = (len(index), *table.shape[1:]) if index is not None else tuple(table.shape)

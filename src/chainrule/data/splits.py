@@ -284,7 +284,7 @@ def _change_near(times: Array, cut: int, fraction: float) -> int:
 
 def _too_few(count: int, purpose: str) -> DataError:
     return DataError(
-        f"{count} examples are too few for {purpose}",
+        f"{count} example{'s are' if count != 1 else ' is'} too few for {purpose}",
         expected="at least one example, or one group or time, in each part that is asked for",
         remedy="give more examples, or keep all for training: split=None",
     )

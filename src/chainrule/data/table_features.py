@@ -12,6 +12,8 @@ import numpy as np
 from chainrule.data.advice import advice, literal
 from chainrule.data.cells import Cells, Texts, missing_cells, to_numbers, to_texts
 from chainrule.data.columns import Column
+from chainrule.data.distinct import distinct
+from chainrule.data.examples import Array
 from chainrule.data.splits import Indices
 from chainrule.data.table import Table
 from chainrule.data.table_target import check_few_typos
@@ -31,7 +33,9 @@ def features_of(table: Table, categories: Sequence[str]) -> tuple[list[Column], 
     for name, cells in table.columns.items():
         column = _feature(table, name, cells, name in categories)
         if column.kind == "category" and len(column.categories) == 1:
-            notes.append(f"column {name!r} holds only {column.categories[0]!r} and was left out")
+            empty = int(missing_cells(cells).sum())
+            gaps = f", and no value in {empty} of {len(cells)} rows," if empty else ""
+            notes.append(f"column {name!r} holds only {column.categories[0]!r}{gaps} and was left out")
             continue
         columns.append(column)
         if column.kind == "category" and name not in categories:
@@ -46,6 +50,27 @@ def features_of(table: Table, categories: Sequence[str]) -> tuple[list[Column], 
     if taken:
         notes.insert(0, f"texts were taken for categories: {', '.join(taken[:8])}" + (", ..." if len(taken) > 8 else ""))
     return columns, notes
+
+
+def twin_notes(table: Table, targets: Array) -> list[str]:
+    """Notes on columns that are the targets in other words: the same numbers (n, 1), or one value to a class (n,)."""
+    if len(targets) <= _FEW_ROWS:
+        return []
+    return [
+        f"column {name!r} tells the target exactly: leave it out if it is the target in other words"
+        for name, cells in table.columns.items()
+        if not missing_cells(cells).any() and _is_twin(cells, targets)
+    ]
+
+
+def _is_twin(cells: Cells, targets: Array) -> bool:
+    if targets.ndim == 1:
+        codes = cells.codes if isinstance(cells, Texts) else distinct(cells).codes
+        classes = int(targets.max()) + 1
+        pairs = np.unique(codes.astype(np.int64) * classes + targets)
+        return 1 < len(pairs) == len(np.unique(codes)) == len(np.unique(targets))
+    numbers, unreadable = to_numbers(cells)
+    return not unreadable.size and np.array_equal(numbers, targets[:, 0]) and bool(np.ptp(numbers))
 
 
 def _has_value(cells: Cells) -> bool:

@@ -23,7 +23,7 @@ from chainrule.data.frame import as_table
 from chainrule.data.origin import remembered
 from chainrule.data.splits import split_column, with_values
 from chainrule.data.table import Table
-from chainrule.data.table_features import Missing, features_of, filled, filled_notes
+from chainrule.data.table_features import Missing, features_of, filled, filled_notes, twin_notes
 from chainrule.data.table_target import target_of
 from chainrule.errors import DataError, OptionError, OptionTypeError
 
@@ -149,7 +149,7 @@ def from_table(
     schema = tuple(filled(column, inputs, parts.train, missing) for column in features)
     others = tuple(name for name in known if name != target and all(column.name != name for column in schema))
     columns = Columns(schema, target_column, others, table.form)
-    notes = (*meaning.notes, *notes, *noticed, *filled_notes(schema, inputs))
+    notes = (*meaning.notes, *notes, *noticed, *filled_notes(schema, inputs), *twin_notes(inputs, labels))
     meaning = replace(meaning, features=columns.names, columns=columns, notes=notes)
     settled: Options = {"name": "table", "source": table.source, **options}
     rows = (parts.train, parts.validation, parts.test)
@@ -177,7 +177,7 @@ def _check_used(table: Table, target: str, categories: Sequence[str], drop: Sequ
         table.cells(name)
     if target in drop or target == by or by in drop:
         raise OptionError(
-            f"target={target!r}, drop={list(drop)}, the split goes by {by!r}",
+            f"target={target!r}, drop={list(drop)}" + (f", the split goes by {by!r}" if by else ""),
             expected="the target and the split's column in no second role",
             remedy="name different columns",
         )

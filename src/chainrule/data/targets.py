@@ -56,7 +56,7 @@ def read_targets(parts: Sequence[Array | Texts], task: Task | None = None, class
         )
     if task is None:
         task = "regression" if any(part.dtype.kind == "f" for part in tidy) else "classification"
-        _check_not_measured(tidy if task == "classification" else [])
+        _check_not_measured(tidy if task == "classification" and classes is None else [])
     if task == "regression" and classes is None:
         return Targets(tuple(_as_numbers(part) for part in tidy), None)
     if task == "regression":
@@ -69,7 +69,7 @@ def read_targets(parts: Sequence[Array | Texts], task: Task | None = None, class
 def _tidy(y: Array) -> Array:
     """The same targets as an array of texts, whole numbers or floats."""
     if y.dtype.kind == "O":
-        y = _unwrapped(y)
+        y = unwrapped(y)
     if y.dtype.kind == "b":
         return y.astype(str)
     if y.dtype.kind not in "iufU":
@@ -81,7 +81,7 @@ def _tidy(y: Array) -> Array:
     return y
 
 
-def _unwrapped(y: Array) -> Array:
+def unwrapped(y: Array) -> Array:
     """An array of Python objects as an array of texts or of numbers; a missing or mixed one is an error."""
     objects: list[object] = y.ravel().tolist()
     texts = [isinstance(value, str) for value in objects]

@@ -84,7 +84,7 @@ class Diagnosis(Shown):
             page.add(
                 "the cures were not tried: run.doctor(try_cures=True), or chainrule doctor RUN --try, trains them beside this run"
             )
-        return "\n".join(page.lines)
+        return display.on_screen("\n".join(page.lines))
 
     def __str__(self) -> str:
         return self.text()

@@ -5,22 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Self, TypeAlias, cast
 
-from chainrule.display import Shown
-from chainrule.errors import GraphError, OptionTypeError
+from chainrule.display import Shown, first_needed
+from chainrule.errors import CallError, GraphError, OptionTypeError
 from chainrule.graph.types import Array, Shape, Type
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-"""The functions behind the operators and methods, by name: a node knows no op."""
+
+class _Functions(dict[str, Callable[..., Any]]):
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        first_needed("ops")
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = _Functions()
+"""The functions behind the operators and methods, by name: a node knows no op. They enter when the first one is needed."""
 Axis: TypeAlias = int | Shape | None
 
 
-class ArrayLike(Shown):
+class Unchanging:
+    """What is equal only to itself and never changes: a copy is itself, and what goes to other processes is its text."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, known: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError(
+            f"{type(self).__name__} was to be pickled",
+            expected="a graph's text, which says all of it",
+            remedy="send str(graph), and read it there by chainrule.parse_graph(text)",
+        )
+
+
+class ArrayLike(Unchanging, Shown):
     """The operators and methods of `Node`: each makes a node, of the ops that do the same to its numbers as NumPy does to an array's."""
 
     __slots__ = ()
     type: Type
-    # NumPy does not try to spread its own operators over the entries of an array: array @ x asks x.
-    __array_ufunc__ = None
 
     @property
     def shape(self) -> Shape:
@@ -95,6 +122,20 @@ class ArrayLike(Shown):
         name = getattr(function, "__name__", str(function))
         known = f"write ops.{name}(...)" if name in FUNCTIONS else "see help(chainrule.ops) for what there is"
         raise self._no_value(f"numpy.{name} of", f"{known}, or compute the numbers first: evaluate([x], {{leaf: value}})")
+
+    def __array_ufunc__(self, function: Any, way: str, *given: Any, **options: Any) -> Any:
+        """NumPy asks before it spreads an operator over the entries of an array: array @ x is x's to answer, numpy.tanh(x) nobody's."""
+        name: str = function.__name__
+        if name in {"equal", "not_equal"}:
+            return name == "not_equal"  # a node is equal to itself alone
+        answers = _REFLECTED.get(name)
+        if answers and way == "__call__" and not options and given[-1] is self:
+            return getattr(self, answers)(given[0])
+        raise CallError(
+            f"numpy.{name} of the Node {self!r} was asked for",
+            expected="an op: a node has no numbers until its graph is run",
+            remedy=f"write ops.{name}(...), if help(chainrule.ops) has it, or compute the numbers first: evaluate([x], {{leaf: value}})",
+        )
 
     def _no_value(self, what: str, remedy: str) -> GraphError:
         return GraphError(
@@ -181,6 +222,21 @@ class ArrayLike(Shown):
     def __abs__(self) -> Self:
         return FUNCTIONS["absolute"](self)
 
+    def __and__(self, other: Any) -> Self:
+        return FUNCTIONS["logical_and"](self, other)
+
+    def __rand__(self, other: Any) -> Self:
+        return FUNCTIONS["logical_and"](other, self)
+
+    def __or__(self, other: Any) -> Self:
+        return FUNCTIONS["logical_or"](self, other)
+
+    def __ror__(self, other: Any) -> Self:
+        return FUNCTIONS["logical_or"](other, self)
+
+    def __invert__(self) -> Self:
+        return FUNCTIONS["logical_not"](self)
+
     def __neg__(self) -> Self:
         return FUNCTIONS["negative"](self)
 
@@ -198,6 +254,38 @@ class ArrayLike(Shown):
 
     def __ge__(self, other: Any) -> Self:
         return FUNCTIONS["greater_equal"](self, other)
+
+
+_REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__", "power": "__rpow__",
+    "matmul": "__rmatmul__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__", "greater_equal": "__le__",
+    "bitwise_and": "__rand__", "bitwise_or": "__ror__", "remainder": "__rmod__", "floor_divide": "__rfloordiv__",
+}  # fmt: skip
+"""Where an array, or a number of NumPy's, stands before a node: what the node answers for each of NumPy's operators."""
+_REMEDIES = {"%": "x - y * floor(x / y)", "//": "floor(x / y)", "^": "not_equal(x, y)", "round": "floor(x + 0.5)"}
+
+
+def _refused(sign: str) -> Callable[..., NoReturn]:
+    def refuse(self: ArrayLike, *_: Any) -> NoReturn:
+        raise GraphError(
+            f"{sign} of {self!r} was asked for",
+            expected="an op that nodes have",
+            remedy=f"write {_REMEDIES[sign]}, with ops.floor and its like",
+        )
+
+    return refuse
+
+
+for _name, _sign in (
+    ("mod", "%"),
+    ("rmod", "%"),
+    ("floordiv", "//"),
+    ("rfloordiv", "//"),
+    ("xor", "^"),
+    ("rxor", "^"),
+    ("round", "round"),
+):
+    setattr(ArrayLike, f"__{_name}__", _refused(_sign))
 
 
 def _several(given: tuple[Any, ...]) -> Any:

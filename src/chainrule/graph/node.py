@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import Parameter, Signature, signature
 from operator import is_
 from types import MappingProxyType
@@ -226,9 +227,18 @@ class Op(Shown):
     def __repr__(self) -> str:
         return f"op {self.name}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_op_named, (self.name, self.meaning.__module__))
+
 
 REGISTRY: dict[str, Op] = {}
 """Every op by name: for reading texts."""
+
+
+def _op_named(name: str, module: str) -> Op:
+    """The op of this name, which its module declares."""
+    import_module(module)
+    return REGISTRY[name]
 
 
 class Node(ArrayLike):
@@ -466,6 +476,10 @@ def parameter(name: str, shape: tuple[int, ...] = (), dtype: str = "float64") ->
     return Node(PARAMETER, (), {"type": Type(dtype, tuple(shape))}, name)
 
 
+def _has_node(value: object) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(item, Node) for item in cast("Sequence[object]", value))
+
+
 def constant(value: float | Array, dtype: str | None = None, name: str = "") -> Node:
     """A leaf whose value never changes; Python floats are float64 unless a dtype is given.
 
@@ -487,7 +501,9 @@ def constant(value: float | Array, dtype: str | None = None, name: str = "") -> 
         raise DtypeError(
             f"a constant of {shown(value)}{f' as {dtype}' if dtype else ''}",
             expected="numbers, in rows of equal length",
-            remedy="give a number, or an array of numbers",
+            remedy="give nodes one by one, f(x, y) and not f([x, y])"
+            if _has_node(value)
+            else "give a number, or an array of numbers",
         )
     array.flags.writeable = False
     return Node(CONSTANT, (), {"value": array}, name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import checked
+from chainrule.display import first_needed
 from chainrule.errors import ChainruleError, GraphError, ParseError
 from chainrule.graph.body import Body
 from chainrule.graph.graph import Graph, conform
@@ -97,6 +98,7 @@ def _node(number: int, line: str, nodes: dict[str, Node], bodies: Mapping[str, B
     if match is None:
         raise _error(number, line, "label: dtype[shape] = op(values, attribute=value)", "write the line in this form")
     label, op_name = match["label"], match["op"]
+    first_needed("ops")
     if op_name not in REGISTRY:
         near = nearest(op_name, REGISTRY)
         raise _error(

@@ -11,10 +11,12 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.data import Scaling
+from chainrule.checks import read, readers_of, shown
+from chainrule.data import DatasetInfo, Scaling
 from chainrule.data.examples import plain
-from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError
+from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array
+from chainrule.interop.handed import in_our_words, labels_of, numbers_of, require_numbers
 from chainrule.interop.weighing import Sample, dataset, weighted
 from chainrule.train import Run, Trainer, Training, class_probabilities, decide
 from chainrule.train.branch import taught
@@ -125,8 +127,7 @@ class Estimator(BaseEstimator):
         if one_epoch:
             self.run_ = _one_more(training, before)
         else:
-            initial = None if before is None else before.parameters()
-            self.run_ = _fitted(training.changed(initial=initial), described)
+            self.run_ = _fitted(training if before is None else _warm(training, before), described)
         losses = [float(loss) for loss in _losses(self.run_).mean(axis=0)]
         again = one_epoch and before is not None
         self.loss_curve_ = [*self.loss_curve_, *losses] if again else losses
@@ -137,12 +138,21 @@ class Estimator(BaseEstimator):
 
     def _training(self, sample: Sample, described: Described, before: Run | None, *, one_epoch: bool) -> Training:
         fields: dict[str, Any] = {**described.fields}
-        if one_epoch and fields.get("early_stopping"):
+        stops = fields.get("early_stopping")
+        if one_epoch and stops:
             raise OptionError(
                 f"partial_fit does not support early_stopping={self.early_stopping!r}",
                 expected="early_stopping=False or None",
                 remedy="set it so, or call fit",
             )
+        if stops and not described.held_out:
+            raise OptionError(
+                "early stopping with validation_fraction=0",
+                expected="a part of the examples to look at",
+                remedy="set validation_fraction=0.1",
+            )
+        if one_epoch and isinstance(size := fields.get("batch_size"), int):
+            fields["batch_size"] = min(size, len(sample.x))
         train, validation = (sample, None) if one_epoch else _parts(sample, described.held_out, fields["seed"])
         fields["evaluate_every"] = 1 if fields.get("early_stopping") else 0
         fields["dtype"] = fields.get("dtype") or (None if _searches(fields) else sample.x.dtype.name)
@@ -154,24 +164,26 @@ class Estimator(BaseEstimator):
         plain = Training(data=dataset(train.unweighted(), None, **scales), **alike)
         fields["loss"] = weighted(plain.problem.objective)
         fields |= {name: getattr(plain.settings, name) for name in ("optimizer", "epochs") if fields.get(name) is None}
+        scales |= _weighed(train, plain.problem.dataset_info)
         return Training(data=dataset(train, validation, plain.problem.output.shape[-1], **scales), **fields)
 
     def _scales(self, train: Sample, described: Described, before: Run | None) -> dict[str, Scaling | None]:
         if before is not None:
-            info = before.dataset_info
-            return {"scaling": info.scaling, "target_scaling": info.target_scaling}
+            found = (before.dataset_info.scaling, before.dataset_info.target_scaling)
+            asked = [None if one is None else one.described(one.reason) for one in found]
+            return {"scaling": asked[0], "target_scaling": asked[1]}
         if not described.standardised:
             return {"scaling": None, "target_scaling": None}
-        target = train.standardising(train.y) if self._predicts_quantities else None
-        # One pair of numbers to all targets where weights stand behind them.
-        if target is not None and train.weights is not None:
-            target = _one_for_all(train)
-        return {"scaling": train.standardising(train.x), "target_scaling": target}
+        # The training decides, by what its network takes and reaches, and what its loss compares.
+        target = Scaling.auto(train.y) if self._predicts_quantities else None
+        return {"scaling": Scaling.auto(train.x), "target_scaling": target}
 
     def _outputs(self, X: Any) -> Array:
         """The outputs of all replicas for inputs as scikit-learn takes them: (replicas, n, k)."""
         check_is_fitted(self, "run_")
-        found = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=SPARSE)
+        require_numbers(X)
+        with in_our_words():
+            found = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=SPARSE)
         return self.run_.predict(plain(found, "X"), replica=None)
 
     def _before(self) -> Run | None:
@@ -181,14 +193,14 @@ class Estimator(BaseEstimator):
     def _weights(self, given: Any, x: Array) -> Array | None:
         if given is None:
             return None
-        found: Array = check_sample_weight(given, x, dtype=x.dtype)
-        if (found < 0).any():
-            raise DataError(
-                "Negative values in data passed to `sample_weight`",
-                expected="weights of 0 or more",
-                remedy="correct the weights",
-            )
-        return found
+        with in_our_words():
+            found: Array = check_sample_weight(plain(given, "sample_weight"), x, dtype=x.dtype)
+        return _none_negative(found, "Negative values in data passed to `sample_weight`")
+
+    def _held(self, rules: type, **instead: Any) -> dict[str, Any]:
+        """The arguments that `rules` has annotations for, held to them; `instead`: what stands for an argument as it was given."""
+        given = {name: instead.get(name, getattr(self, name)) for name in readers_of(rules)}
+        return {name: read(type(self).__name__, name, reader, given[name]) for name, reader in readers_of(rules).items()}
 
 
 def _by_epochs(estimator: Estimator) -> bool:
@@ -200,7 +212,9 @@ def _validated(estimator: Estimator, X: Any, y: Any, **options: Any) -> tuple[Ar
 
     Sparse ones are written out with their zeros.
     """
-    found: Any = validate_data(estimator, X, y, dtype=FLOATS, accept_sparse=SPARSE, multi_output=True, **options)
+    require_numbers(X)
+    with in_our_words():
+        found: Any = validate_data(estimator, X, y, dtype=FLOATS, accept_sparse=SPARSE, multi_output=True, **options)
     return plain(found[0], "X"), plain(found[1], "y")
 
 
@@ -208,9 +222,16 @@ def _searches(fields: Mapping[str, Any]) -> bool:
     return getattr(fields.get("optimizer"), "search", None) is not None
 
 
-def _one_for_all(train: Sample) -> Scaling:
-    weights = np.repeat(train.weights, train.y.shape[1]) if train.weights is not None else None
-    return Sample(train.x, train.y, weights).standardising(train.y.reshape(-1, 1))
+def _weighed(train: Sample, decided: DatasetInfo) -> dict[str, Scaling]:
+    """Where it was decided to standardise, each example counts by its weight; all targets share one unit, as weights stand behind them."""
+    found: dict[str, Scaling] = {}
+    if decided.scaling.usual and decided.scaling == Scaling.standardise(train.x):
+        found["scaling"] = train.standardising(train.x)
+    target = decided.target_scaling
+    if target is not None and target.usual and target == Scaling.standardise(train.y):
+        weights = np.repeat(train.weights, train.y.shape[1]) if train.weights is not None else None
+        found["target_scaling"] = Sample(train.x, train.y, weights).standardising(train.y.reshape(-1, 1))
+    return found
 
 
 def _parts(sample: Sample, held_out: float, seed: int) -> tuple[Sample, Sample | None]:
@@ -238,9 +259,10 @@ def _split(sample: Sample, held_out: float, seed: int) -> tuple[Array, Array]:
         found: list[Any] = train_test_split(np.arange(len(sample.x)), test_size=held_out, random_state=seed, stratify=stratify)
     except ValueError as error:
         rare = [name for place, name in enumerate(sample.classes or ()) if np.sum(sample.y == place) == 1]
+        also = f", also of {rare[0]}" if rare else ""
         raise DataError(
             str(error),
-            expected=f"two examples or more of each class{f', also of {rare[0]}' * bool(rare)}, and enough for both parts",
+            expected=f"two examples or more of each class{also}, and enough for both parts",
             remedy="give more examples, or set validation_fraction, or early_stopping=False",
         ) from error
     return found[0], found[1]
@@ -298,6 +320,26 @@ def _as_data_error(error: NonFiniteError) -> DataError:
     return DataError(f"{words} {happened}", expected=error.expected, remedy=error.remedy)
 
 
+def _none_negative(weights: Array, given: str) -> Array:
+    if not (weights >= 0).all() or not np.isfinite(weights).all():
+        raise DataError(given, expected="finite weights of 0 or more", remedy="correct the weights")
+    return weights
+
+
+def _warm(training: Training, before: Run) -> Training:
+    """A training that begins with the parameters of the run before."""
+    known = {name: array.shape for name, array in before.parameters().items()}
+    found = {name: item.node.shape for name, item in training.problem.parameters.items()}
+    if known != found:
+        wrong = next(name for name in (*found, *known) if known.get(name) != found.get(name))
+        raise ShapeError(
+            f"warm_start with another network: {wrong} was {known.get(wrong, 'not there')}, is {found.get(wrong, 'not there')}",
+            expected="the features, outputs and layers of the fit before",
+            remedy="set warm_start=False",
+        )
+    return training.changed(initial=before.parameters())
+
+
 def _one_more(training: Training, before: Run | None) -> Run:
     """A run of one epoch, which goes on where the run before stopped."""
     training = training.changed(epochs=1)
@@ -321,10 +363,20 @@ def _losses(run: Run) -> Array:
     ) / trainer.count
 
 
-def seed_of(random_state: RandomState) -> int:
-    """The seed that scikit-learn's random_state stands for."""
+def seed_of(random_state: Any) -> int:
+    """The seed that scikit-learn's random_state stands for. Raises: OptionError for what it does not take."""
     if isinstance(random_state, int | np.integer):
+        if random_state < 0:
+            raise OptionError(
+                f"random_state={random_state}", expected="a whole number of 0 or more", remedy="write random_state=0"
+            )
         return int(random_state)
+    if random_state is not None and random_state is not np.random and not isinstance(random_state, np.random.RandomState):
+        raise OptionTypeError(
+            f"random_state={shown(random_state)}",
+            expected="a whole number of 0 or more, a numpy.random.RandomState, or None",
+            remedy="write random_state=0",
+        )
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
@@ -384,10 +436,11 @@ class Classifier(ClassifierMixin, Estimator):
         return self
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
-        x, y = _validated(self, X, y, reset=reset)
-        check_classification_targets(y)
-        self._has_several = type_of_target(y) == "multilabel-indicator"
-        return x, y if self._has_several else column_or_1d(y, warn=True)
+        x, y = _validated(self, X, y if y is None or hasattr(y, "toarray") else labels_of(y), reset=reset)
+        with in_our_words():
+            check_classification_targets(y)
+            self._has_several = type_of_target(y) == "multilabel-indicator"
+            return x, y if self._has_several else column_or_1d(y, warn=True)
 
     def _require_same(self, known: Array | None, call: str, remedy: str) -> None:
         if known is not None and not np.array_equal(known, self.classes_):
@@ -406,7 +459,9 @@ class Classifier(ClassifierMixin, Estimator):
     def _sample(self, x: Array, y: Array, sample_weight: Any) -> Sample:
         weights = self._weights(sample_weight, x)
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y).astype(x.dtype)
+            with in_our_words(OptionError):
+                by_class = compute_sample_weight(self.class_weight, y).astype(x.dtype)
+            _none_negative(by_class, f"class_weight={shown(self.class_weight)}")
             weights = by_class if weights is None else weights * by_class
         if self._has_several:
             return Sample(x, y.astype(x.dtype), weights)
@@ -469,9 +524,10 @@ class Regressor(RegressorMixin, Estimator):
 
     def _fitted(self, X: Any, y: Any, sample_weight: Any, before: Run | None, *, one_epoch: bool) -> Regressor:
         reset = before is None or not one_epoch
-        x, y = _validated(self, X, y, reset=reset, y_numeric=True)
+        x, y = _validated(self, X, numbers_of(y), reset=reset, y_numeric=True)
         self._is_column = y.ndim == 1
-        numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
+        with in_our_words():
+            numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
         self.n_outputs_ = numbers.shape[1]
         self._train(Sample(x, numbers, self._weights(sample_weight, x)), self.n_outputs_, before, one_epoch=one_epoch)
         return self

@@ -7,12 +7,12 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Fraction, Natural, NonNegative, Portion, Positive, checked
-from chainrule.errors import OptionError
+from chainrule.checks import Count, Fraction, Interval, Natural, NonNegative, Portion, Positive
+from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array
 from chainrule.interop.estimators import (
     USED_UP,
@@ -114,8 +114,12 @@ class Perceptron(Estimator):
         """The arguments, checked. Raises: OptionError for one that makes no sense or cannot be done."""
         sizes = self.hidden_layer_sizes
         given = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
-        named = {name: getattr(self, name) for name in _Options.__annotations__ if name != "hidden_layer_sizes"}
-        return _Options(hidden_layer_sizes=given, **named)
+        options = _Options(**self._held(_Options, hidden_layer_sizes=given))
+        if options.solver == "lbfgs" and options.early_stopping:
+            raise OptionError(
+                'early_stopping with solver="lbfgs"', expected="a solver that goes by epochs", remedy='write solver="adam"'
+            )
+        return options
 
     def _optimizer(self, count: int, size: int) -> Optimizer:
         if self.solver == "lbfgs":
@@ -159,7 +163,6 @@ class Perceptron(Estimator):
 
 
 @dataclass(frozen=True)
-@checked
 class _Options:
     """The arguments of a multilayer perceptron, as far as they are held to rules."""
 
@@ -183,14 +186,18 @@ class _Options:
     beta_1: Fraction
     beta_2: Fraction
     epsilon: Positive
-    n_iter_no_change: Any
+    n_iter_no_change: Count | Annotated[float, Interval(least=1, infinite=True)]
     max_fun: Count
 
-    def __post_init__(self) -> None:
-        if self.solver == "lbfgs" and self.early_stopping:
-            raise OptionError(
-                'early_stopping with solver="lbfgs"', expected="a solver that goes by epochs", remedy='write solver="adam"'
-            )
+
+@dataclass(frozen=True)
+class _NetworkOptions:
+    """The arguments of a network of one's own that no `Training` looks at."""
+
+    network: Layer | str | Callable[[int], Layer] | None
+    standardise: bool
+    validation_fraction: Fraction
+    warm_start: bool
 
 
 @dataclass(eq=False, repr=False)
@@ -288,11 +295,18 @@ class Network(Estimator):
         return self.loss
 
     def _described(self, sample: Sample, outputs: int) -> Described:
+        self._held(_NetworkOptions, network=None if isinstance(self.network, type) else self.network)
         network: Any = self.network
         if network is None:
             network = Sequential(Dense(100, "relu"), self._last(outputs))
         elif not isinstance(network, str) and not hasattr(type(network), "__dataclass_fields__"):
             network = network(outputs)
+            if network is None:
+                raise OptionTypeError(
+                    f"network({outputs}) gave None",
+                    expected="a layer, or a text",
+                    remedy="return the network from the function",
+                )
         names = ("optimizer", "epochs", "batch_size", "replicas", "dtype", "engine", "clip", "early_stopping")
         usual = {"network": network, "loss": self._loss(), "seed": seed_of(self.random_state)}
         fields = {**usual, **{name: getattr(self, name) for name in names}}

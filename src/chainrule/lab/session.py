@@ -8,11 +8,12 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, checked, shown
 from chainrule.data import Dataset
 from chainrule.descriptions import restored, written
 from chainrule.display import Shown
@@ -24,6 +25,7 @@ from chainrule.lab.states import Moment, carried_over, with_example
 from chainrule.spelling import suggest
 from chainrule.train import Scores, Trainer, Training
 from chainrule.train.configuration import written_origin
+from chainrule.train.sealed import as_written
 
 FOREVER = 10**9
 """Epochs: a session has no last step."""
@@ -31,7 +33,9 @@ MOST_NUMBERS_IN_A_LINK = 4096
 """Own data with more numbers than this do not travel in a link; their hash does."""
 MOST_MOMENTS, MOST_BYTES = 512, 2**25
 """How many moments are kept, and how many bytes of them, where 16 of them have room (32 MiB)."""
-_VERSION = 1
+_VERSION, _LINK = 1, Path("the link")
+MOST_REPLICAS = 1024
+"""So many networks at once: what somebody else's link asks for is made on this machine."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +300,12 @@ class Session(Shown):
                 expected="an optimizer that goes step by step",
                 remedy='write optimizer="adam"',
             )
+        if endless.replicas > MOST_REPLICAS:
+            raise OptionError(
+                f"a session with {endless.replicas} replicas",
+                expected=f"at most {MOST_REPLICAS}",
+                remedy="train so many by cr.fit",
+            )
         trainer = endless.trainer()
         if old is not None:
             carried_over(old, trainer)
@@ -373,7 +383,17 @@ class Session(Shown):
 
     @staticmethod
     def from_json(saved: Mapping[str, Any], data: Any = None) -> Session:
-        """The session that `to_json` described, at its step. data: the data, where the link does not hold them."""
+        """The session that `to_json` described, at its step. data: the data, where the link does not hold them.
+
+        Raises: FileFormatError for what is no such description; what its training and its changes raise.
+        """
+        with as_written(_LINK, "copy it whole"):
+            return Session._from_json(saved, data)
+
+    @staticmethod
+    def _from_json(saved: Mapping[str, Any], data: Any) -> Session:
+        if not isinstance(cast("object", saved), Mapping):
+            raise TypeError(f"it holds {shown(saved)}")
         if saved.get("version") != _VERSION:
             raise FileFormatError(
                 f"a link of version {saved.get('version')!r}", expected=f"version {_VERSION}", remedy="make the link again"
@@ -398,20 +418,16 @@ class Session(Shown):
     @staticmethod
     def opened(link: str, data: Any = None) -> Session:
         """The session of a link. Raises: FileFormatError for what is no link."""
-        try:
-            packed = base64.b64decode(link + "=" * (-len(link) % 4), altchars=b"-_", validate=True)
-            unpacked = zlib.decompressobj()
-            text = unpacked.decompress(packed, 1 << 20)
+        with as_written(_LINK, "copy it whole"):
+            try:
+                packed = base64.b64decode(link + "=" * (-len(link) % 4), altchars=b"-_", validate=True)
+                unpacked = zlib.decompressobj()
+                text = unpacked.decompress(packed, 1 << 20)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
             if unpacked.unconsumed_tail:
                 raise ValueError("too long")
-            saved = json.loads(text)
-            return Session.from_json(cast("Mapping[str, Any]", saved), data)
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
-            if isinstance(error, DataError | OptionError | FileFormatError):
-                raise
-            raise FileFormatError(
-                f"a link that cannot be read: {error}", expected="a link of the lab", remedy="copy it whole"
-            ) from error
+            return Session.from_json(cast("Mapping[str, Any]", json.loads(text)), data)
 
 
 def _as_json(name: str, value: Any) -> Any:

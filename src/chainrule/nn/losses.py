@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import NonNegative, Positive, checked, shown
+from chainrule.checks import NonNegative, Positive, checked, shown, takes
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
@@ -583,6 +583,12 @@ def _target(loss: Loss, targets: Mapping[str, Node]) -> Node:
 
 def _rows(loss: Loss, output: Node, target: Node) -> Node:
     """What a loss gives, if it is one number to an example."""
+    if not takes(loss, count=2):
+        raise LossError(
+            f"the loss {shown(loss)} cannot be called with an output and a target",
+            expected="def __call__(self, output, target)",
+            remedy="take both, also one that you do not use",
+        )
     found = cast("object", loss(output, target))
     if isinstance(found, Node) and found.shape == output.shape[:1] and found.dtype == output.dtype:
         return found

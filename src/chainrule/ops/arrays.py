@@ -195,7 +195,8 @@ def reshaped(x: Node, shape: Any) -> Node:
 FUNCTIONS.update(
     {op.name: op for op in (
         entries.add, entries.subtract, entries.multiply, entries.divide, entries.power, entries.absolute, entries.negative, entries.less,
-        entries.less_equal, entries.greater, entries.greater_equal, matmul, argmax, transpose,
+        entries.less_equal, entries.greater, entries.greater_equal, entries.logical_and, entries.logical_or, entries.logical_not,
+        matmul, argmax, transpose,
     )},
     index=index, sum=sum, mean=mean, max=max, min=min, swap_last=swap_last, astype=astype, reshape=reshaped,
 )  # fmt: skip

@@ -101,17 +101,22 @@ def same_types(name: str, types: tuple[Type, ...], arity: int) -> None:
     """Refuses inputs of different shapes or dtypes, or the wrong number of them."""
     if len(types) != arity:
         raise GraphError(f"{name} was given {len(types)} values", expected=str(arity), remedy=f"see help(chainrule.ops.{name})")
-    if len({kind.dtype for kind in types}) > 1:
-        raise DtypeError(
-            f"{name} was given {' and '.join(map(repr, types))}",
-            expected="one dtype on all inputs",
-            remedy="convert one of them with cast(x, dtype=...)",
-        )
+    same_dtypes(name, types)
     if len({kind.shape for kind in types}) > 1:
         raise ShapeError(
             f"{name} was given {' and '.join(map(repr, types))}",
             expected="one shape on all inputs",
             remedy="reshape or broadcast_to one of them",
+        )
+
+
+def same_dtypes(name: str, types: tuple[Type, ...]) -> None:
+    """Refuses inputs of different dtypes."""
+    if len({kind.dtype for kind in types}) > 1:
+        raise DtypeError(
+            f"{name} was given {' and '.join(map(repr, types))}",
+            expected="one dtype on all inputs",
+            remedy="convert one of them with cast(x, dtype=...); an array beside a node x: array.astype(x.dtype)",
         )
 
 

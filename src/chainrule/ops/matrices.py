@@ -7,13 +7,13 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Operand, Type, as_nodes
 from chainrule.ops.broadcast import broadcast_to
-from chainrule.ops.declare import Gradients, common_shape, op, require_kind, same_types
+from chainrule.ops.declare import Gradients, common_shape, op, require_kind, same_dtypes
 from chainrule.ops.shapes import swap_last
 
 
 def _matmul_type(x: Type, y: Type) -> Type:
     require_kind("matmul", x, "float")
-    same_types("matmul", (x.with_shape(()), y.with_shape(())), 2)
+    same_dtypes("matmul", (x, y))
     if x.ndim < 2 or y.ndim < 2 or x.shape[:-2] != y.shape[:-2] or x.shape[-1] != y.shape[-2]:
         raise ShapeError(
             f"matrix product of {x!r} and {y!r}\n{draw(x, y)}",

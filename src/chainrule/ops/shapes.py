@@ -16,8 +16,10 @@ def _reshape_type(x: Type, *, shape: Shape) -> Type:
     if prod(shape) != x.size or any(extent < 0 for extent in shape):
         raise ShapeError(
             f"reshape of {x!r} to {shape}",
-            expected=f"a shape of {x.size} entries; {shape} has {prod(shape)}",
-            remedy="choose extents whose product is the number of entries",
+            expected=f"a shape of {x.size} entries" + ("" if -1 in shape else f"; {shape} has {prod(shape)}"),
+            remedy=f"write x.reshape{shape}, which takes -1 for what is left, or all extents"
+            if -1 in shape
+            else "choose extents whose product is the number of entries",
         )
     return x.with_shape(tuple(shape))
 

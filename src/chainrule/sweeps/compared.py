@@ -149,7 +149,9 @@ class Sweep(Shown):
     @property
     def verdict(self) -> str:
         """What follows, in a few sentences."""
-        if not self.trials or self.ranked[0].trouble:
+        if not self.trials:
+            return "No training is done yet."
+        if self.ranked[0].trouble:
             return "Every training went wrong."
         best = self.best
         told = [f"Best on the {best.part} part: {best.name}, {best.score} {with_error(best.scores)}."]
@@ -179,11 +181,16 @@ class Sweep(Shown):
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
         kept = f"; kept in {self.folder}" if self.folder else ""
-        cost = f"{len(self.trials)} trials of {self.replicas} replicas, {numeral(self.seconds, 3)} s of training{kept}"
+        cost = f"{self._size}, {numeral(self.seconds, 3)} s of training{kept}"
         return "\n".join([*table, "", self.verdict, cost])
 
     def __repr__(self) -> str:
-        return f"<Sweep over {', '.join(self.names)}: {len(self.trials)} trials of {self.replicas} replicas>"
+        return f"<Sweep over {', '.join(self.names) or 'nothing yet'}: {self._size}>"
+
+    @property
+    def _size(self) -> str:
+        trials, replicas = len(self.trials), self.replicas
+        return f"{trials} trial{'s' * (trials != 1)} of {replicas} replica{'s' * (replicas != 1)}"
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Positive, checked
+from chainrule.checks import LARGE, Count, Interval, Positive, checked
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import NonFiniteError, OptionError
@@ -18,6 +18,8 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Training
 
+Steps: TypeAlias = Annotated[int, Interval(least=2, most=LARGE)]
+"""A step at each end of the rates, or more."""
 SMOOTH = 0.9
 """How much of the smoothed loss is kept at each step."""
 TOO_LARGE = 4.0
@@ -72,9 +74,12 @@ class LearningRates(Shown):
         return display.ask(display.plot, self, ax)
 
     def __str__(self) -> str:
+        count = len(self.losses)
+        falls = ", and it still fell: write a larger high=" if self.lowest == self.rates[-1] else ""
         return (
-            f"begin with a learning rate of about {self.rate:g}: a tenth of {numeral(self.lowest, 2)}, at which the loss was least\n"
-            f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}, {len(self.losses)} replicas"
+            f"begin with a learning rate of about {self.rate:g}: "
+            f"a tenth of {numeral(self.lowest, 2)}, at which the loss was least{falls}\n"
+            f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}, {count} replica{'s' * (count != 1)}"
         )
 
     def __repr__(self) -> str:
@@ -83,12 +88,13 @@ class LearningRates(Shown):
 
 @checked
 def find_learning_rate(
-    training: Training, *, low: Positive = 1e-6, high: Positive = 10.0, steps: Count = 200, replicas: Count = 4
+    training: Training, *, low: Positive = 1e-6, high: Positive = 10.0, steps: Steps = 200, replicas: Count = 4
 ) -> LearningRates:
     """Where the learning rate of a training may lie: `steps` steps at rates from `low` to `high`, each by the same factor larger.
 
     It ends where numbers become infinite, or the loss is four times the least. Nothing of the training is kept.
-    Raises: OptionError for an optimizer that finds its own steps, or low ≥ high. Source: L. N. Smith, WACV, 464 (2017).
+    Raises: OptionError for an optimizer that finds its own steps, low ≥ high, or rates at none of which the loss fell.
+    Source: L. N. Smith, WACV, 464 (2017).
 
     >>> import chainrule as cr
     >>> found = find_learning_rate(cr.Training("2-8-2 tanh softmax", cr.data.moons(100), batch_size=10))
@@ -97,6 +103,12 @@ def find_learning_rate(
     """
     if low >= high:
         raise OptionError(f"rates from {low} to {high}", expected="low < high", remedy="write low=1e-6, high=10.0")
+    if training.settings.optimizer.search is not None:
+        raise OptionError(
+            f"a learning rate for {training.settings.optimizer!r}, which searches for the size of each step",
+            expected="an optimizer that takes steps by a rate",
+            remedy='choose one: training.changed(optimizer="adam", batch_size=None)',
+        )
     per_epoch = -(-training.dataset.info.parts["training"] // training.settings.batch_size)
     options = {"replicas": replicas, "epochs": -(-steps // per_epoch), "early_stopping": None, "evaluate_every": 0}
     rising = training.changed(**options, **{"optimizer.learning_rate": Rising(low, high, steps)})
@@ -109,4 +121,11 @@ def find_learning_rate(
     found = LearningRates(trainer.rates(np.arange(trainer.step)), losses)
     after = np.flatnonzero(found.smoothed > TOO_LARGE * np.minimum.accumulate(found.smoothed))
     end = int(after[0]) + 1 if len(after) and after[0] else len(found.rates)
-    return LearningRates(found.rates[:end], found.losses[:, :end])
+    found = LearningRates(found.rates[:end], found.losses[:, :end])
+    if found.lowest == found.rates[0]:
+        raise OptionError(
+            f"a loss that fell at none of {end} rates from {numeral(low, 2)} to {numeral(float(found.rates[-1]), 2)}",
+            expected="rates from too small to too large, and steps enough to see it fall",
+            remedy="write more steps=, or a smaller low=",
+        )
+    return found

@@ -10,10 +10,10 @@ from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Seed, checked, shown
+from chainrule.checks import Count, Seed, checked, scalar, shown
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, Remedy
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.sweeps.sobol import DIMENSIONS, sobol
@@ -47,7 +47,7 @@ class Between(Shown):
             raise OptionError(
                 f"numbers from {self.low} to {self.high}" + " on a logarithmic scale" * self.log,
                 expected="low < high" + ", both above 0" * self.log,
-                remedy="write for example Between(0.001, 1.0, log=True)",
+                remedy=Remedy("write for example Between(0.001, 1.0, log=True)", "write for example 0.001:1:log5"),
             )
 
     @property
@@ -102,6 +102,7 @@ def axes_of(space: Mapping[str, Any]) -> list[Axis]:
     """The fields that are tried. Raises: OptionError for what holds no values."""
     found: list[Axis] = []
     for name, given in space.items():
+        given = given.tolist() if isinstance(given, np.ndarray) or hasattr(given, "to_numpy") else given
         if isinstance(given, Between):
             found.append(Axis(name, {label_of(value): value for value in given.values}, given))
             continue
@@ -112,10 +113,21 @@ def axes_of(space: Mapping[str, Any]) -> list[Axis]:
                 remedy=f'write for example {{"{name}": [...]}}, or Between(0.001, 1.0, log=True)',
             )
         values = cast("Mapping[str, Any] | Sequence[Any]", given)
-        named = values if isinstance(values, Mapping) else {label_of(value): value for value in values}
-        found.append(Axis(name, dict(named)))
+        found.append(Axis(name, _labelled(values)))
     if not found:
         raise OptionError("a sweep over nothing", expected="a field or more", remedy='write {"batch_size": [16, 32]}')
+    return found
+
+
+def _labelled(values: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    """Values by what they are called: on one line, and each by a name of its own."""
+    if isinstance(values, Mapping):
+        return {" ".join(str(label).split()): scalar(value) for label, value in values.items()}
+    found: dict[str, Any] = {}
+    for value in map(scalar, values):
+        label = label_of(value)
+        # Numbers that agree to six digits are written out.
+        found[repr(value) if isinstance(value, float) and found.get(label, value) != value else label] = value
     return found
 
 
@@ -232,7 +244,7 @@ class Halving(Shown):
             raise OptionError(
                 f"Halving({self.rungs}, keep={self.keep})",
                 expected="rising numbers of epochs, and keep of 2 or more",
-                remedy="write Halving((1, 3, 9))",
+                remedy=Remedy("write Halving((1, 3, 9))", "write --halving 1,3,9"),
             )
 
     def settings(self, axes: Sequence[Axis]) -> Iterator[Setting]:

@@ -88,6 +88,10 @@ def sweep(
         )
     base, settings = bare(training.changed(replicas=replicas)), settings_of(space, chosen)
     tried = {name for _, setting in settings for name in setting}
+    if "replicas" in tried:
+        raise OptionError(
+            "replicas in a sweep's space", expected="as many seeds for each setting", remedy="write replicas=8 beside it"
+        )
     # Loaded and built once, as far as that is the same for all.
     _ = base.settings if tried & {"network", "data", "loss"} else base.problem
     for _, setting in settings:
@@ -193,8 +197,9 @@ def _identity(training: Training) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as trouble:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {**found, "replicas": int(found["replicas"])}
+    except (OSError, ValueError, TypeError, KeyError) as trouble:
         raise FileFormatError(
             f"{path} cannot be read: {trouble}", expected="a sweep", remedy="choose another folder"
         ) from trouble
@@ -214,7 +219,7 @@ def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
             remedy='make one: cr.sweep(..., folder="...")',
         )
     found: list[Trial] = []
-    for trial in sorted((place / "trials").iterdir()):
+    for trial in sorted((place / "trials").glob("*")):
         records = [Trial.read(path) for path in trial.glob("epochs-*.json")]
         found += [max(records, key=lambda record: record.epochs)] if records else []
-    return Sweep(tuple(found), int(_read(place / "sweep.json")["replicas"]), place)
+    return Sweep(tuple(found), _read(place / "sweep.json")["replicas"], place)

@@ -82,10 +82,12 @@ class Explanation(Shown):
                 f"level {self.level!r}", expected=f"one of {', '.join(LEVELS)}", remedy=suggest(self.level, LEVELS)
             )
 
+    @checked
     def at_level(self, level: Level) -> Explanation:
         """The same at another level: "picture", "numbers" or "mathematics"."""
         return replace(self, level=level)
 
+    @checked
     def in_notation(self, notation: Notation) -> Explanation:
         """The same in another notation: "names", "layers", "delta" or "code"."""
         return replace(self, notation=notation)
@@ -132,6 +134,7 @@ class Explanation(Shown):
         """
         return all(check.state != "differs" for check in (*self.rules, *self.entries))
 
+    @checked
     def check(self, entries: Sequence[tuple[str, Index]]) -> tuple[EntryCheck, ...]:
         """Verdicts on further entries of parameters or inputs, as (name, index)."""
         return check_entries(self.trace, entries)
@@ -168,6 +171,7 @@ class Explanation(Shown):
         aside = source in self.trace.past
         return BackwardStep(user, source, rule, local, symbol, index, largest, check, len(paths), total, aside)
 
+    @checked
     def focus(self, quantity: Quantity) -> Index:
         """The entry that is written out: the one with the largest derivative, else the one with the largest value."""
         arriving = self.trace.derivative_by(quantity)
@@ -178,6 +182,7 @@ class Explanation(Shown):
 
     # ---- parts
 
+    @checked
     def terms(self, name: str) -> tuple[DerivativeTerm, ...]:
         """What each user of a quantity passes back to it (each use of a shared weight); their sum is its derivative."""
         return self.trace.terms(self.trace.quantity(name))

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import Natural, checked
 from chainrule.derivatives import vjp
 from chainrule.display import Shown
 from chainrule.engines import ExecutionPlan
@@ -148,13 +148,15 @@ class Trace(Shown):
         names = {quantity.name: quantity for quantity in self.quantities}
         names |= {label: self._by_node[node] for label, node in self.graph.outputs.items() if node in self._by_node}
         if name not in names:
-            raise GraphError(f"no quantity {name!r}", expected=", ".join(names), remedy=suggest(name, names))
+            raise GraphError(f"no quantity {name!r}", expected=", ".join(names), remedy=suggest(str(name), names))
         return names[name]
 
+    @checked
     def value(self, name: str) -> Array:
         """The quantity's value."""
         return self._numbers[self.quantity(name).node]
 
+    @checked
     def derivative(self, name: str) -> Array | None:
         """∂C/∂(the quantity), of its shape; None where C does not depend on it.
 
@@ -232,6 +234,7 @@ class Trace(Shown):
 
     # ---- one entry
 
+    @checked
     def paths(self, name: str, index: Index = ()) -> tuple[Path, ...]:
         """The chain rule for one entry: a path to each entry of a user that it moves; the products' sum is the entry's derivative.
 
@@ -253,6 +256,7 @@ class Trace(Shown):
             found += [Path(user, spot, float(column[spot]), float(arriving[spot])) for spot in moved]
         return tuple(found)
 
+    @checked
     def factors(self, name: str, index: Index = ()) -> tuple[Path, ...]:
         """The factors of an entry's derivative along its path, as far as there is only one: ∂C/∂w = ∂z/∂w · ∂a/∂z · ∂C/∂a.
 
@@ -265,7 +269,8 @@ class Trace(Shown):
             paths = self.paths(paths[0].user.name, paths[0].index)
         return tuple(chain)
 
-    def pushes(self, name: str, index: Index = (), most: int = 3) -> tuple[Push, ...]:
+    @checked
+    def pushes(self, name: str, index: Index = (), most: Natural = 3) -> tuple[Push, ...]:
         """The entries of inputs that push an entry of a quantity most, by slope times value, the largest first.
 
         Matrices of parameters are left out: a product's push counts for what the weight is multiplied with.

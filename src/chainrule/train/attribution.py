@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Positive, checked
+from chainrule.checks import Positive, checked, shown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
@@ -19,7 +19,7 @@ from chainrule.graph import Array, Graph, Node, constant, input_node
 from chainrule.nn import build_network, read_input, sigmoid_input, softmax_input
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
-from chainrule.train.inputs import as_inputs
+from chainrule.train.inputs import as_array, as_inputs
 from chainrule.train.model import Model
 
 ROWS = 64
@@ -278,7 +278,14 @@ def _baseline(model: Model, baseline: object) -> Array:
     info = model.problem.dataset_info
     if baseline is None:
         return np.broadcast_to(info.scaling.offset, info.input_shape).astype(np.float64)
-    found = np.asarray(baseline, dtype=np.float64)
+    found = as_array("baseline", baseline)
+    if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
+        raise OptionError(
+            f"baseline={shown(baseline)}",
+            expected="finite numbers, in the units of the data",
+            remedy="leave baseline out: it is the mean",
+        )
+    found = found.astype(np.float64)
     if found.shape != info.input_shape:
         raise ShapeError(
             f"a baseline of shape {found.shape}", expected=f"{info.input_shape}, as one example", remedy="leave baseline out"

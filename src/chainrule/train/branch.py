@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, cast
 
+from chainrule.checks import shown
 from chainrule.errors import OptionError
 from chainrule.train.history import Epoch, History
 from chainrule.train.lineage import Lineage, Parent
@@ -39,6 +40,12 @@ class Changes:
             )
         if self.learning_rate is None:
             return chosen
+        if not is_dataclass(chosen):
+            raise OptionError(
+                f"another learning rate for {shown(chosen)}, which is no description",
+                expected="an optimizer whose fields can be changed",
+                remedy=f"write @cr.described above the class {type(chosen).__name__}",
+            )
         return replace(cast("Any", chosen), learning_rate=self.learning_rate)
 
 

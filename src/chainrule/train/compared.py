@@ -55,7 +55,7 @@ class Alignment(Shown):
         alone = abs(self.matrix.shape[0] - self.matrix.shape[1])
         rest += [f"{alone} without a partner"] * bool(alone)
         size = f"mean |r| = {numeral(self.mean)} ({numeral(self.by_chance)} by chance)"
-        head = f"{self.first} and {self.second}: {len(self.pairs)} pairs of neurons, {size}"
+        head = f"{self.first} and {self.second}: {len(self.pairs)} pair{'s' * (len(self.pairs) != 1)} of neurons, {size}"
         return f"{head}, {close} of them above {_CLOSE}{''.join(f', {each}' for each in rest)}"
 
 
@@ -119,7 +119,7 @@ class Compared(Shown):
         return f"example {place}: {one} here, {other} there, {self.classes[int(self.y[place])]} in truth"
 
     def __str__(self) -> str:
-        lines = [f"two networks on {len(self.apart)} {self.part} examples"]
+        lines = [f"two networks on {len(self.apart)} {self.part} example{'s' * (len(self.apart) != 1)}"]
         lines += ["layers: the same"] if self.same_structure else ["layers, here and there:"]
         lines += (
             []

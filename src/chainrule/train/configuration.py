@@ -49,7 +49,11 @@ class Configuration:
     def write(self, folder: RunFolder) -> None:
         """Writes the configuration in plain JSON values; null for a network that cannot be kept: whoever opens the run passes it again."""
         network, arrays = self.network, dict[str, Array]()
-        said = {"network": None} if network is None else written_network(network, self.dataset_info, self.settings, arrays)
+        said = (
+            {"network": None}
+            if network is None
+            else written_network(network, self.dataset_info, self.settings.batch_size, arrays)
+        )
         config = {
             **said,
             "data": {"load": self.load, **self.dataset_info.to_json()},

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import shown
+from chainrule.checks import shown, takes
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Node, Shape
 
@@ -26,6 +26,33 @@ def require_node(what: str, found: object, shape: Shape, dtype: str, meaning: st
 
 
 USE_OPS = "compute it from what is given with chainrule.ops"
+
+
+class Declared(dict[str, Node]):
+    """The slots that an optimizer declares; another one is named when it is asked for."""
+
+    def __missing__(self, name: str) -> Node:
+        raise OptionError(
+            f"an update that asks for the slot {shown(name)}",
+            expected=f"those that the optimizer declares: {', '.join(self) or 'none'}",
+            remedy=f'declare it in the class: slots = ("{name}",)',
+        )
+
+
+def require_update_call(optimizer: Any) -> None:
+    """Refuses an optimizer whose `update` takes other arguments, or whose slots are no names."""
+    if isinstance(optimizer.slots, str):
+        raise OptionTypeError(
+            f"slots={optimizer.slots!r} in {shown(optimizer)}",
+            expected="names in brackets",
+            remedy=f"write slots = ({optimizer.slots!r},)",
+        )
+    if not takes(optimizer.update, count=5):
+        raise OptionTypeError(
+            f"the update of {shown(optimizer)}, which takes other arguments",
+            expected="def update(self, w, g, slots, rate, step)",
+            remedy="take all five, also those that you do not use",
+        )
 
 
 def require_update(optimizer: object, found: object, w: Node, slots: Sequence[str]) -> tuple[Node, Mapping[str, Node]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.checks import Natural, checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -36,29 +37,38 @@ class Evaluation(Shown):
         """The objective, shape (replicas,)."""
         return self.scores.values["loss"]
 
-    def accuracy(self, replica: int = 0) -> Accuracy:
+    @checked
+    def accuracy(self, replica: Natural = 0) -> Accuracy:
         """The fraction of right answers of a replica, with its binomial error."""
-        return accuracy(self._labels(), self.predicted[replica])
+        return accuracy(self._labels(), self.predicted[self._one(replica)])
 
-    def confusion(self, replica: int = 0) -> ConfusionMatrix:
+    @checked
+    def confusion(self, replica: Natural = 0) -> ConfusionMatrix:
         """The confusion matrix of a replica: counts of true class (rows) against predicted class (columns)."""
-        return confusion_matrix(self._labels(), self.predicted[replica], self.classes or ())
+        return confusion_matrix(self._labels(), self.predicted[self._one(replica)], self.classes or ())
 
-    def r_squared(self, replica: int = 0) -> float:
+    @checked
+    def r_squared(self, replica: Natural = 0) -> float:
         """The fraction of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
 
         Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
         """
-        true, outputs = self._targets() * self.unit, self.scores.outputs[replica] * self.unit
+        true, outputs = self._numbers() * self.unit, self.scores.outputs[self._one(replica)] * self.unit
         return r_squared(true, outputs, "variance_weighted")
 
-    def mean_absolute_error(self, replica: int = 0) -> float:
+    @checked
+    def mean_absolute_error(self, replica: Natural = 0) -> float:
         """The mean size of the errors, in the units of the data."""
-        return mean_absolute_error(self._targets(), self.scores.outputs[replica])
+        return mean_absolute_error(self._numbers(), self.scores.outputs[self._one(replica)])
+
+    def _one(self, replica: int) -> int:
+        if replica >= len(self.scores.outputs):
+            raise OptionError(f"replica {replica}", expected=f"0 ... {len(self.scores.outputs) - 1}", remedy="count from 0")
+        return replica
 
     def errors(self) -> Array:
         """Outputs less targets of a network that predicts numbers, in the units of the data: (replicas, examples, ...)."""
-        return self.scores.outputs.astype(np.float64) - self._targets()
+        return self.scores.outputs.astype(np.float64) - self._numbers()
 
     @property
     def score(self) -> tuple[str, Array]:
@@ -77,6 +87,13 @@ class Evaluation(Shown):
                 remedy="ask for loss, or for the terms in scores.values",
             )
         return self.targets
+
+    def _numbers(self) -> Array:
+        if self.labels is not None:
+            raise OptionError(
+                "how far outputs are from labels", expected="a network that predicts numbers", remedy="ask for accuracy()"
+            )
+        return self._targets()
 
     def _labels(self) -> Array:
         self._targets()

@@ -158,5 +158,13 @@ def taken_up(folder: RunFolder, epochs: int | None, net: Layer | None, data: Any
     """A saved run, ready to go on up to `epochs`; see `resume`."""
     run = _load(folder, net, data, step)
     _ = run.data
-    run.trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
+    trainer = run.trainer
+    if epochs is not None and epochs * trainer.steps_per_epoch < trainer.step:
+        done = -(-trainer.step // trainer.steps_per_epoch)
+        raise OptionError(
+            f"epochs={epochs}, and {done} are done",
+            expected=f"{done} or more: all epochs, with those before",
+            remedy=f"write epochs={2 * done}; for the network as it was then ask run.at(epoch={epochs})",
+        )
+    trainer.extend(run.settings if epochs is None else replace(run.settings, epochs=epochs))
     return run

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -57,6 +58,7 @@ class History(Shown):
         first, records = self.chunks[-1]
         return first + next(iter(records.values())).shape[1]
 
+    @checked
     def steps(self, name: str = "loss") -> Array:
         """A record of every step so far, shape (replicas, steps): "loss", "correct", or "term.NAME" where there are several terms."""
         if not self.chunks:
@@ -66,6 +68,7 @@ class History(Shown):
             raise OptionError(f"no record {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
         return np.concatenate([records[name] for _, records in self.chunks], axis=1)
 
+    @checked
     def curve(self, part: str = "training", name: str = "loss") -> tuple[Array, Array]:
         """Epoch numbers (n,) and a score after each of them, shape (n, replicas)."""
         found = [epoch for epoch in self.epochs if name in epoch.parts.get(part, {})]

@@ -38,6 +38,7 @@ from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
+from chainrule.train.saved_network import pickled_network, require_picklable
 from chainrule.train.state_nodes import first_values, updated
 
 
@@ -76,7 +77,15 @@ class LearningProblem(Shown):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Its nodes are equal only to themselves, and built again where it arrives.
-        return (LearningProblem, (self.network, self.dataset_info, self.loss, self.dtype, self.batch_size))
+        require_picklable(loss=self.loss)
+        network = pickled_network(self.network, self.dataset_info, self.batch_size)
+        return (LearningProblem, (network, self.dataset_info, self.loss, self.dtype, self.batch_size))
+
+    def __copy__(self) -> LearningProblem:
+        return self
+
+    def __deepcopy__(self, known: object) -> LearningProblem:
+        return self
 
     @cached_property
     def size(self) -> int:
@@ -403,6 +412,13 @@ class LearningProblem(Shown):
                 remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
             )
         size = self.dataset_info.target_size
+        if "weighted" in kinds and (self.dataset_info.classes is not None or size < 2):
+            held = "classes" if self.dataset_info.classes is not None else "1 number"
+            raise LossError(
+                f"a weighted loss on the data {self.dataset_info.name!r}, whose targets are {held} without weights",
+                expected="behind the numbers of each example its weight",
+                remedy="put it there: np.column_stack([y, weights]); labels as one-hot rows",
+            )
         wanted = size // 2 if measured else size - ("weighted" in kinds)
         found = output.shape[1:]
         one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
@@ -419,6 +435,14 @@ class LearningProblem(Shown):
                 expected=f"{wanted} output{'s' * (wanted > 1)}"
                 + (", or 1 for two classes" if wanted == 2 and self.dataset_info.classes else ""),
                 remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
+            )
+        scaling = self.dataset_info.target_scaling
+        if scaling is not None and self.dataset_info.classes is None and not scaling.fits(found):
+            raise ShapeError(
+                f"target_scaling is made for shape {scaling.shape}, and behind the {wanted} that the network puts out "
+                f"stand{'s a weight' if 'weighted' in kinds else ' errors'}",
+                expected=f"a scaling that broadcasts to {found}, the same for all of them",
+                remedy="leave target_scaling out, or learn it from the targets alone: Scaling.standardise(y[:, :1])",
             )
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from chainrule.data import is_frame
 from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram, RowFunction
+from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train.inputs import as_array, as_inputs, is_finite
 from chainrule.train.learning_problem import LearningProblem
@@ -38,6 +39,19 @@ class Predictor(Shown):
             np.dtype(programs.problem.dataset_info.input_dtype),
         )
         self._sizes: dict[int, Array] = {}
+
+    def __copy__(self) -> Predictor:
+        return self
+
+    def __deepcopy__(self, known: object) -> Predictor:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise OptionError(
+            "a predictor was to be pickled, which is a program of this process",
+            expected="its run",
+            remedy="pickle the run, and ask it for run.predictor() where it arrives",
+        )
 
     def __call__(self, x: Any) -> Array:
         """The outputs for inputs (n, ...) in the data's units: (n, k); for a single one (...): (k,).

@@ -16,7 +16,7 @@ from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
-from chainrule.errors import DataError, OptionError, Remedy, UnsavedRunWarning
+from chainrule.errors import DataError, MissingFileError, OptionError, Remedy, UnsavedRunWarning
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
@@ -237,6 +237,7 @@ class Run(Shown):
             )
         return parts[part][number]
 
+    @checked
     def plot(self, ax: Any = None) -> Any:
         """The run's learning curves, drawn into matplotlib's Axes: those given, or those of a new figure. Gives the Axes."""
         return display.ask(display.plot, self, ax)
@@ -420,6 +421,7 @@ class Run(Shown):
             raise OptionError("classes of a network that predicts none", expected="a classifier", remedy="use predict")
         return [classes[label] for label in decide(self.predict(x, replica), self.problem.threshold)]
 
+    @checked
     def encode(self, given: Any) -> Array:
         """The inputs (n, ...) that texts or the rows of a table stand for, read as the training data were.
 
@@ -490,16 +492,19 @@ class Run(Shown):
 
     def __str__(self) -> str:
         parts = list(self.dataset_info.parts)
-        lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
+        try:
+            lines = [str(self.evaluate("test" if "test" in parts else parts[-1]))]
+        except (DataError, MissingFileError) as missing:  # an opened run is told all the same
+            lines = [f"not evaluated: {missing.happened}"]
         epochs = self.trainer.step / self.trainer.steps_per_epoch
         if epochs:
             rate = self.trainer.seconds / epochs
             unit = f"{rate:.2f} s" if rate >= 0.1 else f"{numeral(rate * 1000, 2)} ms"
             of_all = f" of all {self.settings.replicas} replicas" if self.settings.replicas > 1 else ""
             of_steps = f" of {self.trainer.steps}" if self.trainer.step < self.trainer.steps else ""
-            lines.append(
-                f"{numeral(epochs, 6)} epochs, {self.trainer.step}{of_steps} steps, {unit} an epoch{of_all}, {self.settings.engine} engine"
-            )
+            count = self.trainer.steps if of_steps else self.trainer.step
+            done = f"{numeral(epochs, 6)} epoch{'s' * (epochs != 1)}, {self.trainer.step}{of_steps} step{'s' * (count != 1)}"
+            lines.append(f"{done}, {unit} an epoch{of_all}, {self.settings.engine} engine")
         if tolerance := self.trainer.engine.tolerance:
             lines.append(
                 f"done again, the same steps give numbers that agree to {numeral(tolerance, 2)} of their size, not to the bit"

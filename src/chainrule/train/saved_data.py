@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.data import BUILT_IN, Dataset, DatasetInfo, from_arrays, is_frame, load
-from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError
+from chainrule.errors import ChainruleError, DataError, FileFormatError, MissingFileError, OptionTypeError, Remedy
 from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import as_written
 
@@ -58,7 +58,9 @@ def saved_data(folder: Path, saved: Configuration, given: Any) -> Dataset:
         raise DataError(
             f"the run's data {info.name!r} were arrays, which the folder does not hold",
             expected="the same data again",
-            remedy="pass them: data=(x, y)",
+            remedy=Remedy(
+                "pass them: data=(x, y)", "keep them in a file, np.savez('data.npz', x=x, y=y), and pass it: --data data.npz"
+            ),
         )
     if given is not None:
         named = isinstance(given, str | os.PathLike) and file and str(cast("object", given)) not in BUILT_IN

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -13,7 +15,6 @@ from chainrule.data import DatasetInfo
 from chainrule.errors import ChainruleError, OptionError, UndefinedClassError
 from chainrule.graph import Array
 from chainrule.nn import Layer, as_graph_layer, from_json, is_kept, to_json
-from chainrule.train.settings import Settings
 
 LONGEST = 1 << 25
 """How many letters a network's graph may take in a folder."""
@@ -21,7 +22,7 @@ MANY, APART = 4096, "numbers of network.safetensors"
 """From how many numbers on a list of a description stands in a file of arrays, and what says so in its place."""
 
 
-def written_network(network: Layer, info: DatasetInfo, settings: Settings, arrays: dict[str, Array]) -> dict[str, Any]:
+def written_network(network: Layer, info: DatasetInfo, batch_size: int, arrays: dict[str, Array]) -> dict[str, Any]:
     """What a run's configuration says of its network; long lists of numbers go to `arrays`, by the names that stand in their place.
 
     network: its descriptions, or, where it is made of Python code, its graph; null where it has none that goes for any batch, and
@@ -34,7 +35,7 @@ def written_network(network: Layer, info: DatasetInfo, settings: Settings, array
         return {"network": None, "refused": f"its description has {length} letters, more than {LONGEST}"}
     if is_kept(network):
         return found
-    sizes = {settings.batch_size, info.parts["training"] % settings.batch_size or settings.batch_size}
+    sizes = {batch_size, info.parts["training"] % batch_size or batch_size}
     try:
         described = as_graph_layer(network, info.input_shape, batch_sizes=sizes, data_dtype=info.input_dtype)
         graph = apart(to_json(described), arrays)
@@ -55,6 +56,44 @@ def saved_network(config: Mapping[str, Any], arrays: Mapping[str, Array]) -> Lay
         if config.get("graph") is None:
             raise
         return from_json(together(config["graph"], arrays))
+
+
+def pickled_network(network: Layer, info: DatasetInfo, batch_size: int | None) -> Layer:
+    """The network as a pickle can hold it: where it is made of functions without names of their own, its graph.
+
+    Raises: OptionError for what has neither a name nor a graph.
+    """
+    trouble = _trouble(network)
+    if not trouble:
+        return network
+    arrays: dict[str, Array] = {}
+    config = written_network(network, info, batch_size or info.parts["training"], arrays)
+    graph = {**config, "network": config.get("graph", config["network"])}
+    found = None if "refused" in config else saved_network(graph, arrays)
+    if found is not None and not _trouble(found):
+        return found
+    require_picklable(network=network)
+    return network
+
+
+def require_picklable(**parts: object) -> None:
+    """Refuses parts that a pickle cannot hold; where cloudpickle is loaded, which takes more, it is believed. Raises: OptionError."""
+    for what, part in parts.items() if "cloudpickle" not in sys.modules else ():
+        if trouble := _trouble(part):
+            raise OptionError(
+                f"its {what} cannot be pickled: {trouble}",
+                expected="classes and functions that stand by their names in a module",
+                remedy="define them there, not within a function, and write no lambda; or keep the run in a folder: folder='runs'",
+            )
+
+
+def _trouble(part: object) -> str:
+    """Why a part cannot be pickled; nothing where it can."""
+    try:
+        pickle.dumps(part)
+    except (pickle.PicklingError, AttributeError, TypeError) as trouble:
+        return str(trouble)
+    return ""
 
 
 def apart(value: Any, arrays: dict[str, Array]) -> Any:

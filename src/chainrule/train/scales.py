@@ -253,9 +253,27 @@ def _interval(low: float, high: float) -> str:
 
 def require_domain(loss: Loss, data: Dataset) -> None:
     """DataError for a target that the loss is not made for: `loss.domain` says from where to where its targets may lie."""
+    _require_beside(loss, data)
     domain: tuple[float, float] | None = getattr(loss, "domain", None)
     if domain is not None:
         _require_within(data, *domain, loss.name, "scale them into it, or choose another loss, such as mean_squared_error")
+
+
+def _require_beside(loss: Loss, data: Dataset) -> None:
+    """DataError for standard errors or weights behind the targets that are none."""
+    kind = loss.target
+    if kind not in {"measured", "weighted"}:
+        return
+    for part, examples in data.parts():
+        y = examples.y[:, examples.y.shape[1] // 2 :] if kind == "measured" else examples.y[:, -1:]
+        wrong = np.argwhere(y <= 0 if kind == "measured" else y < 0)
+        if len(wrong):
+            what, bound = ("error", "above 0") if kind == "measured" else ("weight", "of 0 or more")
+            raise DataError(
+                f"the {what} {numeral(float(y[tuple(wrong[0])]), 6)} at example {wrong[0][0]} of the {part} part",
+                expected=f"numbers {bound} behind the targets: {loss.name}",
+                remedy="correct it, or leave such examples out",
+            )
 
 
 def _require_within(data: Dataset, low: float, high: float, why: str, remedy: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +11,12 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.checks import shown
+from chainrule.data.arrays import told_bytes
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Node, constant, input_node
 from chainrule.nn import Parameter, State
 from chainrule.spelling import suggest
-from chainrule.train.contracts import require_node, require_update
+from chainrule.train.contracts import Declared, require_node, require_update, require_update_call
 from chainrule.train.optimizer import Optimizer
 
 
@@ -23,8 +26,9 @@ def updated(
     """The next value of each parameter and of each of its slots, by name; step: how many updates there were, a float64 scalar."""
     rate, step = ops.cast(rate, dtype=dtype), ops.cast(step, dtype=dtype) + 1.0
     found: dict[str, Node] = {}
+    require_update_call(optimizer)
     for (name, w), g in zip(parameters.items(), gradients, strict=True):
-        slots = {slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots}
+        slots = Declared({slot: input_node(f"{name}.{slot}", w.shape, w.dtype) for slot in optimizer.slots})
         found[name], changed = require_update(optimizer, optimizer.update(w, g, slots, rate, step), w, optimizer.slots)
         found |= {f"{name}.{slot}": node for slot, node in changed.items()}
     return found
@@ -80,3 +84,16 @@ def _given(name: str, value: Any, node: Node) -> Array:
             f"{name} was given shape {array.shape}", expected=f"shape {node.shape}", remedy="transpose or reshape it"
         )
     return array
+
+
+def require_room(nodes: Mapping[str, Node], replicas: int = 1) -> None:
+    """Refuses parameters and memories that this machine cannot hold, before it is asked for them."""
+    needed = replicas * sum(node.type.size * np.dtype(node.dtype).itemsize for node in nodes.values())
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if needed > room:
+        held = f"{replicas} replicas of " * (replicas > 1) + "the parameters and what the optimizer remembers"
+        raise OptionError(
+            f"{held}: {told_bytes(needed)}",
+            expected=f"at most the {told_bytes(room)} that this machine has",
+            remedy="train fewer replicas, or layers of fewer units",
+        )

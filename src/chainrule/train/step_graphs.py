@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import shown
+from chainrule.checks import shown, takes_call
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
 from chainrule.errors import LossError, OptionError
@@ -23,7 +23,7 @@ from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.schedules import as_schedule
-from chainrule.train.state_nodes import first_values, updated
+from chainrule.train.state_nodes import first_values, require_room, updated
 
 WEIGHT = "weight"
 """The leaf with the weight of each row in the mean: 1/n, and 0 for rows that only fill the batch up."""
@@ -93,6 +93,7 @@ class StepGraphs:
         """The first values of all that is carried from step to step, each (1, ...), and the key "seed"."""
         setup, key = self.setup, ops.key(self.setup.seed)
         nodes = first_values(self.single.parameters, self.single.states, setup.optimizer.slots, setup.dtype, setup.initial)
+        require_room(nodes)
         drawn = compute(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
         return {"seed": key[None], **{name: np.array(value)[None] for name, value in zip(nodes, drawn, strict=True)}}
 
@@ -160,6 +161,13 @@ class StepGraphs:
         return built, _sum(rows) if rows else None, [] if found.shape else [found]
 
     def _loss_of(self, output: Node, by_place: list[Node], targets: Mapping[str, Node]) -> Node:
+        if not takes_call(self.setup.loss, [output, *by_place], targets):
+            given = ", ".join(["output", *(node.name for node in by_place), *(f"{name}=..." for name in targets)])
+            raise LossError(
+                f"the loss {shown(self.setup.loss)} cannot be called as loss({given})",
+                expected="a function of the output and of the targets of a step",
+                remedy="give the step what the loss takes: step(x, y), or by name, step(x, reward=r)",
+            )
         found: object = self.setup.loss(output, *by_place, **targets)
         if isinstance(found, Node) and found.shape in (output.shape[:1], ()) and found.dtype == output.dtype:
             return found

@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from chainrule.errors import DataError, NonFiniteError, OptionError, OptionTypeE
 from chainrule.graph import Array, Graph, Shape
 from chainrule.nn import Layer, as_layer, parse_network
 from chainrule.train.clock import SCALARS
+from chainrule.train.inputs import as_array
 from chainrule.train.nonfinite import first_nonfinite
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import Adam, ClipNorm, ClipValue
+from chainrule.train.saved_network import require_picklable
 from chainrule.train.settings import optimizer_named
 from chainrule.train.step_graphs import PLACES, WEIGHT, Setup, StepGraphs
 
@@ -88,12 +90,28 @@ class StepTrainer(Shown):
 
     def __init__(self, setup: Setup, engine: str, threads: int | None) -> None:
         self.setup, self.engine = setup, engine_named(engine, threads)
+        self._asked = (engine, threads)
         self.step_count = 0
         """How many updates were made."""
         self._fields: dict[str, tuple[Shape, str]] = {}
         self._programs: dict[tuple[str, int], tuple[LoopProgram, dict[str, Array]]] = {}
         self._calls: dict[tuple[str, int], _Call] = {}
         self._began = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        require_picklable(network=self.setup.layer, loss=self.setup.loss, settings=self.setup)
+        return (_again, self._parts())
+
+    def __copy__(self) -> StepTrainer:
+        return _again(*self._parts())
+
+    def __deepcopy__(self, known: object) -> StepTrainer:
+        return _again(*self._parts())
+
+    def _parts(self) -> tuple[Any, ...]:
+        """What makes it again, where it stands: programs are made anew."""
+        state = self.state if self._fields else None
+        return (self.setup, *self._asked, self.step_count, dict(self._fields), self._began, state)
 
     # ---- what users call
 
@@ -140,6 +158,8 @@ class StepTrainer(Shown):
     @state.setter
     def state(self, state: Mapping[str, Array]) -> None:
         known = self._carried.arrays()
+        if not isinstance(cast("object", state), Mapping):
+            raise OptionTypeError(f"state={shown(state)}", expected="arrays by their names", remedy="assign what `state` gave")
         odd = [name for name in {**known, **state} if not _is_alike(known.get(name), state.get(name))]
         if odd:
             raise OptionError(
@@ -149,6 +169,10 @@ class StepTrainer(Shown):
             )
         self._take(HostState({name: np.array(array) for name, array in state.items()}))
 
+    def __repr__(self) -> str:
+        return f"<StepTrainer of {shown(self.setup.layer)}: {self.step_count} step{'s' * (self.step_count != 1)}>"
+
+    @checked
     def graph(self, rows: Count = LEAST) -> Graph:
         """The graph of a step for so many rows: forward, backward and update."""
         return self._graphs.step(rows)
@@ -171,6 +195,8 @@ class StepTrainer(Shown):
             raise
 
     def _batch(self, given: Mapping[str, Any]) -> dict[str, Array]:
+        if not self.setup.has_own_loss and "y" in given and self._fields.get("y", ((1,), ""))[0] == (1,):
+            given = {**given, "y": _as_column(as_array("y", given["y"]))}
         rows = {name: self._rows(name, value) for name, value in given.items()}
         lengths = {name: len(array) for name, array in rows.items()}
         if len(set(lengths.values())) > 1 or not lengths["x"]:
@@ -197,7 +223,7 @@ class StepTrainer(Shown):
         """An array (n, ...) as the steps take it: floats in the network's dtype, what counts as int64, bytes as they are."""
         if name in RESERVED:
             raise OptionError(f"a target called {name}", expected="another name", remedy="rename it: a step has one of its own")
-        array = np.asarray(value)
+        array = as_array(name, value)
         if array.dtype.kind not in "fiub" or not array.ndim:
             raise OptionTypeError(
                 f"{name}={shown(value)}", expected="an array of numbers, an example to a row", remedy="give arrays"
@@ -289,6 +315,22 @@ class StepTrainer(Shown):
         )
 
 
+def _again(
+    setup: Setup,
+    engine: str,
+    threads: int | None,
+    step_count: int,
+    fields: dict[str, tuple[Shape, str]],
+    began: bool,
+    state: Mapping[str, Array] | None,
+) -> StepTrainer:
+    made = StepTrainer(setup, engine, threads)
+    made.step_count, made._fields, made._began = step_count, fields, began  # pyright: ignore[reportPrivateUsage]
+    if state is not None:
+        made.state = state
+    return made
+
+
 class _Call:
     """A program for so many rows, with the arrays that it reads: they are filled, and it is called again."""
 
@@ -319,6 +361,11 @@ def _by_name(x: Any, targets: tuple[Any, ...], named: Mapping[str, Any]) -> dict
             remedy="give them by other names",
         )
     return {"x": x, **dict(zip(places, targets, strict=True)), **named}
+
+
+def _as_column(y: Array) -> Array:
+    """One number to each example (n,) as numbers (n, 1), as `fit` takes them; labels and others as they are."""
+    return y[:, None] if y.ndim == 1 and y.dtype.kind == "f" else y
 
 
 def _is_alike(one: Array | None, other: Array | None) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
@@ -34,8 +34,10 @@ from chainrule.train.nonfinite import first_nonfinite, row_of
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
+from chainrule.train.saved_network import require_picklable
 from chainrule.train.schedules import MultiStepDecay
 from chainrule.train.settings import Settings
+from chainrule.train.state_nodes import require_room
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
 from chainrule.train.training_cost import TrainingCost
@@ -129,8 +131,19 @@ class Trainer(InPieces):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Whole, with its examples, and without its folder and whatever is compiled.
+        require_picklable(settings=self.settings, order=self.order)
+        return (_revived, self._parts())
+
+    # A shallow copy is `apart`: what is done with it would change this one else.
+    def __copy__(self) -> Trainer:
+        return self.apart()
+
+    def __deepcopy__(self, known: dict[int, object]) -> Trainer:
+        return _revived(*deepcopy(self._parts(), known))
+
+    def _parts(self) -> tuple[Any, ...]:
         made = (self.problem, self.settings, self.data, self.order, self.start)
-        return (_revived, (*made, self.snapshot(), self._ending, self.history, self.lineage))
+        return (*made, self.snapshot(), self._ending, self.history, self.lineage)
 
     @property
     def folder(self) -> RunFolder | None:
@@ -238,6 +251,7 @@ class Trainer(InPieces):
 
     def _initial_state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         nodes = self.problem.initial_state(self.settings.optimizer, given)
+        require_room(nodes, self.settings.replicas)
         # First values always come from the reference engine, so that they are the same bits whatever engine trains.
         seeded = engine_named("reference").compile(Graph(nodes))
         keys = [ops.key(seed) for seed in self.seeds]
@@ -616,7 +630,8 @@ class Trainer(InPieces):
 
     def apart(self) -> Trainer:
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""
-        twin = copy(self)
+        twin = object.__new__(Trainer)
+        vars(twin).update(vars(self))
         twin.folder, twin._orders, twin._ending = None, None, None
         twin.state = {name: array.copy() for name, array in self.state.items()}
         twin.history = self.history.until(self.step)

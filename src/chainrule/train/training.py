@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, Seed
+from chainrule.checks import Count, Natural, Seed, checked
 from chainrule.data import Dataset
 from chainrule.descriptions import described
 from chainrule.descriptions.kinds import is_description
@@ -255,6 +255,7 @@ class Training(Shown):
             make_folder(folder, self._label, trainer)
         return trainer
 
+    @checked
     def doctor(self, *, try_cures: bool | int = False, only: Sequence[str] | None = None) -> Any:
         """Trains, and says what is the matter, also where a number that is not finite ends the training: see `Run.doctor`."""
         return display.ask(display.diagnose, self, {"try_cures": try_cures, "only": only})

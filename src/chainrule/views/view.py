@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule.checks import shown
+from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
 from chainrule.views.figures.draw import draw_sheet, sheet_figure
 from chainrule.views.figures.page_svg import figure_svg
@@ -38,6 +40,12 @@ class View(Sheet, Savable):
 
         Raises: MissingPackageError without matplotlib; OptionError for plain axes where a surface needs others.
         """
+        if ax is not None and not hasattr(ax, "set_title"):
+            raise OptionTypeError(
+                f"ax={shown(cast('object', ax))} in plot",
+                expected="Axes of matplotlib, or None",
+                remedy="write plot() for a figure of its own",
+            )
         return draw_sheet(self, ax)
 
     def figure(self, *, caption: bool = True) -> Figure:

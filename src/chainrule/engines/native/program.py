@@ -322,7 +322,7 @@ class _Memory:
                     found = self.rows[name]
                 case "block":
                     found = self.rows[name]
-                    by_row[slot] = found.strides[0]
+                    by_row[slot] = max(found.strides[0], 0)  # of a single row NumPy keeps any stride, as of x[::-1][:1]
                 case "scalar":
                     found = self.scalars[name]
                     by_step[slot], by_replica[slot] = found.strides[-1], found.strides[0] if found.ndim == 2 else 0

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chainrule.errors import OptionError
 from chainrule.graph import REGISTRY, Array
 from chainrule.graph.notation import FormulaPiece, compose, name_text
 from chainrule.interop.portable import Portable
-from chainrule.interop.written.subject import Subject
+from chainrule.interop.written.subject import Subject, one_line
 from chainrule.interop.written.terms import MOVED, Atom, Sum, sums_of, too_long, value_of
 from chainrule.numerals import printed
 
@@ -42,6 +43,15 @@ _HEAD = r"""\documentclass{article}
 \begin{document}
 """
 _MEANINGS = {"sigmoid": r"\sigma(z) = 1/(1 + e^{-z})", "relu": r"\operatorname{ReLU}(z) = \max(0, z)"}
+_MARKS = {
+    **{mark: f"\\{mark}" for mark in "{}$&#%_"},
+    '"': "''",
+    "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "`": r"\textasciigrave{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "-": "{-}",
+}  # fmt: skip
+"""Marks that LaTeX reads as orders, or draws as others."""
+_UNDRAWN = re.compile("[^\0-\u017f]|[ÐÞðþ«»ĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ]")
+"""Letters that the fonts which each LaTeX has do not draw: they are written by their numbers."""
 
 
 @dataclass(eq=False)
@@ -129,7 +139,14 @@ class _Text:
     def _rounding(self) -> tuple[int, float, float, str]:
         points = self._points()
         exact = np.array([np.broadcast_to(value_of(total, points, float, {}), POINTS) for _, _, total in self.outputs])
-        span = float(np.max(exact) - np.min(exact)) or 1.0
+        defined = np.isfinite(exact).all(axis=0)
+        if not defined.any():
+            raise OptionError(
+                "a formula that has no value at any input like those of the data",
+                expected="a network with finite outputs",
+                remedy='choose another format, such as to="numpy"',
+            )
+        span = float(np.ptp(exact[:, defined])) or 1.0
         off, digits = 0.0, 2
         for digits in range(2, 18):
             known: dict[Atom, Array] = {}
@@ -138,7 +155,7 @@ class _Text:
                 return float(f"{number:.{digits}g}")
 
             found = [value_of(total, points, rounded, known) for _, _, total in self.outputs]
-            off = float(max(np.max(np.abs(a - b)) for a, b in zip(found, exact, strict=True)))
+            off = float(max(np.max(np.abs(a - b)[defined]) for a, b in zip(found, exact, strict=True)))
             if off <= ERROR * span:
                 break
         limits = "; ".join(
@@ -296,15 +313,21 @@ class _Text:
 
 def _word(name: str) -> str:
     """A name of the data's as LaTeX: upright, and as text where it has letters that formulas do not."""
-    plain = re.sub(r"[^\w .,-]|_", " ", name)
-    return name_text(name, "latex") if re.fullmatch(r"[\w .-]+", name, re.ASCII) else rf"\text{{{plain}}}"
+    if re.fullmatch(r"[\w .-]+", name, re.ASCII):
+        return name_text(name, "latex")
+    drawn = _UNDRAWN.sub(lambda found: f"U+{ord(found[0]):04X}", one_line(name))
+    return rf"\text{{{''.join(_MARKS.get(letter, letter) for letter in drawn)}}}"
+
+
+_BRACKETS = re.compile(r"((?<!\\)[({]|\\begin(?![a-z])|\\left(?![a-z]))|(?<!\\)[)}]|\\end(?![a-z])|\\right(?![a-z])")
 
 
 def _broken(line: str) -> str:
     """A long line as several, broken before a sign that stands in no brackets."""
     found, depth, start = list[str](), 0, 0
-    for place, letter in enumerate(line):
-        depth += (letter in "({") - (letter in ")}")
+    ends = {found.start(): 1 if found[1] else -1 for found in _BRACKETS.finditer(line)}
+    for place in range(len(line)):
+        depth += ends.get(place, 0)
         if depth == 0 and place - start > WIDTH and line[place : place + 3] in {" + ", " - "}:
             found.append(line[start:place])
             start = place

@@ -437,6 +437,7 @@ def _predict(subject: Subject, body: _Body) -> list[str]:
     several = len(outputs) > 1
     what = "a dict of arrays" if several else "an array"
     lines = [
+        '@np.errstate(all="ignore")  # what a condition does not take may be no number',
         f"def predict({', '.join(names)}):",
         f'    """What the network says of examples (n, ...): {what}, a row to each."""',
     ]

@@ -108,7 +108,8 @@ class Subject(Shown):
         facts = self.portable.facts
         learned = f" that learned from {facts['data']!r}" if "data" in facts else ""
         told = "; ".join(f"{name} {facts[name]}" for name in ("step", "seed", "parameters") if name in facts)
-        lines = [f"A network{learned}, with {sum(map(np.size, self.values.values())):,} numbers{f' ({told})' if told else ''}."]
+        count = sum(map(np.size, self.values.values()))
+        lines = [f"A network{learned}, with {count:,} number{'s' * (count != 1)}{f' ({told})' if told else ''}."]
         for name, node in self.inputs.items():
             lines.append(
                 f"{name}: {shape_words(node.shape[1:])} in the units of the data{_named(name, self.portable.features)}."

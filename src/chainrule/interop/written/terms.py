@@ -191,4 +191,5 @@ def _value(atom: Atom, inputs: Mapping[Atom, Array], rounded: Callable[[float], 
     if atom.node.op.name == "softmax":
         largest = np.max(np.broadcast_arrays(*given), axis=0)
         return np.exp(given[0] - largest) / np.sum([np.exp(z - largest) for z in given[1:]], axis=0)
-    return np.asarray(atom.node.op.meaning(*given, **atom.node.attributes))
+    with np.errstate(all="ignore"):  # what a condition does not take may be no number
+        return np.asarray(atom.node.op.meaning(*given, **atom.node.attributes))

@@ -13,7 +13,7 @@ from chainrule.views.marks import Band, Color, ErrorBars, Line, Mark, Points, Ru
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.experiments.contrasts import dots_and_bars
 from chainrule.views.pictures.learning.curves import standard_error
-from chainrule.views.plain import printable
+from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
 MOST = 24
@@ -39,7 +39,7 @@ def sweep_scores(sweep: Sweep) -> View:
     panels += [_over(sweep, trials, name) for name in sweep.names if len(_numbers(trials, name)) > 2]
     cut = f" The best {MOST} of {len(trials)} settings." if len(trials) > MOST else ""
     return View(
-        f"{len(sweep.trials)} settings, {sweep.replicas} replicas each",
+        f"{counted(len(sweep.trials), 'setting')}, {counted(sweep.replicas, 'replica')} each",
         "A dot to a replica, and the mean with its standard error, the best setting first; beside it the means over each number that "
         f"was tried: full the best and what cannot be told apart from it, faint what is worse or was left behind.{cut}",
         panels,
