@@ -20,7 +20,7 @@ from chainrule.views.pictures.kinds import classifies, has, has_probabilities, s
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 GOOD_DETECTOR = 0.95
 """From this separation on, in 95 of 100 pairs, a neuron counts as a detector. A convention, like any such number."""
@@ -217,19 +217,15 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     even = 1 / len(model.problem.dataset_info.classes or ())
     sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in found.items())
     steps = [_cumulated(place, name, values) for place, (name, values) in enumerate(found.items())]
-    return View(
+    return chart(
         "How sure is the network of noise?",
         "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
         f"know would give noise about {numeral(even, 2)} to each class, but above 0.9 lie {sure}.",
-        [
-            Panel(
-                [*steps, Rule(x=even, label="no idea: all classes alike")],
-                Axis("highest probability of a class", ends=(0, 1)),
-                Axis("fraction of the inputs at most there (%)", ends=(0, 101)),
-                legend="upper left",
-            )
-        ],
+        [*steps, Rule(x=even, label="no idea: all classes alike")],
+        Axis("highest probability of a class", ends=(0, 1)),
+        Axis("fraction of the inputs at most there (%)", ends=(0, 101)),
         found,
+        legend="upper left",
     )
 
 

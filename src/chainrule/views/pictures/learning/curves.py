@@ -19,7 +19,7 @@ from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 PARTS = ("training", "validation", "test")
 MOST_STEPS = 4000
@@ -82,16 +82,12 @@ def learning_curves(run: Run, name: str = "loss") -> View:
     parts = [LabelledCurve(part, *history.curve(part, name)) for part in found]
     terms = [LabelledCurve(shown(term), *history.curve("training", term)) for term in named]
     at, values = _steps(run, name)
-    return View(
+    return chart(
         "Accuracy while learning" if name == "accuracy" else f"{shown(name).capitalize()} while learning",
         _reading(run, parts, terms),
-        [
-            Panel(
-                [*_step_marks(at, values), *_part_marks(parts), *_term_marks(terms, len(parts))],
-                _epochs(run, parts[0].at),
-                _scores(name, [*parts, *terms], values),
-            )
-        ],
+        [*_step_marks(at, values), *_part_marks(parts), *_term_marks(terms, len(parts))],
+        _epochs(run, parts[0].at),
+        _scores(name, [*parts, *terms], values),
         {**curve_numbers([*parts, *terms]), "steps.at": at, "steps.values": values},
     )
 

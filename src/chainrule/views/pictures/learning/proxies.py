@@ -16,7 +16,7 @@ from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.curves import has_curve
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.plain import spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @suits(was_scored("accuracy"))
@@ -34,17 +34,13 @@ def loss_against_metric(run: Run, metric: str = "accuracy", part: str | None = N
     word = f"rank correlation {printed(f'{ranks:+.2f}')}; −1 would be always"
     told = word if np.isfinite(ranks) else "here one of them never changed"
     share = ", share right" if metric == "accuracy" else ""
-    return View(
+    return chart(
         f"Loss as a stand-in for {shown(metric)}",
         "Each mark is one network after one epoch, darker early and brighter late: where the marks fall from upper left "
         f"to lower right, a lower loss meant a better {shown(metric)} ({told}).",
-        [
-            Panel(
-                _epoch_marks(epochs, losses, metrics),
-                Axis(f"loss ({chosen} part)"),
-                Axis(f"{shown(metric)} ({chosen} part{share})"),
-            )
-        ],
+        _epoch_marks(epochs, losses, metrics),
+        Axis(f"loss ({chosen} part)"),
+        Axis(f"{shown(metric)} ({chosen} part{share})"),
         numbers(epochs=epochs, losses=losses, metrics=metrics, rank_correlation=ranks),
     )
 
