@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
+from chainrule.checks import unknown
 from chainrule.display import Shown
-from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
 from chainrule.graph.notation import FormulaPiece, Style, name_text
 from chainrule.ops import (
@@ -19,7 +19,6 @@ from chainrule.ops import (
     reshape,
     softmax_cross_entropy,
 )
-from chainrule.spelling import suggest
 from chainrule.trace.code import code_name, expression
 from chainrule.trace.numbers import short_numbers
 from chainrule.trace.quantities import Quantity, simplified
@@ -47,11 +46,7 @@ class Wording(Shown):
 
     def __post_init__(self) -> None:
         if self.notation not in NOTATIONS:
-            raise OptionError(
-                f"notation {self.notation!r}",
-                expected=f"one of {', '.join(NOTATIONS)}",
-                remedy=suggest(self.notation, NOTATIONS),
-            )
+            raise unknown(f"notation {self.notation!r}", self.notation, NOTATIONS)
 
     # ---- symbols
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import Count, checked, shown
+from chainrule.checks import Count, checked, shown, unknown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import Program, engine_named
@@ -217,7 +217,7 @@ class Model(Shown):
         that there is not, ShapeError, DataError.
         """
         if term is not None and term not in self.terms:
-            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy=suggest(term, self.terms))
+            raise unknown(f"term {term!r}", term, self.terms)
 
         def nodes(cost: Cost) -> dict[str, Node]:
             wrt = {name: item.node for name, item in cost.built.parameters.items()}
@@ -409,7 +409,7 @@ def _graph_from(built: Built, quantity: str) -> Graph:
     """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
     found = _quantities(built)
     if quantity not in found:
-        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy=suggest(quantity, found))
+        raise unknown(f"quantity {quantity!r}", quantity, found)
     bound = found[quantity]
     leaf = input_node(quantity, bound.shape, bound.dtype)
     whole = Graph({**found, "output": built.output})

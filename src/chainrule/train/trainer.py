@@ -14,12 +14,12 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
 from chainrule.graph import Array, Graph
-from chainrule.spelling import suggest
 from chainrule.train.batches import batch_sizes
 from chainrule.train.configuration import note_progress
 from chainrule.train.evaluation import Evaluator, Scores
@@ -483,7 +483,7 @@ class Trainer(InPieces):
         """The scores of a part of the data at the present weights."""
         found = dict(self.data.parts())
         if part not in found:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy=suggest(part, found))
+            raise unknown(f"part {part!r}", part, found)
         if part not in self._evaluators:
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)

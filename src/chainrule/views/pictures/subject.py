@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -144,11 +145,7 @@ def require_quantity(model: Model, quantity: str) -> None:
     """Raises: OptionError, with a suggestion, where the network has no such quantity."""
     known = (*model.quantity_names, "output")
     if quantity not in known:
-        raise OptionError(
-            f"quantity {quantity!r}",
-            expected=f"one of {', '.join(known)}",
-            remedy=suggest(quantity, known),
-        )
+        raise unknown(f"quantity {quantity!r}", quantity, known)
 
 
 def bias_of(model: Model, layer: str) -> Array:

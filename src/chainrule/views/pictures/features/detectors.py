@@ -17,6 +17,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits
+from chainrule.views.pictures.ranks import separation
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
@@ -118,19 +119,6 @@ def detector_test(
         ),
         size=(6.6, 3.8),
     )
-
-
-def separation(values: Array, mask: Array) -> float:
-    """The probability that a value where the mask is true is larger than one where it is false; equal ones count half.
-
-    >>> separation(np.array([1.0, 2.0, 3.0, 3.0]), np.array([False, False, True, False]))
-    0.833...
-    """
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    # The mean rank of values that are equal.
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    having = int(np.count_nonzero(mask))
-    return float((ranks[mask].sum() - having * (having + 1) / 2) / (having * (len(values) - having)))
 
 
 def _mask(model: Model, y: Array, having: Collection[str] | Array) -> Array:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from chainrule import display
+from chainrule.checks import unknown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.marks import Line, Mark, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
@@ -73,11 +73,7 @@ def learning_curves(run: Run, name: str = "loss") -> View:
     found = tuple(part for part in PARTS if has_curve(history, part, name))
     if not found:
         known = dict.fromkeys(name for epoch in history.epochs[:1] for scores in epoch.parts.values() for name in scores)
-        raise OptionError(
-            f"no curve of {printable(name)!r}",
-            expected=f"one of {', '.join(known) or 'none: no epoch was evaluated'}",
-            remedy=suggest(name, known),
-        )
+        raise unknown(f"no curve of {printable(name)!r}", name, known, none="none: no epoch was evaluated")
     named = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
     parts = [LabelledCurve(part, *history.curve(part, name)) for part in found]
     terms = [LabelledCurve(shown(term), *history.curve("training", term)) for term in named]

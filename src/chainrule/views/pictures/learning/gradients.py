@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.display import Shown
-from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.train import Model
 from chainrule.views.marks import IN_PANEL, Color, ErrorBars, Line, Mark, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel, Table
@@ -128,11 +127,7 @@ def averaged_wishes(model: Model, x: Array, y: Array, name: str | None = None) -
     Raises: OptionError for a parameter that the model does not have.
     """
     if name is not None and name not in model.parameters:
-        raise OptionError(
-            f"parameter {printable(name)!r}",
-            expected=f"one of {', '.join(model.parameters)}",
-            remedy=suggest(printable(name), model.parameters),
-        )
+        raise unknown(f"parameter {printable(name)!r}", printable(name), model.parameters)
     x, y = examples(model, x, y)
     total, squares = np.zeros(()), np.zeros(())
     for i in range(len(x)):
