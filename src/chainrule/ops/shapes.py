@@ -120,7 +120,7 @@ def slice_axes_vjp(g: Node, out: Node, x: Node, *, starts: Shape, stops: Shape, 
 
 @checked
 def slice_axis(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
-    """Entries start, start + step, ... below stop of one axis; the other axes whole. Negative places count from the end."""
+    """Entries start, start + step, ... below stop of one axis; the other axes whole, the dtype x's. Negative places count from the end."""
     axis = normal_axis("slice_axis", axis, x.type.ndim)
     extent = x.shape[axis]
     start, stop = (place + extent if -extent <= place < 0 else place for place in (start, stop))
