@@ -9,6 +9,7 @@ from typing import Any
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import CONSTANT, Node, Op, constant, input_node, scope_root, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, sum, where  # noqa: A004
 
 
@@ -45,7 +46,8 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
     """
     _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
-    wanted = _reaching(order, wrt)
+    # No derivative is formed where nobody asks for one.
+    wanted = descendants(order, wrt)
     arrived = _Arrived()
     for y, g in zip(outputs, cotangents, strict=True):
         if g.type != y.type:
@@ -168,15 +170,6 @@ def _broken(node: Node, happened: str, expected: str) -> GraphError:
     return GraphError(
         f"the rule of {node.op.name} {happened}", expected=expected, remedy=f"correct the function below @{node.op.name}.vjp"
     )
-
-
-def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
-    """The nodes on a path from `wrt`: no derivative is formed where nobody asks for one."""
-    reaching = set(wrt)
-    for node in order:
-        if not reaching.isdisjoint(node.inputs):
-            reaching.add(node)
-    return reaching
 
 
 @checked

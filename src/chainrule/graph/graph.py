@@ -45,6 +45,15 @@ def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tup
     return tuple(order)
 
 
+def descendants(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """The sources, and all of the order, where a node stands behind its inputs, that is computed from them."""
+    reached = set(sources)
+    for node in order:
+        if not reached.isdisjoint(node.inputs):
+            reached.add(node)
+    return reached
+
+
 @checked
 class Graph(Drawn):
     """A function from named leaves to named outputs.

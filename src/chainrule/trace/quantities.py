@@ -19,6 +19,7 @@ from chainrule.graph import (
     scope_root,
     topological_order,
 )
+from chainrule.graph.graph import descendants
 from chainrule.graph.text import labels
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
@@ -160,11 +161,7 @@ def _is_shown(node: Node, outputs: set[Node]) -> bool:
 
 def _varying(graph: Graph) -> set[Node]:
     """The nodes that depend on an input or a parameter: what is made of constants alone is a constant."""
-    varying: set[Node] = set()
-    for node in graph.nodes:
-        if not varying.isdisjoint(node.inputs) or (node.is_leaf and node.op is not CONSTANT):
-            varying.add(node)
-    return varying
+    return descendants(graph.nodes, [node for node in graph.nodes if node.is_leaf and node.op is not CONSTANT])
 
 
 def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) -> Quantity:
