@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 from chainrule.checks import checked, shown
@@ -190,10 +192,7 @@ def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     ]
     if not products:
         return None
-    total = products[0]
-    for product in products[1:]:
-        total = total + product
-    (turned,) = grad(total, [cotangent])
+    (turned,) = grad(reduce(add, products), [cotangent])
     return turned
 
 
@@ -203,10 +202,7 @@ def hvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node | N
     products = [sum(multiply(g, t)) for g, t in zip(grad(y, wrt), _same_types(wrt, tangents), strict=True) if g is not None]
     if not products:
         return [None] * len(wrt)
-    total = products[0]
-    for product in products[1:]:
-        total = total + product
-    return grad(total, wrt)
+    return grad(reduce(add, products), wrt)
 
 
 def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:

@@ -54,6 +54,14 @@ def descendants(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
     return reached
 
 
+def rebuilt(root: Node, known: dict[Node, Node]) -> Node:
+    """The root on other nodes in the place of those that are `known`; all that is built on the way is known from then on."""
+    for node in topological_order([root], known):
+        if node not in known:
+            known[node] = node.with_inputs(tuple(known[source] for source in node.inputs))
+    return known[root]
+
+
 @checked
 class Graph(Drawn):
     """A function from named leaves to named outputs.

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from chainrule.checks import Extents, Natural, Seed, checked, unknown
 from chainrule.display import Shown
-from chainrule.errors import MissingFileError, OptionError
-from chainrule.files import named, write_whole
+from chainrule.errors import OptionError
+from chainrule.files import named, require_folder, write_whole
 from chainrule.interop.portable import Dtype, Portable, portable
 
 Written: TypeAlias = Mapping[str, bytes]
@@ -76,12 +76,7 @@ def export(
     """
     place = named(path)
     chosen = format_named(to, place)
-    if not place.parent.is_dir():
-        raise MissingFileError(
-            f"there is no folder {place.parent} for {place.name}",
-            expected="a folder that is there",
-            remedy="make the folder first, or choose another one",
-        )
+    require_folder(place)
     made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed, dtype=dtype))
     places = [place if not number else place.with_name(place.stem + end) for number, end in enumerate(made)]
     for where, content in zip(places, made.values(), strict=True):

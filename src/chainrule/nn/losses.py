@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -218,15 +219,18 @@ class CrossEntropy(Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, classes), target (batch,) labels."""
         _label_shapes(self.name, output, target)
-        if self.from_logits:
-            _refuse_squashed(self.name, output)
-            logits = output
-        else:
-            logits = _require(softmax_input(output), self.name, output, "softmax")
-        return ops.softmax_cross_entropy(logits, target)
+        return ops.softmax_cross_entropy(_logits(self, output, softmax_input, "softmax"), target)
 
 
-def _require(logits: Node | None, name: str, output: Node, function: str) -> Node:
+def _logits(
+    loss: CrossEntropy | BinaryCrossEntropy, output: Node, before: Callable[[Node], Node | None], function: str
+) -> Node:
+    """The logits that the output is, or was made of by a function: `before` finds them."""
+    name = loss.name
+    if loss.from_logits:
+        _refuse_squashed(name, output)
+        return output
+    logits = before(output)
     if logits is None:
         raise LossError(
             f"{name} wants probabilities from a {function} layer, and was given {output!r} (layer {output.scope or 'unknown'})",
@@ -262,12 +266,7 @@ class BinaryCrossEntropy(Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k), targets in [0, 1]."""
         _same_shape(self.name, output, target)
-        if self.from_logits:
-            _refuse_squashed(self.name, output)
-            logits = output
-        else:
-            logits = _require(sigmoid_input(output), self.name, output, "sigmoid")
-        return _per_example(ops.sigmoid_cross_entropy(logits, target))
+        return _per_example(ops.sigmoid_cross_entropy(_logits(self, output, sigmoid_input, "sigmoid"), target))
 
 
 @described

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
 from chainrule import ops
@@ -194,7 +196,4 @@ def _penalty(penalty: L1 | L2, parameters: Mapping[str, Parameter]) -> Node:
     weights = [item.node for item in parameters.values() if penalty.biases or item.node.type.ndim > 1]
     if not weights:
         raise OptionError(f"{penalty.name} on a network without weights", expected="weights", remedy="leave the penalty out")
-    total = penalty(weights[0])
-    for weight in weights[1:]:
-        total = total + penalty(weight)
-    return total
+    return reduce(add, map(penalty, weights))

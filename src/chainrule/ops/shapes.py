@@ -129,6 +129,11 @@ def slice_axis(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node
     return slice_axes(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
 
 
+def row(x: Node, place: int) -> Node:
+    """The entry of x (n, ...) at a place of its first axis: (...)."""
+    return reshape(slice_axis(x, 0, place, place + 1), shape=x.shape[1:])
+
+
 def _pad_type(x: Type, *, low: Shape, high: Shape, interior: Shape) -> Type:
     if not len(low) == len(high) == len(interior) == x.ndim or min((*low, *high, *interior), default=0) < 0:
         raise ShapeError(

@@ -24,7 +24,7 @@ from chainrule.graph import (
     input_node,
     topological_order,
 )
-from chainrule.graph.graph import descendants
+from chainrule.graph.graph import descendants, rebuilt
 from chainrule.nn import softmax_input
 from chainrule.trace.planted import BackwardPass, Planted, Walk, data_side, shows_whole, weights_of
 
@@ -157,11 +157,7 @@ class Structure:
         """σ′ of an activation, entry by entry, at any value of z."""
         if region.a not in self._slopes:
             leaf = input_node("z", region.z.shape, region.z.dtype)
-            copies: dict[Node, Node] = {region.z: leaf}
-            for node in topological_order([region.a], {region.z}):
-                if node not in copies:
-                    copies[node] = node.with_inputs(tuple(copies[source] for source in node.inputs))
-            a = copies[region.a]
+            a = rebuilt(region.a, {region.z: leaf})
             ones = constant(np.ones(())) if a.shape == () else ops.broadcast_to(constant(1.0), shape=a.shape)
             (slope,) = vjp([a], [leaf], [ones])
             self._slopes[region.a] = None if slope is None else (leaf, evaluator([slope], {leaf}))

@@ -190,11 +190,7 @@ class Model(Shown):
         x, y = given_examples(self.problem.dataset_info, x, y)
 
         def graph(size: int) -> Graph:
-            rows = list(self.problem.cost(size).rows.values())
-            total = rows[0]
-            for row in rows[1:]:
-                total = total + row
-            return Graph({"costs": total})
+            return Graph({"costs": self.problem.cost(size).each})
 
         pairs = zip(self._pieces(x), self._pieces(y), strict=True)
         return np.concatenate([self._run("costs", len(a), graph, {"x": a, "y": b})["costs"] for a, b in pairs])

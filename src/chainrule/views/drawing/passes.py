@@ -15,7 +15,7 @@ from chainrule.spelling import suggest
 from chainrule.views.drawing.across import columns_apart, mirrored, stored_routes
 from chainrule.views.drawing.folding import Arrow, Folded, fold
 from chainrule.views.drawing.graph_drawing import Drawing
-from chainrule.views.drawing.layered import Layout, layered
+from chainrule.views.drawing.layered import Layout, layered, without_gaps
 from chainrule.views.drawing.layers import Frames
 from chainrule.views.drawing.lettering import lines
 from chainrule.views.drawing.marks import box_size
@@ -176,6 +176,4 @@ def _facing_ranks(folded: Folded, ahead: set[Node], adjoints: Mapping[Node, Node
             # The distance of two without a demand: both stand below a third, which follows the higher one.
             links += [Link(count, home[node], 0, FACING_WEIGHT), Link(count, home[adjoint], 0, FACING_WEIGHT)]
             count += 1
-    found = assign_ranks(count, links)[: len(folded.boxes)]
-    numbers = {rank: index for index, rank in enumerate(sorted(set(found)))}
-    return [numbers[rank] for rank in found]
+    return without_gaps(assign_ranks(count, links)[: len(folded.boxes)])

@@ -12,7 +12,7 @@ from chainrule.train import Model
 from chainrule.views.marks import MARKERS, Bars, Image, Line, Mark, Points, Scale, box_around
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import is_flat_pair, is_linear_inside, suits
-from chainrule.views.pictures.subject import Source, bias_of, feature_names, model_of, neuron_values, short, usual_span
+from chainrule.views.pictures.subject import Source, as_data, bias_of, feature_names, model_of, neuron_values, short, usual_span
 from chainrule.views.view import View, chart, numbers
 
 
@@ -73,11 +73,7 @@ def _rows_along(source: Source, inputs: int, way: Array) -> Array:
     """Examples on the line from the lowest to the highest inputs, whole numbers where the data are."""
     info = model_of(source).problem.dataset_info
     spans = np.array([usual_span(source, k) for k in range(inputs)])
-    rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
-    if np.dtype(info.input_dtype).kind == "f":
-        return rows
-    limits = np.iinfo(info.input_dtype)
-    return np.clip(np.rint(rows), limits.min, limits.max)
+    return as_data(info, spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0]))
 
 
 def _output_marks(way: Array, network: Array, single: Array) -> list[Mark]:
