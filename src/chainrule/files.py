@@ -89,6 +89,16 @@ def named(path: object, what: str = "path") -> Path:
     return Path(text)
 
 
+def require_folder(place: Path) -> None:
+    """Refuses, with a MissingFileError, a file in a folder that is not there."""
+    if not place.parent.is_dir():
+        raise MissingFileError(
+            f"there is no folder {place.parent} for {place.name}",
+            expected="a folder that is there",
+            remedy="make the folder first, or choose another one",
+        )
+
+
 # ---- whole files
 
 
@@ -114,12 +124,7 @@ def writing(path: object, *endings: str) -> Generator[Path]:
             f"a file {str(place)!r}", expected=f"a name that ends with {listed}", remedy=f"end the name with {endings[0]}"
         )
     with refusals(place):
-        if not place.parent.is_dir():
-            raise MissingFileError(
-                f"there is no folder {place.parent} for {place.name}",
-                expected="a folder that is there",
-                remedy="make the folder first, or choose another one",
-            )
+        require_folder(place)
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with staged(place) as partial:
@@ -178,8 +183,8 @@ def _write_all(handle: int, content: bytes) -> None:
         left = left[os.write(handle, left) :]
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
+def _sync(path: Path, how: int = os.O_RDWR) -> None:
+    handle = os.open(path, how)
     try:
         os.fsync(handle)
     finally:
@@ -189,11 +194,7 @@ def _sync(path: Path) -> None:
 def sync_folder(path: Path) -> None:
     """Sees to it that the names in a folder are on disk, where the system has a call for that."""
     if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(path, os.O_RDONLY)
 
 
 def make_folder_at(path: Path, *, exist_ok: bool = False) -> None:

@@ -30,6 +30,15 @@ def numeral(value: SupportsFloat, digits: int = 4, *, sign: bool = False, style:
     return printed(f"{number + 0.0:{'+' if sign else ''}.{digits}g}", style)
 
 
+def spaced(number: int) -> str:
+    """A whole number in groups of three digits.
+
+    >>> spaced(13002)
+    '13 002'
+    """
+    return f"{number:,}".replace(",", " ")
+
+
 def printed(number: str, style: Style = "text") -> str:
     """A number that Python has written, as in print.
 

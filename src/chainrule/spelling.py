@@ -1,8 +1,8 @@
-"""Finds the word that was probably meant, for the remedies in error messages."""
+"""Finds the word that was probably meant, for the remedies in error messages; names in a row, cells in columns."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -61,3 +61,16 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """
     names = list(known)
     return did_you_mean(name, names).strip() or otherwise or (f"write {names[0]!r}" if names else "leave it out")
+
+
+def aligned(lines: Iterable[Sequence[str]], *, right: Container[int] = ()) -> str:
+    """Lines of cells as columns, two blanks apart; the columns in `right` stand to the right.
+
+    >>> print(aligned([("name", "size"), ("dense1", "12")], right={1}))
+    name    size
+    dense1    12
+    """
+    rows = list(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([f"{cell:{'>' if i in right else '<'}{widths[i]}}" for i, cell in enumerate(row)] for row in rows)
+    return "\n".join("  ".join(row).rstrip() for row in padded)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from chainrule.derivatives.reverse import vjp
 from chainrule.graph import CONSTANT, Body, Graph, Node, constant, input_node, topological_order
+from chainrule.graph.graph import rebuilt
 from chainrule.ops import broadcast_to, concatenate, reduce_sum, reshape, scan, slice_axis, split_values, swap_last
 from chainrule.ops.elementwise import add
 from chainrule.ops.matrices import matmul
-from chainrule.ops.shapes import transpose
+from chainrule.ops.shapes import row, transpose
 
 
 @scan.vjp
@@ -38,9 +39,8 @@ def _shifted(g: Node, length: int, *, reverse: bool) -> tuple[Node, Node]:
     """The cotangents of what turns find, as that of the first value, and those of what turns leave behind."""
     nothing = broadcast_to(constant(0.0, g.dtype), shape=(1, *g.shape[1:]))
     start, rest = (length - 1, (0, length - 1)) if reverse else (0, (1, length))
-    first = reshape(slice_axis(g, 0, start, start + 1), shape=g.shape[1:])
     others = slice_axis(g, 0, *rest)
-    return first, concatenate(*((nothing, others) if reverse else (others, nothing)), axis=0)
+    return row(g, start), concatenate(*((nothing, others) if reverse else (others, nothing)), axis=0)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class _Backward:
         taking = self._loop()
         end = self.length - 1 if self.reverse else 0
         given: dict[str, Node] = {
-            name: _row(taking(leaf.name), end) for name, leaf in carried.items() if found.get(name) is not None
+            name: row(taking(leaf.name), end) for name, leaf in carried.items() if found.get(name) is not None
         }
         given |= {name: taking(f"rows.{name}") for name in rows}
         given |= {name: make(taking) for name, make in summed.items()}
@@ -139,10 +139,7 @@ class _Backward:
 
     def rewritten(self, root: Node) -> Node:
         """The node in terms of the backward body's leaves."""
-        for node in topological_order([root], self.known):
-            if node not in self.known:
-                self.known[node] = node.with_inputs(tuple(self.known[source] for source in node.inputs))
-        return self.known[root]
+        return rebuilt(root, self.known)
 
     # ---- sums over the turns
 
@@ -193,10 +190,6 @@ class _Backward:
 
 def _rows(stacked: Node) -> Node:
     return reshape(stacked, shape=(stacked.shape[0] * stacked.shape[1], *stacked.shape[2:]))
-
-
-def _row(stacked: Node, turn: int) -> Node:
-    return reshape(slice_axis(stacked, 0, turn, turn + 1), shape=stacked.shape[1:])
 
 
 __all__ = ["scan_vjp"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import CONSTANT, Node, Op, constant, input_node, scope_root, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, sum, where  # noqa: A004
 
 
@@ -45,7 +48,8 @@ def vjp(outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node]
     """
     _require_pairs("outputs", outputs, "cotangents", cotangents)
     order = topological_order(outputs)
-    wanted = _reaching(order, wrt)
+    # No derivative is formed where nobody asks for one.
+    wanted = descendants(order, wrt)
     arrived = _Arrived()
     for y, g in zip(outputs, cotangents, strict=True):
         if g.type != y.type:
@@ -170,15 +174,6 @@ def _broken(node: Node, happened: str, expected: str) -> GraphError:
     )
 
 
-def _reaching(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
-    """The nodes on a path from `wrt`: no derivative is formed where nobody asks for one."""
-    reaching = set(wrt)
-    for node in order:
-        if not reaching.isdisjoint(node.inputs):
-            reaching.add(node)
-    return reaching
-
-
 @checked
 def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     """The Jacobian-vector product Σ_x ∂y/∂x·t_x: how y moves when each x moves along its tangent.
@@ -197,10 +192,7 @@ def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     ]
     if not products:
         return None
-    total = products[0]
-    for product in products[1:]:
-        total = total + product
-    (turned,) = grad(total, [cotangent])
+    (turned,) = grad(reduce(add, products), [cotangent])
     return turned
 
 
@@ -210,10 +202,7 @@ def hvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node | N
     products = [sum(multiply(g, t)) for g, t in zip(grad(y, wrt), _same_types(wrt, tangents), strict=True) if g is not None]
     if not products:
         return [None] * len(wrt)
-    total = products[0]
-    for product in products[1:]:
-        total = total + product
-    return grad(total, wrt)
+    return grad(reduce(add, products), wrt)
 
 
 def require_gradients(y: Node, wrt: Sequence[Node]) -> list[Node]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule import display
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, checked, unknown
 from chainrule.display import Shown
 from chainrule.doctor import ailments
 from chainrule.doctor.ailment import AILMENTS, Ailment
@@ -18,7 +18,6 @@ from chainrule.doctor.finding import Finding, Grade
 from chainrule.doctor.patient import Patient
 from chainrule.doctor.trying import replicated, tried
 from chainrule.errors import NonFiniteError, OptionError
-from chainrule.spelling import suggest
 from chainrule.train import Run, Training
 
 USUAL_SEEDS = 8
@@ -60,7 +59,7 @@ class Diagnosis(Shown):
             if found.ailment == ailment:
                 return found
         known = [found.ailment for found in self.findings]
-        raise OptionError(f"ailment {ailment!r}", expected=f"one of {', '.join(known)}", remedy=suggest(ailment, known))
+        raise unknown(f"ailment {ailment!r}", ailment, known)
 
     @property
     def summary(self) -> str:
@@ -169,11 +168,7 @@ def diagnose(
 def _chosen(only: Sequence[str] | None) -> Iterable[Ailment]:
     for name in only or ():
         if name not in AILMENTS:
-            raise OptionError(
-                f"ailment {name!r}",
-                expected=f"one of {', '.join(AILMENTS)}",
-                remedy=suggest(name, AILMENTS, "choose among these"),
-            )
+            raise unknown(f"ailment {name!r}", name, AILMENTS, otherwise="choose among these")
     return [ailment for name, ailment in AILMENTS.items() if only is None or name in only]
 
 

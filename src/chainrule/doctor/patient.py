@@ -197,10 +197,7 @@ class Patient(Shown):
         size = len(some)
         cost = model.problem.cost(size)
         found = {node.name: node for node in topological_order([cost.built.output]) if node.name in names}
-        total = next(iter(cost.rows.values()))
-        for rows in list(cost.rows.values())[1:]:
-            total = total + rows
-        slopes = grad(total.sum(), list(found.values()))
+        slopes = grad(cost.each.sum(), list(found.values()))
         graph = Graph({name: slope for name, slope in zip(found, slopes, strict=True) if slope is not None})
         given = {**model.values, **model.taken(some.x, some.y)}
         return engine_named("reference").compile(graph)({name: given[name] for name in graph.leaves})

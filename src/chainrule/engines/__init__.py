@@ -8,27 +8,9 @@ from chainrule.engines.joined import Family, family_of, joined
 from chainrule.engines.reference import ExecutionPlan, ReferenceEngine
 
 __all__ = [
-    "ALONE",
-    "Carried",
-    "ENGINES",
-    "Engine",
-    "EngineKind",
-    "HostAddress",
-    "HostState",
-    "Hosts",
-    "Loop",
-    "LoopProgram",
-    "ExecutionPlan",
-    "Family",
-    "Program",
-    "ReferenceEngine",
-    "Results",
-    "RowFunction",
-    "all_finite",
-    "engine_named",
-    "family_of",
-    "joined",
-    "load_ahead",
-]
+    "ALONE", "Carried", "ENGINES", "Engine", "EngineKind", "HostAddress", "HostState", "Hosts", "Loop", "LoopProgram",
+    "ExecutionPlan", "Family", "Program", "ReferenceEngine", "Results", "RowFunction", "all_finite", "engine_named",
+    "family_of", "joined", "load_ahead",
+]  # fmt: skip
 
 answering(globals())

@@ -9,12 +9,11 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import is_finite
+from chainrule.checks import is_finite, unknown
 from chainrule.display import Shown
 from chainrule.engines.hosts import Hosts
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name, form_of
-from chainrule.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,7 @@ def require_known(engine: str, graph: Graph, is_known: Callable[[Op], bool], tab
 def no_such_stage(engine: Engine, name: str) -> OptionError:
     """The error for a stage that an engine does not have."""
     if engine.stages:
-        return OptionError(
-            f"stage {name!r}", expected=f"one of {', '.join(engine.stages)}", remedy=suggest(name, engine.stages)
-        )
+        return unknown(f"stage {name!r}", name, engine.stages)
     return OptionError(
         f"stage {name!r} of the {engine.name} engine",
         expected="an engine that compiles: this one runs the graph as it is",

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.graph import Array
+from chainrule.views.pictures.ranks import ranks, separation
 
 
 def agreement(right: Array) -> float:
@@ -34,17 +35,6 @@ def agreement(right: Array) -> float:
     return (between - within) / total if total else float("nan")
 
 
-def ranks(values: Array) -> Array:
-    """The ranks 1 ... n of values (n,); equal ones share the mean of theirs.
-
-    >>> ranks(np.array([3.0, 1.0, 3.0]))
-    array([2.5, 1. , 2.5])
-    """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]
-
-
 def rank_correlation(values: Array) -> float:
     """Spearman's rank correlation of replicas (r, n), the mean over all pairs of them.
 
@@ -67,6 +57,5 @@ def area_under_curve(suspicion: Array, wrong: Array) -> tuple[float, float]:
     count, others = int(wrong.sum()), int((~wrong).sum())
     if not (count and others):
         raise DataError(f"{count} wrong and {others} right examples", expected="some of both", remedy="plant some wrong labels")
-    above = ranks(suspicion)[wrong].sum() - count * (count + 1) / 2
-    area = float(above / (count * others))
+    area = separation(suspicion, wrong)
     return area, sqrt(area * (1 - area) / min(count, others))

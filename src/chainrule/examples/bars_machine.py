@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from chainrule.data import bars_and_stripes
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import SIGMAS, Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
 from chainrule.train import SGD, Cosine, Training
@@ -46,8 +46,8 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
         _both_sides(machine),
         Fact("least rise of the log likelihood over all replicas", _least_rise(curves), minimum=0.0, unit="nats"),
         *(_likelihood(curves, way) for way in runs),
-        *(_mean(f"KL(data ‖ machine), {way}", curves.numbers["bound"] - _last(curves, way), "nats") for way in runs),
-        *(_mean(f"probability of bars and stripes, {way}", _mass(states, way)) for way in runs),
+        *(mean_fact(f"KL(data ‖ machine), {way}", curves.numbers["bound"] - _last(curves, way), unit="nats") for way in runs),
+        *(mean_fact(f"probability of bars and stripes, {way}", _mass(states, way)) for way in runs),
         _dreamt(machine, seen, seed),
     ]
     side = math.isqrt(seen.shape[1])
@@ -65,13 +65,9 @@ def _mass(states: View, way: str) -> Array:
     return 1 - states.numbers["elsewhere"][states.numbers["names"].tolist().index(way)]
 
 
-def _mean(name: str, values: Array, unit: str = "") -> Fact:
-    return Fact(name, float(values.mean()), float(standard_error(values)), unit=unit)
-
-
 def _likelihood(curves: View, way: str) -> Fact:
-    found = _mean(f"log likelihood, {way}", _last(curves, way), "nats")
-    return replace(found, maximum=curves.numbers["bound"], source="minus the entropy of the data")
+    bound, values = curves.numbers["bound"], _last(curves, way)
+    return mean_fact(f"log likelihood, {way}", values, unit="nats", maximum=bound, source="minus the entropy of the data")
 
 
 def _least_rise(curves: View) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.errors import OptionError
+from chainrule.checks import unknown
 from chainrule.examples.autoencoders import AUTOENCODER
 from chainrule.examples.bars_machine import BOLTZMANN
 from chainrule.examples.batch_sizes import BATCH_SIZE
@@ -28,34 +28,12 @@ from chainrule.examples.recall import RECALL
 from chainrule.examples.story import STORY
 from chainrule.examples.variational import VARIATIONAL
 from chainrule.examples.wrong_labels import WRONG_LABELS
-from chainrule.spelling import suggest
 
 _ALL = (
-    PERCEPTRON_TEXT,
-    CONVOLUTION,
-    DEPTH_WIDTH,
-    LEARNING_CURVE,
-    BATCH_SIZE,
-    MEMORIZATION,
-    WRONG_LABELS,
-    LOSS_SURFACES,
-    RECALL,
-    COUNTDOWN,
-    GRADIENTS_IN_TIME,
-    STORY,
-    NEXT_CHARACTER,
-    AUTOENCODER,
-    DENOISING,
-    VARIATIONAL,
-    PICTURE,
-    BOLTZMANN,
-    HOPFIELD,
-    ISING,
-    CONFUSION,
-    MATERIALS,
-    OSCILLATOR,
-    EQUATION,
-)
+    PERCEPTRON_TEXT, CONVOLUTION, DEPTH_WIDTH, LEARNING_CURVE, BATCH_SIZE, MEMORIZATION, WRONG_LABELS, LOSS_SURFACES, RECALL,
+    COUNTDOWN, GRADIENTS_IN_TIME, STORY, NEXT_CHARACTER, AUTOENCODER, DENOISING, VARIATIONAL, PICTURE, BOLTZMANN, HOPFIELD,
+    ISING, CONFUSION, MATERIALS, OSCILLATOR, EQUATION,
+)  # fmt: skip
 EXAMPLES: dict[str, LectureExample] = {example.name: example for example in _ALL}
 """Every example by its name."""
 
@@ -67,5 +45,5 @@ def example(name: str) -> LectureExample:
     'A convolutional network reads digits'
     """
     if name not in EXAMPLES:
-        raise OptionError(f"example {name!r}", expected=f"one of {', '.join(EXAMPLES)}", remedy=suggest(name, EXAMPLES))
+        raise unknown(f"example {name!r}", name, EXAMPLES)
     return EXAMPLES[name]

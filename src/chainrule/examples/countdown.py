@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import countdown
+from chainrule.examples.estimates import mean_with_error
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import GRU, LSTM, RNN, Dense, Flatten, Sequential, TimeDistributed
 from chainrule.train import Adam, ClipNorm, Run, Training
@@ -63,14 +65,13 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 
 
 def _fact(name: str, values: Array, least: float | None = None, most: float | None = None) -> Fact:
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
     source = "asked for" if least is not None or most is not None else ""
-    return Fact(name, float(values.mean()), error, minimum=least, maximum=most, source=source)
+    return mean_fact(name, values, minimum=least, maximum=most, source=source)
 
 
 def _verdict(errors: Mapping[str, Array]) -> str:
-    means = {kind: float(values.mean()) for kind, values in errors.items()}
-    spreads = {kind: float(values.std(ddof=1) / np.sqrt(len(values))) for kind, values in errors.items()}
+    found = {kind: mean_with_error(values) for kind, values in errors.items()}
+    means, spreads = ({kind: pair[place] for kind, pair in found.items()} for place in (0, 1))
     apart = (means["RNN"] - means["LSTM"]) / float(np.hypot(spreads["RNN"], spreads["LSTM"]))
     told = (
         f"{means['RNN'] / means['LSTM']:.0f} times that of the LSTM, {apart:.1f} standard errors above it"

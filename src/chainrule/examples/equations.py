@@ -15,6 +15,7 @@ from chainrule.data import Dataset, Examples
 from chainrule.derivatives import vjp
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array, Graph, Node, compute, constant, input_node
 from chainrule.nn import Dense, Layer, Sequential, build_network, layer_scope
 from chainrule.numerals import numeral
@@ -157,22 +158,18 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     drift = np.max(np.abs(energies / (1 - np.cos(1.0)) - 1), axis=1)
     lost = np.array([np.max(np.abs(_energy_balance(t, each))) for each in oscillators])
     periods = np.array([4 * quarter(t, each["u"]) for each in pendulums])
-    spread = REPLICAS**0.5
     facts = (
-        Fact("oscillator: largest error of u", float(errors.mean()), float(errors.std(ddof=1) / spread),
-             maximum=0.01, source="closed form"),
+        mean_fact("oscillator: largest error of u", errors, maximum=0.01, source="closed form"),
+        mean_fact("oscillator: energy not accounted for", lost, maximum=0.01, source="½u′² + ½u² + friction is constant"),
+        mean_fact("pendulum: period", periods, reference=pendulum_period(1.0), tolerance=1e-3, source="elliptic integral"),
         Fact(
-            "oscillator: energy not accounted for", float(lost.mean()), float(lost.std(ddof=1) / spread), maximum=0.01,
-            source="½u′² + ½u² + friction is constant",
+            "pendulum: largest change of energy",
+            float(100 * drift.mean()),
+            float(100 * drift.std(ddof=1) / np.sqrt(REPLICAS)),
+            maximum=1.0,
+            unit="%",
         ),
-        Fact(
-            "pendulum: period", float(periods.mean()), float(periods.std(ddof=1) / spread), reference=pendulum_period(1.0), tolerance=1e-3,
-            source="elliptic integral",
-        ),
-        Fact(
-            "pendulum: largest change of energy", float(100 * drift.mean()), float(100 * drift.std(ddof=1) / spread), maximum=1.0, unit="%"
-        ),
-    )  # fmt: skip
+    )
     verdict = (
         f"From the equation alone, with no solution to learn from, the network follows the damped oscillator to "
         f"{numeral(errors.mean(), 1)} of its "

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.data import recall
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import RNN, Dense, Normal, Sequential
 from chainrule.numerals import numeral
@@ -58,14 +59,11 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
             for rho, rate in rates.items()
         ),
         *(
-            Fact(
-                f"the same rate, f tanh, ρ = {rho}, less ln(ρ·s)", float(gaps.mean()), _standard_error(gaps),
-                minimum=-0.02, maximum=0.02, source="s: rms slope",
-            )
+            mean_fact(f"the same rate, f tanh, ρ = {rho}, less ln(ρ·s)", gaps, minimum=-0.02, maximum=0.02, source="s: rms slope")
             for rho, gaps in zip(RADII, found[:, :, 0] - found[:, :, 1], strict=True)
         ),
-        Fact("highest loss of a step, exploding", float(losses["as it comes"].mean()), _standard_error(losses["as it comes"]), minimum=5.0),
-        Fact("highest loss of a step, clipped", float(losses["clipped"].mean()), _standard_error(losses["clipped"]), maximum=3.0),
+        mean_fact("highest loss of a step, exploding", losses["as it comes"], minimum=5.0),
+        mean_fact("highest loss of a step, clipped", losses["clipped"], maximum=3.0),
     )  # fmt: skip
     return Outcome(_verdict(facts), facts, _pictures(runs, seed, x, y))
 
@@ -106,10 +104,6 @@ def _orthogonal(seed: int, draw: int) -> Array:
     """A random rotation: its eigenvalues all have size 1, so that the spectral radius is the whole story."""
     q, _ = np.linalg.qr(np.random.default_rng([seed, draw]).normal(size=(UNITS, UNITS)))
     return q
-
-
-def _standard_error(values: Array) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _verdict(facts: tuple[Fact, ...]) -> str:

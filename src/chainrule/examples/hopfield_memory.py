@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from chainrule.data import Dataset, Examples, mnist
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Hopfield, hebb_weights, hopfield_recall
 from chainrule.train import SGD, Run, Training
 from chainrule.views import pictures
 from chainrule.views.pictures.applications.memories import CAPACITY, retrieval_theory
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.view import View
 
 SIDE = 20
@@ -105,7 +105,7 @@ def _recalled(run: Run, patterns: Array, seed: int) -> Fact:
     right: list[Array] = [run.predict(np.where(wrong[trial], -patterns, patterns)) == patterns for trial in range(TRIALS)]
     shares = [float(np.mean(pixels)) for pixels in right]
     name = f"pixels right after recall, {100 * FLIPPED:.0f} % were wrong"
-    return Fact(name, float(np.mean(shares)), float(standard_error(np.array(shares))), minimum=0.99)
+    return mean_fact(name, np.array(shares), minimum=0.99)
 
 
 def _overlap(kept: View) -> Fact:
@@ -113,7 +113,7 @@ def _overlap(kept: View) -> Fact:
     values = kept.numbers["overlaps"][-1, int(np.abs(kept.numbers["loads"] - JUDGED).argmin())]
     known = float(np.interp(JUDGED, *retrieval_theory()))
     name = f"overlap at α = {JUDGED}, {kept.numbers['neurons'][-1]} neurons"
-    return Fact(name, float(values.mean()), float(standard_error(values)), reference=known, source="theory, infinitely many")
+    return mean_fact(name, values, reference=known, source="theory, infinitely many")
 
 
 def capacity_of(kept: View, seed: int = 0, resamplings: int = 400) -> tuple[float, float]:

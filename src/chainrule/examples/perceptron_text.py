@@ -11,6 +11,7 @@ from chainrule.data import Dataset, opinions
 from chainrule.data.language import BAD, GOOD
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
+from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import Dense, Sequential, Zeros
 from chainrule.train import PerceptronRule, Training
@@ -46,7 +47,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     signs = _signs(run.parameters()["dense1.W"][:, 0], run.data)
     facts = (
         Fact("most mistakes on the way, of 8 orders", float(mistakes.max()), maximum=bound, source="(R/γ)², Novikoff 1962"),
-        Fact("mistakes on the way", float(mistakes.mean()), float(mistakes.std(ddof=1) / np.sqrt(len(mistakes)))),
+        mean_fact("mistakes on the way", mistakes),
         Fact("mistakes in the last epoch", float(last), reference=0.0, source="the classes are separable"),
         Fact("longest sentence, R", size),
         Fact(

@@ -46,6 +46,23 @@ def topological_order(roots: Iterable[Node], known: Container[Node] = ()) -> tup
     return tuple(order)
 
 
+def descendants(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """The sources, and all of the order, where a node stands behind its inputs, that is computed from them."""
+    reached = set(sources)
+    for node in order:
+        if not reached.isdisjoint(node.inputs):
+            reached.add(node)
+    return reached
+
+
+def rebuilt(root: Node, known: dict[Node, Node]) -> Node:
+    """The root on other nodes in the place of those that are `known`; all that is built on the way is known from then on."""
+    for node in topological_order([root], known):
+        if node not in known:
+            known[node] = node.with_inputs(tuple(known[source] for source in node.inputs))
+    return known[root]
+
+
 @checked
 class Graph(Unchanging, Drawn):
     """A function from named leaves to named outputs.

@@ -9,12 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from chainrule.checks import Extents, Natural, Seed, checked
+from chainrule.checks import Extents, Natural, Seed, checked, unknown
 from chainrule.display import Shown
-from chainrule.errors import MissingFileError, OptionError
-from chainrule.files import named, write_whole
+from chainrule.errors import OptionError
+from chainrule.files import named, require_folder, write_whole
 from chainrule.interop.portable import Dtype, Portable, portable
-from chainrule.spelling import suggest
 
 Written: TypeAlias = Mapping[str, bytes]
 """Files by the ends of their names: ".c" stands for model.c, "_test.json" for model_test.json, where model.c was asked for."""
@@ -77,12 +76,7 @@ def export(
     """
     place = named(path)
     chosen = format_named(to, place)
-    if not place.parent.is_dir():
-        raise MissingFileError(
-            f"there is no folder {place.parent} for {place.name}",
-            expected="a folder that is there",
-            remedy="make the folder first, or choose another one",
-        )
+    require_folder(place)
     made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed, dtype=dtype))
     places = [place if not number else place.with_name(place.stem + end) for number, end in enumerate(made)]
     for where, content in zip(places, made.values(), strict=True):
@@ -101,9 +95,5 @@ def format_named(name: str | None, path: Path) -> Format:
             f"no format for the file {path.name}", expected=f"a name that ends with one of {ends}", remedy='write to="onnx"'
         )
     if name not in FORMATS:
-        raise OptionError(
-            f"to={name!r}",
-            expected=f"one of {', '.join(FORMATS)}",
-            remedy=suggest(name, FORMATS, f'write to="{next(iter(FORMATS))}"'),
-        )
+        raise unknown(f"to={name!r}", name, FORMATS, otherwise=f'write to="{next(iter(FORMATS))}"')
     return FORMATS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -114,10 +115,7 @@ class _Reading:
         if kind in INSIDE:
             return self._model(operation, sources[0])
         if kind in JOINED:
-            number = sources[0]
-            for other in sources[1:]:
-                number = self._put(JOINED[kind], number, other)
-            return number
+            return reduce(partial(self._put, JOINED[kind]), sources)
         if kind == "Concatenate":
             if operation.axis not in {-1, len(shape)}:
                 raise UnlikeError(f"axis {operation.axis}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import Count, Fraction, Interval, Natural, NonNegative, Portion, Positive
+from chainrule.checks import Count, Fraction, Interval, Natural, NonNegative, Portion, Positive, unknown
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array
 from chainrule.interop.estimators import (
@@ -27,7 +27,6 @@ from chainrule.interop.estimators import (
 )
 from chainrule.interop.weighing import Sample
 from chainrule.nn import L2, BinaryCrossEntropy, CrossEntropy, Dense, Layer, Poisson, Sequential, SquaredError
-from chainrule.spelling import suggest
 from chainrule.train import LBFGS, SGD, Adam, EarlyStopping, InverseScaling, Optimizer
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
@@ -245,7 +244,7 @@ class MLPRegressor(Regressor, Perceptron):
 
     def _output(self, outputs: int) -> tuple[Dense, Any]:
         if self.loss not in LOSSES:
-            raise OptionError(f"loss={self.loss!r}", expected=f"one of {', '.join(LOSSES)}", remedy=suggest(self.loss, LOSSES))
+            raise unknown(f"loss={self.loss!r}", self.loss, LOSSES)
         activation, loss = LOSSES[self.loss]
         return Dense(outputs, activation), loss
 

@@ -29,8 +29,6 @@ from chainrule.nn.initialisers import (
 )
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Function, Network, Reshape, Sequential, as_layer
 from chainrule.nn.losses import (
-    L1,
-    L2,
     LOSSES,
     AbsoluteError,
     BinaryCrossEntropy,
@@ -39,8 +37,6 @@ from chainrule.nn.losses import (
     EuclideanDistance,
     Hinge,
     Huber,
-    Loss,
-    Objective,
     PerceptronLoss,
     Poisson,
     SquaredError,
@@ -70,6 +66,7 @@ from chainrule.nn.residual import Residual
 from chainrule.nn.sampling import GaussianNoise, Latent
 from chainrule.nn.structure import from_json, to_json
 from chainrule.nn.summary import Summary, SummaryRow, range_badge, summary, summary_of
+from chainrule.nn.terms import L1, L2, Loss, Objective
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 
 __all__ = [

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
 from chainrule.nn.build import Layer, applied
-from chainrule.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,11 @@ class Ablated(Shown):
             )
         names = {node.name for node in topological_order([output]) if not node.is_leaf and node.name}
         if self.quantity not in names:
-            raise OptionError(
+            raise unknown(
                 f"ablation of {self.quantity!r}",
-                expected=f"one of {', '.join(sorted(names - {output.name})) or 'no quantity: the network has none inside'}",
-                remedy=suggest(self.quantity, sorted(names - {output.name})),
+                self.quantity,
+                sorted(names - {output.name}),
+                none="no quantity: the network has none inside",
             )
         return rewrite_nodes("ablation", Graph({"output": output}), self._held)[0].outputs["output"]
 

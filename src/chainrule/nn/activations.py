@@ -58,7 +58,7 @@ def gelu(z: Node) -> Node:
 
 @checked
 def softmax(z: Node, axis: int = -1, temperature: Positive = 1.0) -> Node:
-    """exp(z_j)/Σ_k exp(z_k) along an axis; see `ops.softmax`.
+    """exp(z_j)/Σ_k exp(z_k) along an axis, of z's shape and dtype; see `ops.softmax`.
 
     A high `temperature` makes the result even, a low one makes the largest win: z is divided by it first.
 
@@ -70,7 +70,7 @@ def softmax(z: Node, axis: int = -1, temperature: Positive = 1.0) -> Node:
 
 @checked
 def log_softmax(z: Node, axis: int = -1) -> Node:
-    """Log of softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z)."""
+    """Log of softmax(z) without forming the quotient: z − max z − log Σ exp(z − max z); of z's shape and dtype."""
     largest = ops.stop_gradient(ops.max(z, axis, keepdims=True))
     shifted = z - largest
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis, keepdims=True))

@@ -13,7 +13,6 @@ from chainrule import ops
 from chainrule.checks import Count, NonNegative
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
 from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
@@ -139,12 +138,11 @@ class RandomBrightness(Shown):
 
 
 def _extents(here: LayerScope, x: Node) -> tuple[int, int, int]:
-    if x.type.ndim != 4:
-        raise ShapeError(
-            f"layer {here.name} was given {x.type!r}",
-            expected="pictures (batch, height, width, channels)",
-            remedy="put Reshape((height, width, channels)) before it",
-        )
+    here.require(
+        x.type.ndim == 4,
+        expected="pictures (batch, height, width, channels)",
+        remedy="put Reshape((height, width, channels)) before it",
+    )
     return x.shape[1], x.shape[2], x.shape[3]
 
 

@@ -10,7 +10,6 @@ from chainrule import ops
 from chainrule.checks import Count
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
@@ -62,12 +61,9 @@ class RestrictedBoltzmann(Shown):
     def __call__(self, x: Node) -> Node:
         """P(h = 1 | v) for a batch of v."""
         with layer_scope(self, "boltzmann", x) as here:
-            if x.type.ndim != 2:
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected="(batch, visible): one row of bits to an example",
-                    remedy="put Flatten() before it",
-                )
+            here.require(
+                x.type.ndim == 2, expected="(batch, visible): one row of bits to an example", remedy="put Flatten() before it"
+            )
             machine = _Leaves(
                 here.parameter("W", (x.shape[1], self.units), self.weights),
                 here.parameter("b", (x.shape[1],), self.visible_biases),

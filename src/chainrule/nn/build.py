@@ -110,6 +110,11 @@ class LayerScope(Shown):
         """A name with the layer's before it."""
         return f"{self.name}.{label}" if self.name else label
 
+    def require(self, fits: bool, *, expected: str, remedy: str) -> None:
+        """Refuses, with a ShapeError, what the layer was given if it does not fit."""
+        if not fits:
+            raise ShapeError(f"layer {self.name} was given {self.given.type!r}", expected=expected, remedy=remedy)
+
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one.
 

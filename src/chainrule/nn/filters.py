@@ -85,14 +85,9 @@ class Filtering(Shown, ABC):
             return here.gives(z if self.activation == "linear" else here.label(activation_named(self.activation)(z), "a"))
 
     def _require_channels(self, here: LayerScope, x: Node) -> None:
-        if x.type.ndim != self.space + 2:
-            wanted = "(batch, height, width, channels)" if self.space == 2 else "(batch, length, channels)"
-            example = "Reshape((28, 28, 1))" if self.space == 2 else "Reshape((50, 1))"
-            raise ShapeError(
-                f"layer {here.name} was given {x.type!r}",
-                expected=wanted,
-                remedy=f"put a Reshape before it, for example {example}",
-            )
+        wanted = "(batch, height, width, channels)" if self.space == 2 else "(batch, length, channels)"
+        example = "Reshape((28, 28, 1))" if self.space == 2 else "Reshape((50, 1))"
+        here.require(x.type.ndim == self.space + 2, expected=wanted, remedy=f"put a Reshape before it, for example {example}")
         if x.shape[-1] % self.groups:
             raise ShapeError(
                 f"layer {here.name} has {self.groups} groups and was given {x.type!r}",

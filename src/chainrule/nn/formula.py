@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from typing import TypeAlias, cast
 
 from chainrule import ops
@@ -368,10 +368,7 @@ class _Reader:
             self.apply(_COMPARISONS[type(operator)], left, right)
             for operator, left, right in zip(part.ops, terms, terms[1:], strict=False)
         ]
-        total = found[0]
-        for other in found[1:]:
-            total = self.apply(ops.logical_and, total, other)
-        return total
+        return reduce(partial(self.apply, ops.logical_and), found)
 
     def choice(self, truth: _Value, x: _Value, y: _Value) -> _Value:
         """One of two values, by a comparison."""

@@ -8,7 +8,6 @@ from chainrule import ops
 from chainrule.checks import Count, checked
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import ShapeError
 from chainrule.graph import Node, constant
 from chainrule.nn.build import layer_scope
 from chainrule.nn.checks import LayerName
@@ -56,12 +55,9 @@ class Hopfield(Shown):
     def __call__(self, x: Node) -> Node:
         """The states after so many steps."""
         with layer_scope(self, "hopfield", x) as here:
-            if x.type.ndim != 2:
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected="(batch, neurons): one row of ±1 to a pattern",
-                    remedy="put Flatten() before it",
-                )
+            here.require(
+                x.type.ndim == 2, expected="(batch, neurons): one row of ±1 to a pattern", remedy="put Flatten() before it"
+            )
             count = x.shape[1]
             couplings = here.parameter("W", (count, count), Zeros()) * constant(1.0 - np.eye(count), x.dtype)
             here.term("energy", hopfield_energy(x, couplings), "−½ s·W·s")

@@ -59,12 +59,9 @@ class Dense(Shown):
     def __call__(self, x: Node) -> Node:
         """The layer's activation for a batch."""
         with layer_scope(self, "dense", x) as here:
-            if x.type.ndim != 2:
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected="(batch, inputs): one row of numbers to an example",
-                    remedy="put Flatten() before it",
-                )
+            here.require(
+                x.type.ndim == 2, expected="(batch, inputs): one row of numbers to an example", remedy="put Flatten() before it"
+            )
             z = x @ here.parameter("W", (x.shape[1], self.units), self.weights or suited_to(self.activation))
             if self.bias:
                 z = z + here.parameter("b", (self.units,), self.biases)
@@ -86,12 +83,11 @@ class Activation(Shown):
     def __call__(self, x: Node) -> Node:
         """The activation for a batch of any shape."""
         with layer_scope(self, "activation", x) as here:
-            if self.function == "softmax" and x.type.ndim < 2:
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected="(batch, classes): softmax compares the numbers of one example",
-                    remedy="give examples of shape (classes,)",
-                )
+            here.require(
+                self.function != "softmax" or x.type.ndim >= 2,
+                expected="(batch, classes): softmax compares the numbers of one example",
+                remedy="give examples of shape (classes,)",
+            )
             return here.gives(here.label(activation_named(self.function)(x), "a"))
 
 
@@ -99,8 +95,8 @@ class Activation(Shown):
 class Dropout(Shown):
     """In training sets each number to 0 with probability `rate` and divides the others by 1 − rate; at inference does nothing.
 
-    Which are dropped is a function of seed, step and the layer's name; a Dropout that is used twice draws anew for its second
-    use. Source: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
+    Shapes: x any, result as x. Which are dropped is a function of seed, step and the layer's name; a Dropout that is used twice
+    draws anew for its second use. Source: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, JMLR 15, 1929 (2014).
     """
 
     rate: Fraction
@@ -148,12 +144,11 @@ class Reshape(Shown):
     def __call__(self, x: Node) -> Node:
         """The batch in its new shape."""
         with layer_scope(self, "reshape", x) as here:
-            if prod(x.shape[1:]) != prod(self.shape):
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected=f"examples of {prod(self.shape)} numbers, for the shape {self.shape}",
-                    remedy="choose extents whose product is the number of entries",
-                )
+            here.require(
+                prod(x.shape[1:]) == prod(self.shape),
+                expected=f"examples of {prod(self.shape)} numbers, for the shape {self.shape}",
+                remedy="choose extents whose product is the number of entries",
+            )
             return here.gives(ops.reshape(x, shape=(x.shape[0], *self.shape)))
 
 

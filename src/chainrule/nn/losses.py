@@ -1,69 +1,22 @@
-"""Losses: a number for each example, averaged over the batch, as a sum of named terms whose formula prints its factors."""
+"""Losses: a number for each example, and what a loss may be called by."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import NonNegative, Positive, checked, shown, takes
+from chainrule.checks import Positive, checked, shown
 from chainrule.descriptions import described
-from chainrule.display import Shown
-from chainrule.errors import LossError, OptionError, OptionTypeError, ShapeError
-from chainrule.graph import CONSTANT, Node, scope
+from chainrule.errors import LossError, OptionError, ShapeError
+from chainrule.graph import CONSTANT, Node
 from chainrule.nn.activations import exp_input, sigmoid_input, softmax_input
-from chainrule.nn.build import Parameter
 from chainrule.nn.ranges import output_range
+from chainrule.nn.terms import Addable, Objective, TargetKind, exact, require_term
 from chainrule.spelling import suggest
-
-TargetKind: TypeAlias = Literal["values", "measured", "weighted", "labels", "margin"]
-"""What a loss compares with: numbers in the output's shape; those and then the standard error of each, (batch, 2k); those and then the
-weight of the example, (batch, k + 1); class labels (batch,); or numbers or labels, by the number of outputs."""
-
-
-class Loss(Protocol):
-    """One term of the objective that compares outputs with targets.
-
-    A loss may moreover have a `domain`, (least, largest): from where to where its targets may lie.
-    """
-
-    @property
-    def name(self) -> str:
-        """The term's name in curves and files."""
-        ...
-
-    @property
-    def formula(self) -> str:
-        """The formula for one example, with its factor."""
-        ...
-
-    @property
-    def target(self) -> TargetKind:
-        """What it compares with."""
-        ...
-
-    def __call__(self, output: Node, target: Node) -> Node:
-        """A number for each example, shape (batch,)."""
-        ...
-
-
-class _Addable(Shown):
-    """Terms add up to an objective."""
-
-    def __add__(self, other: Any) -> Objective:
-        # All at once: a penalty alone, which may well stand first, is no objective yet.
-        return Objective((self, *_terms(other)))
-
-    def __radd__(self, other: Any) -> Objective:
-        # A loss of a user's own need not know how to be added.
-        return Objective((*_terms(other), self))
-
-
-def _terms(item: Any) -> tuple[Any, ...]:
-    return item.terms if isinstance(item, Objective) else (item,)
 
 
 def _same_shape(name: str, output: Node, target: Node) -> None:
@@ -101,7 +54,7 @@ def _refuse_squashed(name: str, output: Node) -> None:
 
 
 @described
-class SquaredError(_Addable):
+class SquaredError(Addable):
     """Σ_j (a_j − y_j)², or the mean over j, with or without ½: four losses, four names.
 
     >>> SquaredError(mean=False, half=True).formula
@@ -131,7 +84,7 @@ class SquaredError(_Addable):
 
 
 @described
-class EuclideanDistance(_Addable):
+class EuclideanDistance(Addable):
     """√Σ_j (a_j − y_j)²: how far the prediction is from the target; where it is 0 its derivative is taken as 0."""
 
     name: ClassVar[str] = "euclidean_distance"
@@ -145,7 +98,7 @@ class EuclideanDistance(_Addable):
 
 
 @described
-class AbsoluteError(_Addable):
+class AbsoluteError(Addable):
     """Σ_j |a_j − y_j|, or the mean over j; at 0 its derivative is taken as 0."""
 
     mean: bool = True
@@ -169,7 +122,7 @@ class AbsoluteError(_Addable):
 
 
 @described
-class Huber(_Addable):
+class Huber(Addable):
     """½·d² for |d| ≤ delta, delta·(|d| − ½·delta) beyond, mean over j. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
 
     delta: Positive = 1.0
@@ -180,7 +133,7 @@ class Huber(_Addable):
     @property
     def formula(self) -> str:
         """The formula for one example."""
-        delta = _number(self.delta)
+        delta = exact(self.delta)
         return f"1/k·Σ_j (½·d_j² if |d_j| ≤ {delta} else {delta}·(|d_j| − ½·{delta})), d = a − y"
 
     def __call__(self, output: Node, target: Node) -> Node:
@@ -190,7 +143,7 @@ class Huber(_Addable):
 
 
 @described
-class ChiSquared(_Addable):
+class ChiSquared(Addable):
     """Σ_j ((a_j − y_j)/σ_j)²: each number counts by its own standard error σ, which stands beside it in the target.
 
     Least squares with known errors: of a true model, each term is 1 on average. The data hold (y, σ), see `data.with_errors`.
@@ -240,7 +193,7 @@ def _label_shapes(name: str, output: Node, target: Node) -> None:
 
 
 @described
-class CrossEntropy(_Addable):
+class CrossEntropy(Addable):
     """−log p(label), p the network's softmax output; or, `from_logits`, softmax(z) of a linear output z.
 
     Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = softmax(z) − y, see `ops.softmax_cross_entropy`.
@@ -266,15 +219,18 @@ class CrossEntropy(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, classes), target (batch,) labels."""
         _label_shapes(self.name, output, target)
-        if self.from_logits:
-            _refuse_squashed(self.name, output)
-            logits = output
-        else:
-            logits = _require(softmax_input(output), self.name, output, "softmax")
-        return ops.softmax_cross_entropy(logits, target)
+        return ops.softmax_cross_entropy(_logits(self, output, softmax_input, "softmax"), target)
 
 
-def _require(logits: Node | None, name: str, output: Node, function: str) -> Node:
+def _logits(
+    loss: CrossEntropy | BinaryCrossEntropy, output: Node, before: Callable[[Node], Node | None], function: str
+) -> Node:
+    """The logits that the output is, or was made of by a function: `before` finds them."""
+    name = loss.name
+    if loss.from_logits:
+        _refuse_squashed(name, output)
+        return output
+    logits = before(output)
     if logits is None:
         raise LossError(
             f"{name} wants probabilities from a {function} layer, and was given {output!r} (layer {output.scope or 'unknown'})",
@@ -285,7 +241,7 @@ def _require(logits: Node | None, name: str, output: Node, function: str) -> Nod
 
 
 @described
-class BinaryCrossEntropy(_Addable):
+class BinaryCrossEntropy(Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
     Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = σ(z) − y, see `ops.sigmoid_cross_entropy`.
@@ -310,16 +266,11 @@ class BinaryCrossEntropy(_Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output and target (batch, k), targets in [0, 1]."""
         _same_shape(self.name, output, target)
-        if self.from_logits:
-            _refuse_squashed(self.name, output)
-            logits = output
-        else:
-            logits = _require(sigmoid_input(output), self.name, output, "sigmoid")
-        return _per_example(ops.sigmoid_cross_entropy(logits, target))
+        return _per_example(ops.sigmoid_cross_entropy(_logits(self, output, sigmoid_input, "sigmoid"), target))
 
 
 @described
-class Poisson(_Addable):
+class Poisson(Addable):
     """Half the deviance of counts y from a Poisson distribution with the mean a: Σ_j [y_j·log(y_j/a_j) − (y_j − a_j)].
 
     a is the network's output, which is never negative: that of `exp`, the usual one, or of softplus; or, `from_log`, exp(z) of a linear
@@ -378,7 +329,7 @@ def _margin(name: str, output: Node, target: Node) -> Node:
 
 
 @described
-class Hinge(_Addable):
+class Hinge(Addable):
     """max(0, 1 − m), the margin m being ±z for one output, z_label − max of the others for several.
 
     Source for several classes: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
@@ -395,7 +346,7 @@ class Hinge(_Addable):
 
 
 @described
-class PerceptronLoss(_Addable):
+class PerceptronLoss(Addable):
     """max(0, −m), m the margin as for `Hinge`: nothing to learn from what is right.
 
     Source: F. Rosenblatt, Psychological Review 65, 386 (1958).
@@ -415,7 +366,7 @@ class PerceptronLoss(_Addable):
 
 
 @described
-class Weighted(_Addable):
+class Weighted(Addable):
     """w·loss: each example counts by its own weight w, the last number of its target.
 
     Weights of mean 1 leave the size of the cost as it is. A whole number w then does what w equal examples do, as long as a batch holds all
@@ -430,7 +381,7 @@ class Weighted(_Addable):
     target: ClassVar[TargetKind] = "weighted"
 
     def __post_init__(self) -> None:
-        _require_term(self.loss)
+        require_term(self.loss)
         if getattr(self.loss, "target", None) not in {"values", "labels", "margin"}:
             raise OptionError(
                 f"Weighted({shown(self.loss)})",
@@ -461,153 +412,6 @@ class Weighted(_Addable):
         by_label = self.loss.target == "labels" or (self.loss.target == "margin" and count > 1)
         rows = self.loss(output, ops.position_of_max(values) if by_label else values)
         return rows * ops.reshape(weight, shape=rows.shape)
-
-
-# ---- penalties
-
-
-def _number(value: float) -> str:
-    """The number as short as it can be written without being another one: the printed factor is the one that is computed."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(float(value))
-
-
-@described
-class L2(_Addable):
-    """factor·Σ w² over all weights (biases left out, unless `biases`)."""
-
-    factor: NonNegative
-    biases: bool = False
-
-    name: ClassVar[str] = "l2"
-
-    @property
-    def formula(self) -> str:
-        """The formula, with the factor as given: no hidden ½."""
-        return f"{_number(self.factor)}·Σ w²"
-
-    def __call__(self, weight: Node) -> Node:
-        """The penalty of one parameter, a scalar."""
-        return ops.sum(ops.square(weight)) * self.factor
-
-
-@described
-class L1(_Addable):
-    """factor·Σ |w| over all weights (biases left out, unless `biases`)."""
-
-    factor: NonNegative
-    biases: bool = False
-
-    name: ClassVar[str] = "l1"
-
-    @property
-    def formula(self) -> str:
-        """The formula, with the factor as given."""
-        return f"{_number(self.factor)}·Σ |w|"
-
-    def __call__(self, weight: Node) -> Node:
-        """The penalty of one parameter, a scalar."""
-        return ops.sum(ops.absolute(weight)) * self.factor
-
-
-def _require_term(term: object) -> None:
-    fields = ("name", "formula") if isinstance(term, L1 | L2) else ("name", "formula", "target")
-    if isinstance(term, type) or not callable(term) or not all(isinstance(getattr(term, field, None), str) for field in fields):
-        raise OptionTypeError(
-            f"{shown(term)} was given as a loss",
-            expected="a loss by its name, a loss object (with name, formula and target), or a sum of them",
-            remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
-        )
-
-
-@described
-class Objective(Shown):
-    """A sum of named terms: losses (averaged over the batch) and penalties on the parameters.
-
-    Without a loss only the auxiliary losses of layers are left; its name is then "none".
-
-    >>> print((CrossEntropy() + L2(1e-4)).formula)
-    C = 1/B·Σ_batch(−log a_label) + 0.0001·Σ w²
-    """
-
-    terms: tuple[Any, ...]
-
-    def __post_init__(self) -> None:
-        for term in self.terms:
-            _require_term(term)
-        names = [term.name for term in self.terms]
-        if len(set(names)) < len(names):
-            raise OptionError(
-                f"terms {names}", expected="a name of its own for each term", remedy="combine equal terms into one"
-            )
-
-    def __add__(self, other: Any) -> Objective:
-        return Objective(self.terms + _terms(other))
-
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        """The terms that compare outputs with targets."""
-        return tuple(term for term in self.terms if not isinstance(term, L1 | L2))
-
-    @property
-    def penalties(self) -> tuple[L1 | L2, ...]:
-        """The terms that look at parameters only."""
-        return tuple(term for term in self.terms if isinstance(term, L1 | L2))
-
-    @property
-    def formula(self) -> str:
-        """The whole formula, B being the number of examples in the batch."""
-        parts = [f"1/B·Σ_batch({loss.formula})" for loss in self.losses] + [penalty.formula for penalty in self.penalties]
-        return f"C = {' + '.join(parts) or '0'}"
-
-    def per_example(self, output: Node, targets: Mapping[str, Node]) -> dict[str, Node]:
-        """For each loss by name its numbers (batch,); `targets` holds one node to a target kind."""
-        with scope("loss"):
-            return {loss.name: _rows(loss, output, _target(loss, targets)) for loss in self.losses}
-
-    def penalty_terms(self, parameters: Mapping[str, Parameter]) -> dict[str, Node]:
-        """For each penalty by name its scalar."""
-        with scope("loss"):
-            return {penalty.name: _penalty(penalty, parameters) for penalty in self.penalties}
-
-
-def _target(loss: Loss, targets: Mapping[str, Node]) -> Node:
-    if loss.target in targets:
-        return targets[loss.target]
-    raise LossError(
-        f"{shown(loss)} compares with {shown(loss.target)}",
-        expected=f"one of {', '.join(targets)}: what there is for these data and outputs",
-        remedy="choose another loss, or another target in your own",
-    )
-
-
-def _rows(loss: Loss, output: Node, target: Node) -> Node:
-    """What a loss gives, if it is one number to an example."""
-    if not takes(loss, count=2):
-        raise LossError(
-            f"the loss {shown(loss)} cannot be called with an output and a target",
-            expected="def __call__(self, output, target)",
-            remedy="take both, also one that you do not use",
-        )
-    found = cast("object", loss(output, target))
-    if isinstance(found, Node) and found.shape == output.shape[:1] and found.dtype == output.dtype:
-        return found
-    given = repr(found.type) if isinstance(found, Node) else shown(found)
-    raise LossError(
-        f"the loss {shown(loss)} gave {given} for outputs {output.type!r}",
-        expected=f"one number to an example: {output.dtype}[{output.shape[0]}]; the mean over the batch is taken afterwards",
-        remedy="reduce all axes but the first, for example with cr.ops.sum(entries, 1)",
-    )
-
-
-def _penalty(penalty: L1 | L2, parameters: Mapping[str, Parameter]) -> Node:
-    weights = [item.node for item in parameters.values() if penalty.biases or item.node.type.ndim > 1]
-    if not weights:
-        raise OptionError(f"{penalty.name} on a network without weights", expected="weights", remedy="leave the penalty out")
-    total = penalty(weights[0])
-    for weight in weights[1:]:
-        total = total + penalty(weight)
-    return total
 
 
 LOSSES: dict[str, Any] = {

@@ -17,6 +17,8 @@ from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros
 from chainrule.nn.word import Word
 
+_RESHAPE = "put a Reshape before it"
+
 
 @described
 class LayerNorm(Shown):
@@ -40,7 +42,7 @@ class LayerNorm(Shown):
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
         with layer_scope(self, "layer_norm", x) as here:
-            _require_axes(here, x, 2, "(batch, ..., n)")
+            here.require(x.type.ndim >= 2, expected="(batch, ..., n)", remedy=_RESHAPE)
             return _scaled(here, self, _normalised(x, (x.type.ndim - 1,), self.epsilon))
 
 
@@ -68,7 +70,7 @@ class GroupNorm(Shown):
     def __call__(self, x: Node) -> Node:
         """The normalised batch."""
         with layer_scope(self, "group_norm", x) as here:
-            _require_axes(here, x, 2, "(batch, space..., channels)")
+            here.require(x.type.ndim >= 2, expected="(batch, space..., channels)", remedy=_RESHAPE)
             channels = x.shape[-1]
             if channels % self.groups:
                 raise ShapeError(
@@ -109,7 +111,7 @@ class BatchNorm(Shown):
     def __call__(self, x: Node) -> Node:
         """The batch, normalised by its own statistics when built for training, else by the running ones."""
         with layer_scope(self, "batch_norm", x) as here:
-            _require_axes(here, x, 2, "(batch, space..., channels)")
+            here.require(x.type.ndim >= 2, expected="(batch, space..., channels)", remedy=_RESHAPE)
             running = here.state("mean", x.shape[-1:], Zeros()), here.state("variance", x.shape[-1:], Constant(1.0))
             if not here.build.training:
                 return _scaled(here, self, (x - running[0]) / ops.sqrt(running[1] + self.epsilon))
@@ -132,11 +134,6 @@ def _require_several(here: LayerScope, x: Node) -> None:
             expected="two or more: a single number has no variance",
             remedy="choose a batch_size that leaves no last batch of one example, or LayerNorm()",
         )
-
-
-def _require_axes(here: LayerScope, x: Node, least: int, expected: str) -> None:
-    if x.type.ndim < least:
-        raise ShapeError(f"layer {here.name} was given {x.type!r}", expected=expected, remedy="put a Reshape before it")
 
 
 def _moments(x: Node, axes: Shape) -> tuple[Node, Node, Node]:

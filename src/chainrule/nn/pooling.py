@@ -134,12 +134,11 @@ class UpSample(Shown):
 
 
 def _require_space(here: LayerScope, x: Node) -> None:
-    if x.type.ndim < 3:
-        raise ShapeError(
-            f"layer {here.name} was given {x.type!r}",
-            expected="(batch, space..., channels), with one axis of space or more",
-            remedy="put a Reshape before it, for example Reshape((28, 28, 1))",
-        )
+    here.require(
+        x.type.ndim >= 3,
+        expected="(batch, space..., channels), with one axis of space or more",
+        remedy="put a Reshape before it, for example Reshape((28, 28, 1))",
+    )
 
 
 def _spread(here: LayerScope, x: Node, size: int | Shape) -> Shape:

@@ -62,12 +62,11 @@ class _Recurrent(Shown, ABC):
     def __call__(self, x: Node) -> Node:
         """The layer's output at the last time step, or at every one."""
         with layer_scope(self, self.kind, x) as here:
-            if x.type.ndim != 3:
-                raise ShapeError(
-                    f"layer {here.name} was given {x.type!r}",
-                    expected="(batch, time, features)",
-                    remedy="put Reshape((time, features)) before it; one number at each step is Reshape((time, 1))",
-                )
+            here.require(
+                x.type.ndim == 3,
+                expected="(batch, time, features)",
+                remedy="put Reshape((time, features)) before it; one number at each step is Reshape((time, 1))",
+            )
             batch, turns, features = x.shape
             weight = here.parameter("W", (features, self.gates * self.units), self.weights)
             constants = self._constants(here)

@@ -6,7 +6,6 @@ from chainrule import ops
 from chainrule.checks import NonNegative
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
@@ -76,12 +75,11 @@ class Latent(Shown):
 
 
 def _halves(here: LayerScope, x: Node) -> tuple[Node, Node]:
-    if x.type.ndim != 2 or x.shape[1] % 2:
-        raise ShapeError(
-            f"layer {here.name} was given {x.type!r}",
-            expected="(batch, 2n): n means and n log variances of the code, side by side",
-            remedy="put Dense(2 * n) before it, without an activation",
-        )
+    here.require(
+        x.type.ndim == 2 and x.shape[1] % 2 == 0,
+        expected="(batch, 2n): n means and n log variances of the code, side by side",
+        remedy="put Dense(2 * n) before it, without an activation",
+    )
     size = x.shape[1] // 2
     mean, log_variance = (ops.slice_axis(x, 1, start, start + size) for start in (0, size))
     return here.label(mean, "mean"), here.label(log_variance, "log_variance")

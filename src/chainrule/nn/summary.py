@@ -16,7 +16,8 @@ from chainrule.nn.filters import Filtering
 from chainrule.nn.formula import Formula
 from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.layers import Activation, Dense
-from chainrule.numerals import numeral
+from chainrule.numerals import numeral, spaced
+from chainrule.spelling import aligned
 
 COUNTING = "the input is not counted as a layer"
 """Which of the two habits of counting layers is used here."""
@@ -56,13 +57,12 @@ class Summary(Shown):
 
     def __str__(self) -> str:
         head = ("layer", "kind", "what it does", "input", "output", "parameters", "range")
-        cells = [head, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-        lines = ["  ".join(_aligned(line, widths)).rstrip() for line in cells]
-        counted = [_spaced(row.parameters) for row in self.rows if row.parameters]
+        # Texts stand to the left, shapes and numbers to the right.
+        lines = aligned([head, *map(_cells, self.rows)], right={3, 4, 5})
+        counted = [spaced(row.parameters) for row in self.rows if row.parameters]
         parts = f"{' + '.join(counted)} = " if len(counted) > 1 else ""
-        total = f"parameters: {parts}{_spaced(self.total)} ({_spaced(self.weights)} weights + {_spaced(self.biases)} biases)"
-        return "\n".join([*lines, total, f"layers: {self.layers} ({COUNTING})"])
+        total = f"parameters: {parts}{spaced(self.total)} ({spaced(self.weights)} weights + {spaced(self.biases)} biases)"
+        return "\n".join([lines, total, f"layers: {self.layers} ({COUNTING})"])
 
 
 @checked
@@ -142,17 +142,5 @@ def range_badge(activation: ActivationName) -> str:
 
 
 def _cells(row: SummaryRow) -> tuple[str, ...]:
-    count = "shared" if row.shared and not row.parameters else _spaced(row.parameters)
+    count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
     return row.name, row.kind, row.description, str(row.input), str(row.output), count, row.range
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
-    """Texts to the left, shapes and numbers to the right."""
-    return [
-        f"{cell:>{width}}" if 3 <= i <= 5 else f"{cell:<{width}}"
-        for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]
-
-
-def _spaced(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

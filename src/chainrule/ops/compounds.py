@@ -108,7 +108,7 @@ def _softmax_type(z: Type, *, axis: int) -> Type:
 def softmax(z: Array, *, axis: int) -> Array:
     """exp(z_j)/Σ_k exp(z_k) along an axis: numbers above 0 that add up to 1.
 
-    The largest z is subtracted first, which changes nothing but keeps the exponential from overflowing.
+    Of z's shape and dtype. The largest z is subtracted first, which changes nothing but keeps the exponential from overflowing.
     """
     exponential = np.exp(z - np.max(z, axis=axis, keepdims=True))
     return exponential / np.sum(exponential, axis=axis, keepdims=True)
@@ -169,6 +169,7 @@ def softmax_error(z: Array, labels: Array) -> Array:
     """softmax(z) − y along the last axis, y being 1 at the label and 0 elsewhere: what cross-entropy passes back to z.
 
     At the label it is −Σ_{k ≠ label} softmax(z)_k, exact also where softmax(z)_label would be rounded to 1. A row adds up to 0.
+    Shapes: z (..., classes), labels (...) of whole numbers; result as z.
     """
     exponential = np.exp(z - np.max(z, axis=-1, keepdims=True))
     is_label = _is_label(z, labels)
@@ -205,7 +206,7 @@ def softmax_cross_entropy(z: Array, labels: Array) -> Array:
     """−log softmax(z)_label along the last axis, for labels 0 ... classes − 1.
 
     With d = z_label − max z it is log(1 + Σ_{k ≠ label} exp(z_k − max z) + (exp(d) − 1)) − d, exact also where the label is nearly
-    certain and the loss nearly 0.
+    certain and the loss nearly 0. Shapes: z (..., classes), labels (...) of whole numbers; result (...) of z's dtype.
     """
     shifted = z - np.max(z, axis=-1, keepdims=True)
     is_label = _is_label(z, labels)
@@ -340,7 +341,7 @@ def _huber_type(x: Type, *, delta: float) -> Type:
 
 @op(_huber_type, "huber", r"\operatorname{{huber}}", kind="elementwise")
 def huber(x: Array, *, delta: float) -> Array:
-    """½·x² where |x| ≤ delta, delta·(|x| − ½·delta) beyond. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
+    """½·x² where |x| ≤ delta, delta·(|x| − ½·delta) beyond; of x's shape and dtype. Source: P. J. Huber, Ann. Math. Stat. 35, 73 (1964)."""
     size = np.where(np.real(x) < 0, -x, x)
     inside = np.where(np.real(size) < delta, size, delta)
     return inside * (size - 0.5 * inside)
@@ -446,7 +447,7 @@ def _without_label(z: Node, labels: Node) -> tuple[Node, Node]:
 def margin(z: Array, labels: Array) -> Array:
     """z_label − max of the others: by how much the right class leads.
 
-    Source: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
+    Shapes: z (..., classes), labels (...) of whole numbers; result (...) of z's dtype. Source: K. Crammer, Y. Singer, JMLR 2, 265 (2001).
     """
     is_label = _is_label(z, labels)
     return np.sum(np.where(is_label, z, 0), axis=-1) - np.max(np.where(is_label, -np.inf, z), axis=-1)

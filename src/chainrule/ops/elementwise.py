@@ -266,7 +266,7 @@ def _identity_type(x: Type) -> Type:
 
 @op(_identity_type, "{0}", "{0}", convention="by definition no gradient", differentiable=False, kind="view")
 def stop_gradient(x: Array) -> Array:
-    """The number itself, taken as a constant when derivatives are formed."""
+    """The numbers themselves, of x's shape and dtype, taken as constants when derivatives are formed."""
     return np.real(x)  # without the trace of a complex-step derivative
 
 
@@ -464,5 +464,5 @@ def floor(x: Array) -> Array:
 
 @checked
 def heaviside(x: Node) -> Node:
-    """1 where x > 0, else 0: the perceptron's step. No gradient passes."""
+    """1 where x > 0, else 0: the perceptron's step, of x's shape and dtype. No gradient passes."""
     return cast(greater(x, 0.0), dtype=x.dtype)

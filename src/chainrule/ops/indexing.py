@@ -65,7 +65,10 @@ def _scatter_type(x: Type, indices: Type, updates: Type, *, axis: int) -> Type:
 
 @op(_scatter_type, "{0} with {2} added at {1}", r"{0} \oplus_{{{1}}} {2}", 3, kind="placement", rounding="terms")
 def scatter_add(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
-    """Adds updates to x at positions of an axis; where a position comes twice both are added."""
+    """Adds updates to x at positions of an axis; where a position comes twice both are added.
+
+    Shapes: x any, indices of whole numbers; updates as x, but with the axes of the indices in the place of `axis`; result as x.
+    """
     _require_inside(indices, x.shape[axis])
     out = np.array(x, dtype=np.result_type(x, updates))
     rows = np.moveaxis(out, axis, 0)  # a view: what is added to it arrives in `out`

@@ -17,7 +17,7 @@ from chainrule.errors import DtypeError
 from chainrule.graph import Array, Node, Shape, Type
 from chainrule.ops.declare import op
 from chainrule.ops.elementwise import cast, cos, log, sqrt
-from chainrule.ops.shapes import reshape, slice_axis
+from chainrule.ops.shapes import row
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA  # Skein's constant, so that a key of zeros is not a fixed point
@@ -105,7 +105,7 @@ def uniform(key: Node, shape: Shape, low: float = 0.0, high: float = 1.0) -> Nod
 def normal(key: Node, shape: Shape, mean: float = 0.0, std: NonNegative = 1.0) -> Node:
     """Normal numbers in float64, by Box and Muller (1958) from two uniform ones each; none lies beyond 6.8 deviations."""
     pairs = uniform(key, (2, *shape))
-    first, second = (reshape(slice_axis(pairs, 0, i, i + 1), shape=shape) for i in (0, 1))
+    first, second = (row(pairs, place) for place in (0, 1))
     return sqrt(log(first) * -2.0) * cos(second * (2.0 * math.pi)) * std + mean
 
 

@@ -13,7 +13,7 @@ from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
 from chainrule.ops.declare import op
-from chainrule.ops.shapes import reshape, slice_axis
+from chainrule.ops.shapes import row
 
 T = TypeVar("T")
 
@@ -109,8 +109,7 @@ class Recurrence(Shown):
         Shapes: that of one step, (...).
         """
         turn = 0 if self.reverse else self.length - 1
-        every = self.after(name)
-        return reshape(slice_axis(every, 0, turn, turn + 1), shape=every.shape[1:])
+        return row(self.after(name), turn)
 
 
 @checked

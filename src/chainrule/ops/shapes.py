@@ -122,13 +122,18 @@ def slice_axes_vjp(g: Node, out: Node, x: Node, *, starts: Shape, stops: Shape, 
 
 @checked
 def slice_axis(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
-    """Entries start, start + step, ... below stop of one axis; the other axes whole. Negative places count from the end."""
+    """Entries start, start + step, ... below stop of one axis; the other axes whole, the dtype x's. Negative places count from the end."""
     axis = normal_axis("slice_axis", axis, x.type.ndim)
     extent = x.shape[axis]
     start, stop = (place + extent if -extent <= place < 0 else place for place in (start, stop))
     starts, stops, steps = [0] * x.type.ndim, list(x.shape), [1] * x.type.ndim
     starts[axis], stops[axis], steps[axis] = start, stop, step
     return slice_axes(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
+
+
+def row(x: Node, place: int) -> Node:
+    """The entry of x (n, ...) at a place of its first axis: (...)."""
+    return reshape(slice_axis(x, 0, place, place + 1), shape=x.shape[1:])
 
 
 def _pad_type(x: Type, *, low: Shape, high: Shape, interior: Shape) -> Type:

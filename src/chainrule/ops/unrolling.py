@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chainrule.graph import Body, Graph, Node, PassStep, rewrite_nodes, scope_root
 from chainrule.ops.recurrence import scan, split_values
-from chainrule.ops.shapes import concatenate, reshape, slice_axes, slice_axis
+from chainrule.ops.shapes import concatenate, reshape, row, slice_axes
 
 Turns = list[dict[str, Node]]
 """The outputs of each turn by name; and, under the names of states, their next values."""
@@ -52,16 +52,12 @@ def _turns(node: Node) -> tuple[Turns, Turns]:
     before: Turns = [{}] * turns
     after: Turns = [{}] * turns
     for turn in reversed(range(turns)) if node.attributes.get("reverse") else range(turns):
-        here = {name: _row(array, turn) for name, array in sequences.items()}
+        here = {name: row(array, turn) for name, array in sequences.items()}
         copied = _copier(body, {**states, **here, **constants}, f".t{turn + 1}")
         before[turn] = states
         after[turn] = {name: copied(out) for name, out in body.graph.outputs.items()}
         states = {name: after[turn][name] for name in body.states}
     return before, after
-
-
-def _row(array: Node, turn: int) -> Node:
-    return reshape(slice_axis(array, 0, turn, turn + 1), shape=array.shape[1:])
 
 
 def _copier(body: Body, leaves: dict[str, Node], suffix: str) -> Callable[[Node], Node]:

@@ -101,6 +101,8 @@ def _overlap_type(x: Type, *, axes: Shape, extents: Shape, strides: Shape, dilat
 def overlap_add(x: Array, *, axes: Shape, extents: Shape, strides: Shape, dilations: Shape) -> Array:
     """The opposite of `windows`: an array of these extents, each entry the sum of all windows' entries that stand on it.
 
+    Shapes: x (..., positions..., taps..., ...), both along `axes`; result (..., extents..., ...), of x's dtype.
+
     >>> from chainrule.graph import constant, compute
     >>> w = constant([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
     >>> compute([overlap_add(w, axes=(0,), extents=(4,), strides=(1,), dilations=(1,))])[0]

@@ -16,6 +16,7 @@ from chainrule import display
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.numerals import numeral
+from chainrule.spelling import aligned
 from chainrule.sweeps.trial import SCORES, Trial
 from chainrule.train import with_error
 from chainrule.train.replicated import LEVEL, Comparison, compare, holm, plus_minus, replicas_needed
@@ -177,12 +178,9 @@ class Sweep(Shown):
         return display.ask(display.plot, self, ax)
 
     def __str__(self) -> str:
-        lines = [self.headings, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
         kept = f"; kept in {self.folder}" if self.folder else ""
         cost = f"{self._size}, {numeral(self.seconds, 3)} s of training{kept}"
-        return "\n".join([*table, "", self.verdict, cost])
+        return "\n".join([aligned([self.headings, *self.rows]), "", self.verdict, cost])
 
     def __repr__(self) -> str:
         return f"<Sweep over {', '.join(self.names) or 'nothing yet'}: {self._size}>"

@@ -9,11 +9,9 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.display import Shown, ask, text
-from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph
-from chainrule.spelling import suggest
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import DerivativeTerm, Index, Path, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
@@ -78,9 +76,7 @@ class Explanation(Shown):
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
-            raise OptionError(
-                f"level {self.level!r}", expected=f"one of {', '.join(LEVELS)}", remedy=suggest(self.level, LEVELS)
-            )
+            raise unknown(f"level {self.level!r}", self.level, LEVELS)
 
     @checked
     def at_level(self, level: Level) -> Explanation:

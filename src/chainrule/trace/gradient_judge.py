@@ -10,9 +10,10 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, evaluator
+from chainrule.graph.graph import descendants
 from chainrule.numerals import numeral
 from chainrule.trace.differences import AGREEMENT, relative, slope
-from chainrule.trace.planted import BackwardPass, descendants
+from chainrule.trace.planted import BackwardPass
 from chainrule.trace.tolerance import FLOOR, Tolerance
 
 Verdict: TypeAlias = Literal["right", "wrong", "not finite"]

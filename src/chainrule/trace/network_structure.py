@@ -25,8 +25,9 @@ from chainrule.graph import (
     input_node,
     topological_order,
 )
+from chainrule.graph.graph import descendants, rebuilt
 from chainrule.nn import softmax_input
-from chainrule.trace.planted import BackwardPass, Planted, Walk, data_side, descendants, shows_whole, weights_of
+from chainrule.trace.planted import BackwardPass, Planted, Walk, data_side, shows_whole, weights_of
 
 _AT_STEP = re.compile(r"\.t(\d+)$")
 _ACTIVATION = re.compile(r"(.+)\.(?:a|h)((?:\.t\d+)?)")
@@ -112,13 +113,9 @@ class Structure:
     def inside_layers(self) -> frozenset[Node]:
         """The nodes that a product, an activation or a normalisation is still computed from: what comes behind is the loss."""
         ends = {region.a for region in self.activations} | {region.out for region in self.softmaxes}
-        seen, waiting = set[Node](), [node for node in self.data_nodes if node in ends or node.op in {ops.matmul, ops.sqrt}]
-        while waiting:
-            node = waiting.pop()
-            if node not in seen:
-                seen.add(node)
-                waiting.extend(node.inputs)
-        return frozenset(seen)
+        return frozenset(
+            topological_order(node for node in self.data_nodes if node in ends or node.op in {ops.matmul, ops.sqrt})
+        )
 
     @cached_property
     def interior(self) -> frozenset[Node]:
@@ -161,11 +158,7 @@ class Structure:
         """σ′ of an activation, entry by entry, at any value of z."""
         if region.a not in self._slopes:
             leaf = input_node("z", region.z.shape, region.z.dtype)
-            copies: dict[Node, Node] = {region.z: leaf}
-            for node in topological_order([region.a], {region.z}):
-                if node not in copies:
-                    copies[node] = node.with_inputs(tuple(copies[source] for source in node.inputs))
-            a = copies[region.a]
+            a = rebuilt(region.a, {region.z: leaf})
             ones = constant(np.ones(())) if a.shape == () else ops.broadcast_to(constant(1.0), shape=a.shape)
             (slope,) = vjp([a], [leaf], [ones])
             self._slopes[region.a] = None if slope is None else (leaf, evaluator([slope], {leaf}))
@@ -310,7 +303,7 @@ class Structure:
         turn = {use: number for number, use in enumerate(uses)}
         for node in self.order:
             step[node] = max([turn.get(node, -1), *(step[source] for source in node.inputs)])
-        needed = self._needed(uses)
+        needed = [set(topological_order(use.inputs)) for use in uses[1:]]
         edges: list[list[tuple[Node, int]]] = [[] for _ in uses[1:]]
         kinds: set[tuple[str, int, str]] = set()
         for node in self.order:
@@ -328,19 +321,6 @@ class Structure:
                 if inside or node is uses[number] or (number + 1 == len(uses) and (len(uses) == 2 or kind in kinds)):
                     edges[number - 1].append((node, place))
         return tuple(map(tuple, edges))
-
-    def _needed(self, uses: Sequence[Node]) -> list[set[Node]]:
-        """For each use but the first all that it is computed from."""
-        found: list[set[Node]] = []
-        for use in uses[1:]:
-            seen, waiting = set[Node](), list(use.inputs)
-            while waiting:
-                node = waiting.pop()
-                if node not in seen:
-                    seen.add(node)
-                    waiting.extend(node.inputs)
-            found.append(seen)
-        return found
 
     # ---- rows
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.graph import PARAMETER, Array, Node, compute, input_node, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.ops import broadcast_to, cast, matmul
 
 Passed: TypeAlias = "Iterable[tuple[Node, Array | None]]"
@@ -214,15 +215,6 @@ def _by_first_use(order: Iterable[Node]) -> list[Node]:
         leaf for node in order if not shows_whole(node) for source in node.inputs if (leaf := parameter_of(source)) is not None
     ]
     return list(dict.fromkeys([*used, *(node for node in order if node.op is PARAMETER)]))
-
-
-def descendants(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
-    """The sources and all that is computed from them."""
-    reached = set(sources)
-    for node in order:
-        if not reached.isdisjoint(node.inputs):
-            reached.add(node)
-    return reached
 
 
 def parameter_of(node: Node) -> Node | None:

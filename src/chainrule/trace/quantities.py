@@ -19,6 +19,7 @@ from chainrule.graph import (
     scope_root,
     topological_order,
 )
+from chainrule.graph.graph import descendants, rebuilt
 from chainrule.graph.text import labels
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
@@ -132,13 +133,10 @@ def quantity_through(user: Quantity, activation: Quantity) -> Quantity | None:
         return None
     (node,) = past
     leaf = input_node("through", activation.node.shape, activation.node.dtype)
-    rebuilt: dict[Node, Node] = {node: past[0].op.inner[1](leaf, *node.inputs[1:], **node.attributes)}
-    for part in topological_order([user.definition], rebuilt):
-        if part not in rebuilt:
-            rebuilt[part] = part.with_inputs(tuple(rebuilt[source] for source in part.inputs))
+    definition = rebuilt(user.definition, {node: past[0].op.inner[1](leaf, *node.inputs[1:], **node.attributes)})
     others = [stand_in for stand_in in user.stand_ins if stand_in is not node.inputs[0]]
     inputs = (activation, *(sources[stand_in] for stand_in in others))
-    return Quantity(user.node, user.name, user.number, inputs, rebuilt[user.definition], (leaf, *others))
+    return Quantity(user.node, user.name, user.number, inputs, definition, (leaf, *others))
 
 
 def quantities_of(graph: Graph, *, every: bool = False) -> tuple[Quantity, ...]:
@@ -160,26 +158,17 @@ def _is_shown(node: Node, outputs: set[Node]) -> bool:
 
 def _varying(graph: Graph) -> set[Node]:
     """The nodes that depend on an input or a parameter: what is made of constants alone is a constant."""
-    varying: set[Node] = set()
-    for node in graph.nodes:
-        if not varying.isdisjoint(node.inputs) or (node.is_leaf and node.op is not CONSTANT):
-            varying.add(node)
-    return varying
+    return descendants(graph.nodes, [node for node in graph.nodes if node.is_leaf and node.op is not CONSTANT])
 
 
 def _defined(node: Node, name: str, number: int, found: dict[Node, Quantity]) -> Quantity:
     """The quantity of a node: all between it and other quantities is rebuilt over leaves that stand for these."""
     if node.is_leaf:
         return Quantity(node, name, number, (), node, ())
-    stand_ins: dict[Node, Node] = {}
-    rebuilt: dict[Node, Node] = {}
-    for part in topological_order([node], found):
-        if part in found:
-            stand_ins[part] = rebuilt[part] = input_node(f"input{len(stand_ins)}", part.shape, part.dtype)
-        else:
-            rebuilt[part] = part.with_inputs(tuple(rebuilt[source] for source in part.inputs))
-    inputs = tuple(found[part] for part in stand_ins)
+    ends = [part for part in topological_order([node], found) if part in found]
+    stand_ins = {part: input_node(f"input{place}", part.shape, part.dtype) for place, part in enumerate(ends)}
+    inputs = tuple(found[part] for part in ends)
     # Without its own name: the formula of the definition is to be opened, not to be written as the name again.
-    last = rebuilt[node]
+    last = rebuilt(node, dict(stand_ins))
     opened = simplified(Node(last.op, last.inputs, last.attributes, scope=last.scope))
     return Quantity(node, name, number, inputs, opened, tuple(stand_ins.values()))

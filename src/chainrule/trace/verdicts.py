@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, evaluator, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.ops import stop_gradient
 from chainrule.trace.differences import EXTENDED, Slope, State, relative, slope
 from chainrule.trace.quantities import Quantity
@@ -220,10 +221,7 @@ class _Mover:
         self.scale = 1e-3 * float(np.max(np.abs(self.derivative), initial=0.0))
         self.whole = trace.largest_derivative
         order = topological_order([trace.cost])
-        moved: set[Node] = {quantity.node}
-        for node in order:
-            if not moved.isdisjoint(node.inputs) and node.op is not stop_gradient:
-                moved.add(node)
+        moved = descendants((node for node in order if node.op is not stop_gradient), [quantity.node])
         self.still = [node for node in order if node not in moved]
         self.run = evaluator([self.cost], {*self.still, quantity.node})
 

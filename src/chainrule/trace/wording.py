@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
+from chainrule.checks import unknown
 from chainrule.display import Shown
-from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
+from chainrule.graph.graph import rebuilt
 from chainrule.graph.notation import FormulaPiece, Style, name_text
 from chainrule.ops import (
     add,
@@ -19,7 +20,6 @@ from chainrule.ops import (
     reshape,
     softmax_cross_entropy,
 )
-from chainrule.spelling import suggest
 from chainrule.trace.code import code_name, expression
 from chainrule.trace.numbers import short_numbers
 from chainrule.trace.quantities import Quantity, simplified
@@ -47,11 +47,7 @@ class Wording(Shown):
 
     def __post_init__(self) -> None:
         if self.notation not in NOTATIONS:
-            raise OptionError(
-                f"notation {self.notation!r}",
-                expected=f"one of {', '.join(NOTATIONS)}",
-                remedy=suggest(self.notation, NOTATIONS),
-            )
+            raise unknown(f"notation {self.notation!r}", self.notation, NOTATIONS)
 
     # ---- symbols
 
@@ -77,32 +73,22 @@ class Wording(Shown):
 
     def symbol(self, quantity: Quantity, style: Style = "text", index: Index = ()) -> str:
         """The quantity's symbol, with the place of an entry behind it where one is meant."""
-        place = f"[{','.join(map(str, index))}]" if index else ""
         if self.notation == "code":
-            name = code_name(quantity.name)
-            return name + place if style == "text" else rf"\mathtt{{{name_text(name, 'latex')}}}{place}"
+            return _in_code(code_name(quantity.name), style, index)
         by_layer = self._layer_of(quantity) if self.notation in {"layers", "delta"} else None
         if by_layer is None:
-            return name_text(quantity.name, style) + (place if style == "text" else _subscript(index))
+            return name_text(quantity.name, style) + _entry(index, style)
         letter, number = by_layer
-        letter = name_text(letter, style)
-        if style == "latex":
-            return f"{letter}^{{({number})}}{_subscript(index)}"
-        return f"{letter}⁽{str(number).translate(_SUPERSCRIPTS)}⁾{place}"
+        return _of_layer(name_text(letter, style), number, style, index)
 
     def derivative(self, quantity: Quantity, style: Style = "text", index: Index = ()) -> str:
         """The symbol of ∂C/∂(the quantity)."""
         cost = self.trace.quantity(self.trace.cost_name)
         if self.notation == "code":
-            name = f"grad_{code_name(quantity.name)}"
-            place = f"[{','.join(map(str, index))}]" if index else ""
-            return name + place if style == "text" else rf"\mathtt{{{name_text(name, 'latex')}}}{place}"
+            return _in_code(f"grad_{code_name(quantity.name)}", style, index)
         by_layer = self._layer_of(quantity)
         if self.notation == "delta" and by_layer is not None and by_layer[0] == "z":
-            if style == "latex":
-                return rf"\delta^{{({by_layer[1]})}}{_subscript(index)}"
-            place = f"[{','.join(map(str, index))}]" if index else ""
-            return f"δ⁽{str(by_layer[1]).translate(_SUPERSCRIPTS)}⁾{place}"
+            return _of_layer("δ" if style == "text" else r"\delta", by_layer[1], style, index)
         return self._quotient(self.symbol(cost, style), self.symbol(quantity, style, index), style)
 
     def local_symbol(
@@ -129,16 +115,20 @@ class Wording(Shown):
         if rule is None:
             return ""
         if user.node is self.trace.cost:  # ∂C/∂C is 1
-            rule = simplified(_with_leaf(rule, user.arriving, constant(1.0, user.node.dtype)))
+            rule = simplified(rebuilt(rule, {user.arriving: constant(1.0, user.node.dtype)}))
         return self._write(user, rule, style)
 
     def local(self, user: Quantity, place: int, style: Style = "text") -> str:
         """∂(user)/∂(input) entry by entry, as a formula; empty where an entry depends on several entries of the input."""
+        return self._at_ones(user, place, style) if _is_pointwise(user) else ""
+
+    def _at_ones(self, user: Quantity, place: int, style: Style) -> str:
+        """What is passed back to the input at `place` where 1 arrives everywhere; empty where nothing is."""
         rule = user.rules[place]
-        if rule is None or not _is_pointwise(user):
+        if rule is None:
             return ""
         ones = broadcast_to(constant(1.0, user.node.dtype), shape=user.node.shape)
-        return self._write(user, simplified(_with_leaf(rule, user.arriving, ones)), style)
+        return self._write(user, simplified(rebuilt(rule, {user.arriving: ones})), style)
 
     def factor(self, user: Quantity, source: Quantity, at: tuple[Index, Index], style: Style = "text") -> str:
         """What ∂(user's entry)/∂(source's entry) is, as a student knows it: w, a, σ′(z), 2·(a − y); empty where it is no short formula."""
@@ -168,12 +158,9 @@ class Wording(Shown):
 
     def _own_entry(self, user: Quantity, place: int, style: Style) -> str:
         """The local derivative as a formula, where each entry of the input moves one entry of the quantity alone."""
-        rule = user.rules[place]
         nodes = [node for node in topological_order([user.definition]) if not node.is_leaf]
-        if rule is None or not all(_is_elementwise(node) or node.op in _GATHERING for node in nodes):
-            return ""
-        ones = broadcast_to(constant(1.0, user.node.dtype), shape=user.node.shape)
-        return self._write(user, simplified(_with_leaf(rule, user.arriving, ones)), style)
+        moves_one = all(_is_elementwise(node) or node.op in _GATHERING for node in nodes)
+        return self._at_ones(user, place, style) if moves_one else ""
 
     def numbers(self, quantity: Quantity, index: Index = (), style: Style = "text") -> str:
         """The formula of one entry with numbers in the place of symbols; long sums are cut to their largest terms."""
@@ -186,8 +173,7 @@ class Wording(Shown):
         pairs += [(user.definition, user)] if node is not user.definition else []
         if self.notation == "code":
             names = {leaf: code_name(source.name) for leaf, source in pairs} | {user.arriving: self.derivative(user)}
-            text = expression(node, names)
-            return text if style == "text" else rf"\mathtt{{{name_text(text, 'latex')}}}"
+            return _in_code(expression(node, names), style)
         pieces = {leaf: FormulaPiece(self.symbol(source, style)) for leaf, source in pairs}
         quotient = self.derivative(user, style)
         # ∂C/∂a·x reads as a product; without the quotient's own stroke, as in δ, it is a name.
@@ -195,8 +181,21 @@ class Wording(Shown):
         return formula(node, style, depth=40, pieces=pieces)
 
 
-def _subscript(index: Index) -> str:
-    return f"_{{{','.join(map(str, index))}}}" if index else ""
+def _entry(index: Index, style: Style) -> str:
+    """The place of an entry behind a symbol; nothing for the whole."""
+    if not index:
+        return ""
+    place = ",".join(map(str, index))
+    return f"[{place}]" if style == "text" else f"_{{{place}}}"
+
+
+def _in_code(name: str, style: Style, index: Index = ()) -> str:
+    return (name if style == "text" else rf"\mathtt{{{name_text(name, 'latex')}}}") + _entry(index, "text")
+
+
+def _of_layer(letter: str, number: int, style: Style, index: Index) -> str:
+    raised = f"⁽{str(number).translate(_SUPERSCRIPTS)}⁾" if style == "text" else f"^{{({number})}}"
+    return f"{letter}{raised}{_entry(index, style)}"
 
 
 def _is_pointwise(user: Quantity) -> bool:
@@ -224,12 +223,3 @@ def _product_with(definition: Node, leaf: Node) -> Node | None:
         return None
     found = [product for part in definition.inputs if (product := _product_with(part, leaf)) is not None]
     return found[0] if len(found) == 1 else None
-
-
-def _with_leaf(node: Node, leaf: Node, value: Node) -> Node:
-    """The node with a leaf replaced."""
-    replaced: dict[Node, Node] = {leaf: value}
-    for part in topological_order([node]):
-        if part not in replaced:
-            replaced[part] = part.with_inputs(tuple(replaced[source] for source in part.inputs))
-    return replaced[node]

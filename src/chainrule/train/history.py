@@ -11,11 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.spelling import suggest
 from chainrule.train.sealed import UNREADABLE
 
 
@@ -65,7 +64,7 @@ class History(Shown):
             return np.empty((self.replicas, 0))
         if name not in self.chunks[0][1]:
             known = list(self.chunks[0][1])
-            raise OptionError(f"no record {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
+            raise unknown(f"no record {name!r}", name, known)
         return np.concatenate([records[name] for _, records in self.chunks], axis=1)
 
     @checked

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -54,6 +55,11 @@ class Cost(Shown):
     terms: Mapping[str, Node]
     rows: Mapping[str, Node]
     total: Node
+
+    @property
+    def each(self) -> Node:
+        """The losses of each example added up, (batch,)."""
+        return reduce(add, self.rows.values())
 
 
 @dataclass(frozen=True)
@@ -356,22 +362,16 @@ class LearningProblem(Shown):
     def _cost(self, size: int, clock: Clock | None = None) -> Cost:
         built, y = self._forward(size, clock)
         terms, rows = self._objective_terms(built, y)
-        return Cost(built, y, terms, rows, _sum(list(terms.values())).named("C"))
+        return Cost(built, y, terms, rows, reduce(add, terms.values()).named("C"))
 
     def _forward(self, size: int, clock: Clock | None = None) -> tuple[Built, Node]:
         # From the top, wherever it is first asked for: these nodes belong to no other scope.
         with scope_root(""):
             x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
             y = input_node("y", (size, *self.dataset_info.target_shape), self.dataset_info.target_dtype)
-            shape = self.dataset_info.input_shape
-            scaled = self._scaled(x)
-            if clock is None:
-                built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x)
-            else:
-                key, fresh = clock.key, clock.fresh
-                built = build_network(
-                    self.network, shape, dtype=self.dtype, training=True, key=key, fresh=fresh, x=scaled, data=x
-                )
+            how: dict[str, Any] = {} if clock is None else {"training": True, "key": clock.key, "fresh": clock.fresh}
+            shape, scaled = self.dataset_info.input_shape, self._scaled(x)
+            built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x, **how)
             if self._said is None or self._said.losses:
                 self._check_output(built.output)
             elif not built.terms:
@@ -559,13 +559,6 @@ def exported(network: Layer, data: DatasetInfo) -> Export:
     given, target = data.scaling, data.target_scaling
     after = None if target is None else Scale(target.offset, target.factor, undo=True)
     return Export(network, data.input_shape, Scale(given.offset, given.factor), after)
-
-
-def _sum(nodes: list[Node]) -> Node:
-    total = nodes[0]
-    for node in nodes[1:]:
-        total = total + node
-    return total
 
 
 def step_input(a: Node) -> Node | None:

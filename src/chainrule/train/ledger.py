@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Examples
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral, printed
-from chainrule.spelling import suggest
 from chainrule.train.contributions import GradientContributions
 from chainrule.train.replay import Replay
 from chainrule.train.trainer import Trainer
@@ -170,11 +170,7 @@ class Ledgers:
                 remedy="train with one of these to see a ledger",
             )
         if name not in origin.problem.parameters:
-            raise OptionError(
-                f"parameter {name!r}",
-                expected=f"one of {', '.join(origin.problem.parameters)}",
-                remedy=suggest(name, origin.problem.parameters),
-            )
+            raise unknown(f"parameter {name!r}", name, origin.problem.parameters)
         at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))
         if step == origin.step:
             raise OptionError(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.checks import Count, checked, shown
+from chainrule.checks import Count, checked, shown, unknown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
@@ -188,11 +188,7 @@ class Model(Shown):
         x, y = given_examples(self.problem.dataset_info, x, y)
 
         def graph(size: int) -> Graph:
-            rows = list(self.problem.cost(size).rows.values())
-            total = rows[0]
-            for row in rows[1:]:
-                total = total + row
-            return Graph({"costs": total})
+            return Graph({"costs": self.problem.cost(size).each})
 
         pairs = zip(self._pieces(x), self._pieces(y), strict=True)
         return np.concatenate([self._run("costs", len(a), graph, {"x": a, "y": b})["costs"] for a, b in pairs])
@@ -215,7 +211,7 @@ class Model(Shown):
         that there is not, ShapeError, DataError.
         """
         if term is not None and term not in self.terms:
-            raise OptionError(f"term {term!r}", expected=f"one of {', '.join(self.terms)}", remedy=suggest(term, self.terms))
+            raise unknown(f"term {term!r}", term, self.terms)
 
         def nodes(cost: Cost) -> dict[str, Node]:
             wrt = {name: item.node for name, item in cost.built.parameters.items()}
@@ -410,7 +406,7 @@ def _graph_from(built: Built, quantity: str) -> Graph:
     """The output and the quantities that follow from one of them, which becomes an input leaf of its own name."""
     found = _quantities(built)
     if quantity not in found:
-        raise OptionError(f"quantity {quantity!r}", expected=f"one of {', '.join(found)}", remedy=suggest(quantity, found))
+        raise unknown(f"quantity {quantity!r}", quantity, found)
     bound = found[quantity]
     leaf = input_node(quantity, bound.shape, bound.dtype)
     whole = Graph({**found, "output": built.output})

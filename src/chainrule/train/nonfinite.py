@@ -1,12 +1,14 @@
-"""Finds where a NaN or an infinity came from: the first node that made one, and the example."""
+"""Finds where a NaN or an infinity came from: the first node that made one, and the example; and says it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.engines import ExecutionPlan
+from chainrule.errors import NonFiniteError, NonFinitePlace
 from chainrule.graph import Array, Graph, Node
 from chainrule.ops import where
 
@@ -43,6 +45,39 @@ def _read(node: Node, entries: Array, values: Mapping[Node, Array]) -> Iterator[
     else:
         for source in node.inputs:
             yield source, entries if node.op.kind == "elementwise" else np.ones(source.shape, bool)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step of one replica: what an error says of when something happened."""
+
+    step: int
+    batch: int
+    epoch: int
+    replica: int
+    seed: int
+    rate: float
+
+
+def error_of_step(graph: Graph, values: Mapping[str, Array], rows: Array, moment: Moment, saved: str) -> NonFiniteError | None:
+    """The error that says what made the first number that is not finite, and of which of these rows; None if all are finite."""
+    found = first_nonfinite(graph, values)
+    if found is None:
+        return None
+    node, value = found
+    row = row_of(value, len(rows))
+    example = f", example {rows[row]} of the training part (row {row} of the batch)" if row is not None else ""
+    wrong = value[~np.isfinite(value)].flat[0]
+    label = node.name or node.op.name
+    error = NonFiniteError(
+        f"{wrong} in {label} ({node.type!r}, layer {node.scope or 'none'}) at step {moment.step} (batch {moment.batch + 1} of "
+        f"epoch {moment.epoch + 1}), replica {moment.replica} (seed {moment.seed}){example}{saved}",
+        expected="finite numbers",
+        remedy=f"lower the learning rate (it was {moment.rate:g}), clip the gradient (clip=ClipNorm(1.0)), or scale the inputs",
+    )
+    place = None if row is None else int(rows[row])
+    error.place = NonFinitePlace(label, moment.step, moment.batch, moment.epoch, moment.replica, place)
+    return error
 
 
 def row_of(value: Array, batch: int) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar
 
 from chainrule import ops
@@ -64,7 +66,7 @@ class AdaGrad(Optimizer):
     epsilon: Positive = 1e-10
 
     slots = ("squares",)
-    symbols: ClassVar[Mapping[str, str]] = {"squares": "s", "decay": "ρ", "epsilon": "ε"}
+    symbols: ClassVar[Mapping[str, str]] = {"squares": "s", "epsilon": "ε"}
 
     def update(self, w: Node, g: Node, slots: Slots, rate: Node, step: Node) -> Update:
         """A step that shrinks where gradients have been large."""
@@ -252,12 +254,8 @@ def _within(number: float, units: _Units) -> float:
 
 
 def _squares(gradients: Sequence[Node], unit: float) -> Node:
-    total: Node | None = None
-    for g in gradients:
-        scaled = g if unit == 1.0 else g * unit
-        squares = ops.sum(scaled * scaled)
-        total = squares if total is None else total + squares
-    return total if total is not None else constant(0.0)
+    scaled = [g if unit == 1.0 else g * unit for g in gradients]
+    return reduce(add, [ops.sum(g * g) for g in scaled])
 
 
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked
+from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked, unknown
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
 from chainrule.errors import DataError, MissingFileError, OptionError, Remedy, UnsavedRunWarning
@@ -219,7 +219,7 @@ class Run(Shown):
         if part == "test" and part not in parts:
             part = "training"
         if part not in parts:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
+            raise unknown(f"part {part!r}", part, parts)
         return compared(self.model(replica), other.model(other_replica), parts[part], part)
 
     @checked
@@ -230,7 +230,7 @@ class Run(Shown):
         """
         parts = dict(self.data.parts())
         if part not in parts:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
+            raise unknown(f"part {part!r}", part, parts)
         if not 0 <= number < len(parts[part]):
             raise OptionError(
                 f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="count from 0"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal
 
-from chainrule.checks import Count, Natural, Seed, checked
+from chainrule.checks import Count, Natural, Seed, checked, unknown
 from chainrule.descriptions import Written, described
 from chainrule.errors import OptionError
-from chainrule.spelling import suggest
 from chainrule.train.lbfgs import LBFGS
 from chainrule.train.levenberg import LevenbergMarquardt
 from chainrule.train.optimizer import Optimizer
@@ -58,5 +57,5 @@ def optimizer_named(name: str) -> Optimizer:
     """The optimizer of this name with its usual settings."""
     known: dict[str, Optimizer] = {**OPTIMIZERS, "lbfgs": LBFGS(), "levenberg_marquardt": LevenbergMarquardt()}
     if name not in known:
-        raise OptionError(f"optimizer {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
+        raise unknown(f"optimizer {name!r}", name, known)
     return known[name]

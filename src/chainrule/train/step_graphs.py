@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +108,7 @@ class StepGraphs:
         with scope_root(""):
             built, rows, whole = self._terms(size, clock)
             weighed = [] if rows is None else [ops.sum(rows * input_node(WEIGHT, (size,), setup.dtype))]
-            total = _sum([*weighed, *whole])
+            total = reduce(add, [*weighed, *whole])
             wrt = {name: item.node for name, item in built.parameters.items()}
             gradients = require_gradients(total, list(wrt.values()))
             with scope("update"):
@@ -144,7 +145,7 @@ class StepGraphs:
             return self._own_terms(size, clock)
         cost = self._problem.cost(size, clock)
         penalties = [node for name, node in cost.terms.items() if name not in cost.rows]
-        return cost.built, _sum(list(cost.rows.values())), penalties
+        return cost.built, cost.each, penalties
 
     def _own_terms(self, size: int, clock: Clock) -> tuple[Built, Node | None, list[Node]]:
         setup, (shape, kind) = self.setup, self.fields["x"]
@@ -158,7 +159,7 @@ class StepGraphs:
         found = self._loss_of(built.output, by_place, targets)
         rows = [found] if found.shape else []
         rows += [term.rows for term in built.terms.values()]
-        return built, _sum(rows) if rows else None, [] if found.shape else [found]
+        return built, reduce(add, rows) if rows else None, [] if found.shape else [found]
 
     def _loss_of(self, output: Node, by_place: list[Node], targets: Mapping[str, Node]) -> Node:
         if not takes_call(self.setup.loss, [output, *by_place], targets):
@@ -220,10 +221,3 @@ class StepGraphs:
 
 def _next_states(built: Built) -> dict[str, Node]:
     return {name: state.next for name, state in built.states.items() if state.next is not None}
-
-
-def _sum(nodes: list[Node]) -> Node:
-    total = nodes[0]
-    for node in nodes[1:]:
-        total = total + node
-    return total

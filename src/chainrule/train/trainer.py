@@ -14,13 +14,13 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
-from chainrule.errors import DataError, FileFormatError, NonFiniteError, NonFinitePlace, OptionError
+from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array, Graph
-from chainrule.spelling import suggest
-from chainrule.train.batches import batch_sizes
+from chainrule.train.batches import Queue
 from chainrule.train.configuration import note_progress
 from chainrule.train.evaluation import Evaluator, Scores
 from chainrule.train.folder import RunFolder, Snapshot
@@ -30,7 +30,7 @@ from chainrule.train.interrupts import Interrupt, deferred_interrupts
 from chainrule.train.keeper import Keeper
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.lineage import Lineage
-from chainrule.train.nonfinite import first_nonfinite, row_of
+from chainrule.train.nonfinite import Moment, error_of_step
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
@@ -40,7 +40,7 @@ from chainrule.train.settings import Settings
 from chainrule.train.state_nodes import require_room
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
-from chainrule.train.training_cost import TrainingCost
+from chainrule.train.training_cost import Searching, TrainingCost
 
 BEST = "best/"
 """What the names of the best weights begin with in a snapshot of a run with early stopping."""
@@ -101,7 +101,9 @@ class Trainer(InPieces):
                 remedy=f"write batch_size={self.count} for the whole set in each step",
             )
         self.order = order
-        self.sizes = batch_sizes(self.count, settings.batch_size)
+        named = ConsecutiveOrder(settings.batch_size) if settings.order == "consecutive" else None
+        self._queue = Queue(self.count, settings.batch_size, self.seeds, order or named, self.engine)
+        self.sizes = self._queue.sizes
         self.problem.require_one_size(set(self.sizes.tolist()))
         self.states: tuple[str, ...] = tuple(self.problem.carried(settings.batch_size))
         if saved is None:
@@ -116,7 +118,6 @@ class Trainer(InPieces):
         self.start: Snapshot | None = None
         """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
-        self._orders: tuple[range, Array] | None = None
         self._pause: int = 0
         self._ending: Snapshot | None = None
         require_validation(settings.early_stopping, problem.dataset_info.parts)
@@ -280,7 +281,7 @@ class Trainer(InPieces):
     def _descend(self, method: Search, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> Course:
         """Iterations of a method that takes all examples at once, of all replicas in turn, until each is done."""
         program = self.engine.compile_loop(self.loop, self._tables, 1, CALLS_AN_ITERATION * self.steps)
-        searches = [_Search(method, problem) for problem in self._problems(program)]
+        searches = [Searching(method, problem) for problem in self._problems(program)]
         while not self.stopped and self.step < self.steps:
             started = time.perf_counter()
             costs = self._advance(searches)
@@ -300,7 +301,7 @@ class Trainer(InPieces):
         if self.step and not (self.history.epochs and self.history.epochs[-1].step == self.step):
             yield from self._evaluate()
 
-    def _advance(self, searches: Sequence[_Search]) -> list[float]:
+    def _advance(self, searches: Sequence[Searching]) -> list[float]:
         """One iteration of each search; what is half done when an error or a second Ctrl-C comes is taken back."""
         before = self._carried.copy()
         try:
@@ -425,49 +426,27 @@ class Trainer(InPieces):
         """The sizes of the batches of steps first ... last − 1."""
         return self.sizes[np.arange(first, last) % self.steps_per_epoch]
 
+    def rows_of(self, first: int, last: int) -> Array:
+        """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
+        return self._queue.rows(first, last)
+
     def scalars(self, first: int, last: int) -> dict[str, Array]:
         """The numbers that steps first ... last − 1 are given beside their batches: see `clock.SCALARS`."""
         numbers = np.arange(first, last, dtype=np.float64)
         batches = numbers % self.steps_per_epoch
         return {"step": numbers + self.lineage.shift, "learning_rate": self.rates(numbers), "batch": batches}
 
-    def rows_of(self, first: int, last: int) -> Array:
-        """The rows of steps first ... last − 1 for each replica, one behind the other: (replicas, Σ sizes)."""
-        epochs = range(first // self.steps_per_epoch, -(-last // self.steps_per_epoch))
-        begin = (first - epochs.start * self.steps_per_epoch) * self.settings.batch_size
-        # The last batch of each epoch may be shorter, so the end of a whole epoch is found by counting epochs.
-        whole, rest = divmod(last - epochs.start * self.steps_per_epoch, self.steps_per_epoch)
-        end = whole * self.count + rest * self.settings.batch_size
-        return self._orders_of(epochs)[:, begin:end]
-
-    def _orders_of(self, epochs: range) -> Array:
-        """The order of the examples in each of these epochs, one behind the other, for each replica: (replicas, epochs · count)."""
-        if self._orders is None or self._orders[0] != epochs:
-            order = self._fixed_order
-            if order is None:
-                old = self._orders[1] if self._orders else None
-                found = self.engine.epoch_orders(self.seeds, epochs, self.count, old)
-            else:
-                found = np.stack([order_of_epochs(order, seed, epochs, self.count) for seed in self.seeds])
-            self._orders = (epochs, found.reshape(len(self.seeds), -1))
-        return self._orders[1]
-
-    @property
-    def _fixed_order(self) -> Order | None:
-        """The order of the examples where they are not shuffled."""
-        named = ConsecutiveOrder(self.settings.batch_size) if self.settings.order == "consecutive" else None
-        return self.order or named
-
     def _check_order(self) -> None:
+        fixed = self._queue.order
         by_row = [name for name, state in self.problem.carried(self.settings.batch_size).items() if state.by_row]
-        if by_row and self._fixed_order is None and self.steps_per_epoch > 1:
+        if by_row and fixed is None and self.steps_per_epoch > 1:
             raise OptionError(
                 f"layer {by_row[0].rpartition('.')[0]} carries a row for each example from batch to batch, but examples are shuffled",
                 expected="an order in which row r of a batch continues row r of the batch before",
                 remedy='write fit(..., order="consecutive"), with data from data.chunks(...)',
             )
-        if self._fixed_order is not None:
-            order_of_epochs(self._fixed_order, self.settings.seed, range(1), self.count)
+        if fixed is not None:
+            order_of_epochs(fixed, self.settings.seed, range(1), self.count)
 
     def _note(self, first: int, records: Mapping[str, Array]) -> None:
         row = self.history.add_steps(first, records)
@@ -497,7 +476,7 @@ class Trainer(InPieces):
         """The scores of a part of the data at the present weights."""
         found = dict(self.data.parts())
         if part not in found:
-            raise OptionError(f"part {part!r}", expected=f"one of {', '.join(found)}", remedy=suggest(part, found))
+            raise unknown(f"part {part!r}", part, found)
         if part not in self._evaluators:
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
@@ -539,8 +518,6 @@ class Trainer(InPieces):
 
     def _explain_nonfinite(self, step: int) -> NonFiniteError:
         epoch, batch = divmod(step, self.steps_per_epoch)
-        size = int(self.sizes[batch])
-        graph = self.loop.graphs[size]
         saved = (
             f"; the state before it is in {self.folder.path}"
             if self.folder and not self.keeper.trouble
@@ -552,23 +529,11 @@ class Trainer(InPieces):
             values = {name: array[replica] for name, array in self.state.items()}
             values |= {"x": self.data.train.inputs.at(rows), "y": self.data.train.targets.at(rows)}
             values |= {name: np.asarray(numbers[0]) for name, numbers in self.scalars(step, step + 1).items()}
-            found = first_nonfinite(graph, values)
-            if found is None:
-                continue
-            node, value = found
-            row = row_of(value, size)
-            example = f", example {rows[row]} of the training part (row {row} of the batch)" if row is not None else ""
-            wrong = value[~np.isfinite(value)].flat[0]
-            error = NonFiniteError(
-                f"{wrong} in {node.name or node.op.name} ({node.type!r}, layer {node.scope or 'none'}) at step {step} "
-                f"(batch {batch + 1} of epoch {epoch + 1}), replica {replica} (seed {seed}){example}{saved}",
-                expected="finite numbers",
-                remedy=f"lower the learning rate (it was {rate:g}), clip the gradient (clip=ClipNorm(1.0)), or scale the inputs",
-            )
-            label = node.name or node.op.name
-            error.place = NonFinitePlace(label, step, batch, epoch, replica, None if row is None else int(rows[row]))
-            error.state = self.state
-            return error
+            moment = Moment(step, batch, epoch, replica, seed, rate)
+            error = error_of_step(self.loop.graphs[len(rows)], values, rows, moment, saved)
+            if error is not None:
+                error.state = self.state
+                return error
         return NonFiniteError(
             f"a number that is not finite at step {step}", expected="finite numbers", remedy="lower the learning rate"
         )
@@ -632,7 +597,8 @@ class Trainer(InPieces):
         """The same training with a state of its own and no folder: what is done with it changes nothing here."""
         twin = object.__new__(Trainer)
         vars(twin).update(vars(self))
-        twin.folder, twin._orders, twin._ending = None, None, None
+        twin.folder, twin._ending = None, None
+        twin._queue = self._queue.apart()
         twin.state = {name: array.copy() for name, array in self.state.items()}
         twin.history = self.history.until(self.step)
         twin.stopping = deepcopy(self.stopping)
@@ -667,21 +633,3 @@ def _revived(
     trainer.start, trainer.lineage, trainer.stopped = start, lineage, str(snapshot.extra["stopped"])
     trainer._ending = ending  # pyright: ignore[reportPrivateUsage]
     return trainer
-
-
-class _Search:
-    """A full-batch method at work on one replica."""
-
-    def __init__(self, method: Search, problem: TrainingCost) -> None:
-        self.problem = problem
-        self.iterations = method.descend(problem, problem.start)
-        self.last = next(self.iterations)
-        self.reason, self.moved = self.last.reason, False
-
-    def advance(self) -> float:
-        """One iteration, unless it is done; the cost there. What was tried last need not be where it is: the point is written again."""
-        found = self.last if self.reason else next(self.iterations)
-        self.moved = found is not self.last and not (found.reason and np.array_equal(found.point, self.last.point))
-        self.last, self.reason = found, found.reason
-        self.problem.write(found.point)
-        return found.cost

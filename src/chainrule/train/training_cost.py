@@ -13,6 +13,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, input_node
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.optimizer import Search
 from chainrule.train.squares import residuals_of
 
 LARGEST_JACOBIAN = 10**8
@@ -125,6 +126,24 @@ class TrainingCost:
         shapes = [node.shape for node in self._graphs[0].outputs.values()]
         parts = [found.get(f"{letter}{place}", np.zeros(shape)).ravel() for place, shape in enumerate(shapes)]
         return np.concatenate(parts).astype(np.float64)
+
+
+class Searching:
+    """A full-batch method at work on one replica."""
+
+    def __init__(self, method: Search, problem: TrainingCost) -> None:
+        self.problem = problem
+        self.iterations = method.descend(problem, problem.start)
+        self.last = next(self.iterations)
+        self.reason, self.moved = self.last.reason, False
+
+    def advance(self) -> float:
+        """One iteration, unless it is done; the cost there. What was tried last need not be where it is: the point is written again."""
+        found = self.last if self.reason else next(self.iterations)
+        self.moved = found is not self.last and not (found.reason and np.array_equal(found.point, self.last.point))
+        self.last, self.reason = found, found.reason
+        self.problem.write(found.point)
+        return found.cost
 
 
 def _usual_size(array: Array) -> float:

@@ -6,7 +6,8 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import mul
 from typing import ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
@@ -260,10 +261,7 @@ class Steps:
                 outputs[what] = slope if name == "g" else slope * wrt[name]
         below = _divisors(change, leaves.get("g"))
         if below:
-            product = below[0]
-            for other in below[1:]:
-                product = product * other
-            outputs["denominator"] = product
+            outputs["denominator"] = reduce(mul, below)
         return outputs
 
 

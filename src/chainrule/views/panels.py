@@ -13,6 +13,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.spelling import aligned
 from chainrule.views.marks import Mark, Surface
 from chainrule.views.plain import printable
 
@@ -97,11 +98,7 @@ class Table(Shown):
         return tuple(row[place] for row in self.rows)
 
     def __str__(self) -> str:
-        lines = [tuple(printable(cell, most=40) for cell in self.headings), *self.texts()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
+        return aligned([tuple(printable(cell, most=40) for cell in self.headings), *self.texts()])
 
     def texts(self) -> list[tuple[str, ...]]:
         """The rows as texts."""

@@ -9,7 +9,10 @@ from itertools import pairwise
 
 from chainrule.checks import answering
 from chainrule.data import DatasetInfo
-from chainrule.numerals import numeral
+from chainrule.graph import Shape
+from chainrule.nn import Summary
+from chainrule.nn.summary import SummaryRow
+from chainrule.numerals import numeral, spaced
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -27,15 +30,6 @@ def printable(text: object, *, most: int = 200) -> str:
 def printable_lines(text: object) -> str:
     """As `printable`, line breaks kept and nothing cut: for messages and graphs."""
     return "\n".join(printable(line, most=1_000_000) for line in str(text).splitlines())
-
-
-def spaced(number: int) -> str:
-    """A whole number in groups of three digits.
-
-    >>> spaced(13002)
-    '13 002'
-    """
-    return f"{number:,}".replace(",", " ")
 
 
 def counted(number: int, word: str, plural: str = "") -> str:
@@ -80,6 +74,33 @@ def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
         named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
         out = f"{len(data.classes)} classes{named}"
     return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape in short: 784, or 28×28.
+
+    >>> shape_text((784,)), shape_text((28, 28)), shape_text(())
+    ('784', '28×28', '1 number')
+    """
+    return "×".join(map(str, shape)) or "1 number"
+
+
+def layer_cells(row: SummaryRow) -> tuple[str, str, str, str, str, str]:
+    """What a table of a network says of a layer: name, what it does, input, output, parameters, range."""
+    count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
+    return row.name, row.description, shape_text(row.input), shape_text(row.output), count, row.range
+
+
+def network_total(network: Summary) -> str:
+    """The parameters and the layers of a network counted.
+
+    >>> from chainrule.nn import parse_network, summary
+    >>> network_total(summary(parse_network("2-3-1"), (2,)))
+    '13 parameters = 9 weights + 4 biases; 2 layers (the input is not counted as one)'
+    """
+    parts = f"{counted(network.weights, 'weight')} + {counted(network.biases, 'bias', 'biases')}"
+    layers = f"{counted(network.layers, 'layer')} (the input is not counted as one)"
+    return f"{counted(network.total, 'parameter')} = {parts}; {layers}"
 
 
 def optimizer_text(optimizer: object) -> str:

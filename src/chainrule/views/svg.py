@@ -91,6 +91,12 @@ def text(x: float, y: float, words: object, *, halo: float = 0.0, **given: objec
     return element("text", clean(words), **{**look, **rim}) + above
 
 
+def arrow_tip(x: float, y: float, u: float, v: float, fill: str) -> str:
+    """The head of an arrow that arrives at (x, y) along the unit vector (u, v)."""
+    corners = [(x, y), (x - 9 * u + 4 * v, y - 9 * v - 4 * u), (x - 9 * u - 4 * v, y - 9 * v + 4 * u)]
+    return element("polygon", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in corners), fill=fill)
+
+
 def title(words: object) -> str:
     """What is shown when the pointer rests on the element around it, and read aloud."""
     return element("title", clean(words))

@@ -11,11 +11,21 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.graph import Array, Shape
+from chainrule.graph import Array
 from chainrule.nn import Summary as NetworkTable
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, History, Settings, with_error
-from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
+from chainrule.views.plain import (
+    bar,
+    counted,
+    duration,
+    layer_cells,
+    network_total,
+    optimizer_text,
+    printable,
+    spaced,
+    sparkline,
+)
 
 WIDE = 84
 """The width from which on tables show every column."""
@@ -50,23 +60,10 @@ class NetworkView:
         shown.add_column("parameters", justify="right")
         shown.add_column("range", no_wrap=True)
         for row in self.table.rows:
-            shapes = (row.input, row.output) if wide else (row.output,)
-            count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
-            cells = (printable(row.name), printable(row.description), *map(shape_text, shapes), count, row.range)
-            shown.add_row(*map(Text, cells))
+            name, what, given, *rest = map(printable, layer_cells(row))
+            shown.add_row(*map(Text, (name, what, *([given] if wide else []), *rest)))
         yield shown
-        weights, biases = counted(self.table.weights, "weight"), f"{spaced(self.table.biases)} bias"
-        total = f"{counted(self.table.total, 'parameter')} = {weights} + {biases}{'' if self.table.biases == 1 else 'es'}"
-        yield Text(f"{total}; {counted(self.table.layers, 'layer')} (the input is not counted as one)")
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape in short: 784, or 28×28.
-
-    >>> shape_text((784,)), shape_text((28, 28)), shape_text(())
-    ('784', '28×28', '1 number')
-    """
-    return "×".join(map(str, shape)) or "1 number"
+        yield Text(network_total(self.table))
 
 
 def code_text(text: str) -> Text:

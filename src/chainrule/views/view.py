@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +14,9 @@ from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
 from chainrule.views.figures.draw import draw_sheet, sheet_figure
 from chainrule.views.figures.page_svg import figure_svg
+from chainrule.views.marks import Mark
 from chainrule.views.packed import sheet_json
-from chainrule.views.panels import Sheet
+from chainrule.views.panels import Axis, Legend, Panel, Sheet
 from chainrule.views.saved import Savable
 
 if TYPE_CHECKING:
@@ -67,3 +69,28 @@ class View(Sheet, Savable):
 def numbers(**given: ArrayLike | None) -> dict[str, Array]:
     """Numbers by name, as arrays; what is None is left out."""
     return {name: np.asarray(value) for name, value in given.items() if value is not None}
+
+
+class PanelLook(TypedDict, total=False):
+    """What of a panel differs from the usual."""
+
+    legend: Legend
+    legend_title: str
+    equal: bool
+    small: bool
+    frame: Literal["lines", "texts", "none"]
+
+
+def chart(
+    title: str,
+    reading: str,
+    marks: Sequence[Mark],
+    x: Axis,
+    y: Axis,
+    numbers: Mapping[str, Array],
+    *,
+    size: tuple[float, float] = View.size,
+    **look: Unpack[PanelLook],
+) -> View:
+    """A view of one panel: marks between two axes."""
+    return View(title, reading, [Panel(marks, x, y, **look)], numbers, size=size)

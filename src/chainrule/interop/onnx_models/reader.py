@@ -129,13 +129,7 @@ class Reader:
     def run(self, nodes: Iterable[NodeProto]) -> None:
         """Reads nodes in their order."""
         for node in nodes:
-            self.count += 1
-            if self.count > MOST_NODES:
-                raise FileFormatError(
-                    f"a model of more than {MOST_NODES} nodes, loops written out",
-                    expected="fewer",
-                    remedy="give a smaller model",
-                )
+            self.spend_node()
             found = self.one(node)
             for name, value in zip(node.output, found, strict=False):
                 if name:

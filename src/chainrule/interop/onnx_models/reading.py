@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chainrule.checks import shown
+from chainrule.checks import shown, unknown
 from chainrule.errors import OptionError, UnsupportedError
 from chainrule.graph import Array, Graph, Node, constant
 from chainrule.graph.types import FLOATS
@@ -40,9 +40,7 @@ class Importer:
         outputs = {info.name: info.type.tensor_type.elem_type for info in self.model.graph.output}
         if self.output:
             if self.output not in outputs:
-                raise OptionError(
-                    f"output={self.output!r}", expected=f"one of {', '.join(outputs)}", remedy=suggest(self.output, outputs)
-                )
+                raise unknown(f"output={self.output!r}", self.output, outputs)
             return self.output
         floats = [name for name, kind in outputs.items() if READ.get(kind) in FLOATS]
         if not floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.graph import Array
 from chainrule.interop.portable import Portable
-from chainrule.interop.written.language import Language, Piece, Row, words_of
+from chainrule.interop.written.language import SIGNS, Language, Piece, Row, words_of
 from chainrule.interop.written.loops import Functions, functions
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.subject import Subject, shape_words, wrapped
@@ -42,17 +42,13 @@ RELU = """static {type} relu{f}({type} a) {
 
 
 ROWS = {
-    "add": Row("{0} + {1}", 3), "subtract": Row("{0} - {1}", 3), "multiply": Row("{0} * {1}", 2), "divide": Row("{0} / {1}", 2),
-    "negative": Row("-{0}", 1, limit=0), "power": Row("pow{f}({0}, {1})"), "maximum": Row("larger{f}({0}, {1})", helper=LARGER),
+    **SIGNS, "power": Row("pow{f}({0}, {1})"), "maximum": Row("larger{f}({0}, {1})", helper=LARGER),
     "minimum": Row("smaller{f}({0}, {1})", helper=SMALLER), "equal": Row("{0} == {1}", 4), "not_equal": Row("{0} != {1}", 4),
-    "less": Row("{0} < {1}", 4), "less_equal": Row("{0} <= {1}", 4), "greater": Row("{0} > {1}", 4), "greater_equal": Row("{0} >= {1}", 4),
-    "logical_and": Row("{0} && {1}", 5, limit=4), "logical_or": Row("{0} || {1}", 6, limit=4), "logical_not": Row("!{0}", 1, limit=0),
-    "where": Row("{0} ? {1} : {2}", 7, limit=4), "exp": Row("exp{f}({0})"), "expm1": Row("expm1{f}({0})"), "log": Row("log{f}({0})"),
-    "log1p": Row("log1p{f}({0})"), "sqrt": Row("sqrt{f}({0})"), "sin": Row("sin{f}({0})"), "cos": Row("cos{f}({0})"),
-    "tanh": Row("tanh{f}({0})"), "sigmoid": Row("1 / (1 + exp{f}(-{0}))", 2, limit=0),
-    "softplus": Row("softplus{f}({0})", helper=SOFTPLUS), "relu": Row("relu{f}({0})", helper=RELU),
-    "erf": Row("erf{f}({0})"), "absolute": Row("fabs{f}({0})"), "sign": Row("sign{f}({0})", helper=SIGN),
-    "floor": Row("floor{f}({0})"), "square": Row("square{f}({0})", helper=SQUARE), "arctan": Row("atan{f}({0})"),
+    "exp": Row("exp{f}({0})"), "expm1": Row("expm1{f}({0})"), "log": Row("log{f}({0})"), "log1p": Row("log1p{f}({0})"),
+    "sqrt": Row("sqrt{f}({0})"), "sin": Row("sin{f}({0})"), "cos": Row("cos{f}({0})"), "tanh": Row("tanh{f}({0})"),
+    "sigmoid": Row("1 / (1 + exp{f}(-{0}))", 2, limit=0), "softplus": Row("softplus{f}({0})", helper=SOFTPLUS),
+    "relu": Row("relu{f}({0})", helper=RELU), "erf": Row("erf{f}({0})"), "absolute": Row("fabs{f}({0})"), "floor": Row("floor{f}({0})"),
+    "sign": Row("sign{f}({0})", helper=SIGN), "square": Row("square{f}({0})", helper=SQUARE), "arctan": Row("atan{f}({0})"),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.graph import Array
 from chainrule.interop.portable import Portable
-from chainrule.interop.written.language import Language, Piece, Row, words_of
+from chainrule.interop.written.language import SIGNS, Language, Piece, Row, words_of
 from chainrule.interop.written.loops import Functions, functions
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.subject import Subject, shape_words, wrapped
@@ -37,17 +37,13 @@ SQUARE = """function square(a) {
 }"""
 
 ROWS = {
-    "add": Row("{0} + {1}", 3), "subtract": Row("{0} - {1}", 3), "multiply": Row("{0} * {1}", 2), "divide": Row("{0} / {1}", 2),
-    "negative": Row("-{0}", 1, limit=0), "power": Row("Math.pow({0}, {1})"), "maximum": Row("Math.max({0}, {1})"),
-    "minimum": Row("Math.min({0}, {1})"), "equal": Row("{0} === {1}", 4), "not_equal": Row("{0} !== {1}", 4), "less": Row("{0} < {1}", 4),
-    "less_equal": Row("{0} <= {1}", 4), "greater": Row("{0} > {1}", 4), "greater_equal": Row("{0} >= {1}", 4),
-    "logical_and": Row("{0} && {1}", 5, limit=4), "logical_or": Row("{0} || {1}", 6, limit=4), "logical_not": Row("!{0}", 1, limit=0),
-    "where": Row("{0} ? {1} : {2}", 7, limit=4), "exp": Row("Math.exp({0})"), "expm1": Row("Math.expm1({0})"), "log": Row("Math.log({0})"),
-    "log1p": Row("Math.log1p({0})"), "sqrt": Row("Math.sqrt({0})"), "sin": Row("Math.sin({0})"), "cos": Row("Math.cos({0})"),
-    "tanh": Row("Math.tanh({0})"), "sigmoid": Row("1 / (1 + Math.exp(-{0}))", 2, limit=0),
-    "softplus": Row("softplus({0})", helper=SOFTPLUS),
-    "relu": Row("Math.max(0, {0})"), "erf": Row("erf({0})", helper=ERF), "absolute": Row("Math.abs({0})"), "sign": Row("Math.sign({0})"),
-    "floor": Row("Math.floor({0})"), "square": Row("square({0})", helper=SQUARE), "arctan": Row("Math.atan({0})"),
+    **SIGNS, "power": Row("Math.pow({0}, {1})"), "maximum": Row("Math.max({0}, {1})"), "minimum": Row("Math.min({0}, {1})"),
+    "equal": Row("{0} === {1}", 4), "not_equal": Row("{0} !== {1}", 4), "exp": Row("Math.exp({0})"), "expm1": Row("Math.expm1({0})"),
+    "log": Row("Math.log({0})"), "log1p": Row("Math.log1p({0})"), "sqrt": Row("Math.sqrt({0})"), "sin": Row("Math.sin({0})"),
+    "cos": Row("Math.cos({0})"), "tanh": Row("Math.tanh({0})"), "sigmoid": Row("1 / (1 + Math.exp(-{0}))", 2, limit=0),
+    "softplus": Row("softplus({0})", helper=SOFTPLUS), "relu": Row("Math.max(0, {0})"), "erf": Row("erf({0})", helper=ERF),
+    "absolute": Row("Math.abs({0})"), "sign": Row("Math.sign({0})"), "floor": Row("Math.floor({0})"),
+    "square": Row("square({0})", helper=SQUARE), "arctan": Row("Math.atan({0})"),
 }  # fmt: skip
 
 

@@ -47,6 +47,15 @@ class Row:
         return Piece(self.text.format(*texts, f=f), self.binds)
 
 
+SIGNS: Mapping[str, Row] = {
+    "add": Row("{0} + {1}", 3), "subtract": Row("{0} - {1}", 3), "multiply": Row("{0} * {1}", 2), "divide": Row("{0} / {1}", 2),
+    "negative": Row("-{0}", 1, limit=0), "less": Row("{0} < {1}", 4), "less_equal": Row("{0} <= {1}", 4),
+    "greater": Row("{0} > {1}", 4), "greater_equal": Row("{0} >= {1}", 4), "logical_and": Row("{0} && {1}", 5, limit=4),
+    "logical_or": Row("{0} || {1}", 6, limit=4), "logical_not": Row("!{0}", 1, limit=0), "where": Row("{0} ? {1} : {2}", 7, limit=4),
+}  # fmt: skip
+"""The ops that such languages write with the same signs."""
+
+
 def words_of(rows: Iterable[Row]) -> frozenset[str]:
     """All words that rows and their helpers are written with, which no variable may be called.
 

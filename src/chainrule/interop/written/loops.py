@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, Shape
-from chainrule.interop.written.language import Language, Piece
+from chainrule.interop.written.language import Language, Piece, Row
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.places import Place, flat, unflat
 from chainrule.interop.written.subject import Subject, prepared
@@ -245,12 +245,15 @@ class Loops:
 
     def applied(self, node: Node, operands: list[Piece]) -> Piece:
         """An op of the language's table on operands."""
-        row = self.language.rows[node.op.name]
-        dtype = node.inputs[0].dtype if node.op.name != "where" else node.dtype
-        f = self.language.suffix.get(dtype, "")
+        row, f = self._row(node.op.name, node.inputs[0].dtype if node.op.name != "where" else node.dtype)
+        return row.filled(operands, f)
+
+    def _row(self, op: str, dtype: str) -> tuple[Row, str]:
+        """How an op is written, and what its functions end with; the function that it needs will be there."""
+        row, f = self.language.rows[op], self.language.suffix.get(dtype, "")
         if row.helper:
             self.helpers[row.helper.replace("{f}", f).replace("{type}", self.language.types.get(dtype, ""))] = None
-        return row.filled(operands, f)
+        return row, f
 
     def seen(self, node: Node, places: tuple[Place, ...]) -> tuple[Place, ...]:
         """Where a view reads its input."""
@@ -322,13 +325,9 @@ class Loops:
         name = self.local("largest" if node.op.name == "reduce_max" else "smallest")
         start = self.value(source, tuple(Place() if a in axes else p for a, p in enumerate(_widened(places, axes)))).text
         self.say(f"{self.language.types[node.dtype]} {name} = {start};")
-        other, f = {"reduce_max": "maximum", "reduce_min": "minimum"}[node.op.name], self.language.suffix.get(node.dtype, "")
-        row = self.language.rows[other]
-        if row.helper:
-            self.helpers[row.helper.replace("{f}", f).replace("{type}", self.language.types[node.dtype])] = None
+        row, f = self._row({"reduce_max": "maximum", "reduce_min": "minimum"}[node.op.name], node.dtype)
         with self.over(extents) as inner:
-            value = read(inner)
-            self.say(f"{name} = {row.filled([Piece(name), value], f).text};")
+            self.say(f"{name} = {row.filled([Piece(name), read(inner)], f).text};")
         return Piece(name)
 
     def argmax(self, node: Node, places: tuple[Place, ...]) -> Piece:

@@ -226,36 +226,14 @@ def _function(activation: str) -> str:
 
 
 LAYERS: dict[type, Lines] = {
-    Scale: _scale,
-    Dense: _dense,
-    Activation: _activation,
-    Dropout: _idle,
-    GaussianNoise: _idle,
-    RandomShift: _idle,
-    RandomFlip: _idle,
-    RandomRotation: _idle,
-    RandomBrightness: _idle,
-    Flatten: _flatten,
-    Reshape: _reshape,
-    Conv1D: _convolution,
-    Conv2D: _convolution,
-    ConvTranspose1D: _transposed,
-    ConvTranspose2D: _transposed,
-    MaxPool: _pool,
-    AveragePool: _pool,
-    GlobalMaxPool: _global_pool,
-    GlobalAveragePool: _global_pool,
-    UpSample: _up_sample,
-    LayerNorm: _layer_norm,
-    GroupNorm: _group_norm,
-    BatchNorm: _batch_norm,
-    OneHot: _one_hot,
-    Embedding: _embedding,
-    RNN: _recurrent,
-    LSTM: _recurrent,
-    GRU: _recurrent,
-    Bidirectional: _bidirectional,
-}
+    Scale: _scale, Dense: _dense, Activation: _activation,
+    **dict.fromkeys((Dropout, GaussianNoise, RandomShift, RandomFlip, RandomRotation, RandomBrightness), _idle),
+    Flatten: _flatten, Reshape: _reshape,
+    **dict.fromkeys((Conv1D, Conv2D), _convolution), **dict.fromkeys((ConvTranspose1D, ConvTranspose2D), _transposed),
+    **dict.fromkeys((MaxPool, AveragePool), _pool), **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), _global_pool),
+    UpSample: _up_sample, LayerNorm: _layer_norm, GroupNorm: _group_norm, BatchNorm: _batch_norm, OneHot: _one_hot,
+    Embedding: _embedding, **dict.fromkeys((RNN, LSTM, GRU), _recurrent), Bidirectional: _bidirectional,
+}  # fmt: skip
 """Every kind of layer that is written in JAX."""
 
 

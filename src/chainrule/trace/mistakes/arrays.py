@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -86,82 +87,70 @@ def wrong_axis(array: ArrayView) -> Iterator[tuple[str, Array]]:
             array.walk.to_parameter(g.sum(axis=1).reshape(source.shape), part.views) if fits and source.type.size > 1 else None
         )
 
-    found = array.with_parts(change)
-    if found is not None:
-        yield "", found
+    yield from array.with_parts(change)
 
 
 # ---- examples
 
 
-def _of_examples(array: ArrayView, what: str, keep: slice) -> Array | None:
-    """The derivative with the rows of some examples alone."""
+_ENDS = {"last": slice(-1, None), "first": slice(0, 1)}
+
+
+def _of_example(what: str, array: ArrayView) -> Array | None:
+    """The derivative with the row of the last or the first example alone."""
     structure = array.structure
     if structure.batch < 2 or not structure.rows:
         return None
     scalings: dict[Node, Array | float] = {}
     for node, axis in structure.rows.items():
         mask = np.zeros(node.shape)
-        mask[(slice(None),) * axis + (keep,)] = 1
+        mask[(slice(None),) * axis + (_ENDS[what],)] = 1
         scalings[node] = mask
     return array.beside(what, Planted(scalings=scalings))
 
 
-@array_mistake(
-    "only the last example counted",
-    "The gradient of a batch is the sum of what all its examples bring (with 1/B in δ). Here only the last one is in it, which happens "
-    "when dW = ... overwrites in a loop over the examples.",
-    "write dW += ... in the loop over the examples",
-)
-def last_example(array: ArrayView) -> Iterator[tuple[str, Array]]:
-    """The last row of δ alone."""
-    found = _of_examples(array, "last", slice(-1, None))
+def _alone(what: str, array: ArrayView) -> Iterator[tuple[str, Array]]:
+    """One row of δ alone."""
+    found = _of_example(what, array)
     if found is not None:
         yield "", found
         yield "without 1/B", found * array.structure.batch
 
 
-@array_mistake(
-    "only the first example counted",
-    "The gradient of a batch is the sum of what all its examples bring (with 1/B in δ). Here only the first one is in it.",
-    "go over all rows of δ: x.T @ δ, δ.sum(axis=0)",
-)
-def first_example(array: ArrayView) -> Iterator[tuple[str, Array]]:
-    """The first row of δ alone."""
-    found = _of_examples(array, "first", slice(0, 1))
-    if found is not None:
-        yield "", found
-        yield "without 1/B", found * array.structure.batch
-
-
-@array_mistake(
-    "the last example lost",
-    "The gradient of a batch is the sum of what all its examples bring. Here the last row is missing, as with x[:-1] or range(B − 1).",
-    "let slices and loops run to the end: x[:], range(B)",
-)
-def without_last(array: ArrayView) -> Iterator[tuple[str, Array]]:
-    """All rows of δ but the last, divided by B or by B − 1."""
-    yield from _without(array, "last", slice(-1, None))
-
-
-@array_mistake(
-    "the first example lost",
-    "The gradient of a batch is the sum of what all its examples bring. Here the first row is missing, as with x[1:] or range(1, B).",
-    "let slices and loops begin at 0",
-)
-def without_first(array: ArrayView) -> Iterator[tuple[str, Array]]:
-    """All rows of δ but the first, divided by B or by B − 1."""
-    yield from _without(array, "first", slice(0, 1))
-
-
-def _without(array: ArrayView, what: str, keep: slice) -> Iterator[tuple[str, Array]]:
-    alone = _of_examples(array, what, keep)
-    batch = array.structure.batch
+def _without(what: str, array: ArrayView) -> Iterator[tuple[str, Array]]:
+    """All rows of δ but one, divided by B or by B − 1."""
+    alone, batch = _of_example(what, array), array.structure.batch
     # Of two examples, without one is the other alone, which has a name.
     if alone is not None and batch > 2:
         found = array.gradient - alone
         yield "", found
         yield "divided by B − 1", found * (batch / (batch - 1))
+
+
+last_example = array_mistake(
+    "only the last example counted",
+    "The gradient of a batch is the sum of what all its examples bring (with 1/B in δ). Here only the last one is in it, which happens "
+    "when dW = ... overwrites in a loop over the examples.",
+    "write dW += ... in the loop over the examples",
+)(partial(_alone, "last"))
+
+first_example = array_mistake(
+    "only the first example counted",
+    "The gradient of a batch is the sum of what all its examples bring (with 1/B in δ). Here only the first one is in it.",
+    "go over all rows of δ: x.T @ δ, δ.sum(axis=0)",
+)(partial(_alone, "first"))
+
+without_last = array_mistake(
+    "the last example lost",
+    "The gradient of a batch is the sum of what all its examples bring. Here the last row is missing, as with x[:-1] or range(B − 1).",
+    "let slices and loops run to the end: x[:], range(B)",
+)(partial(_without, "last"))
+
+without_first = array_mistake(
+    "the first example lost",
+    "The gradient of a batch is the sum of what all its examples bring. Here the first row is missing, as with x[1:] or range(1, B).",
+    "let slices and loops begin at 0",
+)(partial(_without, "first"))
 
 
 # ---- what the layer was given
@@ -181,9 +170,7 @@ def z_for_a(array: ArrayView) -> Iterator[tuple[str, Array]]:
         region = regions.get(part.use.inputs[1 - part.place]) if part.use.op is matmul else None
         return None if region is None else array.pulled(part, data=array.backward.values[region.z])
 
-    found = array.with_parts(change)
-    if found is not None:
-        yield "", found
+    yield from array.with_parts(change)
 
 
 @array_mistake(
@@ -207,9 +194,7 @@ def own_output(array: ArrayView) -> Iterator[tuple[str, Array]]:
         fits = part.use.op is matmul and own and own[0].shape == part.use.inputs[1 - part.place].shape
         return array.pulled(part, data=array.backward.values[own[0]]) if fits else None
 
-    found = array.with_parts(change)
-    if found is not None:
-        yield "", found
+    yield from array.with_parts(change)
 
 
 @array_mistake(
@@ -221,13 +206,10 @@ def own_output(array: ArrayView) -> Iterator[tuple[str, Array]]:
 def raw_inputs(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """The inputs as they are in the data."""
     for scaled, raw in array.structure.scaled_inputs.items():
-        value = np.broadcast_to(raw, scaled.shape)
-        found = _seen_through(array, scaled, value)
-        if found is not None:
-            yield "", found
+        yield from _seen_through(array, scaled, np.broadcast_to(raw, scaled.shape))
 
 
-def _seen_through(array: ArrayView, source: Node, value: Array) -> Array | None:
+def _seen_through(array: ArrayView, source: Node, value: Array) -> Iterator[tuple[str, Array]]:
     """The derivative with another value of a node that is moved about, not computed with, before it is weighed."""
 
     def change(part: GradientPart) -> Array | None:

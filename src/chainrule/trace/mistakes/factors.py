@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from chainrule.trace.mistakes.kinds import Sizes, factor_mistake
 
@@ -34,42 +35,33 @@ def batch_too_often(sizes: Sizes) -> Iterable[tuple[float, int]]:
             yield float(sizes.batch) ** -n, n - 1
 
 
-@factor_mistake(
+def _powers(base: float, sizes: Sizes) -> Iterable[tuple[float, int]]:
+    """A factor applied in one layer, in two, and so on."""
+    return [(base**n, n - 1) for n in range(1, sizes.depth + 1)]
+
+
+double = factor_mistake(
     "factor 2",
     "The gradient is twice what it should be. (a − y)² has the derivative 2·(a − y), ½·(a − y)² has a − y: look at which of them the "
     "cost is; or the gradient was added up twice.",
     "differentiate the cost as it is printed, with its factor, and set gradients to zero before adding to them",
     in_delta=True,
-)
-def double(sizes: Sizes) -> Iterable[tuple[float, int]]:
-    """2, and its powers."""
-    for n in range(1, sizes.depth + 1):
-        yield 2.0**n, n - 1
+)(partial(_powers, 2.0))
 
-
-@factor_mistake(
+half = factor_mistake(
     "factor ½",
     "The gradient is half of what it should be. (a − y)² has the derivative 2·(a − y); only ½·(a − y)² has a − y.",
     "differentiate the cost as it is printed, with its factor",
     in_delta=True,
-)
-def half(sizes: Sizes) -> Iterable[tuple[float, int]]:
-    """½, and its powers."""
-    for n in range(1, sizes.depth + 1):
-        yield 0.5**n, n - 1
+)(partial(_powers, 0.5))
 
-
-@factor_mistake(
+sign = factor_mistake(
     "wrong sign",
     "The gradient points the other way. For squared errors δ begins with a − y, for softmax with cross-entropy with p − t: what the "
     "network says minus what is right. The minus of gradient descent belongs to the update, W − η·∂C/∂W.",
     "turn the difference round, and return ∂C/∂W without the minus of the update",
     in_delta=True,
-)
-def sign(sizes: Sizes) -> Iterable[tuple[float, int]]:
-    """−1."""
-    del sizes
-    yield -1.0, 0
+)(lambda _: [(-1.0, 0)])
 
 
 @factor_mistake(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import fill
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -67,15 +67,27 @@ CATALOGUE: list[Kind] = []
 """Every kind, in the order in which explanations that fit equally well are listed."""
 
 
-def _declared(
-    where: Where, name: str, explanation: str, remedy: str, vague: bool = False, in_delta: bool = False
-) -> Callable[[Callable[..., Iterable[Any]]], Kind]:
-    def declare(make: Callable[..., Iterable[Any]]) -> Kind:
-        kind = Kind(name, explanation, remedy, where, make, vague, in_delta)
-        CATALOGUE.append(kind)
-        return kind
+From = TypeVar("From")
+Made = TypeVar("Made")
 
-    return declare
+
+@dataclass(frozen=True)
+class Declares(Generic[From, Made]):
+    """Declares mistakes of one kind: the function below the words says from what it is given in which ways the mistake can be made."""
+
+    where: Where
+
+    def __call__(
+        self, name: str, explanation: str, remedy: str, *, vague: bool = False, in_delta: bool = False
+    ) -> Callable[[Callable[[From], Iterable[Made]]], Kind]:
+        """See `Kind` for the words."""
+
+        def declare(make: Callable[[From], Iterable[Made]]) -> Kind:
+            kind = Kind(name, explanation, remedy, self.where, make, vague, in_delta)
+            CATALOGUE.append(kind)
+            return kind
+
+        return declare
 
 
 # ---- mistakes in what goes back through a place
@@ -100,11 +112,8 @@ class Planting:
     factor: Array | None = None
 
 
-def backward_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
-) -> Callable[[Callable[[Structure], Iterable[Planting]]], Kind]:
-    """Declares a mistake by the places where it can be made."""
-    return _declared("backward", name, explanation, remedy, vague)
+backward_mistake = Declares[Structure, Planting]("backward")
+"""A mistake by the places where it can be made."""
 
 
 # ---- mistakes in one array
@@ -137,13 +146,12 @@ class ArrayView:
         """What each use of the parameter adds, in order."""
         return self.walk.parts(self.name)
 
-    def with_parts(self, change: Callable[[GradientPart], Array | None]) -> Array | None:
-        """The sum of all parts, some of them changed; None where none is."""
+    def with_parts(self, change: Callable[[GradientPart], Array | None]) -> Iterator[tuple[str, Array]]:
+        """The sum of all parts, some of them changed; nothing where none is."""
         changed = [change(part) for part in self.parts]
-        if all(value is None for value in changed):
-            return None
-        pairs = zip(changed, self.parts, strict=True)
-        return np.sum([part.value if value is None else value for value, part in pairs], axis=0)
+        if any(value is not None for value in changed):
+            pairs = zip(changed, self.parts, strict=True)
+            yield "", np.sum([part.value if value is None else value for value, part in pairs], axis=0)
 
     def pulled(self, part: GradientPart, g: Array | None = None, data: Array | None = None) -> Array:
         """What a use passes to the parameter for another δ, or for other data."""
@@ -152,11 +160,8 @@ class ArrayView:
         return self.walk.to_parameter(np.asarray(passed), part.views)
 
 
-def array_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
-) -> Callable[[Callable[[ArrayView], Iterable[tuple[str, Array]]]], Kind]:
-    """Declares a mistake in one array by the arrays that it leaves, each with a word on how it was made."""
-    return _declared("array", name, explanation, remedy, vague)
+array_mistake = Declares[ArrayView, "tuple[str, Array]"]("array")
+"""A mistake in one array by the arrays that it leaves, each with a word on how it was made."""
 
 
 # ---- factors
@@ -183,18 +188,12 @@ class Sizes:
         return self.structure.outputs
 
 
-def factor_mistake(
-    name: str, explanation: str, remedy: str, *, in_delta: bool = False
-) -> Callable[[Callable[[Sizes], Iterable[tuple[float, int]]]], Kind]:
-    """Declares a factor on the data's part of an array: its values, each with how often it was applied beyond once."""
-    return _declared("factor", name, explanation, remedy, in_delta=in_delta)
+factor_mistake = Declares[Sizes, "tuple[float, int]"]("factor")
+"""A factor on the data's part of an array: its values, each with how often it was applied beyond once."""
 
 
-def penalty_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
-) -> Callable[[Callable[[Sizes], Iterable[float]]], Kind]:
-    """Declares a factor on the penalty's part of an array that has one."""
-    return _declared("penalty", name, explanation, remedy, vague)
+penalty_mistake = Declares[Sizes, float]("penalty")
+"""A factor on the penalty's part of an array that has one."""
 
 
 # ---- mistakes in everything at once
@@ -209,11 +208,8 @@ class Other:
     layers: tuple[str, ...] = ()
 
 
-def whole_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
-) -> Callable[[Callable[[Structure], Iterable[Other]]], Kind]:
-    """Declares a mistake made before the backward pass began: each way to make it gives a whole gradient."""
-    return _declared("whole", name, explanation, remedy, vague)
+whole_mistake = Declares[Structure, Other]("whole")
+"""A mistake made before the backward pass began: each way to make it gives a whole gradient."""
 
 
 # ---- numbers that must be found
@@ -239,8 +235,5 @@ class Found:
     numbers: int = 1
 
 
-def number_mistake(
-    name: str, explanation: str, remedy: str, *, vague: bool = False
-) -> Callable[[Callable[[Given], Iterable[Found]]], Kind]:
-    """Declares a mistake with a number in it that the student's arrays tell."""
-    return _declared("number", name, explanation, remedy, vague)
+number_mistake = Declares[Given, Found]("number")
+"""A mistake with a number in it that the student's arrays tell."""

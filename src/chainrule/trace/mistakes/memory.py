@@ -92,15 +92,25 @@ def step_twice(array: ArrayView) -> Iterator[tuple[str, Array]]:
 )
 def wrong_state(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """h_t, or h_(t−2), in place of h_(t−1)."""
-    structure, parts = array.structure, array.parts
-    if array.name not in structure.recurrent or len(parts) < 2 or any(part.use.op.name != "matmul" for part in parts):
-        return
-    values = structure.backward.values
-    states = [values[part.use.inputs[1 - part.place]] for part in parts]
-    last = _state_after(structure, parts)
-    if last is not None and last.shape == states[0].shape:
-        yield "h_t in place of h_(t−1)", _paired(array, [*states[1:], last])
-    yield "h_(t−2) in place of h_(t−1)", _paired(array, [states[0], *states[:-1]])
+    states = _weighed(array)
+    if array.name in array.structure.recurrent and states:
+        last = _state_after(array.structure, array.parts)
+        if last is not None and last.shape == states[0].shape:
+            yield "h_t in place of h_(t−1)", _paired(array, [*states[1:], last])
+        yield "h_(t−2) in place of h_(t−1)", _paired(array, [states[0], *states[:-1]])
+
+
+def _weighed(array: ArrayView) -> list[Array]:
+    """What each use weighs, a product of matrices; nothing where there is but one use, or another op."""
+    values, parts = array.structure.backward.values, array.parts
+    fits = len(parts) > 1 and all(part.use.op.name == "matmul" for part in parts)
+    return [values[part.use.inputs[1 - part.place]] for part in parts] if fits else []
+
+
+def _inputs(array: ArrayView) -> list[Array]:
+    """What each time step weighs, where all of it is of one shape; else nothing."""
+    found = _weighed(array) if array.name in array.structure.steps else []
+    return found if len({value.shape for value in found}) == 1 else []
 
 
 def _paired(array: ArrayView, states: list[Array]) -> Array:
@@ -127,13 +137,8 @@ def _state_after(structure: Structure, parts: tuple[GradientPart, ...]) -> Array
 )
 def wrong_input(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """x_(t−1) or x_(t+1) in place of x_t, the one at the end left out."""
-    structure, parts = array.structure, array.parts
-    steps = array.name in structure.steps and array.name not in structure.recurrent and len(parts) > 1
-    if not steps or any(part.use.op.name != "matmul" for part in parts):
-        return
-    values = structure.backward.values
-    inputs = [values[part.use.inputs[1 - part.place]] for part in parts]
-    if len({value.shape for value in inputs}) == 1:
+    inputs = _inputs(array)
+    if inputs and array.name not in array.structure.recurrent:
         nothing = np.zeros_like(inputs[0])
         yield "x_(t−1) in place of x_t", _paired(array, [nothing, *inputs[:-1]])
         yield "x_(t+1) in place of x_t", _paired(array, [*inputs[1:], nothing])
@@ -147,12 +152,8 @@ def wrong_input(array: ArrayView) -> Iterator[tuple[str, Array]]:
 )
 def reversed_time(array: ArrayView) -> Iterator[tuple[str, Array]]:
     """What is weighed at T + 1 − t paired with δ_t."""
-    parts = array.parts
-    if array.name in array.structure.steps and len(parts) > 1 and all(part.use.op.name == "matmul" for part in parts):
-        values = array.structure.backward.values
-        inputs = [values[part.use.inputs[1 - part.place]] for part in parts]
-        if len({value.shape for value in inputs}) == 1:
-            yield "", _paired(array, inputs[::-1])
+    if inputs := _inputs(array):
+        yield "", _paired(array, inputs[::-1])
 
 
 @backward_mistake(

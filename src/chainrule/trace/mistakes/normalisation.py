@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chainrule.graph import Node
+from chainrule.graph.graph import descendants
 from chainrule.ops import broadcast_to, divide, log, multiply, power, reduce_sum, reshape, sqrt, subtract
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import Structure
-from chainrule.trace.planted import Planted, descendants
+from chainrule.trace.planted import Planted
 
 _THROUGH = frozenset({broadcast_to, reshape})
 

@@ -10,39 +10,24 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.trace.mistakes.kinds import Found, Given, Sizes, number_mistake, penalty_mistake
 
-
-@penalty_mistake(
+no_penalty = penalty_mistake(
     "penalty forgotten",
     "The cost has a penalty, and it has a gradient too: λ·Σ w² adds 2·λ·W, ½·λ·Σ w² adds λ·W, λ·Σ |w| adds λ·sign(W). Here it is "
     "missing.",
     "add the penalty's derivative to ∂C/∂W",
-)
-def no_penalty(sizes: Sizes) -> Iterable[float]:
-    """0."""
-    del sizes
-    yield 0.0
+)(lambda _: [0.0])
 
-
-@penalty_mistake(
+penalty_double = penalty_mistake(
     "factor 2 in the penalty",
     "The penalty's part of the gradient is twice what it should be: λ·Σ w² has the derivative 2·λ·W, ½·λ·Σ w² has λ·W.",
     "differentiate the penalty as it is printed, with its factor",
-)
-def penalty_double(sizes: Sizes) -> Iterable[float]:
-    """2."""
-    del sizes
-    yield 2.0
+)(lambda _: [2.0])
 
-
-@penalty_mistake(
+penalty_half = penalty_mistake(
     "factor ½ in the penalty",
     "The penalty's part of the gradient is half of what it should be: λ·Σ w² has the derivative 2·λ·W; only ½·λ·Σ w² has λ·W.",
     "differentiate the penalty as it is printed, with its factor",
-)
-def penalty_half(sizes: Sizes) -> Iterable[float]:
-    """½."""
-    del sizes
-    yield 0.5
+)(lambda _: [0.5])
 
 
 @penalty_mistake(
@@ -67,15 +52,11 @@ def penalty_summed(sizes: Sizes) -> Iterable[float]:
         yield float(sizes.batch)
 
 
-@penalty_mistake(
+penalty_sign = penalty_mistake(
     "wrong sign of the penalty",
     "The penalty is added to the cost, so its derivative is added to the gradient; here it was subtracted.",
     "write dW + 2·λ·W for a penalty λ·Σ w²",
-)
-def penalty_sign(sizes: Sizes) -> Iterable[float]:
-    """−1."""
-    del sizes
-    yield -1.0
+)(lambda _: [-1.0])
 
 
 @penalty_mistake(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,13 +15,6 @@ TRACK = 7.0
 """The distance of lines that run side by side."""
 CORNER = 6.0
 """The radius of a line's corners."""
-
-
-@dataclass(frozen=True)
-class Tracks:
-    """Where lines run up and down between the columns: x of the track of each source, by its box."""
-
-    x: dict[int, float]
 
 
 def mirrored(layout: Layout) -> Layout:
@@ -43,8 +36,11 @@ def columns_apart(
     arrows: Sequence[tuple[int, int]],
     pairs: Sequence[tuple[int, int]],
     frames: Frames,
-) -> tuple[Layout, Tracks]:
-    """The right column (boxes of `is_right`, and all in frame 1) moved away, as far as the lines between the columns need."""
+) -> tuple[Layout, dict[int, float]]:
+    """The right column (boxes of `is_right`, and all in frame 1) moved away, as far as the lines between the columns need.
+
+    Besides, where these run up and down: x of the track of each source, by its box.
+    """
     numbers = _track_numbers(layout, pairs)
     room = TRACK * (max(numbers.values(), default=0) + 1)
     moved = np.array([1 in frames.path(frame) for frame in range(len(frames.parents))], dtype=bool)
@@ -59,7 +55,7 @@ def columns_apart(
         for points, (tail, _) in zip(layout.routes, arrows, strict=True)
     )
     track_x = {tail: left_edge + TRACK * (number + 1.5) for tail, number in numbers.items()}
-    return replace(layout, width=layout.width + shift, centres=centres, boxes=boxes, routes=routes), Tracks(track_x)
+    return replace(layout, width=layout.width + shift, centres=centres, boxes=boxes, routes=routes), track_x
 
 
 def _track_numbers(layout: Layout, pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -82,7 +78,11 @@ def _track_numbers(layout: Layout, pairs: Sequence[tuple[int, int]]) -> dict[int
 
 
 def stored_routes(
-    layout: Layout, sizes: Sequence[tuple[float, float]], is_right: Array, pairs: Sequence[tuple[int, int]], tracks: Tracks
+    layout: Layout,
+    sizes: Sequence[tuple[float, float]],
+    is_right: Array,
+    pairs: Sequence[tuple[int, int]],
+    tracks: Mapping[int, float],
 ) -> list[Array]:
     """The route of each line (tail, head): control points (3k + 1, 2)."""
     arrivals: dict[int, int] = {}
@@ -91,7 +91,7 @@ def stored_routes(
         nth = arrivals[head] = arrivals.get(head, 0) + 1
         start, leave = _leaving(layout, sizes, is_right, tail)
         arrive, end = _arriving(layout, sizes, is_right, head, nth)
-        x = tracks.x[tail]
+        x = tracks[tail]
         points = [*start, (x, leave), (x, arrive), *end]
         routes.append(rounded(points))
     return routes

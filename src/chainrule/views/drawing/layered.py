@@ -129,11 +129,11 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]], frames: Frames) -> list
     variables, links = demands(count, acyclic, frames)
     high = assign_ranks(variables, links)[:count]
     low = assign_ranks(variables, [Link(link.head, link.tail, link.length, link.weight) for link in links])[:count]
-    found = [_without_gaps(rank) for rank in (high, [max(low, default=0) - rank for rank in low])]
+    found = [without_gaps(rank) for rank in (high, [max(low, default=0) - rank for rank in low])]
     return found[:1] if found[0] == found[1] else found
 
 
-def _without_gaps(rank: Sequence[int]) -> list[int]:
+def without_gaps(rank: Sequence[int]) -> list[int]:
     """Rows without a node (frames have sides of their own there) would only be gaps."""
     numbers = {rank: index for index, rank in enumerate(sorted(set(rank)))}
     return [numbers[value] for value in rank]

@@ -10,11 +10,12 @@ import numpy as np
 from chainrule.derivatives import grad
 from chainrule.errors import GraphError, OptionError
 from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.spelling import suggest
 from chainrule.views.drawing.across import columns_apart, mirrored, stored_routes
 from chainrule.views.drawing.folding import Arrow, Folded, fold
 from chainrule.views.drawing.graph_drawing import Drawing
-from chainrule.views.drawing.layered import Layout, layered
+from chainrule.views.drawing.layered import Layout, layered, without_gaps
 from chainrule.views.drawing.layers import Frames
 from chainrule.views.drawing.lettering import lines
 from chainrule.views.drawing.marks import box_size
@@ -122,7 +123,8 @@ def _passes(graph: Graph, cost_name: str, wrt: Sequence[str] | None) -> _Passes:
     cost = graph.outputs[cost_name]
     forward = topological_order([cost])
     leaves = [graph.leaves[name] for name in names]
-    between = _between(forward, leaves)
+    reached = descendants(forward, leaves)
+    between = [node for node in forward if node in reached and node.inputs]
     # Asking for what lies between as well adds no node: the adjoints of the leaves are computed from these.
     found = grad(cost, [*leaves, *between])
     gradients = {name: g for name, g in zip(names, found, strict=False) if g is not None}
@@ -134,17 +136,6 @@ def _passes(graph: Graph, cost_name: str, wrt: Sequence[str] | None) -> _Passes:
         )
     adjoints = {x: g for x, g in zip([*leaves, *between], found, strict=True) if g is not None}
     return _Passes(cost, gradients, forward, adjoints)
-
-
-def _between(forward: Sequence[Node], leaves: Sequence[Node]) -> list[Node]:
-    """Nodes of the forward pass that depend on the leaves."""
-    reached = set(leaves)
-    found: list[Node] = []
-    for node in forward:
-        if not reached.isdisjoint(node.inputs):
-            reached.add(node)
-            found.append(node)
-    return found
 
 
 def _columns(folded: Folded, ahead: set[Node], names: Mapping[str, str]) -> Folded:
@@ -185,6 +176,4 @@ def _facing_ranks(folded: Folded, ahead: set[Node], adjoints: Mapping[Node, Node
             # The distance of two without a demand: both stand below a third, which follows the higher one.
             links += [Link(count, home[node], 0, FACING_WEIGHT), Link(count, home[adjoint], 0, FACING_WEIGHT)]
             count += 1
-    found = assign_ranks(count, links)[: len(folded.boxes)]
-    numbers = {rank: index for index, rank in enumerate(sorted(set(found)))}
-    return [numbers[rank] for rank in found]
+    return without_gaps(assign_ranks(count, links)[: len(folded.boxes)])

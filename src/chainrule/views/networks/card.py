@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.checks import unknown
 from chainrule.graph import Array
 from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, GraphLayer, LayerUse, range_badge
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.train import Model, Run
 from chainrule.views.networks.update_rule import update_rule
 from chainrule.views.pictures.subject import model_of
@@ -106,7 +105,7 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
     found = [use for use in uses if use.name == layer]
     if not found:
         known = list(dict.fromkeys(use.name for use in uses))
-        raise OptionError(f"layer {layer!r}", expected=f"one of {', '.join(known)}", remedy=suggest(layer, known))
+        raise unknown(f"layer {layer!r}", layer, known)
     use = found[0]
     values = {name: model.parameters[name] for name in use.parameters}
     states = [f"not trained: {_described(name, model.states[name])}" for name in use.states if name in model.states]

@@ -18,7 +18,7 @@ from chainrule.views.networks.numbers import ShownOutput, outcome_of
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.saved import Savable
-from chainrule.views.svg import LINE, drawing, element, paragraph, text, title, wrapped_lines
+from chainrule.views.svg import LINE, arrow_tip, drawing, element, paragraph, text, title, wrapped_lines
 
 STAGES = ("Input", "Layer", "Output", "Activation", "Metric", "Loss", "Data", "Performance")
 """What the picture grows by, in the order of the lectures."""
@@ -236,8 +236,7 @@ def _arrow(points: list[tuple[float, float]], words: str, dashed: bool) -> str:
     (x0, y0), (x1, y1) = points[-2:]
     length = float(np.hypot(x1 - x0, y1 - y0)) or 1.0
     u, v = (x1 - x0) / length, (y1 - y0) / length
-    corners = [(x1, y1), (x1 - 9 * u + 4 * v, y1 - 9 * v - 4 * u), (x1 - 9 * u - 4 * v, y1 - 9 * v + 4 * u)]
-    head = element("polygon", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners), fill=colour)
+    head = arrow_tip(x1, y1, u, v, colour)
     (x2, y2), (x3, y3) = points[len(points) // 2 - 1 : len(points) // 2 + 1]
     level = abs(y3 - y2) < 1
     label = text(

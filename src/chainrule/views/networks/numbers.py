@@ -149,8 +149,16 @@ def _chosen(items: Sequence[Neurons], place: int, most: int, how: Choice, outcom
     sizes = _attached(items, place)
     if how == "largest" and sizes is not None:
         return replace(item, shown=np.sort(np.argsort(-sizes, kind="stable")[:most]), chosen="those with the largest weights")
-    spread = np.unique(np.round(np.linspace(0, item.column.size - 1, most)).astype(np.int64))
-    return replace(item, shown=spread, chosen="evenly spaced")
+    return replace(item, shown=evenly(item.column.size, most), chosen="evenly spaced")
+
+
+def evenly(count: int, most: int) -> Array:
+    """The places of at most so many of `count`, spread evenly, first and last among them: (k,) int64.
+
+    >>> evenly(9, 3), evenly(2, 5)
+    (array([0, 4, 8]), array([0, 1]))
+    """
+    return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(np.int64))
 
 
 def _likeliest(outcome: ShownOutput, most: int) -> Array:

@@ -17,7 +17,7 @@ from chainrule.views.colours import SERIES
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import printable
 from chainrule.views.saved import Savable
-from chainrule.views.svg import LINE, drawing, element, paragraph, text, title, wrapped_lines
+from chainrule.views.svg import LINE, arrow_tip, drawing, element, paragraph, text, title, wrapped_lines
 
 Spot = tuple[str, int]
 """A row's name and a time step, from 1; step 0 is the folded drawing."""
@@ -95,7 +95,8 @@ class UnrolledDrawing(Savable):
         foot = bottom + 58
         for i, weight in enumerate(self.weights):
             x, y = 22 + 180 * (i % 3), foot + 18 * (i // 3)
-            parts += [self._line(x, y - 4, x + 34, y - 4, weight), text(x + 40, y, printable(weight, most=22), font_size=11)]
+            line = f"M{x:.1f} {y - 4:.1f}L{x + 34:.1f} {y - 4:.1f}"
+            parts += [self._drawn(line, weight), text(x + 40, y, printable(weight, most=22), font_size=11)]
         foot += 18 * ((len(self.weights) + 2) // 3) + 8
         lines = wrapped_lines(self.reading, max(width, 560) - 40)
         parts += paragraph(22, foot, lines)
@@ -163,34 +164,24 @@ class UnrolledDrawing(Savable):
         length = float(np.hypot(x2 - x1, y2 - y1))
         u, v = (x2 - x1) / length, (y2 - y1) / length
         start, end = (x1 + RADIUS * u, y1 + RADIUS * v), (x2 - (RADIUS + 2) * u, y2 - (RADIUS + 2) * v)
-        return self._line(*start, *end, link.weight) + self._tip(*end, u, v, link.weight)
+        path = f"M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}"
+        return self._drawn(path, link.weight, (*end, u, v))
 
     def _around(self, x1: float, y1: float, x2: float, y2: float, weight: str) -> str:
         """An arrow that passes by the layers in between."""
         start, end = (x1 - 15, y1 - 15), (x2 - 16, y2 + 16)
         path = f"M{start[0]:.1f} {start[1]:.1f}Q{x1 - 58:.1f} {(y1 + y2) / 2:.1f} {end[0]:.1f} {end[1]:.1f}"
-        mark = element(
-            "path", d=path, fill="none", stroke=self._colour(weight), stroke_width=1.8, stroke_dasharray=self._dash(weight)
-        )
-        return element("g", title(weight) + mark) + self._tip(*end, 0.6, -0.8, weight)
+        return self._drawn(path, weight, (*end, 0.6, -0.8))
 
     def _loop(self, x: float, y: float, weight: str) -> str:
         path = f"M{x + 15:.1f} {y - 15:.1f}C{x + 62:.1f} {y - 46:.1f} {x + 62:.1f} {y + 46:.1f} {x + 17:.1f} {y + 17:.1f}"
-        mark = element(
-            "path", d=path, fill="none", stroke=self._colour(weight), stroke_width=1.8, stroke_dasharray=self._dash(weight)
-        )
-        return element("g", title(weight) + mark) + self._tip(x + 17, y + 17, -0.75, -0.66, weight)
+        return self._drawn(path, weight, (x + 17, y + 17, -0.75, -0.66))
 
-    def _line(self, x1: float, y1: float, x2: float, y2: float, weight: str) -> str:
-        mark = element(
-            "path", d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", fill="none", stroke=self._colour(weight), stroke_width=1.8,
-            stroke_dasharray=self._dash(weight),
-        )  # fmt: skip
-        return element("g", title(weight) + mark)
-
-    def _tip(self, x: float, y: float, u: float, v: float, weight: str) -> str:
-        corners = [(x, y), (x - 9 * u + 4 * v, y - 9 * v - 4 * u), (x - 9 * u - 4 * v, y - 9 * v + 4 * u)]
-        return element("polygon", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in corners), fill=self._colour(weight))
+    def _drawn(self, path: str, weight: str, tip: tuple[float, float, float, float] | None = None) -> str:
+        """A path in its weight's colour and dashes, with a head where it arrives."""
+        colour = self._colour(weight)
+        mark = element("path", d=path, fill="none", stroke=colour, stroke_width=1.8, stroke_dasharray=self._dash(weight))
+        return element("g", title(weight) + mark) + (arrow_tip(*tip, colour) if tip else "")
 
     def _colour(self, weight: str) -> str:
         return SERIES[self.weights.index(weight) % len(SERIES)]

@@ -8,7 +8,7 @@ from chainrule.train import Optimizer
 from chainrule.views.objects.general import described
 from chainrule.views.objects.parts import clean_lines, heading, shown
 from chainrule.views.objects.parts import table as html_table
-from chainrule.views.plain import counted, spaced
+from chainrule.views.plain import layer_cells, network_total
 
 
 @display.html.register(Sequential)
@@ -30,22 +30,8 @@ def table_html(found: Summary) -> str:
 def network_table(found: Summary) -> str:
     """The table as HTML."""
     heads = ("layer", "what it does", "input", "output", "parameters", "range")
-    rows = [
-        (
-            row.name,
-            row.description,
-            "×".join(map(str, row.input)) or "1 number",
-            "×".join(map(str, row.output)) or "1 number",
-            "shared" if row.shared and not row.parameters else spaced(row.parameters),
-            row.range,
-        )
-        for row in found.rows
-    ]
-    biases = counted(found.biases, "bias", "biases")
-    total = (
-        f"{counted(found.total, 'parameter')} = {counted(found.weights, 'weight')} + {biases}; {counted(found.layers, 'layer')}"
-    )
-    return html_table(heads, rows, numbers=(2, 3, 4)) + f'<div class="faint">{total} (the input is not counted as one)</div>'
+    rows = map(layer_cells, found.rows)
+    return html_table(heads, rows, numbers=(2, 3, 4)) + f'<div class="faint">{network_total(found)}</div>'
 
 
 @display.html.register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from chainrule.views.pictures.results.attributions import attribution
 from chainrule.views.pictures.results.compared import compared
 from chainrule.views.plain import counted, duration, printable, sparkline
 from chainrule.views.svg import clean
+from chainrule.views.view import View
 
 LISTED = 12
 """So many of the most frequent confusions are listed."""
@@ -101,30 +102,21 @@ def evaluation_html(found: Evaluation) -> str:
     return shown(verdict(str(found)), confusion_body(found.confusion()))
 
 
-@display.html.register
-def attribution_html(found: Attribution) -> str:
-    """What is printed, and the picture where matplotlib is there."""
-    picture = attribution(found).svg(ground=False) if importlib.util.find_spec("matplotlib") else ""
-    return shown(verdict(str(found)), picture)
+def shown_by(kind: type, picture: Callable[[Any], View]) -> None:
+    """Has objects of a kind show what is printed, and their picture where matplotlib is there; the picture is what they plot."""
+
+    def html(thing: object) -> str:
+        return shown(verdict(str(thing)), picture(thing).svg(ground=False) if importlib.util.find_spec("matplotlib") else "")
+
+    def plot(thing: object, ax: Any) -> Any:
+        return picture(thing).plot(ax)
+
+    display.html.register(kind, html)
+    display.plot.register(kind, plot)
 
 
-@display.plot.register
-def plot_attribution(found: Attribution, ax: Any) -> Any:
-    """What each input did."""
-    return attribution(found).plot(ax)
-
-
-@display.html.register
-def compared_html(found: Compared) -> str:
-    """What is printed, and the picture where matplotlib is there."""
-    picture = compared(found).svg(ground=False) if importlib.util.find_spec("matplotlib") else ""
-    return shown(verdict(str(found)), picture)
-
-
-@display.plot.register
-def plot_compared(found: Compared, ax: Any) -> Any:
-    """Which neurons go together."""
-    return compared(found).plot(ax)
+shown_by(Attribution, attribution)
+shown_by(Compared, compared)
 
 
 @display.html.register

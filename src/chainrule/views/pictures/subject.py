@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -118,11 +119,16 @@ def places(info: DatasetInfo, span: Span, points: int) -> Array:
             expected="two points or more between two finite numbers, the lower one first",
             remedy="write for example span=(-1.0, 1.0)",
         )
-    even = np.linspace(low, high, points)
+    even = as_data(info, np.linspace(low, high, points))
+    return even if np.dtype(info.input_dtype).kind == "f" else np.unique(even)
+
+
+def as_data(info: DatasetInfo, numbers: Array) -> Array:
+    """Inputs as the data may hold them: whole numbers in range where these are whole numbers."""
     if np.dtype(info.input_dtype).kind == "f":
-        return even
+        return numbers
     limits = np.iinfo(info.input_dtype)
-    return np.unique(np.clip(np.rint(even), limits.min, limits.max))
+    return np.clip(np.rint(numbers), limits.min, limits.max)
 
 
 def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Array:
@@ -135,20 +141,21 @@ def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Arra
     x = rows if dtype.kind == "f" else np.rint(rows)
     found = model.quantities(x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape))[quantity]
     columns = found.reshape(len(found), -1)
-    if not 0 <= neuron < columns.shape[1]:
-        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {columns.shape[1] - 1}", remedy="count from 0")
+    require_neuron(neuron, columns.shape[1], quantity)
     return columns[:, neuron]
+
+
+def require_neuron(neuron: int, count: int, quantity: str) -> None:
+    """Refuses a neuron that a quantity does not have."""
+    if not 0 <= neuron < count:
+        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {count - 1}", remedy="count from 0")
 
 
 def require_quantity(model: Model, quantity: str) -> None:
     """Raises: OptionError, with a suggestion, where the network has no such quantity."""
     known = (*model.quantity_names, "output")
     if quantity not in known:
-        raise OptionError(
-            f"quantity {quantity!r}",
-            expected=f"one of {', '.join(known)}",
-            remedy=suggest(quantity, known),
-        )
+        raise unknown(f"quantity {quantity!r}", quantity, known)
 
 
 def bias_of(model: Model, layer: str) -> Array:

@@ -13,6 +13,7 @@ from chainrule.graph import Node, constant
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators import functions
 from chainrule.interop.onnx_models.operators.shapes import small
+from chainrule.ops.shapes import row
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
@@ -99,15 +100,15 @@ def recurrent(
     last: dict[str, list[Node]] = {name: [] for name in names}
     for place in range(count):
         weights = {
-            "W": ops.swap_last(_one(w, place)),
-            "R": ops.swap_last(_one(r, place)),
+            "W": ops.swap_last(row(w, place)),
+            "R": ops.swap_last(row(r, place)),
             **_biases(b, place, GATES[kind] * size, x.dtype),
         }
-        weights |= {} if p is None else {"P": _one(p, place)}
+        weights |= {} if p is None else {"P": row(p, place)}
         each = len(USUAL[kind])
         way = _Way(call, weights, used[place * each : (place + 1) * each], clip, bool(input_forget), bool(linear_before_reset))
         zeros = ops.broadcast_to(constant(0.0, x.dtype), shape=(batch, size))
-        states = {name: _one(given[name], place) if name in given else zeros for name in names}
+        states = {name: row(given[name], place) if name in given else zeros for name in names}
         reverse = direction == "reverse" or place == 1
         found, ends = _run(way, x, states, alive, reverse=reverse)
         every.append(ops.reshape(found, shape=(steps, 1, batch, size)))
@@ -145,16 +146,12 @@ def _alive(call: Call, lengths: Node, steps: int, batch: int) -> Node:
     return ops.less(ops.broadcast_to(constant(np.arange(steps, dtype=np.int64)[:, None]), shape=(steps, batch)), ends)
 
 
-def _one(x: Node, place: int) -> Node:
-    return ops.reshape(ops.slice_axis(x, 0, place, place + 1), shape=x.shape[1:])
-
-
 def _biases(b: Node | None, place: int, width: int, dtype: str) -> dict[str, Node]:
     if b is None:
         zeros = ops.broadcast_to(constant(0.0, dtype), shape=(width,))
         return {"Wb": zeros, "Rb": zeros}
-    row = _one(b, place)
-    return {"Wb": ops.slice_axis(row, 0, 0, width), "Rb": ops.slice_axis(row, 0, width, 2 * width)}
+    both = row(b, place)
+    return {"Wb": ops.slice_axis(both, 0, 0, width), "Rb": ops.slice_axis(both, 0, width, 2 * width)}
 
 
 def _functions(call: Call, names: Any, alphas: list[float], betas: list[float]) -> list[Any]:

@@ -17,7 +17,7 @@ from chainrule.views.pictures.kinds import reconstructs, suits
 from chainrule.views.pictures.mosaics import mosaic_panel
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def latent_map(model: Model, quantity: str, x: Array, labels: Array, classes: Sequence[str], most: int = 2000) -> View:
@@ -37,29 +37,22 @@ def latent_map(model: Model, quantity: str, x: Array, labels: Array, classes: Se
         names = [f"{quantity}, component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(shares.tolist())]
     shown = labels[:most]
     groups = [(label, class_name(classes, label), codes[shown == label]) for label in map(int, np.unique(shown))]
-    return View(
+    return chart(
         f"Where {counted(len(shown), 'example')} lie in the code",
         "Each mark is an example at the place of its code, in the colour and sign of its class; the class's name stands at the "
         "median of its examples; the network was never told the classes: where they lie apart, it found them.",
         [
-            Panel(
-                [
-                    *(
-                        Points(*own.T, color=k, marker=class_marker(k), size=3.0, alpha=0.6, label=name)
-                        for k, name, own in groups
-                    ),
-                    *(
-                        Text(np.median(own[:, 0]), np.median(own[:, 1]), name, size=9.0, bold=True, framed=True)
-                        for _, name, own in groups
-                    ),
-                ],
-                Axis(names[0]),
-                Axis(names[1]),
-                legend="right",
-            )
+            *(Points(*own.T, color=k, marker=class_marker(k), size=3.0, alpha=0.6, label=name) for k, name, own in groups),
+            *(
+                Text(np.median(own[:, 0]), np.median(own[:, 1]), name, size=9.0, bold=True, framed=True)
+                for _, name, own in groups
+            ),
         ],
+        Axis(names[0]),
+        Axis(names[1]),
         numbers(codes=codes, labels=shown),
         size=(6.4, 5.4),
+        legend="right",
     )
 
 

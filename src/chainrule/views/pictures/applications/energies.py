@@ -17,7 +17,7 @@ from chainrule.views.pictures.kinds import dreams_pictures, suits
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.mosaics import mosaic
 from chainrule.views.pictures.sheets import image_shape
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 LAYER = "boltzmann1"
 """What the first machine of a network is called."""
@@ -74,19 +74,15 @@ def _likelihood_view(names: Sequence[str], epochs: Array, likelihoods: Array, bo
         for place, (name, table) in tables
         for mark in with_band(place, epochs, table.mean(axis=1), 2 * standard_error(table), name, marker=second_marker(place))
     ]
-    return View(
+    return chart(
         "Exact log likelihood while learning",
         "Higher is better: each curve is the mean over the replicas of log P(v), found by enumeration and averaged over the "
         "examples, its band two standard errors; the dashed line is the most that is possible.",
-        [
-            Panel(
-                [*curves, Rule(y=bound, dash="dashed", width=0.9, label="most possible: −entropy of the data")],
-                Axis("epochs"),
-                Axis("log likelihood of an example (nats)"),
-                legend="lower right",
-            )
-        ],
+        [*curves, Rule(y=bound, dash="dashed", width=0.9, label="most possible: −entropy of the data")],
+        Axis("epochs"),
+        Axis("log likelihood of an example (nats)"),
         numbers(names=names, epochs=epochs, likelihoods=likelihoods, bound=bound),
+        legend="lower right",
     )
 
 
@@ -118,20 +114,16 @@ def _belief_view(names: Sequence[str], true: Array, believed: Array, elsewhere: 
             ErrorBars(at, mean - error, mean + error, color=i, cap=0.0, width=0.8),
             Points(at, mean, color=i, marker=second_marker(i), size=3.5, label=lost),
         ]
-    return View(
+    return chart(
         "The machine's distribution against that of the data",
         "Each place is a state that the data hold, the line its share in the data, each mark what a machine gives it (mean over the "
         "replicas, two standard errors); what lacks has gone to states that never occur, as the legend says.",
-        [
-            Panel(
-                marks,
-                Axis("state that occurs in the data, by its share (number)"),
-                Axis("probability (no unit)", ends=(0, 1.3 * top)),
-                legend="top",
-            )
-        ],
+        marks,
+        Axis("state that occurs in the data, by its share (number)"),
+        Axis("probability (no unit)", ends=(0, 1.3 * top)),
         numbers(names=names, true=true, believed=believed, elsewhere=elsewhere),
         size=(6.8, 3.8),
+        legend="top",
     )
 
 

@@ -17,7 +17,7 @@ from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import principal_axes
 from chainrule.views.pictures.kinds import embeds, predicts_tokens, suits, weighs_words
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 _MOST_CANDIDATES, _LEAST_CHANCE = 24, 0.05
 _LINE = 64
@@ -42,20 +42,16 @@ def next_tokens(run: Run, text: str, replica: int = 0) -> View:
     came = [(place, candidates.index(token)) for place, token in enumerate(tokens) if token in candidates]
     spots = np.array(came, dtype=np.float64).reshape(-1, 2)
     turn = 90.0 if max(map(len, tokens)) > 1 else 0.0
-    return View(
+    return chart(
         f"What may come next, at each of {counted(len(tokens), 'place')} of a text",
         "A column is what the network expects at that place after all that stands left of it, the brighter the likelier; "
         "the circle is what did come; a column with one bright cell is a place where it is sure.",
         [
-            Panel(
-                [
-                    Image(shown.T, scale=Scale("sequential", label="probability")),
-                    Points(spots[:, 0], spots[:, 1], color=1, size=6.0, hollow=True),
-                ],
-                Axis("the text, token by token", at=range(len(tokens)), texts=list(map(_sign, tokens)), turn=turn, size=8.0),
-                Axis("candidates for the next token", at=range(len(candidates)), texts=list(map(_sign, candidates)), size=8.0),
-            )
+            Image(shown.T, scale=Scale("sequential", label="probability")),
+            Points(spots[:, 0], spots[:, 1], color=1, size=6.0, hollow=True),
         ],
+        Axis("the text, token by token", at=range(len(tokens)), texts=list(map(_sign, tokens)), turn=turn, size=8.0),
+        Axis("candidates for the next token", at=range(len(candidates)), texts=list(map(_sign, candidates)), size=8.0),
         numbers(tokens=tokens, candidates=candidates, chances=shown),
         size=(9.0, 4.6),
     )
@@ -90,17 +86,13 @@ def _surprise_view(texts: Mapping[str, Sequence[str]], bits: Mapping[str, Array]
             row += 1.05
         row += 0.35
     names = [printable(name, most=24) for name in texts]
-    return View(
+    return chart(
         f"Surprise (mean bits to a token): {means}",
         "The bar above each token is the network's surprise −log₂ p at it, from what stands before it; a yellow high one was not "
         "expected, no bar means that the network was sure.",
-        [
-            Panel(
-                marks,
-                Axis("place in the line (characters)", ends=(-0.5, _LINE + 0.5)),
-                Axis("text, bits above it", at=ticks, texts=names, ends=(0.9 - row, 1.0)),
-            )
-        ],
+        marks,
+        Axis("place in the line (characters)", ends=(-0.5, _LINE + 0.5)),
+        Axis("text, bits above it", at=ticks, texts=names, ends=(0.9 - row, 1.0)),
         dict(bits),
         size=(10.0, 4.8),
     )
@@ -144,28 +136,16 @@ def embedding_map(run: Run, layer: str = "embedding1", replica: int = 0) -> View
     axes, shares = principal_axes(centred)
     places = centred @ axes
     names = [f"component {place + 1}, {100 * share:.0f} % (units of the vectors)" for place, share in enumerate(shares)]
-    return View(
+    return chart(
         f"Where {counted(len(tokens), 'token')} lie, {100 * float(np.sum(shares)):.0f} % of the variance",
         "Each token stands where its learned vector lies in the two directions of largest variance; tokens that the network "
         "treats alike lie close together.",
         [
-            Panel(
-                [
-                    Points(*places.T, color=0, size=3.5),
-                    Text(
-                        places[:, 0],
-                        places[:, 1],
-                        list(map(_sign, tokens)),
-                        offset=(3, 3),
-                        across="left",
-                        up="bottom",
-                        size=9.0,
-                    ),
-                ],
-                Axis(names[0], margin=0.08),
-                Axis(names[1], margin=0.08),
-            )
+            Points(*places.T, color=0, size=3.5),
+            Text(places[:, 0], places[:, 1], list(map(_sign, tokens)), offset=(3, 3), across="left", up="bottom", size=9.0),
         ],
+        Axis(names[0], margin=0.08),
+        Axis(names[1], margin=0.08),
         numbers(tokens=tokens, coordinates=places, shares=shares),
         size=(6.4, 5.2),
     )

@@ -15,7 +15,7 @@ from chainrule.views.marks import Bars, Image, Line, Mark, Points, Rule, Scale, 
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import has, is_recurrent, suits
 from chainrule.views.pictures.learning.places import entry_name, one_example
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 CHECK_STEP = 1e-5
 """How far a weight is moved to each side for a finite difference."""
@@ -45,17 +45,13 @@ def _time_map(layers: Sequence[str], sizes: Array) -> View:
         "sequential", low or 1.0, high if high > low > 0 else 2 * (high or 1.0), "|∂C/∂h| (cost per unit of h)", log=True
     )
     box = (0.5, sizes.shape[1] + 0.5, -0.5, len(layers) - 0.5)
-    return View(
+    return chart(
         "Gradients down the layers and back in time",
         "A field is the length of ∂C/∂h of one layer at one time step, bright where a small change of the memory would move the cost "
         "most; the way back goes from the cost, above on the right, to the left and down, and what is dark no longer learns.",
-        [
-            Panel(
-                [Image(shown, scale=scale, box=box)],
-                Axis("time step t"),
-                Axis("layer", at=range(len(layers)), texts=list(layers)),
-            )
-        ],
+        [Image(shown, scale=scale, box=box)],
+        Axis("time step t"),
+        Axis("layer", at=range(len(layers)), texts=list(layers)),
         numbers(layers=layers, sizes=sizes),
         size=(7.2, 3.2),
     )
@@ -84,17 +80,13 @@ def gradient_decay(models: dict[str, Model], x: Array, y: Array, layer: str = "r
             ),
             Line(distance, middle, color=i, dash=dashes(i), width=0.9),
         ]
-    return View(
+    return chart(
         "Vanishing and exploding gradients in time",
         "Marks are |∂C/∂h| so many steps before the cost, as a fraction of that at the cost; thin lines are exponentials whose rate is "
         "fitted, and the legend has it beside ln(ρ·s), ρ the spectral radius of U, s the activation's typical slope.",
-        [
-            Panel(
-                marks,
-                Axis("distance in time from the cost (steps)"),
-                Axis("|∂C/∂h| as a fraction of that at the cost", log=True),
-            )
-        ],
+        marks,
+        Axis("distance in time from the cost (steps)"),
+        Axis("|∂C/∂h| as a fraction of that at the cost", log=True),
         numbers(names=list(models), sizes=sizes, rates=rates, errors=errors, predicted=predicted),
         size=(6.6, 4.2),
     )
@@ -146,23 +138,19 @@ def step_contributions(model: Model, x: Array, y: Array, parameter: str, index: 
     entry, difference = entry_name(parameter, list(place)), finite_difference(model, x, y, parameter, place)
     total, steps = float(shares.sum()), np.arange(1, len(shares) + 1)
     mean = total / len(shares)
-    return View(
+    return chart(
         f"∂C/∂{entry}: the sum over the time steps",
         f"Each bar is what one use of the shared weight asks for; their sum {numeral(total)} is the finite difference "
         f"{numeral(difference)}, their average {numeral(mean)} is not.",
         [
-            Panel(
-                [
-                    Rule(y=0.0, color="ink", width=0.6),
-                    Bars(steps, shares, color=5, edge="ink", label="fraction of the step"),
-                    Line(*staircase(steps, np.cumsum(shares)), color=0, label="their running sum"),
-                    Rule(y=difference, color=1, dash="dashed", width=1.6, label="finite difference"),
-                    Rule(y=mean, dash="dotted", width=1.6, label="their average"),
-                ],
-                Axis("time step t"),
-                Axis(f"∂C/∂{entry} (cost per unit of weight)"),
-            )
+            Rule(y=0.0, color="ink", width=0.6),
+            Bars(steps, shares, color=5, edge="ink", label="fraction of the step"),
+            Line(*staircase(steps, np.cumsum(shares)), color=0, label="their running sum"),
+            Rule(y=difference, color=1, dash="dashed", width=1.6, label="finite difference"),
+            Rule(y=mean, dash="dotted", width=1.6, label="their average"),
         ],
+        Axis("time step t"),
+        Axis(f"∂C/∂{entry} (cost per unit of weight)"),
         numbers(shares=shares, total=total, difference=difference),
     )
 

@@ -10,7 +10,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.marks import Line, Mark, Points, Rule, look
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def equation_solved(equation: str, t: Array, found: Array, residual: Array, known: Array | None = None) -> View:
@@ -61,16 +61,12 @@ def hidden_path(times: Array, visible: Array, hidden: Array, inferred: Array) ->
 def errors_in_time(times: Array, errors: Mapping[str, Array], floor: float) -> View:
     """Root mean square errors of several answers at `times` (n,), by name, each (n,); and the mean error that noise alone leaves."""
     lines = [Line(times, row, **look(place), size=3.0, label=name) for place, (name, row) in enumerate(errors.items())]
-    return View(
+    return chart(
         "How far off each answer is, moment by moment",
         "Each curve is the root mean square error over all test paths; what lies above the curve of one who knows the equations, whose "
         "expected mean is the dotted line, was left to be learned.",
-        [
-            Panel(
-                [*lines, Rule(y=floor, dash="dotted", width=1.0, label="left by noise, on average")],
-                Axis("time (units of 1/ω)"),
-                Axis("error of the hidden position (lengths)", ends=(0, None)),
-            )
-        ],
+        [*lines, Rule(y=floor, dash="dotted", width=1.0, label="left by noise, on average")],
+        Axis("time (units of 1/ω)"),
+        Axis("error of the hidden position (lengths)", ends=(0, None)),
         {"times": times, **errors},
     )

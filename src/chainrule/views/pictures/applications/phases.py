@@ -9,9 +9,9 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.marks import Band, ErrorBars, Line, Points, Rule, Text, look, with_bars
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.sheets import image_sheet
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 SCALE = "temperature T (J/k_B)"
 """What stands at the axis of temperatures: they are measured by the coupling of two spins."""
@@ -34,17 +34,13 @@ def phase_curves(sizes: Sequence[int], temperatures: Array, ordered: Array, erro
     """How ordered lattices look to a network: `ordered` and its standard `errors` at `temperatures`, all (sizes, t); `known` T_c."""
     rows = enumerate(zip(sizes, temperatures, ordered, errors, strict=True))
     curves = [mark for i, (edge, at, mean, error) in rows for mark in with_bars(i, at, mean, error, f"L = {edge}")]
-    return View(
+    return chart(
         "What the networks say between cold and hot",
         "Each curve is the networks' mean output for one lattice size, with one standard error; where it passes one half, the size "
         "has its transition, which grows sharper and moves to the vertical line, the known T_c, as lattices grow.",
-        [
-            Panel(
-                [Rule(y=0.5), *curves, _known(known)],
-                Axis(SCALE),
-                Axis("mean output: probability of order", ends=(-0.03, 1.03)),
-            )
-        ],
+        [Rule(y=0.5), *curves, _known(known)],
+        Axis(SCALE),
+        Axis("mean output: probability of order", ends=(-0.03, 1.03)),
         numbers(sizes=sizes, temperatures=temperatures, ordered=ordered, errors=errors, known=known),
         size=(5.8, 3.8),
     )
@@ -62,26 +58,22 @@ def size_extrapolation(
     powers = np.vander(x, len(coefficients), increasing=True)
     curve, band = powers @ coefficients, np.sqrt(np.sum(powers @ covariance * powers, axis=1))
     names = [f"L = {numeral(edge, 6)}" for edge in sizes.tolist()]
-    return View(
+    return chart(
         f"To the infinite lattice: T_c = {coefficients[0]:.3f} ± {float(np.sqrt(covariance[0, 0])):.3f} J/k_B",
         "Each point is the temperature where the mean output passes one half, with one standard error, against one over the lattice "
         "size; the fitted curve, with a band of one standard error, meets the left edge at the T_c of the infinite lattice.",
         [
-            Panel(
-                [
-                    Band(x, curve - band, curve + band, color=0, alpha=0.25),
-                    Line(x, curve, color=0, label="T_c + a/L + b/L²"),
-                    ErrorBars(1 / sizes, crossings - errors, crossings + errors, cap=3.0),
-                    Points(1 / sizes, crossings, label="T*(L)"),
-                    Points([0.0], [known], color=1, marker="D", size=6.0, label=f"known T_c = {numeral(known, 5)}"),
-                    Text(1 / sizes, crossings, names, offset=(6, -12), across="left", up="bottom"),
-                ],
-                Axis("1/L (L: spins along an edge)", ends=(-0.02 * float(x[-1]), float(x[-1]))),
-                Axis("T* (J/k_B)"),
-                legend="upper left",
-            )
+            Band(x, curve - band, curve + band, color=0, alpha=0.25),
+            Line(x, curve, color=0, label="T_c + a/L + b/L²"),
+            ErrorBars(1 / sizes, crossings - errors, crossings + errors, cap=3.0),
+            Points(1 / sizes, crossings, label="T*(L)"),
+            Points([0.0], [known], color=1, marker="D", size=6.0, label=f"known T_c = {numeral(known, 5)}"),
+            Text(1 / sizes, crossings, names, offset=(6, -12), across="left", up="bottom"),
         ],
+        Axis("1/L (L: spins along an edge)", ends=(-0.02 * float(x[-1]), float(x[-1]))),
+        Axis("T* (J/k_B)"),
         numbers(sizes=sizes, crossings=crossings, errors=errors, coefficients=coefficients, covariance=covariance, known=known),
+        legend="upper left",
     )
 
 
@@ -91,20 +83,16 @@ def cumulant_crossing(
     """Binder's `cumulants` at `temperatures`, both (sizes, t); `found` T_c with its `error`; `known` T_c."""
     rows = enumerate(zip(sizes, temperatures, cumulants, strict=True))
     curves = [Line(at, row, **look(place), size=4.0, width=1.2, label=f"L = {edge}") for place, (edge, at, row) in rows]
-    return View(
+    return chart(
         f"Cumulants meet at T = {found:.4f} ± {error:.4f} J/k_B",
         "Each curve is, for one lattice size, the cumulant of the number by which the networks weigh the spins: larger lattices have "
         "the larger one below T_c and the smaller one above, so that all curves meet at T_c; the band is where the smallest and the "
         "largest size meet, with one standard error.",
-        [
-            Panel(
-                [*curves, Rule(x=(found - error, found + error), alpha=0.3, label="where they meet"), _known(known)],
-                Axis(SCALE),
-                Axis("1 − ⟨φ⁴⟩/3⟨φ²⟩² (no unit)"),
-                legend="lower left",
-            )
-        ],
+        [*curves, Rule(x=(found - error, found + error), alpha=0.3, label="where they meet"), _known(known)],
+        Axis(SCALE),
+        Axis("1 − ⟨φ⁴⟩/3⟨φ²⟩² (no unit)"),
         numbers(sizes=sizes, temperatures=temperatures, cumulants=cumulants, found=found, error=error, known=known),
+        legend="lower left",
     )
 
 
@@ -116,22 +104,18 @@ def confusion_curve(
     `peak`: the middle peak and its half width; `known` T_c.
     """
     low, high = peak[0] - peak[1], peak[0] + peak[1]
-    return View(
+    return chart(
         f"Learning by confusion, L = {edge}",
         "Each point is how often networks are right that learned labels for an assumed transition temperature, with the error of "
         "counting; the middle peak, in the grey band, is where the labels are least confusing, the dotted line is the known T_c.",
         [
-            Panel(
-                [
-                    Rule(x=(low, high), alpha=0.25, label="middle peak"),
-                    ErrorBars(assumed, accuracies - errors, accuracies + errors, color=0),
-                    Line(assumed, accuracies, color=0, marker="o", size=4.0, label="accuracy"),
-                    _known(known),
-                ],
-                Axis("assumed transition temperature (J/k_B)"),
-                Axis("fraction of test lattices labelled as assumed"),
-            )
+            Rule(x=(low, high), alpha=0.25, label="middle peak"),
+            ErrorBars(assumed, accuracies - errors, accuracies + errors, color=0),
+            Line(assumed, accuracies, color=0, marker="o", size=4.0, label="accuracy"),
+            _known(known),
         ],
+        Axis("assumed transition temperature (J/k_B)"),
+        Axis("fraction of test lattices labelled as assumed"),
         numbers(assumed=assumed, accuracies=accuracies, errors=errors, peak=peak, known=known),
     )
 
@@ -139,16 +123,12 @@ def confusion_curve(
 def order_seen(edge: int, magnetisation: Array, ordered: Array) -> View:
     """A network's output beside the magnetisation |m| of lattices of one edge length, both (n,): by what it goes."""
     some = slice(None, None, -(-len(ordered) // 2000))
-    return View(
+    return chart(
         f"What the networks go by, L = {edge}",
         "Each point is a lattice between cold and hot: if the points lie on one rising curve, the output is a function of the "
         "magnetisation, the physicists' own measure of order, which nobody told the networks of.",
-        [
-            Panel(
-                [Rule(y=0.5, dash="dashed"), Points(magnetisation[some], ordered[some], color=0, size=3.0, alpha=0.5)],
-                Axis("|m|, fraction of spins up less share down"),
-                Axis("output: probability of order", ends=(-0.03, 1.03)),
-            )
-        ],
+        [Rule(y=0.5, dash="dashed"), Points(magnetisation[some], ordered[some], color=0, size=3.0, alpha=0.5)],
+        Axis("|m|, fraction of spins up less share down"),
+        Axis("output: probability of order", ends=(-0.03, 1.03)),
         numbers(magnetisation=magnetisation, ordered=ordered),
     )

@@ -13,9 +13,9 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, look, with_bars
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.learning.places import one_example
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,24 +64,18 @@ def accuracy_against_gap(found: GapScores) -> View:
         for place, kind in enumerate(kinds)
         for mark in _kind_marks(place, len(kinds), kind, (means[place], errors[place], scores[place]))
     ]
-    return View(
+    return chart(
         f"Accuracy against the length of the silence: {', '.join(kinds)}",
         f"Small marks are single networks, {scores.shape[3]} to each of {scores.shape[2]} data sets, lines join their means, "
         "and bars are one standard error from data set to data set; dotted is chance.",
-        [
-            Panel(
-                [*lines, Rule(y=found.chance, dash="dotted", width=1.6, label="chance")],
-                Axis(
-                    "silence between signal and question (steps)",
-                    at=range(len(gaps)),
-                    texts=[numeral(gap, 6) for gap in gaps.tolist()],
-                ),
-                Axis("test accuracy (no unit)", ends=(0.0, 1.05)),
-                legend="lower left",
-            )
-        ],
+        [*lines, Rule(y=found.chance, dash="dotted", width=1.6, label="chance")],
+        Axis(
+            "silence between signal and question (steps)", at=range(len(gaps)), texts=[numeral(gap, 6) for gap in gaps.tolist()]
+        ),
+        Axis("test accuracy (no unit)", ends=(0.0, 1.05)),
         numbers(gaps=gaps, scores=scores, means=means, errors=errors),
         size=(6.0, 3.8),
+        legend="lower left",
     )
 
 
@@ -119,21 +113,17 @@ def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> View:
             Line(steps, rows.mean(axis=0), **look(i), size=6.0, width=2.0, label=name),
         )
     ]
-    return View(
+    return chart(
         "An answer at every time step, for one example",
         f"Grey bars are the target, crosses the input; a thick line is the mean of {len(outputs[0])} networks of a kind, thin "
         "lines are the single ones.",
         [
-            Panel(
-                [
-                    Bars(steps, y, color="faint", alpha=0.35, label="target"),
-                    Points(steps, inputs, color="faint", marker="x", size=6.0, label="input"),
-                    *lines,
-                ],
-                Axis("time step t"),
-                Axis("output (no unit)"),
-            )
+            Bars(steps, y, color="faint", alpha=0.35, label="target"),
+            Points(steps, inputs, color="faint", marker="x", size=6.0, label="input"),
+            *lines,
         ],
+        Axis("time step t"),
+        Axis("output (no unit)"),
         numbers(inputs=inputs, outputs=np.stack(outputs), target=y),
         size=(6.4, 3.6),
     )

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from chainrule.errors import OptionError
 from chainrule.numerals import numeral
 from chainrule.views.marks import with_bars
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.plain import printable
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 
 def by_size(kinds: Mapping[str, Mapping[float, ArrayLike]], size_label: str, value_label: str, *, power: bool = True) -> View:
@@ -39,15 +39,11 @@ def by_size(kinds: Mapping[str, Mapping[float, ArrayLike]], size_label: str, val
     ]
     every = np.unique(np.concatenate(list(sizes.values())))
     at = every if len(every) <= 8 else next(iter(sizes.values()))
-    return View(
+    return chart(
         f"{value_label.partition(' (')[0].capitalize()} against {size_label.partition(' (')[0]}",
         f"A line to each kind{bars}; at one size, kinds whose bars lie apart by more than both differ.",
-        [
-            Panel(
-                lines,
-                Axis(size_label, log=True, at=at, texts=[numeral(size, 6) for size in at.tolist()]),
-                Axis(value_label, log=power),
-            )
-        ],
+        lines,
+        Axis(size_label, log=True, at=at, texts=[numeral(size, 6) for size in at.tolist()]),
+        Axis(value_label, log=power),
         {**{f"{kind}, sizes": array for kind, array in sizes.items()}, **values},
     )

@@ -14,16 +14,11 @@ from chainrule.views.marks import MARKERS, Color, ErrorBars, Image, Mark, Points
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.scales import decimal
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def contrasts(
-    title: str,
-    score: str,
-    scores: Mapping[str, Array],
-    differences: Mapping[str, Array],
-    reach: Array,
-    linear: float = 1.0,
+    title: str, score: str, scores: Mapping[str, Array], differences: Mapping[str, Array], reach: Array, linear: float = 1.0
 ) -> View:
     """Scores (n,) of several trainings by their names, and the differences (n,) between them, by what is subtracted from what.
 
@@ -37,10 +32,7 @@ def contrasts(
         "Left each training, a dot to a data set, and the mean with its standard error; right the differences on the same data, with "
         "the interval that holds the true one with 95 % confidence for all of them together: where it holds 0, nothing is told apart; "
         f"their axis is linear to ±{decimal(linear)} and logarithmic beyond.",
-        [
-            dots_and_bars(left, Axis(score, log=True, margin=0.08)),
-            _differences(right, f"difference of the {score}", linear),
-        ],
+        [dots_and_bars(left, Axis(score, log=True, margin=0.08)), _differences(right, f"difference of the {score}", linear)],
         {**scores, **differences, "reach": reach},
         size=(9.6, 3.9),
     )
@@ -113,17 +105,13 @@ def sweep(
     inks: list[Color] = ["light" if means[place] < middle else "dark" for place in places]
     down, across = np.array(places).T
     scale = Scale("sequential", float(means.min()), float(means.max()), f"{score}, logarithmic", log=True)
-    return View(
+    return chart(
         title,
         f"Each cell is the mean {score} with its standard error, dark for little; beside {beside}: ▼ smaller, ▲ larger, ≈ "
         "cannot be told apart, all comparisons together at 95 % confidence.",
-        [
-            Panel(
-                [Image(means, scale=scale), Text(across, down, words, colors=inks, size=9.0)],
-                Axis(columns[0], at=range(len(columns[1])), texts=columns[1]),
-                Axis(rows[0], at=range(len(rows[1])), texts=rows[1]),
-            )
-        ],
+        [Image(means, scale=scale), Text(across, down, words, colors=inks, size=9.0)],
+        Axis(columns[0], at=range(len(columns[1])), texts=columns[1]),
+        Axis(rows[0], at=range(len(rows[1])), texts=rows[1]),
         numbers(means=means, errors=errors, signs=signs),
         size=(7.0, 4.0),
     )
@@ -133,11 +121,13 @@ def against_parameters(score: str, names: Sequence[str], parameters: Array, mean
     """A score against the number of parameters: `parameters`, `means` and `errors` (lines, n), a line to each of `names`."""
     rows = enumerate(zip(names, parameters, means, errors, strict=True))
     lines = [mark for i, (name, at, mean, error) in rows for mark in with_bars(i, at, mean, error, name, cap=3.0, width=1.6)]
-    return View(
+    return chart(
         "Errors against the number of parameters",
         f"Each point is the mean {score} of networks that differ in their seed, with its standard error; points of a line differ "
         "in width: where lines lie on each other, only the number of parameters matters.",
-        [Panel(lines, Axis("parameters (weights and biases)", log=True), Axis(score))],
+        lines,
+        Axis("parameters (weights and biases)", log=True),
+        Axis(score),
         numbers(parameters=parameters, means=means, errors=errors),
         size=(6.4, 4.0),
     )

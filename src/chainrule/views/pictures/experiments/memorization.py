@@ -14,7 +14,7 @@ from chainrule.views.marks import Image, Rule, Scale
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.curves import LabelledCurve
 from chainrule.views.scales import decimal
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 _ROWS = 400
 """Rows of the map; more examples are drawn as means of neighbours."""
@@ -35,17 +35,13 @@ def against_updates(title: str, score: str, curves: Sequence[LabelledCurve], cha
     lines = [mark for number, curve in enumerate(curves) for mark in curve.marks(number)]
     ends = float(min(curve.at[0] for curve in curves)), float(max(curve.at[-1] for curve in curves))
     pairs = [(curve.label, name, array) for curve in curves for name, array in (("at", curve.at), ("values", curve.values))]
-    return View(
+    return chart(
         title,
         f"Each line is a mean over {curves[0].values.shape[1]} data sets, its band one standard error; updates are "
         f"counted on a logarithmic axis.{guess}",
-        [
-            Panel(
-                [*([] if chance is None else [Rule(y=chance)]), *lines],
-                Axis("updates (number of steps)", log=True, ends=ends),
-                Axis(score),
-            )
-        ],
+        [*([] if chance is None else [Rule(y=chance)]), *lines],
+        Axis("updates (number of steps)", log=True, ends=ends),
+        Axis(score),
         {f"{label}.{name}": array for label, name, array in pairs},
         size=(6.4, 4.0),
     )

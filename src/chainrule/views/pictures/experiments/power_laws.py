@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.graph import Array
 from chainrule.views.marks import ErrorBars, Line, Mark, Points
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def power_law(
@@ -40,10 +40,12 @@ def power_law(
     ]
     if measurements is not None:
         marks.insert(0, Points(np.repeat(x, measurements.shape[1]), measurements.ravel(), color="faint", alpha=0.6, size=3.0))
-    return View(
+    return chart(
         title,
         f"{dots}{bars}; both axes are logarithmic, so that a power law is a straight line: the dashed one was fitted.",
-        [Panel(marks, _at_points(x_name, x), Axis(y_name, log=True))],
+        marks,
+        _at_points(x_name, x),
+        Axis(y_name, log=True),
         numbers(x=x, y=y, errors=errors, measurements=measurements, exponent=exponent, factor=factor),
         size=(6.4, 4.2),
     )

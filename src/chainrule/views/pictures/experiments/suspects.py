@@ -9,10 +9,10 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.views.marks import Mark, Points, Rule, with_band
-from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.panels import Axis, Table
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.sheets import class_name, example_sheet
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 _WIDEST = 8
 
@@ -79,17 +79,13 @@ def found_among_first(ways: dict[str, Array], wrong: Array) -> View:
     shares = {way: np.cumsum(rows, axis=1) / k for way, rows in sorted_wrong.items()}
     planted = round(share * count)
     lines = [mark for number, (way, rows) in enumerate(shares.items()) for mark in _found_marks(number, way, k, rows, planted)]
-    return View(
+    return chart(
         "Wrong labels among the first suspects",
         f"Who looks at the first k suspects finds this fraction of them wrong; bands are one standard error over "
         f"{len(wrong)} data sets, dots stand where as many are looked at as are wrong, and the grey line is looking at random.",
-        [
-            Panel(
-                [Rule(y=share), *lines],
-                Axis("suspects looked at, k (examples)", ends=(1, min(count, 4 * planted))),
-                Axis("fraction of them wrong", ends=(0, 1.03)),
-            )
-        ],
+        [Rule(y=share), *lines],
+        Axis("suspects looked at, k (examples)", ends=(1, min(count, 4 * planted))),
+        Axis("fraction of them wrong", ends=(0, 1.03)),
         shares,
         size=(6.4, 4.0),
     )

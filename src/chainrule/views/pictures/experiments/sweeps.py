@@ -14,7 +14,7 @@ from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.experiments.contrasts import dots_and_bars
 from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 MOST = 24
 """So many settings are drawn at most, the best."""
@@ -86,22 +86,18 @@ def learning_rates(found: LearningRates) -> View:
     mean, error = found.losses.mean(axis=0), standard_error(found.losses.T) if len(found.losses) > 1 else None
     band = [] if error is None else [Band(found.rates, mean - error, mean + error, color=0)]
     top = float(np.nanmax(found.smoothed))
-    return View(
+    return chart(
         f"Begin with a learning rate of {found.rate:g}",
         "The loss of each step's batch while the rate rises from step to step, faint with its standard error, and smoothed; at the dotted "
         "line it was least, from there on the rate is too large; the dashed line is a tenth of that.",
         [
-            Panel(
-                [
-                    *band,
-                    Line(found.rates, mean, color="faint", width=0.8),
-                    Line(found.rates, found.smoothed, color=0, label="smoothed"),
-                    Rule(x=found.lowest, dash="dotted"),
-                    Rule(x=found.rate, dash="dashed"),
-                ],
-                Axis("learning rate", log=True),
-                Axis("loss of the batch", ends=(None, 1.3 * top)),
-            )
+            *band,
+            Line(found.rates, mean, color="faint", width=0.8),
+            Line(found.rates, found.smoothed, color=0, label="smoothed"),
+            Rule(x=found.lowest, dash="dotted"),
+            Rule(x=found.rate, dash="dashed"),
         ],
+        Axis("learning rate", log=True),
+        Axis("loss of the batch", ends=(None, 1.3 * top)),
         numbers(rates=found.rates, losses=found.losses, smoothed=found.smoothed),
     )

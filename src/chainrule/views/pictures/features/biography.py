@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.errors import OptionError
 from chainrule.graph import PARAMETER, Array, Node, topological_order
 from chainrule.numerals import numeral
 from chainrule.ops import matmul
@@ -23,7 +22,7 @@ from chainrule.views.pictures.sheets import (
     example_sheet,
     image_shape,
 )
-from chainrule.views.pictures.subject import feature_names, require_quantity
+from chainrule.views.pictures.subject import feature_names, require_neuron, require_quantity
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -53,8 +52,7 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     """
     require_quantity(model, quantity)
     values = model.quantities(examples.x, {quantity})[quantity].reshape(len(examples), -1)
-    if not 0 <= neuron < values.shape[1]:
-        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {values.shape[1] - 1}", remedy="count from 0")
+    require_neuron(neuron, values.shape[1], quantity)
     answers, classes = values[:, neuron], model.problem.dataset_info.classes
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = weights_around(model, examples, quantity, neuron)

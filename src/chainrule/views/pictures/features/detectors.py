@@ -17,10 +17,11 @@ from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits
+from chainrule.views.pictures.ranks import separation
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 GOOD_DETECTOR = 0.95
 """From this separation on, in 95 of 100 pairs, a neuron counts as a detector. A convention, like any such number."""
@@ -120,19 +121,6 @@ def detector_test(
     )
 
 
-def separation(values: Array, mask: Array) -> float:
-    """The probability that a value where the mask is true is larger than one where it is false; equal ones count half.
-
-    >>> separation(np.array([1.0, 2.0, 3.0, 3.0]), np.array([False, False, True, False]))
-    0.833...
-    """
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    # The mean rank of values that are equal.
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    having = int(np.count_nonzero(mask))
-    return float((ranks[mask].sum() - having * (having + 1) / 2) / (having * (len(values) - having)))
-
-
 def _mask(model: Model, y: Array, having: Collection[str] | Array) -> Array:
     classes = model.problem.dataset_info.classes or ()
     if isinstance(having, np.ndarray):
@@ -217,19 +205,15 @@ def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     even = 1 / len(model.problem.dataset_info.classes or ())
     sure = ", ".join(f"{100 * float(np.mean(values > 0.9)):.0f} % of {name}" for name, values in found.items())
     steps = [_cumulated(place, name, values) for place, (name, values) in enumerate(found.items())]
-    return View(
+    return chart(
         "How sure is the network of noise?",
         "Each curve is the fraction of inputs whose highest probability is at most that on the axis; a network that knew what it does not "
         f"know would give noise about {numeral(even, 2)} to each class, but above 0.9 lie {sure}.",
-        [
-            Panel(
-                [*steps, Rule(x=even, label="no idea: all classes alike")],
-                Axis("highest probability of a class", ends=(0, 1)),
-                Axis("fraction of the inputs at most there (%)", ends=(0, 101)),
-                legend="upper left",
-            )
-        ],
+        [*steps, Rule(x=even, label="no idea: all classes alike")],
+        Axis("highest probability of a class", ends=(0, 1)),
+        Axis("fraction of the inputs at most there (%)", ends=(0, 101)),
         found,
+        legend="upper left",
     )
 
 

@@ -8,12 +8,12 @@ from chainrule.errors import ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.numerals import numeral
 from chainrule.views.marks import Bars, Points
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.features.weights import edge_weights, weight_images
 from chainrule.views.pictures.kinds import suits, weighs_images
 from chainrule.views.pictures.subject import Source
 from chainrule.views.plain import printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 SHUFFLES = 20
 """How often each neuron's weights are shuffled to see how like an edge they are by chance."""
@@ -47,23 +47,19 @@ def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = N
     best = edges[np.nan_to_num(cosines, nan=-1.0).argmax(axis=1)].reshape(-1, *size)
     likeness, places, name = cosines.max(axis=1), np.arange(len(found.neurons)), printable(layer, most=40)
     step = max(1, len(places) // 16)
-    return View(
+    return chart(
         _title(name, likeness, found.neurons),
         "A bar is the cosine between a neuron's weights and the edge that fits them best; what rises above its tick, which the same "
         "weights reach in a random order, has some smooth pattern, of whatever kind, and only what comes near 1 is an edge.",
         [
-            Panel(
-                [
-                    Bars(places, likeness, width=0.7, color=0, label="trained weights"),
-                    Points(places, chance, color=1, marker="_", size=12.0, label="the same, shuffled"),
-                ],
-                Axis(f"neuron of {name}", at=places[::step], texts=list(map(str, found.neurons[::step].tolist()))),
-                Axis("likeness to an edge (cosine)", ends=(0, 1)),
-                legend="upper right",
-            )
+            Bars(places, likeness, width=0.7, color=0, label="trained weights"),
+            Points(places, chance, color=1, marker="_", size=12.0, label="the same, shuffled"),
         ],
+        Axis(f"neuron of {name}", at=places[::step], texts=list(map(str, found.neurons[::step].tolist()))),
+        Axis("likeness to an edge (cosine)", ends=(0, 1)),
         numbers(neurons=found.neurons, likeness=likeness, shuffled=chance, best=best),
         size=(6.2, 3.6),
+        legend="upper right",
     )
 
 

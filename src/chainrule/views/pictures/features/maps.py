@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.views.marks import Scale, signed
-from chainrule.views.networks.numbers import example_row
+from chainrule.views.networks.numbers import evenly, example_row
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.features.representations import layer_names
 from chainrule.views.pictures.kinds import convolves, has_channels, suits
@@ -91,12 +91,8 @@ def feature_maps(source: Source, example: Example | Array) -> View:
 def _channels(name: str, values: Array) -> Channels:
     """(height, width, channels), or (length, channels), as pictures."""
     maps = np.moveaxis(values, -1, 0) if values.ndim == 3 else values.T[:, None, :]
-    shown = _spread(len(maps), MOST)
+    shown = evenly(len(maps), MOST)
     return Channels(name, maps[shown], shown, len(maps))
-
-
-def _spread(count: int, most: int) -> Array:
-    return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(np.int64))
 
 
 def channels_of(source: Source, example: Example | Array) -> tuple[Channels, ...]:
@@ -132,13 +128,9 @@ def kernels(source: Source, layer: str = "conv1") -> View:
     model = model_of(source)
     known = _filters(model.parameters)
     if layer not in known:
-        raise OptionError(
-            f"filters of layer {layer!r}",
-            expected=f"one of {', '.join(known) or 'no layer: the network has no convolution'}",
-            remedy=suggest(layer, known),
-        )
+        raise unknown(f"filters of layer {layer!r}", layer, known, none="no layer: the network has no convolution")
     every = known[layer] if known[layer].ndim == 4 else known[layer][None]
-    channels, filters = (_spread(extent, MOST) for extent in every.shape[2:])
+    channels, filters = (evenly(extent, MOST) for extent in every.shape[2:])
     weights = every[:, :, channels][..., filters]
     single = every.shape[2] == 1
     what = "a filter" if single else "what the filter of its column looks for in the channel of its row"

@@ -12,11 +12,11 @@ from chainrule.graph import Array
 from chainrule.nn import Accuracy, accuracy
 from chainrule.train import Model
 from chainrule.views.marks import ErrorBars, Line, Mark, Rule, Text
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.features.representations import INPUT, layer_names, layer_rows
 from chainrule.views.pictures.kinds import classifies, suits
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @suits(classifies)
@@ -48,20 +48,16 @@ def linear_probes(
     right = [int(np.count_nonzero(_ridge_labels(train[name], wanted, test[name], penalty) == y_test)) for name in names]
     own = accuracy(y_test, model.decide(x_test))
     words, turned = [printable(name, most=18) for name in names], 30.0 if len(names) > 5 else 0.0
-    return View(
+    return chart(
         "What a linear classifier reads from each layer",
         f"Each point is the accuracy, on {counted(own.total, f'{part} example')}, of a ridge regression to one-hot targets "
         "on a layer's activations, fitted on training examples, with its binomial error: where it rises, a layer has made the "
         "classes easier to tell apart by planes.",
-        [
-            Panel(
-                _accuracy_marks([Accuracy(count, own.total) for count in right], own),
-                Axis("layer", at=range(len(names)), texts=words, turn=turned, ends=(-0.4, len(names) - 0.4)),
-                Axis(f"{part} accuracy (%)", margin=0.15),
-                legend="lower right",
-            )
-        ],
+        _accuracy_marks([Accuracy(count, own.total) for count in right], own),
+        Axis("layer", at=range(len(names)), texts=words, turn=turned, ends=(-0.4, len(names) - 0.4)),
+        Axis(f"{part} accuracy (%)", margin=0.15),
         numbers(names=names, correct=right, network=own.correct, total=own.total),
+        legend="lower right",
     )
 
 

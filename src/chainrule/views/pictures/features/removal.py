@@ -16,6 +16,7 @@ from chainrule.views.marks import Bars, ErrorBars, Rule
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import has_hidden_neurons, suits
 from chainrule.views.pictures.learning.places import CostAt, cost_at
+from chainrule.views.pictures.subject import require_neuron
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -112,8 +113,7 @@ def _verdict(at: CostAt, bound: dict[Node, Array]) -> tuple[Array, Array]:
 def _held(activations: Array, neuron: int, value: float, quantity: str) -> Array:
     changed = activations.copy()
     rows = changed.reshape(len(changed), -1)
-    if not 0 <= neuron < rows.shape[1]:
-        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {rows.shape[1] - 1}", remedy="count from 0")
+    require_neuron(neuron, rows.shape[1], quantity)
     rows[:, neuron] = value
     return changed
 

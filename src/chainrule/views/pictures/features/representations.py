@@ -11,6 +11,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
+from chainrule.views.networks.numbers import evenly
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
@@ -86,12 +87,6 @@ def layer_rows(model: Model, x: Array, names: tuple[str, ...]) -> dict[str, Arra
     return {name: quantities[name].reshape(len(x), -1) for name in names}
 
 
-def _thinned(names: tuple[str, ...]) -> tuple[str, ...]:
-    kept = np.unique(np.round(np.linspace(0, len(names) - 1, min(len(names), _MOST_PANELS))).astype(int))
-    places: list[int] = kept.tolist()
-    return tuple(names[place] for place in places)
-
-
 def _projection(name: str, rows: Array, net: Array | None, names: tuple[str, str], beside: Array | None) -> Projection:
     neurons = int(rows.shape[1])
     if neurons == 1:
@@ -160,7 +155,8 @@ def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Proj
     x, y = x[:most], y[:most]
     if len(x) < 2:
         raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
-    names = _thinned((INPUT, *layer_names(model)))
+    every = (INPUT, *layer_names(model))
+    names = tuple(every[int(place)] for place in evenly(len(every), _MOST_PANELS))
     rows = layer_rows(model, x, names)
     net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
     nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}

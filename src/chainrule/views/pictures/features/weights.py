@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.views.marks import Bars, ErrorBars, Image, Rule, signed
+from chainrule.views.networks.numbers import evenly
 from chainrule.views.networks.structure import read_columns
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import suits, weighs_images
@@ -117,11 +118,7 @@ def weight_images(source: Source, layer: str = "dense1", shape: Shape | None = N
     found = [column for column in columns if column.weights is not None and column.name == layer]
     if not found:
         known = list(dict.fromkeys(column.name for column in columns if column.weights is not None))
-        raise OptionError(
-            f"weights of layer {layer!r}",
-            expected=f"one of {', '.join(known) or 'no layer: the network has no Dense layer'}",
-            remedy=suggest(layer, known),
-        )
+        raise unknown(f"weights of layer {layer!r}", layer, known, none="no layer: the network has no Dense layer")
     column = found[0]
     weights = model.parameters[column.weights.name if column.weights is not None else ""]
     info = model.problem.dataset_info
@@ -135,7 +132,7 @@ def weight_images(source: Source, layer: str = "dense1", shape: Shape | None = N
             remedy="give shape=(height, width)",
         )
     count = int(weights.shape[1])
-    neurons = np.unique(np.round(np.linspace(0, count - 1, min(count, MOST))).astype(np.int64))
+    neurons = evenly(count, MOST)
     return WeightImages(weights.T[neurons].reshape(-1, *known_shape), neurons, count)
 
 

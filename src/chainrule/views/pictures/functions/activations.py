@@ -19,7 +19,7 @@ from chainrule.ops import decompose
 from chainrule.views.marks import IN_PANEL, Bars, Line, Mark, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.subject import Span
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,12 @@ def activation_curve(name: str, span: Span = (-4.0, 4.0), points: int = 401) -> 
     found = _activation(name, span, points)
     rule = f"rule at the kink: {found.kink}" if found.kink else "smooth: its derivative exists everywhere"
     ends = f"{numeral(found.slopes.min(), 3)} and {numeral(found.slopes.max(), 3)}"
-    return View(
+    return chart(
         f"{name}: {found.formula}",
         f"Solid f, dashed its derivative f′, between {ends}; {rule}.",
-        [Panel(found.marks(), Axis("z (no unit)"), Axis("f, f′ (no unit)"))],
+        found.marks(),
+        Axis("z (no unit)"),
+        Axis("f, f′ (no unit)"),
         found.numbers(),
     )
 

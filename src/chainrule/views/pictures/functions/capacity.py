@@ -11,10 +11,10 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
 from chainrule.views.marks import MARKERS, with_band
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.functions.fits import require_curve
 from chainrule.views.pictures.learning.curves import standard_error
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 Measure: TypeAlias = Literal["mean squared", "largest"]
 TRUTH_POINTS = 2001
@@ -84,17 +84,13 @@ def _view(neurons: Array, tables: Mapping[str, Array], measure: Measure) -> View
         for mark in with_band(place, neurons, mean, error, kind, marker=MARKERS[place], size=6.0)
     ]
     unit = f"data's units{'²' if measure == 'mean squared' else ''}"
-    return View(
+    return chart(
         "Error against the number of hidden neurons",
         f"A line to each kind of error{band}: more neurons bring the training error down; where another error rises again, "
         "the network fits the noise.",
-        [
-            Panel(
-                lines,
-                Axis("hidden neurons", log=True, at=neurons, texts=list(map(str, neurons.tolist()))),
-                Axis(f"{measure} error ({unit})", log=True),
-            )
-        ],
+        lines,
+        Axis("hidden neurons", log=True, at=neurons, texts=list(map(str, neurons.tolist()))),
+        Axis(f"{measure} error ({unit})", log=True),
         {
             "neurons": neurons,
             **tables,

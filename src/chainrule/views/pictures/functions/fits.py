@@ -15,10 +15,10 @@ from chainrule.nn import Dense, LayerUse
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Color, ErrorBars, Line, Mark, Points, Rule
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve, suits
 from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 BENT = {"relu", "leaky_relu", "elu", "step"}
 """Activations that change their course at z = 0."""
@@ -64,10 +64,12 @@ def fit_1d(
         errors=y[:, 1] if y.shape[1] > 1 else empty,
     )
     sizes = (1, *(use.output.shape[-1] for use in model.problem.described.built.uses))
-    return View(
+    return chart(
         f"Fit of one variable by {'-'.join(map(str, sizes))}",
         _fit_reading(found),
-        [Panel(_fit_marks(found), Axis(f"{feature_names(info)[0]} (data's units)"), Axis("y (data's units)"))],
+        _fit_marks(found),
+        Axis(f"{feature_names(info)[0]} (data's units)"),
+        Axis("y (data's units)"),
         found,
     )
 
@@ -117,22 +119,18 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
     low, high, cut = _heights(total, parts)
     told = "; lines leave the picture where they are much larger than the sum" if cut else ""
     ticks = "; ticks below mark where a neuron bends, at −b/w" if np.isfinite(kinks).any() else ""
-    return View(
+    return chart(
         f"{len(parts)} neuron{'s' * (len(parts) > 1)} of {short(hidden.name)} added up",
         "Each thin line is one hidden neuron's activation times its output weight, the thick line their sum with the output bias "
         f"{numeral(offset)}: the network's output{ticks}{told}.",
         [
-            Panel(
-                [
-                    Rule(y=offset, dash="dotted", label="output bias"),
-                    *_part_lines(x, parts),
-                    Line(x, total, width=2.4, label="sum and bias"),
-                    *_kink_marks(kinks, x),
-                ],
-                Axis(f"{feature_names(info)[0]} (data's units)"),
-                Axis("part of the output (data's units)", ends=(low, high) if cut else None),
-            )
+            Rule(y=offset, dash="dotted", label="output bias"),
+            *_part_lines(x, parts),
+            Line(x, total, width=2.4, label="sum and bias"),
+            *_kink_marks(kinks, x),
         ],
+        Axis(f"{feature_names(info)[0]} (data's units)"),
+        Axis("part of the output (data's units)", ends=(low, high) if cut else None),
         numbers(x=x, parts=parts, offset=offset, total=total, predicted=predicted(model, x), kinks=kinks),
         size=(6.4, 4.2),
     )

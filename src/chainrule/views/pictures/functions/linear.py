@@ -12,8 +12,8 @@ from chainrule.train import Model
 from chainrule.views.marks import MARKERS, Bars, Image, Line, Mark, Points, Scale, box_around
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import is_flat_pair, is_linear_inside, suits
-from chainrule.views.pictures.subject import Source, bias_of, feature_names, model_of, neuron_values, short, usual_span
-from chainrule.views.view import View, numbers
+from chainrule.views.pictures.subject import Source, as_data, bias_of, feature_names, model_of, neuron_values, short, usual_span
+from chainrule.views.view import View, chart, numbers
 
 
 @suits(is_linear_inside)
@@ -73,11 +73,7 @@ def _rows_along(source: Source, inputs: int, way: Array) -> Array:
     """Examples on the line from the lowest to the highest inputs, whole numbers where the data are."""
     info = model_of(source).problem.dataset_info
     spans = np.array([usual_span(source, k) for k in range(inputs)])
-    rows = spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0])
-    if np.dtype(info.input_dtype).kind == "f":
-        return rows
-    limits = np.iinfo(info.input_dtype)
-    return np.clip(np.rint(rows), limits.min, limits.max)
+    return as_data(info, spans[:, 0] + way[:, None] * (spans[:, 1] - spans[:, 0]))
 
 
 def _output_marks(way: Array, network: Array, single: Array) -> list[Mark]:
@@ -115,24 +111,20 @@ def decision_line(source: Source, outputs: tuple[int, int] = (0, 1)) -> View:
     network = (high - low).reshape(across.shape)
     single = (z[:, outputs[1]] - z[:, outputs[0]]).reshape(across.shape)
     names_of = feature_names(model.problem.dataset_info)
-    return View(
+    return chart(
         "The decision of linear layers is one straight line",
         "Colours are the decisions of the network of several linear layers, the dashed line is that of the single layer with "
         "W = W1·W2 and b = b1·W2 + b2: it is the border between them.",
         [
-            Panel(
-                [
-                    Image(np.sign(network), scale=Scale("signed", -1.6, 1.6), box=box_around(first, second), alpha=0.8),
-                    *_border(first, second, single),
-                    Points([], [], marker="s", color="negative", alpha=0.6, label="network: first output"),
-                    Points([], [], marker="s", color="positive", alpha=0.6, label="network: second output"),
-                ],
-                Axis(f"{names_of[0]} (data's units)", ends=(first[0], first[-1])),
-                Axis(f"{names_of[1]} (data's units)", ends=(second[0], second[-1])),
-                legend="below",
-            )
+            Image(np.sign(network), scale=Scale("signed", -1.6, 1.6), box=box_around(first, second), alpha=0.8),
+            *_border(first, second, single),
+            Points([], [], marker="s", color="negative", alpha=0.6, label="network: first output"),
+            Points([], [], marker="s", color="positive", alpha=0.6, label="network: second output"),
         ],
+        Axis(f"{names_of[0]} (data's units)", ends=(first[0], first[-1])),
+        Axis(f"{names_of[1]} (data's units)", ends=(second[0], second[-1])),
         numbers(first=first, second=second, network=network, single=single),
+        legend="below",
     )
 
 

@@ -11,7 +11,7 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Rule, dashes, staircase
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.kinds import has, learns, suits, takes_amounts
 from chainrule.views.pictures.subject import (
     Source,
@@ -27,7 +27,7 @@ from chainrule.views.pictures.subject import (
     through,
     usual_span,
 )
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @suits(takes_amounts, has("dense1.a"))
@@ -66,19 +66,15 @@ def sharpness(
         Line(across, row, color=i, dash=dashes(i), label=f"× {numeral(scale, 6)}")
         for i, (scale, row) in enumerate(zip(scales, activations, strict=True))
     ]
-    return View(
+    return chart(
         f"{short(quantity)} of neuron {neuron}, all its weights and its bias scaled",
         "Each curve is the same neuron with weights and bias multiplied by the number beside it: it bends at the same place, z = 0, "
         "and comes ever closer to a step without becoming one.",
-        [
-            Panel(
-                [*_crossings(across, z), *lines],
-                Axis(f"{feature_names(model.problem.dataset_info)[feature]} (data's units)"),
-                Axis(f"{short(quantity)} (no unit)"),
-                legend_title="weights and bias",
-            )
-        ],
+        [*_crossings(across, z), *lines],
+        Axis(f"{feature_names(model.problem.dataset_info)[feature]} (data's units)"),
+        Axis(f"{short(quantity)} (no unit)"),
         numbers(places=across, z=z, scales=scales, activations=activations),
+        legend_title="weights and bias",
     )
 
 
@@ -111,21 +107,17 @@ def firing_fraction(
     asked = _range_of_biases(weighted) if biases is None else np.array(biases, dtype=np.float64)
     # w·x + b > 0 where w·x > −b: counted in the sorted sums, for many examples and biases.
     shares = (len(weighted) - np.searchsorted(np.sort(weighted), -asked, side="right")) / len(weighted)
-    return View(
+    return chart(
         f"How much of the data fires neuron {neuron} of {short(z_name.removesuffix('.z'))}",
         "The curve gives the fraction of the examples with z > 0 for each bias: the lower the bias, the harder the neuron is to activate; "
         f"now it fires for {numeral(100 * share, 3)} %.",
         [
-            Panel(
-                [
-                    Rule(x=present, dash="dashed"),
-                    Line(*staircase(asked, 100 * shares), color=0),
-                    Points([present], [100 * share], size=6.0, label=f"now: bias {numeral(present)}"),
-                ],
-                Axis("bias b (no unit)"),
-                Axis("examples that fire, z > 0 (%)", ends=(-3, 103)),
-            )
+            Rule(x=present, dash="dashed"),
+            Line(*staircase(asked, 100 * shares), color=0),
+            Points([present], [100 * share], size=6.0, label=f"now: bias {numeral(present)}"),
         ],
+        Axis("bias b (no unit)"),
+        Axis("examples that fire, z > 0 (%)", ends=(-3, 103)),
         numbers(biases=asked, shares=shares, present=present, present_share=share),
     )
 

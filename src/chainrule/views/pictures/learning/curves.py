@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from chainrule import display
+from chainrule.checks import unknown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.marks import Line, Mark, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.plain import counted, printable
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 PARTS = ("training", "validation", "test")
 MOST_STEPS = 4000
@@ -73,25 +73,17 @@ def learning_curves(run: Run, name: str = "loss") -> View:
     found = tuple(part for part in PARTS if has_curve(history, part, name))
     if not found:
         known = dict.fromkeys(name for epoch in history.epochs[:1] for scores in epoch.parts.values() for name in scores)
-        raise OptionError(
-            f"no curve of {printable(name)!r}",
-            expected=f"one of {', '.join(known) or 'none: no epoch was evaluated'}",
-            remedy=suggest(name, known),
-        )
+        raise unknown(f"no curve of {printable(name)!r}", name, known, none="none: no epoch was evaluated")
     named = [term for term in history.epochs[0].parts["training"] if term not in {"loss", "accuracy"}] if name == "loss" else []
     parts = [LabelledCurve(part, *history.curve(part, name)) for part in found]
     terms = [LabelledCurve(shown(term), *history.curve("training", term)) for term in named]
     at, values = _steps(run, name)
-    return View(
+    return chart(
         "Accuracy while learning" if name == "accuracy" else f"{shown(name).capitalize()} while learning",
         _reading(run, parts, terms),
-        [
-            Panel(
-                [*_step_marks(at, values), *_part_marks(parts), *_term_marks(terms, len(parts))],
-                _epochs(run, parts[0].at),
-                _scores(name, [*parts, *terms], values),
-            )
-        ],
+        [*_step_marks(at, values), *_part_marks(parts), *_term_marks(terms, len(parts))],
+        _epochs(run, parts[0].at),
+        _scores(name, [*parts, *terms], values),
         {**curve_numbers([*parts, *terms]), "steps.at": at, "steps.values": values},
     )
 

@@ -12,11 +12,11 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, compute, input_node
 from chainrule.numerals import numeral
 from chainrule.views.marks import MARKERS, Image, Line, Mark, Points, Scale, box_around, ends_of
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.subject import Span
 from chainrule.views.plain import counted
 from chainrule.views.scales import round_levels
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def cost_curve_starts(
@@ -47,11 +47,13 @@ def cost_curve_starts(
     costs, path_costs = _costs(cost, w), _costs(cost, paths.reshape(-1)).reshape(paths.shape)
     groups = [mark for k in range(-1, len(minima)) for mark in _group(k, paths, path_costs, reached == k, minima)]
     still = f"; crosses still move after {steps} steps" if np.any(reached < 0) else ""
-    return View(
+    return chart(
         f"C(w) from {len(begin)} starts: {len(minima)} minim{'um' if len(minima) == 1 else 'a'}",
         "Each small sign is a start, its shape and colour the minimum that it rolls down to; filled signs are the minima, with the "
         f"number of starts that they caught: which one is found depends on the start, not on which is lowest{still}.",
-        [Panel([Line(w, costs, width=1.2), *groups], Axis("w (no unit)"), Axis("cost C(w) (no unit)"))],
+        [Line(w, costs, width=1.2), *groups],
+        Axis("w (no unit)"),
+        Axis("cost C(w) (no unit)"),
         numbers(w=w, costs=costs, paths=paths, path_costs=path_costs, minima=minima, reached=reached),
     )
 
@@ -109,20 +111,16 @@ def gradient_field(
     even = bool(1 / 3 <= np.ptp(x) / np.ptp(y) <= 3)
     square = ", square to the lines" if even else ""
     way = "; the line with dots goes against them: gradient descent from the open circle" if len(path) else ""
-    return View(
+    return chart(
         "C(x, y) and its gradient",
         f"Lines join places of equal cost; each arrow is ∇C, the direction of steepest increase{square}, the longer the steeper "
         f"(by the square root){way}.",
-        [
-            Panel(
-                [_cost_map(x, y, costs), *_arrows(places.T, gradients, coarse), *_path_marks(path)],
-                Axis("x (no unit)", ends=span[0]),
-                Axis("y (no unit)", ends=span[1]),
-                equal=even,
-            )
-        ],
+        [_cost_map(x, y, costs), *_arrows(places.T, gradients, coarse), *_path_marks(path)],
+        Axis("x (no unit)", ends=span[0]),
+        Axis("y (no unit)", ends=span[1]),
         numbers(x=x, y=y, costs=costs, places=places.T, gradients=gradients, path=path),
         size=(5.6, 4.7),
+        equal=even,
     )
 
 

@@ -10,11 +10,11 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.marks import Band, Line, Points, Rule, Text
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.kinds import learns, suits
 from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat
 from chainrule.views.plain import printable, spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def batch_angles(
@@ -39,23 +39,19 @@ def batch_angles(
             rows: Array = random.permutation(len(x))[:size]
             angles[row, draw] = angle(flat(model.gradient(x[rows], y[rows])), full)
     low, high = np.nanquantile(angles, [0.1, 0.9], axis=1)
-    return View(
+    return chart(
         "How far a batch's gradient points from ∇C",
         f"Line: mean angle over {draws} random batches of each size, band: from the 10th to the 90th of 100 "
         f"of them; 0° is the direction of all {spaced(len(x))} examples, and below 90° a small step along the batch "
         "still lowers the cost of all.",
         [
-            Panel(
-                [
-                    Band(batch_sizes, low, high, color=0),
-                    Line(batch_sizes, np.nanmean(angles, axis=1), color=0, marker="o", size=4.0),
-                    Rule(y=90.0, dash="dashed"),
-                    Text(batch_sizes[-1], 90, "90°: at a right angle", offset=(0, 3), across="right", up="bottom"),
-                ],
-                Axis("batch size (examples)", log=True, at=batch_sizes, texts=list(map(str, batch_sizes))),
-                Axis("angle to ∇C of all examples (°)", ends=(0, max(100.0, float(np.nanmax(high)) + 5))),
-            )
+            Band(batch_sizes, low, high, color=0),
+            Line(batch_sizes, np.nanmean(angles, axis=1), color=0, marker="o", size=4.0),
+            Rule(y=90.0, dash="dashed"),
+            Text(batch_sizes[-1], 90, "90°: at a right angle", offset=(0, 3), across="right", up="bottom"),
         ],
+        Axis("batch size (examples)", log=True, at=batch_sizes, texts=list(map(str, batch_sizes))),
+        Axis("angle to ∇C of all examples (°)", ends=(0, max(100.0, float(np.nanmax(high)) + 5))),
         numbers(batch_sizes=batch_sizes, angles=angles),
     )
 
@@ -80,23 +76,19 @@ def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> View:
     rule, descent = before.T @ after / len(before), -gradient
     cosine = float(np.cos(np.radians(angle(rule.ravel(), descent.ravel()))))
     same = np.sign(rule) == np.sign(descent)
-    return View(
+    return chart(
         f"Hebb's rule beside −∇C, {parameter}",
         "A mark to a weight: what neurons that fire together would do to it (across), and what lowers the cost (up); if "
         f"both agreed, the marks would lie on a rising line through 0 with cosine 1; here it is {cosine:+.2f}. Hebb's "
         "rule knows no target, which is why they differ.",
         [
-            Panel(
-                [
-                    Rule(x=0.0, y=0.0),
-                    Points(rule[same], descent[same], color=2, label=f"same sign: {spaced(int(same.sum()))}"),
-                    Points(rule[~same], descent[~same], color=1, marker="x", label=f"other sign: {spaced(int((~same).sum()))}"),
-                ],
-                Axis("Hebb: mean of a_before·a_after"),
-                Axis("−∂C/∂w"),
-                legend_title=f"cosine {cosine:+.3f}",
-            )
+            Rule(x=0.0, y=0.0),
+            Points(rule[same], descent[same], color=2, label=f"same sign: {spaced(int(same.sum()))}"),
+            Points(rule[~same], descent[~same], color=1, marker="x", label=f"other sign: {spaced(int((~same).sum()))}"),
         ],
+        Axis("Hebb: mean of a_before·a_after"),
+        Axis("−∂C/∂w"),
         numbers(hebb=rule, descent=descent, cosine=cosine),
         size=(5.2, 3.8),
+        legend_title=f"cosine {cosine:+.3f}",
     )

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.display import Shown
-from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
-from chainrule.spelling import suggest
 from chainrule.train import Model
 from chainrule.views.marks import IN_PANEL, Color, ErrorBars, Line, Mark, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
 from chainrule.views.plain import printable, spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +97,7 @@ def _entries_panel(found: GradientEntries) -> Panel:
     words = f"left of it {100 * found.share_of_largest:.0f} % of |∇C|²"
     nothing: list[Mark] = [Line([], [], width=0.0, label=f"exactly 0: {spaced(zeros)}")] if zeros else []
     return Panel(
-        [
-            *_signed_points(entries),
-            *nothing,
-            Rule(x=max(1, len(entries) // 100) + 0.5, dash="dashed", width=0.9, label=words),
-        ],
+        [*_signed_points(entries), *nothing, Rule(x=max(1, len(entries) // 100) + 0.5, dash="dashed", width=0.9, label=words)],
         Axis("rank by size (1: the largest)", log=True),
         Axis("|∂C/∂parameter|", log=True, ends=ends),
     )
@@ -132,11 +127,7 @@ def averaged_wishes(model: Model, x: Array, y: Array, name: str | None = None) -
     Raises: OptionError for a parameter that the model does not have.
     """
     if name is not None and name not in model.parameters:
-        raise OptionError(
-            f"parameter {printable(name)!r}",
-            expected=f"one of {', '.join(model.parameters)}",
-            remedy=suggest(printable(name), model.parameters),
-        )
+        raise unknown(f"parameter {printable(name)!r}", printable(name), model.parameters)
     x, y = examples(model, x, y)
     total, squares = np.zeros(()), np.zeros(())
     for i in range(len(x)):
@@ -146,20 +137,16 @@ def averaged_wishes(model: Model, x: Array, y: Array, name: str | None = None) -
     spread = np.sqrt(np.maximum(squares / len(x) - averages**2, 0.0))
     difference = float(np.max(np.abs(averages - descent)))
     height = 1.5 * max(float(np.max(np.abs(averages))), float(np.finfo(float).tiny))
-    return View(
+    return chart(
         "Wishes averaged over the examples = −∇C",
         f"A mark to a parameter entry: what {spaced(len(x))} examples wish for it on average, against −∂C/∂w of all "
         f"together; all lie on the diagonal, no further from it than {numeral(difference, 2)}. Faint bars: one "
         "standard deviation over the examples.",
-        [
-            Panel(
-                _diagonal_marks(averages, descent, spread, f"largest difference {numeral(difference, 2)}"),
-                Axis("−∂C/∂w of all examples together"),
-                Axis("mean over examples of −∂Cᵢ/∂w", ends=(-height, height)),
-                legend="upper left",
-            )
-        ],
+        _diagonal_marks(averages, descent, spread, f"largest difference {numeral(difference, 2)}"),
+        Axis("−∂C/∂w of all examples together"),
+        Axis("mean over examples of −∂Cᵢ/∂w", ends=(-height, height)),
         numbers(averages=averages, descent=descent, spread=spread, largest_difference=difference),
+        legend="upper left",
     )
 
 

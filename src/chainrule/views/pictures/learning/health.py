@@ -18,7 +18,7 @@ from chainrule.views.pictures.kinds import suits
 from chainrule.views.pictures.learning.places import shown
 from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import spaced
-from chainrule.views.view import View
+from chainrule.views.view import View, chart
 
 KINDS: Mapping[Op, str] = {ops.relu: "relu", ops.sigmoid: "sigmoid", ops.tanh: "tanh"}
 MEASURES: Mapping[str, Callable[[Array], Array]] = {
@@ -76,25 +76,16 @@ def dead_and_saturated(model: Model, x: Array, threshold: float = 0.01) -> View:
         if np.any(chosen)
     ]
     measures = {f"{layer.name}.measure": layer.measure for layer in layers}
-    return View(
+    return chart(
         "Dead and saturated neurons",
         "A bar is the fraction of a layer's neurons that hardly a gradient passes: ReLUs that are 0 on all "
         f"{spaced(len(x))} examples (dead), sigmoids and tanhs whose mean |f′| is below {numeral(threshold, 6)} "
         "(saturated).",
-        [
-            Panel(
-                [*bars, Text(shares, rows, counts, offset=(5, 0), across="left")],
-                Axis("fraction of the layer's neurons (%)", ends=(0, 118), at=range(0, 101, 20)),
-                Axis(
-                    "layer",
-                    at=rows,
-                    texts=[f"{shown(layer.name)} ({layer.kind})" for layer in layers],
-                    ends=(len(rows) - 0.4, -0.6),
-                ),
-                legend="lower right",
-            )
-        ],
+        [*bars, Text(shares, rows, counts, offset=(5, 0), across="left")],
+        Axis("fraction of the layer's neurons (%)", ends=(0, 118), at=range(0, 101, 20)),
+        Axis("layer", at=rows, texts=[f"{shown(layer.name)} ({layer.kind})" for layer in layers], ends=(len(rows) - 0.4, -0.6)),
         {**measures, **{f"{layer.name}.troubled": layer.troubled for layer in layers}},
+        legend="lower right",
     )
 
 

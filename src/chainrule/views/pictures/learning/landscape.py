@@ -13,7 +13,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Line, Points, Rule, look, staircase
 from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.learning.places import entry_name, examples, require_entry, with_entry
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -113,28 +113,17 @@ def difference_quotients(
     forward, central = (above - cost) / sizes, (above - below) / (2 * sizes)
     # An error of exactly 0 has no place on a logarithmic axis: it is shown at the last digit.
     errors = [np.maximum(np.abs(values - slope), EPSILON * (abs(slope) or 1.0)) for values in (forward, central)]
-    return View(
+    return chart(
         f"ΔC/ε on its way to ∂C/∂w, {entry_name(name, index)}",
         "From right to left ε shrinks: the error of the forward quotient falls with ε, of the central one with ε²; then "
         f"rounding, about 1e-16·C/ε (dotted), takes over and grows. ∂C/∂w = {numeral(slope, 10)}.",
         [
-            Panel(
-                [
-                    Line(sizes, errors[0], **look(0), label="forward: (C(w + ε) − C(w))/ε"),
-                    Line(sizes, errors[1], **look(1), label="central: (C(w + ε) − C(w − ε))/2ε"),
-                    Line(
-                        sizes,
-                        EPSILON * abs(cost) / sizes,
-                        color="faint",
-                        dash="dotted",
-                        width=1.2,
-                        label="rounding: 2.2e-16·C/ε",
-                    ),
-                ],
-                Axis("ε (change of the weight)", log=True),
-                Axis("|ΔC/ε − ∂C/∂w|", log=True),
-            )
+            Line(sizes, errors[0], **look(0), label="forward: (C(w + ε) − C(w))/ε"),
+            Line(sizes, errors[1], **look(1), label="central: (C(w + ε) − C(w − ε))/2ε"),
+            Line(sizes, EPSILON * abs(cost) / sizes, color="faint", dash="dotted", width=1.2, label="rounding: 2.2e-16·C/ε"),
         ],
+        Axis("ε (change of the weight)", log=True),
+        Axis("|ΔC/ε − ∂C/∂w|", log=True),
         numbers(steps=sizes, forward=forward, central=central, derivative=slope, cost=cost),
     )
 

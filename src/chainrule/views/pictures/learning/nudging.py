@@ -25,7 +25,7 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 MOST_BARS = 7
 """Weights, and activations, that the picture of the three ways shows; the ranked list has them all."""
@@ -49,19 +49,15 @@ def output_nudges(model: Model, x: Array, y: Array) -> View:
     names = output_names(model, values.shape[1])
     wanted, given = targets(model, y, len(names))[0], -slopes.reshape(len(names))
     word, rows = shown(by.name or "output"), np.arange(len(names))
-    return View(
+    return chart(
         "What each output should do",
         f"Dot: the output, diamond: its target; the arrow and the number give −∂C/∂{word}, to the right for up, "
         "left for down: an output far from its target is pushed hardest.",
-        [
-            Panel(
-                _push_marks(values[0], wanted, given),
-                Axis(f"output; arrows in proportion to −∂C/∂{word} (numbers at the right)"),
-                Axis("output neuron", at=rows, texts=names, ends=(len(rows) - 0.4, -0.6)),
-                legend="above",
-            )
-        ],
+        _push_marks(values[0], wanted, given),
+        Axis(f"output; arrows in proportion to −∂C/∂{word} (numbers at the right)"),
+        Axis("output neuron", at=rows, texts=names, ends=(len(rows) - 0.4, -0.6)),
         numbers(names=names, values=values[0], targets=wanted, nudges=given, by=by.name or "output"),
+        legend="above",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import ops
+from chainrule.checks import unknown
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, topological_order
@@ -179,11 +180,7 @@ def unflat(row: Array, like: Mapping[str, Array]) -> dict[str, Array]:
 def require_entry(model: Model, name: str, index: tuple[int, ...]) -> None:
     """OptionError unless the model has the parameter, PositionError unless that has the entry."""
     if name not in model.parameters:
-        raise OptionError(
-            f"parameter {printable(name)!r}",
-            expected=f"one of {', '.join(model.parameters)}",
-            remedy=suggest(printable(name), model.parameters),
-        )
+        raise unknown(f"parameter {printable(name)!r}", printable(name), model.parameters)
     shape = model.parameters[name].shape
     if len(index) != len(shape) or not all(0 <= place < extent for place, extent in zip(index, shape, strict=False)):
         raise PositionError(

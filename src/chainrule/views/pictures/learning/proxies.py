@@ -15,8 +15,9 @@ from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.curves import has_curve
 from chainrule.views.pictures.learning.places import shown
+from chainrule.views.pictures.ranks import rank_correlation
 from chainrule.views.plain import spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 @suits(was_scored("accuracy"))
@@ -30,30 +31,19 @@ def loss_against_metric(run: Run, metric: str = "accuracy", part: str | None = N
     chosen = part or ("test" if has_curve(run.history, "test", metric) else "training")
     epochs, metrics = run.history.curve(chosen, metric)
     losses = run.history.curve(chosen, "loss")[1]
-    ranks = rank_correlation(losses.ravel(), metrics.ravel())
-    word = f"rank correlation {printed(f'{ranks:+.2f}')}; −1 would be always"
-    told = word if np.isfinite(ranks) else "here one of them never changed"
+    order = rank_correlation(losses.ravel(), metrics.ravel())
+    word = f"rank correlation {printed(f'{order:+.2f}')}; −1 would be always"
+    told = word if np.isfinite(order) else "here one of them never changed"
     share = ", share right" if metric == "accuracy" else ""
-    return View(
+    return chart(
         f"Loss as a stand-in for {shown(metric)}",
         "Each mark is one network after one epoch, darker early and brighter late: where the marks fall from upper left "
         f"to lower right, a lower loss meant a better {shown(metric)} ({told}).",
-        [
-            Panel(
-                _epoch_marks(epochs, losses, metrics),
-                Axis(f"loss ({chosen} part)"),
-                Axis(f"{shown(metric)} ({chosen} part{share})"),
-            )
-        ],
-        numbers(epochs=epochs, losses=losses, metrics=metrics, rank_correlation=ranks),
+        _epoch_marks(epochs, losses, metrics),
+        Axis(f"loss ({chosen} part)"),
+        Axis(f"{shown(metric)} ({chosen} part{share})"),
+        numbers(epochs=epochs, losses=losses, metrics=metrics, rank_correlation=order),
     )
-
-
-def _ranks(values: Array) -> Array:
-    """Places in the order of size; equal values share the mean of their places."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[place]
 
 
 def updates_per_epoch(examples: int = 60_000, sizes: Sequence[int] = (32, 64, 128, 256, 512)) -> Table:
@@ -94,18 +84,6 @@ def _epoch_marks(epochs: Array, losses: Array, metrics: Array) -> list[Mark]:
         Points(losses.ravel(), metrics.ravel(), values=values, scale=scale),
         *ends,
     ]
-
-
-def rank_correlation(first: Array, second: Array) -> float:
-    """Spearman's rank correlation of two rows (n,); −1 where less of one always means more of the other, NaN where one never changes.
-
-    >>> rank_correlation(np.array([0.5, 0.4, 0.3]), np.array([0.7, 0.8, 0.9]))
-    -1.0
-    """
-    ranks = [_ranks(values) for values in (first, second)]
-    if len(first) < 2 or any(np.ptp(rank) == 0 for rank in ranks):
-        return float("nan")
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def batch_statistics(runs: Sequence[Run]) -> View:

@@ -12,8 +12,8 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import Line, Points
-from chainrule.views.panels import Axis, Panel
-from chainrule.views.view import View, numbers
+from chainrule.views.panels import Axis
+from chainrule.views.view import View, chart, numbers
 
 SHORTEST = 0.002
 """Seconds that a measurement takes at least: shorter ones are repeated, for the clock and chance would be seen in them."""
@@ -39,28 +39,19 @@ def time_per_example(
     x = run.data.train.x
     seconds = np.stack([_measured(predict, np.resize(x, (size, *x.shape[1:])), measurements) / size for size in sizes])
     best = seconds.min(axis=1)
-    return View(
+    return chart(
         "Time per example against the batch size",
         f"The line is the fastest of {measurements} measurements, a tick each of them: computing many examples together "
         f"shares what every call costs, here {numeral(best[0] / best.min(), 3)} times less per example "
         f"than for {sizes[0]} at once.",
         [
-            Panel(
-                [
-                    Points(
-                        np.repeat(sizes, measurements),
-                        1e6 * seconds.ravel(),
-                        marker="_",
-                        color="faint",
-                        size=6.0,
-                        label="measurement",
-                    ),
-                    Line(sizes, 1e6 * best, color=0, marker="o", size=6.0, label="fastest"),
-                ],
-                Axis("batch size (examples)", log=True, at=sizes, texts=list(map(str, sizes))),
-                Axis("time per example (µs)", log=True),
-            )
+            Points(
+                np.repeat(sizes, measurements), 1e6 * seconds.ravel(), marker="_", color="faint", size=6.0, label="measurement"
+            ),
+            Line(sizes, 1e6 * best, color=0, marker="o", size=6.0, label="fastest"),
         ],
+        Axis("batch size (examples)", log=True, at=sizes, texts=list(map(str, sizes))),
+        Axis("time per example (µs)", log=True),
         numbers(sizes=sizes, seconds=seconds),
     )
 

@@ -11,10 +11,10 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Image, Line, Mark, Points, Scale, box_around, ends_of
-from chainrule.views.panels import Axis, Panel
+from chainrule.views.panels import Axis
 from chainrule.views.pictures.learning.landscape import centred, require_span
 from chainrule.views.pictures.learning.places import examples, flat, unflat
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 LEVELS = 14
 
@@ -45,17 +45,13 @@ def cost_surface(
     costs = _costs(model, x, y, flat(model.parameters), (first, second), (at, at))
     kind = "two given directions" if directions else "two random directions, filter-normalised"
     unit = "" if directions else " (1: as long as the weights)"
-    return View(
+    return chart(
         "The cost around the present weights",
         f"Each point is C of the network moved along {kind}, the cross is where it stands; dark is low. It is a cut "
         f"through {len(first)} dimensions: what looks like a valley here may have a way out in another direction.",
-        [
-            Panel(
-                [*contours(at, at, costs), Points([0.0], [0.0], marker="P", color="light", edge="dark", size=9.0)],
-                Axis(f"a, along the first direction{unit}", ends=(at[0], at[-1])),
-                Axis("b, along the second direction", ends=(at[0], at[-1])),
-            )
-        ],
+        [*contours(at, at, costs), Points([0.0], [0.0], marker="P", color="light", edge="dark", size=9.0)],
+        Axis(f"a, along the first direction{unit}", ends=(at[0], at[-1])),
+        Axis("b, along the second direction", ends=(at[0], at[-1])),
         numbers(first=first, second=second, at=at, costs=costs),
     )
 
@@ -134,18 +130,14 @@ def path_of_run(states: Sequence[Model], x: Array, y: Array, points: int = 25) -
     surface = _costs(states[-1], x, y, last, (axes[0], axes[1]), (across, up))
     costs = np.array([state.cost(x, y) for state in states])
     explained = sizes[:2] ** 2 / np.sum(sizes**2)
-    return View(
+    return chart(
         "The path of the training",
         "Dots are the weights along the run, from the ring to the star, in the plane that holds most of the path "
         f"({100 * float(explained.sum()):.0f} % of its variance); shades are C in that plane. C fell from "
         f"{numeral(costs[0], 3)} to {numeral(costs[-1], 3)} along the run itself.",
-        [
-            Panel(
-                [*contours(across, up, surface), *_way(places)],
-                Axis(f"along the first principal direction ({100 * explained[0]:.0f} %)", ends=(across[0], across[-1])),
-                Axis(f"along the second ({100 * explained[1]:.0f} %)", ends=(up[0], up[-1])),
-            )
-        ],
+        [*contours(across, up, surface), *_way(places)],
+        Axis(f"along the first principal direction ({100 * explained[0]:.0f} %)", ends=(across[0], across[-1])),
+        Axis(f"along the second ({100 * explained[1]:.0f} %)", ends=(up[0], up[-1])),
         numbers(places=places, costs=costs, across=across, up=up, surface=surface, explained=explained, directions=axes[:2]),
     )
 

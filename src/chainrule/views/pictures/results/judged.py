@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.checks import unknown
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.spelling import suggest
 from chainrule.train import Model, Run, class_probabilities, decide
 
 
@@ -59,7 +59,7 @@ def examples_of(run: Run, part: str) -> Examples:
     """
     parts = dict(run.data.parts())
     if part not in parts:
-        raise OptionError(f"part {part!r}", expected=f"one of {', '.join(parts)}", remedy=suggest(part, parts))
+        raise unknown(f"part {part!r}", part, parts)
     return parts[part]
 
 

@@ -12,10 +12,10 @@ from chainrule.graph import Array
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.views.marks import HATCHES, Bars, ErrorBars, Mark
-from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.panels import Axis, Table
 from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.plain import printable, spaced
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, chart, numbers
 
 
 def data_examples(data: Dataset, part: str = "training", most: int = 20) -> View:
@@ -77,20 +77,16 @@ def class_shares(data: Dataset) -> View:
     step, turned = max(1, len(names) // 30), sum(map(len, names)) > 60
     across = Axis("class", at=range(0, len(names), step), texts=names[::step], turn=45.0 if turned else 0.0)
     labels = [f"{part} ({spaced(int(total))} examples)" for part, total in zip(parts, totals[:, 0], strict=True)]
-    return View(
+    return chart(
         f"How often each class occurs: {printable(data.name, most=40)}",
         "Each bar is a class's fraction of a part, with its binomial standard error: parts whose bars differ by much more were not "
         f"split evenly, and always guessing the most frequent class would be right in {100 * shares.max(axis=1)[-1]:.1f} % "
         f"of the {list(parts)[-1]} part.",
-        [
-            Panel(
-                _groups(labels, 100 * shares, 100 * errors),
-                across,
-                Axis("fraction of the part (%)", ends=(0, 125 * float(shares.max()))),
-                legend="top",
-            )
-        ],
+        _groups(labels, 100 * shares, 100 * errors),
+        across,
+        Axis("fraction of the part (%)", ends=(0, 125 * float(shares.max()))),
         numbers(counts=counts, shares=shares, errors=errors),
+        legend="top",
     )
 
 
