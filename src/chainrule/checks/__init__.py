@@ -29,7 +29,8 @@ from chainrule.checks.readers import (
 )  # fmt: skip
 
 __all__ = [
-    "LARGE", "Choice", "Count", "Extents", "Fraction", "MisfitError", "Natural", "NonNegative", "Numbers", "Portion", "Positive", "Interval",
-    "Regular", "Constraint", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "is_finite", "object_for_class",
-    "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "refusing", "scalar", "shown", "takes", "takes_call", "unknown",
+    "LARGE", "Choice", "Constraint", "Count", "Extents", "Fraction", "Interval", "MisfitError", "Natural", "NonNegative", "Numbers",
+    "Portion", "Positive", "Regular", "Seed", "Sizes", "WholeNumbers", "answering", "anything", "checked", "is_finite",
+    "object_for_class", "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "refusing", "scalar", "shown",
+    "takes", "takes_call", "unknown",
 ]  # fmt: skip
