@@ -124,7 +124,6 @@ def answering(room: dict[str, Any]) -> None:
         found = room[name]
         if isinstance(found, types.FunctionType) and not hasattr(found, _ANSWERS):
             room[name] = refusing(found, name)
-            room[name].__module__ = room["__name__"]  # where a pickle finds it
         elif isinstance(found, type) and isinstance(vars(found).get("__init__"), types.FunctionType):
             made = cast("Any", found)
             if not hasattr(made.__init__, _ANSWERS) and not getattr(made, "_is_protocol", False):
