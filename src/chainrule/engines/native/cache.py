@@ -28,6 +28,10 @@ _KEY_FILE = "key"
 _SECRET_BYTES, _SIGNATURE_BYTES = 32, 32
 _ENTRY, _UNFINISHED = ".code", ".part"
 _ABANDONED = 3600.0  # seconds after which an unfinished file is that of a process that died
+_BETWEEN_LOOKS = 64
+"""Entries that a process puts before it looks again how large all are: of thousands that takes tens of milliseconds."""
+_left: dict[tuple[Path, int], tuple[int, int]] = {}
+"""Of each folder and limit: how many bytes, and how many entries, this process may put before it looks again."""
 
 
 def key_of(*parts: str) -> str:
@@ -101,7 +105,12 @@ class Cache:
             content = MAGIC + _signature(self._secret(), key, code) + code
             with _Unfinished(self.folder, content) as part:
                 part.replace(self._path(key))
-            self._trim()
+            self._tidy()
+            room, count = _left.get((self.folder, self.limit), (0, 0))
+            room, count = room - len(content), count - 1
+            if room < 0 or count < 0:
+                room, count = self._trim(), _BETWEEN_LOOKS
+            _left[self.folder, self.limit] = room, count
 
     def _path(self, key: str) -> Path:
         return self.folder / (key + _ENTRY)
@@ -122,22 +131,33 @@ class Cache:
             path.hardlink_to(part)
         return _read(path, private=True)
 
-    def _trim(self) -> None:
-        """Deletes what was not used for longest until the rest is within the limit, and what dead processes left behind."""
+    def _names(self, ending: str) -> list[str]:
+        with os.scandir(self.folder) as entries:
+            return [entry.name for entry in entries if entry.name.endswith(ending)]
+
+    def _tidy(self) -> None:
+        """Deletes what dead processes left behind."""
+        for name in self._names(_UNFINISHED):
+            path = self.folder / name
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
+
+    def _trim(self) -> int:
+        """Deletes what was not used for longest until the rest is within the limit; gives how many bytes there is room for."""
         entries: list[tuple[float, int, Path]] = []
-        for path in self.folder.iterdir():
+        for name in self._names(_ENTRY):
+            path = self.folder / name
             with suppress(OSError):
                 status = path.stat()
-                if path.suffix == _UNFINISHED and time.time() - status.st_mtime > _ABANDONED:
-                    path.unlink()
-                elif path.suffix == _ENTRY:
-                    entries.append((status.st_mtime, status.st_size, path))
+                entries.append((status.st_mtime, status.st_size, path))
         excess = sum(size for _, size, _ in entries) - self.limit
         for _, size, path in sorted(entries):
             if excess <= 0:
-                return
+                break
             path.unlink(missing_ok=True)  # another process may have been faster
             excess -= size
+        return max(0, -excess)
 
 
 class _Unfinished:
