@@ -223,9 +223,9 @@ class Trainer(InPieces):
         return self.settings.epochs * self.steps_per_epoch
 
     @property
-    def seeds(self) -> list[int]:
+    def seeds(self) -> range:
         """The seed of each replica: replica k is the single run with seed + k."""
-        return [self.settings.seed + replica for replica in range(self.settings.replicas)]
+        return range(self.settings.seed, self.settings.seed + self.settings.replicas)
 
     @property
     def names(self) -> tuple[str, ...]:

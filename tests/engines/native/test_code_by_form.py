@@ -1,6 +1,7 @@
 """Code goes by form: loops that were built alike share it, so do kernels; whatever the numbers depend on tells forms apart."""
 
 import gc
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -184,7 +185,9 @@ def test_a_shorter_last_batch_adds_no_kernel():
 
 
 @wide
-def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long():
+def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long(monkeypatch):
+    monkeypatch.setattr(program, "_kernels", WeakValueDictionary())  # others keep theirs
+
     def trainer(width, batch_size=60):
         return cr.Training(f"4-{width}-3", (MORE, np.arange(300) % 3), epochs=1, batch_size=batch_size).trainer()
 
