@@ -19,7 +19,7 @@ REMEDIES = (
     ("NaN", "a value everywhere", "fill in or leave out such examples: sklearn.impute.SimpleImputer"),
     ("infinity", "finite numbers", "correct such values, or leave these examples out"),
     ("feature names", "the columns that it was fitted with, in their order", "write X[model.feature_names_in_]"),
-    ("Feature names", "texts as names of all columns, or no names", "write X.rename(columns=str)"),
+    ("Feature names", "texts as names of all columns, or no names", "write X.columns = X.columns.astype(str)"),
     ("features, but", "the features that it was fitted with", "give those, or fit it anew"),
     ("Reshape your data", "X (n, features)", "write X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one example"),
     ("with dim", "X (n, features)", "write X.reshape(len(X), -1), and begin the network with cr.Reshape(...)"),
