@@ -86,14 +86,14 @@ async function drawn() {
 
 let drawing = false;
 function start_canvas() {
-  const canvas = $("canvas"), place = event => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map(v => +Math.max(0, Math.min(1, v)).toFixed(4)); };
+  const canvas = $("canvas"), place = event => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) / (box.width || 1), (event.clientY - box.top) / (box.height || 1)].map(v => +Math.max(0, Math.min(1, v)).toFixed(4)); };
   canvas.onpointerdown = event => { if (store.hall) return; canvas.setPointerCapture(event.pointerId); drawing = true; strokes.push([place(event)]); show_strokes(); send(); };
   canvas.onpointermove = event => { if (drawing && event.buttons) { strokes.at(-1)?.push(place(event)); show_strokes(); send(); } };
   canvas.onpointerup = canvas.onpointercancel = () => { drawing = false; send(); };
   let at = [0.5, 0.2], down = false;
   canvas.onkeydown = event => {  // arrows move the pen, Space puts it down and lifts it
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === " ") { down = !down; if (down) strokes.push([[...at]]); }
+    if (event.key === " ") { drawing = down = !down; if (down) strokes.push([[...at]]); }
     else if (step) { at = at.map((v, i) => Math.max(0, Math.min(1, +(v + 0.04 * step[i]).toFixed(2)))); if (down) strokes.at(-1)?.push([...at]); }
     else return;
     event.preventDefault();
