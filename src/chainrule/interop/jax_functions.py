@@ -47,7 +47,7 @@ def read(
     reading = _Reading(function, parameters, x, states)
     known_as = getattr(function, "__name__", "<lambda>")
     layer = layer_of(reading.read, "jax" if known_as == "<lambda>" else cleaned(known_as), name=name)
-    theirs = np.asarray(reading.run(list(reading.arrays.values()), x), np.float64)
+    theirs = np.asarray(jax.jit(reading.run)(list(reading.arrays.values()), x), np.float64)
     ours, most = computed(layer, reading.arrays, x, dtype=reading.dtype)
     require_agreement("the function", theirs, ours, most)
     return layer
