@@ -66,7 +66,7 @@ def _mass(states: View, way: str) -> Array:
 
 
 def _likelihood(curves: View, way: str) -> Fact:
-    bound, values = curves.numbers["bound"], _last(curves, way)
+    bound, values = float(curves.numbers["bound"]), _last(curves, way)
     return mean_fact(f"log likelihood, {way}", values, unit="nats", maximum=bound, source="minus the entropy of the data")
 
 

@@ -98,11 +98,11 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     learned = _decibels(runs[f"sine {most}"], "training")
     fact = partial(mean_fact, unit="dB")
     facts = (
-        fact(f"sine, {parameter_count(most)} parameters: unseen pixels", sine, least=pictures.psnr(test[best]),
+        fact(f"sine, {parameter_count(most)} parameters: unseen pixels", sine, minimum=pictures.psnr(test[best]),
              source=f"best polynomial of degree 0 to {degree}: {best}"),
-        fact(f"sine, {parameter_count(most)} parameters: learned pixels", learned, least=pictures.psnr(train[-1]),
+        fact(f"sine, {parameter_count(most)} parameters: learned pixels", learned, minimum=pictures.psnr(train[-1]),
              source=f"polynomial with {math.comb(degree + 2, 2)} coefficients"),
-        fact("sine − ReLU: unseen pixels", sine - relu, least=0.0, source="Sitzmann and others 2020"),
+        fact("sine − ReLU: unseen pixels", sine - relu, minimum=0.0, source="Sitzmann and others 2020"),
     )  # fmt: skip
     verdict = (
         f"With {parameter_count(most)} parameters a network of sines comes to {sine.mean():.1f} dB on pixels that it never saw, the best "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -10,7 +10,18 @@ from chainrule.examples.fact import Fact
 from chainrule.graph import Array
 
 
-def mean_fact(name: str, values: Array, **known: Any) -> Fact:
+class Known(TypedDict, total=False):
+    """What a number is held against, as `Fact` has it: a checker of types sees a word that it does not have."""
+
+    reference: float | None
+    tolerance: float
+    minimum: float | None
+    maximum: float | None
+    unit: str
+    source: str
+
+
+def mean_fact(name: str, values: Array, **known: Unpack[Known]) -> Fact:
     """The mean of independent values (n,) with its standard error; what it is held against as for `Fact`.
 
     >>> print(mean_fact("x", np.array([1.0, 2.0, 3.0]), reference=2.5))
