@@ -117,7 +117,7 @@ def test_a_function_is_trained_kept_and_explained_as_any_layer(tmp_path):
     np.testing.assert_array_equal(again.predict(x[:5]), run.predict(x[:5]))
     assert "softmax" in str(run.explain(0))
     # The loss is computed from what the softmax is given, as for layers of ours.
-    assert "softmax" in run.problem.formula or "a_label" in run.problem.formula
+    assert any(node.op is cr.ops.softmax_cross_entropy for node in cr.Graph({"C": run.problem.described.total}).nodes)
 
 
 def test_names_go_by_where_arrays_stand_and_batch_stats_stay():
@@ -155,6 +155,21 @@ def test_what_cannot_be_read_is_named(name):
     with pytest.raises(kind, match=words) as found:
         cr.from_jax(function, **{"parameters": np.ones((3, 2), np.float32), "input_shape": (3,), **options})
     assert isinstance(found.value, ChainruleError)
+
+
+def test_small_numbers_keep_their_digits_and_bytes_their_order():
+    x = np.array([[1e-5, -3e-5], [2e-5, 4e-5]], np.float32)
+    held_to_jax(lambda w, x: jnp.sinh(x) * w, np.float32([1e5, 2e4]), np.concatenate([x, x]))
+    ids = np.random.default_rng(0).integers(0, 9, (6, 4)).astype(np.uint8)
+    held_to_jax(lambda w, x: (x * 1.0) @ w + jnp.argmin(x, 1)[:, None], n(4, 1), ids)
+
+
+@pytest.mark.parametrize(
+    ("example", "words"), [([[1.0, 2.0], [1.0]], "differ in length"), ([[np.nan, 1.0, 2.0]], "NaN"), ("abc", "dtype")]
+)
+def test_an_example_that_is_none_is_refused(example, words):
+    with pytest.raises(ChainruleError, match=words):
+        cr.from_jax(lambda w, x: x @ w, np.ones((3, 2), np.float32), example)
 
 
 def test_a_function_that_is_read_otherwise_is_refused(monkeypatch):

@@ -109,6 +109,14 @@ def test_the_scheduled_rate_reaches_each_step():
     np.testing.assert_allclose(run.parameters()["dense1.W"], w, rtol=1e-12)
 
 
+@pytest.mark.parametrize("clip", [cr.ClipNorm(1.0), cr.ClipValue(1.0)])
+def test_a_network_without_parameters_has_no_gradient_to_clip(clip):
+    data = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
+    run = cr.fit(cr.Sequential(cr.Activation("softmax")), data, epochs=1, clip=clip)
+    assert run.parameters() == {}
+    assert np.isfinite(run.evaluate("test").loss).all()
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_clipping(scale, count):

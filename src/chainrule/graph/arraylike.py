@@ -25,7 +25,7 @@ Axis: TypeAlias = int | Shape | None
 
 
 class Unchanging:
-    """What is equal only to itself and never changes: a copy is itself, and what goes to other processes is its text."""
+    """What is equal only to itself and never changes: a copy is itself."""
 
     __slots__ = ()
 
@@ -35,6 +35,12 @@ class Unchanging:
     def __deepcopy__(self, known: object) -> Self:
         return self
 
+
+class Textual(Unchanging):
+    """What goes to other processes as its text."""
+
+    __slots__ = ()
+
     def __reduce__(self) -> NoReturn:
         raise GraphError(
             f"{type(self).__name__} was to be pickled",
@@ -43,7 +49,7 @@ class Unchanging:
         )
 
 
-class ArrayLike(Unchanging, Shown):
+class ArrayLike(Textual, Shown):
     """The operators and methods of `Node`: each makes a node, of the ops that do the same to its numbers as NumPy does to an array's."""
 
     __slots__ = ()

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.checks import checked, scalar
 from chainrule.display import Drawn
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph.arraylike import Unchanging
+from chainrule.graph.arraylike import Textual
 from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
 from chainrule.graph.text import format_graph
 from chainrule.graph.types import Array, Type, is_plain
@@ -64,7 +64,7 @@ def rebuilt(root: Node, known: dict[Node, Node]) -> Node:
 
 
 @checked
-class Graph(Unchanging, Drawn):
+class Graph(Textual, Drawn):
     """A function from named leaves to named outputs.
 
     >>> from chainrule.graph import input_node

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checks import Extents, shown
-from chainrule.errors import ChainruleError, MissingPackageError, OptionError
+from chainrule.checks import Extents, is_finite, shown
+from chainrule.errors import ChainruleError, DataError, MissingPackageError, OptionError
 from chainrule.graph import Array, Graph, Node, Shape, input_node, parameter, run_passes
 from chainrule.interop.any_batch import Read, cleaned, layer_of, without_number
 from chainrule.interop.portable import Portable
@@ -18,6 +18,7 @@ from chainrule.interop.wiring import computed, require_agreement
 from chainrule.nn import GraphLayer
 from chainrule.ops import PASSES, SIMPLIFICATIONS
 from chainrule.spelling import listed, unused
+from chainrule.train.inputs import as_array
 
 try:
     import jax
@@ -55,8 +56,10 @@ def read(
 
 def _example(example: Any, input_shape: Shape | None) -> Array:
     if example is not None:
-        x = np.asarray(example)
+        x = as_array("example", example)
         require_dtype(x.dtype)
+        if not is_finite(x):
+            raise DataError("an example that holds NaN or infinity", expected="finite numbers", remedy="give rows without gaps")
         if not x.ndim or not len(x):
             raise OptionError(f"an example of shape {x.shape}", expected="some inputs, (n, ...)", remedy="give x[:4]")
         # JAX makes it float32, or int32, where it is not told otherwise (jax_enable_x64).

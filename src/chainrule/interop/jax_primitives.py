@@ -140,7 +140,7 @@ _SAME: dict[str, Callable[..., Node]] = {
 }  # fmt: skip
 _MADE: dict[str, Callable[[Node], Node]] = {
     "rsqrt": lambda x: 1.0 / ops.sqrt(x), "erfc": lambda x: 1.0 - ops.erf(x), "exp2": lambda x: ops.exp(x * float(np.log(2.0))),
-    "sinh": lambda x: 0.5 * (ops.exp(x) - ops.exp(-x)), "cosh": lambda x: 0.5 * (ops.exp(x) + ops.exp(-x)),
+    "sinh": lambda x: 0.5 * (ops.expm1(x) - ops.expm1(-x)), "cosh": lambda x: 0.5 * (ops.exp(x) + ops.exp(-x)),
     "tan": lambda x: ops.sin(x) / ops.cos(x), "ceil": lambda x: -ops.floor(-x), "is_finite": lambda x: ops.equal(x - x, 0.0),
     "copy": lambda x: x, "copy_p": lambda x: x,
 }  # fmt: skip
@@ -421,7 +421,10 @@ def place_of_largest(x: Value, *, axes: Shape, index_dtype: Any) -> Node:
 @rule("argmin")
 def place_of_smallest(x: Value, *, axes: Shape, index_dtype: Any) -> Node:
     """Where the smallest number stands."""
-    return place_of_largest(ops.negative(node_of(x)), axes=axes, index_dtype=index_dtype)
+    node = node_of(x)
+    # Bytes have no negative, nor have truth values.
+    signed = node if node.type.is_float else ops.cast(node, dtype="int64")
+    return place_of_largest(ops.negative(signed), axes=axes, index_dtype=index_dtype)
 
 
 @rule("cumsum")

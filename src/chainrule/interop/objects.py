@@ -100,7 +100,8 @@ def from_jax(
 
     It is traced, not run step by step: what goes by numbers (`if`, chance) cannot be followed. Both are run on the example, or on made-up
     numbers. Raises: UnsupportedError for a primitive that has no like here, which it names; OptionError for what cannot be traced, and for
-    a function whose outputs differ by more than 10⁻⁶ or what rounding does; MissingPackageError without JAX.
+    a function whose outputs differ by more than 10⁻⁶ or what rounding does; ShapeError, DataError for an example that is none;
+    MissingPackageError without JAX.
 
         layer = cr.from_jax(model.apply, variables, input_shape=(28, 28, 1))
     """

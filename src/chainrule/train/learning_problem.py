@@ -20,6 +20,7 @@ from chainrule.display import Shown
 from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
+from chainrule.graph.arraylike import Unchanging
 from chainrule.nn import (
     Built,
     Export,
@@ -64,7 +65,7 @@ class Cost(Shown):
 
 @dataclass(frozen=True)
 @checked
-class LearningProblem(Shown):
+class LearningProblem(Unchanging, Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.
 
     batch_size: how many examples training takes in a step; None where nothing trains.
@@ -86,12 +87,6 @@ class LearningProblem(Shown):
         require_picklable(loss=self.loss)
         network = pickled_network(self.network, self.dataset_info, self.batch_size)
         return (LearningProblem, (network, self.dataset_info, self.loss, self.dtype, self.batch_size))
-
-    def __copy__(self) -> LearningProblem:
-        return self
-
-    def __deepcopy__(self, known: object) -> LearningProblem:
-        return self
 
     @cached_property
     def size(self) -> int:

@@ -198,7 +198,9 @@ class ClipNorm(Shown):
         return (f"before, all g together are scaled down to the norm {numeral(self.norm)} where theirs is larger",)
 
     def __call__(self, gradients: Sequence[Node]) -> list[Node]:
-        """The gradients, scaled by min(1, norm/size)."""
+        """The gradients, scaled by min(1, norm/size); none of a network without parameters."""
+        if not gradients:
+            return []
         units = _UNITS[gradients[0].dtype]
         plain, large, small = (_squares(gradients, unit) for unit in (1.0, units.large, units.small))
         is_large, is_small = ops.greater(plain, units.highest), ops.less(plain, units.lowest)

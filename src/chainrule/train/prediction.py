@@ -13,6 +13,7 @@ from chainrule.display import Shown
 from chainrule.engines import Engine, LoopProgram, RowFunction
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.graph.arraylike import Unchanging
 from chainrule.train.inputs import as_array, as_inputs, is_finite
 from chainrule.train.learning_problem import LearningProblem
 
@@ -20,7 +21,7 @@ SIZES = (256, 16, 1)
 """Batches that any number of rows is cut into; a row gives the same bits in each of them."""
 
 
-class Predictor(Shown):
+class Predictor(Unchanging, Shown):
     """From inputs to outputs, at the weights that the run had when this was made.
 
     >>> import chainrule as cr
@@ -39,12 +40,6 @@ class Predictor(Shown):
             np.dtype(programs.problem.dataset_info.input_dtype),
         )
         self._sizes: dict[int, Array] = {}
-
-    def __copy__(self) -> Predictor:
-        return self
-
-    def __deepcopy__(self, known: object) -> Predictor:
-        return self
 
     def __reduce__(self) -> NoReturn:
         raise OptionError(

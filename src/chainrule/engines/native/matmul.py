@@ -321,7 +321,7 @@ class ProductWriter:
                     self._ask_ahead(tall, loop.index, rows, step)
                 loop.following = multiply_add(list(loop.carried), loop.index)
             totals = list(loop.results)
-        self._finish(batch, row, rows, start, width, totals)
+        self._finish(batch, row, offsets, start, width, totals)
 
     def _is_streamed(self, rows: int) -> bool:
         return not isinstance(self.core.inner, Extent) and rows * self.core.inner * self.size >= STREAMED
@@ -335,15 +335,15 @@ class ProductWriter:
         f.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         f.perform(f"call void @llvm.prefetch.p0({f.offset(tall, ahead, self.size)}, i32 0, i32 3, i32 1)")
 
-    def _finish(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, totals: list[Value]) -> None:
-        """The body on each vector of the tile."""
-        f, lanes = self.emitter.f, self.tiles.lanes
+    def _finish(
+        self, batch: list[Value], row: Value, offsets: list[Value], start: Value, width: int, totals: list[Value]
+    ) -> None:
+        """The body on each vector of the tile, whose rows stand so far from its first."""
+        f, lanes, rows = self.emitter.f, self.tiles.lanes, len(offsets)
         vectors = len(totals) // rows
         if self._is_short or rows == 1:
             points = [
-                self._point(batch, f.binary("add", row, offset), start, v, width)
-                for offset in self._rows(row, rows)
-                for v in range(vectors)
+                self._point(batch, f.binary("add", row, offset), start, v, width) for offset in offsets for v in range(vectors)
             ]
             found = [self.emitter.lines(self.kernel.body, p, [total]) for p, total in zip(points, totals, strict=True)]
             # All reads before all writes: a read that overlaps the masked end of a vector just written would wait for it.
