@@ -55,10 +55,11 @@ test: $(VENV)/dev  ## every test, on all cores
 coverage: $(VENV)/dev  ## the same, and which lines they reach: half as long again
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term --cov-fail-under=90
 
-check: $(VENV)/dev  ## format, lint, types
+check: $(VENV)/dev  ## format, lint, types, of Python and of the page
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
+	$(BIN)/deno check --quiet src/chainrule/lab/page/*.js
 
 format: $(VENV)/dev  ## let ruff lay out the code
 	$(BIN)/ruff format .

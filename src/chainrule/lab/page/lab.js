@@ -1,6 +1,6 @@
 // The page of the lab: asks the desk for state and frames, hands them to the screen that is shown, and plays, steps and goes back.
 
-import { $, after, ask, follow, learn, say, show, shown, store, tell, unpacked } from "./store.js";
+import { $, after, all, ask, follow, learn, say, show, shown, store, tell, unpacked, words_of } from "./store.js";
 import { numeral, speak, t } from "./words.js";
 import { colours, made, options } from "./paint.js";
 import { bench } from "./bench.js";
@@ -10,10 +10,12 @@ import { passes } from "./passes.js";
 import { pictures } from "./pictures.js";
 import { time } from "./time.js";
 
+/** @typedef {{name: string, start: () => void, refresh: () => Promise<void>, draw?: () => any, scores?: (told: any) => void, slowly?: () => Promise<void>, key?: (event: KeyboardEvent) => boolean}} Screen */
+/** @type {Screen[]} */
 const screens = [bench, passes, digits, pictures, lessons, time];
 let version = "", busy = false, looked = 0, mine = "";
 
-/** The screen that is shown; a page of the hall follows the one that acts. */
+/** The screen that is shown; a page of the hall follows the one that acts. @returns {Screen} */
 const current = () => screens.find(screen => screen.name === (store.hall ? shown("screen") : mine || shown("screen"))) ?? bench;
 
 /** The language of this page: that of its address, else the one chosen for all pages, else the browser's, where it is known. */
@@ -36,13 +38,13 @@ async function refresh() {
   do {  // a frame and a state of the same act; another page may act in between
     await next("now");
     told = await learn();
-  } while (told.acts !== +version.split(".").at(-1));
+  } while (told.acts !== +(version.split(".").at(-1) ?? 0));
   store.state = told;
   const { state } = store;
   if (language(state) !== document.documentElement.lang) return location.reload();
   options($("language"), Object.keys(state.languages), language(state), name => state.languages[name]);
-  for (const element of document.querySelectorAll("[data-words]")) element.textContent = t(state.words[element.dataset.words] ?? "");
-  for (const element of document.querySelectorAll("[data-title]")) element.title = t(state.words[element.dataset.title] ?? "");
+  for (const element of all("[data-words]")) element.textContent = t(state.words[element.dataset.words] ?? "");
+  for (const element of all("[data-title]")) element.title = t(state.words[element.dataset.title] ?? "");
   $("events").replaceChildren(...state.events.map(text => made("li", { textContent: t(text) })));
   show_playing(state.playing);
   if (state.error) say(state.error);
@@ -94,7 +96,7 @@ async function tick() {
         else { store.state = now; current().scores?.(await ask("scores")); await current().slowly?.(); }
       }
     } catch (error) {
-      if (!(error instanceof TypeError && /fetch|network/i.test(error.message))) { say(error.message); console.error(error); }
+      if (!(error instanceof TypeError && /fetch|network/i.test(error.message))) { say(words_of(error)); console.error(error); }
       else say(t("The lab does not answer. Is the command still running?"));
     }
     busy = false;
@@ -117,7 +119,7 @@ function start() {
   $("time-slider").oninput = () => { $("stepnumber").textContent = $("time-slider").value; };
   $("time-slider").onchange = () => after(tell("at", { step: +$("time-slider").value }));
   $("language").onchange = () => { history.replaceState(null, "", store.hall ? "/?hall" : "/"); return after(show("language", $("language").value)); };
-  const tabs = [...document.querySelectorAll("[role=tab]")];
+  const tabs = all("[role=tab]");
   tabs.forEach((tab, place) => {
     tab.onclick = async () => { mine = tab.id.slice(3); await show("screen", mine); await after(); };
     tab.onkeydown = event => {
@@ -126,7 +128,7 @@ function start() {
     };
   });
   addEventListener("keydown", event => {
-    if (event.target.matches("input, select, textarea, button, [role=button]")) return;
+    if (event.target instanceof Element && event.target.matches("input, select, textarea, button, [role=button]")) return;
     if (current().key?.(event)) return event.preventDefault();
     if (event.key === " ") { event.preventDefault(); $("play").click(); }
     if (event.key === "ArrowRight") $("step").click();

@@ -1,6 +1,6 @@
 // Lessons: a step of a lecture at a time; a guess is made before the library computes the answer.
 
-import { $, after, latest, show, store, tell } from "./store.js";
+import { $, after, latest, say, show, store, tell, words_of } from "./store.js";
 import { t } from "./words.js";
 import { made } from "./paint.js";
 import { draw as draw_view } from "./view.js";
@@ -42,7 +42,7 @@ async function refresh() {
   $("lesson-go").textContent = t("To the screen {screen}", { screen: $(`to-${screen}`).textContent });
   $("lesson-back").disabled = place === 0;
   $("lesson-on").disabled = place === count - 1;
-  answer(of, guess).catch(error => say(error.message, "en"));  // which may take long: nothing waits for it
+  answer(of, guess).catch(error => say(words_of(error), "en"));  // which may take long: nothing waits for it
 }
 
 function list(lessons, lesson) {

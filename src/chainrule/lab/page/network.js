@@ -81,7 +81,7 @@ function choosable(element, name, index) {
 export function draw_network() {
   const ranges = store.state.ranges, two = ranges?.length === 2, side = store.frame.side;
   for (const canvas of $("picture").querySelectorAll("canvas")) {
-    const [name, row] = canvas.dataset.of.split("/"), map = store.frame.maps[`${name}.a`] ?? store.frame.maps[`${name}.z`] ?? (name === layers().at(-1).name ? store.frame.maps.output : null);
+    const [name, row] = canvas.dataset.of.split("/"), map = store.frame.maps[`${name}.a`] ?? store.frame.maps[`${name}.z`] ?? (name === layers().at(-1)?.name ? store.frame.maps.output : null);
     if (!ranges) continue;
     if (name === "input") paint_input(canvas, +row, two);
     else if (map && +row < map.shape[0]) two ? paint(canvas, map, +row, side) : paint_line(canvas, map, +row);

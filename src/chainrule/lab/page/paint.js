@@ -88,7 +88,7 @@ function draw_plane(canvas, context, map, frame, state) {
     const colour = state.classes.length ? rgb(OKABE[best % OKABE.length]).map((c, k) => ground[k] + (c - ground[k]) * sure) : table[map.data[i] + 127];
     picture.data.set([...colour, 255], 4 * i);
   }
-  small.getContext("2d").putImageData(picture, 0, 0);
+  small.getContext("2d")?.putImageData(picture, 0, 0);
   context.imageSmoothingEnabled = true;
   context.drawImage(small, 0, 0, canvas.width, canvas.height);
   const [[x0, x1], [y0, y1]] = state.ranges;

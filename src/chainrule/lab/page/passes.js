@@ -1,6 +1,6 @@
 // Both passes, node by node: the drawn graph with the present node marked, beside it the step; the update; ΔC/ε; the growing picture.
 
-import { $, after, latest, say, show, shown, store, tell } from "./store.js";
+import { $, after, all, latest, say, show, shown, store, tell, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
 import { fill, made, options } from "./paint.js";
 import { draw as draw_view } from "./view.js";
@@ -33,7 +33,7 @@ async function load() {
       if (!found) return;
       walk = found;
       asked = now;
-    } catch (error) { say(error.message); return; }
+    } catch (error) { say(words_of(error)); return; }
     fill($("drawing"), walk.svg);
     $("passes-facts").textContent = Object.entries(walk.facts).map(([name, text]) => `${name}: ${text}`).join(" · ");
     options($("passes-weight"), Object.keys(store.state.parameters), weight().name);
@@ -66,7 +66,7 @@ function mark() {
   }
   const forward = walk.steps.filter(each => each.pass === "forward").length;
   $("passes-place").textContent = !step ? t("update") : step.pass === "forward" ? t("forward pass, {step} of {count}", { step: place + 1, count: forward }) : t("backward pass, {step} of {count}", { step: place - forward + 1, count: walk.steps.length - forward });
-  for (const button of document.querySelectorAll("#phases button")) button.setAttribute("aria-pressed", String(button.dataset.phase === phase(step)));
+  for (const button of all("#phases button")) button.setAttribute("aria-pressed", String(button.dataset.phase === phase(step)));
   if (step) tell_step(step);
   else tell_update();
 }
@@ -159,7 +159,7 @@ function start() {
   $("walk-back").onclick = () => go(at() - 1);
   $("film").onclick = async () => { await show("passes.example", 0); await show("passes.at", 0); await after(tell("cat_and_dog")); };
   $("do-update").onclick = () => after(tell("forward", { steps: 1 }));
-  for (const button of document.querySelectorAll("#phases button")) button.onclick = () => jump(button.dataset.phase);
+  for (const button of all("#phases button")) button.onclick = () => jump(button.dataset.phase);
   $("passes-level").onchange = () => show("passes.level", $("passes-level").value).then(refresh);
   $("passes-notation").onchange = () => show("passes.notation", $("passes-notation").value).then(refresh);
   $("passes-every").onchange = () => show("passes.every", +$("passes-every").checked).then(refresh);

@@ -1,6 +1,6 @@
 // Pictures that suit this run: one at a time, live, with controls for what it depends on; as a film over the steps; and the nudge of ∇C.
 
-import { $, after, ask, say, show, shown, store, tell } from "./store.js";
+import { $, after, ask, say, show, shown, store, tell, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
 import { made, options } from "./paint.js";
 import { draw as draw_view } from "./view.js";
@@ -41,7 +41,7 @@ async function load() {
       draw(found.view);
       $("pictures-cost").textContent = numeral(found.cost);
       $("pictures-step").textContent = t("step {step}, live", found);
-    } catch (error) { say(error.message); }
+    } catch (error) { say(words_of(error)); }
   }
   busy = false;
 }
@@ -100,7 +100,7 @@ async function make_film() {
     film = await ask("film", { name: chosen().name, given: given(), frames: 24 });
     Object.assign($("film-frame"), { max: film.steps.length - 1, disabled: false });
     play_film();
-  } catch (error) { say(error.message); }
+  } catch (error) { say(words_of(error)); }
   $("film-make").disabled = false;
 }
 

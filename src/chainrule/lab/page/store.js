@@ -6,6 +6,12 @@ export const store = { state: null, frame: null, hall: new URLSearchParams(locat
 /** @param {string} id @returns {any} the element of that name */
 export const $ = id => document.getElementById(id);
 
+/** @param {string} selector @returns {any[]} the elements that it names */
+export const all = selector => [...document.querySelectorAll(selector)];
+
+/** What has gone wrong, in words. @param {unknown} error */
+export const words_of = error => error instanceof Error ? error.message : String(error);
+
 /** Reads something by its name. @param {string} name @param {object} [given] @returns {Promise<any>} */
 export async function ask(name, given = {}) {
   const answer = await fetch(`/${name}${Object.keys(given).length ? `?with=${encodeURIComponent(JSON.stringify(given))}` : ""}`);

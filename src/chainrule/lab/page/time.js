@@ -1,6 +1,6 @@
 // Time: the slider that moves all panels, what was changed, and two trainings beside each other.
 
-import { $, after, ask, say, store, tell, unpacked } from "./store.js";
+import { $, after, ask, say, store, tell, unpacked, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
 import { refresh_doctor, start_doctor } from "./doctor.js";
 import { draw as draw_view } from "./view.js";
@@ -19,7 +19,7 @@ async function refresh() {
   for (const name of ["exchange", "unbranch"]) $(name).disabled = !two;
   $("beside").hidden = $("both").hidden = !two;
   await draw();
-  refresh_doctor().catch(error => say(error.message, "en"));  // which may take long: nothing waits for it
+  refresh_doctor().catch(error => say(words_of(error), "en"));  // which may take long: nothing waits for it
 }
 
 async function draw() {
@@ -48,7 +48,7 @@ async function compare() {
     $("compared").hidden = false;
     $("compared").textContent = found.told;
     if (compared_view) compared_view.update(found.view); else compared_view = draw_view($("compared-view"), found.view);
-  } catch (error) { say(error.message, "en"); }
+  } catch (error) { say(words_of(error), "en"); }
 }
 
 function start() {

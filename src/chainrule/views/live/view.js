@@ -49,7 +49,9 @@ function el(name, attributes, parent, text) {
   if (parent) parent.appendChild(e);
   return e;
 }
-const pen = document.createElement("canvas").getContext("2d");
+/** @param {HTMLCanvasElement} canvas @returns {any} what paints into it */
+const brush = canvas => canvas.getContext("2d");
+const pen = brush(document.createElement("canvas"));
 const widest = (texts, size) => ((pen.font = `${size}px system-ui, sans-serif`), Math.max(0, ...texts.flatMap(t => String(t).split("\n")).map(t => pen.measureText(t).width)));
 const raised = n => String(n).replace(/[-\d]/g, c => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
 /** A number at a tick: plain from 0.001 to 10 000, else with its power of ten. */
@@ -59,7 +61,7 @@ export function number(v) {
   return (front === 1 ? "" : front === -1 ? "−" : String(front).replace("-", "−") + "×") + "10" + raised(p);
 }
 function ticks(low, high, count) {
-  const raw = (high - low) / count, p = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 2.5, 5, 10].find(s => s * p >= raw * 0.999) * p, at = [];
+  const raw = (high - low) / count, p = 10 ** Math.floor(Math.log10(raw)), step = ([1, 2, 2.5, 5].find(s => s * p >= raw * 0.999) ?? 10) * p, at = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) at.push(+(k * step).toPrecision(12));
   return at;
 }
@@ -74,9 +76,9 @@ function mixed(map, t) {
 }
 const share = (v, { low, high, log }) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low || 1));
 const shade = (v, scale) => `rgb(${mixed(scale.map, share(v, scale)).map(Math.round)})`;
-/** Numbers painted into a canvas, one to a pixel; bytes lie along the scale already. */
-function painted({ data, shape: [rows, columns, colours] }, scale, flip) {
-  const canvas = document.createElement("canvas"), context = ((canvas.width = columns), (canvas.height = rows), canvas.getContext("2d")), out = context.createImageData(columns, rows), o = out.data;
+/** Numbers painted into a canvas, one to a pixel; bytes lie along the scale already. @param {any} numbers an array, its shape of rows, columns and, for pictures, colours @param {any} scale @param {boolean} [flip] */
+function painted({ data, shape: [rows, columns, colours] }, scale, flip = false) {
+  const canvas = document.createElement("canvas"), context = ((canvas.width = columns), (canvas.height = rows), brush(canvas)), out = context.createImageData(columns, rows), o = out.data;
   const at = data instanceof Uint8Array ? v => v / 255 : v => share(v, scale);
   for (let r = 0, j = 0; r < rows; r++) for (let c = 0; c < columns; c++, j += 4) {
     const i = (flip ? rows - 1 - r : r) * columns + c, v = data[i];
@@ -134,7 +136,9 @@ const units = ({ where: [u, v] }, x, y, p) => [u === "axes" ? s => p.left + s * 
 /** Lines of one level by marching squares. */
 function contour({ data, shape: [rows, columns] }, level, px, py) {
   let path = "", text = null;
-  const cut = (a, b) => (level - a) / (b - a), to = ([j, i]) => `${px(j).toFixed(1)},${py(i).toFixed(1)}`;
+  const cut = (a, b) => (level - a) / (b - a);
+  /** @param {number[]} place */
+  const to = ([j, i]) => `${px(j).toFixed(1)},${py(i).toFixed(1)}`;
   for (let i = 0; i < rows - 1; i++) for (let j = 0; j < columns - 1; j++) {
     const [a, b, c, d] = [i * columns + j, i * columns + j + 1, (i + 1) * columns + j + 1, (i + 1) * columns + j].map(k => data[k]), at = [];
     if (a + b + c + d !== a + b + c + d) continue;
@@ -255,6 +259,7 @@ function drawPanel(p, view, width, height) {
   const bare = p.frame === "none", size = a => a.size * 1.33 * small, legend = named.length ? 16 * named.length + (p.legend_title ? 16 : 0) : 0;
   const aside = p.legend === "right" && legend ? 40 + widest([...named.map(m => m.label), p.legend_title], 11) : 0, above = p.legend === "above" && legend ? 18 : 0, below = p.legend === "below" ? legend : 0;
   const turned = ax.turn && ax.texts ? widest(ax.texts, size(ax)) * Math.sin((ax.turn * Math.PI) / 180) : ax.texts ? size(ax) * (Math.max(...ax.texts.map(t => t.split("\n").length)) - 1) : 0;
+  /** @type {any} */
   let plot = { left: bare ? 4 : 30 + widest(ay.texts ?? ["−0.000"], size(ay)) + 1.33 * ay.room, top: (p.title ? 18 * p.title.split("\n").length : 6) + above };
   plot.width = width - plot.left - (bar ? 74 : 14) - aside, plot.height = height - plot.top - (bare ? 4 : 38 + turned) - below;
   if (p.equal) {
@@ -292,7 +297,8 @@ function colourBar(svg, scale, { left, top, width, height }) {
   el("text", { transform: `translate(${at + 60},${top + height / 2}) rotate(-90)`, "text-anchor": "middle", "font-size": 11, fill: "currentColor" }, svg, scale.label);
 }
 /** How many points of the marks lie in a rectangle. */
-function covered(marks, x, y, [cx, cy], wide, high) {
+function covered(marks, x, y, corner, wide, high) {
+  const [cx, cy] = corner;
   let count = 0;
   for (const m of marks) {
     const a = m.x ?? m.at, b = m.kind === "bars" || m.kind === "errors" ? (m.flat ? null : (m.end ?? m.high)) : (m.y ?? m.high);
@@ -307,7 +313,7 @@ function drawLegend(svg, named, p, plot, marks, x, y, [width, height]) {
   const wide = row ? lengths.reduce((a, b) => a + b, 0) : Math.max(...lengths, widest([p.legend_title], 11) + 12), high = row ? 18 : 16 * named.length + title + 4, { left, top } = plot, right = left + plot.width, bottom = top + plot.height;
   const corners = { "upper right": [right - wide, top], "upper left": [left + 6, top], "lower left": [left + 6, bottom - high], "lower right": [right - wide, bottom - high] };
   const places = { ...corners, top: [right - wide, top], above: [right - wide, top - 18], right: [right + 10, top + (plot.height - high) / 2], below: [left, height - high] };
-  const [lx, ly] = places[p.legend] ?? Object.values(corners).map(c => [covered(marks, x, y, c, wide, high), c]).sort((a, b) => a[0] - b[0])[0][1];
+  const [lx, ly] = places[p.legend] ?? Object.values(corners).map(corner => ({ corner, count: covered(marks, x, y, corner, wide, high) })).sort((a, b) => a.count - b.count)[0].corner;
   const g = el("g", { transform: `translate(${Math.max(0, Math.min(lx, width - wide))},${ly})`, "font-size": 11 }, svg);
   el("rect", { width: wide, height: high, fill: "var(--paper)", opacity: 0.75 }, g);
   if (title) el("text", { x: 4, y: 12, fill: "currentColor" }, g, p.legend_title);
@@ -323,24 +329,28 @@ function drawLegend(svg, named, p, plot, marks, x, y, [width, height]) {
 }
 /** Surfaces from afar to near; dragging turns them. */
 function drawSpace(p, view, width, height) {
-  const box = document.createElement("div"), canvas = document.createElement("canvas"), context = canvas.getContext("2d"), marks = p.marks.map(m => read(m, view));
+  const box = document.createElement("div"), canvas = document.createElement("canvas"), context = brush(canvas), marks = p.marks.map(m => read(m, view));
   const labels = ["x", "y", "z"].map(name => p[name].label), spans = ["x", "y", "z"].map(name => extentOf(marks.map(m => m[name])));
   let { azimuth, elevation } = p;
   canvas.width = width * 2, canvas.height = height * 2, canvas.style.cssText = `width:${width}px;height:${height}px;touch-action:none;cursor:grab`, canvas.setAttribute("role", "img"), canvas.setAttribute("aria-label", p.title || labels.join(", "));
   const paint = () => {
     const [a, e] = [azimuth, elevation].map(v => (v * Math.PI) / 180), k = 0.62 * p.zoom * Math.min(width, height), ink = getComputedStyle(box).color;
+    /** @param {number[]} place @returns {number[]} across, down, and how near */
     const to = ([u, v, w]) => { const r = -Math.sin(a) * u + Math.cos(a) * v, d = Math.cos(a) * u + Math.sin(a) * v; return [width / 2 + k * r, height / 2 - k * (Math.cos(e) * w - Math.sin(e) * d), Math.cos(e) * d + Math.sin(e) * w]; };
-    const unit = (v, [low, high]) => (v - low) / (high - low || 1) - 0.5, faces = [];
+    /** @param {number} v @param {number[]} span */
+    const unit = (v, [low, high]) => (v - low) / (high - low || 1) - 0.5;
+    const faces = [];
     for (const m of marks) {
       const [rows, columns] = m.z.shape, spot = (i, j) => to([unit(m.x.data[j], spans[0]), unit(m.y.data[i], spans[1]), 0.75 * unit(m.z.data[i * columns + j], spans[2])]), step = Math.max(1, Math.round(Math.max(rows, columns) / 40));
-      for (let i = 0; i + step < rows; i += step) for (let j = 0; j + step < columns; j += step) { const f = [spot(i, j), spot(i, j + step), spot(i + step, j + step), spot(i + step, j)]; faces.push([f.reduce((s, q) => s + q[2], 0), f, shade(m.z.data[i * columns + j], m.scale)]); }
+      for (let i = 0; i + step < rows; i += step) for (let j = 0; j + step < columns; j += step) { const f = [spot(i, j), spot(i, j + step), spot(i + step, j + step), spot(i + step, j)]; faces.push({ near: f.reduce((s, q) => s + q[2], 0), corners: f, fill: shade(m.z.data[i * columns + j], m.scale) }); }
     }
     context.setTransform(2, 0, 0, 2, 0, 0), context.clearRect(0, 0, width, height), (context.strokeStyle = context.fillStyle = ink), (context.font = "11px system-ui"), (context.textAlign = "center");
     const corner = [[-0.5, -0.5, -0.375], [0.5, -0.5, -0.375], [0.5, 0.5, -0.375], [-0.5, 0.5, -0.375]].map(to);
     context.globalAlpha = 0.35, context.beginPath(), corner.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.stroke(), (context.globalAlpha = 1);
-    for (const [, f, fill] of faces.sort((s, t) => s[0] - t[0])) (context.fillStyle = context.strokeStyle = fill), context.beginPath(), f.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.fill(), context.stroke();
+    for (const { corners, fill } of faces.sort((s, t) => s.near - t.near)) (context.fillStyle = context.strokeStyle = fill), context.beginPath(), corners.forEach(([u, v], i) => (i ? context.lineTo(u, v) : context.moveTo(u, v))), context.closePath(), context.fill(), context.stroke();
     context.fillStyle = ink;
-    for (const [i, places] of [[0, [[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]]], [1, [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]]], [2, [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]]]) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]), half = context.measureText(words).width / 2 + 2; context.fillText(words, Math.max(half, Math.min(width - half, u)), v); });
+    const at = [[[-0.5, -0.66, -0.4], [0.5, -0.66, -0.4], [0, -0.76, -0.45]], [[0.66, -0.5, -0.4], [0.66, 0.5, -0.4], [0.76, 0, -0.45]], [[-0.62, 0.5, -0.375], [-0.62, 0.5, 0.375], [-0.78, 0.55, 0.1]]];
+    for (const [i, places] of at.entries()) [number(+spans[i][0].toPrecision(2)), number(+spans[i][1].toPrecision(2)), labels[i]].forEach((words, n) => { const [u, v] = to(places[n]), half = context.measureText(words).width / 2 + 2; context.fillText(words, Math.max(half, Math.min(width - half, u)), v); });
   };
   canvas.onpointerdown = event => canvas.setPointerCapture(event.pointerId);
   canvas.onpointermove = event => { if (event.buttons) (azimuth -= event.movementX * 0.6), (elevation = Math.max(-89, Math.min(89, elevation + event.movementY * 0.6))), paint(); };
