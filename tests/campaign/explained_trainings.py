@@ -42,7 +42,7 @@ def random_training(seed: int) -> tuple[Any, Any, dict[str, Any]]:
         layers = [(cr.RNN(3), cr.GRU(3), cr.LSTM(2), cr.nn.Bidirectional(cr.RNN(2)))[seed // 9 % 4]]
     elif kind == "words":
         x = random.integers(0, 5, size=(n, 4))
-        layers = [cr.Embedding(3, vocabulary=5), cr.GRU(3) if seed % 2 else cr.Flatten()]
+        layers = [cr.Embedding(5, 3), cr.GRU(3) if seed % 2 else cr.Flatten()]
     else:
         x = random.normal(size=(n, 1 if kind == "curve" else 3))
         depth = 8 if kind == "deep" else 2

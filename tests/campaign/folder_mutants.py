@@ -48,7 +48,7 @@ def make_bases(place: Path) -> list[Path]:
     small = {"engine": "reference", "epochs": 2, "batch_size": 12}
     drop = cr.Sequential(cr.Dense(3, "relu"), cr.Dropout(0.2), cr.BatchNorm(), cr.Dense(2, "softmax"))
     text = cr.data.next_character("abc abd " * 8, length=4, encoding="ids", test=0)
-    memory = cr.Sequential(cr.Embedding(3, text.target_size), cr.LSTM(3), cr.Dense(text.target_size, "softmax"))
+    memory = cr.Sequential(cr.Embedding(text.target_size, 3), cr.LSTM(3), cr.Dense(text.target_size, "softmax"))
     picture = cr.data.from_arrays(np.arange(24 * 16).reshape(24, 4, 4, 1) % 7 / 7.0, np.arange(24) % 2)
     runs = [
         cr.fit(

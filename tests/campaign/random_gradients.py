@@ -57,7 +57,7 @@ def _hidden(random: Generator) -> tuple[list[Layer], tuple[int, ...], bool]:
         layers = _dense(random, 1)
         return [*layers, cr.BatchNorm() if kind == "norm" else cr.LayerNorm(), *_dense(random, 1)], (_width(random),), False
     if kind == "embedding":
-        return [cr.Embedding(2, vocabulary=6), cr.Flatten(), *_dense(random, 1)], (3,), True
+        return [cr.Embedding(6, 2), cr.Flatten(), *_dense(random, 1)], (3,), True
     if kind == "residual":
         width = _width(random)
         return [cr.Dense(width, "tanh"), cr.Residual(cr.Dense(width, _activation(random)))], (_width(random),), False

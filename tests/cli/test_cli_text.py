@@ -53,7 +53,7 @@ def test_a_network_with_a_memory_is_decided_and_learns(encoding, tmp_path):
     asked = ("train", "story", "--option", f"encoding={encoding}", "--option", "sentences=2", "--option", "n=60")
     said = call(*asked, "--epochs", 1, "--no-save").output
     assert "LSTM(32)" in said
-    assert ("Embedding(16, 33)" in said) == (encoding == "ids")
+    assert ("Embedding(33, 16)" in said) == (encoding == "ids")
     assert "test accuracy" in said
 
 

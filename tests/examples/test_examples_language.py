@@ -15,7 +15,7 @@ def test_a_small_network_comes_near_the_entropy_of_the_source():
     text, held_out, seen = VILLAGE.text(16_000, seed=5), 3000, 14
     data = next_character(text, length=seen, encoding="ids", test=held_out / len(text))
     count = data.target_size
-    net = Sequential(Embedding(8, count), LSTM(40), Dense(count, "softmax"))
+    net = Sequential(Embedding(count, 8), LSTM(40), Dense(count, "softmax"))
     run = fit(net, data, optimizer=Adam(Cosine(0.01)), batch_size=32, epochs=8, evaluate_every=0, seed=5)
     bits = -np.log2(run.probabilities(data.test.x)[np.arange(len(data.test)), data.test.y].astype(float))
     excess, error = block_mean(bits - VILLAGE.bits(text)[len(text) - held_out + seen :])

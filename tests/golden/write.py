@@ -64,7 +64,7 @@ LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "RestrictedBoltzmann": (cr.RestrictedBoltzmann(4, steps=2, chains=3, visible_biases=nn.Constant(-0.5)), ROWS),
     "Hopfield": (cr.Hopfield(3), ROWS),
     "OneHot": (cr.OneHot(5, padding=0), IDS),
-    "Embedding": (cr.Embedding(3, 5, padding=0, weights=nn.Uniform(-1.0, 1.0)), IDS),
+    "Embedding": (cr.Embedding(5, 3, padding=0, weights=nn.Uniform(-1.0, 1.0)), IDS),
     "Formula": (
         cr.Formula("β(W·i + b)", {"W": (2, 6), "b": (2,)}, {"β": "tanh"}, {"W": nn.LeCunNormal(), "b": nn.Constant(0.1)}), ROWS,
     ),
@@ -172,7 +172,7 @@ def trainings(place: Path) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
     small = cr.Sequential(
         cr.Dense(4, "tanh", biases=nn.Uniform(-0.1, 0.1)), cr.Dropout(0.1), cr.BatchNorm(), cr.Dense(2, "softmax")
     )
-    letters = cr.Sequential(cr.Embedding(3, 7), cr.RNN(4, weights=nn.LeCunNormal()), cr.Dense(7, "softmax"))
+    letters = cr.Sequential(cr.Embedding(7, 3), cr.RNN(4, weights=nn.LeCunNormal()), cr.Dense(7, "softmax"))
     hot = cr.Sequential(cr.OneHot(7), cr.GlobalMaxPool(), cr.GaussianNoise(0.1), cr.Dense(7, weights=nn.GlorotUniform()))
     formula = cr.Sequential(
         cr.Formula("a*sin(b*x)", {"a": (1,), "b": (1,)}, initialisers={"a": nn.Constant(1.0), "b": nn.Constant(0.8)})

@@ -70,7 +70,7 @@ LAYERS = {
         net(cr.ConvTranspose2D(2, 3), shape=PICTURE),
     ],
     "Dropout": [net(cr.Dropout(0.5), cr.Dense(2), shape=ROW)],
-    "Embedding": [net(cr.Embedding(3, 4, padding=0), shape=IDS)],
+    "Embedding": [net(cr.Embedding(4, 3, padding=0), shape=IDS)],
     "Flatten": [net(cr.Flatten(), shape=PICTURE)],
     "Formula": [net(cr.Formula("a*exp(-k*x) + b", {"a": (1,), "k": (1,), "b": (1,)}), shape=(1,))],
     "Function": [

@@ -70,7 +70,7 @@ CASES: dict[str, tuple[object, cr.data.Dataset, object]] = {
     "gru": (_net(cr.GRU(3, return_sequences=True), cr.GRU(4, reverse=True)), ROWS, None),
     "both directions": (_image(cr.Bidirectional(cr.LSTM(3, return_sequences=True)), cr.TimeDistributed(cr.Dense(2))), ROWS, None),
     "padded rows": (_net(cr.GRU(3, padding=0.0)), ROWS, None),
-    "ids": (_net(cr.Embedding(3, 6, padding=0), cr.LSTM(4)), IDS, None),
+    "ids": (_net(cr.Embedding(6, 3, padding=0), cr.LSTM(4)), IDS, None),
     "one-hot": (_net(cr.OneHot(6), cr.RNN(3)), IDS, None),
     "latent": (cr.Sequential(cr.Dense(4), cr.Latent(), cr.Dense(2)), NUMBERS, "mean_squared_error"),
     "hopfield": (cr.Sequential(cr.Hopfield(2)), cr.data.bars_and_stripes(2), "none"),

@@ -137,11 +137,11 @@ CASES = {
         shape=(4, 3))
     ),
     "tokens": Case(
-        _net(Embedding(3, 6), LSTM(2, return_sequences=True), TimeDistributed(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")),
+        _net(Embedding(6, 3), LSTM(2, return_sequences=True), TimeDistributed(Dense(4, "tanh"), LayerNorm(), Dense(6, "softmax")),
         shape=(4,)),
         ids=6,
     ),
-    "padded tokens": Case(_net(Embedding(3, 6, padding=2), Conv1D(2, 2), GRU(2), shape=(5,)), PYTORCH, ids=6),
+    "padded tokens": Case(_net(Embedding(6, 3, padding=2), Conv1D(2, 2), GRU(2), shape=(5,)), PYTORCH, ids=6),
     "one-hot": Case(_net(OneHot(5, padding=0), RNN(2), shape=(4,)), NONE, ids=5),
     "named/inside": Case(_net(Dense(3, "tanh", name="block/first"), Dense(1, name="out"), shape=(2,))),
 }  # fmt: skip

@@ -70,7 +70,7 @@ NETWORKS = {
     "statistics": (lambda: cr.Sequential(cr.Dense(4), cr.BatchNorm(), ops.tanh, cr.LayerNorm(), cr.Dense(2)), (3,)),
     "memory": (lambda: cr.Sequential(Memory(), cr.Dense(2)), (3,)),
     "codes": (lambda: cr.Sequential(cr.Dense(6), cr.Latent(0.3), ops.sin, cr.Dense(2)), (3,)),
-    "ids": (lambda: cr.Sequential(cr.Embedding(3, 9, padding=0), cr.GRU(3, padding=0.0), lambda x: x * 2.0, cr.Dense(2)), (5,)),
+    "ids": (lambda: cr.Sequential(cr.Embedding(9, 3, padding=0), cr.GRU(3, padding=0.0), lambda x: x * 2.0, cr.Dense(2)), (5,)),
     "batch": (lambda: cr.Sequential(mean_over_the_batch, cr.Dense(2)), (3,)),
     "ablated": (lambda: cr.nn.Ablated(cr.Sequential(cr.Dense(4, "relu"), cr.Dense(2)), "dense1.a", (1, 2)), (3,)),
 }  # fmt: skip

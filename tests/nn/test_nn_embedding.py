@@ -49,7 +49,7 @@ def forward_and_gradient(network, x, engine, dtype="float64"):
 @pytest.mark.parametrize("engine", ["reference", "native"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_vector_is_a_one_hot_row_times_the_table(engine, dtype):
-    vectors, slope = forward_and_gradient(Embedding(3, 6), IDS, engine, dtype)
+    vectors, slope = forward_and_gradient(Embedding(6, 3), IDS, engine, dtype)
     rows, same_slope = forward_and_gradient(Sequential(OneHot(6), TimeDistributed(Dense(3, bias=False))), IDS, engine, dtype)
     assert np.array_equal(vectors, rows)
     assert np.array_equal(vectors, TABLE.astype(dtype)[IDS])
@@ -64,7 +64,7 @@ def test_forward_and_gradient_are_those_of_jax(engine):
         return taken, *back(pull)
 
     taken, slope = jax.jit(judge)(TABLE, PULL)
-    mine = forward_and_gradient(Embedding(3, 6), IDS, engine)
+    mine = forward_and_gradient(Embedding(6, 3), IDS, engine)
     assert np.array_equal(mine[0], taken)
     np.testing.assert_allclose(mine[1], slope, rtol=1e-14, atol=1e-15)
 
@@ -82,7 +82,7 @@ def test_one_hot_rows_are_those_of_jax(engine):
 def test_the_padding_is_zero_and_stays_zero(engine):
     data = cr.data.story(40, sentences=2, encoding="ids")
     classes, words = data.target_size, int(data.train.x.max()) + 1
-    net = Sequential(Embedding(4, words, padding=0), cr.GRU(3, padding=0.0), Dense(classes, "softmax"))
+    net = Sequential(Embedding(words, 4, padding=0), cr.GRU(3, padding=0.0), Dense(classes, "softmax"))
     trained = cr.fit(net, data, optimizer=cr.AdamW(0.05), epochs=2, batch_size=10, engine=engine)
     table = trained.parameters()["embedding1.W"]
     assert not table[0].any()
@@ -111,12 +111,12 @@ def test_both_ways_are_one_training():
         initial={"v.W": table},
         **options,
     )
-    by_ids = cr.fit(Sequential(Embedding(5, count, name="v"), *tail), data, initial={"v.W": table}, **options)
+    by_ids = cr.fit(Sequential(Embedding(count, 5, name="v"), *tail), data, initial={"v.W": table}, **options)
     for name, value in by_ids.parameters().items():
         np.testing.assert_allclose(value, by_rows.parameters()[name], rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize("layer", [OneHot(6), Embedding(2, 6)])
+@pytest.mark.parametrize("layer", [OneHot(6), Embedding(6, 2)])
 @pytest.mark.parametrize("wrong", [6.0, -1.0, 2.5, 0.004])
 @pytest.mark.parametrize("engine", ["reference", "native"])
 def test_ids_that_there_are_not_are_refused(layer, wrong, engine):
@@ -131,14 +131,14 @@ def test_scaled_ids_are_refused_and_the_remedy_is_said():
     x = np.random.default_rng(0).integers(10, size=(20, 4))
     data = cr.data.from_arrays(x, x[:, 0].astype(float), scaling="standardise")
     with pytest.raises(PositionError, match=r'scaling="none"'):
-        cr.fit(Sequential(Embedding(2, 10), cr.Flatten(), Dense(1)), data, epochs=1, batch_size=4)
+        cr.fit(Sequential(Embedding(10, 2), cr.Flatten(), Dense(1)), data, epochs=1, batch_size=4)
 
 
 def test_layers_come_back_from_files_and_code():
-    for layer in (OneHot(7), OneHot(7, 0, name="rows"), Embedding(2, 7), Embedding(2, 7, 3, Constant(0.5), "words")):
+    for layer in (OneHot(7), OneHot(7, 0, name="rows"), Embedding(7, 2), Embedding(7, 2, 3, Constant(0.5), "words")):
         assert from_json(json.loads(json.dumps(to_json(layer)))) == layer
         assert eval(to_code(layer), {"cr": cr}) == layer
-    assert to_code(Embedding(2, 7, 0)) == "cr.Embedding(2, 7, padding=0)"
+    assert to_code(Embedding(7, 2, 0)) == "cr.Embedding(7, 2, padding=0)"
     broken = to_json(OneHot(7, 0))
     broken["network"]["padding"] = -1
     with pytest.raises(FileFormatError, match="-1"):
@@ -148,10 +148,10 @@ def test_layers_come_back_from_files_and_code():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Embedding(0, 5), "units=0"),
-        (lambda: Embedding(2, 0), "vocabulary=0"),
-        (lambda: Embedding(2, 2**24 + 1), "from 1 to 16777216"),
-        (lambda: Embedding(2, 5, 5), "padding=5"),
+        (lambda: Embedding(5, 0), "units=0"),
+        (lambda: Embedding(0, 2), "vocabulary=0"),
+        (lambda: Embedding(2**24 + 1, 2), "from 1 to 16777216"),
+        (lambda: Embedding(5, 2, 5), "padding=5"),
         (lambda: OneHot(5, padding=-1), "padding=-1"),
         (lambda: OneHot(5, padding=True), "padding=True"),
     ],
@@ -165,7 +165,7 @@ def test_refusals(make, said):
     ("text", "layers"),
     [
         ("20-onehot35-lstm64:return_sequences-gru8-35", (OneHot(35), cr.LSTM(64, return_sequences=True), cr.GRU(8), Dense(35))),
-        ("20-embedding16x35-rnn8-35", (Embedding(16, 35), cr.RNN(8), Dense(35))),
+        ("20-embedding35x16-rnn8-35", (Embedding(35, 16), cr.RNN(8), Dense(35))),
     ],
 )
 def test_texts_of_networks(text, layers):
@@ -177,12 +177,12 @@ def test_texts_of_networks(text, layers):
 def test_activations_and_mistakes_in_texts_of_networks():
     assert cr.parse_network("5x2-rnn8:relu-1").layers[0] == cr.RNN(8, activation="relu")
     for text, said in (
-        ("20-embedding16-3", "units and vocabulary behind the word"),
+        ("20-embedding35-3", "vocabulary and units behind the word"),
         ("20-onehot35-lstm-3", "units behind the word"),
         ("20-lstm8-3", r"\(batch, time, features\)"),
         ("20-onehot35-lstm8:same-3", "return_sequences, reverse, stateful"),
         ("20-onehot35-lstm8:nobias-3", "'nobias'"),
-        ("20-embeding16x35-3", "did you mean"),
+        ("20-embeding35x16-3", "did you mean"),
     ):
         with pytest.raises(cr.errors.ParseError, match=said):
             cr.parse_network(text)

@@ -229,7 +229,7 @@ LACKING = {
     "pytorch: sigmoid": (RNN(2, activation="sigmoid"), (4, 2), "pytorch", "recurrent layer", '"keras" or "jax"'),
     "keras: leaks": (RNN(2, activation="leaky_relu"), (4, 2), "keras", "recurrent layer", '"jax"'),
     "keras: reverse": (GRU(2, reverse=True, return_sequences=True), (4, 2), "keras", "order of time", '"pytorch" or "jax"'),
-    "keras: padding id": (Embedding(2, 5, padding=0), (4,), "keras", "padding", '"pytorch" or "jax"'),
+    "keras: padding id": (Embedding(5, 2, padding=0), (4,), "keras", "padding", '"pytorch" or "jax"'),
     "keras: periodic": (Conv1D(2, 3, padding="periodic"), (6, 2), "keras", "periodic", '"pytorch" or "jax"'),
     "jax: mirrors": (ConvTranspose2D(2, 2, padding="reflect"), PICTURE, "jax", "reflect", "no other library"),
     "pytorch: groups": (ConvTranspose2D(2, 2, groups=2), PICTURE, "pytorch", "groups", '"jax"'),

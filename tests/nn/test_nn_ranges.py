@@ -113,9 +113,9 @@ def test_numbers_of_one_kind_differ_in_place_and_time_only() -> None:
 
 
 def test_positions_are_what_becomes_whole_numbers() -> None:
-    assert _reading(cr.Sequential(cr.Embedding(2, 5), cr.LSTM(2)), (3,)).positions.all()
+    assert _reading(cr.Sequential(cr.Embedding(5, 2), cr.LSTM(2)), (3,)).positions.all()
     assert _reading(cr.Sequential(cr.Reshape((3,)), cr.OneHot(5), cr.Flatten()), (3, 1)).positions.all()
-    words, numbers = cr.Embedding(2, 5), cr.Dense(1)
+    words, numbers = cr.Embedding(5, 2), cr.Dense(1)
 
     def wired(x: Node) -> Node:
         ids = ops.reshape(ops.slice_axis(x, 1, 0, 1), shape=(x.shape[0],))

@@ -285,7 +285,7 @@ def batch_norm(v: Values, mistake: str = "", epsilon: float = 1e-5) -> Values:
 
 
 def embedding(v: Values, mistake: str = "") -> Values:
-    """Embedding(d, n), Flatten, Dense(2, "softmax")."""
+    """Embedding(n, d), Flatten, Dense(2, "softmax")."""
     ids, table = v["x"].astype(int), v["embedding1.W"]
     flat = table[ids].reshape(len(ids), -1)
     z = flat @ v["dense1.W"] + v["dense1.b"]

@@ -36,7 +36,7 @@ NETWORKS: dict[str, tuple[cr.nn.Layer, Array, Array, Mapping[str, object]]] = {
         ), IMAGES, TARGETS, {},
     ),
     "batch_norm": (cr.Sequential(cr.Dense(5), cr.BatchNorm(), DENSE), ROWS[:, 0], TARGETS, {}),
-    "embedding": (cr.Sequential(cr.Embedding(3, 7), cr.Flatten(), cr.Dense(3, "softmax")), IDS, LABELS, {"scaling": "none"}),
+    "embedding": (cr.Sequential(cr.Embedding(7, 3), cr.Flatten(), cr.Dense(3, "softmax")), IDS, LABELS, {"scaling": "none"}),
 }  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def test_what_cannot_be_asked_is_refused(plants: cr.train.Run) -> None:
     with pytest.raises(ShapeError, match="baseline of shape"):
         plants.why(0, baseline=[1.0])
     ids = np.random.default_rng(0).integers(5, size=(40, 3)).astype(float)
-    reader = cr.Sequential(cr.Embedding(4, vocabulary=5), cr.Flatten(), cr.Dense(2, "softmax"))
+    reader = cr.Sequential(cr.Embedding(5, 4), cr.Flatten(), cr.Dense(2, "softmax"))
     run = cr.fit(reader, cr.data.from_arrays(ids, (ids[:, 0] > 2).astype(int)), epochs=1)
     with pytest.raises(OptionError, match="positions"):
         run.why(0)

@@ -74,7 +74,7 @@ NETWORKS = {
     "loop": lambda: cr.Sequential(cr.Reshape((4, 2)), cr.GRU(3), cr.Residual(cr.Dense(3), lambda x: ops.tanh(x)), last()),
     "convolution": lambda: cr.Sequential(cr.Reshape((4, 2, 1)), cr.Conv2D(2, 2, "relu"), lambda x: x * x, cr.Flatten(), last()),
     "states": lambda: cr.Sequential(Running(), cr.Dense(2, "softmax")),
-    "ids": lambda: cr.Sequential(cr.Embedding(2, 10), lambda x: ops.sum(x, axis=1), cr.Dense(2, "softmax")),
+    "ids": lambda: cr.Sequential(cr.Embedding(10, 2), lambda x: ops.sum(x, axis=1), cr.Dense(2, "softmax")),
 }  # fmt: skip
 OPTIONS = {
     "chance": {"replicas": 2, "optimizer": cr.Adam(0.05)}, "loop": {"dtype": "float64", "clip": cr.ClipNorm(1.0)},

@@ -334,7 +334,7 @@ def test_a_periodic_convolution_does_not_see_where_things_are(shape: tuple[int, 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64])
 def test_ids_are_not_scaled(dtype: type) -> None:
     ids = RANDOM.integers(0, 5, (30, 4)).astype(dtype)
-    for first in (cr.Embedding(3, 5), cr.OneHot(5)):
+    for first in (cr.Embedding(5, 3), cr.OneHot(5)):
         net = cr.Sequential(first, cr.RNN(3), cr.Dense(2, "softmax"))
         run = cr.fit(net, (ids, ids[:, 0] > 2), epochs=1, batch_size=8, engine="reference")
         assert run.dataset_info.scaling.is_none
@@ -345,7 +345,7 @@ def test_ids_are_not_scaled(dtype: type) -> None:
 
 def test_ids_beside_numbers() -> None:
     x = np.column_stack([RANDOM.integers(0, 4, 40), RANDOM.normal(50, 10, 40)])
-    words, end = cr.Embedding(2, 4), cr.Dense(1)
+    words, end = cr.Embedding(4, 2), cr.Dense(1)
 
     def wired(x: Node) -> Node:
         ids = ops.reshape(ops.slice_axis(x, 1, 0, 1), shape=(x.shape[0],))

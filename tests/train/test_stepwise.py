@@ -132,7 +132,7 @@ def test_a_schedule_over_all_steps_is_told_how_many_there_are():
 
 
 def test_bytes_ids_and_several_targets():
-    words = cr.trainer(cr.Sequential(cr.Embedding(4, 7), cr.Flatten(), cr.Dense(2, "softmax")))
+    words = cr.trainer(cr.Sequential(cr.Embedding(7, 4), cr.Flatten(), cr.Dense(2, "softmax")))
     words.step(RANDOM.integers(0, 7, (9, 3)), LABELS[:9])
     assert words.predict(np.zeros((2, 3), int)).shape == (2, 2)
     pixels = cr.trainer(cr.Sequential(cr.Flatten(), cr.Dense(2, "softmax")))

@@ -19,7 +19,7 @@ def run(tmp_path_factory):
     """A network that predicts the next character, not trained to the end, so that it is often unsure."""
     data = cr.data.next_character(TEXT, length=6, encoding="ids")
     count = data.target_size
-    net = Sequential(Embedding(6, count, padding=0), cr.GRU(10, padding=0.0), Dense(count, "softmax"))
+    net = Sequential(Embedding(count, 6, padding=0), cr.GRU(10, padding=0.0), Dense(count, "softmax"))
     folder = tmp_path_factory.mktemp("runs")
     return cr.fit(net, data, optimizer=cr.Adam(0.02), epochs=8, folder=folder)
 
@@ -73,7 +73,7 @@ def test_a_seed_is_a_text(run):
 def test_logits_write_the_same_text_as_softmax(run):
     data, learned = run.data, run.parameters()
     count = data.target_size
-    net = Sequential(Embedding(6, count, padding=0), cr.GRU(10, padding=0.0), Dense(count))
+    net = Sequential(Embedding(count, 6, padding=0), cr.GRU(10, padding=0.0), Dense(count))
     logits = cr.fit(net, data, loss="cross_entropy_from_logits", epochs=0, initial=learned)
     assert logits.generate("the ", 30, seed=3) == run.generate("the ", 30, seed=3)
 

@@ -101,7 +101,7 @@ NETWORKS = {
         np.random.default_rng(1).normal(size=(50, 36)),
     ),
     "texts": (
-        cr.Sequential(cr.Embedding(3, vocabulary=5), cr.LSTM(3), cr.Dense(2, "softmax")),
+        cr.Sequential(cr.Embedding(5, 3), cr.LSTM(3), cr.Dense(2, "softmax")),
         np.random.default_rng(2).integers(0, 5, (50, 4)).astype(float),
     ),
 }
@@ -147,7 +147,7 @@ def test_a_number_that_is_not_finite_is_named_with_the_state_before_it():
 def test_an_id_that_the_embedding_does_not_have_is_named_and_nothing_of_the_piece_is_kept():
     ids = np.random.default_rng(2).integers(0, 5, (50, 4)).astype(float)
     ids[17, 2] = 7
-    network = cr.Sequential(cr.Embedding(3, vocabulary=5), cr.Flatten(), cr.Dense(2, "softmax"))
+    network = cr.Sequential(cr.Embedding(5, 3), cr.Flatten(), cr.Dense(2, "softmax"))
     told = []
     for engine in ("xla", "reference"):
         training = cr.Training(network, cr.data.from_arrays(ids, LABELS, scaling="none"), engine=engine, batch_size=5, epochs=3)

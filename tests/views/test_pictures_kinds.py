@@ -14,7 +14,7 @@ PIXELS = RANDOM.integers(0, 255, size=(40, 12, 12)).astype(np.uint8)
 
 def text_run():
     data = cr.data.next_character(cr.data.VILLAGE.text(800, seed=4), length=5, encoding="ids", test=0.3)
-    net = cr.Sequential(cr.Embedding(3, data.target_size), cr.GRU(6), cr.Dense(data.target_size, "softmax"))
+    net = cr.Sequential(cr.Embedding(data.target_size, 3), cr.GRU(6), cr.Dense(data.target_size, "softmax"))
     return cr.fit(net, data, epochs=1)
 
 

@@ -25,7 +25,7 @@ def run():
     """A small network that has learned a little of a text."""
     data = cr.data.next_character(TEXT, length=5, encoding="ids", test=0.3)
     count = data.target_size
-    net = cr.Sequential(cr.Embedding(3, count), cr.GRU(12), cr.Dense(count, "softmax"))
+    net = cr.Sequential(cr.Embedding(count, 3), cr.GRU(12), cr.Dense(count, "softmax"))
     return cr.fit(net, data, optimizer=cr.Adam(0.02), epochs=4)
 
 
@@ -98,7 +98,7 @@ def test_weights_of_words_are_means_over_replicas(opinions):
 def test_every_picture_draws_with_labelled_axes_and_a_sentence(run, opinions):
     story = cr.data.story(40, sentences=2, encoding="ids")
     words = cr.fit(
-        cr.Sequential(cr.Embedding(2, 33, name="words"), cr.Flatten(), cr.Dense(6, "softmax")), story, epochs=1, batch_size=10
+        cr.Sequential(cr.Embedding(33, 2, name="words"), cr.Flatten(), cr.Dense(6, "softmax")), story, epochs=1, batch_size=10
     )
     found: list[View] = [
         next_tokens(run, "the old man "), text_surprise(run, "a small cat " * 8), context_curve(run, most=1), embedding_map(run),

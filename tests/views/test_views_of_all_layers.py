@@ -50,7 +50,7 @@ CASES: dict[str, tuple[cr.Sequential, cr.data.Dataset, object]] = {
         SEQUENCES,
         None,
     ),
-    "ids": (cr.Sequential(cr.Embedding(3, 5), cr.RNN(3), cr.BatchNorm(), _end()), IDS, None),
+    "ids": (cr.Sequential(cr.Embedding(5, 3), cr.RNN(3), cr.BatchNorm(), _end()), IDS, None),
     "one-hot": (cr.Sequential(cr.OneHot(5), cr.GRU(3), _end()), IDS, None),
     "latent": (
         cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Dense(2), cr.Latent(), cr.Dense(2)),

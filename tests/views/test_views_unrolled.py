@@ -62,7 +62,7 @@ def test_a_layer_that_reads_backwards_hands_its_memory_back():
 def test_what_stands_between_input_memory_and_output_is_looked_through():
     data = cr.data.story(32, sentences=2, encoding="ids")
     both = cr.Bidirectional(cr.GRU(3, return_sequences=True))
-    run = cr.fit(cr.Sequential(cr.Embedding(4, vocabulary=33), both, cr.LSTM(2), cr.Dense(6, "softmax")), data, epochs=1)
+    run = cr.fit(cr.Sequential(cr.Embedding(33, 4), both, cr.LSTM(2), cr.Dense(6, "softmax")), data, epochs=1)
     drawing = draw_unrolled(run, run.data.train[0])
     last = drawing.total
     for layer in ("gru1", "gru2"):

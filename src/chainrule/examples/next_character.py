@@ -28,7 +28,7 @@ def _text(seed: int) -> str:
 def _trainings(seed: int) -> Mapping[str, Training]:
     data = next_character(_text(seed), length=SEEN, encoding="ids", test=HELD_OUT / CHARACTERS)
     count = data.target_size
-    net = Sequential(Embedding(8, count), LSTM(48), Dense(count, "softmax"))
+    net = Sequential(Embedding(count, 8), LSTM(48), Dense(count, "softmax"))
     options: dict[str, Any] = {
         "seed": seed,
         "optimizer": Adam(Cosine(0.01)),

@@ -40,7 +40,7 @@ def parse_network(text: str) -> Sequential:
     both may have `stride` and a padding. Further `globalpool`, `globalaveragepool`, `up2`, `layernorm` and `groupnorm4`.
 
     Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` give the last step, `lstm64:return_sequences` each one; for ids of 35 tokens
-    `onehot35` makes rows with a single 1, `embedding16x35` vectors of 16 numbers.
+    `onehot35` makes rows with a single 1, `embedding35x16` vectors of 16 numbers.
 
     Behind the layers one word gives the activation of the hidden ones, two words those of hidden and output layers. Without
     words hidden layers have relu and the output layer is linear. A size or convolution right before `tanh()` and the like is linear.
@@ -53,8 +53,8 @@ def parse_network(text: str) -> Sequential:
     Sequential(Flatten(), Dense(16, 'tanh', bias=False), Dropout(0.2), Dense(10), input_shape=(28, 28))
     >>> parse_network("28x28x1-conv5x5x16-pool2-flatten-10")
     Sequential(Conv2D(16, 5, 'relu'), MaxPool(2), Flatten(), Dense(10), input_shape=(28, 28, 1))
-    >>> parse_network("20-embedding16x35-lstm64-35")
-    Sequential(Embedding(16, 35), LSTM(64), Dense(35), input_shape=(20,))
+    >>> parse_network("20-embedding35x16-lstm64-35")
+    Sequential(Embedding(35, 16), LSTM(64), Dense(35), input_shape=(20,))
     >>> parse_network("784-16-16-10 sigmiod")
     Traceback (most recent call last):
     ...

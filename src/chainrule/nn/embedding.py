@@ -66,17 +66,17 @@ class Embedding(Shown):
 
     Source: Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, JMLR 3, 1137 (2003), section 2.
 
-    >>> Embedding(16, vocabulary=30, padding=0)
-    Embedding(16, 30, padding=0)
+    >>> Embedding(30, 16, padding=0)
+    Embedding(30, 16, padding=0)
     """
 
-    units: Count
     vocabulary: Vocabulary
+    units: Count
     padding: Natural | None = None
     weights: Initialiser = field(default_factory=Normal)
     name: LayerName = ""
 
-    in_text: ClassVar[Word] = Word("embedding16x35", ("units", "vocabulary"))
+    in_text: ClassVar[Word] = Word("embedding35x16", ("vocabulary", "units"))
 
     def __post_init__(self) -> None:
         _require_padding(self.padding, self.vocabulary)

@@ -62,7 +62,7 @@ def usual_network(data: Dataset) -> str:
     """
     hidden = "100"
     if data.text is not None and data.text.length is not None:
-        hidden = f"embedding16x{len(data.text.vocabulary)}-lstm32" if data.text.encoding == "ids" else "lstm32"
+        hidden = f"embedding{len(data.text.vocabulary)}x16-lstm32" if data.text.encoding == "ids" else "lstm32"
     elif len(data.input_shape) > 1:
         hidden = "flatten-100"
     return f"{'x'.join(map(str, data.input_shape))}-{hidden}-{data.target_size}"

@@ -151,7 +151,7 @@ def _group_norm(config: Config, shape: Shape) -> KerasRead:
 def _embedding(config: Config, shape: Shape) -> KerasRead:
     if config.get("mask_zero") or config.get("lora_rank"):
         raise UnlikeError("mask_zero or lora_rank")
-    return KerasRead((Embedding(config["output_dim"], config["input_dim"]),), 0)
+    return KerasRead((Embedding(config["input_dim"], config["output_dim"]),), 0)
 
 
 def _recurrent(kind: Any) -> Reader:

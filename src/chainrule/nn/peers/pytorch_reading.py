@@ -256,7 +256,7 @@ def _group_norm(module: Any, shape: Shape) -> Read:
 def _embedding(module: Any, shape: Shape) -> Read:
     if module.max_norm is not None:
         raise UnlikeError("max_norm")
-    return Read((Embedding(module.embedding_dim, module.num_embeddings),), holds=0, order="last")
+    return Read((Embedding(module.num_embeddings, module.embedding_dim),), holds=0, order="last")
 
 
 def recurrent(module: Any, *, sequences: bool) -> list[Layer]:
