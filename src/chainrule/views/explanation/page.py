@@ -62,10 +62,11 @@ FORWARD_HEADS: Mapping[Level, Row] = {
     "numbers": ("#", "quantity and its values", "one entry: who pushes it, and by how much"),
     "mathematics": ("#", "quantity and its values", "one entry with numbers"),
 }
+# The check stands before the product, which may be longer than a notebook is wide.
 BACKWARD_HEADS: Mapping[Level, Row] = {
     "picture": ("#", "what would lower C", "check"),
-    "numbers": ("#", "derivative", "local · incoming = product", "check"),
-    "mathematics": ("#", "derivative", "local · incoming = product", "check"),
+    "numbers": ("#", "derivative", "check", "local · incoming = product"),
+    "mathematics": ("#", "derivative", "check", "local · incoming = product"),
 }
 
 
@@ -146,8 +147,8 @@ def _backward(explanation: Explanation, step: BackwardStep, symbol: str) -> Row:
     return (
         str(step.quantity.number),
         symbol + _derivatives(explanation, step) + aside,
-        formula(explanation, product, plain) + more,
         verdict_html(step.check),
+        formula(explanation, product, plain) + more,
     )
 
 
