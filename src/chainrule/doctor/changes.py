@@ -102,7 +102,7 @@ def wider(patient: Patient, times: int = 2, least: int = 1) -> tuple[Cure, ...]:
     if more == hidden:
         return ()
     made = Sequential(*more, last, input_shape=network.input_shape)
-    return changed(patient, f"{_TIMES[times]} as many units", {"network": made})
+    return changed(patient, f"{_TIMES[times]} as many units{f', {least} at least' * (least > 1)}", {"network": made})
 
 
 def _usual(field: Field[Any]) -> Any:

@@ -15,19 +15,26 @@ from chainrule.graph import Array
 from chainrule.train import Model
 
 FOLDS = 4
+LONGEST = 30.0
+"""Seconds that a training beside this one may take, going by what this one took."""
 
 
 def again(patient: Patient, train: Examples | None = None, **changes: Any) -> Model:
     """The network that the training makes on these examples, or its own, with these fields changed; nothing is evaluated on the way.
 
-    Raises: UntoldError where that cannot be done, as where a number is not finite.
+    Raises: UntoldError where that cannot be done, as where a number is not finite, or takes too long.
     """
     data = patient.require_data()
+    examples = data.train if train is None else train
+    if (took := patient.run.trainer.seconds * len(examples) / len(data.train)) > LONGEST:
+        raise UntoldError(
+            f"a training beside this one would take some {took:.0f} s, and {LONGEST:.0f} are granted: try it by hand"
+        )
     # An early end needs a part that is evaluated: without one all epochs are gone through.
     parts = {} if changes.get("early_stopping", patient.training.early_stopping) else {"validation": None, "test": None}
     epochs = changes.get("epochs", patient.run.settings.epochs)
     given = {
-        "data": replace(data, train=train or data.train, origin=None, **parts),
+        "data": replace(data, train=examples, origin=None, **parts),
         "evaluate_every": max(1, epochs),
         **changes,
     }

@@ -44,9 +44,9 @@ def too_small(patient: Patient) -> Finding:
         if not _gained(patient, _of(patient, model), better):
             return fine("it is not the number of units: with another seed, or twice the epochs, these come as far")
     return ill(
-        "the network is too small: four times as many units fit much better, on examples that were held out too",
+        "four times as many units, 16 to a layer at least, fit much better, on examples that were held out too",
         *gained,
-        f"the best of {_SEEDS} seeds of this network, with twice the epochs, do not come near",
+        f"the best of {_SEEDS} seeds of this network, with twice the epochs, does not come near",
         cures=cures,
         training=float(better[0].mean()),
         held_out=float(better[1].mean()),
@@ -71,7 +71,7 @@ def strong_dropout(patient: Patient) -> Finding:
     if not gained:
         return fine("without dropout the loss that is left is not halved, or not on held-out examples too")
     return ill(
-        "the dropout is too strong: without it the network fits much better, on examples that were held out too",
+        "without it the network fits much better, on examples that were held out too",
         *gained,
         cures=changed(patient, "no dropout", {"network": network}),
         training=float(better[0].mean()),
