@@ -20,10 +20,22 @@ import scipy.stats
 import chainrule as cr
 from chainrule.doctor import Diagnosis, diagnose
 from chainrule.errors import NonFiniteError
-from tests.doctor.zoo import FAULTS, FRESH, HELD_BACK, MEASUREMENT, SEEN, doubly_sick, healthy, learned, sick, without_effect
+from tests.doctor.zoo import (
+    FAULTS,
+    FRESH,
+    HELD_BACK,
+    MEASUREMENT,
+    OTHERS,
+    SEEN,
+    doubly_sick,
+    healthy,
+    learned,
+    sick,
+    without_effect,
+)
 
-KNOWN = SEEN + HELD_BACK
-FIRST = 4_000_000
+KNOWN = SEEN + HELD_BACK + OTHERS
+FIRST = 6_000_000
 """The number of the first animal: no test and no look while the doctor was written looks at these."""
 OTHER = 5000
 """So many grounds further is the one that is taken in place of one on which no training comes out well."""

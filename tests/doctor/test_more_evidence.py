@@ -88,6 +88,9 @@ def test_the_column_that_holds_the_target_is_named_and_left_out(classes: bool) -
     assert cure.training is not None
     assert cure.training.dataset.input_shape == (3,)
     assert cure.tried is not None
+    room: dict[str, object] = {"cr": cr, "run": run}
+    exec(cure.code, room)
+    assert room["rest"].train.x == pytest.approx(x[[np.flatnonzero((x == row).all(axis=1))[0] for row in room["rest"].train.x]])  # type: ignore[attr-defined]
     without = cr.fit("3-4-2 tanh softmax" if classes else "3-4-1 tanh", cr.data.from_arrays(x, y), epochs=4)
     assert without.doctor(only=["target among the inputs"])["target among the inputs"].grade == "fine"
 

@@ -35,7 +35,7 @@ def ranked_above(first: Array, second: Array) -> float:
     Source: H. B. Mann, D. R. Whitney, Ann. Math. Stat. 18, 50 (1947), by the normal distribution, corrected for ties.
 
     >>> round(ranked_above(np.arange(30.0) + 10, np.arange(30.0)), 4), ranked_above(np.ones(9), np.ones(9))
-    (0.0006, 1.0)
+    (0.0001, 1.0)
     """
     values, places, counts = np.unique(np.concatenate([first, second]), return_inverse=True, return_counts=True)
     n, m = len(first), len(second)
@@ -61,6 +61,18 @@ def unlike(first: Array, second: Array) -> tuple[float, float]:
     scaled = (size + 0.12 + 0.11 / size) * apart
     terms = [2 * (-1) ** (k - 1) * exp(-2 * k * k * scaled * scaled) for k in range(1, 101)]
     return apart, min(1.0, max(0.0, sum(terms))) if scaled > 0.3 else 1.0
+
+
+def beyond(first: Array, second: Array) -> float:
+    """How often chance puts as many of the first numbers (n,) beyond all of the second (m,), on the side where they are more.
+
+    Source: S. Rosenbaum, Ann. Math. Stat. 25, 146 (1954).
+
+    >>> beyond(np.array([0.0, 9.0, 8.0, 7.0]), np.arange(4.0)), beyond(np.arange(4.0), np.arange(4.0))
+    (0.142..., 1.0)
+    """
+    count, n, both = int(max((first > second.max()).sum(), (first < second.min()).sum())), len(first), len(first) + len(second)
+    return min(1.0, 2 * float(np.prod([(n - k) / (both - k) for k in range(count)])))
 
 
 def around(value: float, error: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
@@ -16,11 +18,11 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 
 SHARE = 0.05
-"""What another network gains counts from this share of what a constant answer costs, and if it is half of the loss that is left."""
+"""What another network gains counts from this share of what a constant answer costs, if it is half of the loss that is left too."""
 ALSO = 0.05
 """The level at which the other part has to say so too."""
 _SEEDS = 8
-Costs = tuple[Array, Array]
+Costs: TypeAlias = tuple[Array, Array]
 """The losses of the training examples that are looked at, and of those held out."""
 
 
@@ -103,9 +105,10 @@ def _gained(patient: Patient, now: Costs, better: Costs) -> list[str]:
     parts: tuple[Some, Some] = patient.train, patient.held
     for some, before, after in zip(parts, now, better, strict=True):
         found = above(before, after)
-        if not one_sided(found) <= ALSO or found.difference < SHARE * patient.constant:
+        if not one_sided(found) <= ALSO:
             return []
-        halved |= one_sided(found) <= LEVEL and found.difference >= HALF * float(before.mean())
+        least = max(SHARE * patient.constant, HALF * float(before.mean()))
+        halved |= one_sided(found) <= LEVEL and found.difference >= least
         lines.append(
             f"loss on {some}: {numeral(float(before.mean()), 3)}, then {numeral(float(after.mean()), 3)}, "
             f"lower by {around(found.difference, found.error)}, the same examples compared"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from math import log
+from math import log, prod
 
 import numpy as np
 
 from chainrule.data import Dataset, Scaling
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.chances import LEVEL, above, around, at_least, ranked_above, unlike
+from chainrule.doctor.chances import LEVEL, above, around, at_least, beyond, ranked_above, unlike
 from chainrule.doctor.changes import by_hand
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient, Some
@@ -38,6 +37,8 @@ def told(patient: Patient) -> Finding:
     if len(some) < _FEW:
         raise UntoldError(f"{len(some)} training examples are too few to tell")
     classes = patient.problem.dataset_info.classes is not None
+    if classes and some.y.ndim > 1:
+        return fine("each example has several labels")
     targets, is_told = ([some.y], _names) if classes else (list(some.y.reshape(len(some), -1).T), _is_line)
     by_target = [[place for place in range(x.shape[1]) if is_told(x[:, place], y)] for y in targets]
     if len(targets) > 1 and all(by_target):
@@ -81,7 +82,7 @@ def _without(patient: Patient, columns: list[int]) -> tuple[Cure, ...]:
     data = patient.require_data()
     if len(data.input_shape) > 1:
         return (Cure("the data without what holds the target"),)
-    width = math.prod(data.input_shape)
+    width = prod(data.input_shape)
     kept = [place for place in range(width) if place not in columns]
     parts = {part: (examples.x[:, kept], examples.y) for part, examples in data.parts() if part != "training"}
     code = (
@@ -183,7 +184,7 @@ def _evened(patient: Patient) -> Training:
 
 APART = 0.15
 """So far apart, as shares of the examples below some value or as a part of their spread, may two parts lie before it is called wrong."""
-_COLUMNS = 2000
+_COLUMNS, _MIXED = 2000, 64
 
 
 @ailment(
@@ -201,13 +202,16 @@ def parts_that_differ(patient: Patient) -> Finding:
     middle, spread = rows[0].mean(axis=0), rows[0].std(axis=0)
     rows = [(one - middle) / np.where(spread > 0, spread, 1.0) for one in rows]
     names = patient.problem.dataset_info.features
+    # Along mixes of inputs that go together there is little to hide behind.
+    mixes = [one @ _axes(np.concatenate(rows)) for one in rows]
     words = ["the distance from the mean", *(f"{names[i]!r}" if names else f"input {i}" for i in range(rows[0].shape[1]))]
-    samples = [np.column_stack([np.sqrt(np.square(one).mean(axis=1)), one]) for one in rows]
+    words += [f"mix {i + 1} of the inputs" for i in range(mixes[0].shape[1])]
+    samples = [np.column_stack([np.sqrt(np.square(one).mean(axis=1)), one, mix]) for one, mix in zip(rows, mixes, strict=True)]
     found = [_apart(*(one[:, place] for one in samples)) for place in range(len(words))]
     chance, place = min((min(1.0, found[place].chance * len(words)), place) for place in range(len(words)))
     worst = found[place]
     numbers = {"apart": [one.distance for one in found], "spreads": [one.ratio for one in found], "probability": chance}
-    if chance > LEVEL:
+    if chance > LEVEL / 10:  # It is asked of every run, whether anything speaks for it or not.
         return fine(
             f"the inputs of the {held.part} part are distributed as the training inputs, as far as can be told", **numbers
         )
@@ -219,6 +223,13 @@ def parts_that_differ(patient: Patient) -> Finding:
     says = f"the inputs of the {held.part} part are distributed otherwise than the training inputs"
     much = worst.distance >= APART or abs(log(worst.ratio)) >= APART
     return (ill if much else remark)(says, *told, cures=_mixed(held), **numbers)
+
+
+def _axes(rows: Array) -> Array:
+    """The principal axes of rows (n, k), as columns: (k, k); none of one input or of too many."""
+    if not 1 < rows.shape[1] <= _MIXED:
+        return np.zeros((rows.shape[1], 0))
+    return np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)[2].T
 
 
 @dataclass(frozen=True)
@@ -233,9 +244,11 @@ class Apart:
 def _apart(first: Array, second: Array) -> Apart:
     distance, chance = unlike(first, second)
     spreads = [float(np.abs(sample - np.median(sample)).mean()) for sample in (first, second)]
+    chance = min(chance, beyond(first, second), beyond(second, first))
     if min(spreads) <= 0:
-        return Apart(distance, 1.0, chance)
-    return Apart(distance, spreads[1] / spreads[0], min(1.0, 2 * min(chance, compare_spreads(first, second).probability)))
+        return Apart(distance, 1.0, min(1.0, 3 * chance))
+    chance = min(chance, compare_spreads(first, second).probability)
+    return Apart(distance, spreads[1] / spreads[0], min(1.0, 4 * chance))
 
 
 def _mixed(held: Some) -> tuple[Cure, ...]:

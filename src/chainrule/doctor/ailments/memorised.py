@@ -18,7 +18,7 @@ from chainrule.numerals import numeral
 
 LOST = 0.5
 """The share of what the training took from the loss that is not there on other examples, from which a network counts as overfitted."""
-ALSO = 0.3
+ALSO = 0.2
 """The same, where as much is lost of the right answers."""
 RISEN = 0.1
 """The share of the fall of the held-out loss that is lost again, from which on it counts."""
