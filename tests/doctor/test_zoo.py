@@ -10,8 +10,8 @@ from chainrule.doctor import Diagnosis
 from chainrule.errors import NonFiniteError
 from tests.doctor.zoo import HELD_BACK, SEEN, Animal, healthy, learned, sick
 
-SICK, HEALTHY = 21, 20
-"""Animals of each zoo; sick ones begin at another number in the second, so that other faults meet other data."""
+SICK, HEALTHY = 22, 20
+"""Animals of each zoo: a sick one to each fault; they begin at another number in the second, so that other faults meet other data."""
 
 
 def ill(diagnosis: Diagnosis) -> set[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
@@ -12,6 +13,7 @@ from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.doctor import AILMENTS, diagnose
 from chainrule.doctor.diagnosis import USUAL_SEEDS
+from chainrule.errors import OptionError
 
 
 @click.command(
@@ -26,7 +28,7 @@ from chainrule.doctor.diagnosis import USUAL_SEEDS
 )
 @click.argument("run", metavar="RUN")
 @click.option("--try", "try_cures", is_flag=True, help="Train the cures, and the same training again, and compare them.")
-@click.option("--seeds", type=int, default=USUAL_SEEDS, show_default=True, help="With how many seeds cures are tried.")
+@click.option("--seeds", type=int, help=f"With how many seeds cures are tried: {USUAL_SEEDS} unless it is said. Implies --try.")
 @click.option(
     "--only", multiple=True, metavar="AILMENT", help=f"Look for this only; can be given several times: {', '.join(AILMENTS)}."
 )
@@ -37,7 +39,7 @@ from chainrule.doctor.diagnosis import USUAL_SEEDS
 def doctor(
     run: str,
     try_cures: bool,
-    seeds: int,
+    seeds: int | None,
     only: tuple[str, ...],
     replica: int,
     as_json: bool,
@@ -45,17 +47,41 @@ def doctor(
     moved: str | None,
 ) -> None:
     """Look at RUN for what may be the matter with it: the evidence, the cures, and whether they help."""
-    found = diagnose(
-        opened(run, step, moved), try_cures=seeds if try_cures else False, replica=replica, only=only or None, watch=_watch()
-    )
+    wanted = seeds if seeds is not None else USUAL_SEEDS if try_cures else 0
+    if seeds is not None and seeds < 2:
+        raise OptionError(f"--seeds {seeds}", expected="two seeds or more: one has no error bar", remedy="write --seeds 8")
+    with _watching() as watch:
+        found = diagnose(opened(run, step, moved), try_cures=wanted, replica=replica, only=only or None, watch=watch)
     if as_json:
         say_json({"kind": "diagnosis", **found.to_json()})
     else:
         screen = console()
-        screen.print(Text(found.text(screen.width)), soft_wrap=True)
+        for line in _styled(found.text(screen.width).split("\n")):
+            screen.print(line, soft_wrap=True)
 
 
-def _watch() -> Callable[[str], object] | None:
-    """Says on standard error what is looked for or tried, where somebody sits there: trying takes its time."""
+_STYLES = {"✗": "bold red", "·": "bold yellow", "✓": "dim", "?": "dim"}
+"""How a sentence looks where the screen has colours, by its mark."""
+
+
+def _styled(lines: Iterable[str]) -> Iterator[Text]:
+    """The lines, each sentence that begins with a mark in its style to its end."""
+    style, deep = "", 0
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if (mark := line.strip()[:1]) in _STYLES:
+            style, deep = _STYLES[mark], indent + 2
+        elif indent != deep:
+            style = ""
+        yield Text(line, style)
+
+
+@contextmanager
+def _watching() -> Generator[Callable[[str], object] | None]:
+    """Says in a line that goes again what is looked for or tried, where somebody sits there: trying takes its time."""
     screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    return (lambda what: screen.print(Text(f"... {what}", "dim"))) if screen.is_terminal else None
+    if not screen.is_terminal:
+        yield None
+        return
+    with screen.status("") as line:
+        yield lambda what: line.update(Text(f"{what} ...", "dim"))

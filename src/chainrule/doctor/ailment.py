@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
+from chainrule.checks import checked, shown
 from chainrule.display import Shown
 from chainrule.doctor.finding import Finding, UntoldError
 from chainrule.doctor.patient import Patient
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import ChainruleError, OptionError, OptionTypeError
 
 Look: TypeAlias = Callable[[Patient], Finding]
+Needs: TypeAlias = Literal["data", "targets", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Ailment(Shown):
     look: Look
     source: str
     stops_learning: bool
-    needs: str
+    needs: Needs
 
     def __call__(self, patient: Patient) -> Finding:
         """The finding, "untold" with the reason where the look cannot tell."""
@@ -40,6 +42,12 @@ class Ailment(Shown):
             found = Finding("untold", trouble.reason)
         except ChainruleError as trouble:
             found = Finding("untold", trouble.happened)
+        if not isinstance(cast("object", found), Finding):
+            raise OptionTypeError(
+                f"the ailment {self.name!r} found {shown(found)}",
+                expected="a finding",
+                remedy="return ill(...), remark(...) or fine(...)",
+            )
         return replace(found, ailment=self.name, source=self.source, stops_learning=self.stops_learning)
 
     def _require(self, patient: Patient) -> None:
@@ -54,7 +62,8 @@ AILMENTS: dict[str, Ailment] = {}
 """Every ailment by its name, in the order in which they are looked for."""
 
 
-def ailment(name: str, *, source: str, stops_learning: bool = False, needs: str = "data") -> Callable[[Look], Look]:
+@checked
+def ailment(name: str, *, source: str, stops_learning: bool = False, needs: Needs = "data") -> Callable[[Look], Look]:
     """Registers a look at a run as the ailment of this name; what it says in its docstring is what it looks at."""
     if name in AILMENTS:
         raise OptionError(f"a second ailment {name!r}", expected="a name that is not taken", remedy="choose another name")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, lgamma, log, log1p, sqrt
+from math import erfc, exp, lgamma, log, log1p, sqrt
 
 import numpy as np
 
@@ -27,6 +27,52 @@ def above(first: Array, second: Array | float, *, paired: bool = True) -> Compar
     """The mean of numbers (n,) less that of others: pair by pair, or by Welch's test; a lone number has no error."""
     other = np.broadcast_to(np.asarray(second, dtype=np.float64), np.shape(first)) if np.ndim(second) == 0 else second
     return compare(first, other, paired=paired)
+
+
+def ranked_above(first: Array, second: Array) -> float:
+    """How often chance ranks the first numbers (n,) as far above the second (m,): the rank sum, which no single number can outweigh.
+
+    Source: H. B. Mann, D. R. Whitney, Ann. Math. Stat. 18, 50 (1947), by the normal distribution, corrected for ties.
+
+    >>> round(ranked_above(np.arange(30.0) + 10, np.arange(30.0)), 4), ranked_above(np.ones(9), np.ones(9))
+    (0.0001, 1.0)
+    """
+    values, places, counts = np.unique(np.concatenate([first, second]), return_inverse=True, return_counts=True)
+    n, m = len(first), len(second)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    above_middle = float(ranks[:n].sum()) - n * (n + m + 1) / 2 - 0.5
+    ties = float((counts**3 - counts).sum()) / ((n + m) * (n + m - 1))
+    spread = sqrt(max(0.0, n * m / 12 * (n + m + 1 - ties)))
+    return erfc(above_middle / (spread * sqrt(2))) / 2 if spread > 0 and len(values) > 1 else 1.0
+
+
+def unlike(first: Array, second: Array) -> tuple[float, float]:
+    """How far the distributions of two samples (n,), (m,) lie apart at most, and how often chance takes them as far.
+
+    Source: N. V. Smirnov, Ann. Math. Stat. 19, 279 (1948); M. A. Stephens, J. R. Stat. Soc. B 32, 115 (1970), for few numbers.
+
+    >>> unlike(np.arange(40.0), np.arange(40.0) + 20)[0]
+    0.5
+    """
+    both = np.sort(np.concatenate([first, second]))
+    shares = [np.searchsorted(np.sort(rows), both, side="right") / len(rows) for rows in (first, second)]
+    apart = float(np.abs(shares[0] - shares[1]).max())
+    size = sqrt(len(first) * len(second) / (len(first) + len(second)))
+    scaled = (size + 0.12 + 0.11 / size) * apart
+    terms = [2 * (-1) ** (k - 1) * exp(-2 * k * k * scaled * scaled) for k in range(1, 101)]
+    return apart, min(1.0, max(0.0, sum(terms))) if scaled > 0.3 else 1.0
+
+
+def beyond(first: Array, second: Array) -> float:
+    """How often chance puts as many of the first numbers (n,) beyond all of the second (m,), on the side where they are more.
+
+    Source: S. Rosenbaum, Ann. Math. Stat. 25, 146 (1954).
+
+    >>> beyond(np.array([0.0, 9.0, 8.0, 7.0]), np.arange(4.0)), beyond(np.arange(4.0), np.arange(4.0))
+    (0.142..., 1.0)
+    """
+    count, n, both = int(max((first > second.max()).sum(), (first < second.min()).sum())), len(first), len(first) + len(second)
+    return min(1.0, 2 * float(np.prod([(n - k) / (both - k) for k in range(count)])))
 
 
 def around(value: float, error: float) -> str:

@@ -11,7 +11,7 @@ from chainrule.descriptions.kinds import is_description, is_several, values_of
 from chainrule.doctor.finding import Cure
 from chainrule.doctor.patient import Patient
 from chainrule.errors import ChainruleError
-from chainrule.nn import Dense, Layer, Sequential
+from chainrule.nn import Dense, Dropout, Layer, Sequential
 from chainrule.train import Training
 
 
@@ -47,7 +47,9 @@ def code_for(changes: Mapping[str, Any]) -> str:
 def by_hand(words: str, code: str, training: Callable[[], Training] | None = None) -> tuple[Cure, ...]:
     """A cure whose code is written out, since it changes more than fields."""
     try:
-        return (Cure(words, code, None if training is None else training()),)
+        made = None if training is None else training()
+        _ = made and (made.problem, made.settings)  # what does not fit is not tried
+        return (Cure(words, code, made),)
     except ChainruleError:
         return (Cure(words, code),)
 
@@ -78,16 +80,29 @@ def initialised_anew(patient: Patient) -> Layer | None:
     return _rebuilt(patient.problem.network, change)
 
 
-def wider(patient: Patient) -> tuple[Cure, ...]:
-    """The cure of twice as many units in each hidden layer; none where layers are no `Dense` in a row."""
+def without_dropout(network: Layer) -> Layer | None:
+    """The network with its dropout at 0; None where there is none.
+
+    >>> without_dropout(Sequential(Dense(4, "relu"), Dropout(0.5), Dense(2)))
+    Sequential(Dense(4, 'relu'), Dropout(0.0), Dense(2))
+    """
+    return _rebuilt(network, lambda item: {"rate": 0.0} if isinstance(item, Dropout) and item.rate else {})
+
+
+_TIMES = {2: "twice", 4: "four times"}
+
+
+def wider(patient: Patient, times: int = 2, least: int = 1) -> tuple[Cure, ...]:
+    """The cure of so many times as many units in each hidden layer, and at least so many; none where layers are no `Dense` in a row."""
     network = patient.problem.network
     if not isinstance(network, Sequential):
         return ()
     *hidden, last = network.layers
-    more = [replace(layer, units=2 * layer.units) if isinstance(layer, Dense) else layer for layer in hidden]
+    more = [replace(one, units=max(least, times * one.units)) if isinstance(one, Dense) else one for one in hidden]
     if more == hidden:
         return ()
-    return changed(patient, "twice as many units", {"network": Sequential(*more, last, input_shape=network.input_shape)})
+    made = Sequential(*more, last, input_shape=network.input_shape)
+    return changed(patient, f"{_TIMES[times]} as many units{f', {least} at least' * (least > 1)}", {"network": made})
 
 
 def _usual(field: Field[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +40,7 @@ class Diagnosis(Shown):
     findings: tuple[Finding, ...]
     seeds: int = 0
 
+    @checked
     def of(self, grade: Grade) -> tuple[Finding, ...]:
         """The findings of one grade: "ill", "remark", "fine" or "untold"."""
         return tuple(found for found in self.findings if found.grade == grade)
@@ -54,6 +55,7 @@ class Diagnosis(Shown):
         """Whether nothing is wrong, as far as could be told."""
         return not self.ill
 
+    @checked
     def __getitem__(self, ailment: str) -> Finding:
         for found in self.findings:
             if found.ailment == ailment:
@@ -70,7 +72,8 @@ class Diagnosis(Shown):
         rest += [f"{counts['untold']} cannot be told"] * bool(counts["untold"])
         return f"{self.subject}: {wrong}; of {len(self.findings)} ailments looked for, {', '.join(rest)}"
 
-    def text(self, width: int = WIDTH) -> str:
+    @checked
+    def text(self, width: Natural = WIDTH) -> str:
         """All of it in lines of at most so many letters; code is not broken."""
         page = _Page(width)
         page.add(self.summary)
@@ -106,14 +109,16 @@ class _Page:
 
     def add(self, text: str, first: int = 0) -> None:
         """A paragraph, its first line indented so far, the others by two more."""
-        self.lines += textwrap.wrap(
-            text,
+        lines = textwrap.wrap(
+            # A number and what belongs to it stay on one line.
+            text.replace(" %", "\xa0%").replace(" ± ", "\xa0±\xa0"),
             max(self.width, 20),
             initial_indent=" " * first,
             subsequent_indent=" " * (first + 2),
             break_long_words=False,
             break_on_hyphens=False,
         )
+        self.lines += [line.replace("\xa0", " ") for line in lines]
 
     def finding(self, found: Finding) -> None:
         """A finding with its evidence and its cures."""
@@ -136,6 +141,38 @@ class _Page:
             self.add(f"{_MARKS[found.grade]} {found}", 2)
 
 
+@dataclass(frozen=True)
+@checked
+class Wishes:
+    """What a doctor is asked for, refused before anything is trained where it cannot be done. replicas: of the run."""
+
+    replicas: int
+    try_cures: bool | Natural = False
+    replica: Natural = 0
+    only: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.replica >= self.replicas:
+            raise OptionError(f"replica {self.replica}", expected=f"0 ... {self.replicas - 1}", remedy="count from 0")
+        if self.seeds == 1:
+            raise OptionError("try_cures=1", expected="two seeds or more: one has no error bar", remedy="write try_cures=8")
+        for name in self.only or ():
+            if name not in AILMENTS:
+                raise unknown(f"ailment {name!r}", name, AILMENTS, otherwise="choose among these")
+        if self.only is not None and not len(self.only):
+            raise OptionError("only=[] in doctor", expected="an ailment or more", remedy="leave out only= to look for all")
+
+    @property
+    def seeds(self) -> int:
+        """With how many seeds cures are tried; 0 for none."""
+        return USUAL_SEEDS if self.try_cures is True else int(self.try_cures)
+
+    @property
+    def chosen(self) -> list[Ailment]:
+        """The ailments that are looked for."""
+        return [ailment for name, ailment in AILMENTS.items() if self.only is None or name in self.only]
+
+
 @checked
 def diagnose(
     run: Run,
@@ -146,16 +183,12 @@ def diagnose(
     watch: Callable[[str], object] | None = None,
 ) -> Diagnosis:
     """Looks at a run for everything that may be the matter with it: `Run.doctor` says what the arguments mean."""
-    if replica >= run.settings.replicas:
-        raise OptionError(f"replica {replica}", expected=f"0 ... {run.settings.replicas - 1}", remedy="count from 0")
-    chosen = _chosen(only)
-    seeds = USUAL_SEEDS if try_cures is True else int(try_cures)
-    if seeds == 1:
-        raise OptionError("try_cures=1", expected="two seeds or more: one has no error bar", remedy="write try_cures=8")
+    wishes = Wishes(run.settings.replicas, try_cures, replica, only)
+    seeds = wishes.seeds
     sick = _baseline(run, replica, seeds, watch) if seeds else []
     patient = Patient(run, replica, sick[0] if len(sick) == 1 else None)
     found: list[Finding] = []
-    for ailment in chosen:
+    for ailment in wishes.chosen:
         if watch is not None:
             watch(ailment.name)
         found.append(ailment(patient))
@@ -163,13 +196,6 @@ def diagnose(
     if seeds:
         findings = tried(findings, sick, seeds, watch)
     return Diagnosis(_subject(run, replica), tuple(sorted(findings, key=lambda one: _ORDER.index(one.grade))), seeds)
-
-
-def _chosen(only: Sequence[str] | None) -> Iterable[Ailment]:
-    for name in only or ():
-        if name not in AILMENTS:
-            raise unknown(f"ailment {name!r}", name, AILMENTS, otherwise="choose among these")
-    return [ailment for name, ailment in AILMENTS.items() if only is None or name in only]
 
 
 def _baseline(run: Run, replica: int, seeds: int, watch: Callable[[str], object] | None) -> list[Run | None]:
@@ -193,6 +219,7 @@ def diagnose_run(run: Run, options: dict[str, Any]) -> Diagnosis:
 @display.diagnose.register
 def diagnose_training(training: Training, options: dict[str, Any]) -> Diagnosis:
     """What `Training.doctor` gives: the training is made, and looked at also where a number that is not finite ends it."""
+    Wishes(training.replicas, **options)  # what cannot be done is said before it is trained
     trainer = training.trainer()
     with suppress(NonFiniteError):  # which the trainer notes
         trainer.train()

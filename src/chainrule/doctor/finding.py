@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.train import Training
@@ -58,6 +59,7 @@ def _digits(error: float) -> int:
 
 
 @dataclass(frozen=True)
+@checked
 class Cure(Shown):
     """Something that may help: in words, as code for a `run`, and as the training that it makes; None where it has to be done by hand.
 
@@ -72,6 +74,7 @@ class Cure(Shown):
 
 
 @dataclass(frozen=True)
+@checked
 class Finding(Shown):
     """What one look at a run found: a sentence, the evidence for it line by line, its numbers by name, and cures.
 

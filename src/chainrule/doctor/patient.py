@@ -9,13 +9,14 @@ from math import inf
 
 import numpy as np
 
+from chainrule.checks import Natural, checked
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph import Array, Graph, Node, topological_order
 from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Poisson, SquaredError
 from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
@@ -42,6 +43,10 @@ class Some(Shown):
     def __len__(self) -> int:
         return len(self.x)
 
+    def only(self, chosen: Array) -> Some:
+        """Those at these places."""
+        return Some(self.part, self.x[chosen], self.y[chosen], self.numbers[chosen], self.whole)
+
     def __str__(self) -> str:
         of = "" if len(self) == self.whole else f" of {self.whole}"
         return f"{len(self)}{of} {self.part} examples"
@@ -53,7 +58,10 @@ class Patient(Shown):
     `baseline`: trainings of the same setting with other seeds, where cures are tried, else None.
     """
 
-    def __init__(self, run: Run, replica: int = 0, baseline: Run | None = None) -> None:
+    @checked
+    def __init__(self, run: Run, replica: Natural = 0, baseline: Run | None = None) -> None:
+        if replica >= run.settings.replicas:
+            raise OptionError(f"replica {replica}", expected=f"0 ... {run.settings.replicas - 1}", remedy="count from 0")
         self.run, self.replica, self.baseline = run, replica, baseline
 
     @property
@@ -208,6 +216,11 @@ class Patient(Shown):
     def training(self) -> Training:
         """The training that this run is, to be changed."""
         return Training.of(self.run)
+
+    @property
+    def seed(self) -> int:
+        """The seed of this replica."""
+        return self.run.trainer.seeds[self.replica]
 
     @property
     def rate(self) -> float:

@@ -361,6 +361,7 @@ class Run(Shown):
         scores = self.trainer.evaluate(part)
         return evaluation_of(self.problem, part, scores, dict(self.data.parts())[part].y)
 
+    @checked
     def doctor(self, *, try_cures: bool | int = False, replica: int = 0, only: Sequence[str] | None = None) -> Any:
         """What is the matter with the training, or that nothing is: a `Diagnosis`, which prints.
 

@@ -256,9 +256,9 @@ class Training(Shown):
         return trainer
 
     @checked
-    def doctor(self, *, try_cures: bool | int = False, only: Sequence[str] | None = None) -> Any:
+    def doctor(self, *, try_cures: bool | int = False, replica: int = 0, only: Sequence[str] | None = None) -> Any:
         """Trains, and says what is the matter, also where a number that is not finite ends the training: see `Run.doctor`."""
-        return display.ask(display.diagnose, self, {"try_cures": try_cures, "only": only})
+        return display.ask(display.diagnose, self, {"try_cures": try_cures, "replica": replica, "only": only})
 
     @property
     def _label(self) -> str:

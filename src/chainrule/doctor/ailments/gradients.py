@@ -63,7 +63,7 @@ def through_layers(patient: Patient) -> Finding:
 
 def _few(some: Some, most: int) -> Some:
     chosen = np.linspace(0, len(some) - 1, min(most, len(some))).round().astype(np.int64)
-    return Some(some.part, some.x[chosen], some.y[chosen], some.numbers[chosen], some.whole)
+    return some.only(chosen)
 
 
 def _chance(moved: float, widths: list[int]) -> float:

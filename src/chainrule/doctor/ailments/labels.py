@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import sqrt
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from chainrule.doctor.ailment import ailment
 from chainrule.doctor.chances import LEVEL, at_least, share
 from chainrule.doctor.changes import by_hand
+from chainrule.doctor.crossed import crossed
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import Patient, Some
 from chainrule.graph import Array
@@ -18,9 +20,64 @@ from chainrule.train import Model, Training, class_probabilities
 
 RATE = 0.01
 """The share of contradictions among the surest half of the answers up to which labels count as clean: half of one in fifty."""
+OTHERS = 0.05
+"""The same for others, that have seen less: they are too sure where classes overlap."""
 MOST = 0.4
 """The share from which on it is the network that is wrong, and not the labels."""
 _SHOWN = 10
+_NEAR = 10
+_LEAST = 50
+"""Examples among the surest half below which it cannot be told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What somebody says of examples that are looked at: the class of each (n,), and how sure they are (n,)."""
+
+    some: Some
+    answer: Array
+    confidence: Array
+    by: str
+    """Who judges, in words."""
+    allowed: float
+    """The share of contradictions that overlapping classes are granted."""
+    model: Model | None = None
+    """The judge; None where there is one to each fold."""
+
+    @cached_property
+    def wrong(self) -> Array:
+        """Where the label is another one than the answer: (n,)."""
+        return self.answer != self.some.y
+
+    @cached_property
+    def surest(self) -> Array:
+        """The places of the half where it is surest."""
+        return np.argsort(-self.confidence, kind="stable")[: max(1, len(self.some) // 2)]
+
+    @property
+    def count(self) -> int:
+        """How many labels among the surest contradict."""
+        return int(self.wrong[self.surest].sum())
+
+    @property
+    def share(self) -> float:
+        """The same as a share."""
+        return self.count / len(self.surest)
+
+    @property
+    def chance(self) -> float:
+        """How often as many contradict where what is granted does."""
+        return at_least(self.count, len(self.surest), self.allowed)
+
+    @property
+    def suspects(self) -> Array:
+        """The places of the labels that contradict, the surest first."""
+        return np.array([place for place in self.surest if self.wrong[place]], dtype=np.int64)
+
+    def __str__(self) -> str:
+        value, error = share(self.count, len(self.surest))
+        told = f"{self.count} of the {len(self.surest)} {self.some.part} labels contradict {self.by}"
+        return f"{told}: {100 * value:.1f} ± {100 * error:.1f} %"
 
 
 @ailment(
@@ -29,79 +86,114 @@ _SHOWN = 10
     needs="targets",
 )
 def wrong_labels(patient: Patient) -> Finding:
-    """Whether labels contradict the network in more than 1 % of the half where it is surest, at the epoch of the best held-out loss."""
+    """Whether labels contradict the network before it knows them by heart; or networks that never saw them, and their neighbours."""
     problem = patient.problem
     if not problem.classifies or problem.probabilities == "none":
         return fine("the network gives no probabilities of classes to compare labels with")
-    if not patient.learned:
-        raise UntoldError("nothing was learned that labels could contradict")
-    step, model = _before_memory(patient)
-    seen = [_contradictions(model, some) for some in (patient.train, patient.held)]
-    if max(len(surest) for _, surest, _ in seen) < 50:
-        raise UntoldError(f"{len(seen[0][1])} examples among which it is surest are too few to tell")
-    lines: list[str] = []
-    worst, chances = 0.0, list[float]()
-    for some, (wrong, surest, _) in zip((patient.train, patient.held), seen, strict=True):
-        count = int(wrong[surest].sum())
-        value, error = share(count, len(surest))
-        chances.append(at_least(count, len(surest), RATE))
-        worst = max(worst, count / len(surest))
-        lines.append(
-            f"{count} of the {len(surest)} {some.part} labels where it is surest contradict it: {100 * value:.1f} ± {100 * error:.1f} %"
-        )
-    numbers = {"step": step, "share": worst, "probability": min(chances)}
-    wrong, surest, confidence = seen[0]
-    suspects = surest[wrong[surest]][np.argsort(-confidence[surest[wrong[surest]]], kind="stable")]
-    if worst > MOST:
-        raise UntoldError(f"where the network is surest it is wrong too often to judge labels by it: {lines[0]}")
-    if 2 * min(chances) > LEVEL:
-        return fine(f"labels agree with the network where it is surest: {lines[0]}", **numbers)
-    said = patient.problem.dataset_info.classes or ()
-    answer = model.decide(patient.train.x)
+    near = _by_neighbours(patient)
+    epoch, seen = _before_memory(patient) if patient.learned else (0, (near,))
+    if max(len(patient.train) // 2, *(len(one.surest) for one in seen), 0) < _LEAST:
+        raise UntoldError(f"{len(patient.train) // 2} examples among which it is surest are too few to tell")
+    # Networks that have not seen an example tell also what is learned by heart at once. They have seen less, and accuse nobody alone.
+    sure = any(2 * one.chance <= LEVEL for one in seen)
+    doubted = near.chance if near.share <= MOST else 1.0
+    asked = patient.learned and not sure and doubted <= LEVEL
+    judged = (*seen, _out_of_fold(patient, epoch)) if asked else seen or (near,)
+    worst = max(judged, key=lambda one: (one.chance <= LEVEL / 3, one.share))
+    lines = [str(one) for one in dict.fromkeys((*judged, near))]
+    numbers = {
+        "epoch": epoch,
+        "share": worst.share,
+        "probability": min(one.chance for one in judged),
+        "neighbours": doubted,
+    }
+    if worst.share > MOST:
+        raise UntoldError(f"where the network is surest it is wrong too often to judge labels by it: {worst}")
+    if len(judged) * numbers["probability"] > LEVEL:
+        if not patient.learned:
+            raise UntoldError("nothing was learned that labels could contradict, and the nearest neighbours do not")
+        return fine(f"labels agree where one can be sure: {judged[-1]}", **numbers)
+    by = next((one for one in reversed(judged) if one.some.part == "training"), judged[0])
+    # Of training examples those alone that neighbours contradict as well, where these tell anything.
+    suspects = by.suspects if doubted > LEVEL or by.some is not near.some else by.suspects[near.wrong[by.suspects]]
+    said = problem.dataset_info.classes or ()
+    numbered = patient.train.numbers
     listed = ", ".join(
-        f"no. {patient.train.numbers[i]} ({said[int(patient.train.y[i])]}, network: {said[int(answer[i])]})"
-        for i in suspects[:_SHOWN]
+        f"no. {numbered[i]} ({said[int(patient.train.y[i])]}, network: {said[int(by.answer[i])]})" for i in suspects[:_SHOWN]
     )
     return ill(
-        f"about {100 * worst:.0f} % of the labels are wrong, or these inputs do not determine them",
+        f"about {100 * worst.share:.0f} % of the labels are wrong, or these inputs do not determine them",
         *lines,
-        f"seen after {step} of {patient.last_step} steps, where the held-out loss was best",
-        *([f"most suspected training examples: {listed}{', ...' if len(suspects) > _SHOWN else ''}"] if len(suspects) else []),
-        f"where classes only overlap, the surest half has next to none ({numeral(100 * RATE)} % is allowed for)",
-        cures=_cures(patient, model), suspects=patient.train.numbers[suspects], **numbers,
+        *([f"seen after {epoch} of {patient.run.settings.epochs} epochs, where the held-out loss was best"] if epoch and seen else []),
+        *([f"most suspected training examples: {listed}{', ...' * (len(suspects) > _SHOWN)}"] if listed else []),
+        f"where classes only overlap, the surest half has next to none ({numeral(100 * by.allowed)} % is allowed for)",
+        cures=_cures(patient, by), suspects=numbered[suspects], **numbers,
     )  # fmt: skip
 
 
-def _before_memory(patient: Patient) -> tuple[int, Model]:
-    """The network at the epoch with the best loss on held-out examples: it has learned what holds, and as little as can be by heart."""
-    part = patient.held.part
-    found = [epoch for epoch in patient.run.history.epochs if part in epoch.parts and epoch.step <= patient.last_step]
+def _before_memory(patient: Patient) -> tuple[int, tuple[Judged, ...]]:
+    """The epoch with the best held-out loss, when least was known by heart, and what the network then said; without any the last."""
+    try:
+        held = patient.held
+    except UntoldError:
+        return patient.run.settings.epochs, ()
+    found = [
+        epoch
+        for epoch in patient.run.history.epochs
+        if held.part in epoch.parts and epoch.epoch > 0 and epoch.step <= patient.last_step
+    ]
     if not found:
-        raise UntoldError(f"the loss of the {part} part was not noted along the training")
-    best = min(found, key=lambda epoch: float(epoch.parts[part]["loss"][patient.replica]))
-    return best.step, patient.models([best.step])[0][1]
+        return patient.run.settings.epochs, ()
+    best = min(found, key=lambda epoch: float(epoch.parts[held.part]["loss"][patient.replica]))
+    model = patient.models([best.step])[0][1]
+    return best.epoch, tuple(
+        _judged(patient, some, model.quantities(some.x, {"output"})["output"], "the network where it is surest", model)
+        for some in (patient.train, held)
+    )
 
 
-def _contradictions(model: Model, some: Some) -> tuple[Array, Array, Array]:
-    """Where labels contradict the network (n,), the numbers of the half where it is surest, and how sure it is (n,)."""
-    outputs = model.quantities(some.x, {"output"})["output"]
-    probabilities = class_probabilities(outputs, model.problem.probabilities)
-    confidence = probabilities.max(axis=-1)
-    surest = np.argsort(-confidence, kind="stable")[: max(1, len(some) // 2)]
-    return probabilities.argmax(axis=-1) != some.y, surest, confidence
+def _out_of_fold(patient: Patient, epoch: int) -> Judged:
+    return _judged(
+        patient, patient.train, crossed(patient, epoch)[0], "networks that were trained without them, where these are surest"
+    )
 
 
-def _cures(patient: Patient, model: Model) -> tuple[Cure, ...]:
-    """The training without those training examples whose label contradicts the network with more than half of its belief."""
+def _by_neighbours(patient: Patient) -> Judged:
+    """What the ten nearest training examples say, whatever the network has learned.
+
+    Source: T. Cover, P. Hart, IEEE Trans. Inf. Theory 13, 21 (1967).
+    """
+    x, y = patient.seen_inputs, patient.train.y
+    if len(x) <= _NEAR:
+        raise UntoldError(f"{len(x)} training examples are too few to tell")
+    spread = x.std(axis=0)
+    rows = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    squares = np.square(rows).sum(axis=1)
+    distances = squares[:, None] + squares - 2 * rows @ rows.T
+    np.fill_diagonal(distances, np.inf)
+    near = np.argpartition(distances, _NEAR, axis=1)[:, :_NEAR]
+    votes = np.eye(len(patient.problem.dataset_info.classes or ()))[y[near]].mean(axis=1)
+    return Judged(patient.train, votes.argmax(axis=1), votes.max(axis=1), "the surest of their nearest neighbours", OTHERS)
+
+
+def _judged(patient: Patient, some: Some, outputs: Array, by: str, model: Model | None = None) -> Judged:
+    probabilities = class_probabilities(outputs, patient.problem.probabilities)
+    allowed = OTHERS if model is None else RATE
+    return Judged(some, probabilities.argmax(axis=-1), probabilities.max(axis=-1), by, allowed, model)
+
+
+def _cures(patient: Patient, by: Judged) -> tuple[Cure, ...]:
+    """The training without those training examples whose label is contradicted with more than half of the judge's belief."""
     data = patient.require_data()
 
     def without() -> Training:
-        outputs = model.quantities(data.train.x, {"output"})["output"]
-        probabilities = class_probabilities(outputs, model.problem.probabilities)
-        keep = ~((probabilities.argmax(axis=-1) != data.train.y) & (probabilities.max(axis=-1) > 1 / sqrt(2)))
-        return patient.training.changed(data=replace(data, train=data.train[np.flatnonzero(keep)], origin=None))
+        train = data.train
+        whole = Some("training", train.x, train.y, np.arange(len(train)), len(train))
+        # Networks to each fold know only the examples that were dealt.
+        judge = by if by.model is None else _judged(patient, whole, by.model.quantities(train.x, {"output"})["output"], by.by)
+        doubted = judge.some.numbers[judge.wrong & (judge.confidence > 1 / sqrt(2))]
+        rest = train[np.delete(np.arange(len(train)), doubted)]
+        return patient.training.changed(data=replace(data, train=rest, origin=None))
 
     code = "suspects = run.doctor()['wrong labels'].numbers['suspects']  # look at these first"
-    return by_hand(
-        "a look at the suspects; tried: the training without those that the network contradicts surely", code, without
-    )
+    return by_hand("a look at the suspects; tried: the training without those that are contradicted surely", code, without)

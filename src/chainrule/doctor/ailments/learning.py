@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.chances import around, association, one_sided
+from chainrule.doctor.chances import LEVEL, around, association, one_sided
 from chainrule.doctor.changes import at_rate, changed
 from chainrule.doctor.finding import Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient
@@ -98,11 +98,17 @@ def unfinished(patient: Patient) -> Finding:
 
 
 def because(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The findings, where nothing was learned with what may be why."""
+    """The findings, where nothing was learned with what may be why; a network that ails accuses no labels by itself."""
     causes = [found.ailment for found in findings if found.stops_learning and found.grade == "ill"]
 
     def told(found: Finding) -> Finding:
-        if found.ailment != "not learning" or found.grade != "ill":
+        if found.grade != "ill":
+            return found
+        if found.ailment == "wrong labels" and causes and found.numbers["neighbours"] > LEVEL:
+            return replace(
+                found, grade="untold", says=f"labels contradict the network, but it ails itself: {' and '.join(causes)}"
+            )
+        if found.ailment != "not learning":
             return found
         why = (
             f"why: {' and '.join(causes)}, see there"

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Any
+
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.chances import LEVEL, above, around, one_sided
+from chainrule.doctor.chances import LEVEL, above, around, one_sided, ranked_above
 from chainrule.doctor.changes import changed
-from chainrule.doctor.finding import Cure, Finding, fine, ill
-from chainrule.doctor.patient import Patient
+from chainrule.doctor.crossed import crossed
+from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
+from chainrule.doctor.patient import Patient, constant_cost
 from chainrule.nn import L2
 from chainrule.numerals import numeral
 
 LOST = 0.5
 """The share of what the training took from the loss that is not there on other examples, from which a network counts as overfitted."""
+ALSO = 0.2
+"""The same, where as much is lost of the right answers."""
 RISEN = 0.1
 """The share of the fall of the held-out loss that is lost again, from which on it counts."""
 
@@ -29,21 +35,34 @@ def overfitting(patient: Patient) -> Finding:
     if patient.fitted <= 0:
         return fine("nothing was learned, so nothing too closely")
     gap = above(patient.held_costs, patient.costs, paired=False)
-    fall = constant - float(patient.costs.mean())
-    lost = gap.difference / fall
-    losses = [numeral(float(value), 3) for value in (patient.costs.mean(), patient.held_costs.mean(), constant)]
-    words = f"loss {losses[0]} on {train}, {losses[1]} on {held}, {losses[2]} for a constant answer"
+    # What there is to be learned differs between the parts where they scatter differently, as few examples do.
+    on_held = constant_cost(patient.problem, patient.start, held.x, held.y)
+    lost = 1 - (1 - float(patient.held_costs.mean()) / on_held) / patient.fitted if on_held > 0 else 0.0
+    losses = [numeral(float(value), 3) for value in (patient.costs.mean(), constant, patient.held_costs.mean(), on_held)]
+    words = f"loss {losses[0]} on {train}, {losses[1]} for a constant answer; {losses[2]} on {held}, {losses[3]} for a constant answer"
     rise, best = _risen(patient)
-    numbers = {
+    numbers: dict[str, Any] = {
         "training": float(patient.costs.mean()),
         "held_out": float(patient.held_costs.mean()),
         "constant": constant,
+        "held_constant": on_held,
         "lost": lost,
         "best_epoch": best,
     }
-    lines = [words, f"the difference is {around(gap.difference, gap.error)}: {100 * lost:.0f} % of what the training took away"]
+    lines = [
+        words,
+        f"the difference is {around(gap.difference, gap.error)}; {100 * lost:.0f} % of the share that was learned is lost",
+    ]
     lines += [rise] if rise else []
-    if lost > LOST and one_sided(gap) <= LEVEL:
+    certain = lost > LOST and one_sided(gap) <= LEVEL
+    if not certain and min(lost, _lost_answers(patient)) > ALSO:
+        # A single loss may outweigh all others: where answers are lost too, ranks tell, or examples that a network has not seen.
+        chance, said = ranked_above(patient.held_costs, patient.costs), ""
+        if 2 * chance > LEVEL:
+            chance, said = _of_others(patient)
+        lines += [said] if said else []
+        certain = 2 * chance <= LEVEL
+    if certain:
         return ill(
             f"{100 * min(lost, 1):.0f} % of what was learned holds for the training examples only",
             *lines,
@@ -52,7 +71,40 @@ def overfitting(patient: Patient) -> Finding:
         )
     if rise:
         return ill(f"the {held.part} loss has risen again since epoch {best}", *lines, cures=_cures(patient, best), **numbers)
+    if lost > LOST:
+        return remark(
+            f"{held} cost much more than the training examples, but by few of them, and the answers mostly hold",
+            *lines,
+            **numbers,
+        )
     return fine(f"what was learned holds for other examples: {words}", **numbers)
+
+
+def _lost_answers(patient: Patient) -> float:
+    """The share of the right answers, beyond those of the commonest class, that is lost on held-out examples; of numbers infinite."""
+    if patient.problem.dataset_info.classes is None or not patient.problem.classifies:
+        return inf
+    shares: list[float] = []
+    for some in (patient.train, patient.held):
+        usual = int(np.bincount(some.y).max()) / len(some)
+        right = int(np.count_nonzero(patient.end.decide(some.x) == some.y)) / len(some)
+        shares.append((right - usual) / max(1 - usual, 1e-12))
+    return 1 - shares[1] / shares[0] if shares[0] > 0 else 0.0
+
+
+def _of_others(patient: Patient) -> tuple[float, str]:
+    """How often chance makes the training examples cost as much more than that share, where a network has not seen them; in words."""
+    try:
+        costs = crossed(patient, patient.run.settings.epochs)[1]
+    except UntoldError:
+        return 1.0, ""
+    # Compared with what would be there if just the allowed share were lost.
+    allowed = patient.costs + ALSO * (patient.constant - float(patient.costs.mean()))
+    more = above(costs, patient.costs)
+    return one_sided(above(costs, allowed)), (
+        f"trained on three quarters of the training examples it costs {around(more.difference, more.error)} more on the others "
+        f"than these cost now"
+    )
 
 
 def _risen(patient: Patient) -> tuple[str, int]:

@@ -23,8 +23,10 @@ _LEAST, _MOST = 50, 300
 """Steps that are gone on with at each rate: an epoch, but at least and at most so many."""
 SHARE = 0.1
 """A difference of losses counts from this share of what a constant answer costs."""
-SCANNED = (0.01, 0.1, 10.0, 100.0, 1000.0)
-"""What the rate is multiplied by where the fit is bad."""
+SCANNED = (0.001, 0.01, 0.1, 10.0, 100.0, 1000.0, 10000.0)
+"""What the rate is multiplied by where loss is left."""
+_WORK = 1e9
+"""Parameters times examples that a scan may go through at each rate, so that it takes no longer than some seconds."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ def learning_rate(patient: Patient) -> Finding:
             f"the learning rate {patient.rate:g} is too large, or the weights at the start are: the numbers grew until one was not finite",
             cures=at_rate(patient, patient.rate / 10), rate=patient.rate,
         )  # fmt: skip
-    scanned = _scan(patient) if patient.fitted < HALF else None
-    return scanned or _compared(patient)
+    left = 1 - patient.fitted
+    return (_scan(patient) if left > SHARE else None) or _compared(patient)
 
 
 def _compared(patient: Patient) -> Finding:
@@ -91,22 +93,28 @@ def _times(falls: tuple[float, float]) -> str:
 
 
 def _scan(patient: Patient) -> Finding | None:
-    """Where the fit is bad: whether it is better with another rate, from the same start."""
-    steps = min(_MOST, patient.last_step - patient.first_step)
+    """Where loss is left: whether there is less of it with another rate, from the same start."""
+    affordable = _WORK / (patient.run.settings.batch_size * sum(array.size for array in patient.end.parameters.values()))
+    steps = min(max(_MOST, int(affordable)), patient.last_step - patient.first_step)
     tried = _gone_on(patient, patient.first_step, SCANNED, steps)
-    best = min(tried, key=lambda one: one.mean)
-    if not np.isfinite(best.mean):
+    # A fit that is good but for the rate is much better at quite another one: tens are what anyone would try.
+    bad, now = patient.fitted < HALF, float(patient.costs.mean())
+    best = min((one for one in tried if bad or not 0.05 < one.rate / patient.rate < 20), key=lambda one: one.mean)
+    if not np.isfinite(best.mean) or (not bad and best.mean > now / 2):
         return None
-    gained, constant = float(patient.costs.mean()) - best.mean, patient.constant
+    gained, constant = now - best.mean, patient.constant
     if one_sided(above(patient.costs, best.costs)) * len(SCANNED) > LEVEL or gained < SHARE * constant:
         return None
     # Either it learns something there, or it gets back most of what it lost here.
     if best.mean > (1 - SHARE) * constant and gained < HALF * constant:
         return None
+    # What as many steps more bring as well is a matter of patience.
+    if not bad and _gone_on(patient, patient.last_step, (1.0,), steps)[0].mean < (now + best.mean) / 2:
+        return None
     word = "large" if best.rate < patient.rate else "small"
     return ill(
         f"the learning rate {patient.rate:g} is too {word}: at {best.rate:g} the loss falls to {numeral(best.mean, 3)}, "
-        f"here it is {numeral(float(patient.costs.mean()), 3)}",
+        f"here it is {numeral(now, 3)}",
         f"{steps} steps from the same start: {_course(tried)}",
         cures=at_rate(patient, best.rate), rate=patient.rate, rates={one.rate: one.mean for one in tried},
     )  # fmt: skip

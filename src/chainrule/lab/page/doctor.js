@@ -16,8 +16,9 @@ export async function refresh_doctor() {
     shown_of = found.of;
     shown_cure = "";
     $("cure-tried").hidden = true;
-    $("doctor-says").textContent = t(found.healthy ? "Healthy, as far as could be told: {epochs} epochs were looked at." : "Something is wrong: {epochs} epochs were looked at.", found);
+    $("doctor-says").textContent = t(found.healthy ? "Healthy, as far as could be told; epochs looked at: {epochs}." : "Something is wrong; epochs looked at: {epochs}.", found);
     const grave = found.findings.filter(({ grade }) => grade === "ill" || grade === "remark"), rest = found.findings.filter(each => !grave.includes(each));
+    $("cure-words").hidden = !grave.some(({ grade, cures }) => grade === "ill" && cures.some(({ can }) => can));
     $("findings").replaceChildren(...grave.map(finding), made("li", {}, made("details", {}, made("summary", { textContent: t("What else was looked for: {count}", { count: rest.length }) }), made("ul", {}, ...rest.map(short)))));
   }
   await tried();
@@ -35,6 +36,7 @@ async function tried() {
   $("cure-verdict").textContent = t(found.verdict);
   $("cure-view").hidden = !found.view;
   if (found.view) { if (view) view.update(found.view); else view = draw_view($("cure-view"), found.view); }
+  $("cure-tried").scrollIntoView({ block: "nearest" });
   for (const item of $("findings").querySelectorAll("[data-cure]")) item.classList.toggle("chosen", item.dataset.cure === `${found.ailment}/${found.place}`);
 }
 
