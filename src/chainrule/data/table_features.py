@@ -168,7 +168,8 @@ def filled(column: Column, table: Table, train: Indices, missing: Missing) -> Co
         texts = to_texts(cells)
         frequent = dict(zip(texts.values, texts.counts(), strict=True))
         return replace(column, fill=max(sorted(frequent), key=frequent.__getitem__))
-    numbers = to_numbers(cells)[0][present]
+    numbers = to_numbers(cells)[0]
+    numbers = numbers if present.all() else numbers[present]
     if missing == "most_frequent":
         return replace(column, fill=_most_frequent(numbers.tolist()))
     with np.errstate(over="ignore", invalid="ignore"):
