@@ -60,11 +60,14 @@ def _told(content: Content, start: int) -> Iterator[bytes]:
 class Pieces:
     """The columns of a table of at most `most` rows, by position, as far as they have been read.
 
-    Those in `beside` are expected to be numbers, and lie beside each other in one array, row by row, as a network takes them.
+    Those in `beside` are expected to be numbers, and lie beside each other in one array: row by row, as a network takes them, or one
+    column after the other, where they will be looked at one by one.
     """
 
-    def __init__(self, places: Collection[int], most: int, form: Form, beside: Sequence[int] = ()) -> None:
-        room = np.empty((most, len(beside)))
+    def __init__(
+        self, places: Collection[int], most: int, form: Form, beside: Sequence[int] = (), *, by_rows: bool = True
+    ) -> None:
+        room = np.empty((most, len(beside)), order="C" if by_rows else "F")
         self._columns = {
             place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
         }
