@@ -217,7 +217,7 @@ def told_bytes(count: float) -> str:
 
 def _duplicate_notes(data: Dataset) -> list[str]:
     names, inputs = zip(*((part, examples.inputs) for part, examples in data.parts()), strict=True)
-    parts = zip(names, inputs, sums_of_parts(inputs) if len(inputs) > 1 else [None], strict=True)
+    parts = zip(names, inputs, sums_of_parts(inputs), strict=True) if len(inputs) > 1 else ()
     notes = [
         duplicate_note(later, count_duplicates(held_out, sums, known, known_sums), len(held_out), earlier)
         for (earlier, known, known_sums), (later, held_out, sums) in combinations(parts, 2)
