@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -285,3 +286,14 @@ def test_a_figure_is_laid_out_as_by_matplotlib_and_again_when_it_changes():
     assert figure_svg(ours).startswith("<svg")
     assert (ours.canvas, ours.dpi) == (canvas, dpi)
     assert ours.patch.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+
+
+def test_cells_of_a_wide_table_do_not_overlap():
+    heads = tuple(f"a heading {place}" for place in range(14))
+    figure = View("Wide", "Read.", [Table(heads, ((-0.08855, *range(12), "class → class"),) * 3)], size=(7.4, 4.2)).figure()
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 4 * len(heads)
+    for start in range(0, len(boxes), len(heads)):
+        row = boxes[start : start + len(heads)]
+        assert all(left.x1 < right.x0 for left, right in pairwise(row))

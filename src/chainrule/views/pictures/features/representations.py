@@ -21,6 +21,7 @@ INPUT = "input"
 _SCALED = "input.a"
 _MOST_PANELS = 6
 _WIDE = 1000
+_NAMED = 10
 _LINES, _POINTS = 13, 61
 
 
@@ -52,7 +53,8 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
     found, classes, targets = projections(model, x, y, most), model.problem.dataset_info.classes, y[:most]
     bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;"
     told = (
-        "classes that a layer draws apart are easy for the next one."
+        "classes that a layer draws apart are easy for the next one"
+        + ("." if len(classes) <= _NAMED else f"; {len(classes)} are too many to be named, colours and marks come again.")
         if classes is not None
         else "light and large points have a high target, dark and small ones a low one."
     )
@@ -63,7 +65,7 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
         [_projection_panel(item, targets, classes) for item in found],
         {**{item.name: item.coordinates for item in found}, "targets": targets},
         size=(9.0, 5.6),
-        legend=classes is not None and len(classes) <= 10,
+        legend=classes is not None and len(classes) <= _NAMED,
     )
 
 
