@@ -179,7 +179,7 @@ class Rows(Shown):
 
         def look(start: int, stop: int) -> tuple[Array, Array]:
             found = [
-                (of_features(np.min, block, features), of_features(np.max, block, features))
+                (of_features(np.minimum.reduce, block, features), of_features(np.maximum.reduce, block, features))
                 for _, block in self.blocks(start, stop)
             ]
             return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)
@@ -216,7 +216,7 @@ def of_features(question: Callable[..., Array], block: Array, features: int) -> 
 
     Several rows are looked at as one long one, with which NumPy is faster than with many short ones.
 
-    >>> of_features(np.max, np.arange(10.0).reshape(5, 2), 2)
+    >>> of_features(np.maximum.reduce, np.arange(10.0).reshape(5, 2), 2)
     array([8., 9.])
     """
     flat = block.reshape(-1, features)
