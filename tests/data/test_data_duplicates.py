@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chainrule.data import duplicates
 from chainrule.data import duplicates as public
-from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of
+from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of, sums_of_parts
 from chainrule.data.rows import Rows
 
 
@@ -20,6 +20,16 @@ def test_duplicates():
     assert duplicates(x, x + 10) == 0
     images = np.zeros((3, 4, 4), np.uint8)
     assert duplicates(images, images) == 3
+
+
+def test_parts_of_a_table_have_the_sums_of_their_rows():
+    table = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    places = np.random.default_rng(1).permutation(40)
+    one, other = Rows(table, places[:30]), Rows(table, places[30:])
+    for parts in ([one, other], [one, Rows(table[places[30:]])]):
+        for part, sums in zip(parts, sums_of_parts(parts), strict=True):
+            assert np.array_equal(sums, sums_of(part))
+            assert np.array_equal(sums, sums_of(part.array()))
 
 
 def test_the_note_counts():

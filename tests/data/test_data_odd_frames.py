@@ -74,6 +74,19 @@ def test_a_target_among_the_features_is_noted(twin, target, is_twin):
     assert any("column 'v' tells the target exactly" in note for note in data.notes) == is_twin
 
 
+@pytest.mark.parametrize("kind", ["numbers", "classes"])
+def test_a_twin_of_the_target_is_one_in_all_rows(kind):
+    order = np.random.default_rng(0).permutation(600)
+    target = order * 1.5 if kind == "numbers" else np.array(["a", "b", "c"])[order % 3]
+    same = target if kind == "numbers" else order % 3
+    late, gap = same.astype(float), same.astype(float)
+    late[599], gap[599] = late[0] if late[0] != late[599] else late[1], np.nan
+    data = from_dataframe({"same": same, "late": late, "gap": gap, "y": target}, target="y", missing="mean")
+    assert [note for note in data.notes if "tells" in note] == [
+        "column 'same' tells the target exactly: leave it out if it is the target in other words"
+    ]
+
+
 def test_a_column_that_is_left_out_says_how_much_of_it_is_missing():
     data = from_dataframe({"u": X, "v": ["q", None] * 10, "y": Y}, target="y")
     assert "column 'v' holds only 'q', and no value in 10 of 20 rows, and was left out" in data.notes

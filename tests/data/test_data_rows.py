@@ -58,7 +58,7 @@ def test_the_first_number_that_is_not_finite_is_found(stays, place):
     assert Rows(X)[np.arange(3, 50)].is_finite
 
 
-SHAPES = [(300, 1), (100, 2), (257, 7), (40, 3, 2), (40, 3, 1), (33, 4, 4, 3), (31, 5, 4, 1), (500,)]
+SHAPES = [(300, 1), (100, 2), (257, 7), (40, 3, 2), (40, 3, 1), (33, 4, 4, 3), (31, 5, 4, 1), (500,), (90, 130)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -102,6 +102,32 @@ def test_a_data_set_is_the_same_wherever_its_rows_lie(stays, monkeypatch):
     assert not np.shares_memory(copied.train.inputs.table, X)
     assert there.hash == copied.hash
     assert there.info.to_json() == copied.info.to_json()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_known_to_be_finite_is_not_asked_again(stays, monkeypatch, bad):
+    asked = []
+    monkeypatch.setattr(rows, "is_finite", lambda block: asked.append(block.shape) or bool(np.isfinite(block).all()))
+    table = Rows(X.copy())
+    assert table.is_finite
+    assert table[np.arange(10)].is_finite
+    assert table[3:7].is_finite
+    assert sum(count for count, _ in asked) == len(X)
+    table.table[9, 1] = bad
+    chosen = Rows(table.table)[np.array([3, 9])]
+    assert not chosen.is_finite
+    assert not np.isfinite(chosen.limits[1]).all()
+    assert not chosen.is_finite
+    assert chosen.first_not_finite() == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2000, 3), (700, 2, 3), (5, 2000), (1031,)])
+def test_least_and_largest_numbers(shape):
+    x = np.random.default_rng(3).normal(size=shape)
+    axes = tuple(range(max(1, x.ndim - 1)))
+    low, high = Rows(x).limits
+    assert np.array_equal(low, np.atleast_1d(x.min(axis=axes)))
+    assert np.array_equal(high, np.atleast_1d(x.max(axis=axes)))
 
 
 @given(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import chainrule as cr
 from chainrule.errors import OptionError
 from chainrule.views.figures.figure import new_figure
 from chainrule.views.figures.marks import DRAW
+from chainrule.views.figures.page_svg import figure_svg
+from chainrule.views.figures.style import style
 from chainrule.views.marks import (
     IN_PANEL,
     Band,
@@ -263,3 +268,32 @@ def test_marks_are_compared_by_what_they_are() -> None:
 def test_what_are_no_panels_is_refused(panels):
     with pytest.raises(cr.errors.OptionTypeError, match=r"write \[Panel\(marks"):
         View("Title", "Reading.", panels)
+
+
+def test_a_figure_is_laid_out_as_by_matplotlib_and_again_when_it_changes():
+    view = cr.pictures.activation_curve("tanh")
+    with style():
+        theirs = view.plot(Figure(figsize=view.size, layout="constrained").add_subplot()).figure
+        theirs.savefig(io.BytesIO())
+    ours = view.figure(caption=False)
+    for label in ("f(z)", "a label\nof several\nlines"):
+        for figure in (ours, theirs):
+            figure.axes[0].set_ylabel(label)
+            with style():
+                figure.savefig(io.BytesIO())
+        assert np.allclose(ours.axes[0].get_position().extents, theirs.axes[0].get_position().extents, atol=2e-3)
+    canvas, dpi = ours.canvas, ours.dpi
+    assert figure_svg(ours).startswith("<svg")
+    assert (ours.canvas, ours.dpi) == (canvas, dpi)
+    assert ours.patch.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+
+
+def test_cells_of_a_wide_table_do_not_overlap():
+    heads = tuple(f"a heading {place}" for place in range(14))
+    figure = View("Wide", "Read.", [Table(heads, ((-0.08855, *range(12), "class → class"),) * 3)], size=(7.4, 4.2)).figure()
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 4 * len(heads)
+    for start in range(0, len(boxes), len(heads)):
+        row = boxes[start : start + len(heads)]
+        assert all(left.x1 < right.x0 for left, right in pairwise(row))

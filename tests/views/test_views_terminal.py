@@ -12,7 +12,8 @@ from chainrule.data import mnist, moons
 from chainrule.nn import confusion_matrix, parse_network, summary
 from chainrule.train import LBFGS, SGD, Epoch, Evaluation, History, Scores, Settings
 from chainrule.views.confusion import ConfusionView, shade
-from chainrule.views.plain import bar, data_text, duration, optimizer_text, printable, sparkline
+from chainrule.views.plain import bar, duration, optimizer_text, printable, sparkline
+from chainrule.views.sentences import data_text
 from chainrule.views.terminal import (
     CurvesView,
     NetworkView,

@@ -26,7 +26,8 @@ from chainrule.numerals import numeral
 from chainrule.train import Evaluation, LearningProblem, Run, Settings
 from chainrule.train.folder import newest_beside
 from chainrule.views.confusion import ConfusionView
-from chainrule.views.plain import data_text, duration, printable
+from chainrule.views.plain import duration, printable
+from chainrule.views.sentences import data_text
 from chainrule.views.terminal import NetworkView, facts, score_facts, training_facts
 
 

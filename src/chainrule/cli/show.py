@@ -29,7 +29,8 @@ from chainrule.train import LearningProblem, Run, RunFolder, Settings, optimizer
 from chainrule.train.configuration import Configuration
 from chainrule.train.sealed import UNREADABLE, as_written
 from chainrule.views.drawing import draw_graph, open_enough
-from chainrule.views.plain import counted, data_text, duration, optimizer_text, printable, printable_lines
+from chainrule.views.plain import counted, duration, optimizer_text, printable, printable_lines
+from chainrule.views.sentences import data_text
 from chainrule.views.terminal import CurvesView, NetworkView, code_text, facts
 
 ENGINE_STAGES = tuple(dict.fromkeys(stage for kind in ENGINES.values() for stage in kind.stages))

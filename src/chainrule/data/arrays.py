@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, TypedDict, Unpack, cast
@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from chainrule.checks import checked
 from chainrule.data.columns import Columns
 from chainrule.data.dataset import Dataset, require_finite
-from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of
+from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of_parts
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
-from chainrule.data.rows import COPIED, Rows
+from chainrule.data.rows import COPIED, Rows, at_once, is_worth_sharing
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
@@ -172,12 +172,17 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
     )
     # Only now is it known that all numbers are finite and of one shape, so that a scaling can be learned.
     choice = options.get("target_scaling", "auto")
+    jobs: list[Callable[[], Any]] = [
+        lambda: choose_scaling(options.get("scaling", "auto"), train.inputs),
+        lambda: _duplicate_notes(unscaled),
+    ]
+    scaling, found = at_once(jobs) if is_worth_sharing(train.inputs.nbytes) else [job() for job in jobs]
     return Dataset(
         unscaled.name,
         train,
         validation,
         test,
-        scaling=choose_scaling(options.get("scaling", "auto"), train.inputs),
+        scaling=scaling,
         target_scaling=None
         if meaning.classes is not None or choice in (None, "none")
         else choose_scaling(choice, train.targets),
@@ -186,7 +191,7 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         columns=meaning.columns,
         source=options.get("source", unscaled.source),
         licence=options.get("licence", unscaled.licence),
-        notes=(*meaning.notes, *_duplicate_notes(unscaled)),
+        notes=(*meaning.notes, *found),
     )
 
 
@@ -211,11 +216,11 @@ def told_bytes(count: float) -> str:
 
 
 def _duplicate_notes(data: Dataset) -> list[str]:
-    parts = [(part, examples.inputs) for part, examples in data.parts()]
-    sums = {part: sums_of(inputs) for part, inputs in parts} if len(parts) > 1 else {}
+    names, inputs = zip(*((part, examples.inputs) for part, examples in data.parts()), strict=True)
+    parts = zip(names, inputs, sums_of_parts(inputs), strict=True) if len(inputs) > 1 else ()
     notes = [
-        duplicate_note(later, count_duplicates(held_out, sums[later], known, sums[earlier]), len(held_out), earlier)
-        for (earlier, known), (later, held_out) in combinations(parts, 2)
+        duplicate_note(later, count_duplicates(held_out, sums, known, known_sums), len(held_out), earlier)
+        for (earlier, known, known_sums), (later, held_out, sums) in combinations(parts, 2)
     ]
     return [note for note in notes if note is not None]
 

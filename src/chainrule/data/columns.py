@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chainrule.data.advice import advice
 from chainrule.data.cells import Cells, Floats, Texts, is_complete, is_number, missing_cells, side_by_side, to_numbers, to_texts
 from chainrule.data.form import Form
+from chainrule.data.rows import Rows
 from chainrule.data.table import Table
 from chainrule.data.writing import remedy_for
 from chainrule.descriptions import Written, described
@@ -164,11 +165,12 @@ class Columns(Written):
         """
         return self.encode_parts(table, [np.arange(len(table))])[0]
 
-    def whole(self, table: Table) -> Floats | None:
+    def whole(self, table: Table) -> Rows | None:
         """The inputs for all rows, without a copy, where the table has just these numbers side by side, and all of them; else None."""
         cells = [table.cells(column.name) for column in self.features]
         found = side_by_side(cells) if all(column.kind == "numeric" for column in self.features) else None
-        return found if found is not None and is_complete(found) else None
+        rows = None if found is None else Rows(found)
+        return rows if rows is not None and rows.is_finite else None
 
     def encode_parts(self, table: Table, parts: Sequence[NDArray[np.int64]]) -> list[Floats]:
         """The inputs for some rows of a table, and for others: as `encode`, without all of them ever standing in one array."""

@@ -54,7 +54,7 @@ class Content:
         for block in self.blocks(start, size):
             cut = block.rfind(self.newline) + 1
             if cut:
-                yield rest + block[:cut]
+                yield b"".join((rest, memoryview(block)[:cut]))
             rest = block[cut:] if cut else rest + block
         if rest:
             yield rest

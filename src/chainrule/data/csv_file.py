@@ -82,8 +82,11 @@ def table_in(
         )
     table = _Source(content, found_out, layout(content, form), form)
     out = table.unneeded(unread)
-    beside = [] if target is None else table.features({target, *texts, *others, *unread})
-    found = table.read(max_rows + 1, beside=beside, out=out)
+    features = [] if target is None else table.features({target, *others, *unread})
+    seen = table.layout
+    beside = [place for place in features if place not in seen.texts and seen.names[place] not in texts]
+    # Where there are texts too, numbers become inputs column by column.
+    found = table.read(max_rows + 1, beside=beside, by_rows=beside == features, out=out)
     if len(found) > max_rows:
         raise FileFormatError(
             f"{name} has more than {max_rows} rows",
@@ -130,13 +133,9 @@ class _Source:
         return max(1, self.survey.lines - self.layout.first_line + 1)
 
     def features(self, others: Collection[str]) -> list[int]:
-        """The positions of columns that seem to hold numbers and have none of these names."""
+        """The positions of columns that have a name, and none of these."""
         layout = self.layout
-        return [
-            place
-            for place, name in enumerate(layout.names)
-            if name and name not in others and place != layout.index and place not in layout.texts
-        ]
+        return [place for place, name in enumerate(layout.names) if name and name not in others and place != layout.index]
 
     def unneeded(self, names: Collection[str]) -> set[int]:
         """The positions of columns of these names, but for the last one and the index, which tell of the rows."""
@@ -149,13 +148,14 @@ class _Source:
         *,
         only: Sequence[int] | None = None,
         beside: Sequence[int] = (),
+        by_rows: bool = True,
         out: Collection[int] = (),
     ) -> Pieces:
-        """The cells, columns by position; those in `only` as texts, each as it is written; those `beside` each other in one array."""
+        """The cells, columns by position; those in `only` as texts, each as it is written; those `beside` as `Pieces` says."""
         layout = self.layout
         width = len(layout.names)
         places = [place for place in range(width) if place not in out] if only is None else only
-        found = Pieces(places, self.most, self.form, beside)
+        found = Pieces(places, self.most, self.form, beside, by_rows=by_rows)
         try:
             found.read(
                 self.content,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Annotated, TypeAlias
 
@@ -60,6 +61,15 @@ def sums_of(x: Array | Rows) -> Words:
 
     shared(look, len(rows), rows.nbytes)
     return found
+
+
+def sums_of_parts(parts: Sequence[Rows]) -> list[Words]:
+    """The `sums_of` some parts; of parts of one table as all of its rows have them, which are read in their order."""
+    first = parts[0]
+    if first.lies and all(part.table is first.table and part.index is not None for part in parts):
+        sums = sums_of(Rows(first.table))
+        return [sums[part.index] for part in parts]
+    return [sums_of(part) for part in parts]
 
 
 def count_duplicates(x: Rows, sums: Words, others: Rows, other_sums: Words) -> int:

@@ -29,6 +29,8 @@ COPIED_OF_A_FILE = 2**20
 """The same for a table on a disk."""
 BLOCK = 2**17
 """About so many bytes are looked at together: they stay in the cache from one question to the next."""
+_LONG = 2**10
+"""So many numbers of a row are worth a call of NumPy's."""
 _SHARED = 2**26
 """From so many bytes on a question is worth a second thread."""
 _MOST_THREADS = 8
@@ -177,27 +179,27 @@ class Rows(Shown):
 
         def look(start: int, stop: int) -> tuple[Array, Array]:
             found = [
-                (flat.min(axis=0), flat.max(axis=0))
+                (of_features(np.minimum.reduce, block, features), of_features(np.maximum.reduce, block, features))
                 for _, block in self.blocks(start, stop)
-                for flat in [block.reshape(-1, features)]
             ]
             return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)
 
         parts = shared(look, len(self), self.nbytes)
         return np.min([low for low, _ in parts], axis=0), np.max([high for _, high in parts], axis=0)
 
-    @cached_property
+    @property
     def is_finite(self) -> bool:
-        """Whether there is neither NaN nor infinity."""
+        """Whether there is neither NaN nor infinity: found out once, for all that is chosen of these rows later, too."""
         if self._known_finite or self.dtype.kind != "f":
             return True
-        if "limits" in self.__dict__:
-            return all(bool(np.isfinite(limit).all()) for limit in self.limits)
 
         def look(start: int, stop: int) -> bool:
             return all(is_finite(block) for _, block in self.blocks(start, stop))
 
-        return all(shared(look, len(self), self.nbytes))
+        limits = self.__dict__.get("limits")
+        found = shared(look, len(self), self.nbytes) if limits is None else [is_finite(limit) for limit in limits]
+        self._known_finite = all(found)
+        return self._known_finite
 
     def first_not_finite(self) -> tuple[int, ...]:
         """Where the first NaN or infinity stands."""
@@ -207,6 +209,21 @@ class Rows(Shown):
                 index, *rest = (int(place) for place in np.argwhere(wrong)[0])
                 return (begin + index, *rest)
         raise LookupError
+
+
+def of_features(question: Callable[..., Array], block: Array, features: int) -> Array:
+    """The least or the largest number of each place on the last axis.
+
+    Several rows are looked at as one long one, with which NumPy is faster than with many short ones.
+
+    >>> of_features(np.maximum.reduce, np.arange(10.0).reshape(5, 2), 2)
+    array([8., 9.])
+    """
+    flat = block.reshape(-1, features)
+    together = min(len(flat), max(1, _LONG // features))
+    whole = len(flat) // together * together
+    found = question(flat[:whole].reshape(-1, together * features), axis=0).reshape(together, features)
+    return question(np.concatenate([found, flat[whole:]]), axis=0)
 
 
 def as_rows(values: ArrayLike | Rows) -> Rows:

@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 _SEGMENT = BLOCK // 8
 """So many numbers, one after the other, are summed up by NumPy at once: no fewer than the 128 that it does not halve any more."""
 
+_WIDE = 32
+"""So many features are worth a thread of their own: NumPy takes as long to add up short rows as rows of half their length."""
+
 
 @dataclass(frozen=True)
 class UnitRange:
@@ -91,7 +94,7 @@ def _sum(rows: Rows, unit: _Unit) -> Floats:
         return np.asarray(unit.write(whole, whole).sum(axis=tuple(range(max(1, whole.ndim - 1)))))
     if features == 1:
         return np.asarray(_in_halves(rows, unit)).reshape(unit.low.shape)
-    parts = min(threads(), features // 2) if is_worth_sharing(rows.nbytes) else 1
+    parts = min(threads(), max(1, features // _WIDE)) if is_worth_sharing(rows.nbytes) else 1
     bounds = [features * part // parts for part in range(parts + 1)]
     jobs = [lambda a=a, b=b: _row_by_row(rows, unit, slice(a, b)) for a, b in pairwise(bounds)]
     return np.concatenate(at_once(jobs))

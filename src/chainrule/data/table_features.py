@@ -23,6 +23,7 @@ from chainrule.errors import DataError
 
 Missing = Literal["refuse", "drop", "mean", "most_frequent"]
 _FEW_ROWS = 10  # in so few rows, texts that are all different prove nothing
+_FIRST_ROWS = 256
 
 
 def features_of(table: Table, categories: Sequence[str]) -> tuple[list[Column], list[str]]:
@@ -59,18 +60,26 @@ def twin_notes(table: Table, targets: Array) -> list[str]:
     return [
         f"column {name!r} tells the target exactly: leave it out if it is the target in other words"
         for name, cells in table.columns.items()
-        if not missing_cells(cells).any() and _is_twin(cells, targets)
+        # Most columns are none already in the first rows: these are looked at alone before all of them.
+        if all(_is_twin(cells[:count], targets[:count]) for count in (_FIRST_ROWS, len(targets))) and _varies(targets)
     ]
 
 
 def _is_twin(cells: Cells, targets: Array) -> bool:
+    """Whether, in some of the rows, each value goes with one class, and each class with one value; or numbers are the targets."""
+    if missing_cells(cells).any():
+        return False
     if targets.ndim == 1:
         codes = cells.codes if isinstance(cells, Texts) else distinct(cells).codes
         classes = int(targets.max()) + 1
         pairs = np.unique(codes.astype(np.int64) * classes + targets)
-        return 1 < len(pairs) == len(np.unique(codes)) == len(np.unique(targets))
+        return len(pairs) == len(np.unique(codes)) == len(np.unique(targets))
     numbers, unreadable = to_numbers(cells)
-    return not unreadable.size and np.array_equal(numbers, targets[:, 0]) and bool(np.ptp(numbers))
+    return not unreadable.size and np.array_equal(numbers, targets[:, 0])
+
+
+def _varies(targets: Array) -> bool:
+    return bool(np.ptp(targets))
 
 
 def _has_value(cells: Cells) -> bool:
@@ -159,7 +168,8 @@ def filled(column: Column, table: Table, train: Indices, missing: Missing) -> Co
         texts = to_texts(cells)
         frequent = dict(zip(texts.values, texts.counts(), strict=True))
         return replace(column, fill=max(sorted(frequent), key=frequent.__getitem__))
-    numbers = to_numbers(cells)[0][present]
+    numbers = to_numbers(cells)[0]
+    numbers = numbers if present.all() else numbers[present]
     if missing == "most_frequent":
         return replace(column, fill=_most_frequent(numbers.tolist()))
     with np.errstate(over="ignore", invalid="ignore"):

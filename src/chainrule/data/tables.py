@@ -21,6 +21,7 @@ from chainrule.data.examples import Array, Examples
 from chainrule.data.form import WORDS, Form, FormOptions
 from chainrule.data.frame import as_table
 from chainrule.data.origin import remembered
+from chainrule.data.rows import Rows
 from chainrule.data.splits import split_column, with_values
 from chainrule.data.table import Table
 from chainrule.data.table_features import Missing, features_of, filled, filled_notes, twin_notes
@@ -158,7 +159,9 @@ def from_table(
         return assemble(Examples(whole, labels), parts, meaning, settled)
     encoded = columns.encode_parts(inputs, rows)
     train, validation, test = (
-        Examples(x, labels[index]) if len(index) else None for x, index in zip(encoded, rows, strict=True)
+        # Numbers that are not finite were refused with the names of their columns.
+        Examples(Rows(x, finite=True), labels[index]) if len(index) else None
+        for x, index in zip(encoded, rows, strict=True)
     )
     assert train is not None  # noqa: S101  (a split leaves something for training)
     return finish(train, validation, test, meaning, settled)

@@ -18,6 +18,8 @@ from chainrule.views.marks import Mark, Surface
 from chainrule.views.plain import printable
 
 Cell: TypeAlias = "str | int | float"
+Span: TypeAlias = tuple[float, float]
+"""The lower and the upper end of an axis."""
 Legend: TypeAlias = Literal[
     "best", "upper left", "upper right", "lower left", "lower right", "top", "right", "above", "below", "none"
 ]

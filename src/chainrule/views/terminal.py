@@ -15,17 +15,8 @@ from chainrule.graph import Array
 from chainrule.nn import Summary as NetworkTable
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, History, Settings, with_error
-from chainrule.views.plain import (
-    bar,
-    counted,
-    duration,
-    layer_cells,
-    network_total,
-    optimizer_text,
-    printable,
-    spaced,
-    sparkline,
-)
+from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
+from chainrule.views.sentences import layer_cells, network_total
 
 WIDE = 84
 """The width from which on tables show every column."""

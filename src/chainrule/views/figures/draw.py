@@ -32,6 +32,8 @@ MANY = 8
 """Legends with more entries have two columns."""
 FACES: Mapping[str, Any] = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}
 SMALL = 8.5
+BOLD, LETTER = 1.15, 0.45
+"""How much wider a bold letter is than others; how wide a letter is, in its size, where axes grow by a fifth once they are laid out."""
 
 
 def sheet_figure(sheet: Sheet, *, caption: bool) -> Figure:
@@ -178,14 +180,19 @@ def _space(ax: Axes, part: Space) -> None:
 
 
 def _table(ax: Axes, table: Table) -> None:
-    """A table of texts: the head in bold, a thin line below it."""
+    """A table of texts: the head in bold, a thin line below it; in small letters where it is wide."""
     ax.set_axis_off()
     lines = [table.headings, *table.texts()]
-    # A column is as wide as its longest cell, which is enough for letters of different widths.
-    lengths = np.array([max(map(len, column)) + 2 for column in zip(*lines, strict=True)])
+    # A column is as wide as its longest cell, which is enough for letters of different widths; those in bold are wider.
+    lengths = np.array([max(BOLD * len(head), *map(len, column)) + 2 for head, *column in zip(*lines, strict=True)])
+    points = ax.get_window_extent().width / ax.figure.dpi * 72 / float(lengths.sum()) / LETTER
     places, step = (np.cumsum(lengths) - lengths) / lengths.sum(), 1 / (max(len(lines) - 1, 10) + 1)
     for line, cells in enumerate(lines):
-        look: dict[str, Any] = {"fontsize": 7.5, "fontweight": "normal" if line else "bold", "transform": ax.transAxes}
+        look: dict[str, Any] = {
+            "fontsize": min(7.5, points),
+            "fontweight": "normal" if line else "bold",
+            "transform": ax.transAxes,
+        }
         for place, cell in zip(places.tolist(), cells, strict=True):
             ax.text(place, 1 - (line + 0.6) * step, cell, **look)
     ax.plot([0, 1], [1 - step * 0.95] * 2, color="#999999", linewidth=0.6, transform=ax.transAxes)

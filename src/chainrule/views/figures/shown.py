@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D  # pyright: ignore[reportMissingTypeStubs]
 
 from chainrule.views.figures.page_svg import figure_svg
@@ -14,6 +16,13 @@ from chainrule.views.figures.style import style
 
 class ShownFigure(Figure):
     """A figure that shows itself, and whose files have our look whoever has them written."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draws all of it; what stood around its axes may have changed since the last time."""
+        for axes in self.axes:
+            if isinstance(axes, ShownAxes):
+                axes.reach = None
+        super().draw(renderer)
 
     def savefig(self, fname: Any, **settings: Any) -> None:
         """Writes the figure, with fonts that journals take."""
@@ -25,7 +34,23 @@ class ShownFigure(Figure):
 
 
 class ShownAxes(Axes):
-    """Plain axes that show the figure that they are in."""
+    """Plain axes that show the figure that they are in.
+
+    A layout asks twice how far what stands around them reaches: where the same numbers stand on them, it is as far as before.
+    """
+
+    reach: tuple[Any, Any] | None = None
+    """Where numbers stand, and how many pixels what is drawn reaches beyond the axes, since the figure is being drawn."""
+
+    def get_tightbbox(self, renderer: Any = None, *given: Any, for_layout_only: bool = False, **settings: Any) -> Any:
+        """The box of all that is drawn, in pixels."""
+        if not for_layout_only or self.get_aspect() != "auto":
+            return super().get_tightbbox(renderer, *given, for_layout_only=for_layout_only, **settings)
+        stands = [axis.get_ticklocs(minor=minor).tolist() for axis in (self.xaxis, self.yaxis) for minor in (False, True)]
+        if self.reach is None or self.reach[0] != stands:
+            found = super().get_tightbbox(renderer, *given, for_layout_only=True, **settings)
+            self.reach = stands, None if found is None else np.subtract(found.extents, self.bbox.extents)
+        return None if self.reach[1] is None else Bbox(np.add(self.bbox.extents, self.reach[1]).reshape(2, 2))
 
     def _repr_svg_(self) -> str:
         return _whole(self)

@@ -14,7 +14,8 @@ from chainrule.views.networks.marks import image
 from chainrule.views.objects.general import field_text
 from chainrule.views.objects.parts import facts, shown, table, verdict
 from chainrule.views.pictures.sheets import MOST_FEATURES, image_shape
-from chainrule.views.plain import counted, data_text, printable
+from chainrule.views.plain import counted, printable
+from chainrule.views.sentences import data_text
 from chainrule.views.svg import drawing, text
 
 FIRST = 6

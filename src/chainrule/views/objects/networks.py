@@ -8,7 +8,7 @@ from chainrule.train import Optimizer
 from chainrule.views.objects.general import described
 from chainrule.views.objects.parts import clean_lines, heading, shown
 from chainrule.views.objects.parts import table as html_table
-from chainrule.views.plain import layer_cells, network_total
+from chainrule.views.sentences import layer_cells, network_total
 
 
 @display.html.register(Sequential)

@@ -1,115 +1,47 @@
-"""Pictures: what the lectures draw, of the user's own networks, data and runs: functions by topic, each of which gives a View."""
+"""Pictures: what the lectures draw, of the user's own networks, data and runs: functions by topic, each of which gives a View.
 
-from chainrule.views.panels import Table
-from chainrule.views.pictures.applications.codes import code_grid, interpolation, latent_map, reconstructions
-from chainrule.views.pictures.applications.context import context_curve
-from chainrule.views.pictures.applications.energies import dreams, likelihood_curves, state_probabilities
-from chainrule.views.pictures.applications.language import embedding_map, next_tokens, surprises, text_surprise, word_weights
-from chainrule.views.pictures.applications.learned_picture import learned_picture, psnr
-from chainrule.views.pictures.applications.measured import law_and_band, pull_histogram
-from chainrule.views.pictures.applications.memories import overlap_against_load, recollection
-from chainrule.views.pictures.applications.memory import (
-    finite_differences,
-    gradient_decay,
-    gradients_through_time,
-    memory_over_time,
-    step_contributions,
-)
-from chainrule.views.pictures.applications.motion import equation_solved, errors_in_time, hidden_path
-from chainrule.views.pictures.applications.phases import (
-    confusion_curve,
-    cumulant_crossing,
-    lattice_sheet,
-    order_seen,
-    phase_curves,
-    size_extrapolation,
-)
-from chainrule.views.pictures.applications.spans import GapScores, accuracy_against_gap, answers_over_time, scores_by_gap
-from chainrule.views.pictures.door import answering_pictures
-from chainrule.views.pictures.experiments.by_size import by_size
-from chainrule.views.pictures.experiments.contrasts import against_parameters, contrasts, sweep
-from chainrule.views.pictures.experiments.memorization import against_updates, curve_over, learning_map
-from chainrule.views.pictures.experiments.power_laws import losses_against_width, power_law
-from chainrule.views.pictures.experiments.suspects import found_among_first, suspect_sheet
-from chainrule.views.pictures.experiments.sweeps import learning_rates, sweep_scores
-from chainrule.views.pictures.features.biography import effects_of_removal, neuron_biography
-from chainrule.views.pictures.features.detectors import Detectors, confidence_on_noise, detector_test, detectors
-from chainrule.views.pictures.features.edges import edge_likeness
-from chainrule.views.pictures.features.maps import channels_of, feature_maps, kernels
-from chainrule.views.pictures.features.probes import linear_probes
-from chainrule.views.pictures.features.removal import layer_ablation
-from chainrule.views.pictures.features.representations import layer_projections, projections
-from chainrule.views.pictures.features.weights import edge_detector, edge_weights, neuron_images
-from chainrule.views.pictures.functions.activations import activation_curve, activation_gallery, softmax_steps
-from chainrule.views.pictures.functions.capacity import error_against_neurons
-from chainrule.views.pictures.functions.fits import fit_1d, hidden_contributions
-from chainrule.views.pictures.functions.linear import decision_line, two_linear_layers
-from chainrule.views.pictures.functions.losses import probability_triangle
-from chainrule.views.pictures.functions.neurons import firing_fraction, sharpness
-from chainrule.views.pictures.functions.surfaces import neuron_steps, neuron_surface
-from chainrule.views.pictures.learning.comparison import activation_comparison
-from chainrule.views.pictures.learning.curves import compare_runs, learning_curves
-from chainrule.views.pictures.learning.depth import gradient_sizes
-from chainrule.views.pictures.learning.descent import cost_curve_starts, gradient_field
-from chainrule.views.pictures.learning.directions import batch_angles, hebb
-from chainrule.views.pictures.learning.effects import step_effect
-from chainrule.views.pictures.learning.gradients import GradientEntries, averaged_wishes, gradient_entries, ranked_entries
-from chainrule.views.pictures.learning.health import dead_and_saturated, health_of_layers, health_table, weight_histograms
-from chainrule.views.pictures.learning.landscape import cost_over_weight, difference_quotients, quotient_table
-from chainrule.views.pictures.learning.ledger import ledger_picture
-from chainrule.views.pictures.learning.nudging import Nudges, nudges, output_nudges, three_ways, wishes
-from chainrule.views.pictures.learning.proxies import batch_statistics, loss_against_metric, updates_per_epoch
-from chainrule.views.pictures.learning.speed import time_per_example
-from chainrule.views.pictures.learning.terrain import cost_surface, path_of_run
-from chainrule.views.pictures.results.attributions import attribution
-from chainrule.views.pictures.results.compared import compared
-from chainrule.views.pictures.results.mistakes import largest_residuals, least_sure, surest_right, worst_mistakes
-from chainrule.views.pictures.results.results import confusion_picture, regression_fit, reliability
-from chainrule.views.pictures.results.samples import class_shares, data_examples
-from chainrule.views.pictures.suited import suited
-from chainrule.views.view import View
+Each is loaded when it is first named, as __init__.pyi says: a curve waits for no other picture.
+"""
 
-__all__ = [
-    "Table", "View", "of",
-    # functions
-    "activation_curve", "activation_gallery", "decision_line", "error_against_neurons", "firing_fraction", "fit_1d",
-    "hidden_contributions", "neuron_steps", "neuron_surface", "probability_triangle", "sharpness", "softmax_steps",
-    "two_linear_layers",
-    # learning
-    "GradientEntries", "Nudges", "activation_comparison", "averaged_wishes", "batch_angles", "batch_statistics",
-    "compare_runs", "cost_curve_starts", "cost_over_weight", "cost_surface", "dead_and_saturated", "difference_quotients",
-    "gradient_entries", "gradient_field", "gradient_sizes", "health_of_layers", "health_table", "hebb", "learning_curves",
-    "ledger_picture", "loss_against_metric", "nudges", "output_nudges", "path_of_run", "quotient_table", "ranked_entries",
-    "step_effect", "three_ways", "time_per_example", "updates_per_epoch", "weight_histograms", "wishes",
-    # results
-    "attribution", "class_shares", "compared", "confusion_picture",
-    "data_examples", "largest_residuals", "least_sure", "regression_fit", "reliability",
-    "surest_right", "worst_mistakes",
-    # features
-    "Detectors", "channels_of", "confidence_on_noise", "detector_test", "detectors", "edge_detector", "edge_likeness",
-    "edge_weights", "effects_of_removal", "feature_maps", "kernels", "layer_ablation", "layer_projections", "linear_probes",
-    "neuron_biography", "neuron_images", "projections",
-    # applications
-    "GapScores", "accuracy_against_gap", "answers_over_time", "code_grid", "confusion_curve", "context_curve",
-    "cumulant_crossing", "dreams", "embedding_map", "equation_solved", "errors_in_time", "finite_differences",
-    "gradient_decay", "gradients_through_time", "hidden_path", "interpolation", "latent_map", "lattice_sheet", "law_and_band",
-    "learned_picture", "likelihood_curves", "memory_over_time", "next_tokens", "order_seen", "overlap_against_load",
-    "phase_curves", "psnr", "pull_histogram", "recollection", "reconstructions", "scores_by_gap", "size_extrapolation",
-    "state_probabilities", "step_contributions", "surprises", "text_surprise", "word_weights",
-    # experiments
-    "against_parameters", "against_updates", "by_size", "contrasts", "curve_over", "found_among_first", "learning_map",
-    "learning_rates", "losses_against_width", "power_law", "suspect_sheet", "sweep", "sweep_scores",
-]  # fmt: skip
+# pyright: reportMissingTypeStubs=false, reportUnsupportedDunderAll=false
+# (lazy_loader says nothing about types; type checkers read __init__.pyi instead.)
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
+
+from chainrule.views.pictures.door import answering_picture
+
+lazy: Any = lazy_loader
+_load, _, _ = lazy.attach_stub(__name__, __file__)
+del lazy
+_stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+# In the order in which the stub has them: by subject.
+__all__: list[str] = next(ast.literal_eval(part.value) for part in _stub.body if isinstance(part, ast.Assign))
 
 
-def of(thing: object) -> Table:
+def __getattr__(name: str) -> Any:
+    """A picture, or what belongs to one, as users call it; inside the package they are called as they are."""
+    found = globals()[name] = answering_picture(name, _load(name))
+    return found
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+def of(thing: object) -> Any:
     """The pictures that suit an object, a run for example, or a list of models: each with its call and what it shows.
 
     >>> from chainrule.data import moons
     >>> of(moons()).column("picture")
     ('class_shares', 'data_examples', 'edge_detector')
     """
-    return suited(thing, {name: globals()[name] for name in __all__ if name[0].islower() and name != "of"})
+    module: Any = import_module("chainrule.views.pictures.suited")
+    names = [name for name in __all__ if name[0].islower() and name != "of"]
+    return module.suited(thing, {name: globals().get(name) or __getattr__(name) for name in names})
 
 
-answering_pictures(globals())
+of = answering_picture("of", of)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from inspect import signature, unwrap
 from types import FunctionType
-from typing import Any, cast
+from typing import Any
 
 from chainrule.checks import answering, checked
-from chainrule.data import DatasetInfo
-from chainrule.train import Model, Run
-from chainrule.train.given import given_examples, given_inputs
 
 
-def answering_pictures(room: dict[str, Any]) -> None:
-    """Has every picture that a room offers read its arguments first; inside the room they are called as they are.
-
-    room: the `globals()` of its `__init__`, which has an `__all__`.
-    """
+def answering_picture(name: str, found: Any) -> Any:
+    """What the pictures' package offers by a name, answering wrong calls by our errors; a picture reads its arguments first."""
+    room: dict[str, Any] = {"__all__": [name], name: found}
     answering(room)
-    for name in room["__all__"]:
-        if isinstance(room[name], FunctionType):
-            room[name] = held(unwrap(room[name]))
+    return held(unwrap(room[name])) if isinstance(room[name], FunctionType) else room[name]
 
 
 def held(picture: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,6 +26,8 @@ def held(picture: Callable[..., Any]) -> Callable[..., Any]:
     """
     parameters, called = signature(picture), checked(picture)
     pairs = {name: f"y{name[1:]}" for name in parameters.parameters if name == "x" or name.startswith("x_")}
+    # Only what takes examples waits for what reads them, and so for all of training.
+    read: Any = import_module("chainrule.views.pictures.given").read_examples if pairs else None
 
     @wraps(picture)
     def call(*given: Any, **named: Any) -> Any:
@@ -39,27 +35,8 @@ def held(picture: Callable[..., Any]) -> Callable[..., Any]:
             arguments = parameters.bind(*given, **named).arguments
         except TypeError:
             return called(*given, **named)  # which says what is wrong with the call
-        data = _data_of(next(iter(arguments.values()), None))
-        if data is not None:
-            _read_examples(pairs, data, arguments)
+        if read is not None:
+            read(next(iter(arguments.values()), None), pairs, arguments)
         return called(**arguments)
 
     return call
-
-
-def _data_of(subject: object) -> DatasetInfo | None:
-    """The data of what a picture is of: a run or a model, or the first of several."""
-    if isinstance(subject, Mapping):
-        subject = next(iter(cast("Mapping[str, object]", subject).values()), None)
-    elif isinstance(subject, Sequence):
-        subject = next(iter(cast("Sequence[object]", subject)), None)
-    return subject.problem.dataset_info if isinstance(subject, Run | Model) else None
-
-
-def _read_examples(pairs: Mapping[str, str], data: DatasetInfo, arguments: dict[str, Any]) -> None:
-    """Inputs and their targets, where a picture has them, in the place of what was given."""
-    for inputs, targets in pairs.items():
-        if targets in arguments:
-            arguments[inputs], arguments[targets] = given_examples(data, arguments[inputs], arguments[targets])
-        else:
-            arguments[inputs] = given_inputs(data, arguments[inputs])

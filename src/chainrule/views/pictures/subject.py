@@ -14,11 +14,11 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
+from chainrule.views.panels import Span
 from chainrule.views.plain import printable
 
 Source: TypeAlias = Run | Model
 """A run knows its data; a model knows only what the network must know of them."""
-Span: TypeAlias = tuple[float, float]
 NAME_LENGTH = 40
 
 

@@ -16,8 +16,9 @@ WIDE = 6.5
 """Inches from which on a picture stands alone in its row."""
 PAGE_CSS = (
     "body{margin:0}main{max-width:1180px;margin:0 auto;padding:1.5em}header h1{margin:.2em 0;font-size:1.7em;line-height:1.2}"
-    "nav{position:sticky;top:0;background:var(--paper);border-bottom:1px solid var(--line);padding:.5em 1.5em;z-index:1}"
-    "nav a{color:var(--faint);margin-right:1.1em;text-decoration:none;white-space:nowrap;font-size:13px}nav a:hover{color:var(--ink)}"
+    "nav{position:sticky;top:0;background:var(--paper);border-bottom:1px solid var(--line);padding:.5em 1.5em;z-index:1;"
+    "display:flex;flex-wrap:wrap;gap:.2em 1.1em}"
+    "nav a{color:var(--faint);text-decoration:none;white-space:nowrap;font-size:13px}nav a:hover{color:var(--ink)}"
     "section{border-top:1px solid var(--line);margin-top:2em;scroll-margin-top:3em}"
     ".verdict{font-size:1.15em}.figures{display:flex;flex-wrap:wrap;gap:1.2em 2em;align-items:flex-start}"
     "figure{margin:0;max-width:100%;flex:0 1 34em}figure.wide{flex:1 1 100%}figure svg{max-width:100%;height:auto}"

@@ -21,8 +21,9 @@ from chainrule.views.networks import draw_network, draw_unrolled
 from chainrule.views.objects.networks import network_table
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
-from chainrule.views.plain import counted, data_text, optimizer_text
+from chainrule.views.plain import counted, optimizer_text
 from chainrule.views.report.layout import Section, facts_table, figures
+from chainrule.views.sentences import data_text
 from chainrule.views.svg import clean
 from chainrule.views.view import View
 

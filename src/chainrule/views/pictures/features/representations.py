@@ -21,6 +21,7 @@ INPUT = "input"
 _SCALED = "input.a"
 _MOST_PANELS = 6
 _WIDE = 1000
+_NAMED = 10
 _LINES, _POINTS = 13, 61
 
 
@@ -44,7 +45,7 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
     """The first `most` of the examples x (n, ...) with targets y as each layer represents them, in a plane.
 
     Layers of two numbers are shown as they are; larger ones by their two principal components (K. Pearson, Phil. Mag. 2, 559
-    (1901)), computed by a singular-value decomposition of the centred activations; the sign of a component is chosen so that its
+    (1901)), the right singular vectors of the centred activations; the sign of a component is chosen so that its
     entry of largest size is positive. More than six layers are thinned out evenly, first and last kept. For inputs of two
     numbers, a net of straight lines is sent through the layers too.
     The numbers: the coordinates (n, 2) of each layer by its name, and the `targets`; `projections` gives more of each.
@@ -52,7 +53,8 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
     found, classes, targets = projections(model, x, y, most), model.problem.dataset_info.classes, y[:most]
     bent = " grey lines are a net of straight lines in the input, and show how each layer bends the plane;"
     told = (
-        "classes that a layer draws apart are easy for the next one."
+        "classes that a layer draws apart are easy for the next one"
+        + ("." if len(classes) <= _NAMED else f"; {len(classes)} are too many to be named, colours and marks come again.")
         if classes is not None
         else "light and large points have a high target, dark and small ones a low one."
     )
@@ -63,7 +65,7 @@ def layer_projections(model: Model, x: Array, y: Array, most: int = 1000) -> Vie
         [_projection_panel(item, targets, classes) for item in found],
         {**{item.name: item.coordinates for item in found}, "targets": targets},
         size=(9.0, 5.6),
-        legend=classes is not None and len(classes) <= 10,
+        legend=classes is not None and len(classes) <= _NAMED,
     )
 
 
@@ -118,23 +120,29 @@ def principal_axes(centred: Array) -> tuple[Array, Array]:
     >>> axes.T.tolist(), shares.tolist()
     ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.9, 0.1])
     """
-    sizes, directions = _singular(centred)
+    directions = _directions(centred)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     directions = directions * np.where(largest < 0, -1.0, 1.0)
-    total = float(np.sum(sizes**2))
-    shares = sizes**2 / total if total > 0 else np.zeros_like(sizes)
-    return directions[:2].T, shares[:2]
+    squares, total = np.sum((centred @ directions.T) ** 2, axis=0), float(np.sum(centred**2))
+    return directions.T, squares / total if total > 0 else np.zeros_like(squares)
 
 
-def _singular(centred: Array) -> tuple[Array, Array]:
-    """Singular values, the largest first, and right singular vectors as rows."""
+def _directions(centred: Array) -> Array:
+    """The two directions of largest variance, as rows.
+
+    Of scalar products, in a small matrix: threads of LAPACK's singular-value decomposition wait for each other at every step, which
+    takes a hundred times as long where others use the processor too.
+    """
     rows, columns = centred.shape
-    if columns <= max(_WIDE, rows):
-        return np.linalg.svd(centred, full_matrices=False)[1:]
-    # The scalar products of few rows of many numbers hold the same, in a matrix that is much smaller.
-    squares, directions = np.linalg.eigh(centred @ centred.T)
-    sizes = np.sqrt(np.clip(squares[::-1], 0.0, None))
-    return sizes, (directions[:, :-3:-1].T @ centred) / np.where(sizes[:2] > 0, sizes[:2], 1.0)[:, None]
+    if columns > max(_WIDE, rows):
+        squares, sides = np.linalg.eigh(centred @ centred.T)
+        sizes = np.sqrt(np.clip(squares[:-3:-1], 0.0, None))
+        return (sides[:, :-3:-1].T @ centred) / np.where(sizes > 0, sizes, 1.0)[:, None]
+    *others, first = np.linalg.eigh(centred.T @ centred)[1].T
+    # The second one among all that stand upright on the first: products of a much larger first size have lost its digits.
+    upright = np.array(others).T
+    rest = centred @ upright
+    return np.array([first, upright @ np.linalg.eigh(rest.T @ rest)[1][:, -1]])
 
 
 def _net(x: Array) -> Array:

@@ -17,8 +17,7 @@ from chainrule.nn.layers import activation_named
 from chainrule.numerals import numeral
 from chainrule.ops import decompose
 from chainrule.views.marks import IN_PANEL, Bars, Line, Mark, Points, Rule, Text
-from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.subject import Span
+from chainrule.views.panels import Axis, Panel, Span
 from chainrule.views.view import View, chart, numbers
 
 

@@ -15,9 +15,9 @@ from chainrule.nn import Dense, LayerUse
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Color, ErrorBars, Line, Mark, Points, Rule
-from chainrule.views.panels import Axis
+from chainrule.views.panels import Axis, Span
 from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve, suits
-from chainrule.views.pictures.subject import Source, Span, bias_of, data_of, feature_names, model_of, places, short, usual_span
+from chainrule.views.pictures.subject import Source, bias_of, data_of, feature_names, model_of, places, short, usual_span
 from chainrule.views.view import View, chart, numbers
 
 BENT = {"relu", "leaky_relu", "elu", "step"}

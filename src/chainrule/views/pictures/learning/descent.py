@@ -12,8 +12,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, compute, input_node
 from chainrule.numerals import numeral
 from chainrule.views.marks import MARKERS, Image, Line, Mark, Points, Scale, box_around, ends_of
-from chainrule.views.panels import Axis
-from chainrule.views.pictures.subject import Span
+from chainrule.views.panels import Axis, Span
 from chainrule.views.plain import counted
 from chainrule.views.scales import round_levels
 from chainrule.views.view import View, chart, numbers

@@ -84,7 +84,7 @@ def class_shares(data: Dataset) -> View:
         f"of the {list(parts)[-1]} part.",
         _groups(labels, 100 * shares, 100 * errors),
         across,
-        Axis("fraction of the part (%)", ends=(0, 125 * float(shares.max()))),
+        Axis("fraction of the part (%)", ends=(0, 120 * float((shares + errors).max()))),
         numbers(counts=counts, shares=shares, errors=errors),
         legend="top",
     )

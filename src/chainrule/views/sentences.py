@@ -1,0 +1,54 @@
+"""Sentences on data and on networks, as reports, notebooks and terminals say them alike."""
+
+from __future__ import annotations
+
+from chainrule.checks import answering
+from chainrule.data import DatasetInfo
+from chainrule.nn import Summary
+from chainrule.nn.summary import SummaryRow
+from chainrule.numerals import spaced
+from chainrule.views.plain import counted, printable, shape_text
+
+
+def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
+    """The data in one sentence: how many examples in each part, and what goes in and out.
+
+    `outputs`: how many numbers the network gives, where it is known: behind as many targets their errors may stand.
+
+    >>> from chainrule.data import moons
+    >>> data_text(moons().info)
+    'moons: 200 training, 200 test examples; inputs of 2 numbers; 2 classes (upper, lower)'
+    """
+    parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
+    inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
+    if data.classes is None:
+        measured = outputs is not None and data.target_size == 2 * outputs
+        size = data.target_size // (2 if measured else 1)
+        out = f"{counted(size, 'number')} to fit{', with standard errors' * measured}"
+    else:
+        named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
+        out = f"{len(data.classes)} classes{named}"
+    return f"{printable(data.name)}: {parts} examples; inputs of {inputs}; {out}"
+
+
+def layer_cells(row: SummaryRow) -> tuple[str, str, str, str, str, str]:
+    """What a table of a network says of a layer: name, what it does, input, output, parameters, range."""
+    count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
+    return row.name, row.description, shape_text(row.input), shape_text(row.output), count, row.range
+
+
+def network_total(network: Summary) -> str:
+    """The parameters and the layers of a network counted.
+
+    >>> from chainrule.nn import parse_network, summary
+    >>> network_total(summary(parse_network("2-3-1"), (2,)))
+    '13 parameters = 9 weights + 4 biases; 2 layers (the input is not counted as one)'
+    """
+    parts = f"{counted(network.weights, 'weight')} + {counted(network.biases, 'bias', 'biases')}"
+    layers = f"{counted(network.layers, 'layer')} (the input is not counted as one)"
+    return f"{counted(network.total, 'parameter')} = {parts}; {layers}"
+
+
+__all__ = ["data_text", "layer_cells", "network_total"]
+
+answering(globals())
