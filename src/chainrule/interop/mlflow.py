@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.interop.records import Record, Records, averages, hyperparameters, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class MLflow(Records):
     """A callback that makes a run of MLflow: data, network and settings as its parameters, each score as a metric by epoch.

@@ -6,12 +6,13 @@ import os
 import time
 from contextlib import ExitStack, closing
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.files import named, refusals
 from chainrule.interop.records import Record, Records, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class TensorBoard(Records):
     """A callback that writes event files into a folder, for `tensorboard --logdir FOLDER`.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.files import named
 from chainrule.interop.records import Record, Records, averages, hyperparameters, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class WandB(Records):
     """A callback that makes a run of Weights & Biases: data, network and settings as its config, each score by epoch.
