@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from chainrule.checks import answered, checked
 from chainrule.interop.records import Record, Records, averages, hyperparameters, required
@@ -21,7 +22,11 @@ class MLflow(Records):
 
     def __init__(self, experiment: str = "Default", *, run_name: str | None = None, tracking_uri: str | None = None) -> None:
         self.experiment, self.run_name, self.tracking_uri = experiment, run_name, tracking_uri
-        self._mlflow = required("mlflow", "mlflow")
+        _ = self._mlflow
+
+    @property
+    def _mlflow(self) -> Any:
+        return required("mlflow", "mlflow")
 
     def record(self, trainer: Trainer) -> Record:
         """The run of a training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
 from chainrule.checks import answered, checked
 from chainrule.files import named
@@ -30,7 +30,11 @@ class WandB(Records):
         folder: str | os.PathLike[str] = ".",
     ) -> None:
         self.project, self.name, self.mode, self.folder = project, name, mode, named(folder, "folder")
-        self._wandb = required("wandb", "wandb")
+        _ = self._wandb
+
+    @property
+    def _wandb(self) -> Any:
+        return required("wandb", "wandb")
 
     def record(self, trainer: Trainer) -> Record:
         """The run of a training."""
