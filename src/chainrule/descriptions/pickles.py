@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import sys
+from inspect import currentframe
 from types import FrameType
 
 from chainrule.errors import OptionError
@@ -14,7 +14,7 @@ AT_EASE = frozenset({"cloudpickle", "copy", "dill"})
 
 def require_picklable(**parts: object) -> None:
     """Refuses parts that a pickle cannot hold, unless it is made by a module that takes more. Raises: OptionError."""
-    for what, part in () if _at_ease(sys._getframe(1)) else parts.items():
+    for what, part in () if _at_ease(currentframe()) else parts.items():
         if trouble := unpicklable(part):
             raise OptionError(
                 f"its {what} cannot be pickled: {trouble}",
