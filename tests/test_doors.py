@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from tests.doors import DOORS, VALUES, Door, outcome
+from tests.doors import DOORS, LABELS, VALUES, Door, X, moons, net, outcome, run
 
 WHOLE = "CAMPAIGN_SIZE" in os.environ
 """The long door tries all values, the usual one a few at each place, others for each argument."""
@@ -244,3 +245,62 @@ def test_no_error_is_its_own_cause(tmp_path):
         while error is not None:
             assert error not in seen
             seen, error = [*seen, error], error.__cause__
+
+
+ROOMS = (cr, cr.nn, cr.data, cr.ops, cr.train, cr.graph, cr.trace, cr.sweeps, cr.doctor, cr.engines)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+def test_no_method_answers_a_strange_name_by_pythons_error(room):
+    kinds = [
+        found
+        for name in room.__all__
+        if isinstance(found := getattr(room, name), type) and found.__module__.startswith("chainrule.")
+    ]
+    asked = 0
+    for kind in kinds:
+        for name in dir(kind):
+            method = getattr(kind, name)
+            ours = getattr(method, "__module__", "") or ""
+            if (
+                name.startswith("_")
+                or getattr(kind, "_is_protocol", False)
+                or not inspect.isroutine(method)
+                or not ours.startswith("chainrule.")
+            ):
+                continue
+            if any(part.kind is part.VAR_KEYWORD for part in inspect.signature(method).parameters.values()):
+                continue  # what takes any name says itself which it knows
+            with pytest.raises(cr.errors.OptionTypeError, match="no_such_argument"):
+                method(no_such_argument=1)
+            asked += 1
+    assert asked or not kinds
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: QUICK.fit(callback=print), ["fit was given callback=", "did you mean 'callbacks'?"]),
+        (lambda: QUICK.fit(callbacks=3), ["callbacks=3 in fit", "a function of 1 argument"]),
+        (lambda: QUICK.changed(epoch=3), ["epoch", "did you mean 'epochs'?"]),
+        (lambda: QUICK.changed(**{"optimizer.rate": 3}), ["rate", "learning_rate"]),
+        (lambda: QUICK.changed(**{"optimizer.learning_rate": "3"}), ["learning_rate='3' in Adam"]),
+        (lambda: cr.fit(net, moons, epoch=3), ["epoch=3", "did you mean 'epochs'?"]),
+        (lambda: cr.Training(net, moons, optimiser="adam"), ["did you mean 'optimizer'?"]),
+        (lambda: cr.Training.of(3), ["run=3 in of", "Run"]),
+        (lambda: run.explain(1, levels="picture"), ["levels", "level"]),
+        (lambda: run.explain(1).trace.value("no such"), ["no such"]),
+        (lambda: run.why(1, off=0), ["why was given off=0", "did you mean 'of'?"]),
+        (lambda: run.evaluate(parts="test"), ["did you mean 'part'?"]),
+        (lambda: run.history.until("a"), ["'a' in History.until"]),
+        (lambda: cr.trainer(net).step(X, LABELS, extra=None), ["extra"]),
+        (lambda: cr.pictures.learning_curves(run).save(file="x.svg"), ["file='x.svg'", "path"]),
+    ],
+)  # fmt: skip
+def test_methods_say_what_to_write(call, words):
+    with pytest.raises(cr.errors.ChainruleError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+QUICK = cr.Training(net, moons, optimizer=cr.Adam(0.01), epochs=1, engine="reference")

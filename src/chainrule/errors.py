@@ -1,9 +1,11 @@
-"""Every exception that chainrule raises for a user's mistake; each is also the built-in kind it refines."""
+"""Every exception that chainrule raises for a user's mistake, each also the built-in kind it refines; and warnings at the user's line."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import currentframe
 
 from chainrule.display import Shown
 
@@ -159,3 +161,11 @@ class UnsupportedError(ChainruleError, NotImplementedError):
 
 class SlowerEngineWarning(UserWarning):
     """An engine was chosen where another one gives the same numbers sooner."""
+
+
+def warn(text: str, kind: type[Warning]) -> None:
+    """Warns at the line of whoever called, however many of our own functions, and of scikit-learn's, stand between."""
+    level, frame = 1, currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in {"chainrule", "sklearn"}:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, kind, stacklevel=level)

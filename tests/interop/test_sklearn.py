@@ -532,3 +532,12 @@ def test_measured_numbers_with_errors_are_scaled_by_the_numbers_alone():
     data = cr.data.from_arrays(x, measured, target_scaling="standardise", split=None)
     with pytest.raises(cr.errors.ShapeError, match="target_scaling is made for shape"):
         cr.fit("1-1", data, loss="chi_squared", epochs=1)
+
+
+def test_a_warning_stands_at_the_users_line():
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    labels = (rows[:, 0] > 0).astype(int)
+    for fitted in (MLPClassifier((2,), max_iter=3), make_pipeline(MLPClassifier((2,), max_iter=3))):
+        with pytest.warns(ConvergenceWarning, match="still falls") as seen:
+            fitted.fit(rows, labels)
+        assert [warning.filename for warning in seen] == [__file__]

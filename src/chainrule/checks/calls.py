@@ -5,16 +5,18 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache, wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from chainrule.checks.readers import MisfitError, Reader, object_for_class, reader_of, shown, takes_call
-from chainrule.errors import OptionError, OptionTypeError
+from chainrule.errors import ChainruleError, OptionError, OptionTypeError
 from chainrule.spelling import suggest
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def read(owner: str, name: str, reader: Reader, value: Any) -> Any:
@@ -99,24 +101,47 @@ def _checked_fields(then: Callable[[Any], None] | None) -> Callable[[Any], None]
 
 
 def refusing(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
-    """The function, which answers a call that its parameters do not allow by our error."""
+    """The function, which answers by our error a call that its parameters do not allow, and one that fails with values of a wrong kind.
+
+    Nothing is looked at before something has gone wrong.
+    """
 
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         try:
             return function(*given, **named)
-        except TypeError as error:
-            # Where nothing of the function has run, it is the call itself that Python refuses.
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None or takes_call(function, given, named):
-                raise
+        except ChainruleError:
+            raise
+        except Exception as error:
+            if takes_call(function, given, named):
+                misfit = _first_misfit(owner, function, given, named)
+                if misfit is None:
+                    raise
+                raise misfit from error
         raise _no_such_call(owner, function, given, named)
 
     setattr(call, _ANSWERS, True)
     return call
 
 
+def _first_misfit(
+    owner: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]
+) -> OptionError | None:
+    """The error for the first value that is not what its parameter's annotation says."""
+    with suppress(NameError):  # annotations may name what only a type checker imports
+        readers = readers_of(function)
+        for name, value in signature(function).bind(*given, **named).arguments.items():
+            try:
+                _ = name in readers and read(owner, name, readers[name], value)
+            except OptionError as misfit:
+                return misfit
+    return None
+
+
 def answering(room: dict[str, Any]) -> None:
-    """Has every function and class that a room offers answer a wrong call by our error; inside the room they are called as they are.
+    """Has every function, class and method that a room offers answer a wrong call by our error.
+
+    Inside the room functions are called as they are.
 
     room: the `globals()` of its `__init__`, which has an `__all__`.
     """
@@ -124,10 +149,35 @@ def answering(room: dict[str, Any]) -> None:
         found = room[name]
         if isinstance(found, types.FunctionType) and not hasattr(found, _ANSWERS):
             room[name] = refusing(found, name)
-        elif isinstance(found, type) and isinstance(vars(found).get("__init__"), types.FunctionType):
-            made = cast("Any", found)
-            if not hasattr(made.__init__, _ANSWERS) and not getattr(made, "_is_protocol", False):
-                made.__init__ = refusing(made.__init__, name)
+        elif isinstance(found, type):
+            answered(found)
+
+
+def answered(kind: type[T]) -> type[T]:
+    """The class, whose constructor and public methods, own and inherited from ours, answer a wrong call by our error.
+
+    >>> @answered
+    ... class Box:
+    ...     def put(self, thing): return thing
+    >>> Box().put(things=1)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.OptionTypeError: Box.put was given things=1
+      expected: thing
+      fix: did you mean 'thing'?
+    """
+    for base in cast("type[Any]", kind).__mro__:
+        ours = base is kind or base.__module__.startswith("chainrule.")
+        for name, found in list(vars(base).items()) if ours and not getattr(base, "_is_protocol", False) else ():
+            method = getattr(found, "__func__", found)  # of a class method, or a static one
+            if not isinstance(method, types.FunctionType) or hasattr(method, _ANSWERS):
+                continue
+            if name == "__init__":
+                setattr(base, name, refusing(method, base.__name__))
+            elif not name.startswith("_") and name not in getattr(base, "__dataclass_fields__", ()):
+                made = refusing(method, f"{base.__name__}.{name}")
+                setattr(base, name, made if method is found else type(found)(made))
+    return kind
 
 
 def _no_such_call(
@@ -135,7 +185,7 @@ def _no_such_call(
 ) -> OptionTypeError:
     """The error for a call that the function's parameters do not allow: a name that is none of them, too many values, or too few."""
     parts = dict(signature(function).parameters)
-    if parts.pop("self", None):
+    if parts.pop("self", parts.pop("cls", None)):
         given = given[1:]
     strange = [name for name in named if name not in parts]
     if strange:

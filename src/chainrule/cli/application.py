@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from chainrule import __version__
-from chainrule.cli.spelled import HANDLER
 from chainrule.errors import ChainruleError, SlowerEngineWarning, UnsavedRunWarning
+from chainrule.spelled import HANDLER
 
 COMMANDS = {
     "train": "Train a network on data.",

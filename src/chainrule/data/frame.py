@@ -119,6 +119,8 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
     if found == names and not isinstance(frame, Mapping | Table):
         return np.asarray(frame)
     columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else frame_columns(cast("object", frame)))
+    if not names:
+        raise ColumnError("a table without columns", expected="one column or more", remedy="give the columns by their names")
     return np.stack([np.asarray(plain(columns[name], name)) for name in names], axis=1)
 
 

@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache, partial, wraps
 from inspect import Parameter, currentframe, isabstract, signature
+from types import FunctionType
 from typing import Annotated, Any, TypeGuard, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import checked, refusing, shown
+from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.errors import OptionError, OptionTypeError
 
@@ -87,7 +89,9 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
         made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in own)(made)
         written = made.__init__
         made.__init__ = _refusing_changes(written) if "__init__" in own else refusing(written, made.__name__)
-    methods: dict[str, Any] = {"__repr__": _repr} | ({"__eq__": _equals, "__hash__": _hash} if eq else {})
+    methods: dict[str, Any] = {"__repr__": _repr, "__reduce_ex__": _reduce} | (
+        {"__eq__": _equals, "__hash__": _hash} if eq else {}
+    )
     for name, method in methods.items():
         if name not in own or (name == "__hash__" and "__eq__" not in own):
             setattr(made, name, method)
@@ -250,7 +254,12 @@ def _same(one: Any, other: Any) -> bool:
         return is_array(one) and is_array(other) and one.dtype == other.dtype and np.array_equal(one, other)
     if is_several(one) and type(one) is type(other):
         return len(one) == len(other) and all(map(_same, one, other))
-    return one is other or bool(one == other)
+    if is_mapping(one) and is_mapping(other):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    try:
+        return one is other or bool(one == other)
+    except ValueError:  # a dataclass that holds arrays
+        return type(one) is type(other) and all(_same(value, getattr(other, name)) for name, value in values_of(one))
 
 
 def _equals(self: Any, other: object) -> bool:
@@ -261,6 +270,28 @@ def _equals(self: Any, other: object) -> bool:
 
 def _hash(self: object) -> int:
     return hash((type(self).__name__, *(_hash_of(value) for _, value in values_of(self))))
+
+
+class Alike:
+    """Two dataclasses of a kind, made by `@dataclass(eq=False)`, are equal if their fields are: arrays, by their entries, too."""
+
+    __slots__ = ()
+    __eq__ = _equals
+    __hash__ = _hash
+
+
+def _reduce(self: Any, protocol: int) -> Any:
+    """As usual; a function or class without a name in a module is refused in our words, where a pickle needs one."""
+    held: dict[str, Any] = {"class": type(self), **dict(values_of(self))}
+    for name, value in held.items():
+        if any(map(_is_nameless, value if is_several(value) else [value])):
+            require_picklable(**{name: value})
+    return object.__reduce_ex__(self, protocol)
+
+
+def _is_nameless(value: object) -> bool:
+    named = value if isinstance(value, type | FunctionType) else type(value)
+    return "<" in named.__qualname__
 
 
 def _hash_of(value: object) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from chainrule.engines.hosts import VARIABLE, HostAddress
 from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.engines.xla import STAGES as XLA_STAGES
-from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError, SlowerEngineWarning
+from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError, SlowerEngineWarning, warn
 
 
 @dataclass(frozen=True)
@@ -123,19 +122,17 @@ def _load_quietly(name: str) -> None:
 
 @cache
 def _warn_of_cpu() -> None:
-    warnings.warn(
+    warn(
         "JAX sees no device but the CPU, on which the native engine computes the same, several times faster: it is the one that "
         "is taken where engine= is left out",
         SlowerEngineWarning,
-        stacklevel=7,  # whoever called fit
     )
 
 
 @cache
 def _warn_once(name: str, package: str) -> None:
-    warnings.warn(
+    warn(
         f"{package} is not installed: the reference engine computes instead of the {name} one, with the same results, but many "
         f"times slower; get it by: pip install {package}",
         MissingPackageWarning,
-        stacklevel=5,  # whoever called fit
     )

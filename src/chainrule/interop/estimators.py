@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from chainrule.checks import read, readers_of, shown
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.data.examples import plain
-from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError, OptionTypeError, ShapeError
+from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError, OptionTypeError, ShapeError, warn
 from chainrule.graph import Array
 from chainrule.interop.handed import in_our_words, labels_of, numbers_of, require_numbers
 from chainrule.interop.weighing import Sample, dataset, weighted
@@ -281,7 +280,7 @@ def _fitted(training: Training, described: Described) -> Run:
             raise _as_data_error(error) from error
         trainer.state = trainer.stopping.best_of(trainer.state)
         said = f"the training diverged, and the best weights until then were taken: {error.happened}"
-        warnings.warn(said, ConvergenceWarning, stacklevel=6)
+        warn(said, ConvergenceWarning)
     return Run(trainer)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.interop.records import Record, Records, averages, hyperparameters, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class MLflow(Records):
     """A callback that makes a run of MLflow: data, network and settings as its parameters, each score as a metric by epoch.
@@ -20,7 +22,11 @@ class MLflow(Records):
 
     def __init__(self, experiment: str = "Default", *, run_name: str | None = None, tracking_uri: str | None = None) -> None:
         self.experiment, self.run_name, self.tracking_uri = experiment, run_name, tracking_uri
-        self._mlflow = required("mlflow", "mlflow")
+        _ = self._mlflow
+
+    @property
+    def _mlflow(self) -> Any:
+        return required("mlflow", "mlflow")
 
     def record(self, trainer: Trainer) -> Record:
         """The run of a training."""

@@ -53,6 +53,10 @@ class Records(Shown, ABC):
             self._drop()
             raise
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, here or in another process, has its own records to begin.
+        return {name: value for name, value in vars(self).items() if name not in {"_trainer", "_record", "_written"}}
+
     def _drop(self) -> None:
         atexit.unregister(self._drop)
         if self._record is not None:

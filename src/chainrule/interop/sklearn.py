@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule.checks import Count, Fraction, Interval, Natural, NonNegative, Portion, Positive, unknown
-from chainrule.errors import OptionError, OptionTypeError
+from chainrule.errors import OptionError, OptionTypeError, warn
 from chainrule.graph import Array
 from chainrule.interop.estimators import (
     USED_UP,
@@ -155,7 +154,7 @@ class Perceptron(Estimator):
             fell = f"it fell by more than tol={self.tol} within the last {self.n_iter_no_change}"
             said = f"the cost still falls after max_iter={self.max_iter} epochs: {fell}"
         if falls:
-            warnings.warn(said, ConvergenceWarning, stacklevel=4)
+            warn(said, ConvergenceWarning)
 
     def _goes_by_epochs(self) -> bool:
         return self.solver != "lbfgs"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, closing
+from typing import Any
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.files import named, refusals
 from chainrule.interop.records import Record, Records, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class TensorBoard(Records):
     """A callback that writes event files into a folder, for `tensorboard --logdir FOLDER`.
@@ -29,17 +31,23 @@ class TensorBoard(Records):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = named(folder, "folder")
-        self._events = required("tensorboard.compat.proto.event_pb2", "tensorboard")
-        self._summaries = required("tensorboard.compat.proto.summary_pb2", "tensorboard")
-        self._files = required("tensorboard.summary.writer.event_file_writer", "tensorboard")
+        _ = self._parts
+
+    @property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        """What tensorboard calls events, summaries and the writers of files."""
+        names = ("compat.proto.event_pb2", "compat.proto.summary_pb2", "summary.writer.event_file_writer")
+        events, summaries, files = (required(f"tensorboard.{name}", "tensorboard") for name in names)
+        return events, summaries, files
 
     def record(self, trainer: Trainer) -> Record:
         """The event files of a training, one for each replica."""
         seeds = trainer.seeds
         places = [self.folder / f"seed{seed}" for seed in seeds] if len(seeds) > 1 else [self.folder]
-        event, session, summary = self._events.Event, self._events.SessionLog, self._summaries.Summary
+        events, summaries, writers = self._parts
+        event, session, summary = events.Event, events.SessionLog, summaries.Summary
         with refusals(self.folder), ExitStack() as stack:
-            files = [stack.enter_context(closing(self._files.EventFileWriter(str(place)))) for place in places]
+            files = [stack.enter_context(closing(writers.EventFileWriter(str(place)))) for place in places]
             begun = time.time() - trainer.seconds
             for file in files:  # TensorBoard then forgets what an earlier training wrote there from epoch 0 on
                 file.add_event(event(wall_time=begun, session_log=session(status=session.START)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
-from chainrule.checks import checked
+from chainrule.checks import answered, checked
 from chainrule.files import named
 from chainrule.interop.records import Record, Records, averages, hyperparameters, required
 from chainrule.train import Trainer
 
 
+@answered
 @checked
 class WandB(Records):
     """A callback that makes a run of Weights & Biases: data, network and settings as its config, each score by epoch.
@@ -29,7 +30,11 @@ class WandB(Records):
         folder: str | os.PathLike[str] = ".",
     ) -> None:
         self.project, self.name, self.mode, self.folder = project, name, mode, named(folder, "folder")
-        self._wandb = required("wandb", "wandb")
+        _ = self._wandb
+
+    @property
+    def _wandb(self) -> Any:
+        return required("wandb", "wandb")
 
     def record(self, trainer: Trainer) -> Record:
         """The run of a training."""

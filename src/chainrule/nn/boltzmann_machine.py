@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from chainrule.checks import Natural, Numbers, checked
+from chainrule.checks import Natural, Numbers, checked, read, reader_of
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
@@ -81,7 +81,7 @@ class BoltzmannMachine(Shown):
 
     def hidden(self, v: Array) -> Array:
         """P(h = 1 | v) for rows v (n, visible): (n, hidden)."""
-        return _sigmoid(np.asarray(v, dtype=np.float64) @ self.W + self.c)
+        return _sigmoid(self._rows(v) @ self.W + self.c)
 
     def visible(self, h: Array) -> Array:
         """P(v = 1 | h) for rows h (n, hidden): (n, visible)."""
@@ -89,8 +89,19 @@ class BoltzmannMachine(Shown):
 
     def free_energy(self, v: Array) -> Array:
         """F(v) = −b·v − Σ_j softplus(c + v·W)_j, in nats, for rows v (n, visible): (n,)."""
-        v = np.asarray(v, dtype=np.float64)
+        v = self._rows(v)
         return -v @ self.b - _softplus(v @ self.W + self.c).sum(axis=1)
+
+    def _rows(self, states: Array) -> Array:
+        """States of the visible units as numbers (n, visible)."""
+        rows = read("BoltzmannMachine", "states", reader_of(Numbers), states).astype(np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.W):
+            raise ShapeError(
+                f"states of shape {rows.shape} of {len(self.W)} units",
+                expected=f"('n', {len(self.W)})".replace("'", ""),
+                remedy="give rows, x[None] for one",
+            )
+        return rows
 
     # ---- sums over all states
 

@@ -16,6 +16,7 @@ from chainrule.checks import Count, Extents, checked, shown
 from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
+from chainrule.graph.arraylike import Unchanging
 from chainrule.graph.node import NAME
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
@@ -301,8 +302,8 @@ def applied(layer: Layer, x: Node) -> Node:
     )
 
 
-@dataclass(frozen=True)
-class Built(Shown):
+@dataclass(frozen=True, eq=False)
+class Built(Unchanging, Shown):
     """A network's graph for one batch size: its input, output node, parameters, states, layers, and the layers' own losses.
 
     data: the leaf that the input was computed from by scaling, where it was; else the input.

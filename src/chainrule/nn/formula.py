@@ -12,7 +12,7 @@ from functools import partial, reduce
 from typing import TypeAlias, cast
 
 from chainrule import ops
-from chainrule.checks import Extents
+from chainrule.checks import Extents, unknown
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ParseError, ShapeError
@@ -125,7 +125,9 @@ class Formula(Shown):
             return here.gives(here.label(out, "a"))
 
     def initialiser(self, name: str) -> Initialiser:
-        """What gives the parameter of this name its first values."""
+        """What gives the parameter of this name its first values. Raises: OptionError for a name that there is not."""
+        if name not in self.parameters:
+            raise unknown(f"the parameter {name!r} of a formula", name, self.parameters, none="none: it has no parameters")
         return self.initialisers.get(name) or (GlorotUniform() if len(self.parameters[name]) > 1 else Zeros())
 
 

@@ -127,7 +127,10 @@ def _plain(key: Any) -> Any:
     """Lists and NumPy's numbers as arrays; a single whole number as Python's."""
     if not isinstance(key, list | np.generic | np.ndarray):
         return key
-    array: Array = np.asarray(cast("Any", key))
+    try:
+        array: Array = np.asarray(cast("Any", key))
+    except ValueError:
+        raise _odd((key,), "positions in rows of equal length", "give an array of whole numbers") from None
     return int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
 
 

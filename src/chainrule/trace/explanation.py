@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NoReturn, TypeAlias, get_args
 
 import numpy as np
 
 from chainrule.checks import checked, unknown
 from chainrule.display import Shown, ask, text
+from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph
+from chainrule.graph.arraylike import Unchanging
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import DerivativeTerm, Index, Path, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
@@ -58,8 +60,8 @@ class BackwardStep(Shown):
     aside: bool = False
 
 
-@dataclass(frozen=True)
-class Explanation(Shown):
+@dataclass(frozen=True, eq=False)
+class Explanation(Unchanging, Shown):
     """The whole computation of one example or batch, forward and backward, number by number, each with its check.
 
     `print` it, or look at its parts: `trace` (all values and derivatives as arrays), `forward` and `backward` (the steps),
@@ -92,6 +94,13 @@ class Explanation(Shown):
     def wording(self) -> Wording:
         """Symbols and formulas in the chosen notation."""
         return Wording(self.trace, self.notation)
+
+    def __reduce__(self) -> NoReturn:
+        raise GraphError(
+            "an explanation was to be pickled, whose graph is known to this process alone",
+            expected="its run, or its text",
+            remedy="pickle the run, and ask it for run.explain(...) where it arrives; str(explanation) is its text",
+        )
 
     # ---- checks
 

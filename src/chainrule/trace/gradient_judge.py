@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, evaluator
 from chainrule.graph.graph import descendants
@@ -22,8 +23,8 @@ _JUDGED = 12
 _NAME_WIDTH = 32
 
 
-@dataclass(frozen=True)
-class ParameterCheck(Shown):
+@dataclass(frozen=True, eq=False)
+class ParameterCheck(Alike, Shown):
     """One parameter's array beside the true gradient.
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of

@@ -147,7 +147,8 @@ class _RuleJudge:
         (passed,) = compute([self.rule], {**self.values, self.quantity.arriving: self.arriving})
         signs = np.where(passed == 0, self.random.choice([-1.0, 1.0], here.shape), np.sign(passed))
         signs = np.where(np.isfinite(signs), signs, 1.0) * self.random.uniform(0.5, 1.0, here.shape)
-        usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
+        with np.errstate(over="ignore"):  # beyond the largest number it is more than 1 all the same
+            usual = min(float(np.sqrt(np.mean(here**2))), 1.0) if here.size else 1.0
         sizes = np.where(here == 0, 1.0, np.minimum(np.abs(here), 1.0))
         return signs * np.maximum(sizes, 0.01 * usual), signs * sizes, signs
 

@@ -14,7 +14,7 @@ from chainrule.checks import Positive, checked, shown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node
 from chainrule.nn import build_network, read_input, sigmoid_input, softmax_input
 from chainrule.numerals import numeral
@@ -81,6 +81,10 @@ class Attribution(Shown):
 
     def name(self, place: int) -> str:
         """What an input is called, by its place in the flattened example."""
+        if not 0 <= place < self.x.size:
+            raise PositionError(
+                f"input {place} of {self.x.size}", expected=f"a place from 0 to {self.x.size - 1}", remedy="count from 0"
+            )
         if self.names is not None:
             return self.names[place]
         side = math.isqrt(self.x.size)

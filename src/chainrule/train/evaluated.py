@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.checks import Natural, checked
+from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -16,8 +17,8 @@ from chainrule.train.evaluation import Scores, decide
 from chainrule.train.learning_problem import LearningProblem
 
 
-@dataclass(frozen=True)
-class Evaluation(Shown):
+@dataclass(frozen=True, eq=False)
+class Evaluation(Alike, Shown):
     """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
 
     labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are

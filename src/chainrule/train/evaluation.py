@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.data import Examples
+from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, joined
 from chainrule.graph import Array, compute, input_node
@@ -20,8 +21,8 @@ BATCH = 1000
 """Rows in an evaluation batch: large enough that calls cost nothing, small enough to stay in the cache."""
 
 
-@dataclass(frozen=True)
-class Scores(Shown):
+@dataclass(frozen=True, eq=False)
+class Scores(Alike, Shown):
     """What an evaluation found: by name ("loss", each term, "accuracy") one number to a replica, shape (replicas,); and the outputs.
 
     `outputs`: (replicas, examples, ...), in the units of the data.

@@ -12,14 +12,15 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.checks import checked, unknown
+from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train.sealed import UNREADABLE
 
 
-@dataclass(frozen=True)
-class Epoch(Shown):
+@dataclass(frozen=True, eq=False)
+class Epoch(Alike, Shown):
     """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
 
     `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
@@ -41,8 +42,8 @@ class Epoch(Shown):
         return {**head, "running_loss": _numbers(self.running_loss), **noted, **parts}
 
 
-@dataclass
-class History(Shown):
+@dataclass(eq=False)
+class History(Alike, Shown):
     """What happened, step by step and epoch by epoch."""
 
     replicas: int

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import DatasetInfo, Table, as_table, is_frame
-from chainrule.data.cells import to_numbers
+from chainrule.data.cells import Cells, to_numbers, to_texts
 from chainrule.data.columns import not_a_number
 from chainrule.data.examples import plain
-from chainrule.data.frame import frame_names, in_order
+from chainrule.data.frame import frame_columns, frame_names, in_order
 from chainrule.errors import ColumnError, DataError, ShapeError
 from chainrule.graph import Array
 from chainrule.spelling import did_you_mean, listed
@@ -37,6 +37,8 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
     array = as_array("x", _in_order(info, x) if is_frame(x) else x)
     if array.dtype.kind == "U" and info.text is not None:
         array = info.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
+    if shape == (1,) and array.ndim == 1:
+        array = array[:, None]  # a column of numbers may be given as numbers, as to fit
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
@@ -92,11 +94,20 @@ def _in_order(info: DatasetInfo, frame: Any) -> Array:
         )
     if columns is not None:
         return columns.encode(table)
-    found = [to_numbers(table.cells(name)) for name in used]
+    found = [to_numbers(_cells(frame, table, name)) for name in used]
     for name, (_, unreadable) in zip(used, found, strict=True):
         if unreadable.size:
             raise not_a_number(table, name, unreadable)
     return np.stack([numbers for numbers, _ in found], axis=1)
+
+
+def _cells(frame: Any, table: Table, name: str) -> Cells:
+    """A column's cells; truth values, which are texts in a table, as the numbers that they were at the training."""
+    cells = table.cells(name)
+    if isinstance(frame, Table) or isinstance(cells, np.ndarray) or not {"True", "False"}.issuperset(to_texts(cells).present()):
+        return cells
+    given = np.asarray(dict(frame_columns(frame))[name])
+    return given.astype(np.float64) if all(isinstance(cell, bool) for cell in given.tolist()) else cells
 
 
 def is_finite(x: Array) -> bool:

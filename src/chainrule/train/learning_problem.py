@@ -16,6 +16,7 @@ from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.descriptions import Kept
 from chainrule.descriptions.kinds import is_ours
+from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
@@ -40,7 +41,7 @@ from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
-from chainrule.train.saved_network import pickled_network, require_picklable
+from chainrule.train.saved_network import pickled_network
 from chainrule.train.state_nodes import first_values, updated
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from chainrule import display
 from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked, unknown
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
-from chainrule.errors import DataError, MissingFileError, OptionError, Remedy, UnsavedRunWarning
+from chainrule.errors import DataError, MissingFileError, OptionError, Remedy, UnsavedRunWarning, warn
 from chainrule.graph import Array, Graph
 from chainrule.nn import Export
 from chainrule.numerals import numeral
@@ -538,9 +537,8 @@ _CONVERGED = 0.003
 def told(run: Run) -> Run:
     """The run, with a warning where it is in memory alone though it has a folder."""
     if run.unsaved:
-        warnings.warn(
+        warn(
             f"the run is not saved: {run.unsaved}. It is whole in memory: run.save() tries again, run.save(folder) saves it elsewhere",
             UnsavedRunWarning,
-            stacklevel=4,  # whoever called fit, through what holds arguments to their annotations
         )
     return run

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -12,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.data import DatasetInfo
+from chainrule.descriptions.pickles import require_picklable, unpicklable
 from chainrule.errors import ChainruleError, OptionError, UndefinedClassError
 from chainrule.graph import Array
 from chainrule.nn import Layer, as_graph_layer, from_json, is_kept, to_json
@@ -63,37 +62,17 @@ def pickled_network(network: Layer, info: DatasetInfo, batch_size: int | None) -
 
     Raises: OptionError for what has neither a name nor a graph.
     """
-    trouble = _trouble(network)
+    trouble = unpicklable(network)
     if not trouble:
         return network
     arrays: dict[str, Array] = {}
     config = written_network(network, info, batch_size or info.parts["training"], arrays)
     graph = {**config, "network": config.get("graph", config["network"])}
     found = None if "refused" in config else saved_network(graph, arrays)
-    if found is not None and not _trouble(found):
+    if found is not None and not unpicklable(found):
         return found
     require_picklable(network=network)
     return network
-
-
-def require_picklable(**parts: object) -> None:
-    """Refuses parts that a pickle cannot hold; where cloudpickle is loaded, which takes more, it is believed. Raises: OptionError."""
-    for what, part in parts.items() if "cloudpickle" not in sys.modules else ():
-        if trouble := _trouble(part):
-            raise OptionError(
-                f"its {what} cannot be pickled: {trouble}",
-                expected="classes and functions that stand by their names in a module",
-                remedy="define them there, not within a function, and write no lambda; or keep the run in a folder: folder='runs'",
-            )
-
-
-def _trouble(part: object) -> str:
-    """Why a part cannot be pickled; nothing where it can."""
-    try:
-        pickle.dumps(part)
-    except (pickle.PicklingError, AttributeError, TypeError) as trouble:
-        return str(trouble)
-    return ""
 
 
 def apart(value: Any, arrays: dict[str, Array]) -> Any:

@@ -74,7 +74,7 @@ class Setup:
     @property
     def has_own_loss(self) -> bool:
         """Whether the loss is a function of a user's own, and none of those that `fit` takes."""
-        return callable(self.loss) and not hasattr(self.loss, "target")
+        return callable(self.loss) and not hasattr(self.loss, "target") and not isinstance(self.loss, type)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from chainrule.checks import Count, Seed, checked, is_finite, shown
+from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.engines import Carried, HostState, Loop, LoopProgram, engine_named
 from chainrule.errors import DataError, NonFiniteError, OptionError, OptionTypeError, ShapeError
@@ -21,7 +22,6 @@ from chainrule.train.inputs import as_array
 from chainrule.train.nonfinite import first_nonfinite
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import Adam, ClipNorm, ClipValue
-from chainrule.train.saved_network import require_picklable
 from chainrule.train.settings import optimizer_named
 from chainrule.train.step_graphs import PLACES, WEIGHT, Setup, StepGraphs
 

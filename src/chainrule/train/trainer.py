@@ -16,6 +16,8 @@ import numpy as np
 from chainrule import ops
 from chainrule.checks import unknown
 from chainrule.data import Dataset
+from chainrule.descriptions import Alike
+from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
@@ -34,7 +36,6 @@ from chainrule.train.nonfinite import Moment, error_of_step
 from chainrule.train.optimizer import Search
 from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
-from chainrule.train.saved_network import require_picklable
 from chainrule.train.schedules import MultiStepDecay
 from chainrule.train.settings import Settings
 from chainrule.train.state_nodes import require_room
@@ -48,8 +49,8 @@ CALLS_AN_ITERATION = 3
 """About how often a method that takes all examples at once asks for the cost and its gradient, to go one step further."""
 
 
-@dataclass(frozen=True)
-class TrainingProgress(Shown):
+@dataclass(frozen=True, eq=False)
+class TrainingProgress(Alike, Shown):
     """What a callback is told. It may return True to end the training there."""
 
     kind: Literal["steps", "epoch", "end"]

@@ -179,6 +179,7 @@ class Training(Shown):
         return learning_problem(self.layer, self.dataset.info, self.loss, self._dtype, self._batch_size)
 
     @classmethod
+    @checked
     def of(cls, run: Run) -> Training:
         """The training that a run was, to be changed and made again; first weights are given where they were given then.
 
@@ -242,12 +243,14 @@ class Training(Shown):
         _ = trainer.loop  # what does not fit is found before a folder is made
         return trainer
 
+    @checked
     def fit(self, *, callbacks: Callback | Sequence[Callback] = (), folder: str | os.PathLike[str] | None = None) -> Run:
         """Trains, and gives the run; callbacks, folder: as `fit` takes them."""
         trainer = self.begun(folder)
         trainer.train((callbacks,) if callable(callbacks) else tuple(callbacks))
         return told(Run(trainer))
 
+    @checked
     def begun(self, folder: str | os.PathLike[str] | None = None) -> Trainer:
         """The training at its first step, with a folder of its own in `folder`, if one is named."""
         trainer = self.trainer()

@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 
 from chainrule.display import Shown
+from chainrule.spelled import HANDLER
 from chainrule.train import Run, TrainingProgress
 from chainrule.views.objects.parts import shown, verdict
 from chainrule.views.objects.runs import curves_picture, curves_table
@@ -60,13 +61,25 @@ class Progress(Shown):
         self._told(moment)
 
 
+class _Spelling:
+    """Standard output, which spells the letters that its encoding lacks: nobody's training is to end by one."""
+
+    def write(self, text: str) -> int:
+        """Writes the text."""
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return sys.stdout.write(text.encode(encoding, HANDLER).decode(encoding))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+
 def _suited(plan: ProgressPlan) -> EpochLines:
     """What suits where the output goes."""
     from rich.console import Console
 
     from chainrule.views.progress import progress_on
 
-    screen = Console(highlight=False, markup=False, emoji=False, force_jupyter=False)
+    screen = Console(file=_Spelling(), highlight=False, markup=False, emoji=False, force_jupyter=False)
     python = sys.modules.get("IPython")  # where it is not loaded, this is no notebook
     shell: Any = python.get_ipython() if python else None
     if getattr(shell, "kernel", None) is None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias, cast
 
 from numpy.typing import ArrayLike
 
-from chainrule.checks import shown
+from chainrule.checks import shown, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
@@ -96,6 +96,8 @@ class Table(Shown):
 
     def column(self, heading: str) -> tuple[Cell, ...]:
         """The cells under a heading, from top to bottom."""
+        if heading not in self.headings:
+            raise unknown(f"the column {heading!r}", heading, map(str, self.headings))
         place = self.headings.index(heading)
         return tuple(row[place] for row in self.rows)
 

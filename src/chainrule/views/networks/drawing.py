@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chainrule.data import DatasetInfo, Example
+from chainrule.descriptions import Alike
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
 from chainrule.nn import Layer, build_network, parse_network
@@ -33,8 +34,8 @@ Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""
 
 
-@dataclass(frozen=True)
-class NetworkDrawing(Savable):
+@dataclass(frozen=True, eq=False)
+class NetworkDrawing(Alike, Savable):
     """A network drawn neuron by neuron; `items` are its columns with their numbers, `row` the example's input as the data hold it."""
 
     items: tuple[Neurons, ...]
