@@ -17,7 +17,7 @@ import chainrule
 
 ROOT = Path(chainrule.__file__).parent
 FLOORS = {
-    "descriptions": 0.3, "checks": 0.25, "errors": 0, "files": 0.5, "spelling": 0, "spelled": 0, "numerals": 0,
+    "descriptions": 0.3, "checks": 0.25, "errors": 0, "files": 0.5, "spelling": 0, "spelled": 0, "numerals": 0, "immutable": -0.7,
     "display": -0.5, "version": 0,
     "graph": 1, "ops": 2, "nn": 3, "derivatives": 3,
     "engines": 3, "data": 3, "trace": 4, "train": 5, "sweeps": 5.5, "doctor": 5.75, "views": 6, "interop": 6, "examples": 7, "sklearn": 7.5,

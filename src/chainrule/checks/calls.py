@@ -7,12 +7,13 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from chainrule.checks.readers import MisfitError, Reader, object_for_class, reader_of, shown, takes_call
 from chainrule.errors import ChainruleError, OptionError, OptionTypeError
+from chainrule.immutable import Constructor
 from chainrule.spelling import suggest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -167,17 +168,26 @@ def answered(kind: type[T]) -> type[T]:
       fix: did you mean 'thing'?
     """
     for base in cast("type[Any]", kind).__mro__:
-        ours = base is kind or base.__module__.startswith("chainrule.")
-        for name, found in list(vars(base).items()) if ours and not getattr(base, "_is_protocol", False) else ():
+        if getattr(base, "_is_protocol", False) or not (base is kind or base.__module__.startswith("chainrule.")):
+            continue
+        answered_constructor(base)
+        for name, found in list(vars(base).items()):
             method = getattr(found, "__func__", found)  # of a class method, or a static one
             if not isinstance(method, types.FunctionType) or hasattr(method, _ANSWERS):
                 continue
-            if name == "__init__":
-                setattr(base, name, refusing(method, base.__name__))
-            elif not name.startswith("_") and name not in getattr(base, "__dataclass_fields__", ()):
+            if not name.startswith("_") and name not in getattr(base, "__dataclass_fields__", ()):
                 made = refusing(method, f"{base.__name__}.{name}")
                 setattr(base, name, made if method is found else type(found)(made))
     return kind
+
+
+def answered_constructor(kind: type[Any]) -> None:
+    """Has a class's own constructor, if it has one, answer a wrong call by our error."""
+    init = vars(kind).get("__init__")
+    if isinstance(init, Constructor):
+        init.around.setdefault(_ANSWERS, partial(refusing, owner=kind.__name__))
+    elif isinstance(init, types.FunctionType) and not hasattr(init, _ANSWERS):
+        cast("Any", kind).__init__ = refusing(init, kind.__name__)
 
 
 def _no_such_call(

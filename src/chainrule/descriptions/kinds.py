@@ -19,10 +19,11 @@ from typing import Annotated, Any, TypeGuard, TypeVar, cast, dataclass_transform
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import checked, refusing, shown
+from chainrule.checks import answered_constructor, checked, shown
 from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.errors import OptionError, OptionTypeError
+from chainrule.immutable import immutable
 
 T = TypeVar("T")
 _OURS = "chainrule"
@@ -86,9 +87,11 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
         own -= {"__repr__", "__eq__", "__hash__"}
     made: Any = checked(kind)
     if not is_dataclass_already:
-        made = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in own)(made)
-        written = made.__init__
-        made.__init__ = _refusing_changes(written) if "__init__" in own else refusing(written, made.__name__)
+        made = immutable(eq=False)(made)
+        if "__init__" in own:
+            made.__init__ = _refusing_changes(made.__init__)
+        else:
+            answered_constructor(made)
     methods: dict[str, Any] = {"__repr__": _repr, "__reduce_ex__": _reduce} | (
         {"__eq__": _equals, "__hash__": _hash} if eq else {}
     )
@@ -97,7 +100,8 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
             setattr(made, name, method)
     if not hasattr(made, "_repr_html_"):
         made._repr_html_ = vars(Shown)["_repr_html_"]
-    _require_arguments(made)
+    if "__init__" in own or not is_ours(made):  # ours without one are right, and their constructors can wait
+        _require_arguments(made)
     _resolve(made, names)
     made.is_a_description = True
     if not isabstract(made):
