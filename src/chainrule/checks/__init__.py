@@ -30,7 +30,7 @@ from chainrule.checks.readers import (
 
 __all__ = [
     "LARGE", "Choice", "Constraint", "Count", "Extents", "Fraction", "Interval", "MisfitError", "Natural", "NonNegative", "Numbers",
-    "Portion", "Positive", "Regular", "Seed", "Sizes", "WholeNumbers", "answered", "answered_constructor", "answering", "anything", "checked", "is_finite",
-    "object_for_class", "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "scalar", "shown",
-    "takes", "takes_call", "unknown",
+    "Portion", "Positive", "Regular", "Seed", "Sizes", "WholeNumbers", "answered", "answered_constructor", "answering", "anything",
+    "checked", "is_finite", "object_for_class", "read", "read_number", "read_text", "read_whole", "reader_of", "readers_of", "scalar",
+    "shown", "takes", "takes_call", "unknown",
 ]  # fmt: skip

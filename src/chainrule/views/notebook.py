@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -79,7 +79,7 @@ def _suited(plan: ProgressPlan) -> EpochLines:
 
     from chainrule.views.progress import progress_on
 
-    screen = Console(file=_Spelling(), highlight=False, markup=False, emoji=False, force_jupyter=False)
+    screen = Console(file=cast("Any", _Spelling()), highlight=False, markup=False, emoji=False, force_jupyter=False)
     python = sys.modules.get("IPython")  # where it is not loaded, this is no notebook
     shell: Any = python.get_ipython() if python else None
     if getattr(shell, "kernel", None) is None:
