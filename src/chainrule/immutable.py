@@ -87,8 +87,14 @@ def _constructor(owner: type[Any]) -> Any:
     return written
 
 
-_ANEW = type("made_anew", (), {})
-"""Stands for a usual value that is made for each object."""
+class _Anew:
+    """Stands for a usual value that is made for each object, and reads as a dataclass's does."""
+
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_ANEW = _Anew()
 
 
 def _head(part: Field[Any]) -> str:
