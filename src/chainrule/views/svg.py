@@ -27,7 +27,8 @@ def clean(text: object) -> str:
     >>> clean("<b>&\x00")
     '&lt;b&gt;&amp;�'
     """
-    return escape("".join(_shown(letter) for letter in str(text)), quote=True)
+    given = str(text)
+    return escape(given if given.isprintable() else "".join(map(_shown, given)), quote=True)
 
 
 def _shown(letter: str) -> str:
