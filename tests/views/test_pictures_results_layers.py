@@ -72,6 +72,16 @@ def test_principal_axes_of_wide_layers():
     assert np.isfinite(axes).all()
 
 
+@pytest.mark.parametrize("small", [1.0, 1e-3, 1e-12])
+def test_principal_axes_keep_their_digits_beside_a_much_larger_one(small):
+    rows = np.random.default_rng(1).normal(size=(60, 5)) * [1.0, small, small / 2, small / 3, small / 4]
+    rows -= rows.mean(axis=0)
+    axes, shares = principal_axes(rows)
+    _, sizes, directions = np.linalg.svd(rows, full_matrices=False)
+    np.testing.assert_allclose(shares, (sizes**2 / np.sum(sizes**2))[:2], rtol=1e-12)
+    np.testing.assert_allclose(np.abs(axes.T @ directions[:2].T), np.eye(2), rtol=0, atol=1e-12)
+
+
 def test_quantities_that_are_asked_for(digits):
     model, x = digits.model(), digits.data.test.x[:7]
     whole = model.quantities(x)

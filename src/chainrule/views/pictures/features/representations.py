@@ -21,6 +21,7 @@ INPUT = "input"
 _SCALED = "input.a"
 _MOST_PANELS = 6
 _WIDE = 1000
+_SMALL = 0.03
 _NAMED = 10
 _LINES, _POINTS = 13, 61
 
@@ -138,11 +139,14 @@ def _directions(centred: Array) -> Array:
         squares, sides = np.linalg.eigh(centred @ centred.T)
         sizes = np.sqrt(np.clip(squares[:-3:-1], 0.0, None))
         return (sides[:, :-3:-1].T @ centred) / np.where(sizes > 0, sizes, 1.0)[:, None]
-    *others, first = np.linalg.eigh(centred.T @ centred)[1].T
-    # The second one among all that stand upright on the first: products of a much larger first size have lost its digits.
-    upright = np.array(others).T
-    rest = centred @ upright
-    return np.array([first, upright @ np.linalg.eigh(rest.T @ rest)[1][:, -1]])
+    found = np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
+    first, second = np.linalg.norm(centred @ found[:, :2], axis=0)
+    if second < _SMALL * first:
+        # Beside squares of a much larger size those of the second have lost their digits: it is found among all upright on the first.
+        upright = found[:, 1:]
+        rest = centred @ upright
+        found[:, 1] = upright @ np.linalg.eigh(rest.T @ rest)[1][:, -1]
+    return found[:, :2].T
 
 
 def _net(x: Array) -> Array:
