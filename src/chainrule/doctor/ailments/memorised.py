@@ -18,8 +18,10 @@ from chainrule.numerals import numeral
 
 LOST = 0.5
 """The share of what the training took from the loss that is not there on other examples, from which a network counts as overfitted."""
-ALSO = 0.2
-"""The same, where as much is lost of the right answers."""
+ALSO = 0.3
+"""The same, where it is certain by ranks or by examples that a network has not seen, and answers are lost too."""
+ANSWERS = 0.2
+"""The share of the right answers, beyond those that ignoring the input gives, that is lost then."""
 RISEN = 0.1
 """The share of the fall of the held-out loss that is lost again, from which on it counts."""
 
@@ -55,7 +57,7 @@ def overfitting(patient: Patient) -> Finding:
     ]
     lines += [rise] if rise else []
     certain = lost > LOST and one_sided(gap) <= LEVEL
-    if not certain and min(lost, _lost_answers(patient)) > ALSO:
+    if not certain and lost > ALSO and _lost_answers(patient) > ANSWERS:
         # A single loss may outweigh all others: where answers are lost too, ranks tell, or examples that a network has not seen.
         chance, said = ranked_above(patient.held_costs, patient.costs), ""
         if 2 * chance > LEVEL:
