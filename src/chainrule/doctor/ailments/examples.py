@@ -17,7 +17,6 @@ from chainrule.graph import Array
 from chainrule.nn import Sequential
 from chainrule.numerals import numeral
 from chainrule.train import Training
-from chainrule.train.replicated import compare_spreads
 
 _FEW = 20
 """Training examples below which a column may go along with the target by chance."""
@@ -211,7 +210,7 @@ def parts_that_differ(patient: Patient) -> Finding:
     chance, place = min((min(1.0, found[place].chance * len(words)), place) for place in range(len(words)))
     worst = found[place]
     numbers = {"apart": [one.distance for one in found], "spreads": [one.ratio for one in found], "probability": chance}
-    if chance > LEVEL / 10:  # It is asked of every run, whether anything speaks for it or not.
+    if chance > LEVEL:
         return fine(
             f"the inputs of the {held.part} part are distributed as the training inputs, as far as can be told", **numbers
         )
@@ -243,12 +242,11 @@ class Apart:
 
 def _apart(first: Array, second: Array) -> Apart:
     distance, chance = unlike(first, second)
-    spreads = [float(np.abs(sample - np.median(sample)).mean()) for sample in (first, second)]
-    chance = min(chance, beyond(first, second), beyond(second, first))
-    if min(spreads) <= 0:
-        return Apart(distance, 1.0, min(1.0, 3 * chance))
-    chance = min(chance, compare_spreads(first, second).probability)
-    return Apart(distance, spreads[1] / spreads[0], min(1.0, 4 * chance))
+    middle = np.median(np.concatenate([first, second]))
+    away = [np.abs(sample - middle) for sample in (first, second)]
+    chances = chance, beyond(first, second), beyond(second, first), ranked_above(*away), ranked_above(*reversed(away))
+    ratio = float(away[1].mean() / away[0].mean()) if min(rows.mean() for rows in away) > 0 else 1.0
+    return Apart(distance, ratio, min(1.0, len(chances) * min(chances)))
 
 
 def _mixed(held: Some) -> tuple[Cure, ...]:
