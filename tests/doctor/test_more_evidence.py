@@ -11,6 +11,7 @@ import scipy.stats
 import chainrule as cr
 from chainrule import doctor
 from chainrule.data import Examples
+from chainrule.doctor.ailments.examples import _apart
 from chainrule.doctor.chances import ranked_above, unlike
 from chainrule.doctor.crossed import crossed
 from chainrule.doctor.patient import Patient
@@ -38,6 +39,15 @@ def test_parts_of_one_kind_are_taken_for_different_ones_no_more_often_than_is_sa
     chances = [unlike(random.normal(size=80), random.normal(size=30))[1] for _ in range(1000)]
     assert np.mean(np.array(chances) < 0.05) < 0.07
     assert np.mean(np.array(chances) < 0.01) < 0.02
+
+
+def test_heavy_tails_and_rare_values_set_no_parts_apart() -> None:
+    """Where the tail of a normal distribution would be trusted for numbers that are none, alarms come too often."""
+    random = np.random.default_rng(1)
+    for draw in (lambda n: random.standard_t(1.5, size=n), lambda n: (random.random(n) < 0.03) * random.exponential(size=n)):
+        chances = np.array([_apart(draw(240), draw(60)).chance for _ in range(600)])
+        assert np.mean(chances < 0.01) < 0.015
+        assert chances.min() > 1e-4
 
 
 def test_one_unit_is_too_few_for_circles_and_four_times_as_many_help() -> None:

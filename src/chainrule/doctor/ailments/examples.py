@@ -188,10 +188,10 @@ _COLUMNS, _MIXED = 2000, 64
 
 @ailment(
     "parts that differ",
-    source="J. Quiñonero-Candela and others (eds.), Dataset Shift in Machine Learning (2009); N. V. Smirnov (1948)",
+    source="N. V. Smirnov, Ann. Math. Stat. 19, 279 (1948); S. Rosenbaum, Ann. Math. Stat. 25, 146 (1954)",
 )
 def parts_that_differ(patient: Patient) -> Finding:
-    """Whether held-out inputs are distributed otherwise than training inputs: by Smirnov's test, by their spreads."""
+    """Whether held-out inputs are distributed otherwise than training inputs: each, their mixes, their sizes, by tests of ranks."""
     train, held = patient.train, patient.held
     if len(train) < _FEW or len(held) < _FEW:
         raise UntoldError(f"{len(train)} training and {len(held)} {held.part} examples are too few to tell")
