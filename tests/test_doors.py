@@ -330,6 +330,7 @@ def test_a_log_that_lacks_letters_ends_no_training(monkeypatch):
         (lambda: x[[[1.0], [1.0, 2.0]]], "rows of equal length"),
         (lambda: cr.trainer("2-1", loss=int).step(X, X[:, :1]), "was given as a loss"),
         (lambda: cr.data.from_arrays({}, [1.0]), "without columns"),
+        (lambda: cr.data.from_arrays({"a": 2}, [1.0]), "put it in brackets"),
         (lambda: cr.fit("3-2", (X @ np.ones((2, 3)), X > 0)), r"y.astype\(float\)"),
     ],
 )
