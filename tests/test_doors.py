@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from tests.doors import DOORS, LABELS, VALUES, Door, X, moons, net, outcome, run
+from tests.doors import DOORS, LABELS, VALUES, Door, X, moons, net, outcome, run, x
 
 WHOLE = "CAMPAIGN_SIZE" in os.environ
 """The long door tries all values, the usual one a few at each place, others for each argument."""
@@ -304,3 +306,34 @@ def test_methods_say_what_to_write(call, words):
 
 
 QUICK = cr.Training(net, moons, optimizer=cr.Adam(0.01), epochs=1, engine="reference")
+
+
+def test_a_log_that_lacks_letters_ends_no_training(monkeypatch):
+    log = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", log)
+    assert QUICK.fit(callbacks=cr.Progress()).hash == QUICK.fit().hash
+    log.flush()
+    assert b"accuracy 0.25 * test loss" in log.buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cr.data.Scaling(0, 1).apply("abc"), "array of numbers"),
+        (lambda: cr.data.Scaling(0, 1).undo([[1.0], [1.0, 2.0]]), "rows of equal length"),
+        (lambda: cr.data.Vocabulary.of("ab").one_hot([7]), "from 0 to 3"),
+        (lambda: cr.data.Vocabulary.of("ab").one_hot([0.5]), "whole numbers"),
+        (lambda: cr.data.Vocabulary.read("."), "no file"),
+        (lambda: cr.nn.BoltzmannMachine(np.zeros((3, 2)), np.zeros(3), np.zeros(2)).free_energy([1.0, 0.0]), r"\(n, 3\)"),
+        (lambda: cr.Formula("f(x) = a*x", parameters={"a": (1,)}).initialiser("b"), "one of a"),
+        (lambda: run.why(1).name(9), "from 0 to 1"),
+        (lambda: x[[[1.0], [1.0, 2.0]]], "rows of equal length"),
+        (lambda: cr.trainer("2-1", loss=int).step(X, X[:, :1]), "was given as a loss"),
+        (lambda: cr.data.from_arrays({}, [1.0]), "without columns"),
+        (lambda: cr.data.from_arrays({"a": 2}, [1.0]), "put it in brackets"),
+        (lambda: cr.fit("3-2", (X @ np.ones((2, 3)), X > 0)), r"y.astype\(float\)"),
+    ],
+)
+def test_values_of_a_wrong_kind_are_refused_in_our_words(call, words):
+    with pytest.raises(cr.errors.ChainruleError, match=words):
+        call()

@@ -161,3 +161,21 @@ def test_functional_models_of_keras():
     unlike = keras.Model(given, layers.MultiHeadAttention(1, 2)(given, given))
     with pytest.raises(OptionError, match="MultiHeadAttention"):
         cr.from_keras(unlike)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("peer", ["torch", "keras"])
+@pytest.mark.parametrize("shape", [(3,), (6, 5, 2)], ids=["rows", "pictures"])
+def test_runs_with_their_scalings_come_back_and_go_there_again(shape, peer):
+    x = RANDOM.normal(50.0, 7.0, (30, *shape))
+    inner = [cr.Conv2D(3, 2, "relu"), cr.BatchNorm(), cr.Flatten()] if len(shape) > 1 else [cr.Dense(4, "tanh")]
+    run = cr.fit(cr.Sequential(*inner, cr.Dense(2)), (x, RANDOM.normal(300.0, 20.0, (30, 2))), epochs=3)
+    there, back = (cr.to_torch, cr.from_torch) if peer == "torch" else (cr.to_keras, cr.from_keras)
+    given = np.ascontiguousarray(np.moveaxis(x[:5], -1, 1)) if peer == "torch" and len(shape) > 1 else x[:5]
+    network, learned = back(there(run), given)
+    again = back(there(network, learned, input_shape=shape) if peer == "torch" else there(network, learned), given)
+    for layer, arrays in ((network, learned), again):
+        built = build_network(layer, shape, batch=5)
+        known = {item.node: arrays[name].astype(float) for name, item in (*built.parameters.items(), *built.states.items())}
+        found = cr.compute([built.output], {**known, built.input: x[:5]})[0]
+        np.testing.assert_allclose(found, run.predict(x[:5]), rtol=1e-5)

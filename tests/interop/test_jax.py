@@ -221,3 +221,14 @@ def test_without_jax_it_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "chainrule.interop.jax_functions", raising=False)
     with pytest.raises(MissingPackageError, match=r"chainrule\[xla\]"):
         cr.from_jax(lambda w, x: x @ w, np.ones((2, 2)), input_shape=(2,))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_large_offset_is_taken_away_before_numbers_are_made_short(dtype):
+    """JAX knows no float64 unless it is told: then the numbers in the data's units would all be one."""
+    x = 1e7 + np.random.default_rng(1).normal(size=(40, 2))
+    run = cr.fit("2-6-1 tanh", (x, x[:, 0] - 1e7), epochs=5, optimizer=cr.Adam(0.05), dtype=dtype)
+    function, parameters = cr.to_jax(run)
+    with jax.enable_x64(False):
+        found = function(parameters, x)
+    np.testing.assert_allclose(found, run.predict(x), rtol=1e-4, atol=1e-5)

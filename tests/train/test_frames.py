@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse
 
@@ -113,3 +116,32 @@ def test_what_has_a_natural_meaning(tmp_path: Path):
     (tmp_path / "made.csv").write_text("a,y\n1,2\n")
     with pytest.raises(ColumnError, match=r"cr.data.load\('.*made.csv', target=...\)"):
         cr.fit("1-1", tmp_path / "made.csv")
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.arange(20.0), [[Decimal(n) / 4, n] for n in range(20)], [[Fraction(n, 3)] for n in range(20)],
+        np.array([[n, 0.5 * n] for n in range(20)], object), {"a": np.arange(20) % 2 == 0},
+        {"a": [n % 3 == 0 for n in range(20)], "b": range(20)},
+        pd.DataFrame({"a": np.arange(20) % 2 == 0, "b": np.arange(20.0)}),
+        pd.DataFrame({"a": pd.array([True, False] * 10, dtype="boolean"), "b": pd.array(range(20), dtype="Int64")}),
+        pl.DataFrame({"a": [True, False] * 10, "b": np.arange(20.0)}), np.arange(20) % 2 == 0,
+    ],
+    ids=["numbers", "decimals", "fractions", "objects", "truth", "truth in a list", "truth in pandas", "nullable", "polars", "truths"],
+)  # fmt: skip
+def test_what_fit_takes_predict_takes(x):
+    numbers = cr.data.from_arrays(x, np.arange(20.0), split=None)
+    run = cr.fit(cr.Sequential(cr.Dense(1)), numbers, epochs=1, engine="reference")
+    np.testing.assert_array_equal(run.predict(x), run.predict(numbers.train.x))
+
+
+def test_no_examples_are_no_examples_wherever_they_are_given():
+    model = cr.fit("2-3-2 tanh softmax", "moons", epochs=1, engine="reference").model()
+    none, labels = np.zeros((0, 2)), np.zeros(0, int)
+    for ask in (
+        lambda: model.quantities(none), lambda: model.decide(none), lambda: model.quantities_from("dense1.a", np.zeros((0, 3))),
+        lambda: model.cost(none, labels), lambda: model.gradient(none, labels), lambda: model.ablated("dense1.a", 1, 0.0).quantities(none),
+    ):  # fmt: skip
+        with pytest.raises(cr.errors.DataError, match="no examples"):
+            ask()

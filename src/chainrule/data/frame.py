@@ -121,7 +121,15 @@ def in_order(frame: Any, names: tuple[str, ...]) -> Any:
     columns: dict[str, Any] = dict(frame.columns if isinstance(frame, Table) else frame_columns(cast("object", frame)))
     if not names:
         raise ColumnError("a table without columns", expected="one column or more", remedy="give the columns by their names")
-    return np.stack([np.asarray(plain(columns[name], name)) for name in names], axis=1)
+    arrays = {name: np.asarray(plain(columns[name], name)) for name in names}
+    for name, array in arrays.items():
+        if not array.ndim:
+            raise DataError(
+                f"column {name!r} has shape ()",
+                expected="one value per row",
+                remedy=f"put it in brackets: {{{name!r}: [{shown(columns[name])}]}}",
+            )
+    return np.stack(list(arrays.values()), axis=1)
 
 
 def frame_columns(frame: object) -> Iterable[tuple[str, Any]]:

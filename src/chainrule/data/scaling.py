@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.checks import read, reader_of
 from chainrule.data.rows import Rows, as_rows
 from chainrule.data.statistics import UnitRange
 from chainrule.descriptions import Written, described
@@ -16,6 +17,13 @@ from chainrule.numerals import printed
 
 Floats = NDArray[np.float64]
 ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
+
+
+def _numbers(x: ArrayLike) -> NDArray[Any]:
+    return read("Scaling", "x", _ARRAY, x)
+
+
+_ARRAY = reader_of(NDArray[Any])
 
 
 @described
@@ -145,7 +153,7 @@ class Scaling(Written):
 
         Raises ShapeError if the last axes of x are not those of an example.
         """
-        array = np.asarray(x)
+        array = _numbers(x)
         self._check_shape(array.shape)
         return ((array - self.offset) * self.factor).astype(_result_dtype(array), copy=False)
 
@@ -157,7 +165,7 @@ class Scaling(Written):
         >>> Scaling(10.0, 0.5).undo([1.0, 2.0])
         array([12., 14.])
         """
-        array = np.asarray(x)
+        array = _numbers(x)
         self._check_shape(array.shape)
         return (array / self.factor + self.offset).astype(_result_dtype(array), copy=False)
 

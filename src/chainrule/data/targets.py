@@ -137,7 +137,11 @@ def _as_whole(y: Array) -> Array:
 
 def _as_labels(parts: Sequence[Array], classes: Sequence[str] | None) -> Targets:
     if any(part.ndim != 1 for part in parts):
-        raise DataError(f"y has shape {parts[0].shape}", expected="labels of shape (n,)", remedy="give one label per example")
+        raise DataError(
+            f"y has shape {parts[0].shape}",
+            expected="labels of shape (n,)",
+            remedy="give one label per example; for several truth values to an example write y.astype(float)",
+        )
     if classes is not None and parts[0].dtype.kind != "U":
         return Targets(tuple(parts), tuple(classes))
     if classes is not None:

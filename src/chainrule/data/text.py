@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import checked
+from chainrule.checks import checked, shown
 from chainrule.data.examples import Array
 from chainrule.descriptions import Written, described
-from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, ShapeError
+from chainrule.errors import DataError, FileFormatError, MissingFileError, OptionError, PositionError, ShapeError
 from chainrule.files import writing
 from chainrule.spelling import listed
 
@@ -143,7 +143,12 @@ class Vocabulary(Written):
         """
         rows = np.eye(len(self), dtype=np.uint8)
         rows[0] = 0
-        return rows[ids]
+        known = np.asarray(ids)
+        if known.size and (known.dtype.kind not in "iu" or not np.all((known >= 0) & (known < len(self)))):
+            raise PositionError(
+                f"ids {shown(ids)}", expected=f"whole numbers from 0 to {len(self) - 1}", remedy="take them from `ids`"
+            )
+        return rows[known.astype(np.int64, copy=False)]
 
     def counts(self, texts: Sequence[Sequence[str]]) -> NDArray[np.uint8]:
         """How often each token stands in each text, whatever their order: shape (n, tokens), at most 255 each.
@@ -164,7 +169,7 @@ class Vocabulary(Written):
         """The vocabulary of a file that `save` wrote; MissingFileError, FileFormatError."""
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
-        except FileNotFoundError as trouble:
+        except (FileNotFoundError, IsADirectoryError) as trouble:
             raise MissingFileError(
                 f"there is no file {path}", expected="a vocabulary as JSON", remedy="check the spelling"
             ) from trouble

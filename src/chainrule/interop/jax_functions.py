@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.checks import Extents, is_finite, shown
 from chainrule.errors import ChainruleError, DataError, MissingPackageError, OptionError
-from chainrule.graph import Array, Graph, Node, Shape, input_node, parameter, run_passes
+from chainrule.graph import Array, Graph, Node, Shape, compute, input_node, parameter, rewrite_nodes, run_passes
 from chainrule.interop.any_batch import Read, cleaned, layer_of, without_number
 from chainrule.interop.portable import Portable
 from chainrule.interop.wiring import computed, require_agreement
@@ -23,6 +23,7 @@ from chainrule.train.inputs import as_array
 try:
     import jax
     from jax import tree_util
+    from jax.core import Tracer
 except ImportError as error:
     raise MissingPackageError("JAX is not here", expected="the package jax", remedy="pip install 'chainrule[xla]'") from error
 
@@ -174,9 +175,21 @@ def made(given: Portable) -> tuple[Callable[[Any, Any], Any], dict[str, Any]]:
         name = next(name for name in ("probabilities", "output", *found.outputs) if name in found.outputs)
         return run_passes(Graph({name: found.outputs[name]}), PASSES)[0]
 
+    @cache
+    def parts(size: int) -> tuple[list[Node], Graph]:
+        """What scales the inputs, and the network behind it, which takes the scaled ones."""
+        scaled = [node for node in graph(size).nodes if node.name == "input.a" and not node.is_leaf]
+        behind = {node: input_node(node.name, node.shape, node.dtype) for node in scaled}
+        return scaled, rewrite_nodes("scaled inputs", graph(size), behind.get)[0]
+
     def predict(parameters: Mapping[str, Any], x: Any) -> Any:
         inputs = x if isinstance(x, Mapping) else {names[0]: x}
         whole = graph(len(inputs[names[0]]))
+        if not any(isinstance(value, Tracer) for value in inputs.values()):
+            # Of a large offset, float32 would lose what stands behind it, and JAX has float32 alone where it is not told otherwise.
+            scaled, whole = parts(len(inputs[names[0]]))
+            given_as = {leaf: np.asarray(inputs[leaf.name]) for node in scaled for leaf in Graph({"a": node}).inputs}
+            inputs = {**inputs, **dict(zip([node.name for node in scaled], compute(scaled, given_as), strict=True))}
         bound = {name: jax.numpy.asarray(value) for name, value in {**parameters, **inputs}.items()}
         with warnings.catch_warnings():
             # Scalings are float64; where JAX has float32 alone it says so at each of them.

@@ -28,6 +28,7 @@ from chainrule.nn import (
     GlobalAveragePool,
     Layer,
     Reshape,
+    Scale,
     TimeDistributed,
     build_network,
     to_code,
@@ -76,7 +77,8 @@ def read(module: Any, example: Any = None, *, input_shape: Extents | None = None
     given = _example(module, example, input_shape)
     exact = copy.deepcopy(module).double().eval()
     wide = given.double() if given.is_floating_point() else given
-    traced = _traced(exact, wide)
+    with _in_float64():  # what makes numbers of the usual dtype makes exact ones
+        traced = _traced(exact, wide)
     reading = _Reading(exact, traced, wide)
     network, values, output = reading.read()
     x = _numbers(wide, first=reading.first)
@@ -125,7 +127,7 @@ def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
 
 def _run(module: nn.Module, x: torch.Tensor, *, training: bool) -> Array:
     run = copy.deepcopy(module).train(training)
-    with torch.no_grad():
+    with _in_float64(), torch.no_grad():
         found: torch.Tensor = run(x)
     return found.detach().cpu().double().numpy()
 
@@ -160,8 +162,9 @@ METHODS: dict[str, Callable[..., nn.Module]] = {
 }  # fmt: skip
 JOINED: dict[Any, Callable[[Node, Node], Node]] = {
     operator.add: ops.add, torch.add: ops.add, "add": ops.add, operator.iadd: ops.add, operator.mul: ops.multiply, torch.mul: ops.multiply,
-    "mul": ops.multiply, operator.sub: ops.subtract, torch.sub: ops.subtract,
+    "mul": ops.multiply, operator.sub: ops.subtract, torch.sub: ops.subtract, operator.truediv: ops.divide, torch.div: ops.divide,
 }  # fmt: skip
+SIGNS = {"add": "+", "multiply": "*", "subtract": "-", "divide": "/"}
 PERMUTED = {"permute", torch.permute, "transpose", torch.transpose}
 NOTHING = {"contiguous", "clone", "detach", "float", "double", "long", "int", "to"}
 
@@ -214,10 +217,17 @@ class _Reading:
             if node.op == "call_module":
                 return self._module(node, self.traced.get_submodule(str(node.target)), str(node.target))
             if node.op == "get_attr":
-                raise UnlikeError("a parameter that is used by itself")
+                return self._constant(str(node.target))
             return self._function(node)
         except UnlikeError as error:
             raise self._unlike(f"{node.target!s} ({_kind(node, self.traced)})", str(error)) from error
+
+    def _constant(self, target: str) -> Array:
+        """The numbers of a buffer, which nobody trains."""
+        found: Any = operator.attrgetter(target)(self.traced)
+        if isinstance(found, nn.Parameter) or not found.is_floating_point():
+            raise UnlikeError("a parameter that is used by itself")
+        return found.detach().cpu().numpy()
 
     def _source(self, node: FxNode, place: int = 0) -> Value:
         value = self.values.get(node.args[place]) if len(node.args) > place and isinstance(node.args[place], FxNode) else None  # pyright: ignore[reportArgumentType]
@@ -334,13 +344,27 @@ class _Reading:
         }
         return self._applied(maker(*node.args[1:], **keywords).eval(), self._source(node), "", self._shape(node))
 
+    def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
+        """A value, and numbers that stay as they are."""
+        if source.rows is not None or constant.ndim > len(source.shape):
+            raise UnlikeError(f"numbers of shape {constant.shape} beside {source.shape}")
+        if left and name in {"subtract", "divide"}:
+            raise UnlikeError("numbers before what they are joined to")
+        if source.first:
+            constant = np.moveaxis(constant.reshape((1,) * (len(source.shape) - constant.ndim) + constant.shape), 0, -1)
+        offset, factor = (constant, np.ones(())) if name in {"add", "subtract"} else (np.zeros(()), constant)
+        return replace(source, number=self._put(Scale(offset, factor, name in {"add", "divide"}), source.number))
+
     def _joined(self, node: FxNode, function: Callable[[Node, Node], Node]) -> Value:
+        name: str = function.name  # pyright: ignore[reportFunctionMemberAccess]
         numbers = [item for item in node.args if isinstance(item, int | float)]
         if numbers:
             source = self._source(node, 0 if isinstance(node.args[0], FxNode) else 1)
-            sign = {ops.add: "+", ops.multiply: "*", ops.subtract: "-"}[function]  # pyright: ignore[reportArgumentType]
             left, right = ("x", repr(numbers[0])) if isinstance(node.args[0], FxNode) else (repr(numbers[0]), "x")
-            return replace(source, number=self._put(Formula(f"{left} {sign} {right}"), source.number))
+            return replace(source, number=self._put(Formula(f"{left} {SIGNS[name]} {right}"), source.number))
+        for place, item in enumerate(node.args):
+            if isinstance(constant := self.values.get(item), np.ndarray):  # pyright: ignore[reportArgumentType]
+                return self._joined_to(constant, self._source(node, 1 - place), name, left=place == 0)
         one, other = self._source(node), self._source(node, 1)
         if one.shape != other.shape or one.first != other.first or one.rows != other.rows:
             raise UnlikeError(f"the shapes {one.shape} and {other.shape}")

@@ -79,8 +79,13 @@ def given_inputs(data: DatasetInfo, x: Any) -> Array:
     """Inputs, one or more; a single one may come without the axis of the batch."""
     inputs = as_inputs(data, [x] if _is_single(data, x) else x)
     if not len(inputs):
-        raise DataError("no examples", expected="one or more", remedy="select one example or more")
+        raise no_examples()
     return inputs
+
+
+def no_examples() -> DataError:
+    """The error for a choice of examples that is empty."""
+    return DataError("no examples", expected="one or more", remedy="select one example or more")
 
 
 def _is_single(data: DatasetInfo, x: Any) -> bool:

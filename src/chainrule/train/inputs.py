@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
         array = info.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
     if shape == (1,) and array.ndim == 1:
         array = array[:, None]  # a column of numbers may be given as numbers, as to fit
+    if array.dtype.kind == "O":  # as columns of several kinds are, and numbers of other classes
+        with suppress(TypeError, ValueError, OverflowError):
+            array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"

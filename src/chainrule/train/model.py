@@ -23,7 +23,7 @@ from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_
 from chainrule.train.checked import checked_examples
 from chainrule.train.clock import Clock
 from chainrule.train.evaluation import decide
-from chainrule.train.given import given_examples, numbered
+from chainrule.train.given import given_examples, no_examples, numbered
 from chainrule.train.inputs import as_inputs
 from chainrule.train.learning_problem import Cost, LearningProblem
 
@@ -423,6 +423,8 @@ def _graph_from(built: Built, quantity: str) -> Graph:
 
 
 def _joined(parts: Sequence[Arrays]) -> Arrays:
+    if not parts:
+        raise no_examples()
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

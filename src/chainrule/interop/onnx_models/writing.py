@@ -215,12 +215,16 @@ class _Body:
     outer: _Writer
     it: Sized
     constants: Mapping[str, str]
+    ended: set[str] = field(default_factory=set[str])
 
     def graph(self, taken: Sequence[tuple[str, bool]], has_rows: bool) -> GraphProto:
         """The graph of a turn: states and rows in, next states and what is taken out."""
         bodies = [cast("Body", node.attributes["body"]) for node in self.it.nodes]
         body, outer = bodies[0], self.outer.w
         graphs = {size: _in_known_ops(cast("Graph", one.graph)) for size, one in zip(self.it.sizes, bodies, strict=True)}
+        names = {node.name for node in next(iter(graphs.values())).nodes if node.name and not node.is_leaf}
+        self.outer.quantities |= names & outer.taken  # what was made up for something else is no quantity's any more
+        outer.taken |= names
         w = Emitter(outer.taken, outer.batch_of)
         own = {name: w.fresh(f"{outer.scope or 'loop'}/{name}.now") for name in (*body.states, *body.sequences)}
         writer = _Writer(w, {**own, **self.constants}, {}, self.outer.outputs, quantities=self.outer.quantities)
@@ -240,8 +244,11 @@ class _Body:
     ) -> ValueInfoProto:
         """An output of the turn, under a name of its own."""
         found = Sized(tuple(graphs), tuple(graph.outputs[name] for graph in graphs.values()))
-        value = own[name] if before else writer.of(found.node)
-        return _info(writer.w.op("Identity", value, to=writer.w.fresh(f"{name}.{'before' if before else 'next'}")), found)
+        value, wish = own[name] if before else writer.of(found.node), f"{name}.{'before' if before else 'next'}"
+        if value in self.ended or not (value == wish or value.startswith(f"{wish}_")):
+            value = writer.w.op("Identity", value, to=writer.w.fresh(wish))
+        self.ended.add(value)
+        return _info(value, found)
 
     def unread(self, called: str, name: str) -> ValueInfoProto:
         """A state or row that no turn reads."""

@@ -7,21 +7,39 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from chainrule.checks import Numbers
+from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.graph import Array, Shape
-from chainrule.nn.build import Built
+from chainrule.graph import Array, Node, Shape, constant
+from chainrule.nn.build import Built, layer_scope
+from chainrule.nn.checks import LayerName
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.chain import built_for, chain
 from chainrule.nn.peers.parts import LayerStep
 
 
-@dataclass(frozen=True, eq=False)
+@described
 class Scale(Shown):
-    """(x − offset)·factor, each float64, () or along the last axes of an example; with `undo` back: x/factor + offset."""
+    """(x − offset)·factor, each float64, () or along the last axes of an example; with `undo` back: x/factor + offset.
 
-    offset: Array
-    factor: Array
+    As a layer it is what other libraries' networks do to inputs by numbers that nobody trains.
+
+    >>> import chainrule as cr
+    >>> built = cr.build_network(Scale([1.0, 2.0], 10.0), (2,))
+    >>> cr.compute([built.output], {built.input: [[1.5, 2.5]]})[0]
+    array([[5., 5.]])
+    """
+
+    offset: Numbers
+    factor: Numbers
     undo: bool = False
+    name: LayerName = ""
+
+    def __call__(self, x: Node) -> Node:
+        """The batch in other units."""
+        with layer_scope(self, "scale", x) as here:
+            offset, factor = (constant(values, x.dtype) for values in (self.offset, self.factor))
+            return here.gives(x / factor + offset if self.undo else (x - offset) * factor)
 
     @property
     def changes_nothing(self) -> bool:

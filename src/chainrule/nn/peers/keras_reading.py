@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+import numpy as np
+
 from chainrule.graph import Shape
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
@@ -13,6 +15,7 @@ from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Layer
+from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.parts import sized, unless
 from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
@@ -182,7 +185,9 @@ def _bidirectional(config: Config, shape: Shape) -> KerasRead:
 def _rescaling(config: Config, shape: Shape) -> KerasRead:
     scale, offset = config["scale"], config["offset"]
     if not isinstance(scale, int | float) or not isinstance(offset, int | float):
-        raise UnlikeError("a scale to each feature")
+        if not np.all(scale):
+            raise UnlikeError("a scale of 0")
+        return KerasRead((Scale(offset, 1.0 / np.asarray(scale, dtype=np.float64), undo=True),))
     return KerasRead((Formula(f"x*{float(scale)!r} + {float(offset)!r}"),))
 
 
