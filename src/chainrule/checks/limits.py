@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Interval(Shown):
     """Which numbers are taken: from `least` or `above` up to `most` or `below`; infinity only where `infinite`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import isabstract, signature
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, Union, cast, get_args, get_origin
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.checks.limits import ANY_NUMBER, Count, Interval
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 
 LARGEST = 2**63 - 1
@@ -384,7 +384,7 @@ def _annotated(hint: Any, notes: tuple[Any, ...]) -> Reader:
     return read
 
 
-@dataclass(frozen=True)
+@immutable
 class Choice(Shown):
     """The names that a text may be; `otherwise` is the remedy for one that is near to none of them."""
 
@@ -399,7 +399,7 @@ class Choice(Shown):
         raise MisfitError(f"one of {', '.join(self.names)}", remedy, right_kind=isinstance(value, str))
 
 
-@dataclass(frozen=True)
+@immutable
 class Constraint(Shown):
     """What a value must fulfil beside its kind: `holds` says so, `expected` in words, `remedy` what to write."""
 

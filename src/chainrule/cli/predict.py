@@ -6,7 +6,6 @@ import csv
 import io
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from chainrule.data.image_files import IMAGES, read_image
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.files import writing
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.spelling import listed
 from chainrule.train import Run, decide
@@ -39,7 +39,7 @@ from chainrule.views.terminal import picture, probability_bars, rows_table
 MOST_ROWS = 30
 
 
-@dataclass(frozen=True)
+@immutable
 class Prediction:
     """The outputs (n, k) for some inputs; classes and probabilities (n, classes) where the network has them.
 
@@ -161,7 +161,7 @@ def predict(
 _HOW = "write chainrule predict runs/latest --example 7, or name a file"
 
 
-@dataclass(frozen=True)
+@immutable
 class Asked:
     """The inputs that are meant, the rows of the file that they stand in, of `count` in all, and what is known of the truth."""
 

@@ -6,7 +6,6 @@ import math
 import shlex
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from chainrule.cli.saved import network_text
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.engines import engine_named
 from chainrule.errors import UnwritableFileError, command_words
+from chainrule.immutable import immutable
 from chainrule.nn import summary
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, LearningProblem, Run, Settings
@@ -31,7 +31,7 @@ from chainrule.views.sentences import data_text
 from chainrule.views.terminal import NetworkView, facts, score_facts, training_facts
 
 
-@dataclass(frozen=True)
+@immutable
 class Speech:
     """To whom results are told: `as_json` to programs, `quiet` to people in a hurry."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, TypedDict, Unpack, cast
 
@@ -20,6 +19,7 @@ from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import DataError, OptionError
+from chainrule.immutable import immutable
 from chainrule.spelling import did_you_mean, listed
 
 
@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
 _BYTES_OF_AN_EXAMPLE = 100
 
 
-@dataclass(frozen=True)
+@immutable
 class Meaning:
     """What the numbers of a data set mean: names of classes and features, the table behind them, what was noticed."""
 
@@ -176,7 +176,9 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         lambda: choose_scaling(options.get("scaling", "auto"), train.inputs),
         lambda: _duplicate_notes(unscaled),
     ]
-    scaling, found = at_once(jobs) if is_worth_sharing(train.inputs.nbytes) else [job() for job in jobs]
+    # What stays in a file is read by one at a time, and threads have memory of their own, which it may not have.
+    is_shared = is_worth_sharing(train.inputs.nbytes) and not train.inputs.stays_in_a_file
+    scaling, found = at_once(jobs) if is_shared else [job() for job in jobs]
     return Dataset(
         unscaled.name,
         train,

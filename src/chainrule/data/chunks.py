@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Unpack, cast
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule.data.examples import Array
 from chainrule.data.sequences import TargetSteps, check_target_steps
 from chainrule.data.splits import SplitIndices
 from chainrule.errors import OptionError, ShapeError
+from chainrule.immutable import immutable
 
 
 @checked
@@ -67,7 +67,7 @@ def chunks(
     return from_arrays(rows, wanted if target_steps == "every" else wanted[:, -1], classes=classes, **chosen)
 
 
-@dataclass(frozen=True)
+@immutable
 class _Later:
     """The split that tests by the last `test` chunks of each of several sequences, and keeps the order of the others."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.progress import tell
 from chainrule.errors import FileFormatError
+from chainrule.immutable import immutable
 
 _BLOCK = 2**18
 _LONGEST_LINE = 2**22
@@ -70,7 +70,7 @@ class Content:
             yield rest.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True)
+@immutable
 class Survey:
     """What one pass over a text tells.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 from chainrule.checks import Constraint, Count, checked
 from chainrule.data.checks import check_whole
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 Context = tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 @checked
 class CountModel(Shown):
     """Probabilities of the next of `classes` tokens, from the counts in a text of ids; the last `order` tokens are looked at.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -22,6 +21,7 @@ from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
 from chainrule.errors import FileFormatError
+from chainrule.immutable import immutable
 
 MOST_BYTES = 2**32
 MOST_ROWS = 20_000_000
@@ -105,7 +105,7 @@ def table_in(
     return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
 
 
-@dataclass(frozen=True)
+@immutable
 class Bytes:
     """What stands in a table that comes from no file, and what it is called."""
 
@@ -113,7 +113,7 @@ class Bytes:
     name: str
 
 
-@dataclass(frozen=True)
+@immutable
 class _Source:
     """The text of a table with what is known of it."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -21,10 +20,11 @@ from chainrule.data.scaling import Scaling
 from chainrule.data.text_input import TextInput
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionTypeError, ShapeError
+from chainrule.immutable import immutable
 from chainrule.spelling import listed
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 @checked
 class Dataset(Shown):
     """Examples for training, validation and test, checked as a whole when made.
@@ -48,7 +48,7 @@ class Dataset(Shown):
     train: Examples
     validation: Examples | None = None
     test: Examples | None = None
-    scaling: Scaling = Scaling.none()  # noqa: RUF009  (immutable, so it can be shared)
+    scaling: Scaling = Scaling.none()
     target_scaling: Scaling | None = None
     classes: tuple[str, ...] | None = None
     features: tuple[str, ...] | None = None

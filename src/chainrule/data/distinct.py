@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.rows import Array
+from chainrule.immutable import immutable
 
 _NARROW = 2**16
 """Whole numbers that span less are counted, not sorted."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Distinct:
     """The values in rising order, how often each stands in the array, and for each place the number of its value."""
 

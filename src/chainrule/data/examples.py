@@ -14,11 +14,12 @@ from chainrule.checks import checked
 from chainrule.data.rows import Rows, is_mapped
 from chainrule.display import Shown
 from chainrule.errors import DataError, DtypeError
+from chainrule.immutable import immutable
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Example(Shown):
     """One example: its input `x` of shape (features...), and its target `y`: a class label, or numbers of shape (k,)."""
 

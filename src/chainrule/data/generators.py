@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from chainrule.data.origin import remembered
 from chainrule.data.scaling import Scaling
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
+from chainrule.immutable import immutable
 from chainrule.spelling import did_you_mean, listed
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ _TRUTH_POINTS = 401
 _CLOUD_POINTS = 200
 
 
-@dataclass(frozen=True)
+@immutable
 class Curve(Shown):
     """A function of one variable with its formula and the interval on which it is shown."""
 

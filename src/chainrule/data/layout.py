@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from chainrule.data.cells import is_number
@@ -13,6 +12,7 @@ from chainrule.data.content import Content
 from chainrule.data.form import Form
 from chainrule.data.header import Row, check_names, check_units, names_of, without_index
 from chainrule.errors import FileFormatError
+from chainrule.immutable import immutable
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 200
@@ -37,7 +37,7 @@ class RowError(Exception):
         )
 
 
-@dataclass(frozen=True)
+@immutable
 class TableLayout:
     """What the first lines of a file tell of all of it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,11 +12,12 @@ from chainrule.checks import checked
 from chainrule.data.checks import check_whole
 from chainrule.display import Shown
 from chainrule.errors import DataError
+from chainrule.immutable import immutable
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class WordChain(Shown):
     """Writes words, a blank behind each: which comes next depends on the word before, with the probabilities of `follows`.

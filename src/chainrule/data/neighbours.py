@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +10,14 @@ from chainrule.data.checks import check_amount
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 Floats = NDArray[np.float64]
 
 _MOST_NUMBERS = 2_000_000  # of a block of distances: 16 MB
 
 
-@dataclass(frozen=True)
+@immutable
 class NearDuplicate(Shown):
     """Example `index` of the part `part` has the training example `training_index` as its nearest, `distance` away."""
 

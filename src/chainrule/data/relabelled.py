@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,12 @@ from chainrule.data.examples import Examples
 from chainrule.data.origin import changed_origin
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
+from chainrule.immutable import immutable
 
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class WrongLabels(Shown):
     """`data` with some wrong labels in its training part: `changed`, their indices in rising order, and `truth`, what they were.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +15,12 @@ from chainrule.data.examples import Array, as_array
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
+from chainrule.immutable import immutable
 
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class SplitIndices(Shown):
     """Three arrays of int64 indices, each in rising order (in order of time for TimeSplit); together, each example once."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.data.rows import BLOCK, Array, Rows, as_rows, at_once, is_worth_sharing, threads
 from chainrule.errors import DataError
+from chainrule.immutable import immutable
 
 Floats = NDArray[np.float64]
 _SEGMENT = BLOCK // 8
@@ -19,7 +19,7 @@ _WIDE = 32
 """So many features are worth a thread of their own: NumPy takes as long to add up short rows as rows of half their length."""
 
 
-@dataclass(frozen=True)
+@immutable
 class UnitRange:
     """Least value, spread and constancy of each feature, the last axis of `rows`; () for rows of shape (n,).
 
@@ -53,7 +53,7 @@ class UnitRange:
             return mean, np.sqrt(_sum(self.rows, _Unit(self.low, width, mean)) / count)
 
 
-@dataclass(frozen=True)
+@immutable
 class _Unit:
     """Numbers in the unit range; with a mean the squares of what they differ from it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,10 +13,11 @@ from chainrule.data.cells import Cells, Texts
 from chainrule.data.form import Form
 from chainrule.display import Shown
 from chainrule.errors import ColumnError
+from chainrule.immutable import immutable
 from chainrule.spelling import did_you_mean, listed
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Table(Shown):
     """Named columns of cells, not yet encoded: texts with None for missing, or numbers with NaN for missing.
 

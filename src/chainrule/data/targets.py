@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,13 +11,14 @@ from chainrule.data.cells import Texts
 from chainrule.data.distinct import distinct
 from chainrule.data.examples import Array
 from chainrule.errors import DataError, OptionError
+from chainrule.immutable import immutable
 from chainrule.spelling import did_you_mean, listed
 
 Task = Literal["classification", "regression"]
 MOST_WHOLE_CLASSES = 20
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Targets:
     """The targets of several parts (labels int64 (n,), or floats (n, k)), and the class names, None for numbers."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.descriptions.kinds import is_array, is_mapping, is_ours, is_several
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def _key(value: Any, met: dict[int, int]) -> Hashable:
     return kind, tuple([_key(getattr(value, part.name), met) for part in fields(kind)])
 
 
-@dataclass(frozen=True)
+@immutable
 class _Call:
     """A call by the key of its arguments."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
 from functools import cache, partial, wraps
 from inspect import Parameter, currentframe, isabstract, signature
 from types import FunctionType
@@ -29,7 +29,7 @@ T = TypeVar("T")
 _OURS = "chainrule"
 
 
-@dataclass(frozen=True)
+@immutable
 class Told(Shown):
     """A note on a field with a usual value: `by_place` it is written without its name, `always` also where it is as usual."""
 
@@ -200,7 +200,7 @@ def is_array(value: Any) -> TypeGuard[NDArray[Any]]:
 # ---- fields: what makes a description
 
 
-@dataclass(frozen=True)
+@immutable
 class _Argument:
     """One argument of the constructor: its usual value, if any, and how it is handed over."""
 
@@ -276,8 +276,8 @@ def _hash(self: object) -> int:
     return hash((type(self).__name__, *(_hash_of(value) for _, value in values_of(self))))
 
 
-class Alike:
-    """Two dataclasses of a kind, made by `@dataclass(eq=False)`, are equal if their fields are: arrays, by their entries, too."""
+class Alike(Shown):
+    """Two objects of a kind, made by `@immutable(eq=False)`, are equal if their fields are: arrays, by their entries, too."""
 
     __slots__ = ()
     __eq__ = _equals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -13,12 +13,13 @@ from chainrule.display import Shown
 from chainrule.doctor.finding import Finding, UntoldError
 from chainrule.doctor.patient import Patient
 from chainrule.errors import ChainruleError, OptionError, OptionTypeError
+from chainrule.immutable import immutable
 
 Look: TypeAlias = Callable[[Patient], Finding]
 Needs: TypeAlias = Literal["data", "targets", "nothing"]
 
 
-@dataclass(frozen=True)
+@immutable
 class Ailment(Shown):
     """What may be the matter with a training: its name, where it is described, and the look that finds it.
 

@@ -11,7 +11,6 @@ from typing import Any
 from chainrule import display
 from chainrule.checks import Natural, checked, unknown
 from chainrule.descriptions import Alike
-from chainrule.display import Shown
 from chainrule.doctor import ailments
 from chainrule.doctor.ailment import AILMENTS, Ailment
 from chainrule.doctor.ailments.learning import because
@@ -19,6 +18,7 @@ from chainrule.doctor.finding import Finding, Grade
 from chainrule.doctor.patient import Patient
 from chainrule.doctor.trying import replicated, tried
 from chainrule.errors import NonFiniteError, OptionError
+from chainrule.immutable import immutable
 from chainrule.train import Run, Training
 
 USUAL_SEEDS = 8
@@ -29,8 +29,8 @@ _ORDER: tuple[Grade, ...] = ("ill", "remark", "fine", "untold")
 _ = ailments  # registers them
 
 
-@dataclass(frozen=True, eq=False)
-class Diagnosis(Alike, Shown):
+@immutable(eq=False)
+class Diagnosis(Alike):
     """What the doctor found: `findings`, one to each ailment that was looked for, the gravest first.
 
     subject: what was looked at, in words. seeds: with how many seeds cures were tried; 0 where they were not.
@@ -142,7 +142,7 @@ class _Page:
             self.add(f"{_MARKS[found.grade]} {found}", 2)
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class Wishes:
     """What a doctor is asked for, refused before anything is trained where it cannot be done. replicas: of the run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 from chainrule.train import Training
 from chainrule.train.replicated import Comparison, plus_minus, replicas_needed
 
@@ -22,7 +23,7 @@ _AFFORDABLE = 1000
 Verdict: TypeAlias = Literal["better", "worse", "cannot be told apart"]
 
 
-@dataclass(frozen=True)
+@immutable
 class Tried(Shown):
     """A cure beside the sick training, with the same seeds: a score of each, and what may be concluded.
 
@@ -58,7 +59,7 @@ def _digits(error: float) -> int:
     return min(6, max(0, 1 - int(np.floor(np.log10(error))))) if error > 0 and np.isfinite(error) else 2
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class Cure(Shown):
     """Something that may help: in words, as code for a `run`, and as the training that it makes; None where it has to be done by hand.
@@ -73,7 +74,7 @@ class Cure(Shown):
     tried: Tried | None = None
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class Finding(Shown):
     """What one look at a run found: a sentence, the evidence for it line by line, its numbers by name, and cures.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
@@ -18,6 +17,7 @@ from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Poisson, SquaredError
 from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
 from chainrule.train.replicated import Comparison
@@ -30,7 +30,7 @@ HALF = 0.5
 """The share of the loss of a constant answer that a network has to take away to count as one that fits."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Some(Shown):
     """Examples of a part that are looked at: x (n, ...), y (n, ...), and their numbers in the part."""
 

@@ -6,7 +6,6 @@ import importlib.util
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal
 
@@ -18,9 +17,10 @@ from chainrule.engines.native import STAGES
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.engines.xla import STAGES as XLA_STAGES
 from chainrule.errors import ChainruleError, MissingPackageWarning, OptionError, SlowerEngineWarning, warn
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class EngineKind(Shown):
     """An engine that can be chosen: how it is made, for so many threads; the package that it needs; the stages that it can show."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -14,9 +13,10 @@ from chainrule.display import Shown
 from chainrule.engines.hosts import Hosts
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Body, Graph, Op, conform, dtype_name, form_of
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Loop(Shown):
     """A graph to be run step after step, and where each of its leaves comes from.
 
@@ -86,7 +86,7 @@ RowFunction: TypeAlias = "Callable[[Array, Array], Array]"
 """Rows, one behind the other in memory, and the batch sizes that they are cut into → rows of the output. It checks nothing."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Results(Shown):
     """What some steps left behind: `records` (replicas, steps, ...) and `stacked` (replicas, rows, ...), by output name."""
 

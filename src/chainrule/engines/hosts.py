@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 
 T = TypeVar("T")
 VARIABLE = "CHAINRULE_HOSTS"
@@ -39,7 +39,7 @@ class Hosts(Shown):
 ALONE = Hosts()
 
 
-@dataclass(frozen=True)
+@immutable
 class HostAddress(Shown):
     """Where the hosts find each other: the first one's address and port, how many there are, and which this is, from 0 on.
 

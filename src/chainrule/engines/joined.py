@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.engines.engine import Loop
 from chainrule.graph import CONSTANT, Array, Graph, Node, form_of, input_node, rewrite_nodes, run_passes, share_common
+from chainrule.immutable import immutable
 from chainrule.ops import PASSES, reshape
 
 
-@dataclass(frozen=True)
+@immutable
 class Family(Shown):
     """A loop as far as others may differ from it in the values of numbers: those of one family are equal."""
 
@@ -28,7 +29,7 @@ def family_of(loop: Loop) -> Family:
     return _family_of(_Form(loop.form, loop))
 
 
-@dataclass(frozen=True)
+@immutable
 class _Form:
     key: Hashable
     loop: Loop = field(compare=False)

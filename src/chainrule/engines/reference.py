@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +15,7 @@ from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunct
 from chainrule.engines.hosts import ALONE
 from chainrule.engines.kernels import Call, kernel
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
+from chainrule.immutable import immutable
 from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
 
 _simplified: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
@@ -131,7 +132,7 @@ KEPT = 4_000_000
 """Bytes of all values of a graph up to which a program keeps its plan for the next call."""
 
 
-@dataclass(frozen=True)
+@immutable
 class ReferenceProgram(Shown):
     """A graph, run by its plan, which is kept where it is small: to make it takes longer than to run it."""
 

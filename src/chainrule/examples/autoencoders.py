@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Dense, Sequential
 from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Run, Training
@@ -43,7 +43,7 @@ def test_part(data: Dataset) -> Examples:
     return data.test
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Components:
     """The principal components of rows (n, k): their mean (k,), and all directions (k, k) as rows, in falling order of variance.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import pi, sqrt
 from typing import Any
@@ -17,6 +16,7 @@ from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array, Graph, Node, compute, constant, input_node
+from chainrule.immutable import immutable
 from chainrule.nn import Dense, Layer, Sequential, build_network, layer_scope
 from chainrule.numerals import numeral
 from chainrule.train import Adam, Cosine, Model, Training
@@ -36,7 +36,7 @@ def derivative(u: Node, t: Node) -> Node:
     return u * 0.0 if found is None else found
 
 
-@dataclass(frozen=True)
+@immutable
 class Equation:
     """A network whose output u(t) is to solve an equation: what is left of it, squared, is the loss `<name>.residual`.
 

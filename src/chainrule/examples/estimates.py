@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 SAMPLES = 200
 """How often data are resampled for an error bar: it is then known to 5 %."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Polynomial:
     """y = Σ_k c_k·x^k fitted to points with errors: `coefficients` (k,), their `covariance` (k, k), χ² and its degrees of freedom."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from chainrule.display import Shown
 from chainrule.examples.fact import Fact
+from chainrule.immutable import immutable
 from chainrule.train import Run, Training
 from chainrule.views.saved import Told
 
 
-@dataclass(frozen=True)
+@immutable
 class Outcome(Shown):
     """What an example came to: its facts, a verdict in a sentence or two, and pictures.
 
@@ -51,7 +52,7 @@ Runs: TypeAlias = Mapping[str, Run]
 """The trainings' runs, by the trainings' names."""
 
 
-@dataclass(frozen=True)
+@immutable
 class LectureExample(Shown):
     """A question that networks answer, with data that ship or are made offline.
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import floor, isfinite, log10
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 
 SIGMAS = 2.0
 """Within how many standard errors a number agrees with a known one."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Fact(Shown):
     """A number with its standard error, and what it is held against: a known value, or a bound.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from chainrule.examples.estimates import Polynomial, crossing, resampled, weight
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import L2, BinaryCrossEntropy, Dense, Sequential
 from chainrule.train import Adam, Run, Training
 from chainrule.views import pictures
@@ -48,7 +48,7 @@ def network() -> Sequential:
     return Sequential(Dense(16, "sigmoid"), Dense(1, "sigmoid"))
 
 
-@dataclass(frozen=True)
+@immutable
 class JudgedLattices:
     """What a size's networks make of new lattices at `temperatures` (t,): `ordered` and `weighed`, both (replicas, lattices, t).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
 from chainrule.examples.memorization import steps_to_look_at
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
 from chainrule.train.replicated import Comparison, Measured, compare, measured
 from chainrule.views import pictures
@@ -44,7 +44,7 @@ def trainings(seed: int, *, draws: int = 8, count: int = 1000, epochs: int = 80)
     }
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class LabelErrorSearch:
     """One training's suspicion of each of n examples, by each way of measuring it, and the truth: where labels are wrong, (n,)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -15,11 +14,12 @@ from chainrule.graph.form import frozen
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import CONSTANT, INPUT, PARAMETER, Node, constant, scope_root
 from chainrule.graph.text import format_node, labels
+from chainrule.immutable import immutable
 
 Rule: TypeAlias = Callable[[Node], "Node | None"]
 
 
-@dataclass(frozen=True)
+@immutable
 class Change(Shown):
     """One node before and after; `after` is empty where the node was dropped."""
 
@@ -27,7 +27,7 @@ class Change(Shown):
     after: str
 
 
-@dataclass(frozen=True)
+@immutable
 class PassStep(Shown):
     """What one pass did to one graph."""
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from chainrule.errors import ChainruleError
 from chainrule.graph import PARAMETER, Array, Graph, Node, form_of
 from chainrule.graph.node import NAME
 from chainrule.graph.template import template_of
 from chainrule.graph.types import FLOATS
+from chainrule.immutable import immutable
 from chainrule.nn import Constant, GraphForm, GraphLayer, GraphUse
 
 SIZES = (2, 3, 5, 7)
 """The sizes of batch that a graph for any size is found from."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Read:
     """A graph that was read: with the arrays of its parameters, which of them training leaves alone, and of which kind each scope is."""
 
@@ -98,7 +98,7 @@ def _in_any_dtype(text: str, dtype: str) -> str:
 # ---- the layers that a graph was made of
 
 
-@dataclass(frozen=True)
+@immutable
 class _Use:
     """The nodes of one scope: which of a graph's nodes they are given and give, by place; and their parameters."""
 

@@ -15,6 +15,7 @@ from chainrule.data import DatasetInfo, Scaling
 from chainrule.data.examples import plain
 from chainrule.errors import DataError, MissingPackageError, NonFiniteError, OptionError, OptionTypeError, ShapeError, warn
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.interop.handed import in_our_words, labels_of, numbers_of, require_numbers
 from chainrule.interop.weighing import Sample, dataset, weighted
 from chainrule.train import Run, Trainer, Training, class_probabilities, decide
@@ -50,7 +51,7 @@ SLOWEST = 1e-6
 """A learning rate of this or less is not lowered any more."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Described:
     """How an estimator trains: the fields of a `Training`, and what stands around it.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,13 +12,14 @@ from chainrule.checks import Extents, Natural, Seed, checked, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.files import named, require_folder, write_whole
+from chainrule.immutable import immutable
 from chainrule.interop.portable import Dtype, Portable, portable
 
 Written: TypeAlias = Mapping[str, bytes]
 """Files by the ends of their names: ".c" stands for model.c, "_test.json" for model_test.json, where model.c was asked for."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Format(Shown):
     """A format: the end of its files' names, what is written, and the module of `interop` whose function `write` makes the files.
 

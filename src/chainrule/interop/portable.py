@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.display import Shown
 from chainrule.errors import ChainruleError, OptionError, OptionTypeError, PositionError
 from chainrule.graph import Array, Graph, Node, compute, conform, constant
 from chainrule.graph.types import FLOATS
+from chainrule.immutable import immutable
 from chainrule.nn import Export, GraphLayer, Layer, build_network
 from chainrule.nn.layers import as_layer
 from chainrule.nn.peers.chain import shape_of
@@ -30,7 +31,7 @@ EXAMPLES = 5
 """How many examples go with what is written out, so that it can be tested where it runs."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Portable(Shown):
     """A network with its numbers, as every format reads it.
 

@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.checks import Count, Fraction, Interval, Natural, NonNegative, Portion, Positive, unknown
 from chainrule.errors import OptionError, OptionTypeError, warn
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.interop.estimators import (
     USED_UP,
     Classifier,
@@ -160,7 +161,7 @@ class Perceptron(Estimator):
         return self.solver != "lbfgs"
 
 
-@dataclass(frozen=True)
+@immutable
 class _Options:
     """The arguments of a multilayer perceptron, as far as they are held to rules."""
 
@@ -188,7 +189,7 @@ class _Options:
     max_fun: Count
 
 
-@dataclass(frozen=True)
+@immutable
 class _NetworkOptions:
     """The arguments of a network of one's own that no `Training` looks at."""
 

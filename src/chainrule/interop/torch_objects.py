@@ -7,7 +7,7 @@ import io
 import operator
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from chainrule import ops
 from chainrule.checks import Extents
 from chainrule.errors import ChainruleError, MissingPackageError, OptionError
 from chainrule.graph import Array, Node, Shape
+from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
 from chainrule.interop.wiring import Held, Imported, Wiring, computed, exported, layers_of, require_agreement, values_of
 from chainrule.nn import (
@@ -56,7 +57,7 @@ EXAMPLES = 4
 """How many made-up examples both are compared on."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Value:
     """A value of theirs: its number in the wiring, and the shape of one example in their order.
 

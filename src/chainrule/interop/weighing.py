@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.data import Dataset, Scaling, from_arrays
 from chainrule.errors import DataError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Objective, Weighted
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Sample:
     """Inputs x (n, features), targets y, numbers (n, k) or labels (n,) of `classes`, and a weight for each example, or None.
 

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, Node, Shape, compute
+from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
 from chainrule.nn import Activation, Bidirectional, Dense, Export, Layer, Sequential, TimeDistributed, build_network
 from chainrule.nn.build import Built
@@ -77,7 +78,7 @@ class Wiring:
         return Wired(tuple(self.steps[:output]), shape)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Wired(Shown):
     """A network whose layers are joined in another way than one behind the other: each step with the values that it takes, 0 the input."""
 
@@ -99,7 +100,7 @@ class Wired(Shown):
         return f"Wired({'; '.join(lines)})"
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Held:
     """A layer of ours by its place in the wiring, and the arrays of the peer's by their labels. rows, channels_first as in `LayerStep`."""
 

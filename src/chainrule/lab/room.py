@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
+from chainrule.immutable import immutable
 from chainrule.lab.frames import Camera
 from chainrule.lab.player import Player
 from chainrule.lab.session import Session
@@ -16,7 +16,7 @@ Choice: TypeAlias = str | int | float | None
 """What a page may remember of a screen: which example, which notation."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Action:
     """Something that a page may do: its function, and a sentence that stands beside its control."""
 

@@ -7,7 +7,7 @@ import json
 import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from chainrule.display import Shown
 from chainrule.engines import all_finite
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.lab.curves import Curves
 from chainrule.lab.states import Moment, carried_over, with_example
 from chainrule.spelling import suggest
@@ -38,7 +39,7 @@ MOST_REPLICAS = 1024
 """So many networks at once: what somebody else's link asks for is made on this machine."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Event(Shown):
     """A change that somebody made after `step` steps.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.data import Dataset, Examples
 from chainrule.errors import DataError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train import Trainer, Training
 from chainrule.train.lineage import Lineage
 
 
-@dataclass(frozen=True)
+@immutable
 class Moment:
     """Where a session stood: its step, how many events were applied, its training, the trainer's own step and count, and all numbers."""
 

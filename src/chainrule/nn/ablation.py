@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,10 +11,11 @@ from chainrule.checks import checked, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Graph, Node, rewrite_nodes, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn.build import Layer, applied
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class Ablated(Shown):
     """A network whose named quantity has some of its neurons held at `value`; what follows is computed from the held values.

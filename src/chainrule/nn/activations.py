@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from chainrule import ops
 from chainrule.checks import Choice, Interval, Positive, checked
 from chainrule.display import Shown
 from chainrule.graph import Node, Op
+from chainrule.immutable import immutable
 from chainrule.ops.declare import normal_axis
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class ActivationFunction(Shown):
     """A named function from node to node, with its formula, range, and what its derivative is where there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from chainrule.checks import Count
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Node
+from chainrule.immutable import immutable
 from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal, Uniform, Zeros
@@ -87,7 +88,7 @@ def _judge(here: LayerScope, machine: _Leaves, v: Node) -> None:
     here.term("pseudo_likelihood", machine.pseudo_likelihood(v), "−Σ_i log P(v_i | others)")
 
 
-@dataclass(frozen=True)
+@immutable
 class _Leaves:
     """The machine's parameters as nodes, and what is computed with them; v is (batch, visible), rows are (batch,)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule.checks import Natural, Numbers, checked, read, reader_of
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 MOST = 20
 """So many units at most are enumerated: 2²⁰ states of the smaller side, each summed over the other in closed form."""
@@ -31,7 +31,7 @@ def bit_states(units: Natural) -> Array:
     return _digits(np.arange(1 << units), units)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 @checked
 class BoltzmannMachine(Shown):
     """The parameters of a `RestrictedBoltzmann` layer, and what follows from them: W (visible, hidden), b (visible,), c (hidden,).

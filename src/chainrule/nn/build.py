@@ -18,6 +18,7 @@ from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeErro
 from chainrule.graph import Graph, Node, Shape, Type, constant, input_node, parameter, scope, scope_root
 from chainrule.graph.arraylike import Unchanging
 from chainrule.graph.node import NAME
+from chainrule.immutable import immutable
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.parts import Initialiser, Layer, LayerUse, Parameter, State, Term
 from chainrule.ops import broadcast_to, cast, random_fold, stream, where
@@ -302,7 +303,7 @@ def applied(layer: Layer, x: Node) -> Node:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Built(Unchanging, Shown):
     """A network's graph for one batch size: its input, output node, parameters, states, layers, and the layers' own losses.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, Shape, constant
+from chainrule.immutable import immutable
 from chainrule.nn.build import layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Normal
@@ -94,7 +95,7 @@ class Embedding(Shown):
             return here.gives(here.label(vectors, "a"))
 
 
-@dataclass(frozen=True)
+@immutable
 class _ZeroRow:
     """First values by another initialiser, but for one row, which is 0."""
 

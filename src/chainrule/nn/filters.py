@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 from chainrule.checks import Count, Sizes
@@ -11,6 +11,7 @@ from chainrule.descriptions import Told, described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Node, Shape
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Initialiser, LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
@@ -19,7 +20,7 @@ from chainrule.nn.layers import activation_named
 from chainrule.nn.padding import Padding, spans
 
 
-@dataclass(frozen=True)
+@immutable
 class Window:
     """How a layer's filters stand on their input, along each axis of space."""
 

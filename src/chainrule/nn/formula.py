@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial, reduce
 from typing import TypeAlias, cast
 
@@ -17,6 +17,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ParseError, ShapeError
 from chainrule.graph import Node, Shape, constant
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Initialiser, layer_scope
 from chainrule.nn.checks import LayerName
@@ -316,7 +317,7 @@ def _require_known(formula: Formula, called: str, count: int, shown: str) -> Non
 # ---- from tree to nodes
 
 
-@dataclass(frozen=True)
+@immutable
 class _Value:
     """A node, and whether its first axis counts the examples (`each`) or it is the same for all of them."""
 
@@ -329,7 +330,7 @@ class _Value:
         return self.node.shape[1:] if self.each else self.node.shape
 
 
-@dataclass(frozen=True)
+@immutable
 class _Reader:
     """Turns the tree into nodes, given the variable's and the parameters' values."""
 

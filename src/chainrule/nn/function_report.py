@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import checked
@@ -11,6 +9,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import compute, input_node
 from chainrule.graph.types import Array
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import building
 from chainrule.nn.formula import ROWWISE, Formula
@@ -23,7 +22,7 @@ TOLERANCE = 1e-9
 """Which fraction of the largest value is taken for rounding."""
 
 
-@dataclass(frozen=True)
+@immutable
 class FunctionReport(Shown):
     """A function of one variable on an interval; `warnings` says what stands against it as an activation."""
 

@@ -10,6 +10,7 @@ from chainrule.checks import Natural, Seed, checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 
 @checked
@@ -27,7 +28,7 @@ def hebb_weights(patterns: Array) -> Array:
     return weights
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Recall(Shown):
     """A recall, one neuron after the other: `states` (n, neurons) as they ended, `energies` (sweeps + 1, n) after each sweep.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, fields, replace
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
@@ -13,6 +13,7 @@ from chainrule.checks import Choice
 from chainrule.descriptions import descriptions, hints_of
 from chainrule.errors import ChainruleError, OptionError, ParseError
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
 from chainrule.nn.layers import Activation
@@ -26,7 +27,7 @@ _NUMBERED = re.compile(r"([a-z_]+)([0-9][0-9x]*)")
 _ITEMS = "a size such as 16 or 16:tanh, conv5x5x16, pool2, flatten, dropout(0.2), or an activation such as tanh()"
 
 
-@dataclass(frozen=True)
+@immutable
 class Weighing:
     """A layer with weights as a text has it: itself with no activation, and the activation, "" where one of the words is taken."""
 

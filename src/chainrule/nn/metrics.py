@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 from chainrule.checks import Count, Natural, NonNegative, WholeNumbers, checked
 from chainrule.display import Shown
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError
+from chainrule.immutable import immutable
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class Accuracy(Shown):
     """How many of how many were right, with the binomial error.
@@ -156,7 +156,7 @@ def predicted_labels(outputs: object, threshold: float | None = None) -> NDArray
 # ---- confusion
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 @checked
 class ConfusionMatrix(Shown):
     """How often each true class was predicted as which: counts[true, predicted].

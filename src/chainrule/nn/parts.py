@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from chainrule.display import Shown
 from chainrule.graph import Node, Shape, Type
+from chainrule.immutable import immutable
 
 
 class Initialiser(Protocol):
@@ -25,7 +25,7 @@ class Layer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@immutable
 class Parameter(Shown):
     """A parameter leaf and how its first values are made."""
 
@@ -33,7 +33,7 @@ class Parameter(Shown):
     initialiser: Initialiser
 
 
-@dataclass(frozen=True)
+@immutable
 class State(Shown):
     """A leaf that is carried from one training step to the next, but not trained: a layer says itself what becomes of it.
 
@@ -46,7 +46,7 @@ class State(Shown):
     next: Node | None = None
 
 
-@dataclass(frozen=True)
+@immutable
 class Term:
     """The auxiliary loss of a layer: its numbers (batch,), averaged over the batch in the cost, and their formula."""
 
@@ -54,7 +54,7 @@ class Term:
     formula: str
 
 
-@dataclass(frozen=True)
+@immutable
 class LayerUse(Shown):
     """One application of a layer: what went in, what came out, which parameters and states it used; `first` where it made them."""
 

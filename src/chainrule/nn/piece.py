@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from chainrule.errors import ParseError
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 
 LARGEST = 10_000_000
 """How large one size in the text of a network may be, and how many numbers an example may have between two layers."""
 EXAMPLE = "784-16-16-10 relu softmax"
 
 
-@dataclass(frozen=True)
+@immutable
 class TextPiece:
     """A part of the text and where it stands, for errors that point."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Node, Shape, constant
+from chainrule.immutable import immutable
 from chainrule.nn.build import LayerScope, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.padding import Amounts, Padding, padded, same_amounts
@@ -159,7 +159,7 @@ def _paired(shape: Shape, sizes: Shape | list[int]) -> Shape:
     return (shape[0], *(extent for pair in zip(shape[1:-1], sizes, strict=True) for extent in pair), shape[-1])
 
 
-@dataclass(frozen=True)
+@immutable
 class _Windows:
     """The windows of a pool: what they slide over, how much of it stands around what the layer was given, and their sizes."""
 

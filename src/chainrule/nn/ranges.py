@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.display import Shown
 from chainrule.graph import Array, Body, Node, Op, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn.activations import softmax_input
 
 LARGE = 1e8
@@ -20,7 +20,7 @@ TURNS = 8
 """How often a loop over time is gone through until its states' ranges no longer widen."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class OutputRange(Shown):
     """The least and the largest number of each entry, both of the node's shape, or () where all entries have the same.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn.build import Built, only_moves
 from chainrule.nn.layers import Reshape
 
@@ -17,7 +17,7 @@ NOWHERE = -1
 """Stands, where places of the input's numbers are followed, for a number that is none of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class InputReading(Shown):
     """What a network makes of the numbers of one example, each array of the example's shape.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any, NoReturn, cast
 
@@ -15,6 +15,7 @@ from chainrule.errors import ChainruleError, GraphError, OptionError
 from chainrule.graph import Graph, Shape, form_of, input_node, scope_root
 from chainrule.graph.template import LEAST_SIZES, require_same, template_of
 from chainrule.graph.types import FLOATS
+from chainrule.immutable import immutable
 from chainrule.nn.build import Built, build_network
 from chainrule.nn.graph_layer import DATA, FRESH, KEY, GraphForm, GraphInitialiser, GraphLayer, GraphUse
 from chainrule.nn.layers import as_layer
@@ -59,7 +60,7 @@ def as_graph_layer(
     )
 
 
-@dataclass(frozen=True)
+@immutable
 class _Recorder:
     """A network, what it is built for, and what it was built for so far."""
 

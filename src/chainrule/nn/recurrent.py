@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from typing import ClassVar, TypeAlias
 
@@ -14,6 +14,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Node, Shape, constant, scope
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import LayerScope, applied, layer_scope
 from chainrule.nn.checks import LayerName
@@ -138,7 +139,7 @@ class RNN(_Recurrent):
         return {"h": activation_named(self.activation)(z)}
 
 
-@dataclass(frozen=True)
+@immutable
 class _Parts:
     """Equal parts one behind the other, each with a number of its own: the biases of several gates."""
 

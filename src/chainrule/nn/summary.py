@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from math import prod
 
 from chainrule.checks import Extents, checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 from chainrule.nn.activations import ACTIVATIONS, ActivationName
 from chainrule.nn.build import Built, Layer, LayerUse, build_network
 from chainrule.nn.filters import Filtering
@@ -23,7 +23,7 @@ COUNTING = "the input is not counted as a layer"
 """Which of the two habits of counting layers is used here."""
 
 
-@dataclass(frozen=True)
+@immutable
 class SummaryRow(Shown):
     """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known."""
 
@@ -37,7 +37,7 @@ class SummaryRow(Shown):
     shared: bool = False
 
 
-@dataclass(frozen=True)
+@immutable
 class Summary(Shown):
     """All rows, and the parameters counted: weights have two axes or more, biases one or none."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Word(Shown):
     """An example of the layer's text, and the fields that its numbers fill: the first takes all but one for each of the others.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule.checks import Count, checked, shown, takes
 from chainrule.display import Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Body, Graph, Node, Type, evaluator, input_node
+from chainrule.immutable import immutable
 from chainrule.ops.declare import op
 from chainrule.ops.shapes import row
 
@@ -86,7 +86,7 @@ def split_values(body: Body, values: tuple[T, ...]) -> tuple[dict[str, T], dict[
     )
 
 
-@dataclass(frozen=True)
+@immutable
 class Recurrence(Shown):
     """A loop that is ready to be taken from; see `recurrence`."""
 

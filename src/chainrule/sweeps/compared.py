@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import isfinite, sqrt
@@ -15,6 +14,7 @@ import numpy as np
 from chainrule import display
 from chainrule.display import Shown
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.spelling import aligned
 from chainrule.sweeps.trial import SCORES, Trial
@@ -25,7 +25,7 @@ MOST_REPLICAS = 10_000
 """Beyond so many replicas nobody is told how many would be needed."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Beside(Shown):
     """A trial beside the best: the difference of their scores over the same seeds, and whether chance explains it.
 
@@ -56,7 +56,7 @@ class Beside(Shown):
         return f"cannot be told apart with {count} replicas; about {float(f'{self.needed:.2g}'):.0f} would be needed"
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Sweep(Shown):
     """What came of a sweep; `print` gives its table and verdict, `plot` draws it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
@@ -15,6 +14,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import NonFiniteError, OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Training
 
@@ -43,7 +43,7 @@ class Rising(Shown):
         return self.low * (self.high / self.low) ** np.minimum(steps / max(1, self.steps - 1), 1.0)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class LearningRates(Shown):
     """Rates (n,) that rose from step to step, and the loss of each step's batch before it: (replicas, n)."""
 

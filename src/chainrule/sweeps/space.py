@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -15,6 +14,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError, Remedy
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.sweeps.sobol import DIMENSIONS, sobol
 
@@ -85,7 +85,7 @@ class Between(Shown):
         return Between(*ends, points, log=log, whole=whole)
 
 
-@dataclass(frozen=True)
+@immutable
 class Axis:
     """A field that is tried: its name, and its values by what they are called; or an interval."""
 

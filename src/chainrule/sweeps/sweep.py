@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from chainrule.checks import Count, checked, shown
 from chainrule.descriptions import written
 from chainrule.errors import FileFormatError, MissingFileError, OptionError, OptionTypeError
 from chainrule.files import make_folder_at, named, refusals, write_whole
+from chainrule.immutable import immutable
 from chainrule.sweeps.compared import Sweep, ranked
 from chainrule.sweeps.space import Grid, Halving, Random, Search, Sobol, settings_of
 from chainrule.sweeps.trial import Task, Trial, bare, do, usual_score
@@ -128,7 +129,7 @@ def _trials(tasks: Sequence[Task], search: Search, workers: _Workers) -> list[Tr
     return [last[task.place] for task in tasks]
 
 
-@dataclass(frozen=True)
+@immutable
 class _Workers:
     """Who does the tasks, how many at once at most, and who is told."""
 

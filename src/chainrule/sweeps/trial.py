@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from chainrule.display import Shown
 from chainrule.errors import FileFormatError, FolderInUseError, NonFiniteError, OptionError
 from chainrule.files import make_folder_at, write_whole
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.sweeps.space import Setting
 from chainrule.train import Run, Training
 from chainrule.train.evaluated import Evaluation
@@ -32,7 +33,7 @@ SCORES = {"accuracy": True, "R²": True, "loss": False}
 """What trials are compared by, and whether more is better."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Trial(Shown):
     """What came of a setting: `scores` and `losses` (replicas,), empty where the training went wrong, and then `trouble` says how.
 
@@ -106,7 +107,7 @@ class Trial(Shown):
             ) from trouble
 
 
-@dataclass(frozen=True)
+@immutable
 class Task:
     """What is to be done for a trial, wherever that is: it can be pickled, and done by any process that sees the folder."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 State: TypeAlias = Literal["agrees", "kink", "differs", "unclear"]
 """agrees: to AGREEMENT; kink: there is no slope; differs: by more than what is unsure; unclear: too much is unsure to tell."""
@@ -26,7 +26,7 @@ _SURE = 4
 """A kink is one where the slopes from left and right differ by more than so many times what is unsure about that."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Slope:
     """The slope of a function of one number at 0 by central differences, and how far off that may be at most.
 

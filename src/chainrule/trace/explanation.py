@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal, NoReturn, TypeAlias, get_args
 
@@ -14,6 +14,7 @@ from chainrule.display import Shown, ask, text
 from chainrule.errors import GraphError
 from chainrule.graph import Array, Graph
 from chainrule.graph.arraylike import Unchanging
+from chainrule.immutable import immutable
 from chainrule.trace.quantities import Quantity
 from chainrule.trace.trace import DerivativeTerm, Index, Path, Trace
 from chainrule.trace.verdicts import EntryCheck, RuleCheck, check_entries, check_rules, entries_of
@@ -24,7 +25,7 @@ LEVELS: tuple[str, ...] = get_args(Level)
 """picture: who pushes whom; numbers: the factors of derivatives as bars; mathematics: formulas and rules."""
 
 
-@dataclass(frozen=True)
+@immutable
 class ForwardStep(Shown):
     """How one quantity was computed: its formula, one entry of it with numbers, and what of it is stored."""
 
@@ -38,7 +39,7 @@ class ForwardStep(Shown):
     stored: int
 
 
-@dataclass(frozen=True)
+@immutable
 class BackwardStep(Shown):
     """What one quantity passes back to one input: the rule, and one path through it with numbers and its check.
 
@@ -60,7 +61,7 @@ class BackwardStep(Shown):
     aside: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Explanation(Unchanging, Shown):
     """The whole computation of one example or batch, forward and backward, number by number, each with its check.
 

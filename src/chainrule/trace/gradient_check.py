@@ -15,6 +15,7 @@ from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, Shape, topological_order
+from chainrule.immutable import immutable
 from chainrule.ops import scan
 from chainrule.spelling import suggest
 from chainrule.trace.gradient_judge import Judge, ParameterCheck, compared, entries, judged, short
@@ -34,7 +35,7 @@ Arrays: TypeAlias = Mapping[str, Array]
 _UNIT = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
+@immutable
 class OtherMode(Shown):
     """The same network as it is in its other mode: the graph of its cost, values for its leaves, and whether it is the training mode."""
 
@@ -44,7 +45,7 @@ class OtherMode(Shown):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientCheck(Alike, Shown):
+class GradientCheck(Alike):
     """The verdict on a gradient: each parameter, the mistakes that explain what is wrong, and how the judge was judged.
 
     `explanations`: each is one way to explain all arrays, as one or two mistakes; several where they cannot be told apart with these

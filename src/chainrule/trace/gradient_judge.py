@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.descriptions import Alike
-from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, evaluator
 from chainrule.graph.graph import descendants
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.trace.differences import AGREEMENT, relative, slope
 from chainrule.trace.planted import BackwardPass
@@ -23,8 +22,8 @@ _JUDGED = 12
 _NAME_WIDTH = 32
 
 
-@dataclass(frozen=True, eq=False)
-class ParameterCheck(Alike, Shown):
+@immutable(eq=False)
+class ParameterCheck(Alike):
     """One parameter's array beside the true gradient.
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of
@@ -73,7 +72,7 @@ class ParameterCheck(Alike, Shown):
         return f"{head}, {np.sum(~self.agrees)} of {entries(self.mine.size)}; most of all {worst}"
 
 
-@dataclass(frozen=True)
+@immutable
 class Judge:
     """How far the true gradient itself was held against finite differences: at how many entries, and the largest relative error."""
 

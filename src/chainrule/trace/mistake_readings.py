@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations, product
 from math import isclose
 from typing import TypeAlias
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.trace.mistakes import CATALOGUE, factors, penalties
 from chainrule.trace.mistakes.kinds import Kind, Sizes
 
@@ -16,7 +17,7 @@ Kinds: TypeAlias = frozenset[Kind]
 NOTHING: Kinds = frozenset()
 
 
-@dataclass(frozen=True)
+@immutable
 class FactorReading:
     """One way to read an array: the mistakes in it, how often beyond once, the factor on the data's part, and words on how it was made."""
 
@@ -26,7 +27,7 @@ class FactorReading:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@immutable
 class Penalty:
     """The penalty's part of an array: what it is, and whether the cost has it (else it is what a careless student adds)."""
 

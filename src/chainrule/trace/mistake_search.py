@@ -11,6 +11,7 @@ from math import isclose, log10
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.trace.mistake_readings import NOTHING, FactorReading, Kinds, Penalty, mixtures
 from chainrule.trace.mistake_solutions import Option, Solution, is_applied_anew, is_known, plainest
 from chainrule.trace.mistakes import CATALOGUE
@@ -32,7 +33,7 @@ _MARGIN = 3.0
 _MOST_DIGITS = 8.0
 
 
-@dataclass(frozen=True)
+@immutable
 class _State:
     """What was decided for the layers gone through so far."""
 
@@ -41,7 +42,7 @@ class _State:
     kinds: Kinds = NOTHING
 
 
-@dataclass(frozen=True)
+@immutable
 class _Stretch:
     """Places between two layers: the mistakes that can be made there, and the parameters whose derivatives then stand."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.trace.mistake_readings import FactorReading, Kinds
 from chainrule.trace.mistakes import CATALOGUE, factors
 from chainrule.trace.mistakes.kinds import Kind, Planting
 from chainrule.trace.planted import Planted
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Option:
     """A kind of mistake at one place of the backward pass, with all nodes where it is made."""
 
@@ -39,7 +39,7 @@ class Option:
         return total
 
 
-@dataclass(frozen=True)
+@immutable
 class Solution:
     """Mistakes that explain every array: those made at places, and how each parameter's array is read.
 

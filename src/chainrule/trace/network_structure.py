@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import isclose
@@ -26,6 +25,7 @@ from chainrule.graph import (
     topological_order,
 )
 from chainrule.graph.graph import descendants, rebuilt
+from chainrule.immutable import immutable
 from chainrule.nn import softmax_input
 from chainrule.trace.planted import BackwardPass, Planted, Walk, data_side, shows_whole, weights_of
 
@@ -33,7 +33,7 @@ _AT_STEP = re.compile(r"\.t(\d+)$")
 _ACTIVATION = re.compile(r"(.+)\.(?:a|h)((?:\.t\d+)?)")
 
 
-@dataclass(frozen=True)
+@immutable
 class ActivationRegion:
     """The nodes from a pre-activation z to its activation a, entry by entry."""
 
@@ -43,7 +43,7 @@ class ActivationRegion:
     place: str
 
 
-@dataclass(frozen=True)
+@immutable
 class SoftmaxRegion:
     """Softmax of z, or its logarithm."""
 

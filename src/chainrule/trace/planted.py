@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.graph import PARAMETER, Array, Node, compute, input_node, topological_order
 from chainrule.graph.graph import descendants
+from chainrule.immutable import immutable
 from chainrule.ops import broadcast_to, cast, matmul
 
 Passed: TypeAlias = "Iterable[tuple[Node, Array | None]]"
@@ -23,7 +24,7 @@ def shows_whole(node: Node) -> bool:
     return (node.op.kind == "view" and node.type.size == node.inputs[0].type.size) or node.op is cast
 
 
-@dataclass(frozen=True)
+@immutable
 class Planted:
     """Changed rules of a backward pass.
 
@@ -49,7 +50,7 @@ class Planted:
         return frozenset((*self.rules, *self.scalings, *self.additions, *(node for node, _ in self.cuts)))
 
 
-@dataclass(frozen=True)
+@immutable
 class GradientPart:
     """What one use of a parameter passes back to it; `arriving` is the derivative at the use (δ).
 
@@ -171,7 +172,7 @@ class _Pull:
         return [None if place is None else values[place] for place in self.places]
 
 
-@dataclass(frozen=True)
+@immutable
 class Walk:
     """One walk back: the derivative at each node that any arrives at."""
 

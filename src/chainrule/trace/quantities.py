@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 from chainrule.derivatives import jvp, vjp
@@ -21,10 +20,11 @@ from chainrule.graph import (
 )
 from chainrule.graph.graph import descendants, rebuilt
 from chainrule.graph.text import labels
+from chainrule.immutable import immutable
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Quantity(Shown):
     """A node that has a place of its own in the explanation; what has none is written out inside the formulas of others.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, Node, PassStep, dead_code, rewrite_nodes, run_passes
+from chainrule.immutable import immutable
 from chainrule.ops import broadcast_to, concatenate, reshape, simplify_algebra, slice_axes, slice_axis, transpose, unroll
 from chainrule.ops.elementwise import add
 from chainrule.ops.matrices import matmul
@@ -96,7 +96,7 @@ def _computed(source: Node, start: int, stop: int) -> Node | None:
     return None
 
 
-@dataclass(frozen=True)
+@immutable
 class ThroughTime(Shown):
     """A batch's way through a network with memory, and back: values and derivatives at each time step, numbered from 1.
 

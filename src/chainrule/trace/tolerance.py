@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.trace.rounding import ROUNDING
 
 FLOOR = 1e-3
@@ -21,7 +22,7 @@ _SMALL = 1e-8
 _DOUBLE = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
+@immutable
 class Tolerance:
     """How near two arrays must be, entry by entry.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -16,6 +15,7 @@ from chainrule.display import Shown
 from chainrule.engines import ExecutionPlan
 from chainrule.errors import GraphError, OptionError, ShapeError
 from chainrule.graph import PARAMETER, Array, Graph, Node, compute, constant, formula, topological_order
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
 from chainrule.trace.precise import in_float64, lengthened
@@ -24,8 +24,8 @@ from chainrule.trace.quantities import Quantity, quantities_of, quantity_through
 Index = tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class DerivativeTerm(Alike, Shown):
+@immutable(eq=False)
+class DerivativeTerm(Alike):
     """What one user of a quantity passes back to it: one of the paths whose sum is its derivative."""
 
     user: Quantity
@@ -33,7 +33,7 @@ class DerivativeTerm(Alike, Shown):
     value: Array
 
 
-@dataclass(frozen=True)
+@immutable
 class Path(Shown):
     """One step of the chain rule for one entry: ∂C/∂entry gets ∂(user's entry)/∂entry · ∂C/∂(user's entry)."""
 
@@ -48,7 +48,7 @@ class Path(Shown):
         return self.local * self.arriving
 
 
-@dataclass(frozen=True)
+@immutable
 class Stored(Shown):
     """A value that the forward pass keeps because the backward pass reads it, and its size in bytes; one without a name by its formula."""
 
@@ -57,7 +57,7 @@ class Stored(Shown):
     bytes: int
 
 
-@dataclass(frozen=True)
+@immutable
 class Push(Shown):
     """How one entry of an input moves an entry of a quantity: the slope ∂quantity/∂input there, and the input's value."""
 

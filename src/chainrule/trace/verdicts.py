@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, evaluator, topological_order
 from chainrule.graph.graph import descendants
+from chainrule.immutable import immutable
 from chainrule.ops import stop_gradient
 from chainrule.trace.differences import EXTENDED, Slope, State, relative, slope
 from chainrule.trace.quantities import Quantity
@@ -30,7 +31,7 @@ _MARGIN = 8 * float(np.finfo(EXTENDED).eps) / float(np.finfo(np.float64).eps)
 """What rounding does in longer numbers, at most, beside what it was seen to do in float64."""
 
 
-@dataclass(frozen=True)
+@immutable
 class RuleCheck(Shown):
     """What a quantity passes back to one of its inputs, held against a finite difference of the quantity's own formula.
 
@@ -52,7 +53,7 @@ class RuleCheck(Shown):
         return self.quantity.inputs[self.place]
 
 
-@dataclass(frozen=True)
+@immutable
 class EntryCheck(Shown):
     """∂C/∂entry of a parameter from the backward pass, and the slope of the whole cost by finite differences.
 

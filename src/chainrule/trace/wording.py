@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
@@ -12,6 +11,7 @@ from chainrule.display import Shown
 from chainrule.graph import CONSTANT, PARAMETER, Node, constant, formula, topological_order
 from chainrule.graph.graph import rebuilt
 from chainrule.graph.notation import FormulaPiece, Style, name_text
+from chainrule.immutable import immutable
 from chainrule.ops import (
     add,
     broadcast_to,
@@ -35,7 +35,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PRODUCT = 2
 
 
-@dataclass(frozen=True)
+@immutable
 class Wording(Shown):
     """How the quantities of one trace are written; `names` of nodes and formulas agree in every notation.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node
+from chainrule.immutable import immutable
 from chainrule.nn import build_network, read_input, sigmoid_input, softmax_input
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
@@ -32,7 +32,7 @@ _SHOWN = 5
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Attribution(Shown):
     """What each input did for one answer instead of another: integrated gradients of the difference of two outputs before squashing.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 from chainrule.train.history import Epoch, History
 from chainrule.train.lineage import Lineage, Parent
 from chainrule.train.optimizer import Optimizer, Rate
@@ -14,7 +15,7 @@ from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.trainer import Trainer
 
 
-@dataclass(frozen=True)
+@immutable
 class Changes:
     """What a branch does otherwise; None leaves it as it was."""
 

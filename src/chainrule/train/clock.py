@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainrule import ops
 from chainrule.graph import Node, input_node, scope
+from chainrule.immutable import immutable
 
 SCALARS = ("step", "learning_rate", "batch")
 """The numbers that each training step is given; "batch" only where a layer asks whether an epoch begins."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Clock:
     """The run's key "seed", the step's number "step", and "batch", its number within its epoch, both counted from 0."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import zip_longest
@@ -16,6 +15,7 @@ from chainrule.data import Examples
 from chainrule.display import Shown
 from chainrule.errors import DataError, ShapeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Accuracy, summary
 from chainrule.numerals import numeral
 from chainrule.train.evaluation import class_probabilities
@@ -28,7 +28,7 @@ _SHOWN = 5
 _CLOSE = 0.99
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Alignment(Shown):
     """The neurons of a layer of one network, each beside that of the other which it goes with over the examples.
 
@@ -59,7 +59,7 @@ class Alignment(Shown):
         return f"{head}, {close} of them above {_CLOSE}{''.join(f', {each}' for each in rest)}"
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Compared(Shown):
     """What came of comparing two networks: `print` tells it, `plot` draws it.
 

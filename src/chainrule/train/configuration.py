@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +10,7 @@ from chainrule.data import Dataset, DatasetInfo
 from chainrule.descriptions import renamed, restored, written
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Layer, Objective
 from chainrule.train.folder import RunFolder
 from chainrule.train.lineage import Lineage
@@ -23,7 +23,7 @@ MOST_EXAMPLES, MOST_BATCHES, MOST_REPLICAS, MOST_THREADS = 1 << 40, 1 << 26, 1 <
 """What a run's folder may say of itself."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Configuration:
     """What a run's folder keeps of its training.
 

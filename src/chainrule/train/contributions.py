@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from chainrule import ops
 from chainrule.derivatives import grad, vjp
 from chainrule.engines import engine_named
 from chainrule.graph import Array, Graph, Node, input_node
+from chainrule.immutable import immutable
 from chainrule.train.clock import Clock
 from chainrule.train.learning_problem import Cost, LearningProblem
 from chainrule.train.optimizer import Optimizer
@@ -22,7 +22,7 @@ Function: TypeAlias = "Callable[[Mapping[str, Array]], dict[str, Array]]"
 """Outputs by name of values by name."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class GradientContributions:
     """The gradient of one parameter for batches of one size, and what it is the sum of: programs in float64, each built once.
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import Natural, checked
 from chainrule.descriptions import Alike
-from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, mean_absolute_error, r_squared
 from chainrule.numerals import numeral, with_uncertainty
 from chainrule.train.evaluation import Scores, decide
 from chainrule.train.learning_problem import LearningProblem
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation(Alike, Shown):
+@immutable(eq=False)
+class Evaluation(Alike):
     """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
 
     labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are

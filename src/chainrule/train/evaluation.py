@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, joined
 from chainrule.graph import Array, compute, input_node
+from chainrule.immutable import immutable
 from chainrule.nn import softmax
 from chainrule.ops import sigmoid
 from chainrule.train.learning_problem import LearningProblem
@@ -21,8 +21,8 @@ BATCH = 1000
 """Rows in an evaluation batch: large enough that calls cost nothing, small enough to stay in the cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class Scores(Alike, Shown):
+@immutable(eq=False)
+class Scores(Alike):
     """What an evaluation found: by name ("loss", each term, "accuracy") one number to a replica, shape (replicas,); and the outputs.
 
     `outputs`: (replicas, examples, ...), in the units of the data.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from chainrule.data.rows import Rows
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.graph import Array, Graph
+from chainrule.immutable import immutable
 from chainrule.nn import GraphLayer, Network, Sequential, build_network, read_input
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
@@ -27,7 +28,7 @@ from chainrule.train.optimizers import SGD
 from chainrule.train.scales import input_scaling
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class ExplanationOptions:
     """How an explanation is to be read: its level, its notation, whether node by node, and which parameter entries are checked."""

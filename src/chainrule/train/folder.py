@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +35,7 @@ from chainrule.files import (
     write_whole,
 )
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train.history import History, history_lines, lines_until, read_history
 from chainrule.train.lock import WriterLock
 from chainrule.train.sealed import as_written, read_sealed, sealed
@@ -50,8 +50,8 @@ _MOST_BYTES, _MOST_HISTORY = 1 << 34, 1 << 32
 _OLDER = "take the state of another step"
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot(Alike, Shown):
+@immutable(eq=False)
+class Snapshot(Alike):
     """The state after a number of steps: arrays by name, and what else is needed to go on."""
 
     step: int

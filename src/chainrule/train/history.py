@@ -13,14 +13,14 @@ import numpy as np
 
 from chainrule.checks import checked, unknown
 from chainrule.descriptions import Alike
-from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train.sealed import UNREADABLE
 
 
-@dataclass(frozen=True, eq=False)
-class Epoch(Alike, Shown):
+@immutable(eq=False)
+class Epoch(Alike):
     """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
 
     `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
@@ -43,7 +43,7 @@ class Epoch(Alike, Shown):
 
 
 @dataclass(eq=False)
-class History(Alike, Shown):
+class History(Alike):
     """What happened, step by step and epoch by epoch."""
 
     replicas: int

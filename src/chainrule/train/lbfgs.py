@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.checks import Count, Natural, NonNegative
 from chainrule.descriptions import described
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train.full_batch import INTERRUPTED, USED_UP, FullBatch, largest, require_finite
 from chainrule.train.optimizer import CostFunction, Progress
@@ -60,7 +61,7 @@ class LBFGS(FullBatch):
             yield replace(found, point=found.point * units)
 
 
-@dataclass(frozen=True)
+@immutable
 class Minimum:
     """Where it ended: the point, its cost, the largest gradient entry, the cost after each iteration, and why it ended."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, reduce
 from operator import add
 from typing import Any, Literal, cast
@@ -22,6 +22,7 @@ from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
 from chainrule.graph.arraylike import Unchanging
+from chainrule.immutable import immutable
 from chainrule.nn import (
     Built,
     Export,
@@ -45,7 +46,7 @@ from chainrule.train.saved_network import pickled_network
 from chainrule.train.state_nodes import first_values, updated
 
 
-@dataclass(frozen=True)
+@immutable
 class Cost(Shown):
     """The objective of one batch as nodes: the network's graph, the target y, and how both become one number.
 
@@ -64,7 +65,7 @@ class Cost(Shown):
         return reduce(add, self.rows.values())
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class LearningProblem(Unchanging, Shown):
     """A network, the signature of its data, and what is minimised; `loss` None goes by the last layer and the data.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from chainrule.data import Examples
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral, printed
 from chainrule.train.contributions import GradientContributions
 from chainrule.train.replay import Replay
@@ -24,7 +25,7 @@ SHOWN = 8
 """How many examples a printed ledger names."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Contribution(Shown):
     """An example's part in a change: its place in the batch, its index in the training part, and the part along the change."""
 
@@ -33,7 +34,7 @@ class Contribution(Shown):
     value: float
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Ledger(Shown):
     """Δw of one step of one parameter, or of one entry of it, as a sum: Δw = Σ contributions + Σ parts + residual.
 
@@ -203,7 +204,7 @@ class Ledgers:
         return self._steps[shape]
 
 
-@dataclass(frozen=True)
+@immutable
 class Pair:
     """A parameter before and after a step."""
 
@@ -215,7 +216,7 @@ class Pair:
     after: Array
 
 
-@dataclass(frozen=True)
+@immutable
 class ChangeParts:
     """What the step should have changed."""
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.display import Shown
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train.contracts import require_rates
 from chainrule.train.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@immutable
 class Parent(Shown):
     """The run that a branch began at: its folder, if it has one, the step, and the hash of all parameters there."""
 
@@ -26,7 +27,7 @@ class Parent(Shown):
         return f"step {self.step} of {self.path or 'a run without a folder'}, parameters {self.hash[:12]}"
 
 
-@dataclass(frozen=True)
+@immutable
 class Lineage:
     """What of a run's past its later steps depend on.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -12,10 +12,10 @@ import numpy as np
 from chainrule.checks import Count, checked, shown, unknown
 from chainrule.derivatives import grad
 from chainrule.descriptions import Alike
-from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn import Ablated, Built, Export, Parameter, State
 from chainrule.ops import scan
 from chainrule.spelling import suggest
@@ -36,8 +36,8 @@ PIECE = 1000
 """Examples that are looked at together; more are cut into pieces of this size."""
 
 
-@dataclass(frozen=True, eq=False)
-class Model(Alike, Shown):
+@immutable(eq=False)
+class Model(Alike):
     """A task's network with one set of parameters by name; every number is float64.
 
     Inputs `x` (n, ...) and targets `y` are rows as the data hold them: scaling is part of the graph. The network is built for

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.engines import ExecutionPlan
 from chainrule.errors import NonFiniteError, NonFinitePlace
 from chainrule.graph import Array, Graph, Node
+from chainrule.immutable import immutable
 from chainrule.ops import where
 
 
@@ -47,7 +47,7 @@ def _read(node: Node, entries: Array, values: Mapping[Node, Array]) -> Iterator[
             yield source, entries if node.op.kind == "elementwise" else np.ones(source.shape, bool)
 
 
-@dataclass(frozen=True)
+@immutable
 class Moment:
     """A step of one replica: what an error says of when something happened."""
 

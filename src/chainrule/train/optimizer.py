@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias
 
 from chainrule.checks import Positive
 from chainrule.descriptions import Told
 from chainrule.display import Shown
 from chainrule.graph import Array, Node
+from chainrule.immutable import immutable
 from chainrule.train.schedules import Schedule
 from chainrule.train.update_rule import constants_of, formulas_of
 
@@ -65,7 +65,7 @@ class Optimizer(Shown, ABC):
         return (*formulas_of(self), *constants_of(self))
 
 
-@dataclass(frozen=True)
+@immutable
 class Progress(Shown):
     """Where a search is after an iteration: the point (n,), its cost, the largest gradient entry, and why it ends there, if it does."""
 

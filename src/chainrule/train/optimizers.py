@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import ClassVar
@@ -15,6 +14,7 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Node, constant
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train.optimizer import Optimizer, Rate, Slots, Update
 
@@ -233,7 +233,7 @@ class ClipValue(Shown):
         return [ops.maximum(ops.minimum(g, self.limit), -self.limit) for g in gradients]
 
 
-@dataclass(frozen=True)
+@immutable
 class _Units:
     """Powers of two to take large and small numbers in before they are squared, and the sums of squares between which neither is needed."""
 

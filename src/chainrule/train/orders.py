@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule.checks import Count, checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 Order: TypeAlias = Callable[[int, int, int], Array]
 """A function of (seed, epoch, count) that gives the order of the examples, a permutation of 0 ... count − 1."""
@@ -20,7 +20,7 @@ OrderName: TypeAlias = Literal["shuffled", "consecutive"]
 """The orders that are known by name."""
 
 
-@dataclass(frozen=True)
+@immutable
 @checked
 class ConsecutiveOrder(Shown):
     """Row r of a batch goes on where row r of the batch before stopped: the examples are cut into `rows` runs of equal length.

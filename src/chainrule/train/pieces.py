@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
 from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, all_finite
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 PIECE_SECONDS = 0.05
 """How long a piece of steps should take: progress, callbacks and Ctrl-C wait no longer."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Piece(Shown):
     """The steps first ... last − 1, done: what they recorded, how long they took, and the state before them."""
 
@@ -29,14 +29,14 @@ class Piece(Shown):
     is_finite: bool
 
 
-@dataclass(frozen=True)
+@immutable
 class Steps(Shown):
     """A training asks for a piece of steps, which ends at `until` or before."""
 
     until: int
 
 
-@dataclass(frozen=True)
+@immutable
 class ScoresOf(Shown):
     """A training asks for the scores of a part of its data at the present weights."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train.evaluation import class_probabilities
 from chainrule.train.run import Run
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class PredictionHistory(Shown):
     """A classifier's answers when `at` (m,) steps were done, on n examples with labels `labels` (n,).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import hypot, inf, sqrt
 from typing import Literal, TypeAlias
 
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train.student import chance, quantile
 
@@ -22,7 +22,7 @@ _TWO_SIGMA = 0.0455
 Verdict: TypeAlias = Literal["larger", "smaller", "cannot be told apart"]
 
 
-@dataclass(frozen=True)
+@immutable
 class Measured(Shown):
     """A mean of `count` independent measurements, and its standard error.
 
@@ -57,7 +57,7 @@ def measured(values: object) -> Measured:
     return Measured(float(array.mean()), float(array.std(ddof=1) / sqrt(len(array))), len(array))
 
 
-@dataclass(frozen=True)
+@immutable
 class Comparison(Shown):
     """The difference of two means with its standard error, and whether chance explains it.
 
@@ -201,7 +201,7 @@ def ratio(first: Measured, second: Measured) -> tuple[float, float]:
     return value, abs(value) * hypot(first.error / first.value, second.error / second.value)
 
 
-@dataclass(frozen=True)
+@immutable
 class PowerLaw:
     """y = `factor`·x^`exponent`, fitted to n points by weighted least squares in the logarithms.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
 from chainrule.errors import LossError, OptionError
 from chainrule.graph import Array, Graph, Node, Shape, compute, input_node, scope, scope_root
+from chainrule.immutable import immutable
 from chainrule.nn import Built, Layer, build_network
 from chainrule.train.clock import Clock
 from chainrule.train.contracts import require_gradients as require_clipped
@@ -38,7 +38,7 @@ Fields = Mapping[str, tuple[Shape, str]]
 """For each array that a step is given, by name, the shape and dtype of a row."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Setup:
     """What the steps of a training go by; see `trainer`."""
 
@@ -77,7 +77,7 @@ class Setup:
         return callable(self.loss) and not hasattr(self.loss, "target") and not isinstance(self.loss, type)
 
 
-@dataclass(frozen=True)
+@immutable
 class StepGraphs:
     """The graphs for arrays with such fields, by the number of rows."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
@@ -18,10 +18,10 @@ from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.descriptions import Alike
 from chainrule.descriptions.pickles import require_picklable
-from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array, Graph
+from chainrule.immutable import immutable
 from chainrule.train.batches import Queue
 from chainrule.train.configuration import note_progress
 from chainrule.train.evaluation import Evaluator, Scores
@@ -49,8 +49,8 @@ CALLS_AN_ITERATION = 3
 """About how often a method that takes all examples at once asks for the cost and its gradient, to go one step further."""
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingProgress(Alike, Shown):
+@immutable(eq=False)
+class TrainingProgress(Alike):
     """What a callback is told. It may return True to end the training there."""
 
     kind: Literal["steps", "epoch", "end"]

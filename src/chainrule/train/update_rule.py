@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cached_property, reduce
 from operator import mul
 from typing import ClassVar, Protocol, TypeAlias, cast
@@ -19,6 +19,7 @@ from chainrule.errors import ChainruleError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, constant, formula, input_node, rewrite_nodes, topological_order
 from chainrule.graph.arraylike import Symbol
 from chainrule.graph.notation import FormulaPiece
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 
 DEPTH = 40
@@ -40,7 +41,7 @@ class UpdateRule(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@immutable
 class _Written:
     """An update with symbols in the place of its numbers: its leaves by name, the next w, the next slots, and who is written how."""
 
@@ -171,7 +172,7 @@ def _is_one_over(node: Node) -> bool:
 Values: TypeAlias = Mapping[str, Array]
 
 
-@dataclass(frozen=True)
+@immutable
 class UpdateParts:
     """A step as Δw = gain·g + what it remembers + decay + rest; every array has w's shape.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from chainrule.checks import Count, checked
 from chainrule.data import Dataset
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import Adam
 from chainrule.train.schedules import InverseSquareRoot
@@ -15,7 +15,7 @@ from chainrule.train.schedules import InverseSquareRoot
 FEWEST_EPOCHS = 5
 
 
-@dataclass(frozen=True)
+@immutable
 class Usual(Shown):
     """An optimizer, how many steps it is usually given, and why these."""
 

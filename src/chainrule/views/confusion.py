@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from rich.cells import cell_len
@@ -11,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
+from chainrule.immutable import immutable
 from chainrule.nn import ConfusionMatrix
 from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
 from chainrule.views.plain import printable, spaced
@@ -32,7 +32,7 @@ def shade(share: float) -> Style:
     return Style(color="black" if bright else "white", bgcolor=f"rgb({red},{green},{blue})")
 
 
-@dataclass(frozen=True)
+@immutable
 class ConfusionView:
     """Renders the matrix, precision, recall and F1 beside it where there is room, else below."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import ClassVar, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 from chainrule.views.colours import SERIES, second_way
 
@@ -34,7 +35,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 HATCHES: tuple[Hatch, ...] = ("", "//", "..", "xx")
 
 
-@dataclass(frozen=True)
+@immutable
 class Scale:
     """From numbers to colours: `low` and `high` are the ends of the map; with a `label` a bar of colours stands beside the panel."""
 
@@ -76,7 +77,7 @@ def ends_of(values: ArrayLike) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Mark:
     """Something drawn into a panel, over the marks before it; `label` puts it into the legend."""
 
@@ -98,7 +99,7 @@ class Mark:
                 )
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Line(Mark):
     """Through x, y (n,), with gaps at NaN; or k lines, x and y (k, n). Signs stand on its points, an arrow head at its end."""
 
@@ -114,7 +115,7 @@ class Line(Mark):
     arrow: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Band(Mark):
     """Between low and high (n,) over x (n,)."""
 
@@ -125,7 +126,7 @@ class Band(Mark):
     alpha: float = field(default=0.2, kw_only=True)
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class ErrorBars(Mark):
     """From low to high (n,) at places (n,): upright, or flat."""
 
@@ -139,7 +140,7 @@ class ErrorBars(Mark):
     width: float = 1.2
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Points(Mark):
     """Signs at x, y (n,), so many points of a printer wide; coloured by `values` (n,) on a `scale` where they are given.
 
@@ -159,7 +160,7 @@ class Points(Mark):
     where: Where = IN_DATA
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Bars(Mark):
     """From `start` to `end` (n,) at places (n,): upright, or flat; each with a text behind its end where `texts` are given.
 
@@ -181,7 +182,7 @@ class Bars(Mark):
     texts: Sequence[str] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Image(Mark):
     """Numbers (rows, columns) as colours on a `scale`, or colours (rows, columns, 3); what is no number is left out.
 
@@ -204,7 +205,7 @@ class Image(Mark):
     crosses: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Text(Mark):
     """Words at x, y: one text, or n of them at (n,), moved by `offset` printer's points."""
 
@@ -224,7 +225,7 @@ class Text(Mark):
     mono: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Rule(Mark):
     """Straight through the panel at x or at y, or a strip between two of them."""
 
@@ -237,7 +238,7 @@ class Rule(Mark):
     width: float = 0.8
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Surface(Mark):
     """z (rows, columns) over y (rows,) and x (columns,), coloured by `scale`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import ClassVar, Literal, TypeAlias, cast
 
 from numpy.typing import ArrayLike
@@ -12,6 +12,7 @@ from chainrule.checks import shown, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.spelling import aligned
 from chainrule.views.marks import Mark, Surface
@@ -26,7 +27,7 @@ Legend: TypeAlias = Literal[
 """Where the legend stands: in the panel, at the top side by side, or outside of it: right, above, below."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Axis:
     """An axis: its label with the unit, its `ends` (the larger one first turns it round, None is found), and where numbers stand.
 
@@ -46,7 +47,7 @@ class Axis:
     margin: float = 0.05
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Panel:
     """Marks between two axes. `frame`: what is seen of the axes: their lines, their texts only, or none of them."""
 
@@ -63,7 +64,7 @@ class Panel:
     frame: Literal["lines", "texts", "none"] = "lines"
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Space:
     """Surfaces between three axes, seen from `azimuth` and `elevation` in degrees; on a page it can be turned."""
 
@@ -79,7 +80,7 @@ class Space:
     zoom: float = 0.85
 
 
-@dataclass(frozen=True)
+@immutable
 class Table(Shown):
     """Rows under headings; `str()` gives them in aligned columns.
 
@@ -116,7 +117,7 @@ def _cell(cell: Cell) -> str:
 Part: TypeAlias = Panel | Space | Table
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Sheet:
     """Panels with what they say: at most `columns` of them beside each other, on a `size` of inches.
 

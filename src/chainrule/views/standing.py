@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Settings, TrainingProgress, with_error
 from chainrule.views.plain import duration, printable, spaced
@@ -21,7 +21,7 @@ MOST_ROWS = 20
 Parts: TypeAlias = Mapping[str, Mapping[str, Array]]
 
 
-@dataclass(frozen=True)
+@immutable
 class ProgressPlan:
     """How much there is to do: epochs, batches in each, their size and the number of training examples; and a title."""
 

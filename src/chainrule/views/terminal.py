@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Summary as NetworkTable
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, History, Settings, with_error
@@ -35,7 +36,7 @@ def facts(pairs: Iterable[tuple[str, str | Text]]) -> RenderableType:
 # ---- networks
 
 
-@dataclass(frozen=True)
+@immutable
 class NetworkView:
     """Renders a network: a row to a layer, then the parameters counted; narrow screens get fewer columns."""
 
@@ -113,7 +114,7 @@ def _strong(value: str, rest: str) -> Text:
 # ---- curves
 
 
-@dataclass(frozen=True)
+@immutable
 class CurvesView:
     """Renders every curve of a history as a line of blocks with its first, last and best value."""
 
@@ -164,7 +165,7 @@ def _curve(history: History, part: str, name: str) -> tuple[tuple[str, str, str,
 # ---- lists of runs
 
 
-@dataclass(frozen=True)
+@immutable
 class RunRecord:
     """What the list of runs says of one; `problem` is why a folder could not be read."""
 
@@ -186,7 +187,7 @@ class RunRecord:
         return next((f"{name} {with_error(np.array(values))}" for name, values in self.scores.items()), "none yet")
 
 
-@dataclass(frozen=True)
+@immutable
 class RunsView:
     """Renders a list of runs: a table where there is room, else two lines to a run."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from chainrule.checks import shown
 from chainrule.errors import OptionTypeError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.views.figures.draw import draw_sheet, sheet_figure
 from chainrule.views.figures.page_svg import figure_svg
 from chainrule.views.marks import Mark
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class View(Sheet, Savable):
     """Something to look at: a title, a sentence on how to read it, panels of marks, and the `numbers` behind them by name.
 

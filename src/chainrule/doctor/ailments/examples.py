@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log, prod
 
 import numpy as np
@@ -14,6 +14,7 @@ from chainrule.doctor.changes import by_hand
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import Patient, Some
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Sequential
 from chainrule.numerals import numeral
 from chainrule.train import Training
@@ -231,7 +232,7 @@ def _axes(rows: Array) -> Array:
     return np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)[2].T
 
 
-@dataclass(frozen=True)
+@immutable
 class Apart:
     """How unlike two samples are: by Smirnov's distance, by the ratio of their spreads, and how often chance makes either so."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import sqrt
 
@@ -15,6 +15,7 @@ from chainrule.doctor.crossed import crossed
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import Patient, Some
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model, Training, class_probabilities
 
@@ -30,7 +31,7 @@ _LEAST = 50
 """Examples among the surest half below which it cannot be told."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Judged:
     """What somebody says of examples that are looked at: the class of each (n,), and how sure they are (n,)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -15,6 +14,7 @@ from chainrule.doctor.finding import Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import HALF, Patient
 from chainrule.errors import NonFiniteError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import History, Snapshot, Trainer
 from chainrule.train.branch import Changes, branched
@@ -29,7 +29,7 @@ _WORK = 1e9
 """Parameters times examples that a scan may go through at each rate, so that it takes no longer than some seconds."""
 
 
-@dataclass(frozen=True)
+@immutable
 class GoneOn:
     """The costs (n,) of the training examples that are looked at after some more steps at a rate; infinite where numbers went wrong."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from chainrule.doctor.changes import at_rate, changed, initialised_anew, wider, 
 from chainrule.doctor.finding import Cure, Finding, fine, ill, remark
 from chainrule.doctor.patient import HALF, Patient
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 
@@ -24,7 +24,7 @@ _STATES = 32
 """So many states of the training are looked at to find when a unit died, and as many again between two of them, until it is one step."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Death:
     """Units of a layer that fired for the last time when `low` steps were done, and never again from `high` on, as far as was looked.
 

@@ -32,6 +32,7 @@ from chainrule.engines.native.kernels import (
 )
 from chainrule.engines.native.views import Access, contiguous, joined, view_access
 from chainrule.graph import CONSTANT, Node, Shape
+from chainrule.immutable import immutable
 
 Index: TypeAlias = tuple[Affine, ...]
 """Where an entry stands in a node: a number that depends on the loops for each axis."""
@@ -77,7 +78,7 @@ class GroupLayout:
         return node.is_leaf and node.name in self.tables
 
 
-@dataclass(frozen=True)
+@immutable
 class ThroughWindows:
     """A left matrix that is read through windows: loops, by extents and strides, for its rows and for its columns."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainrule.engines.native.builder import ELEMENTS, bytes_of
 from chainrule.engines.native.kernels import Kernel, KernelBody, Product, Reduction, Turns
 from chainrule.engines.native.lowering import FUNCTIONS
+from chainrule.immutable import immutable
 
 WAYS = 4
 """Over how many accumulators a long sum is dealt out: an addition takes about four cycles until the next can follow."""
@@ -15,7 +15,7 @@ MOST_LINES = 16
 """Lines of an inner body up to which it is written once for each of these ways."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Cut:
     """`lanes`: how many numbers stand in a vector. `ways`: into how many chains the innermost loop of a reduction is dealt."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from chainrule.engines.native.program import Code, NativeLoop
 from chainrule.engines.native.shuffle import epoch_orders
 from chainrule.errors import PositionError
 from chainrule.graph import Array, Graph, compute, run_passes
+from chainrule.immutable import immutable
 
 LITTLE = 300_000_000
 """Operations in all below which code is made quickly: it takes up to 0.13 ns longer for each, and LLVM from 75 ms less for the whole."""
@@ -55,7 +56,7 @@ class NativeProgram:
         return {name: found.records[inner][0, 0, ...] for inner, name in self.names.items()}
 
 
-@dataclass(frozen=True)
+@immutable
 class _Form:
     """A loop by what its code follows from: loops of one form share their code, whoever built them."""
 

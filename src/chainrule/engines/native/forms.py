@@ -7,16 +7,17 @@ those of a step and of the shorter one at the end of an epoch, of training and o
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from chainrule.engines.native.buffers import BufferPlan
 from chainrule.engines.native.builder import ELEMENTS, Value, literal
 from chainrule.engines.native.kernels import Buffer, Kernel, KernelBody, MemoryPlace, Product, Reduction, Scatter
 from chainrule.engines.native.matmul import Tiling
 from chainrule.graph import frozen
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class KernelForm:
     """Equal for kernels that the same instructions do, with other pointers and other extents."""
 

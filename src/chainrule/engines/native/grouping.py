@@ -16,6 +16,7 @@ from chainrule.engines.native.kernels import Buffer
 from chainrule.engines.native.lowering import FUNCTIONS, LOWERINGS
 from chainrule.engines.native.views import Access, contiguous, view_access
 from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node, Op, Shape, Type
+from chainrule.immutable import immutable
 from chainrule.ops import argmax, loop_key, one_hot, scan
 
 BY_THEIR_PLACES = frozenset(
@@ -109,7 +110,7 @@ class Group:
         return False
 
 
-@dataclass(frozen=True)
+@immutable
 class _Use:
     """Who reads a node: a group, at which level ("inner", "outer"), or from memory."""
 

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.graph import Shape, Type
+from chainrule.immutable import immutable
 
 Affine: TypeAlias = tuple[int, ...]
 """A whole number that depends on the loops: (constant, coefficient of loop 0, of loop 1, ...)."""
@@ -64,7 +65,7 @@ class Buffer:
         return self.type.nbytes
 
 
-@dataclass(frozen=True)
+@immutable
 class MemoryPlace:
     """An entry of a buffer: `at` counts entries. With `row`, the table's row that stands there in the order, and `at` counts in it."""
 
@@ -85,7 +86,7 @@ class MemoryPlace:
         return f"{self.buffer.label}[{inside}]"
 
 
-@dataclass(frozen=True)
+@immutable
 class Instruction:
     """One value of a body. `op` is an op's name, or load, fetch, constant, index, core; `arguments` are earlier lines.
 
@@ -115,7 +116,7 @@ class Instruction:
         return (self.attributes["at"],) if self.op == "index" else ()
 
 
-@dataclass(frozen=True)
+@immutable
 class Store:
     """A value of a body and where it is written."""
 
@@ -150,7 +151,7 @@ class KernelBody:
             yield store.place.at
 
 
-@dataclass(frozen=True)
+@immutable
 class Result:
     """One result of a reduction: reduce_sum, reduce_max, reduce_min or argmax of a value of the inner body."""
 

@@ -17,7 +17,6 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from ctypes.util import find_library
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -26,6 +25,7 @@ import llvmlite.binding
 
 from chainrule.engines.native.cache import Cache, key_of
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 
 llvm: Any = llvmlite.binding
 
@@ -53,7 +53,7 @@ define <16 x float> @f(<16 x float> %x) {
 _names = map("chainrule{}".format, count())
 
 
-@dataclass(frozen=True)
+@immutable
 class Target:
     """The processor that code is made for, by LLVM's names, with what it offers to kernels."""
 

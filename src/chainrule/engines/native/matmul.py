@@ -20,6 +20,7 @@ from math import prod
 from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, MemoryPlace, Product
 from chainrule.engines.native.loops import Emitter, Point
+from chainrule.immutable import immutable
 
 LARGE = 64 * 1024
 """Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
@@ -31,7 +32,7 @@ INLINE_LINES = 8
 """Lines of a body up to which it is written once for each vector of the tile; a longer one is a loop over the tile's rows."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Tiling:
     """How a product is cut into tiles; `swapped` where the lanes run along the result's rows and not its columns."""
 

@@ -37,6 +37,7 @@ from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.schedule import KernelSchedule, schedule
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
+from chainrule.immutable import immutable
 
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
 SHARED_COST = 250_000
@@ -55,7 +56,7 @@ PREFETCHED = 256
 """Bytes of a table's row from which on the next step's rows are asked for while this step computes."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Machine:
     """What the module must know of the processor."""
 
@@ -235,7 +236,7 @@ class _StepFunction:
         self.memory = _StepMemory(module, step, self.f, context, number, position, None)
 
 
-@dataclass(frozen=True)
+@immutable
 class _Common:
     """A kernel that is done by a function of its own."""
 

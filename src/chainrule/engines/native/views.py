@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import cast
 
 from chainrule.engines.native.kernels import Buffer
 from chainrule.graph import Node, Shape
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Access:
     """Where a node's entries stand in a buffer: the first, and how far apart along each axis."""
 

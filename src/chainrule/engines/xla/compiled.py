@@ -8,7 +8,6 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +19,10 @@ from jax.experimental import serialize_executable
 from chainrule.engines.native.cache import default_cache, key_of
 from chainrule.engines.xla.layout import memory_of_device
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Compiled:
     """A program that can be called, and how long it took to be had."""
 

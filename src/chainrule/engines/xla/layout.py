@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
@@ -16,11 +16,12 @@ from chainrule.display import Shown
 from chainrule.engines.hosts import ALONE, Hosts
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 
 REPLICAS, BATCH = "replicas", "batch"
 
 
-@dataclass(frozen=True)
+@immutable
 class Layout(Shown):
     """`apart` groups of `together` devices: a group has replicas of its own, its devices share the rows of each batch among them.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from chainrule.engines.xla.layout import BATCH, REPLICAS, Layout
 from chainrule.engines.xla.lowering import Array
 from chainrule.engines.xla.walk import can_fail, values_of
 from chainrule.graph import Graph, Type, run_passes
+from chainrule.immutable import immutable
 from chainrule.ops import PASSES
 
 Arrays: TypeAlias = "dict[str, Array]"
@@ -30,7 +30,7 @@ FINE = np.iinfo(np.int32).max
 """What stands for the number of a bad step where there is none."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Room:
     """For how many steps and rows a program is made: fewer are a number that it is given, so that one program serves all pieces."""
 
@@ -38,7 +38,7 @@ class Room:
     rows: int
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Steps:
     """A loop, ready to be traced; the arguments of `call` and their types."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, DtypeError, FileFormatError, UnsupportedError
 from chainrule.graph import Array, Node, constant
 from chainrule.graph.types import DTYPES as OURS
+from chainrule.immutable import immutable
 from chainrule.interop.onnx_models.package import DTYPES, READ, AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
 Value: TypeAlias = "Node | list[Any] | None"
@@ -47,7 +47,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Call:
     """An operator's node: where it stands, which version of its operators the model names, how many outputs it has."""
 

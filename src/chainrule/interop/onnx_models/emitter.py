@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.errors import GraphError
 from chainrule.graph import Graph, Node
 from chainrule.graph.template import quotient
+from chainrule.immutable import immutable
 from chainrule.interop.onnx_models.package import DTYPES, NodeProto, helper, numpy_helper
 from chainrule.spelling import unused
 
@@ -21,7 +22,7 @@ OPSET = 18
 """The version of ONNX's operators that is written: the first whose reductions all take their axes alike."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Extent:
     """slope·B + offset, B being the size of the batch."""
 
@@ -37,7 +38,7 @@ class Extent:
 Size: TypeAlias = int | Extent
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Sized:
     """One node of a graph, as it is for each of several sizes of batch."""
 

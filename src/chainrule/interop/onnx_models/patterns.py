@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.graph import Node, Shape
+from chainrule.immutable import immutable
 from chainrule.interop.onnx_models.emitter import Emitter
 
 
-@dataclass(frozen=True)
+@immutable
 class Windowed:
     """An operator of windows: over what, which stands channels last; by which weights; how the windows lie."""
 

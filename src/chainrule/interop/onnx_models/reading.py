@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from chainrule.checks import shown, unknown
 from chainrule.errors import OptionError, UnsupportedError
 from chainrule.graph import Array, Graph, Node, constant
 from chainrule.graph.types import FLOATS
+from chainrule.immutable import immutable
 from chainrule.interop.any_batch import Read, cleaned, layer_of, without_number
 from chainrule.interop.onnx_models.call import Value
 from chainrule.interop.onnx_models.package import READ, ModelProto, ValueInfoProto
@@ -18,7 +19,7 @@ from chainrule.nn import GraphLayer
 from chainrule.spelling import suggest
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Importer:
     """A model, which of its outputs is wanted, and what is known of its inputs."""
 

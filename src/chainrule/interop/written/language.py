@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from chainrule.immutable import immutable
 
 STRUCTURE = (
     "argmax", "broadcast_to", "cast", "concatenate", "flip", "gather", "matmul", "one_hot", "overlap_add", "pad", "reduce_max",
@@ -14,7 +16,7 @@ STRUCTURE = (
 """Ops that are written by loops and places; the others are a row in the language's table."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Piece:
     """An expression, and how loosely it binds: 0 names and calls, 1 signs, 2 products, 3 sums, 4 comparisons, 5 and, 6 or, 7 choices."""
 
@@ -26,7 +28,7 @@ class Piece:
         return self.text if self.binds <= binds else f"({self.text})"
 
 
-@dataclass(frozen=True)
+@immutable
 class Row:
     """How an op is written: {0}, {1} are its operands, {f} what functions end with for this dtype; `helper` is a function it needs.
 
@@ -66,7 +68,7 @@ def words_of(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W\d]\w*", " ".join(texts)))
 
 
-@dataclass(frozen=True)
+@immutable
 class Language:
     """What two languages with the same loops differ in."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
 
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, Shape
+from chainrule.immutable import immutable
 from chainrule.interop.written.language import Language, Piece, Row
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.places import Place, flat, unflat
@@ -486,7 +486,7 @@ def stored_nodes(graph: Graph) -> set[Node]:
 _REPEATING = {"gather", "matmul", "one_hot", "scan", "windows"}
 
 
-@dataclass(frozen=True)
+@immutable
 class Functions:
     """What a file of loops holds: constants by their variables, the variables of inputs and outputs, helpers, the lines of `predict`.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 
 
-@dataclass(frozen=True)
+@immutable
 class Place:
     """offset + Σ factor·variable, each variable being one of 0 ... extent − 1.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import MissingPackageError, OptionError
 from chainrule.graph import Array, Graph, Node
+from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
 from chainrule.interop.written.language import Language, Piece, Row
 from chainrule.interop.written.loops import Loops, StoreFirst, stored_nodes
@@ -68,7 +68,7 @@ def _cast(piece: Piece, source: str, target: str) -> Piece:
 CELLS = Language(ROWS, "", {}, _number, _cast, lambda name, dtype, size: "", str)
 
 
-@dataclass(frozen=True)
+@immutable
 class Column:
     """Where a quantity stands: from a row of a column on, one number below the other; a matrix has `width` columns."""
 

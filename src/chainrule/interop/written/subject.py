@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +10,13 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, rewrite_nodes, run_passes
+from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
 from chainrule.interop.wiring import allowed
 from chainrule.ops import SIMPLIFICATIONS
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Subject(Shown):
     """A portable network for a language that has rows for these ops; others are written as what they are made of, or refused by name.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Graph, Node
+from chainrule.immutable import immutable
 
 MOST_TERMS = 20_000
 """How many products a formula may be put together from, before anything is written."""
@@ -17,7 +18,7 @@ MOVED = {"reshape", "broadcast_to", "transpose", "slice_axes", "flip", "windows"
 """Ops that only put entries elsewhere."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Atom:
     """A quantity: an input by its name, or a node's op of sums. Equal only to itself."""
 
@@ -26,7 +27,7 @@ class Atom:
     name: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Sum:
     """constant + Σ factor·atom."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.data import Dataset, from_arrays
 from chainrule.display import Shown
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.lab.contrast import contrast
 from chainrule.lab.session import Session
 from chainrule.train import Model, Run, Training
@@ -27,7 +28,7 @@ VERDICTS = (
 )
 
 
-@dataclass(frozen=True)
+@immutable
 class Answer(Shown):
     """What the library found: `value`, the number, or which of the choices is right; `numbers`, what stands in the places of `Step.told`.
 
@@ -40,7 +41,7 @@ class Answer(Shown):
     view: View | None = None
 
 
-@dataclass(frozen=True)
+@immutable
 class Step(Shown):
     """One question. All texts are English sentences, which a page translates; `told` has places in braces for the answer's numbers.
 
@@ -72,7 +73,7 @@ class Step(Shown):
         return abs(guess - answer.value) <= self.within
 
 
-@dataclass(frozen=True)
+@immutable
 class Lesson(Shown):
     """A lecture as a tour. source: which lecture it is."""
 

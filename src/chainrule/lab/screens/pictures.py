@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
@@ -15,6 +14,7 @@ from chainrule import views
 from chainrule.checks import Count, NonNegative, checked
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.lab.room import Action, Room, Screen
 from chainrule.lab.screens.sliders import WORDS, Slider, sentence, slider
 from chainrule.spelling import suggest
@@ -31,7 +31,7 @@ NOT_LIVE = frozenset({"time_per_example", "weight_histograms", "linear_probes", 
 """Pictures that measure for seconds, or ask for more than a page can choose."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Sitter:
     """What pictures are made of: the run at this step, what was chosen, and the models along the way here."""
 

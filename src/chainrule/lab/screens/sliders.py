@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import prod
 from typing import Any
 
 from chainrule.errors import OptionError
+from chainrule.immutable import immutable
 from chainrule.nn import Dense
 from chainrule.train import Run
 
 
-@dataclass(frozen=True)
+@immutable
 class Slider:
     """kind: "number" from `low` to `high` by `step`, on a logarithmic slider where `log`; "choice" of `values`; or "switch"."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,6 +10,7 @@ from chainrule.checks import Numbers
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, constant
+from chainrule.immutable import immutable
 from chainrule.nn.build import Built, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.parts import Layer
@@ -47,7 +47,7 @@ class Scale(Shown):
         return not self.offset.any() and bool(np.all(self.factor == 1))
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Export(Shown):
     """A network, the shape of one example, and what is done to inputs before it and to outputs behind it."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.formula import Formula
@@ -26,7 +26,7 @@ from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 Config: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@immutable
 class KerasRead:
     """Layers of ours that do in turn what a layer does. holds: which of them takes the layer's arrays, None where there are none."""
 

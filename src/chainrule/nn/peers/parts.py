@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from chainrule.display import Shown
 from chainrule.graph import Array, Shape
+from chainrule.immutable import immutable
 from chainrule.nn.recurrent import Recurrent
 
 
-@dataclass(frozen=True)
+@immutable
 class LayerStep(Shown):
     """One use of a layer; shapes are those of one example. inside: the names of the layers that it is made of.
 
@@ -72,7 +72,7 @@ class Arrays(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@immutable
 class Moved:
     """One array under two names. First entries are picked: the peer's k-th along axis `along` is our picked[k]-th; then axes change.
 
@@ -101,7 +101,7 @@ class Moved:
         return {self.name: np.ascontiguousarray(array)}
 
 
-@dataclass(frozen=True)
+@immutable
 class SplitBias:
     """Our one bias b is the sum of the peer's two: b and zeros there, their sum back."""
 
@@ -117,7 +117,7 @@ class SplitBias:
         return {self.name: found[self.labels[0]] + found[self.labels[1]]}
 
 
-@dataclass(frozen=True)
+@immutable
 class GatedBias:
     """The biases of a GRU: our b (3·units,) and d (units,) are the peer's b and (0, 0, d).
 
@@ -144,7 +144,7 @@ class GatedBias:
         return {self.name: bias.reshape(-1), self.inner: inner[2].copy()}
 
 
-@dataclass(frozen=True)
+@immutable
 class Extra:
     """A whole number that only the peer has: 0 there, nothing back."""
 
@@ -159,7 +159,7 @@ class Extra:
         return {}
 
 
-@dataclass(frozen=True)
+@immutable
 class PeerPart:
     """A layer of the peer: the code that makes it, and the arrays that it holds; `name` is ours."""
 
@@ -172,7 +172,7 @@ Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"
 """The parts of the peer that do what a step of ours does."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Peer:
     """A library that networks are written in: what it is called, the layers that it has, and how its networks are written.
 

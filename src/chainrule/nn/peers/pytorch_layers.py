@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
@@ -179,7 +179,7 @@ def _loop_arrays(layer: Recurrent, name: str, end: str) -> tuple[Arrays, ...]:
 # ---- the table, and the network as a whole
 
 
-@dataclass(frozen=True)
+@immutable
 class ModuleRow:
     """The modules of a kind of layer, and where they want channels: "first", "last", or wherever they are."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.formula import Formula
@@ -26,7 +26,7 @@ class UnlikeError(Exception):
     """A module that no layer of ours computes; the text says why."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Read:
     """Layers of ours that do in turn what a module does. holds: which of them takes the module's arrays, None where there are none.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from chainrule.graph import Shape
+from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.filters import in_each_axis
 from chainrule.nn.padding import Amounts, same_amounts, spans
@@ -17,7 +17,7 @@ Transposed: TypeAlias = ConvTranspose1D | ConvTranspose2D
 Windowed: TypeAlias = Conv1D | Conv2D | Transposed | MaxPool | AveragePool
 
 
-@dataclass(frozen=True)
+@immutable
 class Windows:
     """Sizes, strides and dilations along the axes of space, and how many entries stand before and behind each.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from textwrap import fill
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.display import Shown
 from chainrule.graph import Array, Node
+from chainrule.immutable import immutable
 from chainrule.trace.network_structure import Structure
 from chainrule.trace.planted import BackwardPass, GradientPart, Planted, Walk
 
@@ -21,7 +22,7 @@ Where: TypeAlias = Literal["backward", "array", "factor", "penalty", "whole", "n
 """What a mistake changes: what goes back through a place; one array; an array's size; its penalty; everything; or by what number."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Kind(Shown):
     """A kind of mistake: its name, an explanation with the right formula, what to do, and how it is made.
 
@@ -41,7 +42,7 @@ class Kind(Shown):
         return f"<mistake: {self.name}>"
 
 
-@dataclass(frozen=True)
+@immutable
 class Mistake(Shown):
     """A mistake found in a gradient: its name, the layers that it was made in, what is wrong, what to do, and what shows it.
 
@@ -71,7 +72,7 @@ From = TypeVar("From")
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True)
+@immutable
 class Declares(Generic[From, Made]):
     """Declares mistakes of one kind: the function below the words says from what it is given in which ways the mistake can be made."""
 
@@ -93,7 +94,7 @@ class Declares(Generic[From, Made]):
 # ---- mistakes in what goes back through a place
 
 
-@dataclass(frozen=True)
+@immutable
 class Planting:
     """One mistake at one place of the backward pass: what is changed there, and which nodes then get something else.
 
@@ -119,7 +120,7 @@ backward_mistake = Declares[Structure, Planting]("backward")
 # ---- mistakes in one array
 
 
-@dataclass(frozen=True)
+@immutable
 class ArrayView:
     """One parameter's derivative in a walk back, and all that a mistake in it alone can be made of.
 
@@ -167,7 +168,7 @@ array_mistake = Declares[ArrayView, "tuple[str, Array]"]("array")
 # ---- factors
 
 
-@dataclass(frozen=True)
+@immutable
 class Sizes:
     """The numbers by which one parameter's array may have been multiplied or divided."""
 
@@ -199,7 +200,7 @@ penalty_mistake = Declares[Sizes, float]("penalty")
 # ---- mistakes in everything at once
 
 
-@dataclass(frozen=True)
+@immutable
 class Other:
     """Another way in which the whole gradient may have been computed: its kind, its place, and the gradient."""
 
@@ -215,7 +216,7 @@ whole_mistake = Declares[Structure, Other]("whole")
 # ---- numbers that must be found
 
 
-@dataclass(frozen=True)
+@immutable
 class Given:
     """The student's arrays beside the true ones, for mistakes with a number in them that must be found."""
 
@@ -226,7 +227,7 @@ class Given:
     agree: Callable[[str, Array], bool]
 
 
-@dataclass(frozen=True)
+@immutable
 class Found:
     """A number that explains the wrong arrays: in words, which arrays it is in, and the arrays as it makes them."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from chainrule.graph import Node
 from chainrule.graph.graph import descendants
+from chainrule.immutable import immutable
 from chainrule.ops import broadcast_to, divide, log, multiply, power, reduce_sum, reshape, sqrt, subtract
 from chainrule.trace.mistakes.kinds import Planting, backward_mistake
 from chainrule.trace.network_structure import Structure
@@ -15,7 +15,7 @@ from chainrule.trace.planted import Planted
 _THROUGH = frozenset({broadcast_to, reshape})
 
 
-@dataclass(frozen=True)
+@immutable
 class Normalisation:
     """(x − μ)/√(σ² + ε): the nodes x, μ, x − μ, and the places where μ and σ are used."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, INPUT, PARAMETER, Graph, Node
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "folded"]
 KINDS: Mapping[object, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Box:
     """What is drawn as one thing: a node, with the constants that are written in it, or all nodes of a folded scope.
 
@@ -33,7 +33,7 @@ class Box:
         return self.nodes[-1]
 
 
-@dataclass(frozen=True)
+@immutable
 class Arrow:
     """A line from box to box (their numbers), and what it stands for: pairs (node, which of whose inputs) of its head."""
 
@@ -42,7 +42,7 @@ class Arrow:
     uses: tuple[tuple[Node, int], ...]
 
 
-@dataclass(frozen=True)
+@immutable
 class Folded:
     """Boxes in topological order of their last nodes, arrows, and the frames of scopes that are open: each box's innermost, or -1.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from chainrule import display
 from chainrule.graph import Array, Graph, Node
+from chainrule.immutable import immutable
 from chainrule.views.drawing.folding import Arrow, Folded, Kind, fold, scopes
 from chainrule.views.drawing.layered import Layout, layered
 from chainrule.views.drawing.layers import Frames
@@ -26,7 +27,7 @@ MOST = 400
 """More boxes than this are not drawn unasked."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Drawing(Savable):
     """A drawn graph: what is drawn, where it stands, and the SVG of it. A notebook shows it.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 from chainrule.views.drawing.crossings import count_crossings, order_rows
 from chainrule.views.drawing.layers import Frames, Layers, build_layers
@@ -21,7 +22,7 @@ from chainrule.views.drawing.stacking import demands
 Pair = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@immutable
 class Spacing(Shown):
     """Distances, in the unit of the sizes."""
 
@@ -37,7 +38,7 @@ class Spacing(Shown):
     """For a frame's name above what stands in it."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Layout(Shown):
     """Where everything stands; y grows downwards, and all lies between (0, 0) and (width, height).
 

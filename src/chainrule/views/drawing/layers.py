@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from chainrule.display import Shown
+from chainrule.immutable import immutable
 
 Kind: TypeAlias = Literal["node", "bend", "left", "right"]
 
 
-@dataclass(frozen=True)
+@immutable
 class Frames(Shown):
     """Which frame each node stands in (-1: none), and which frame each frame stands in; a parent comes before its children."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from string import Formatter
 
 import numpy as np
 
 from chainrule.graph import CONSTANT, Array, Node, formula
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.views.drawing.folding import Box
 from chainrule.views.plain import counted, printable
@@ -23,7 +23,7 @@ HOLE = "▫"
 """Stands for an input in an op's notation."""
 
 
-@dataclass(frozen=True)
+@immutable
 class TextLine:
     """A line of text on a box: its size, whether bold, and the name of its colour."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from chainrule.derivatives import grad
 from chainrule.errors import GraphError, OptionError
 from chainrule.graph import Array, Graph, Node, topological_order
 from chainrule.graph.graph import descendants
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 from chainrule.views.drawing.across import columns_apart, mirrored, stored_routes
 from chainrule.views.drawing.folding import Arrow, Folded, fold
@@ -34,7 +35,7 @@ READING = (
 )
 
 
-@dataclass(frozen=True)
+@immutable
 class _Passes:
     """The cost, what it is differentiated by, and for each node of the forward pass the node that is its adjoint."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from chainrule.data import DatasetInfo
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.views.networks import marks
 from chainrule.views.networks.answers import answers, answers_width
@@ -29,7 +29,7 @@ HALO: dict[str, Any] = {"halo": 3.0}
 """Keeps a text readable where lines run below it."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Canvas:
     """One drawing in the making."""
 

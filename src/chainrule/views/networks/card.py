@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import unknown
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, GraphLayer, LayerUse, range_badge
 from chainrule.numerals import numeral
 from chainrule.train import Model, Run
@@ -23,7 +23,7 @@ WIDTH, PANEL = 760.0, 356.0
 BINS = 25
 
 
-@dataclass(frozen=True)
+@immutable
 class LayerCard(Savable):
     """A layer with the four things that make it one; `parameters` are its values by name."""
 

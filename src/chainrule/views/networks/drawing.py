@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from chainrule.data import DatasetInfo, Example
 from chainrule.descriptions import Alike
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
+from chainrule.immutable import immutable
 from chainrule.nn import Layer, build_network, parse_network
 from chainrule.numerals import numeral
 from chainrule.train import Model, Run
@@ -34,7 +35,7 @@ Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class NetworkDrawing(Alike, Savable):
     """A network drawn neuron by neuron; `items` are its columns with their numbers, `row` the example's input as the data hold it."""
 

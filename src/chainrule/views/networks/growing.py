@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from chainrule.data import DatasetInfo, Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.nn import Summary, summary_of
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, Run
@@ -41,7 +41,7 @@ PLACES = (
 LETTERS = 36
 
 
-@dataclass(frozen=True)
+@immutable
 class GrowingPicture(Savable):
     """The picture at a stage; `lines` are the texts of all eight boxes, `metric`, `loss` and `performance` the numbers in them."""
 

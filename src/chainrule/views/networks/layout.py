@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from chainrule.immutable import immutable
 from chainrule.views.networks.numbers import Neurons
 
 GAP = 190.0
@@ -20,7 +20,7 @@ SHEETS = (104.0, 104.0)
 """Width and height of a box that holds pictures."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Place:
     """Where a column stands: x, the heights of its neurons or of its box, and the base line of its head."""
 
@@ -29,7 +29,7 @@ class Place:
     head: float
 
 
-@dataclass(frozen=True)
+@immutable
 class NetworkLayout:
     """All columns' places; `radius` of a neuron, `bottom` below the lowest of them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.data import Example
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, compute, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn import ACTIVATIONS, Built
 from chainrule.spelling import suggest
 from chainrule.train import Model, as_inputs, decide
@@ -20,7 +21,7 @@ Choice: TypeAlias = Literal["even", "largest"]
 """Which neurons of a large layer are shown: evenly spaced ones, or those with the largest weights."""
 
 
-@dataclass(frozen=True)
+@immutable
 class Neurons:
     """A column with its numbers: `shown` (k,) are the neurons that are drawn, counted from 0, `chosen` says how they were found.
 
@@ -52,7 +53,7 @@ class Neurons:
         return len(self.shown) < self.column.size
 
 
-@dataclass(frozen=True)
+@immutable
 class ShownOutput:
     """What the network said of an example: outputs in the data's units (k,), the probability of each output neuron, if it has one.
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from chainrule import ops
 from chainrule.graph import PARAMETER, Node, Shape, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn import (
     Activation,
     AveragePool,
@@ -27,7 +28,7 @@ NEURONS = Dense | RestrictedBoltzmann
 """Layers that are a column of neurons, each of which weighs all inputs, adds its bias and applies an activation."""
 
 
-@dataclass(frozen=True)
+@immutable
 class LayerColumn:
     """A column of the drawing: the input, the neurons of a Dense layer, or a box for a layer of another kind.
 

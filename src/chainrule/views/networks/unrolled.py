@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.data import Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.trace import Quantity, ThroughTime
 from chainrule.train import Model, Run
@@ -28,7 +29,7 @@ DASHES = (None, "7 4", "2 3", "9 3 2 3")
 INPUT, OUTPUT = "input", "output"
 
 
-@dataclass(frozen=True)
+@immutable
 class StepLink:
     """An arrow from one circle to another; `weight` is the parameter that it stands for, the same at every time step."""
 
@@ -37,7 +38,7 @@ class StepLink:
     weight: str
 
 
-@dataclass(frozen=True)
+@immutable
 class UnrolledDrawing(Savable):
     """The drawing: `rows` from the input up, `steps` that are drawn, arrows, and the `values` of each circle, (units,)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
@@ -12,6 +11,7 @@ from chainrule.checks import unknown
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
 from chainrule.views.panels import Span
@@ -63,7 +63,7 @@ def short(name: str) -> str:
     return printable(name, most=NAME_LENGTH)
 
 
-@dataclass(frozen=True)
+@immutable
 class Standpoint:
     """A point in the space of the inputs, in the data's units, (d,), and in words what point it is."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from chainrule.immutable import immutable
 from chainrule.views.page import CSS, isolated
 from chainrule.views.plain import printable
 from chainrule.views.report.words import explained, glossary
@@ -29,7 +29,7 @@ PAGE_CSS = (
 )
 
 
-@dataclass(frozen=True)
+@immutable
 class Section:
     """A part of the report: a heading, sentences that say what is seen, and pieces of HTML."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.graph import Node, constant
+from chainrule.immutable import immutable
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators import functions
 from chainrule.interop.onnx_models.operators.shapes import small
@@ -20,7 +20,7 @@ USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh
 SLOPES = {"LeakyRelu": 0.01, "ThresholdedRelu": 1.0, "HardSigmoid": 0.2, "Elu": 1.0, "ScaledTanh": 1.0, "Affine": 1.0}
 
 
-@dataclass(frozen=True)
+@immutable
 class _Way:
     """One direction of a recurrent layer: its weights, its functions, and how it is wired."""
 

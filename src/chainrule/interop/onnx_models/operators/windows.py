@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.graph import Array, Node, Shape, constant
+from chainrule.immutable import immutable
 from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_to
 from chainrule.interop.onnx_models.operators.shapes import around, cut, ordered, small, surrounded
@@ -28,7 +28,7 @@ def first(x: Node) -> Node:
     return ordered(x, (0, x.type.ndim - 1, *range(1, x.type.ndim - 1)))
 
 
-@dataclass(frozen=True)
+@immutable
 class Frame:
     """The windows of one node: taps, strides, dilations, and what stands around each axis; `extra` of it for the last position only."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, look, with_bars
@@ -18,7 +18,7 @@ from chainrule.views.pictures.learning.places import one_example
 from chainrule.views.view import View, chart, numbers
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class GapScores(Shown):
     """The test accuracy of several kinds of networks over a gap: `scores` (kinds, gaps, data sets, replicas), `gaps` (gaps,)."""
 

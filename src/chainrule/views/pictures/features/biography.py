@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from chainrule.data import Examples
 from chainrule.graph import PARAMETER, Array, Node, topological_order
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.ops import matmul
 from chainrule.train import Model
@@ -31,7 +31,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _MOST_BARS = 20
 
 
-@dataclass(frozen=True)
+@immutable
 class Weights:
     """A neuron's weights, by the names of the neurons (or inputs) at their other ends."""
 

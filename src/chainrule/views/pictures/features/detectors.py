@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
@@ -28,7 +28,7 @@ GOOD_DETECTOR = 0.95
 _MOST_BARS = 40
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Detectors(Shown):
     """How well each neuron tells examples with something (`what`) from those without, all arrays (neurons,).
 

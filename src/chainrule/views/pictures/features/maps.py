@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from chainrule.checks import unknown
 from chainrule.data import Example
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.views.marks import Scale, signed
 from chainrule.views.networks.numbers import evenly, example_row
@@ -29,7 +30,7 @@ _GAP = 0.12
 """How far channels stand apart, in fractions of their width."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Channels:
     """A layer's channels for one example: `maps` (k, height, width) are those shown, `shown` (k,) says which, of `count`."""
 

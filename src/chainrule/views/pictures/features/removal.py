@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, compute
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model, decide
 from chainrule.views.marks import Bars, ErrorBars, Rule
@@ -24,7 +24,7 @@ _PIECE = 2000
 _MOST_BARS = 40
 
 
-@dataclass(frozen=True)
+@immutable
 class Effect:
     """What holding one neuron at `value` does on `total` examples.
 

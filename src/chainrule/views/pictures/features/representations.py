@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
 from chainrule.views.networks.numbers import evenly
@@ -26,7 +26,7 @@ _NAMED = 10
 _LINES, _POINTS = 13, 61
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Projection:
     """One layer's activations in a plane: `coordinates` (n, 2), in the layer's own units; `axes` says what the two are.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.views.marks import Bars, ErrorBars, Image, Rule, signed
 from chainrule.views.networks.numbers import evenly
@@ -30,7 +31,7 @@ BEST = 8
 """So many of the examples that answer most are shown."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class WeightImages:
     """The weights of neurons as images (k, height, width) or (k, height, width, 3); `neurons` (k,) says which, of `count`."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from chainrule import ops
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Graph, compute, input_node
+from chainrule.immutable import immutable
 from chainrule.nn import ACTIVATIONS, softmax
 from chainrule.nn.layers import activation_named
 from chainrule.numerals import numeral
@@ -21,7 +21,7 @@ from chainrule.views.panels import Axis, Panel, Span
 from chainrule.views.view import View, chart, numbers
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Activation:
     """An activation: f and f′, `values` and `slopes` (n,), at `z` (n,); where it has a kink, at 0, the derivative that is used there."""
 

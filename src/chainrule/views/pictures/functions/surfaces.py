@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Image, Mark, Points, Scale, Surface, box_around, ends_of, second_marker
@@ -36,7 +36,7 @@ from chainrule.views.view import View, numbers
 MOST_EXAMPLES = 400
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class NeuronValues:
     """One neuron's number over two inputs: `values` (rows, columns) at the places `second` (rows,) × `first` (columns,).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule import display
 from chainrule.checks import unknown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import History, Run, batch_sizes
 from chainrule.views.marks import Line, Mark, second_marker, with_band
@@ -26,7 +26,7 @@ MOST_STEPS = 4000
 """Points of a curve by steps; longer ones are drawn as means of neighbours."""
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class LabelledCurve:
     """A score over the epochs: `at` (n,), `values` (n, replicas)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from chainrule.checks import unknown
 from chainrule.display import Shown
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import IN_PANEL, Color, ErrorBars, Line, Mark, Points, Rule, Text
@@ -20,7 +20,7 @@ from chainrule.views.plain import printable, spaced
 from chainrule.views.view import View, chart, numbers
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class GradientEntries(Shown):
     """All entries of ∇C by size: `entries` (n,), of which parameter (`names`), and at which flat position in it."""
 

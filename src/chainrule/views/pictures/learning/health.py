@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Op, topological_order
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Band, Bars, Hatch, Line, Mark, Text
@@ -30,7 +30,7 @@ MEASURES: Mapping[str, Callable[[Array], Array]] = {
 BINS = 60
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class LayerHealth:
     """The neurons of one quantity: `measure` (units,) is the fraction of examples with a > 0 (ReLU), or the mean |f′| (sigmoid, tanh).
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.derivatives import vjp
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, compute, input_node
+from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import HATCHES, Bars, Color, Line, Mark, Points, Rule, Text
@@ -88,7 +87,7 @@ def pushed(here: CostAt, output: Node) -> Node:
     return output if here.used(output) else here.dense().z
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class Nudges(Shown):
     """The three ways to move one neuron's z by the cost of one example: each a nudge, −∂C/∂ what is changed.
 

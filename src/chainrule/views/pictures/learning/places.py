@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from chainrule.checks import unknown
 from chainrule.derivatives import grad
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Array, Node, compute, topological_order
+from chainrule.immutable import immutable
 from chainrule.nn import Dense
 from chainrule.spelling import suggest
 from chainrule.train import Cost, Model
@@ -22,7 +22,7 @@ LONGEST_NAME = 24
 """Letters of a class, column or layer that a picture shows."""
 
 
-@dataclass(frozen=True)
+@immutable
 class DensePlace:
     """Where a Dense layer stands in the graph: `given` (n, inputs) times `weights` plus `bias` is `z`, of which comes `a`."""
 
@@ -34,7 +34,7 @@ class DensePlace:
     a: Node
 
 
-@dataclass(frozen=True, eq=False)
+@immutable(eq=False)
 class CostAt:
     """A model's cost as a graph for given examples, its leaves bound: any node of it can be asked for value and derivative."""
 

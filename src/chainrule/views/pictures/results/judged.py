@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import unknown
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
+from chainrule.immutable import immutable
 from chainrule.train import Model, Run, class_probabilities, decide
 
 
-@dataclass(frozen=True)
+@immutable
 class JudgedExamples:
     """A classifier's verdict on n examples: `labels`, `predicted` (n,), `losses` (n,), and `probabilities` (n, classes) or None."""
 
@@ -42,7 +41,7 @@ class JudgedExamples:
         return self.probabilities
 
 
-@dataclass(frozen=True)
+@immutable
 class Predicted:
     """Numbers predicted for n examples, in the data's units: `targets` and `outputs` (n, k), `losses` (n,)."""
 
