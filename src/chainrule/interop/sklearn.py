@@ -203,6 +203,7 @@ class _NetworkOptions:
 class MLPClassifier(Classifier, Perceptron):
     """A multilayer perceptron for classes, with the arguments of scikit-learn's class of this name, and `class_weight`.
 
+    >>> import warnings
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(100, 2))
     >>> y = np.where(X[:, 0] > X[:, 1], "above", "below")
