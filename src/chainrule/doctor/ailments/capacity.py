@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.doctor.ailment import ailment
 from chainrule.doctor.chances import LEVEL, above, around, one_sided
 from chainrule.doctor.changes import changed, wider, without_dropout
-from chainrule.doctor.crossed import again
+from chainrule.doctor.crossed import LONGEST, again
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill
 from chainrule.doctor.patient import HALF, Patient, Some
 from chainrule.errors import NonFiniteError
@@ -42,13 +42,14 @@ def too_small(patient: Patient) -> Finding:
     gained = _gained(patient, left, better)
     if not gained:
         return fine("with four times as many units the loss that is left is not halved, or not on held-out examples too")
-    for model in _other_seeds(patient):
+    seeds = _affordable_seeds(patient)
+    for model in _other_seeds(patient, seeds):
         if not _gained(patient, _of(patient, model), better):
             return fine("it is not the number of units: with another seed, or twice the epochs, these come as far")
     return ill(
         "four times as many units, 16 to a layer at least, fit much better, on examples that were held out too",
         *gained,
-        f"the best of {_SEEDS} seeds of this network, with twice the epochs, does not come near",
+        f"the best of {seeds} seeds of this network, with twice the epochs, does not come near",
         cures=cures,
         training=float(better[0].mean()),
         held_out=float(better[1].mean()),
@@ -116,14 +117,25 @@ def _gained(patient: Patient, now: Costs, better: Costs) -> list[str]:
     return lines if halved else []
 
 
-def _other_seeds(patient: Patient) -> list[Model]:
-    """The same network with other seeds and twice the epochs, the best first."""
-    twice = patient.training.changed(replicas=_SEEDS, seed=patient.seed, epochs=2 * patient.run.settings.epochs)
+def _affordable_seeds(patient: Patient) -> int:
+    """With how many seeds the training can be made again, twice as long, in the time that is granted."""
+    took = 2 * patient.run.trainer.seconds
+    seeds = _SEEDS if took * _SEEDS <= LONGEST else int(LONGEST / took)
+    if seeds < 2:
+        raise UntoldError(
+            f"with two seeds and twice the epochs it would take some {2 * took:.0f} s, and {LONGEST:.0f} are granted"
+        )
+    return seeds
+
+
+def _other_seeds(patient: Patient, seeds: int) -> list[Model]:
+    """The best of several networks like this one, with other seeds and twice the epochs; none where a number is not finite."""
+    twice = patient.training.changed(replicas=seeds, seed=patient.seed, epochs=2 * patient.run.settings.epochs)
     try:
         run = twice.fit()
     except NonFiniteError:
         return []
-    models = [run.model(replica) for replica in range(_SEEDS)]
+    models = [run.model(replica) for replica in range(seeds)]
     means = [float(model.costs(patient.train.x, patient.train.y).mean()) for model in models]
     return [models[int(np.argmin(means))]]
 
