@@ -83,6 +83,11 @@ def _first(part: Floats, count: int) -> Floats:
     return part[:count] if part.ndim > 1 else part
 
 
+def adding_threads(rows: Rows) -> int:
+    """How many threads add up the features of some rows."""
+    return min(threads(), max(1, rows.shape[-1] // _WIDE)) if is_worth_sharing(rows.nbytes) and len(rows.shape) > 1 else 1
+
+
 def _sum(rows: Rows, unit: _Unit) -> Floats:
     """The sum of what `unit` makes of all numbers over all axes but the last one, in the order in which NumPy adds up an array.
 
@@ -94,7 +99,7 @@ def _sum(rows: Rows, unit: _Unit) -> Floats:
         return np.asarray(unit.write(whole, whole).sum(axis=tuple(range(max(1, whole.ndim - 1)))))
     if features == 1:
         return np.asarray(_in_halves(rows, unit)).reshape(unit.low.shape)
-    parts = min(threads(), max(1, features // _WIDE)) if is_worth_sharing(rows.nbytes) else 1
+    parts = adding_threads(rows)
     bounds = [features * part // parts for part in range(parts + 1)]
     jobs = [lambda a=a, b=b: _row_by_row(rows, unit, slice(a, b)) for a, b in pairwise(bounds)]
     return np.concatenate(at_once(jobs))
