@@ -64,6 +64,7 @@ CASES: dict[str, tuple[object, cr.data.Dataset, object]] = {
     "the largest of a channel": (_net(cr.Conv2D(3, 2), cr.GlobalMaxPool()), IMAGES, None),
     "norms": (_image(cr.BatchNorm(), cr.Conv2D(4, 2), cr.GroupNorm(2), cr.LayerNorm()), IMAGES, None),
     "in a line": (_image(cr.Conv1D(4, 2, "relu"), cr.ConvTranspose1D(3, 2), cr.Reshape((3, 5))), ROWS, None),
+    "other units": (_net(cr.Scale(0.5, 2.0), cr.Dense(4, "tanh"), cr.Scale((0.1, 0.2, 0.3, 0.4), 3.0, undo=True)), CLASSES, None),
     "residual": (_net(cr.Dense(4), cr.Residual(cr.Dense(4, "tanh"), cr.BatchNorm())), CLASSES, None),
     "rnn": (_net(cr.RNN(3, return_sequences=True), cr.RNN(4, activation="relu")), ROWS, None),
     "lstm": (_net(cr.LSTM(3, return_sequences=True, reverse=True), cr.LSTM(4)), ROWS, None),
