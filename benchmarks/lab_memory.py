@@ -44,6 +44,7 @@ def main() -> None:
         assert lab.stdout
         link = next(found[0] for line in lab.stdout if (found := re.search(r"http://\S+", line)))
         with sync_playwright() as player:
+            # Its own page alone is opened; as root Chromium has no sandbox.
             chromium = player.chromium.launch(args=["--no-sandbox"], executable_path=shutil.which("chromium"))
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
             wrong: list[str] = []

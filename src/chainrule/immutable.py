@@ -52,19 +52,16 @@ def _made_immutable(kind: type[Any], *, eq: bool) -> type[Any]:
 
 
 class Constructor:
-    """The constructor of an immutable class, until somebody asks for it.
-
-    around: what is to be put around it when it is written, each by its purpose.
-    """
+    """The constructor of an immutable class, until somebody asks for it; `around` is put around it when it is written."""
 
     def __init__(self, owner: type[Any]) -> None:
         self.owner = owner
-        self.around: dict[str, Callable[[Any], Any]] = {}
+        self.around: Callable[[Any], Any] | None = None
 
     def __get__(self, instance: object, kind: type[Any]) -> Any:
         written = _constructor(self.owner)
-        for wrap in self.around.values():
-            written = wrap(written)
+        if self.around is not None:
+            written = self.around(written)
         setattr(self.owner, "__init__", written)  # noqa: B010  (a class's own method, replaced)
         return written.__get__(instance, kind)
 

@@ -15,7 +15,7 @@ from chainrule.doctor.ailments.examples import _apart
 from chainrule.doctor.chances import ranked_above, unlike
 from chainrule.doctor.crossed import crossed
 from chainrule.doctor.patient import Patient
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import OptionError
 from tests.doctor import zoo
 
 MOONS = cr.data.moons(200, noise=0.1, seed=1)
@@ -79,7 +79,7 @@ def test_dropout_that_is_too_strong_and_one_that_is_not() -> None:
     (cure,) = strong.cures
     assert "cr.Dropout(0.0)" in cure.code
     less = trained(0.0).evaluate("test").loss[0]
-    assert strong.numbers["held_out"] == pytest.approx(less, rel=1e-4), "what it says of none is what none gives"
+    assert strong.numbers["held_out"] == pytest.approx(less, rel=2e-6), "what it says of none is what none gives, in float32"
     assert looked(trained(0.01)).grade == "fine"
 
 
@@ -155,7 +155,7 @@ def test_nobody_judges_an_example_that_he_has_seen() -> None:
     assert np.mean(patient.end.decide(patient.train.x) == patient.train.y) > 0.95
     assert 0.3 < np.mean(outputs.argmax(axis=1) == patient.train.y) < 0.7
     rows = outputs[np.arange(80), patient.train.y]
-    assert costs == pytest.approx(-np.log(rows), rel=1e-4), "the costs are those of the outputs, example by example"
+    assert costs == pytest.approx(-np.log(rows), rel=1e-9), "the costs are those of the outputs, example by example"
 
 
 def test_labels_that_a_convolution_knows_by_heart_in_its_first_epoch_are_told_by_networks_that_never_saw_them() -> None:
@@ -195,13 +195,12 @@ def test_a_fault_without_effect_is_told_from_its_twin() -> None:
 )  # fmt: skip
 def test_wishes_that_are_none_are_refused_by_an_error_that_is_the_built_in_kind(wish: dict[str, object]) -> None:
     run = _asked()
-    training = cr.Training("2-1-2", "no such data")  # what is refused is refused before anything is made
-    for doctored in (run.doctor, cr.Training.of(run).doctor):
-        with pytest.raises(ChainruleError) as refused:
+    training = cr.Training("2-1-2", "no such data")  # what is refused is refused before anything is loaded or made
+    for doctored in (run.doctor, cr.Training.of(run).doctor, training.doctor):
+        with pytest.raises(OptionError) as refused:
             doctored(**wish)
         assert isinstance(refused.value, TypeError | ValueError)
-        assert "Traceback" not in str(refused.value)
-    del training
+        assert "no such data" not in str(refused.value)
 
 
 def _asked(found: list[cr.train.Run] = []) -> cr.train.Run:  # noqa: B006  (one run for all)

@@ -231,4 +231,4 @@ def test_a_large_offset_is_taken_away_before_numbers_are_made_short(dtype):
     function, parameters = cr.to_jax(run)
     with jax.enable_x64(False):
         found = function(parameters, x)
-    np.testing.assert_allclose(found, run.predict(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, run.predict(x), rtol=2e-6, atol=1e-6)  # JAX computes in float32 here

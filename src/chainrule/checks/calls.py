@@ -185,7 +185,7 @@ def answered_constructor(kind: type[Any]) -> None:
     """Has a class's own constructor, if it has one, answer a wrong call by our error."""
     init = vars(kind).get("__init__")
     if isinstance(init, Constructor):
-        init.around.setdefault(_ANSWERS, partial(refusing, owner=kind.__name__))
+        init.around = partial(refusing, owner=kind.__name__)
     elif isinstance(init, types.FunctionType) and not hasattr(init, _ANSWERS):
         cast("Any", kind).__init__ = refusing(init, kind.__name__)
 
