@@ -65,10 +65,11 @@ format: $(VENV)/dev  ## let ruff lay out the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/bench  ## the whole way from call to answer; every workload beside its peers, in turn; a busy neighbour; how cost grows
+bench: $(VENV)/bench  ## the whole way from call to answer; every workload beside its peers, in turn, and with AVX2; a busy neighbour; how cost grows
 	$(BIN)/python benchmarks/whole_way.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare.py --avx2
 	$(BIN)/python benchmarks/neighbour.py
 	$(BIN)/python benchmarks/scaling.py
 

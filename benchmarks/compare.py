@@ -2,6 +2,7 @@
 
     python benchmarks/compare.py                                    every workload, every peer that is installed
     python benchmarks/compare.py --workloads W1,W3 --peers jax,jax@1
+    python benchmarks/compare.py --avx2                             all held to the instructions that most laptops have
     python benchmarks/compare.py --check                            what each has learned, instead of its times
 
 NAME@1 is the peer on one core; requirements count the better of both. The unit that is timed is the workload's epochs,
@@ -18,14 +19,15 @@ import argparse
 import os
 import statistics
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from competitor import Competitor, Weather, competitor, takes_part
+from competitor import AVX2, Competitor, Weather, competitor, takes_part
 from floor import compile_floor
 from machine import describe_machine
 from peers import PEERS
-from workloads import REQUIREMENTS, ROWS, WORKLOADS, Requirement
+from workloads import NARROW_REQUIREMENTS, REQUIREMENTS, ROWS, WORKLOADS, Requirement
 
 OURS = "chainrule"
 USUAL_PEERS = ("jax@1", "jax", "torch@1", "torch", "numpy", "sklearn", "c")
@@ -39,18 +41,20 @@ def main() -> None:
     """Runs what was asked for and prints its tables."""
     arguments = _arguments()
     names = [OURS, *arguments.peers]
-    print(describe_machine(), flush=True)
+    limits = AVX2 if arguments.avx2 else {}
+    requirements = NARROW_REQUIREMENTS if arguments.avx2 else REQUIREMENTS
+    print(describe_machine() + ("\n\nAll are held to AVX2." if arguments.avx2 else ""), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        library = compile_floor(Path(folder))
+        library = compile_floor(Path(folder), narrow=arguments.avx2)
         if library is None:
             print("\ngcc is not here, so the hand-written C, and compiled PyTorch, are left out.")
             names = [name for name in names if name != "c" and name not in COMPILED]
         else:
             os.environ["BENCH_FLOOR"] = str(library)
         results: dict[str, Times] = {}
-        for workload in arguments.workloads:
+        for workload in arguments.workloads or _asked_about(requirements):
             print(f"\n## {workload}: {WORKLOADS[workload].description}\n", flush=True)
-            present = _start(workload, [name for name in names if takes_part(workload, name)], arguments.engine)
+            present = _start(workload, [name for name in names if takes_part(workload, name)], arguments.engine, limits)
             try:
                 if arguments.check:
                     _print_check(present)
@@ -61,7 +65,11 @@ def main() -> None:
                 for item in present:
                     item.stop()
     if not arguments.check:
-        _print_requirements(results)
+        _print_requirements(results, requirements)
+
+
+def _asked_about(requirements: tuple[Requirement, ...]) -> list[str]:
+    return [name for name in WORKLOADS if any(requirement.workload == name for requirement in requirements)]
 
 
 def _arguments() -> argparse.Namespace:
@@ -76,11 +84,14 @@ def _arguments() -> argparse.Namespace:
         return read
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workloads", type=known(WORKLOADS), default=list(WORKLOADS), help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument(
+        "--workloads", type=known(WORKLOADS), default=[], help=f"of {', '.join(WORKLOADS)}; else all that must reach something"
+    )
     peers = [name for name in PEERS if name != OURS]
     parser.add_argument("--peers", type=known(peers), default=list(USUAL_PEERS), help=f"of {', '.join(peers)}, or NAME@1")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is asked")
     parser.add_argument("--engine", default="native", help="ours: native or reference")
+    parser.add_argument("--avx2", action="store_true", help="no wider instructions than AVX2, for anybody")
     parser.add_argument("--compiled", action="store_true", help="torch.compile too; it takes minutes to compile")
     parser.add_argument("--check", action="store_true", help="what each has learned, instead of its times")
     arguments = parser.parse_args()
@@ -88,11 +99,11 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _start(workload: str, names: list[str], engine: str) -> list[Competitor]:
+def _start(workload: str, names: list[str], engine: str, limits: Mapping[str, str]) -> list[Competitor]:
     """Those that can take part, warm and asleep; one after the other, so that they do not warm up side by side."""
     present: list[Competitor] = []
     for name in names:
-        item = competitor(workload, name, engine)
+        item = competitor(workload, name, engine, limits)
         item.start()
         if item.trouble:
             print(f"{name} is left out: {item.trouble}\n", flush=True)
@@ -149,9 +160,9 @@ def _print_check(present: list[Competitor]) -> None:
         print(f"| {item.name} | {' | '.join(cells)} |{item.trouble}", flush=True)
 
 
-def _print_requirements(results: dict[str, Times]) -> None:
+def _print_requirements(results: dict[str, Times], requirements: tuple[Requirement, ...]) -> None:
     print("\n## Required\n\n| workload | required | measured | against | reached |\n|---|---|--:|---|---|")
-    for requirement in REQUIREMENTS:
+    for requirement in requirements:
         if requirement.workload in results:
             asked, measured, against, reached = judge(requirement, results[requirement.workload])
             print(f"| {requirement.workload} | {asked} | {measured} | {against} | {reached} |")

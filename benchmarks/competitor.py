@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ from peers import PEERS
 from workloads import WORKLOADS
 
 Answer = dict[str, Any]
+
+AVX2 = {
+    "CHAINRULE_TARGET_CPU": "haswell",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own kernels, and the libraries below them
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+}
+"""What keeps each of them from wider instructions, as on most laptops."""
 
 
 def cores() -> list[int]:
@@ -26,8 +38,8 @@ def cores() -> list[int]:
 class Competitor:
     """One competitor on one workload, NAME or NAME@1; `trouble` says why it cannot take part."""
 
-    def __init__(self, workload: str, name: str, engine: str) -> None:
-        self.workload, self.name, self.engine = workload, name, engine
+    def __init__(self, workload: str, name: str, engine: str, limits: Mapping[str, str]) -> None:
+        self.workload, self.name, self.engine, self.limits = workload, name, engine, limits
         self.family, _, threads = name.partition("@")
         self.threads = int(threads or len(cores()))
         self.process: subprocess.Popen[str] | None = None
@@ -81,12 +93,13 @@ class Competitor:
     def _launch(self, environment: dict[str, str]) -> subprocess.Popen[str]:
         command = [sys.executable, str(Path(__file__).with_name("worker.py"))]
         command += [self.workload, self.name, str(self.threads), self.engine]
-        everything = {**os.environ, "JAX_PLATFORMS": "cpu", **environment}
+        everything = {**os.environ, "JAX_PLATFORMS": "cpu", **environment, **self.limits}
         # Byte code that is never kept would make each start of W10 compile all of Python's text again.
         everything.pop("PYTHONDONTWRITEBYTECODE", None)
         if self.threads == 1:
             everything |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-            everything["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+            flags = ("--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", self.limits.get("XLA_FLAGS", ""))
+            everything["XLA_FLAGS"] = " ".join(flags)
         return subprocess.Popen(
             command,
             env=everything,
@@ -159,10 +172,10 @@ class Weather:
         return busy - sum(os.times()[:4]) - sum(item.cpu_seconds for item in self.present)
 
 
-def competitor(workload: str, name: str, engine: str) -> Competitor:
-    """The right kind for the workload."""
+def competitor(workload: str, name: str, engine: str, limits: Mapping[str, str]) -> Competitor:
+    """The right kind for the workload; `limits` are variables of its environment."""
     kind = WholeProcess if WORKLOADS[workload].kind == "process" else Competitor
-    return kind(workload, name, engine)
+    return kind(workload, name, engine, limits)
 
 
 def takes_part(workload: str, name: str) -> bool:

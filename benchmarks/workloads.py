@@ -106,17 +106,28 @@ REQUIREMENTS = (
     Requirement("W3", 200, "torch"),
     Requirement("W4", 5, "jax"),
     Requirement("W4", 200, "torch"),
-    Requirement("W5", 1.1, "peer"),
-    Requirement("W6", 1, "torch"),
+    Requirement("W3", 1 / 0.9, "c", sense="within"),
+    Requirement("W5", 1.15, "peer"),
+    Requirement("W6", 2, "torch"),
     Requirement("W6", 1, "jax"),
-    Requirement("W7", 1, "torch"),
+    Requirement("W7", 2, "torch"),
     Requirement("W8", 4, "jax"),
     Requirement("W8", 30, "torch"),
+    Requirement("W8", 1 / 0.9, "c", sense="within"),
     Requirement("W9", 12e-6, measure="one example", sense="seconds"),
     Requirement("W9", 8e6, measure="10 000 rows", sense="per second"),
     Requirement("W10", 0.75, measure="cold caches", sense="seconds"),
     Requirement("W10", 0.75, measure="warm caches", sense="seconds"),
 )
+
+NARROW_REQUIREMENTS = (
+    Requirement("W1", 2, "peer"),
+    Requirement("W3", 3, "peer"),
+    Requirement("W5", 1.1, "peer"),
+    Requirement("W6", 1.8, "peer"),
+    Requirement("W7", 1.8, "peer"),
+)
+"""The same where all are held to AVX2."""
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ class Loop(Shown):
                 )
 
     @cached_property
+    def carries(self) -> bool:
+        """Whether a step goes on from what the one before it has made: those of a training do, those of an evaluation do not."""
+        return any(name in graph.outputs for graph in self.graphs.values() for name in self.state)
+
+    @cached_property
     def form(self) -> Hashable:
         """A key that loops share if they were built alike, whoever built them; see `graph.form_of`."""
         graphs = tuple((size, form_of(graph)) for size, graph in self.graphs.items())

@@ -35,6 +35,7 @@ from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scr
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.schedule import KernelSchedule, schedule
+from chainrule.engines.native.subnormals import flushed
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
 from chainrule.immutable import immutable
@@ -327,6 +328,11 @@ class Module:
         return max((step.work for step in self.steps.values()), default=0)
 
     @property
+    def is_flushed(self) -> bool:
+        """Whether numbers below the smallest normal one count as 0: where steps go on from each other's numbers, as those of a training."""
+        return self.loop.carries
+
+    @property
     def looks_ahead(self) -> bool:
         """Whether a step reads the order of the one behind it."""
         return any(self._prefetched(step) for step in self.steps.values())
@@ -377,7 +383,7 @@ class Module:
         common = self.common
         for step in self.steps.values():
             functions += self._step(step, calls, common)
-        team = Team(self.tags, self.machine.triple, [name for name, _ in calls])
+        team = Team(self.tags, self.machine.triple, [name for name, _ in calls], is_flushed=self.is_flushed)
         shared = {call.name: call for call in common.values() if call.name not in known}
         functions += [*map(self._function, shared.values()), *team.functions(), self._run()]
         declared = sorted({line for function in functions for line in function.declarations})
@@ -563,7 +569,8 @@ class Module:
         f = LlvmFunction("run", [("ptr", "context"), ("ptr", "team"), ("i64", "steps")])
         context, team, steps = f.arguments
         sizes = f.emit("ptr", 1, f"load ptr, {f.offset(context, f.index(SIZES), 8)}, align 8")
-        with f.when(f.compare("sgt", steps, f.index(0))), f.loop(0, steps, 1, [f.index(0)]) as loop:
+        some = f.compare("sgt", steps, f.index(0))
+        with flushed(f, self.machine.triple, wanted=self.is_flushed), f.when(some), f.loop(0, steps, 1, [f.index(0)]) as loop:
             size = f.load("i64", 1, f.offset(sizes, loop.index, 8))
             for own in self.steps:
                 with f.when(f.compare("eq", size, f.index(own))):

@@ -105,7 +105,7 @@ class NativeLoop:
     @cached_property
     def is_independent(self) -> bool:
         """Whether no step depends on one before it: evaluation and prediction."""
-        return not self.outputs.keys() & set(self.loop.state)
+        return not self.loop.carries
 
     @cached_property
     def lanes(self) -> int:

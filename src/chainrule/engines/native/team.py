@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chainrule.engines.native.builder import LlvmFunction, Value
+from chainrule.engines.native.subnormals import flushed
 
 CLAIM, KERNEL, STEP, POSITION, TURN, DONE, SLEEPERS, WAITING, STOP, HELPERS = 0, 64, 72, 80, 88, 128, 192, 256, 320, 384
 TEAM_BYTES = 448
@@ -32,8 +33,8 @@ class Team:
     PART = (("ptr", "context"), ("i64", "step"), ("i64", "position"), ("i64", "turn"), ("i64", "worker"), ("i64", "task"))
     """What a part is given."""
 
-    def __init__(self, tags: Callable[[object], str], triple: str, parts: Sequence[str]) -> None:
-        self.tags, self.triple, self.parts = tags, triple, parts
+    def __init__(self, tags: Callable[[object], str], triple: str, parts: Sequence[str], *, is_flushed: bool = False) -> None:
+        self.tags, self.triple, self.parts, self.is_flushed = tags, triple, parts, is_flushed
 
     def functions(self) -> list[LlvmFunction]:
         """All of them."""
@@ -202,6 +203,11 @@ class Team:
         """What a helper does: tasks while there are any, then a little waiting, then sleep; until the team is dismissed."""
         f = self._internal("work", [("ptr", "context"), ("ptr", "team"), ("i64", "worker")])
         f.linkage = ""
+        with flushed(f, self.triple, wanted=self.is_flushed):
+            self._work_until_dismissed(f)
+        return f
+
+    def _work_until_dismissed(self, f: LlvmFunction) -> None:
         context, team, worker = f.arguments
         fresh, idle, look, rest, sleep, check, end = (
             f.fresh_label(word) for word in ("fresh", "idle", "look", "rest", "sleep", "check", "end")
@@ -237,7 +243,6 @@ class Team:
             f"  {spins.text} = phi i64 [ 0, %{head} ], [ {following.text}, %{rest} ], [ 0, %{sleep} ]",
         )
         f.label(end)
-        return f
 
     def _dismiss(self) -> LlvmFunction:
         """Tells the helpers to leave."""
