@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields, is_dataclass
 from functools import cache, partial
-from operator import attrgetter
 from reprlib import recursive_repr
-from typing import Any, NoReturn, TypeVar, dataclass_transform, overload
+from threading import RLock
+from typing import Any, NoReturn, TypeGuard, TypeVar, dataclass_transform, overload
 
 T = TypeVar("T")
 
@@ -22,7 +22,8 @@ def immutable(kind: type[Any] | None = None, /, *, eq: bool = True) -> Any:
     """Makes a class a frozen dataclass, as `dataclass(frozen=True, eq=eq)` does.
 
     Python compiles six functions for each of those when it is defined, which was a fifth of the time of a short command. Here the
-    constructor is compiled when it is first looked up; the other methods are the same functions for all classes.
+    constructor is compiled when it is first looked up; the other methods are the same functions for all classes. Two objects are
+    equal if their fields are, see `alike`; a field that has no hash, an array or a list, does not count for the object's.
 
     >>> @immutable
     ... class Point:
@@ -39,16 +40,55 @@ def _made_immutable(kind: type[Any], *, eq: bool) -> type[Any]:
     if eq and "__eq__" in own and vars(kind)["__hash__"] is None:
         own.remove("__hash__")  # Python writes __hash__ = None beside an __eq__: that is nobody's choice
     kind.__doc__ = kind.__doc__ or ""  # or a dataclass writes one, from the constructor
-    # Frozen as its bases are, which Python asks for; only then does it write methods that refuse changes, in whose place ours come.
-    made: Any = dataclass(init=False, repr=False, eq=False, frozen=any(map(is_dataclass, kind.__mro__[1:])))(kind)
-    made.__dataclass_params__.frozen = True
-    made.__setattr__, made.__delattr__ = _refuse_setting, _refuse_deleting
-    methods: dict[str, Any] = {"__init__": Constructor(made), "__repr__": _repr} | (
-        {"__eq__": _equals, "__hash__": _hash} if eq else {}
+    kind.__dataclass_fields__, kind.__dataclass_params__ = _Asked(kind, "__dataclass_fields__"), _Asked(kind, "__dataclass_params__")
+    if "__match_args__" not in own:
+        kind.__match_args__ = _MatchArguments(kind)
+    kind.__setattr__, kind.__delattr__ = _refuse_setting, _refuse_deleting
+    methods: dict[str, Any] = {"__init__": Constructor(kind), "__repr__": _repr} | (
+        {"__eq__": equal_by_fields, "__hash__": hash_of_fields} if eq else {}
     )
     for name in methods.keys() - own:
-        setattr(made, name, methods[name])
-    return made
+        setattr(kind, name, methods[name])
+    return kind
+
+
+class _Asked:
+    """Stands for what `dataclass` notes of a class, until somebody asks: then its fields are read."""
+
+    frozen = True
+
+    def __init__(self, owner: type[Any], name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __get__(self, instance: object, kind: type[Any]) -> Any:
+        with _reading:
+            if vars(self.owner)[self.name] is self:  # no other thread has
+                _read_fields(self.owner)
+        return vars(self.owner)[self.name]
+
+
+_reading = RLock()
+
+
+def _read_fields(owner: type[Any]) -> None:
+    """Makes the class a dataclass whose methods are there already."""
+    # Frozen as its bases are, which Python asks for; only then does it write methods that refuse changes, in whose place ours come.
+    is_frozen = any(map(is_dataclass, owner.__mro__[1:]))
+    if is_frozen:
+        del owner.__setattr__, owner.__delattr__
+    dataclass(init=False, repr=False, eq=False, frozen=is_frozen)(owner)
+    owner.__dataclass_params__.frozen = True
+    owner.__setattr__, owner.__delattr__ = _refuse_setting, _refuse_deleting
+
+
+class _MatchArguments:
+    """What a pattern's values stand for, in their order."""
+
+    def __init__(self, owner: type[Any]) -> None:
+        self.owner = owner
+
+    def __get__(self, instance: object, kind: type[Any]) -> tuple[str, ...]:
+        return tuple(part.name for part in fields(self.owner) if part.init and not part.kw_only)
 
 
 class Constructor:
@@ -115,25 +155,66 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({told})"
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are equal; arrays are if their kinds, shapes and entries are, wherever they are held.
+
+    >>> import numpy as np
+    >>> alike({"w": np.zeros(2)}, {"w": np.zeros(2)}), alike([np.zeros(2)], [np.ones(2)]), alike(np.zeros(1), 0.0)
+    (True, False, False)
+    """
+    if one is other:
+        return True
+    if _is_array(one) or _is_array(other):
+        if not (_is_array(one) and _is_array(other) and one.dtype == other.dtype and one.shape == other.shape):
+            return False
+        return bool((one == other).all())
+    if _is_several(one) and type(one) is type(other):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if _is_mapping(one) and _is_mapping(other):
+        return one.keys() == other.keys() and all(alike(value, other[name]) for name, value in one.items())
+    return bool(one == other)
+
+
+def _is_several(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(value, list | tuple)
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_array(value: object) -> bool:
+    numpy = sys.modules.get("numpy")  # which is not loaded for this: help and errors need no arrays
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
 @cache
-def _compared(kind: type[Any]) -> attrgetter[Any]:
-    return attrgetter("__class__", *(part.name for part in fields(kind) if part.compare))
+def _compared(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(kind) if part.compare)
 
 
-def _equals(self: object, other: object) -> bool:
+def equal_by_fields(self: Any, other: object) -> bool:
+    """Whether two objects of a dataclass are equal: of the same kind, with fields that are."""
     if type(self) is not type(other):
         return NotImplemented
-    read = _compared(type(self))
-    return read(self) == read(other)
+    return all(alike(getattr(self, name), getattr(other, name)) for name in _compared(type(self)))
 
 
 @cache
-def _hashed(kind: type[Any]) -> attrgetter[Any]:
-    return attrgetter("__class__", *(part.name for part in fields(kind) if (part.compare if part.hash is None else part.hash)))
+def _hashed(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(kind) if (part.compare if part.hash is None else part.hash))
 
 
-def _hash(self: object) -> int:
-    return hash(_hashed(type(self))(self))
+def hash_of_fields(self: object) -> int:
+    """A hash of what makes two objects equal, without the fields that have none."""
+    return hash((type(self).__qualname__, *(_hash_of(getattr(self, name)) for name in _hashed(type(self)))))
+
+
+def _hash_of(value: object) -> int:
+    try:
+        return hash(value)
+    except TypeError:  # an array, a list, a mapping
+        return 0
 
 
 def _refuse_setting(self: object, name: str, value: object) -> NoReturn:

@@ -175,7 +175,7 @@ def answered(kind: type[T]) -> type[T]:
             method = getattr(found, "__func__", found)  # of a class method, or a static one
             if not isinstance(method, types.FunctionType) or hasattr(method, _ANSWERS):
                 continue
-            if not name.startswith("_") and name not in getattr(base, "__dataclass_fields__", ()):
+            if not name.startswith("_") and name not in vars(base).get("__annotations__", ()):  # no function that is a field's value
                 made = refusing(method, f"{base.__name__}.{name}")
                 setattr(base, name, made if method is found else type(found)(made))
     return kind
@@ -231,15 +231,12 @@ _GATHERED = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 
 
 def _checked_function(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
-    parameters = list(signature(function).parameters.values())
-    positions = [part.name for part in parameters if part.kind in _BY_PLACE]
-    spread = next((part.name for part in parameters if part.kind is Parameter.VAR_POSITIONAL), None)
-    gathered = next((part.name for part in parameters if part.kind is Parameter.VAR_KEYWORD), None)
     called = refusing(function, owner)
 
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         readers = readers_of(function)
+        positions, spread, gathered = _places_of(function)
         held = [
             read(owner, name, readers[name], value) if name is not None and name in readers else value
             for name, value in zip(_names(positions, spread, len(given)), given, strict=True)
@@ -253,6 +250,15 @@ def _checked_function(function: Callable[..., Any], owner: str) -> Callable[...,
 
     setattr(call, _ANSWERS, True)
     return call
+
+
+@cache
+def _places_of(function: Callable[..., Any]) -> tuple[list[str], str | None, str | None]:
+    """The parameters that have places, the one that takes further values, and the one that takes further names."""
+    parameters = list(signature(function).parameters.values())
+    positions = [part.name for part in parameters if part.kind in _BY_PLACE]
+    spread = next((part.name for part in parameters if part.kind is Parameter.VAR_POSITIONAL), None)
+    return positions, spread, next((part.name for part in parameters if part.kind is Parameter.VAR_KEYWORD), None)
 
 
 def _names(positions: list[str], spread: str | None, count: int) -> list[str | None]:

@@ -3,9 +3,9 @@
 from chainrule.descriptions.code import code_of, imports_of
 from chainrule.descriptions.files import DEEPEST, MOST_SHARED, Written, refused, renamed, restored, unwritable, written
 from chainrule.descriptions.keys import Kept, key_of
-from chainrule.descriptions.kinds import Alike, Told, described, descriptions, hints_of, is_described, tree
+from chainrule.descriptions.kinds import Told, described, descriptions, hints_of, is_described, tree
 
 __all__ = [
-    "Alike", "DEEPEST", "MOST_SHARED", "Kept", "Told", "Written", "code_of", "described", "descriptions", "hints_of", "imports_of",
+    "DEEPEST", "MOST_SHARED", "Kept", "Told", "Written", "code_of", "described", "descriptions", "hints_of", "imports_of",
     "is_described", "key_of", "refused", "renamed", "restored", "tree", "unwritable", "written",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from chainrule.checks import answered_constructor, checked, shown
 from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.errors import OptionError, OptionTypeError
-from chainrule.immutable import immutable
+from chainrule.immutable import alike, equal_by_fields, hash_of_fields, immutable
 
 T = TypeVar("T")
 _OURS = "chainrule"
@@ -93,7 +93,7 @@ def _described(kind: type[Any], *, eq: bool, names: Mapping[str, Any]) -> type[A
         else:
             answered_constructor(made)
     methods: dict[str, Any] = {"__repr__": _repr, "__reduce_ex__": _reduce} | (
-        {"__eq__": _equals, "__hash__": _hash} if eq else {}
+        {"__eq__": equal_by_fields, "__hash__": hash_of_fields} if eq else {}
     )
     for name, method in methods.items():
         if name not in own or (name == "__hash__" and "__eq__" not in own):
@@ -211,7 +211,7 @@ class _Argument:
 
     def is_told(self, value: object) -> bool:
         """Whether a call must say this value."""
-        return self.usual is None or self.told.always or not _same(value, self.usual())
+        return self.usual is None or self.told.always or not alike(value, self.usual())
 
 
 @cache
@@ -253,37 +253,6 @@ def values_of(item: object) -> Iterator[tuple[str, Any]]:
     return ((part.name, getattr(item, part.name)) for part in fields(cast("Any", item)))
 
 
-def _same(one: Any, other: Any) -> bool:
-    if is_array(one) or is_array(other):
-        return is_array(one) and is_array(other) and one.dtype == other.dtype and np.array_equal(one, other)
-    if is_several(one) and type(one) is type(other):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if is_mapping(one) and is_mapping(other):
-        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
-    try:
-        return one is other or bool(one == other)
-    except ValueError:  # a dataclass that holds arrays
-        return type(one) is type(other) and all(_same(value, getattr(other, name)) for name, value in values_of(one))
-
-
-def _equals(self: Any, other: object) -> bool:
-    if type(self) is not type(other):
-        return NotImplemented
-    return all(_same(value, getattr(other, name)) for name, value in values_of(self))
-
-
-def _hash(self: object) -> int:
-    return hash((type(self).__name__, *(_hash_of(value) for _, value in values_of(self))))
-
-
-class Alike(Shown):
-    """Two objects of a kind, made by `@immutable(eq=False)`, are equal if their fields are: arrays, by their entries, too."""
-
-    __slots__ = ()
-    __eq__ = _equals
-    __hash__ = _hash
-
-
 def _reduce(self: Any, protocol: int) -> Any:
     """As usual; a function or class without a name in a module is refused in our words, where a pickle needs one."""
     held: dict[str, Any] = {"class": type(self), **dict(values_of(self))}
@@ -296,13 +265,6 @@ def _reduce(self: Any, protocol: int) -> Any:
 def _is_nameless(value: object) -> bool:
     named = value if isinstance(value, type | FunctionType) else type(value)
     return "<" in named.__qualname__
-
-
-def _hash_of(value: object) -> int:
-    try:
-        return hash(value)
-    except TypeError:  # an array, a list, a mapping: equal ones have equal kinds
-        return hash(type(value))
 
 
 # ---- as the call that makes it

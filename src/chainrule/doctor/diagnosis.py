@@ -10,7 +10,7 @@ from typing import Any
 
 from chainrule import display
 from chainrule.checks import Natural, checked, unknown
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.doctor import ailments
 from chainrule.doctor.ailment import AILMENTS, Ailment
 from chainrule.doctor.ailments.learning import because
@@ -29,8 +29,8 @@ _ORDER: tuple[Grade, ...] = ("ill", "remark", "fine", "untold")
 _ = ailments  # registers them
 
 
-@immutable(eq=False)
-class Diagnosis(Alike):
+@immutable
+class Diagnosis(Shown):
     """What the doctor found: `findings`, one to each ailment that was looked for, the gravest first.
 
     subject: what was looked at, in words. seeds: with how many seeds cures were tried; 0 where they were not.

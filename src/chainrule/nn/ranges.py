@@ -20,7 +20,7 @@ TURNS = 8
 """How often a loop over time is gone through until its states' ranges no longer widen."""
 
 
-@immutable(eq=False)
+@immutable
 class OutputRange(Shown):
     """The least and the largest number of each entry, both of the node's shape, or () where all entries have the same.
 
@@ -42,10 +42,6 @@ class OutputRange(Shown):
     def narrowed(self, other: OutputRange) -> OutputRange:
         """The range of what lies in both."""
         return OutputRange(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
-
-    def same(self, other: OutputRange) -> bool:
-        """Whether both have the same bounds."""
-        return np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
 
 
 def _between(low: Any, high: Any) -> OutputRange:
@@ -255,7 +251,7 @@ def _scan(node: Node, given: tuple[OutputRange, ...]) -> OutputRange:
     for _ in range(TURNS):
         known = {leaf: states.get(name, values[name]) for name, leaf in leaves.items()}
         widened = {name: states[name].widened(_known(outputs[name], known)) for name in body.states}
-        if all(widened[name].same(states[name]) for name in body.states):
+        if all(widened[name] == states[name] for name in body.states):
             break
         states = widened
     else:

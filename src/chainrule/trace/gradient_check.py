@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from chainrule.derivatives import grad
-from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import DtypeError, GraphError, OptionError, ShapeError
@@ -44,8 +42,8 @@ class OtherMode(Shown):
     is_training: bool
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class GradientCheck(Alike):
+@immutable
+class GradientCheck(Shown):
     """The verdict on a gradient: each parameter, the mistakes that explain what is wrong, and how the judge was judged.
 
     `explanations`: each is one way to explain all arrays, as one or two mistakes; several where they cannot be told apart with these

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, evaluator
 from chainrule.graph.graph import descendants
 from chainrule.immutable import immutable
@@ -22,8 +22,8 @@ _JUDGED = 12
 _NAME_WIDTH = 32
 
 
-@immutable(eq=False)
-class ParameterCheck(Alike):
+@immutable
+class ParameterCheck(Shown):
     """One parameter's array beside the true gradient.
 
     Shapes: `mine` and `gradient` as the parameter. `difference` is the largest relative difference, |yours − true| over the larger of

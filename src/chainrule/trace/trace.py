@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.checks import Natural, checked
 from chainrule.derivatives import vjp
-from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.engines import ExecutionPlan
 from chainrule.errors import GraphError, OptionError, ShapeError
@@ -24,8 +23,8 @@ from chainrule.trace.quantities import Quantity, quantities_of, quantity_through
 Index = tuple[int, ...]
 
 
-@immutable(eq=False)
-class DerivativeTerm(Alike):
+@immutable
+class DerivativeTerm(Shown):
     """What one user of a quantity passes back to it: one of the paths whose sum is its derivative."""
 
     user: Quantity

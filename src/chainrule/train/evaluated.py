@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.checks import Natural, checked
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
@@ -15,8 +15,8 @@ from chainrule.train.evaluation import Scores, decide
 from chainrule.train.learning_problem import LearningProblem
 
 
-@immutable(eq=False)
-class Evaluation(Alike):
+@immutable
+class Evaluation(Shown):
     """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
 
     labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are

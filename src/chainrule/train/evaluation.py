@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, joined
 from chainrule.graph import Array, compute, input_node
@@ -21,8 +20,8 @@ BATCH = 1000
 """Rows in an evaluation batch: large enough that calls cost nothing, small enough to stay in the cache."""
 
 
-@immutable(eq=False)
-class Scores(Alike):
+@immutable
+class Scores(Shown):
     """What an evaluation found: by name ("loss", each term, "accuracy") one number to a replica, shape (replicas,); and the outputs.
 
     `outputs`: (replicas, examples, ...), in the units of the data.

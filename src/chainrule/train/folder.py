@@ -21,7 +21,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.data.files import read_bounded
-from chainrule.descriptions import Alike
 from chainrule.display import Shown
 from chainrule.errors import FileFormatError, MissingFileError, OptionError, UndefinedClassError, UnwritableFileError
 from chainrule.files import (
@@ -50,8 +49,8 @@ _MOST_BYTES, _MOST_HISTORY = 1 << 34, 1 << 32
 _OLDER = "take the state of another step"
 
 
-@immutable(eq=False)
-class Snapshot(Alike):
+@immutable
+class Snapshot(Shown):
     """The state after a number of steps: arrays by name, and what else is needed to go on."""
 
     step: int

@@ -12,15 +12,15 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.checks import checked, unknown
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
-from chainrule.immutable import immutable
+from chainrule.immutable import equal_by_fields, hash_of_fields, immutable
 from chainrule.train.sealed import UNREADABLE
 
 
-@immutable(eq=False)
-class Epoch(Alike):
+@immutable
+class Epoch(Shown):
     """The scores after an epoch, all at the same weights: part → name → one number to a replica, shape (replicas,).
 
     `running_loss` is the mean of the losses of the epoch's steps, each taken before its update, while the weights still changed.
@@ -43,12 +43,15 @@ class Epoch(Alike):
 
 
 @dataclass(eq=False)
-class History(Alike):
+class History(Shown):
     """What happened, step by step and epoch by epoch."""
 
     replicas: int
     epochs: list[Epoch] = field(default_factory=list[Epoch])
     chunks: list[tuple[int, dict[str, Array]]] = field(default_factory=list[tuple[int, dict[str, Array]]])
+
+    __eq__ = equal_by_fields
+    __hash__ = hash_of_fields
 
     @property
     def end(self) -> int:

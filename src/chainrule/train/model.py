@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.checks import Count, checked, shown, unknown
 from chainrule.derivatives import grad
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
@@ -36,8 +36,8 @@ PIECE = 1000
 """Examples that are looked at together; more are cut into pieces of this size."""
 
 
-@immutable(eq=False)
-class Model(Alike):
+@immutable
+class Model(Shown):
     """A task's network with one set of parameters by name; every number is float64.
 
     Inputs `x` (n, ...) and targets `y` are rows as the data hold them: scaling is part of the graph. The network is built for

@@ -16,8 +16,8 @@ import numpy as np
 from chainrule import ops
 from chainrule.checks import unknown
 from chainrule.data import Dataset
-from chainrule.descriptions import Alike
 from chainrule.descriptions.pickles import require_picklable
+from chainrule.display import Shown
 from chainrule.engines import Carried, Engine, HostState, Loop, LoopProgram, all_finite, engine_named
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.graph import Array, Graph
@@ -49,8 +49,8 @@ CALLS_AN_ITERATION = 3
 """About how often a method that takes all examples at once asks for the cost and its gradient, to go one step further."""
 
 
-@immutable(eq=False)
-class TrainingProgress(Alike):
+@immutable
+class TrainingProgress(Shown):
     """What a callback is told. It may return True to end the training there."""
 
     kind: Literal["steps", "epoch", "end"]

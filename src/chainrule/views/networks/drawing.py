@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from chainrule.data import DatasetInfo, Example
-from chainrule.descriptions import Alike
+from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Shape
 from chainrule.immutable import immutable
@@ -35,8 +35,8 @@ Subject: TypeAlias = "Run | Model | Layer | str"
 """What can be drawn: a run, a model, or an architecture without weights, as layers or as text."""
 
 
-@immutable(eq=False)
-class NetworkDrawing(Alike, Savable):
+@immutable
+class NetworkDrawing(Shown, Savable):
     """A network drawn neuron by neuron; `items` are its columns with their numbers, `row` the example's input as the data hold it."""
 
     items: tuple[Neurons, ...]
