@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from chainrule.checks import shown
 from chainrule.errors import (
@@ -231,12 +231,14 @@ def remove_leftovers(folder: Path, older_than: float = 0.0) -> None:
 class GrowingFile:
     """A file that grows by whole pieces. What could not be written waits in memory, and is written with the next piece.
 
-    `size` bytes of it are on disk, and `digest` is their SHA-256: what stands behind them was left by a writer that died.
+    `size` bytes of it are on disk: what stands behind them was left by a writer that died. `noted` tells all of it, what waits included.
     `anew` gives all of it, what waits included: where somebody has cut the file short, or taken it away, it is written anew.
 
     >>> file = GrowingFile(getfixture("tmp_path") / "lines")
     >>> file.add(b"one"); file.add(b"two"); file.size, file.path.read_bytes()
     (6, b'onetwo')
+    >>> file.add(b"three", wait=True); file.size, file.noted["bytes"]
+    (6, 11)
     """
 
     def __init__(self, path: Path, content: bytes = b"", anew: Callable[[], bytes] | None = None) -> None:
@@ -244,14 +246,16 @@ class GrowingFile:
         self._anew, self._waiting = anew, list[bytes]()
 
     @property
-    def digest(self) -> str:
-        """The SHA-256 of what is on disk, in hexadecimal."""
-        return self._digest.hexdigest()
+    def noted(self) -> dict[str, Any]:
+        """The number of its bytes and their SHA-256 in hexadecimal, when all that waits is written."""
+        return {"bytes": self.size + sum(map(len, self._waiting)), "sha256": self._digest.hexdigest()}
 
-    def add(self, content: bytes) -> None:
-        """One more piece. Raises: UnwritableFileError; the piece waits then."""
+    def add(self, content: bytes, *, wait: bool = False) -> None:
+        """One more piece, which is to wait or not. Raises: UnwritableFileError; the piece waits then."""
         self._waiting.append(content)
-        self.flush()
+        self._digest.update(content)
+        if not wait:
+            self.flush()
 
     def flush(self) -> None:
         """Writes what waits. Raises: UnwritableFileError."""
@@ -273,7 +277,6 @@ class GrowingFile:
                 return
         self._waiting.clear()
         self.size += len(content)
-        self._digest.update(content)
 
     def _append(self, handle: int, content: bytes, there: int) -> None:
         if there > self.size:

@@ -40,7 +40,10 @@ def _made_immutable(kind: type[Any], *, eq: bool) -> type[Any]:
     if eq and "__eq__" in own and vars(kind)["__hash__"] is None:
         own.remove("__hash__")  # Python writes __hash__ = None beside an __eq__: that is nobody's choice
     kind.__doc__ = kind.__doc__ or ""  # or a dataclass writes one, from the constructor
-    kind.__dataclass_fields__, kind.__dataclass_params__ = _Asked(kind, "__dataclass_fields__"), _Asked(kind, "__dataclass_params__")
+    kind.__dataclass_fields__, kind.__dataclass_params__ = (
+        _Asked(kind, "__dataclass_fields__"),
+        _Asked(kind, "__dataclass_params__"),
+    )
     if "__match_args__" not in own:
         kind.__match_args__ = _MatchArguments(kind)
     kind.__setattr__, kind.__delattr__ = _refuse_setting, _refuse_deleting

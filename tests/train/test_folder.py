@@ -12,7 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save
 
 import chainrule as cr
+from chainrule.files import write_whole
 from chainrule.train import RunFolder
+from chainrule.train import folder as folders
+from chainrule.train.folder import Snapshot
 from tests.train.folders import as_old, change
 
 
@@ -324,3 +327,59 @@ def test_a_network_that_no_graph_stands_for_is_passed_again(tmp_path):
     with pytest.raises(cr.errors.OptionError, match="net="):
         cr.open_run(run.folder)
     assert cr.open_run(run.folder, net=net).evaluate("test").loss == run.evaluate("test").loss
+
+
+def test_what_waits_for_later_snapshots_ends_as_what_is_written_at_once(tmp_path, monkeypatch):
+    """Of a hundred short epochs a folder keeps the same snapshots, and nearly none is written to be removed again."""
+    found, written = {}, {}
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(folders, "WRITE_SECONDS", seconds)
+        names = []
+
+        def note(path, content, names=names, **named):
+            names.append(path.name)
+            write_whole(path, content, **named)
+
+        monkeypatch.setattr(folders, "write_whole", note)
+        run = cr.fit("2-4-2 tanh softmax", "moons", epochs=100, batch_size=64, folder=tmp_path / str(seconds))
+        heads = [json.loads(path.read_text()) for path in (run.folder / "snapshots").glob("*.json")]
+        found[seconds] = {head["step"]: head["sha256"] for head in heads}
+        written[seconds] = len([name for name in names if name.startswith("step-")])
+        for step in found[seconds]:
+            assert cr.open_run(run.folder, step=step).trainer.step == step
+    assert found[0.0] == found[1e9]
+    assert len(found[0.0]) == 16
+    assert written[0.0] == 204  # two files after each epoch, before the first and after the last
+    assert written[1e9] < 50  # those that stay, the beginning, and what the disk is waited for meanwhile
+
+
+def test_what_waits_is_found_by_who_reads_and_is_tried_again_when_the_disk_has_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "WRITE_SECONDS", 1e9)
+    folder = RunFolder.create(tmp_path, "run")
+    folder.take_up(0, list)
+    for step in (0, 1, 2):
+        folder.append_history([{"kind": "steps", "first": step, "loss": [[0.5]]}])
+        folder.save(Snapshot(step, {"w": np.full(3, step, np.float32)}, {}))
+    assert [path.name for path in sorted((folder.path / "snapshots").glob("*.json"))] == ["step-000000000.json"]
+    with monkeypatch.context() as full:
+        full.setattr(folders, "write_whole", refuse)
+        with pytest.raises(OSError, match="full"):
+            folder.save(Snapshot(3, {"w": np.full(3, 3, np.float32)}, {}), sync=True)
+    assert folder.snapshot_steps() == [1, 2, 3]
+    for step in (1, 2, 3):
+        np.testing.assert_array_equal(folder.read_snapshot(step).state["w"], np.full(3, step, np.float32))
+    sizes = [folder.read_snapshot(step).history["bytes"] for step in (1, 2, 3)]
+    assert sizes[0] < sizes[1] == sizes[2] == (folder.path / "history.jsonl").stat().st_size
+
+
+def refuse(*_given, **_named):
+    raise OSError("the disk is full")
+
+
+def test_large_snapshots_do_not_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "WRITE_SECONDS", 1e9)
+    folder = RunFolder.create(tmp_path, "run")
+    folder.take_up(0, list)
+    for step in (1, 2, 3):
+        folder.save(Snapshot(step, {"w": np.zeros(folders.WAITING_BYTES // 4 + 1, np.float32)}, {}))
+        assert (folder.path / "snapshots" / f"step-{step:09d}.json").exists()

@@ -175,7 +175,9 @@ def answered(kind: type[T]) -> type[T]:
             method = getattr(found, "__func__", found)  # of a class method, or a static one
             if not isinstance(method, types.FunctionType) or hasattr(method, _ANSWERS):
                 continue
-            if not name.startswith("_") and name not in vars(base).get("__annotations__", ()):  # no function that is a field's value
+            if not name.startswith("_") and name not in vars(base).get(
+                "__annotations__", ()
+            ):  # no function that is a field's value
                 made = refusing(method, f"{base.__name__}.{name}")
                 setattr(base, name, made if method is found else type(found)(made))
     return kind

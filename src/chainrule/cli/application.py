@@ -108,7 +108,9 @@ def _told() -> ModuleType:
 
 def main() -> None:
     """What the console script calls."""
-    gc.set_threshold(100_000, 20, 20)  # a command makes many objects that stay: looking for cycles among them took 3 % of its time
+    gc.set_threshold(
+        100_000, 20, 20
+    )  # a command makes many objects that stay: looking for cycles among them took 3 % of its time
     for stream in (sys.stdout, sys.stderr):
         # A terminal without UTF-8 gets "sigma" for σ, rather than a traceback.
         if isinstance(stream, io.TextIOWrapper):

@@ -17,6 +17,7 @@ from chainrule.data.progress import listening
 from chainrule.engines import HostAddress, engine_named
 from chainrule.errors import OptionError
 from chainrule.train import Callback, TrainingProgress
+from chainrule.train.trainer import READS_NO_FOLDER
 from chainrule.views.progress import ReadingBar, progress_on
 from chainrule.views.standing import EpochLines, ProgressPlan
 
@@ -100,6 +101,7 @@ def steady(told: Callback) -> Callback:
             except OSError:
                 mute = True
 
+    setattr(tell, READS_NO_FOLDER, True)
     return tell
 
 

@@ -6,6 +6,7 @@ Who reads writes nothing, and sees what stood there at some save: each snapshot 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import re
@@ -43,8 +44,12 @@ from chainrule.version import __version__
 VERSION = 1
 SNAPSHOTS = 16
 """How many snapshots a folder keeps at most: spread over the training, and the two newest."""
+WRITE_SECONDS = 0.2
+"""How much work the death of the process may lose where snapshots follow each other faster."""
+WAITING_BYTES = 1 << 22
+"""How many bytes of snapshots may wait in memory at most."""
 SYNC_SECONDS = 5.0
-"""How much work a power cut may lose. The death of the process loses nothing that was saved, whether it was waited for the disk or not."""
+"""How much work a power cut may lose. The death of the process loses nothing that was written, waited for the disk or not."""
 _MOST_BYTES, _MOST_HISTORY = 1 << 34, 1 << 32
 _OLDER = "take the state of another step"
 
@@ -71,6 +76,13 @@ class RunFolder(Shown):
         """Whether to go on from another snapshot than the newest: what is newer is set aside then."""
         self._lock = WriterLock(path / "lock")
         self._history: GrowingFile | None = None
+        self._written_at = -math.inf
+        self._waiting: dict[int, tuple[Snapshot, Mapping[str, Any]]] = {}
+        """Snapshots that are not on the disk yet, by step, and how much of the history belongs to each."""
+        self._written: set[int] | None = None
+        """The steps of those that are, once somebody has looked, without those that are to go."""
+        self._going: set[int] = set()
+        """Of the snapshots on the disk those that go when what waits is there."""
 
     @staticmethod
     def create(parent: str | os.PathLike[str], label: str) -> RunFolder:
@@ -133,6 +145,7 @@ class RunFolder(Shown):
 
         Raises: OptionError if somebody has gone on with it since, FileFormatError for a damaged history.
         """
+        self._written, self._going = None, set()
         newest = max(self.snapshot_steps(), default=-1)
         if newest > step and not self.allows_older:
             raise OptionError(
@@ -229,7 +242,7 @@ class RunFolder(Shown):
     def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows at the end of the history, one line of JSON each. Raises: UnwritableFileError; they are written with the next ones."""
         if rows and self._history is not None:
-            self._history.add(history_lines(rows))
+            self._history.add(history_lines(rows), wait=self._may_wait)
 
     def read_history(self, snapshot: Snapshot, replicas: int, dtype: str) -> History:
         """The history that belongs to a snapshot. Raises: FileFormatError where it is damaged."""
@@ -270,32 +283,69 @@ class RunFolder(Shown):
     # ---- snapshots
 
     def save(self, snapshot: Snapshot, *, sync: bool = False) -> None:
-        """Writes a snapshot; waits for the disk if asked to, or if that was not done for SYNC_SECONDS."""
+        """Writes a snapshot, or has it wait for the next ones; waits for the disk if asked to, or if that was not done for SYNC_SECONDS.
+
+        A small network does thousands of epochs in a second, whose snapshots but 16 would be removed again: these are not written.
+        """
         # One clock for all folders that this process writes: a hundred trainings at once wait no more often than one.
         sync = sync or time.monotonic() - RunFolder._synced_at >= SYNC_SECONDS
+        self._waiting[snapshot.step] = snapshot, self._noted_so_far()
+        self._thin_out()
+        if self._may_wait and not sync and self._bytes_waiting() <= WAITING_BYTES:
+            return
         if self._history is not None:
             self._history.flush()
             if sync:
                 self._history.sync()
-        self.write_snapshot(snapshot, sync=sync)
+        self._write_waiting(sync=sync)
         if sync:
             RunFolder._synced_at = time.monotonic()
         with suppress(UnwritableFileError):  # one snapshot too many does no harm
-            self._thin_out()
+            self._remove_going()
 
-    def write_snapshot(self, snapshot: Snapshot, name: str = "", *, sync: bool = True) -> None:
+    @property
+    def _may_wait(self) -> bool:
+        """Whether something was written a moment ago."""
+        return time.monotonic() - self._written_at < WRITE_SECONDS
+
+    def _bytes_waiting(self) -> int:
+        return sum(array.nbytes for snapshot, _ in self._waiting.values() for array in snapshot.state.values())
+
+    def catch_up(self) -> None:
+        """Writes what waits. Raises: UnwritableFileError; then it waits on."""
+        if self._history is not None:
+            self._history.flush()
+        if self._waiting:
+            self._write_waiting(sync=False)
+            self._remove_going()
+
+    def _write_waiting(self, *, sync: bool) -> None:
+        while self._waiting:
+            step, (snapshot, noted) = next(iter(self._waiting.items()))
+            self._write_snapshot(snapshot, f"step-{step:09d}", noted, sync=sync and len(self._waiting) == 1)
+            del self._waiting[step]
+            if self._written is not None:
+                self._written.add(step)
+        self._written_at = time.monotonic()
+
+    def _noted_so_far(self) -> Mapping[str, Any]:
+        return (self._history or GrowingFile(self.path / "history.jsonl")).noted
+
+    def write_snapshot(self, snapshot: Snapshot, name: str = "") -> None:
+        """A snapshot by itself, on the disk when this returns."""
+        self._write_snapshot(snapshot, name or f"step-{snapshot.step:09d}", self._noted_so_far(), sync=True)
+
+    def _write_snapshot(self, snapshot: Snapshot, stem: str, noted: Mapping[str, Any], *, sync: bool) -> None:
         """The arrays first, then the JSON that names their hash: a snapshot counts only when both are whole."""
-        stem = name or f"step-{snapshot.step:09d}"
         from safetensors.numpy import save  # third-party, loaded when used: `import chainrule` stays light
 
         content = save({key: np.ascontiguousarray(array) for key, array in snapshot.state.items()})
         write_whole(self.path / "snapshots" / f"{stem}.safetensors", content, sync=sync)
-        history = self._history or GrowingFile(self.path / "history.jsonl")
         head = {
             "version": VERSION,
             "step": snapshot.step,
             "sha256": hashlib.sha256(content).hexdigest(),
-            "history": {"bytes": history.size, "sha256": history.digest},
+            "history": noted,
             "extra": snapshot.extra,
         }
         write_whole(self.path / "snapshots" / f"{stem}.json", sealed(head), sync=sync)
@@ -305,22 +355,37 @@ class RunFolder(Shown):
         self.write_snapshot(snapshot, "start")
 
     def _thin_out(self) -> None:
-        """Removes the snapshots that are missed least: those with the nearest neighbours, never the two newest.
+        """Notes which snapshots are to go: those that are missed least, as they have the nearest neighbours; never the two newest.
 
         That of step 0 is only there so that a run which dies early can be gone on with: the seeds give it too.
         """
-        steps = self.snapshot_steps()
+        if self._written is None:
+            self._written = set(self._steps_on_disk())
+        steps = sorted(self._written.union(self._waiting))
         later = [step for step in steps if step]
         first = [0] if later and len(steps) > len(later) else []
         for step in [*first, *missed_least(later, SNAPSHOTS)]:
+            if self._waiting.pop(step, None) is None:
+                self._written.discard(step)
+                self._going.add(step)
+
+    def _remove_going(self) -> None:
+        while self._going:
+            step = min(self._going)
             # The JSON first: without it the arrays do not count, whenever the run dies.
             for ending in ("json", "safetensors"):
                 path = self.path / "snapshots" / f"step-{step:09d}.{ending}"
                 with refusals(path):
                     remove(path)
+            self._going.discard(step)
 
     def snapshot_steps(self) -> list[int]:
-        """The steps that snapshots were written at, rising."""
+        """The steps that snapshots are kept of, rising."""
+        with suppress(UnwritableFileError):  # what can be read is on the disk
+            self.catch_up()
+        return self._steps_on_disk()
+
+    def _steps_on_disk(self) -> list[int]:
         found = (_STEP.fullmatch(path.stem) for path in (self.path / "snapshots").glob("step-*.json"))
         return sorted(int(match[1]) for match in found if match)
 

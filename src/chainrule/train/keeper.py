@@ -61,6 +61,12 @@ class Keeper:
             if self.trouble is None:
                 return
 
+    def catch_up(self) -> None:
+        """Writes what waits for later snapshots."""
+        with self._trying():
+            if self.folder and self.writes:
+                self.folder.catch_up()
+
     @property
     def is_due(self) -> bool:
         """Whether the last snapshot is so old that the next one should not wait for the end of an epoch."""

@@ -67,6 +67,8 @@ class TrainingProgress(Shown):
 
 
 Callback: TypeAlias = Callable[[TrainingProgress], object]
+READS_NO_FOLDER = "reads_no_folder"
+"""An attribute of callbacks that only look at the moment: who else is told finds it in the folder already."""
 
 
 class Trainer(InPieces):
@@ -490,6 +492,8 @@ class Trainer(InPieces):
         epoch = self.step // self.steps_per_epoch if self.step else 0
         unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
         moment = TrainingProgress(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved, self)
+        if not all(hasattr(callback, READS_NO_FOLDER) for callback in callbacks):
+            self.keeper.catch_up()
         for callback in callbacks:
             answer = callback(moment)
             # A list of what was appended to, say, is no answer; NumPy's truth is one.
