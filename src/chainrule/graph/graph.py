@@ -13,7 +13,7 @@ from chainrule.checks import checked, scalar
 from chainrule.display import Drawn
 from chainrule.errors import DtypeError, GraphError, ShapeError
 from chainrule.graph.arraylike import Textual
-from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node
+from chainrule.graph.node import CONSTANT, INPUT, NAME, NAME_RULE, PARAMETER, Node, Op
 from chainrule.graph.text import format_graph
 from chainrule.graph.types import Array, Type, is_plain
 from chainrule.spelling import suggest
@@ -101,6 +101,11 @@ class Graph(Textual, Drawn):
                 if not node.name:
                     raise GraphError(f"{node!r} has no name", expected="a name on each leaf", remedy="name it when you make it")
         return leaves
+
+    @cached_property
+    def ops(self) -> frozenset[Op]:
+        """The ops of its nodes."""
+        return frozenset(node.op for node in self.nodes)
 
     @cached_property
     def inputs(self) -> tuple[Node, ...]:

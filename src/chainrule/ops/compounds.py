@@ -469,8 +469,6 @@ def margin_parts(z: Node, labels: Node) -> Node:
 
 def decompose(graph: Graph) -> tuple[Graph, PassStep]:
     """Writes out the ops that are made of others."""
-    if all(node.op.decomposition is None for node in graph.nodes):
-        return graph, PassStep("decompose", len(graph.nodes), len(graph.nodes))
 
     def rule(node: Node) -> Node | None:
         if node.op.decomposition is None:
@@ -478,7 +476,7 @@ def decompose(graph: Graph) -> tuple[Graph, PassStep]:
         made = node.op.decomposition(*node.inputs, **node.attributes)
         return made.named(node.name) if node.name else made
 
-    return rewrite_nodes("decompose", graph, rule)
+    return rewrite_nodes("decompose", graph, rule, [op for op in graph.ops if op.decomposition is not None])
 
 
 __all__ = [

@@ -18,7 +18,11 @@ def simplify_algebra(graph: Graph) -> tuple[Graph, PassStep]:
 
     x·0 stays: it is not 0 where x is NaN or infinite. (x + 0 turns −0 into +0, the one difference that is let pass.)
     """
-    return rewrite_nodes("simplify algebra", graph, _rule)
+    return rewrite_nodes("simplify algebra", graph, _rule, _SIMPLIFIED)
+
+
+_SIMPLIFIED = frozenset((add, broadcast_to, cast, divide, multiply, negative, power, reduce_sum, reshape, subtract, transpose))
+"""The ops that an identity stands for in `_plain`."""
 
 
 def _rule(node: Node) -> Node | None:
@@ -89,7 +93,7 @@ def sums_of_pieces(graph: Graph) -> tuple[Graph, PassStep]:
             end += parts[start].shape[axis]
         return concatenate(*(parts[start] for start in sorted(parts)), axis=axis) if end == node.shape[axis] else None
 
-    return rewrite_nodes("sums of pieces", graph, rule)
+    return rewrite_nodes("sums of pieces", graph, rule, (pad, add) if pad in graph.ops else ())
 
 
 def _padded(node: Node) -> Pieces | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import cached_property
 from typing import Literal
 
 from chainrule.checks import Count, Natural, Seed, checked, unknown
@@ -46,7 +47,7 @@ class Settings(Written):
                 remedy="leave evaluate_every at 1",
             )
 
-    @property
+    @cached_property
     def schedule(self) -> Schedule:
         """The learning rate of each step."""
         return as_schedule(self.optimizer.learning_rate)

@@ -121,6 +121,8 @@ class Trainer(InPieces):
         self.start: Snapshot | None = None
         """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
+        self._report: Callable[[], Mapping[str, Any]] | None = None
+        """How the engine compiled the training, once it has begun: its folder is to note that."""
         self._pause: int = 0
         self._ending: Snapshot | None = None
         require_validation(settings.early_stopping, problem.dataset_info.parts)
@@ -198,10 +200,8 @@ class Trainer(InPieces):
 
     @cached_property
     def program(self) -> LoopProgram:
-        """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
-        program = self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps)
-        self.keeper.note_engine(program.report())
-        return program
+        """The compiled loop of training steps."""
+        return self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps)
 
     @cached_property
     def supply(self) -> Supply:
@@ -335,13 +335,23 @@ class Trainer(InPieces):
                 if isinstance(callback, AbstractContextManager):
                     entered.enter_context(cast("AbstractContextManager[object]", callback))
             with deferred_interrupts() as interrupt:
+                self._prepare()
                 answered(self.course(interrupt, callbacks), self._answer)
             self._tell(callbacks, "end")
+
+    def _prepare(self) -> None:
+        """Has all programs made at once: while one is compiled, which takes no Python, the next is written."""
+        if self.step < self.steps and not self.settings.optimizer.search:
+            self._report = self.program.report
+            for part in self.watched:
+                self._evaluator(part)
 
     def course(self, interrupt: Interrupt, callbacks: tuple[Callback, ...] = ()) -> Course:
         """The training from here to its end: it asks for steps and scores, and notes and saves what it is given."""
         self.stopped = "early stopping" if self.stopping and self.stopping.stopped.all() else ""
         with self.keeper.writer(self.step, lambda: self.history.rows()):
+            if self._report:
+                self.keeper.note_engine(self._report)
             try:
                 yield from self._go_on(interrupt, callbacks)
             except BaseException:
@@ -477,6 +487,9 @@ class Trainer(InPieces):
 
     def evaluate(self, part: str) -> Scores:
         """The scores of a part of the data at the present weights."""
+        return self._evaluator(part)(self.state)
+
+    def _evaluator(self, part: str) -> Evaluator:
         found = dict(self.data.parts())
         if part not in found:
             raise unknown(f"part {part!r}", part, found)
@@ -484,7 +497,7 @@ class Trainer(InPieces):
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
             self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], self.settings.replicas, looks)
-        return self._evaluators[part](self.state)
+        return self._evaluators[part]
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
         loss = self.history.chunks[-1][1]["loss"][:, -1].mean() if self.history.chunks else np.nan

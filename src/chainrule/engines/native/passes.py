@@ -19,7 +19,7 @@ def outer_products(graph: Graph) -> tuple[Graph, PassStep]:
             return None
         return _stretched_product(node.inputs[0], node.inputs[1], node.shape).named(node.name)
 
-    return rewrite_nodes("outer products", graph, rule)
+    return rewrite_nodes("outer products", graph, rule, (matmul,))
 
 
 def sums_over_rows(graph: Graph) -> tuple[Graph, PassStep]:
@@ -38,7 +38,7 @@ def sums_over_rows(graph: Graph) -> tuple[Graph, PassStep]:
         total = reduce_sum(_stretched_product(left, right, shape), axes=(0,))
         return reshape(total, shape=node.shape).named(node.name)
 
-    return rewrite_nodes("sums over rows", graph, rule)
+    return rewrite_nodes("sums over rows", graph, rule, (matmul,))
 
 
 def sums_along_rows(graph: Graph) -> tuple[Graph, PassStep]:
@@ -52,7 +52,7 @@ def sums_along_rows(graph: Graph) -> tuple[Graph, PassStep]:
         total = reduce_sum(_stretched_product(x, row, x.shape), axes=(x.type.ndim - 1,))
         return reshape(total, shape=node.shape).named(node.name)
 
-    return rewrite_nodes("sums along rows", graph, rule)
+    return rewrite_nodes("sums along rows", graph, rule, (matmul,))
 
 
 def _stretched_product(x: Node, y: Node, shape: tuple[int, ...]) -> Node:
@@ -70,7 +70,7 @@ def masks_of_relu(graph: Graph) -> tuple[Graph, PassStep]:
             return greater(known[node.inputs[0]], node.inputs[1]).named(node.name)
         return None
 
-    return rewrite_nodes("masks of ReLU", graph, rule)
+    return rewrite_nodes("masks of ReLU", graph, rule, (relu, greater) if relu in graph.ops else ())
 
 
 def reshapes_behind_products(graph: Graph) -> tuple[Graph, PassStep]:
@@ -100,7 +100,7 @@ def reshapes_behind_products(graph: Graph) -> tuple[Graph, PassStep]:
             return reshape(made, shape=node.shape).named(node.name)
         return None
 
-    return rewrite_nodes("reshapes behind products", graph, rule)
+    return rewrite_nodes("reshapes behind products", graph, rule, None if {reshape, matmul} <= graph.ops else ())
 
 
 def _in_columns(node: Node, shape: tuple[int, ...]) -> Node | None:
