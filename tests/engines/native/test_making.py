@@ -88,7 +88,8 @@ def test_a_training_has_the_same_bits_whether_its_programs_are_made_at_once_or_m
         monkeypatch.setenv("CHAINRULE_THREADS", threads)
         monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / threads))
         native_engine._code_of.cache_clear()  # pyright: ignore[reportPrivateUsage]
-        monkeypatch.setattr(programs, "_kernels", WeakValueDictionary())
+        kernels: WeakValueDictionary[str, object] = WeakValueDictionary()
+        monkeypatch.setattr(programs, "_kernels", kernels)
         hashes += [cr.fit(f"2-{width}-2 tanh softmax", "moons", epochs=2, batch_size=30).hash for width in (21, 22)]
     assert hashes[:2] == hashes[2:]
     assert np.unique(hashes).size == 2
