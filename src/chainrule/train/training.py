@@ -31,6 +31,7 @@ from chainrule.train.saving import make_folder
 from chainrule.train.scales import suited
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping, require_validation
+from chainrule.train.taken import require_first_values, taken
 from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.usual import Usual, usual, usual_batch_size, usual_evaluation, usual_network
 
@@ -67,16 +68,23 @@ class Training(Shown):
     evaluate_every: Natural | None = None
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None
-    initial: Mapping[str, Any] | None = None
+    initial: Any = None
     order: Order | OrderName = "shuffled"
     threads: Count | None = None
     devices: Count | None = None
 
     def __post_init__(self) -> None:
+        require_first_values(self.initial)
         if self.loss is not None:
             objective(self.loss)
         if not isinstance(self.data, Dataset | str | Path | Mapping | tuple):
             as_dataset(self.data)  # refuses it
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Which layers both networks are made of is known by their identity, and thus here alone.
+        if self.initial is None or isinstance(self.initial, Mapping):
+            return self.__dict__
+        return {**self.__dict__, "initial": taken(self.initial, self.layer, self.problem.described.built)}
 
     # ---- what it came to
 
@@ -239,7 +247,8 @@ class Training(Shown):
     def trainer(self) -> Trainer:
         """The training at its first step. Raises: what misfits of network, data, loss and settings raise."""
         order = self.order if callable(self.order) else None
-        trainer = Trainer(self.problem, self.settings, lambda: self.dataset, order=order, initial=self.initial)
+        initial = taken(self.initial, self.layer, self.problem.described.built)
+        trainer = Trainer(self.problem, self.settings, lambda: self.dataset, order=order, initial=initial)
         _ = trainer.loop  # what does not fit is found before a folder is made
         return trainer
 
