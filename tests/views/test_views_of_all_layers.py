@@ -54,7 +54,9 @@ CASES: dict[str, tuple[cr.Sequential, cr.data.Dataset, object]] = {
     "one-hot": (cr.Sequential(cr.OneHot(5), cr.GRU(3), _end()), IDS, None),
     "frozen": (cr.Sequential(cr.Frozen(cr.Dense(4, "relu"), cr.BatchNorm()), cr.Dense(3, "tanh"), _end()), MOONS, None),
     "frozen images": (
-        cr.Sequential(cr.Frozen(cr.Conv2D(2, 3), cr.BatchNorm()), cr.Conv2D(2, 2), cr.Flatten(), cr.Frozen(cr.Dense(3)), _end()),
+        cr.Sequential(
+            cr.Frozen(cr.Conv2D(2, 3), cr.BatchNorm()), cr.Conv2D(2, 2), cr.Flatten(), cr.Frozen(cr.Dense(3)), _end()
+        ),
         IMAGES,
         None,
     ),

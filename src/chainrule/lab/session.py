@@ -280,6 +280,10 @@ class Session(Shown):
     def require_place(self, name: str, index: tuple[int, ...]) -> None:
         """Refuses a name or an index that no parameter has."""
         known = self._trainer.problem.parameters
+        if (state := self._trainer.problem.states.get(name)) is not None and state.frozen:
+            raise OptionError(
+                f"{name}, which is frozen", expected=f"one of {', '.join(known)}", remedy="take one that is trained"
+            )
         if name not in known:
             raise OptionError(f"no parameter {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
         shape = known[name].node.shape

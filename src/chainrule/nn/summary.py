@@ -109,7 +109,15 @@ def _row(use: LayerUse, built: Built) -> SummaryRow:
     kept = [built.states[name] for name in use.states if use.first and name in built.states]
     frozen = sum(state.node.type.size for state in kept if state.frozen)
     return SummaryRow(
-        use.name, use.kind, _description(use), use.input.shape[1:], use.output.shape[1:], own, _range(use.layer), not use.first, frozen
+        use.name,
+        use.kind,
+        _description(use),
+        use.input.shape[1:],
+        use.output.shape[1:],
+        own,
+        _range(use.layer),
+        not use.first,
+        frozen,
     )
 
 

@@ -77,7 +77,8 @@ class Trace(Shown):
     """Every quantity of a graph with its value, its derivative ∂C/∂(it), and the terms that this is the sum of.
 
     `values` binds the leaves by name. What depends on `cost`, an output of the graph, is differentiated, but for the leaves that are named
-    `fixed`: by these no derivative is asked for. With `every`, each node is a quantity; else those with names. All numbers are float64; a float32 graph is computed anew in float64.
+    `fixed`: by these no derivative is asked for. With `every`, each node is a quantity; else those with names. All numbers are float64; a
+    float32 graph is computed anew in float64.
 
     >>> from chainrule.graph import input_node, parameter
     >>> from chainrule.ops import sigmoid

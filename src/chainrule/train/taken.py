@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from chainrule.checks import shown
+from chainrule.data import Dataset, Scaling
 from chainrule.errors import OptionError, OptionTypeError
 from chainrule.nn import Built, Layer, LayerUse, build_network
 from chainrule.train.model import Model
@@ -48,6 +49,36 @@ def require_first_values(initial: Any) -> None:
             expected="first values by name, a run, or a network that knows its input_shape with its values",
             remedy="write initial=run, initial=run.parameters(), or initial=cr.from_torch(module, input_shape=...)",
         )
+
+
+def in_its_units(initial: Any, network: Layer, built: Callable[[], Built], data: Dataset) -> Dataset:
+    """Data in the units of the network that first values are taken from, as far as no others were asked for.
+
+    A run's inputs have its scaling, and its targets too where the last layer with weights is its own; a network that was read from another
+    library takes inputs and targets as they are. built: the network that the data are for.
+    """
+    if initial is None or isinstance(initial, Mapping):
+        return data
+    words = "as the network has it that layers were taken from"
+    before, was, _ = _source(initial)
+    inputs, targets = data.scaling, data.target_scaling
+    if isinstance(initial, tuple):
+        info, known = None, True
+    else:
+        info = initial.problem.dataset_info
+        known = (info.input_shape, info.input_dtype) == (data.input_shape, data.info.input_dtype)
+    if inputs.usual and known:
+        inputs = (Scaling.none() if info is None else info.scaling).described(words)
+    ends = before == network or _last(was) is _last(built())
+    if targets is not None and targets.usual and ends:
+        kept = Scaling.none() if info is None else info.target_scaling
+        targets = kept.described(words) if kept is not None else targets
+    return data.scaled_by(inputs, targets)
+
+
+def _last(built: Built) -> object:
+    """The last layer with weights."""
+    return next((use.layer for use in reversed(built.uses) if _held(use)), None)
 
 
 def _is_pair(initial: Any) -> bool:

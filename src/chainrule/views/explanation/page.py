@@ -8,7 +8,16 @@ from chainrule import display
 from chainrule.numerals import numeral
 from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Level
 from chainrule.views.explanation.marks import bar_html, bracketed, formula, in_latex, mark_html, strip, verdict_html
-from chainrule.views.explanation.text import LEGEND, entries_summary, factors, not_asked_for, passed_by, pushed, stored_text, wish
+from chainrule.views.explanation.text import (
+    LEGEND,
+    entries_summary,
+    factors,
+    not_asked_for,
+    passed_by,
+    pushed,
+    stored_text,
+    wish,
+)
 from chainrule.views.objects.parts import shown
 from chainrule.views.page import isolated
 from chainrule.views.plain import printable
