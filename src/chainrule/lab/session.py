@@ -70,8 +70,8 @@ class Event(Shown):
         return [pair[:2] for pair in self.what.get("values", ())]
 
     @staticmethod
-    def from_json(saved: Mapping[str, Any]) -> Event:
-        """The event that `to_json` described."""
+    def from_json(saved: Any) -> Event:
+        """The event that `to_json` described; for what is none raises what Python does, of which the link's reader knows more to say."""
         what = {str(name): _from_json(str(name), value) for name, value in dict(saved["what"]).items()}
         return Event(int(saved["step"]), str(saved["kind"]), what)
 

@@ -13,6 +13,7 @@ from chainrule import ops
 from chainrule.checks import shown, takes_call
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
+from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError
 from chainrule.graph import Array, Graph, Node, Shape, compute, input_node, scope, scope_root
 from chainrule.immutable import immutable
@@ -40,7 +41,7 @@ Fields = Mapping[str, tuple[Shape, str]]
 
 
 @immutable
-class Setup:
+class Setup(Shown):
     """What the steps of a training go by; see `trainer`."""
 
     layer: Layer

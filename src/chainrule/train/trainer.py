@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import unknown
+from chainrule.checks import handed_out, unknown
 from chainrule.data import Dataset
 from chainrule.descriptions import Alike
 from chainrule.descriptions.pickles import require_picklable
@@ -199,7 +199,7 @@ class Trainer(InPieces):
     @cached_property
     def program(self) -> LoopProgram:
         """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
-        program = self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps)
+        program = handed_out(self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps))
         self.keeper.note_engine(program.report())
         return program
 
