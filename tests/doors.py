@@ -213,9 +213,9 @@ def _layers() -> Iterator[Door]:
         yield Door(name, getattr(cr, name), arguments, layer_used(shape))
     for name, inner, shape in (
         ("Sequential", (cr.Dense(6),), flat), ("Residual", (cr.Dense(6),), flat), ("Bidirectional", (cr.RNN(2),), sequence),
-        ("TimeDistributed", (cr.Dense(2),), sequence),
+        ("Frozen", (cr.Dense(6), cr.Dense(2)), flat), ("TimeDistributed", (cr.Dense(2),), sequence),
     ):  # fmt: skip
-        extra = {"input_shape": shape} if name == "Sequential" else {"name": "own"}
+        extra = {"input_shape": shape} if name == "Sequential" else {} if name == "Frozen" else {"name": "own"}
         yield Door(name, getattr(cr, name), {"layers": inner, **extra}, layer_used(shape), spread="layers")
     x, W = cr.input_node("x", (1, 6)), cr.parameter("W", (6, 2))
     graph = cr.Graph({"y": cr.ops.tanh(x @ W)})

@@ -88,10 +88,27 @@ def on_screen(text: str) -> str:
     return _ORDERS.sub("�", text)
 
 
+_kinds: list[type] = []
+_told: list[Callable[[type], object]] = []
+
+
+def of_each_kind(tell: Callable[[type], object]) -> None:
+    """Has `tell` called with every class whose objects show themselves: those that there are, and each new one when its body is read."""
+    _told.append(tell)
+    for kind in _kinds:
+        tell(kind)
+
+
 class Plain:
     """Gives an object its text in IPython, and where a notebook is written out as text."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _kinds.append(cls)
+        for tell in _told:
+            tell(cls)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": ask(text, self)}

@@ -28,7 +28,7 @@ from tests.golden import write
 MADE_OF_CODE = {"Function", "Network"}
 """What holds Python functions, which no file does."""
 MORE: list[Any] = [
-    cr.Scale((1.0, 2.0), 10.0, undo=True),
+    cr.Scale((1.0, 2.0), 10.0, undo=True), cr.Frozen(cr.Dense(3, "tanh"), cr.BatchNorm()),
     cr.Weighted(cr.Huber(2.0)), cr.Poisson(), cr.Poisson(from_log=True), cr.InverseScaling(0.1, 2, 50),
     cr.MultiStepDecay(cr.Cosine(0.1), (3, 9), 0.5), cr.InverseSquareRoot(0.003, 50),
     cr.Training("2-2", "moons", optimizer=cr.Adam(0.1)), cr.sweeps.Between(0.1, 1.0, log=True), cr.sweeps.Grid(), cr.sweeps.Random(5),

@@ -73,6 +73,10 @@ LAYERS = {
     "Embedding": [net(cr.Embedding(4, 3, padding=0), shape=IDS)],
     "Flatten": [net(cr.Flatten(), shape=PICTURE)],
     "Formula": [net(cr.Formula("a*exp(-k*x) + b", {"a": (1,), "k": (1,), "b": (1,)}), shape=(1,))],
+    "Frozen": [
+        net(cr.Frozen(cr.Dense(4, "tanh"), cr.BatchNorm(), cr.Dropout(0.5)), cr.Dense(2), shape=ROW),
+        net(cr.Dense(3), cr.Frozen(cr.Dense(2)), shape=ROW),
+    ],
     "Function": [
         net(cr.Function(lambda x: ops.sin(x) + 1.0), shape=ROW),
         net(lambda x: x - ops.mean(x, 0, keepdims=True), shape=ROW),

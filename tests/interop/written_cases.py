@@ -66,6 +66,10 @@ CASES: dict[str, tuple[object, cr.data.Dataset, object]] = {
     "in a line": (_image(cr.Conv1D(4, 2, "relu"), cr.ConvTranspose1D(3, 2), cr.Reshape((3, 5))), ROWS, None),
     "other units": (_net(cr.Scale(0.5, 2.0), cr.Dense(4, "tanh"), cr.Scale((0.1, 0.2, 0.3, 0.4), 3.0, undo=True)), CLASSES, None),
     "residual": (_net(cr.Dense(4), cr.Residual(cr.Dense(4, "tanh"), cr.BatchNorm())), CLASSES, None),
+    "frozen": (_net(cr.Dense(4), cr.Frozen(cr.Dense(4, "tanh"), cr.BatchNorm(), cr.Dropout(0.2))), CLASSES, None),
+    "frozen pictures": (
+        _net(cr.Frozen(cr.Conv2D(4, 2, "relu"), cr.BatchNorm()), cr.Conv2D(3, 2), cr.Flatten(), cr.Frozen(cr.Dense(4))), IMAGES, None,
+    ),
     "rnn": (_net(cr.RNN(3, return_sequences=True), cr.RNN(4, activation="relu")), ROWS, None),
     "lstm": (_net(cr.LSTM(3, return_sequences=True, reverse=True), cr.LSTM(4)), ROWS, None),
     "gru": (_net(cr.GRU(3, return_sequences=True), cr.GRU(4, reverse=True)), ROWS, None),

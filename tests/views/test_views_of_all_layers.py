@@ -52,6 +52,16 @@ CASES: dict[str, tuple[cr.Sequential, cr.data.Dataset, object]] = {
     ),
     "ids": (cr.Sequential(cr.Embedding(5, 3), cr.RNN(3), cr.BatchNorm(), _end()), IDS, None),
     "one-hot": (cr.Sequential(cr.OneHot(5), cr.GRU(3), _end()), IDS, None),
+    "frozen": (cr.Sequential(cr.Frozen(cr.Dense(4, "relu"), cr.BatchNorm()), cr.Dense(3, "tanh"), _end()), MOONS, None),
+    "frozen images": (
+        cr.Sequential(
+            cr.Frozen(cr.Conv2D(2, 3), cr.BatchNorm()), cr.Conv2D(2, 2), cr.Flatten(), cr.Frozen(cr.Dense(3)), _end()
+        ),
+        IMAGES,
+        None,
+    ),
+    "frozen memory": (cr.Sequential(cr.Frozen(cr.Bidirectional(cr.LSTM(3))), _end()), SEQUENCES, None),
+    "frozen ids": (cr.Sequential(cr.Frozen(cr.Embedding(5, 3)), cr.RNN(3), _end()), IDS, None),
     "latent": (
         cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Dense(2), cr.Latent(), cr.Dense(2)),
         NUMBERS,
@@ -61,7 +71,7 @@ CASES: dict[str, tuple[cr.Sequential, cr.data.Dataset, object]] = {
 }
 
 
-REPORTED = ("batch norm", "batch norm of images", "ids")
+REPORTED = ("batch norm", "batch norm of images", "ids", "frozen", "frozen images")
 """Most of a report's time goes into pictures, which are the same for all layers."""
 
 

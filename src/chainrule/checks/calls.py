@@ -12,6 +12,7 @@ from inspect import Parameter, signature
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from chainrule.checks.readers import MisfitError, Reader, object_for_class, reader_of, shown, takes_call
+from chainrule.display import of_each_kind
 from chainrule.errors import ChainruleError, OptionError, OptionTypeError
 from chainrule.immutable import Constructor
 from chainrule.spelling import suggest
@@ -171,16 +172,34 @@ def answered(kind: type[T]) -> type[T]:
         if getattr(base, "_is_protocol", False) or not (base is kind or base.__module__.startswith("chainrule.")):
             continue
         answered_constructor(base)
-        for name, found in list(vars(base).items()):
-            method = getattr(found, "__func__", found)  # of a class method, or a static one
-            if not isinstance(method, types.FunctionType) or hasattr(method, _ANSWERS):
-                continue
-            if not name.startswith("_") and name not in vars(base).get(
-                "__annotations__", ()
-            ):  # no function that is a field's value
-                made = refusing(method, f"{base.__name__}.{name}")
-                setattr(base, name, made if method is found else type(found)(made))
+        _answered_methods(base)
     return kind
+
+
+def _answered_methods(kind: type[Any]) -> None:
+    """Has a class's own public methods answer a wrong call by our error."""
+    values = vars(kind).get("__annotations__", ())  # a function may be the usual value of a field
+    for name, found in list(vars(kind).items()):
+        method = getattr(found, "__func__", found)  # of a class method, or a static one
+        if isinstance(method, types.FunctionType) and not hasattr(method, _ANSWERS) and name[0] != "_" and name not in values:
+            made = refusing(method, f"{kind.__name__}.{name}")
+            setattr(kind, name, made if method is found else type(found)(made))
+
+
+def _answered_if_ours(kind: type[Any]) -> None:
+    if kind.__module__.startswith("chainrule."):
+        _answered_methods(kind)
+
+
+@cache
+def _answered_once(kind: type[Any]) -> None:
+    answered(kind)
+
+
+def handed_out(thing: T) -> T:
+    """An object whose class stands behind a protocol, as an engine's does: its methods answer a wrong call by our error from now on."""
+    _answered_once(type(thing))
+    return thing
 
 
 def answered_constructor(kind: type[Any]) -> None:
@@ -282,3 +301,7 @@ def _options_of(function: Callable[..., Any], parameter: str) -> Mapping[str, Re
     if options is None:
         return {}
     return {name: reader_of(part) for name, part in get_type_hints(options, include_extras=True).items()}
+
+
+# Whoever is handed an object that shows itself may call it: no list says which these are.
+of_each_kind(_answered_if_ours)

@@ -11,7 +11,7 @@ from chainrule.descriptions.kinds import is_description, is_several, values_of
 from chainrule.doctor.finding import Cure
 from chainrule.doctor.patient import Patient
 from chainrule.errors import ChainruleError
-from chainrule.nn import Dense, Dropout, Layer, Sequential
+from chainrule.nn import Dense, Dropout, Frozen, Layer, Sequential
 from chainrule.train import Training
 
 
@@ -39,9 +39,15 @@ def code_for(changes: Mapping[str, Any]) -> str:
     >>> code_for({"optimizer.learning_rate": 0.01}), code_for({"epochs": 20})
     ('cr.Training.of(run).changed(**{"optimizer.learning_rate": 0.01}).fit()', 'cr.Training.of(run).changed(epochs=20).fit()')
     """
-    own = [f"{name}={code_of(value)}" for name, value in changes.items() if "." not in name]
+    own = [f"{name}={_written(name, value)}" for name, value in changes.items() if "." not in name]
     parts = ", ".join(f'"{name}": {code_of(value)}' for name, value in changes.items() if "." in name)
     return f"cr.Training.of(run).changed({', '.join([*own, *([f'**{{{parts}}}'] if parts else [])])}).fit()"
+
+
+def _written(name: str, value: Any) -> str:
+    if name == "initial" and value:
+        return f"{{name: run.states()[name] for name in {tuple(value)!r}}}"
+    return code_of(value)
 
 
 def by_hand(words: str, code: str, training: Callable[[], Training] | None = None) -> tuple[Cure, ...]:
@@ -98,11 +104,26 @@ def wider(patient: Patient, times: int = 2, least: int = 1) -> tuple[Cure, ...]:
     if not isinstance(network, Sequential):
         return ()
     *hidden, last = network.layers
-    more = [replace(one, units=max(least, times * one.units)) if isinstance(one, Dense) else one for one in hidden]
+    # A frozen layer takes as many inputs as it has weights for.
+    free = max((place for place, one in enumerate(network.layers, 1) if isinstance(one, Frozen)), default=0)
+    more = [
+        replace(one, units=max(least, times * one.units)) if isinstance(one, Dense) and place >= free else one
+        for place, one in enumerate(hidden)
+    ]
     if more == hidden:
         return ()
     made = Sequential(*more, last, input_shape=network.input_shape)
-    return changed(patient, f"{_TIMES[times]} as many units{f', {least} at least' * (least > 1)}", {"network": made})
+    words = f"{_TIMES[times]} as many units{f', {least} at least' * (least > 1)}"
+    return changed(patient, words, {"network": made, **without_start(patient)})
+
+
+def without_start(patient: Patient) -> dict[str, Any]:
+    """The change that takes back first weights that were given, of which frozen layers keep theirs; none where none were given."""
+    given: Mapping[str, Any] | None = patient.training.initial
+    if given is None:
+        return {}
+    frozen = {name for name, state in patient.problem.states.items() if state.frozen}
+    return {"initial": {name: value for name, value in given.items() if name in frozen} or None}
 
 
 def _usual(field: Field[Any]) -> Any:
@@ -116,12 +137,12 @@ def _rebuilt(network: Layer, change: Callable[[Any], Mapping[str, Any]]) -> Laye
 
 
 def _changed(item: Any, change: Callable[[Any], Mapping[str, Any]]) -> Any:
-    """The same object where nothing in it changes."""
+    """The same object where nothing in it changes; what is frozen stays."""
     if is_several(item):
         parts: list[Any] = [_changed(part, change) for part in item]
         same = all(one is other for one, other in zip(parts, item, strict=True))
         return item if same else tuple(parts)
-    if not is_description(item):
+    if not is_description(item) or isinstance(item, Frozen):
         return item
     if isinstance(item, Sequential):
         layers = _changed(item.layers, change)

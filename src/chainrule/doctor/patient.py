@@ -16,7 +16,8 @@ from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, OptionError
-from chainrule.graph import Array, Graph, Node, topological_order
+from chainrule.graph import PARAMETER, Array, Graph, Node, topological_order
+from chainrule.graph.graph import descendants
 from chainrule.immutable import immutable
 from chainrule.nn import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Poisson, SquaredError
 from chainrule.train import AdaGrad, Adam, AdamW, LearningProblem, Model, RMSprop, Run, Training
@@ -145,16 +146,22 @@ class Patient(Shown):
         return tuple(topological_order([self.problem.output]))
 
     @cached_property
+    def _learning(self) -> set[Node]:
+        """The nodes that training has a part in: what frozen layers make of the input alone stays as it is."""
+        return descendants(self.nodes, [node for node in self.nodes if node.op is PARAMETER])
+
+    @cached_property
     def pre_activations(self) -> tuple[str, ...]:
-        """The names of the layers' z, from the input on: dense1.z, conv1.z, ..."""
-        return tuple(name for name in self.end.quantity_names if name.endswith(".z"))
+        """The names of the z of layers that training has a part in, from the input on: dense1.z, conv1.z, ..."""
+        learning = {node.name for node in self._learning}
+        return tuple(name for name in self.end.quantity_names if name.endswith(".z") and name in learning)
 
     def activations(self, *kinds: str) -> dict[str, str]:
-        """The named quantities that an op of these names made, with the name of the op; without the output."""
+        """The named quantities that training has a part in and an op of these names made, with the op's name; without the output."""
         return {
             node.name: node.op.name
             for node in self.nodes
-            if node.name and node.op.name in kinds and node is not self.problem.output
+            if node.name and node in self._learning and node.op.name in kinds and node is not self.problem.output
         }
 
     # ---- costs

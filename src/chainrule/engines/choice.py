@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Literal
 
-from chainrule.checks import checked
+from chainrule.checks import checked, handed_out
 from chainrule.display import Shown
 from chainrule.engines.engine import Engine
 from chainrule.engines.hosts import VARIABLE, HostAddress
@@ -91,8 +91,8 @@ def engine_named(name: str, threads: int | None = None, devices: int | None = No
         )
     if not _is_there(kind):
         _warn_once(name, kind.package)
-        return ReferenceEngine()
-    return kind.make(threads) if devices is None or kind.spread is None else kind.spread(devices, at_most)
+        return handed_out(ReferenceEngine())
+    return handed_out(kind.make(threads) if devices is None or kind.spread is None else kind.spread(devices, at_most))
 
 
 @checked

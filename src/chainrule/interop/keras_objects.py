@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from typing import Any
@@ -28,8 +29,8 @@ except ImportError as error:
         remedy="pip install 'chainrule[keras]'",
     ) from error
 
-EXAMPLES = 4
-"""How many made-up examples both are compared on."""
+EXAMPLES = 16
+"""How many made-up examples both are compared on: of few, the variance of a batch may be so small that rounding shows."""
 JOINED: dict[str, Callable[[Node, Node], Node]] = {"Add": ops.add, "Multiply": ops.multiply, "Subtract": ops.subtract}
 INSIDE = {"Sequential", "Functional", "Model"}
 
@@ -41,7 +42,7 @@ def read(model: Any, example: Any = None) -> Imported:
     x = np.asarray(example) if example is not None else reading.made_up()
     before = model.get_weights()
     for training in (False, True):
-        if training and any(isinstance(layer, Dropout | GaussianNoise) for layer in reading.layers):
+        if training and reading.is_random:
             continue
         theirs = np.asarray(keras.ops.convert_to_numpy(model(x, training=training)), np.float64)
         # Running statistics moved.
@@ -64,7 +65,8 @@ class _Reading:
         self.shape: Shape = shape
         if None in shape:
             raise self._unlike(model.name, f"an input of the shape {self.shape}, of which an extent is open")
-        self.wiring, self.held, self.layers = Wiring(), list[Held](), list[object]()
+        self.wiring, self.held, self.is_random = Wiring(), list[Held](), False
+        self.takers, self.alone = Counter[int](), True
         self.known: dict[int, Any] = {}
         self.ids: list[int] = []
 
@@ -97,12 +99,15 @@ class _Reading:
         inner = getattr(model, "_functional", None) or model
         found = {id(inner.inputs[0]): number}
         depths = inner._nodes_by_depth  # pyright: ignore[reportPrivateUsage]  (there is no other way to the nodes)
+        self.takers.update(id(tensor) for nodes in depths.values() for node in nodes for tensor in node.input_tensors)
+        self.takers.update([id(inner.outputs[0])])
         for depth in sorted(depths, reverse=True):
             for node in depths[depth]:
                 operation = node.operation
                 if type(operation).__name__ == "InputLayer":
                     continue
                 sources = [found[id(tensor)] for tensor in node.input_tensors]
+                self.alone = all(self.takers[id(tensor)] == 1 and _used_once(tensor) for tensor in node.input_tensors)
                 try:
                     made = self._operation(operation, sources, tuple(node.input_tensors[0].shape[1:]))
                 except UnlikeError as error:
@@ -125,26 +130,37 @@ class _Reading:
         if operation.dtype_policy.name not in {"float32", "float64"} or operation.get_config().get("lora_rank"):
             raise UnlikeError(f"the dtype policy {operation.dtype_policy.name}, or lora_rank")
         if id(operation) in self.known:
-            return self._put_all(self.known[id(operation)], sources[0])
+            return self._put_all(self.known[id(operation)], sources[0], frozen=_is_frozen(operation))
         read = READERS[kind](operation.get_config(), shape)
-        self.known[id(operation)] = read.layers
+        before = len(self.wiring.steps)
         if kind == "Embedding":
             self.ids.append(operation.input_dim)
         number = sources[0]
         for place, layer in enumerate(read.layers):
-            number = self._put(layer, number)
+            self.alone |= place > 0
+            number = self._put(layer, number, frozen=_is_frozen(operation) and place == read.holds)
             if place == read.holds:
                 self.held.append(Held(number, _Weights(operation)))
+        self.known[id(operation)] = tuple(layer for layer, _ in self.wiring.steps[before:])
         return number
 
-    def _put_all(self, layers: tuple[Any, ...], number: int) -> int:
+    def _put_all(self, layers: tuple[Any, ...], number: int, *, frozen: bool = False) -> int:
         for layer in layers:
-            number = self._put(layer, number)
+            number = self._put(layer, number, frozen=frozen)
         return number
 
-    def _put(self, layer: Callable[..., Node], *sources: int) -> int:
-        self.layers.append(layer)
-        return self.wiring.put(layer, *sources)
+    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
+        self.is_random |= isinstance(layer, Dropout | GaussianNoise)
+        return self.wiring.put(layer, *sources, frozen=frozen, alone=self.alone)
+
+
+def _used_once(tensor: Any) -> bool:
+    """Whether the layer that made a tensor is used nowhere else."""
+    return len(tensor._keras_history.operation._inbound_nodes) == 1  # pyright: ignore[reportPrivateUsage]
+
+
+def _is_frozen(operation: Any) -> bool:
+    return bool(operation.weights) and not operation.trainable
 
 
 def _side_by_side(*parts: Node) -> Node:

@@ -15,7 +15,9 @@ from chainrule.nn.checks import LayerName
 
 @checked
 def from_torch(module: Any, example: Any = None, *, input_shape: Extents | None = None) -> Imported:
-    """A PyTorch module as a network of ours, and its weights by our names: `cr.fit(network, data, initial=values)`.
+    """A PyTorch module as a network of ours, and its weights by our names: `cr.fit(network, data, initial=(network, values))`.
+
+    A module none of whose parameters requires a gradient becomes a `Frozen`.
 
     module: a torch.nn.Sequential, or any module whose forward joins known modules and functions, so that torch.fx can follow it.
     example: inputs (n, ...) as the module takes them; or input_shape: the shape of one of them, in PyTorch's order. Pictures are
@@ -50,7 +52,9 @@ def to_torch(
 
 @checked
 def from_keras(model: Any, example: Any = None) -> Imported:
-    """A Keras model as a network of ours, and its weights by our names: `cr.fit(network, data, initial=values)`.
+    """A Keras model as a network of ours, and its weights by our names: `cr.fit(network, data, initial=(network, values))`.
+
+    Layers with trainable=False become a `Frozen`.
 
     model: a Sequential or a functional model with one input and one output, built. example: inputs (n, ...) to compare on; made up where
     none are given. Both are run on them, at inference and, where nothing random is in them, in training.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import io
 import operator
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
+from functools import cache
 from math import prod
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from chainrule.nn import (
     Export,
     Flatten,
     Formula,
+    GaussianNoise,
     GlobalAveragePool,
     Layer,
     Reshape,
@@ -36,10 +39,23 @@ from chainrule.nn import (
     to_peer,
 )
 from chainrule.nn.graph_layer import GraphLayer
+from chainrule.nn.padding import Amounts
 from chainrule.nn.peers.parts import LackingError
-from chainrule.nn.peers.pytorch import channels_first, places_channels_first
+from chainrule.nn.peers.pytorch import HELPERS, channels_first, places_channels_first
 from chainrule.nn.peers.pytorch_layers import LAYERS
-from chainrule.nn.peers.pytorch_reading import READERS, RECURRENT, UnlikeError, recurrent, require_space
+from chainrule.nn.peers.pytorch_reading import (
+    READERS,
+    RECURRENT,
+    WINDOWED,
+    Around,
+    Read,
+    UnlikeError,
+    around_of,
+    cut_off,
+    padded,
+    recurrent,
+    require_space,
+)
 
 try:
     import torch
@@ -63,6 +79,8 @@ class Value:
 
     first: whether they have channels before axes of space, which we have behind. rows: of what was flattened, the place in ours of each
     number. module: of a recurrent module's answer, the module; part: which of its answers.
+    What a module did to it that waits for the one behind: backwards, whether time runs so; around, what was put around; cut, of a
+    transposed convolution the shape that it was given, and how much is added at each side of its answer.
     """
 
     number: int
@@ -71,6 +89,14 @@ class Value:
     rows: tuple[int, ...] | None = None
     module: Any = None
     part: str = ""
+    backwards: bool = False
+    around: Around | None = None
+    cut: tuple[Shape, Amounts] | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits."""
+        return not self.backwards and self.around is None and self.cut is None
 
 
 def read(module: Any, example: Any = None, *, input_shape: Extents | None = None) -> Imported:
@@ -84,7 +110,7 @@ def read(module: Any, example: Any = None, *, input_shape: Extents | None = None
     network, values, output = reading.read()
     x = _numbers(wide, first=reading.first)
     for training in (False, True):
-        if training and any(isinstance(layer, Dropout) for layer in reading.layers):
+        if training and reading.is_random:
             continue
         theirs = _run(exact, wide, training=training)
         ours, most = computed(network, values, x, training=training)
@@ -111,7 +137,7 @@ def _example(module: nn.Module, example: Any, input_shape: Shape | None) -> torc
 
 def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
     try:
-        graph: FxGraph = Tracer().trace(module)
+        graph: FxGraph = _Tracer().trace(module)
         made = GraphModule(module, graph)
         # What goes wrong is printed there too.
         with torch.no_grad(), redirect_stderr(io.StringIO()):
@@ -126,8 +152,51 @@ def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
     return made
 
 
+class _Tracer(Tracer):
+    """One that takes modules of our own making as a whole, too."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is looked at as a whole."""
+        return own_kind(m) not in {"", "Frozen"} or super().is_leaf_module(m, module_qualified_name)
+
+
+@cache
+def _helpers() -> dict[str, Any]:
+    """The modules that our code for PyTorch brings along."""
+    names: dict[str, Any] = {}
+    for text in HELPERS.values():
+        exec(compile(f"import torch\n{text}", "chainrule.nn.to_code", "exec"), names)  # noqa: S102  (a text of our own)
+    return names
+
+
+def own_kind(module: nn.Module) -> str:
+    """What a module of our own making is called, wherever its text stood; empty for any other: a name alone proves nothing."""
+    name = type(module).__name__
+    ours = _helpers().get(name) if name in HELPERS else None
+    methods = [key for key, value in vars(ours or object).items() if ours and isinstance(value, FunctionType)]
+    same = ours is not None and all(_code(vars(type(module)).get(key)) == _code(vars(ours)[key]) for key in methods)
+    return name if same else ""
+
+
+def _code(function: Any) -> object:
+    found = getattr(function, "__code__", None)
+    return found and (found.co_code, found.co_names, tuple(each for each in found.co_consts if not isinstance(each, str)))
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Whether a module keeps its weights. Raises: UnlikeError for one that keeps some of them."""
+    asked = {parameter.requires_grad for parameter in module.parameters()}
+    if len(asked) > 1:
+        raise UnlikeError("weights of which some require a gradient and some do not")
+    return asked == {False}
+
+
 def _run(module: nn.Module, x: torch.Tensor, *, training: bool) -> Array:
     run = copy.deepcopy(module).train(training)
+    for part in run.modules():
+        # What is frozen goes by stored statistics here, as it does there in evaluation.
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and is_frozen(part):  # pyright: ignore[reportPrivateUsage]
+            part.eval()
     with _in_float64(), torch.no_grad():
         found: torch.Tensor = run(x)
     return found.detach().cpu().double().numpy()
@@ -177,7 +246,7 @@ class _Reading:
         self.module, self.traced, self.shape = module, traced, tuple(example.shape[1:])
         self.batch = len(example)
         self.wiring, self.held = Wiring(), list[Held]()
-        self.layers: list[object] = []
+        self.is_random = self.in_frozen = False
         self.values: dict[FxNode, Any] = {}
         self.first = _wish(traced) == "first" and len(self.shape) > 1
         self.used: set[str] = set()
@@ -195,6 +264,10 @@ class _Reading:
                     self.values[node] = self._node(node)
         if not isinstance(output, Value) or output.module is not None:
             raise self._unlike("the output", "several outputs, or none")
+        try:
+            output = self._settled(output)
+        except UnlikeError as error:
+            raise self._unlike("the output", str(error)) from error
         if output.rows is not None and output.rows != tuple(range(len(output.rows))):
             raise self._unlike("the output", "flattened pictures that nothing reads")
         shape = _ours(self.shape, first=self.first)
@@ -214,6 +287,7 @@ class _Reading:
         )
 
     def _node(self, node: FxNode) -> Any:
+        self.in_frozen = node.op == "call_module" and self._stands_in_frozen(str(node.target))
         try:
             if node.op == "call_module":
                 return self._module(node, self.traced.get_submodule(str(node.target)), str(node.target))
@@ -231,32 +305,118 @@ class _Reading:
         return found.detach().cpu().numpy()
 
     def _source(self, node: FxNode, place: int = 0) -> Value:
+        """An input of a node, with nothing that waits."""
+        value = self._waiting(node, place)
+        return self._now(node.args[place], value)
+
+    def _now(self, item: Any, value: Value) -> Value:
+        if not value.is_settled:
+            value = self.values[item] = self._settled(value)
+        return value
+
+    def _waiting(self, node: FxNode, place: int = 0) -> Value:
+        """An input of a node, whatever waits for the one behind."""
         value = self.values.get(node.args[place]) if len(node.args) > place and isinstance(node.args[place], FxNode) else None  # pyright: ignore[reportArgumentType]
         if not isinstance(value, Value):
             raise UnlikeError("an input that is no tensor of the network")
         return value
 
+    def _settled(self, value: Value) -> Value:
+        """A value with what waits done to it by layers of its own."""
+        if value.cut is not None:
+            (given, amounts), (layer, sources) = value.cut, self.wiring.steps[value.number - 1]
+            whole, *rest = cut_off(layer, given, amounts)  # pyright: ignore[reportArgumentType]  (a transposed convolution)
+            self.wiring.steps[value.number - 1] = (whole, sources)
+            return replace(value, number=self._put_all(rest, value.number), cut=None)
+        if value.around is not None:
+            if value.around.mode != "zeros":
+                raise UnlikeError(f"{value.around.mode} numbers around what is no convolution and no pool")
+            shape = _ours(self._inside(value), first=True)
+            return replace(value, number=self._put_all(padded(shape, value.around.amounts), value.number), around=None)
+        if value.backwards:
+            return replace(value, number=self._put(_backwards(value.shape), value.number), backwards=False)
+        return value
+
+    def _inside(self, value: Value) -> Shape:
+        """The shape of one example before something was put around it."""
+        amounts = value.around.amounts if value.around else ()
+        space = (extent - low - high for extent, (low, high) in zip(value.shape[1:], amounts, strict=True))
+        return (value.shape[0], *space) if amounts else value.shape
+
     # ---- modules
 
     def _module(self, node: FxNode, module: nn.Module, target: str) -> Value:
-        source = self._source(node)
-        kind = type(module).__name__
-        if kind in RECURRENT:
-            return replace(source, module=(module, target))
+        kind, waiting = type(module).__name__, self._waiting(node)
+        own = own_kind(module)
+        if (
+            kind in RECURRENT
+            and waiting.around is None
+            and waiting.cut is None
+            and not (module.bidirectional and waiting.backwards)
+        ):
+            return replace(waiting, module=(module, target))
+        if own == "Flip" and waiting.module is None and len(waiting.shape) == 2 and not waiting.first:
+            return replace(waiting, backwards=not waiting.backwards)
+        if own in {"Every", "Last", "Ends"} and waiting.module is not None and not waiting.part:
+            return self._recurrent(waiting, sequences=own == "Every")
+        if not own and (found := around_of(module, waiting.shape)) is not None:
+            return self._put_around(found, node)
+        if own:
+            return self._own(own, module, self._source(node), self._shape(node))
         if kind == "Flatten":
-            return self._flattened(node, source)
+            return self._flattened(node, self._source(node))
         if kind == "Unflatten":
-            return self._reshaped(node, source)
-        return self._applied(module, source, target, self._shape(node))
+            return self._reshaped(node, self._source(node))
+        return self._applied(module, target, node)
 
-    def _applied(self, module: nn.Module, source: Value, target: str, shape: Shape) -> Value:
-        kind = type(module).__name__
+    def _put_around(self, around: Around, node: FxNode) -> Value:
+        """What waits for the window behind it; what cuts off a transposed convolution's answer waits with it."""
+        waiting, shape, given = self._waiting(node), self._shape(node), node.args[0]
+        if not waiting.first:
+            raise UnlikeError("channels stand last here")
+        if waiting.cut and around.mode == "zeros" and isinstance(given, FxNode) and len(given.users) == 1:
+            whole, amounts = waiting.cut
+            both = zip(amounts, around.amounts, strict=True)
+            return replace(waiting, shape=shape, cut=(whole, tuple((a + c, b + d) for (a, b), (c, d) in both)))
+        return replace(self._now(given, waiting), shape=shape, around=around)
+
+    def _own(self, kind: str, module: Any, source: Value, shape: Shape) -> Value:
+        """What a module of our own making does."""
+        if kind == "Noise":
+            return replace(source, number=self._put(GaussianNoise(module.deviation), source.number))
+        if kind in {"Scaled", "Unscaled"}:
+            numbers = (_as_ours(each.detach().cpu().numpy(), source) for each in (module.offset, module.factor))
+            return replace(source, number=self._put(Scale(*numbers, undo=kind == "Unscaled"), source.number))
+        if kind == "Permute":
+            return self._moved(source, shape, tuple(module.axes))
+        if kind == "Whole":
+            return source
+        raise UnlikeError(f"{kind} of what is no sequence")
+
+    def _stands_in_frozen(self, target: str) -> bool:
+        """Whether a module stands in one of our own making that is frozen as a whole."""
+        around = target.split(".")
+        held = (self.module.get_submodule(".".join(around[:place])) for place in range(len(around)))
+        return any(own_kind(each) == "Frozen" for each in held)
+
+    def _read(self, module: nn.Module, kind: str, node: FxNode) -> tuple[Read, Value]:
+        """What a module is here, and the value that it takes."""
+        waiting = self._waiting(node)
+        if waiting.around is not None and kind in WINDOWED:
+            with suppress(UnlikeError):
+                return WINDOWED[kind](module, self._inside(waiting), waiting.around), waiting
+        source = self._source(node)
+        return READERS[kind](module, source.shape), source
+
+    def _applied(self, module: nn.Module, target: str, node: FxNode) -> Value:
+        kind, shape = type(module).__name__, self._shape(node)
         if kind not in READERS or not type(module).__module__.startswith("torch."):
             raise UnlikeError(f"no layer does what {kind} does")
         if target and target in self.used:
             raise UnlikeError("a module that is used twice")
-        require_space(kind, source.shape)
-        read = READERS[kind](module, source.shape)
+        require_space(kind, self._waiting(node).shape)
+        read, source = self._read(module, kind, node)
+        frozen = is_frozen(module)
         if source.module is not None:
             raise UnlikeError("a recurrent module's whole answer, with its states")
         if len(source.shape) > 1 and read.order != "any" and (read.order == "first") != source.first:
@@ -265,19 +425,28 @@ class _Reading:
         if rows is not None and kind != "Linear" and not _entry_by_entry(read.layers):
             raise UnlikeError("flattened pictures are read by something else than Linear")
         number = source.number
+        alone = isinstance(given := node.args[0], FxNode) and len(given.users) == 1
         for place, layer in enumerate(read.layers):
-            number = self._put(TimeDistributed(layer) if kind == "Linear" and len(source.shape) == 2 else layer, number)
+            along_time = kind == "Linear" and len(source.shape) == 2
+            number = self._put(TimeDistributed(layer) if along_time else layer, number, frozen=frozen, alone=alone)
             if place == read.holds:
                 state = {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
                 self.held.append(Held(number, state, rows if kind == "Linear" else None, source.first))
                 self.used.add(target)
         pooled = kind.startswith("Adaptive")
         first = source.first and not pooled
-        return Value(number, shape, first, None if kind == "Linear" else rows)
+        cut = (source.shape, read.cut) if read.cut else None
+        return Value(number, shape, first, None if kind == "Linear" else rows, cut=cut)
 
-    def _put(self, layer: Callable[..., Node], *sources: int) -> int:
-        self.layers.append(layer)
-        return self.wiring.put(layer, *sources)
+    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False, alone: bool = True) -> int:
+        frozen |= self.in_frozen
+        self.is_random |= isinstance(layer, Dropout | GaussianNoise) and not frozen
+        return self.wiring.put(layer, *sources, frozen=frozen, alone=alone)
+
+    def _put_all(self, layers: Iterable[Callable[..., Node]], number: int) -> int:
+        for layer in layers:
+            number = self._put(layer, number)
+        return number
 
     def _shape(self, node: FxNode) -> Shape:
         meta: Any = node.meta.get("tensor_meta")
@@ -303,7 +472,9 @@ class _Reading:
             raise UnlikeError("a picture in a new shape")
         if len(shape) == 1:
             return Value(self._put(Flatten(), source.number), shape)
-        if len(shape) == 3 and not all(user.target in PERMUTED for user in node.users):
+        if len(shape) == 3 and shape[0] == 1:
+            return Value(self._put(Reshape(_ours(shape, first=True)), source.number), shape, first=True)
+        if len(shape) == 3 and not all(self._is_permuted(user) for user in node.users):
             # Channels first there: the numbers stand as theirs do, then channels go behind.
             text = (
                 f"x: {{float}}[{{B}},{prod(shape)}] = input()\n"
@@ -313,6 +484,11 @@ class _Reading:
             number = source.number if len(source.shape) == 1 else self._put(Flatten(), source.number)
             return Value(self._put(GraphLayer(text), number), shape, first=True)
         return Value(self._put(Reshape(shape), source.number), shape)
+
+    def _is_permuted(self, node: FxNode) -> bool:
+        if node.op == "call_module":
+            return own_kind(self.traced.get_submodule(str(node.target))) == "Permute"
+        return node.target in PERMUTED
 
     # ---- functions
 
@@ -343,7 +519,7 @@ class _Reading:
         keywords = {
             name: value for name, value in node.kwargs.items() if name not in {"inplace", "_stacklevel", "dtype", "training"}
         }
-        return self._applied(maker(*node.args[1:], **keywords).eval(), self._source(node), "", self._shape(node))
+        return self._applied(maker(*node.args[1:], **keywords).eval(), "", node)
 
     def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
         """A value, and numbers that stay as they are."""
@@ -351,8 +527,7 @@ class _Reading:
             raise UnlikeError(f"numbers of shape {constant.shape} beside {source.shape}")
         if left and name in {"subtract", "divide"}:
             raise UnlikeError("numbers before what they are joined to")
-        if source.first:
-            constant = np.moveaxis(constant.reshape((1,) * (len(source.shape) - constant.ndim) + constant.shape), 0, -1)
+        constant = _as_ours(constant, source)
         offset, factor = (constant, np.ones(())) if name in {"add", "subtract"} else (np.zeros(()), constant)
         return replace(source, number=self._put(Scale(offset, factor, name in {"add", "divide"}), source.number))
 
@@ -374,7 +549,7 @@ class _Reading:
     def _joined_side_by_side(self, node: FxNode) -> Value:
         items: Any = node.args[0]
         axis: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-        values = [self.values[item] for item in items]
+        values = [self._now(item, self.values[item]) for item in items]
         ndim = len(values[0].shape) + 1
         channels = 1 if values[0].first else ndim - 1
         if axis % ndim != channels or any(value.first != values[0].first or value.rows is not None for value in values):
@@ -394,6 +569,11 @@ class _Reading:
             order = list(range(ndim))
             order[axes[0]], order[axes[1]] = order[axes[1]], order[axes[0]]
             axes = tuple(order)
+        return self._moved(source, shape, axes)
+
+    def _moved(self, source: Value, shape: Shape, axes: Shape) -> Value:
+        """Axes in another order."""
+        ndim = len(source.shape) + 1
         if source.rows is not None:
             raise UnlikeError("flattened pictures in another order")
 
@@ -456,12 +636,26 @@ class _Reading:
             raise UnlikeError("an input that is not (batch, time, features)")
         number = source.number
         state = {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
-        for place, layer in enumerate(recurrent(module, sequences=sequences)):
-            number = self._put(layer, number)
+        frozen = is_frozen(module) or self._stands_in_frozen(target)
+        for place, layer in enumerate(recurrent(module, sequences=sequences, reverse=source.backwards)):
+            number = self._put(layer, number, frozen=frozen)
             own = {name.replace(f"_l{place}", "_l0"): value for name, value in state.items() if f"_l{place}" in name}
             self.held.append(Held(number, own))
         wide = module.hidden_size * (2 if module.bidirectional else 1)
-        return Value(number, (source.shape[0], wide) if sequences else (wide,))
+        return Value(number, (source.shape[0], wide) if sequences else (wide,), backwards=sequences and source.backwards)
+
+
+def _backwards(shape: Shape) -> GraphLayer:
+    """Time in the opposite order, of examples (time, ...)."""
+    given = ",".join(map(str, shape))
+    return GraphLayer(f"x: {{float}}[{{B}},{given}] = input()\ny: {{float}}[{{B}},{given}] = flip(x, axes=(1,))\nreturn y=y")
+
+
+def _as_ours(numbers: Array, beside: Value) -> Array:
+    """Numbers that are broadcast against an example, with the channels where we have them."""
+    if not beside.first or not numbers.ndim:
+        return numbers
+    return np.moveaxis(numbers.reshape((1,) * (len(beside.shape) - numbers.ndim) + numbers.shape), 0, -1)
 
 
 def _is_last(key: Any) -> bool:
@@ -473,6 +667,13 @@ def _kind(node: FxNode, traced: GraphModule) -> str:
     return type(traced.get_submodule(str(node.target))).__name__ if node.op == "call_module" else node.op
 
 
+CHANNELS_FIRST = (
+    "Conv", "MaxPool", "AvgPool", "Adaptive", "BatchNorm2", "GroupNorm", "Upsample", "ZeroPad", "ConstantPad", "CircularPad",
+    "ReflectionPad", "BatchNorm1", "mean",
+)  # fmt: skip
+"""What modules and functions are called that want channels before axes of space."""
+
+
 def _wish(traced: GraphModule) -> str:
     """Where the first module or function that cares wants the channels of the input."""
     for node in traced.graph.nodes:
@@ -481,9 +682,7 @@ def _wish(traced: GraphModule) -> str:
             if node.op == "call_module"
             else getattr(FUNCTIONS.get(node.target), "__name__", str(node.target))
         )
-        if kind.startswith(
-            ("Conv", "MaxPool", "AvgPool", "Adaptive", "BatchNorm2", "GroupNorm", "Upsample", "ZeroPad", "BatchNorm1", "mean")
-        ):
+        if kind.startswith(CHANNELS_FIRST):
             return "first"
         if kind.startswith(("Linear", "LayerNorm", "Embedding", *RECURRENT, "permute", "transpose")):
             return "last"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,12 @@ from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, Node, Shape, compute
 from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
-from chainrule.nn import Activation, Bidirectional, Dense, Export, Layer, Sequential, TimeDistributed, build_network
+from chainrule.nn import Activation, Bidirectional, Dense, Export, Frozen, Layer, Sequential, TimeDistributed, build_network
 from chainrule.nn.build import Built
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.peers.chain import step_of
 from chainrule.nn.peers.parts import LackingError, LayerStep, PeerPart
+from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 from chainrule.trace.rounding import ROUNDING, rounding_of
 
 NEAR = {"float32": 1e-6, "float64": 1e-12}
@@ -30,7 +32,7 @@ AGREES = 1e-6
 
 
 class Imported(NamedTuple):
-    """A network, and its parameters and states by name: for `cr.fit(network, data, initial=values)`."""
+    """A network, and its parameters and states by name; as it is, it is what `cr.fit(network, data, initial=...)` takes."""
 
     network: Layer
     values: dict[str, Array]
@@ -51,31 +53,50 @@ def allowed(graph: Graph, bound: Mapping[Node, Array], outputs: Sequence[Array],
 
 # ---- joining layers
 
+WEIGHING = (Dense, Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D)
+"""Layers that have an activation of their own."""
+
 
 @dataclass
 class Wiring:
-    """Layers and functions of several values, in the order in which they are applied; value 0 is the input."""
+    """Layers and functions of several values, in the order in which they are applied; value 0 is the input.
+
+    frozen: the numbers of the values whose layers keep their weights.
+    """
 
     steps: list[tuple[Callable[..., Node], tuple[int, ...]]] = field(
         default_factory=list[tuple[Callable[..., Node], tuple[int, ...]]]
     )
+    frozen: set[int] = field(default_factory=set[int])
 
-    def put(self, function: Callable[..., Node], *sources: int) -> int:
-        """Applies a layer, or a function of several values; the number of what it makes. A linear layer and its function become one."""
-        if isinstance(function, Activation) and self.steps and sources == (len(self.steps),):
-            before = self.steps[-1][0]
-            if isinstance(before, Dense | Conv1D | Conv2D) and before.activation == "linear" and function.function != "linear":
-                self.steps[-1] = (replace(before, activation=function.function), self.steps[-1][1])
+    def put(self, function: Callable[..., Node], *sources: int, frozen: bool = False, alone: bool = True) -> int:
+        """Applies a layer, or a function of several values; the number of what it makes. A linear layer and its function become one.
+
+        frozen: whether it keeps its weights. alone: whether nothing else takes its source.
+        """
+        if isinstance(function, Activation) and self.steps and sources == (len(self.steps),) and alone:
+            before, given = self.steps[-1]
+            inner = before.layers[0] if isinstance(before, TimeDistributed) else before
+            if isinstance(inner, WEIGHING) and inner.activation == "linear" and function.function != "linear":
+                both = replace(inner, activation=function.function)
+                self.steps[-1] = (TimeDistributed(both) if isinstance(before, TimeDistributed) else both, given)
                 return len(self.steps)
         self.steps.append((function, sources))
+        if frozen:
+            self.frozen.add(len(self.steps))
         return len(self.steps)
 
     def network(self, shape: Shape, output: int) -> Layer:
         """A Sequential where each takes what the one before it made, else a Wired."""
-        layers = [function for function, _ in self.steps[:output]]
-        if all(sources == (place,) for place, (_, sources) in enumerate(self.steps[:output])):
-            return Sequential(*layers, input_shape=shape)
-        return Wired(tuple(self.steps[:output]), shape)
+        steps = self.steps[:output]
+        if not all(sources == (place,) for place, (_, sources) in enumerate(steps)):
+            held = (Frozen(each) if place in self.frozen else each for place, (each, _) in enumerate(steps, 1))
+            return Wired(tuple((each, sources) for each, (_, sources) in zip(held, steps, strict=True)), shape)
+        layers: list[Layer] = []
+        for frozen, together in groupby(enumerate(steps, 1), lambda item: item[0] in self.frozen):
+            each = [function for _, (function, _) in together]
+            layers += [Frozen(*each)] if frozen else each
+        return Sequential(*layers, input_shape=shape)
 
 
 @immutable(eq=False)

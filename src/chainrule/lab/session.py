@@ -70,8 +70,8 @@ class Event(Shown):
         return [pair[:2] for pair in self.what.get("values", ())]
 
     @staticmethod
-    def from_json(saved: Mapping[str, Any]) -> Event:
-        """The event that `to_json` described."""
+    def from_json(saved: Any) -> Event:
+        """The event that `to_json` described; for what is none raises what Python does, of which the link's reader knows more to say."""
         what = {str(name): _from_json(str(name), value) for name, value in dict(saved["what"]).items()}
         return Event(int(saved["step"]), str(saved["kind"]), what)
 
@@ -280,6 +280,10 @@ class Session(Shown):
     def require_place(self, name: str, index: tuple[int, ...]) -> None:
         """Refuses a name or an index that no parameter has."""
         known = self._trainer.problem.parameters
+        if (state := self._trainer.problem.states.get(name)) is not None and state.frozen:
+            raise OptionError(
+                f"{name}, which is frozen", expected=f"one of {', '.join(known)}", remedy="take one that is trained"
+            )
         if name not in known:
             raise OptionError(f"no parameter {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
         shape = known[name].node.shape

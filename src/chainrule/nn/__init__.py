@@ -11,6 +11,7 @@ from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.description import parse_network, to_text
 from chainrule.nn.embedding import Embedding, OneHot
 from chainrule.nn.formula import Formula
+from chainrule.nn.frozen import Frozen
 from chainrule.nn.function_report import FunctionReport, describe_function
 from chainrule.nn.graph_layer import GraphForm, GraphInitialiser, GraphLayer, GraphUse
 from chainrule.nn.hopfield import Hopfield, hopfield_energy
@@ -73,8 +74,8 @@ __all__ = [
     "ACTIVATIONS", "Ablated", "AbsoluteError", "Accuracy", "Activation", "ActivationFunction", "AveragePool", "BatchNorm",
     "Bidirectional", "BinaryCrossEntropy", "BoltzmannMachine", "Built", "ChiSquared", "ConfusionMatrix", "Constant",
     "Conv1D", "Conv2D", "ConvTranspose1D", "ConvTranspose2D", "CrossEntropy", "Dense", "Dropout", "TimeDistributed", "Embedding",
-    "EuclideanDistance", "Export", "Flatten", "Formula", "Function", "FunctionReport", "GRU", "GaussianNoise", "GlobalAveragePool",
-    "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
+    "EuclideanDistance", "Export", "Flatten", "Formula", "Frozen", "Function", "FunctionReport", "GRU", "GaussianNoise",
+    "GlobalAveragePool", "GlobalMaxPool", "GlorotNormal", "GlorotUniform",
     "GraphForm", "GraphInitialiser", "GraphLayer", "GraphUse", "GroupNorm", "HeNormal", "HeUniform", "Hinge", "Hopfield", "Huber",
     "Initialiser", "L1", "L2", "LOSSES", "LSTM", "Latent", "Layer", "LayerNorm", "LayerUse", "LeCunNormal", "LeCunUniform",
     "Loss", "MaxPool", "Network", "Normal", "Objective", "OneHot", "Parameter", "PerceptronLoss", "Poisson", "LayerScope", "RNN",

@@ -30,6 +30,7 @@ class Build:
 
     key: what random numbers are drawn by. fresh: whether the step begins an epoch, and with it the states by row; a bool scalar.
     given: what the network is applied to; data: the leaf that it was computed from, which holds the numbers in the data's own units.
+    frozen: whether the layers that are applied now keep their weights.
     """
 
     dtype: str = "float64"
@@ -47,6 +48,7 @@ class Build:
     given: Node | None = None
     data: Node | None = None
     padded: list[tuple[Node, float]] = field(default_factory=list[tuple[Node, float]])
+    frozen: bool = False
 
     def name_of(self, layer: object, kind: str) -> str:
         """The layer's own name, or its kind and a number in order of first use: dense1, dense2, ..."""
@@ -120,20 +122,46 @@ class LayerScope(Shown):
     def parameter(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The parameter leaf `name.label`: made at the layer's first use, the same leaf at each later one.
 
-        shape: of the parameter, such as (features, units). Raises: ShapeError where a shared layer is used with inputs of another size.
+        shape: of the parameter, such as (features, units). In a layer that is frozen it is a state that nothing changes.
+        Raises: ShapeError where a shared layer is used with inputs of another size.
         """
         full = self.called(label)
+        if self.build.frozen:
+            return self._kept(full, shape, initialiser)
         self.asked.append(full)
+        if (kept := self.build.states.get(full)) is not None and kept.frozen:
+            raise self._half_frozen()
         known = self.build.parameters.get(full)
         if known is None:
             known = self.build.parameters[full] = Parameter(parameter(full, shape, self.build.dtype), initialiser)
         elif known.node.shape != shape:
-            raise ShapeError(
-                f"the shared layer {self.name} has {label} of shape {known.node.shape}, but is used where {shape} is needed",
-                expected="inputs of one size at each use of a shared layer",
-                remedy="use two layers, or bring the inputs to one size",
-            )
+            raise self._of_another_size(full, known.node, shape)
         return known.node
+
+    def _kept(self, full: str, shape: Shape, initialiser: Initialiser) -> Node:
+        """The leaf of a weight that stays as it is."""
+        if full in self.build.parameters:
+            raise self._half_frozen()
+        self.carried.append(full)
+        new = State(input_node(full, shape, self.build.dtype), initialiser, frozen=True)
+        known = self.build.states.setdefault(full, new)
+        if known.node.shape != shape:
+            raise self._of_another_size(full, known.node, shape)
+        return known.node
+
+    def _half_frozen(self) -> OptionError:
+        return OptionError(
+            f"the shared layer {self.name} is frozen at one use and trained at another",
+            expected="one of both: its weights are the same ones",
+            remedy="freeze each use, Frozen(layer), or none",
+        )
+
+    def _of_another_size(self, full: str, known: Node, shape: Shape) -> ShapeError:
+        return ShapeError(
+            f"the shared layer {self.name} has {full.rpartition('.')[2]} of shape {known.shape}, but is used where {shape} is needed",
+            expected="inputs of one size at each use of a shared layer",
+            remedy="use two layers, or bring the inputs to one size",
+        )
 
     def state(self, label: str, shape: Shape, initialiser: Initialiser) -> Node:
         """The state `name.label`, which training carries along without training it; `next_state` says what becomes of it.
@@ -197,9 +225,12 @@ class LayerScope(Shown):
     def term(self, label: str, rows: Node, formula: str) -> None:
         """Adds the loss `name.label`, with one number to an example, to the cost that the network is trained by.
 
+        One of a layer that is frozen, which cannot make it smaller, is left out.
         Shapes: rows (batch,). Raises: GraphError for another shape, or for a second term of the name.
         """
         full = self.called(label)
+        if self.build.frozen:
+            return
         if full in self.build.terms or rows.shape != self.given.shape[:1]:
             raise GraphError(
                 f"layer {self.name} adds the loss {full!r} with numbers {rows.type!r}",
@@ -278,6 +309,20 @@ def whole_place(layer: object, parts: Mapping[str, object], given: Node) -> Laye
     for name, part in parts.items() if first else ():
         build.take_name(part, name)
     return LayerScope(build, "", "", layer, given, first)
+
+
+@contextmanager
+def frozen() -> Generator[None]:
+    """Layers applied inside keep their weights, and compute as at inference."""
+    build = _current.get()
+    before = build and (build.frozen, build.training)
+    if build:
+        build.frozen, build.training = True, False
+    try:
+        yield
+    finally:
+        if build and before:
+            build.frozen, build.training = before
 
 
 def _build_for(layer: object) -> Build:

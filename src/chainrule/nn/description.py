@@ -42,6 +42,8 @@ def parse_network(text: str) -> Sequential:
     Sequences and texts: `lstm64`, `gru64` and `rnn64:relu` give the last step, `lstm64:return_sequences` each one; for ids of 35 tokens
     `onehot35` makes rows with a single 1, `embedding35x16` vectors of 16 numbers.
 
+    `frozen` behind a layer and its words, `16:tanh:frozen`, keeps its weights as they start: see `Frozen`.
+
     Behind the layers one word gives the activation of the hidden ones, two words those of hidden and output layers. Without
     words hidden layers have relu and the output layer is linear. A size or convolution right before `tanh()` and the like is linear.
 

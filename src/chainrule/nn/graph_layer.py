@@ -352,7 +352,10 @@ class _Replay:
         size, dtype = self.here.given.shape[0], self.here.build.dtype
         for use, given, gives in self.form.types(size, dtype):
             layer = self.layer if use.layer is None else use.layer
-            yield LayerUse(use.name, use.kind, layer, given, gives, use.parameters, use.first and first, use.states)
+            learned, kept = use.parameters, use.states
+            if self.here.build.frozen:
+                learned, kept = (), (*learned, *kept)
+            yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept)
 
 
 def _as_before(node: Node) -> tuple[str, str]:

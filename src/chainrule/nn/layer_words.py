@@ -16,6 +16,7 @@ from chainrule.graph import Shape
 from chainrule.immutable import immutable
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Layer
+from chainrule.nn.frozen import Frozen
 from chainrule.nn.layers import Activation
 from chainrule.nn.piece import TextPiece, shape_of
 from chainrule.nn.word import Word
@@ -24,6 +25,8 @@ from chainrule.spelling import suggest
 _CALL = re.compile(r"([^()]*)\(([^()]*)\)")
 _WORD = re.compile(r"([a-z]*)([0-9][0-9x]*)?")
 _NUMBERED = re.compile(r"([a-z_]+)([0-9][0-9x]*)")
+FROZEN = "frozen"
+"""The word behind a layer that keeps its weights."""
 _ITEMS = "a size such as 16 or 16:tanh, conv5x5x16, pool2, flatten, dropout(0.2), or an activation such as tanh()"
 
 
@@ -33,6 +36,7 @@ class Weighing:
 
     layer: Layer
     activation: str
+    frozen: bool = False
 
 
 Part: TypeAlias = "Weighing | Layer"
@@ -68,6 +72,8 @@ def part(piece: TextPiece) -> Part:
     if call is not None:
         return _called(piece, call[1], call[2])
     head, *options = piece.split(re.compile(":"))
+    if FROZEN in [option.text for option in options]:
+        return _frozen(part(_without(piece, options)))
     found, words = _WORD.fullmatch(head.text), _kinds()
     # What begins with a digit is meant as numbers, whatever follows.
     word = "" if not head.text or head.text[0].isdigit() else found[1] if found else head.text
@@ -83,6 +89,18 @@ def part(piece: TextPiece) -> Part:
         asked = " or ".join(dict.fromkeys(" and ".join(kind.in_text.fields) or "nothing" for kind in kinds))
         piece.refuse(f"{piece.text!r}", f"{asked} behind the word", f"write for example {', or '.join(_examples(kinds))}")
     return _made(piece, kind, kind.in_text.values(sizes), _options(kind, options))
+
+
+def _without(piece: TextPiece, options: Sequence[TextPiece]) -> TextPiece:
+    """A piece without the word that freezes it, which stands behind all others."""
+    *others, last = options
+    if last.text != FROZEN or FROZEN in [option.text for option in others]:
+        piece.refuse(f"{piece.text!r}", f"{FROZEN} once, behind all other words", f"write for example 16:tanh:{FROZEN}")
+    return TextPiece(piece.text.removesuffix(f":{FROZEN}"), piece.start, piece.whole)
+
+
+def _frozen(found: Part) -> Part:
+    return replace(found, frozen=True) if isinstance(found, Weighing) else Frozen(found)
 
 
 def _made(piece: TextPiece, kind: type[Any], values: Mapping[str, object], options: dict[str, object]) -> Part:
@@ -154,7 +172,7 @@ def _options(kind: type[Any], pieces: Sequence[TextPiece]) -> dict[str, object]:
             piece.refuse(
                 f"{piece.text!r} behind a {'size' if is_size else 'layer'}",
                 expected,
-                "leave it out" if name else suggest(piece.text, [*texts, *(f"{name}2" for name in numbered)], nothing),
+                "leave it out" if name else suggest(piece.text, [*texts, *(f"{name}2" for name in numbered), FROZEN], nothing),
             )
         found[name] = value
     return found
@@ -196,7 +214,8 @@ def described(number: int, layer: Layer) -> Weighing | str:
     """
     written = _written(layer)
     if written is None:
-        raise without_text(number, layer, f"there is no word for {type(layer).__name__}")
+        several = "" if not isinstance(layer, Frozen) or len(layer.layers) < 2 else " of several layers"
+        raise without_text(number, layer, f"there is no word for {type(layer).__name__}{several}")
     text = item(written, "") if isinstance(written, Weighing) else written
     try:
         again = part(TextPiece(text, 0, text))
@@ -219,16 +238,22 @@ def without_text(number: int, layer: Layer, why: str) -> OptionError:
 
 def finished(weighing: Weighing, word: str) -> Layer:
     """The layer with its activation, or with the word's where it has none of its own."""
-    return replace(cast("Any", weighing.layer), activation=weighing.activation or word or "linear")
+    layer: Layer = replace(cast("Any", weighing.layer), activation=weighing.activation or word or "linear")
+    return Frozen(layer) if weighing.frozen else layer
 
 
 def item(weighing: Weighing, understood: str) -> str:
     """The text of a layer with weights; the activation is left out where it is understood."""
     head, *tail = _text(weighing.layer).split(":")
-    return ":".join([head, *([] if weighing.activation == understood else [weighing.activation]), *tail])
+    activation = [] if weighing.activation == understood else [weighing.activation]
+    return ":".join([head, *activation, *tail, *([FROZEN] * weighing.frozen)])
 
 
 def _written(layer: Layer) -> Weighing | str | None:
+    if isinstance(layer, Frozen):
+        (inner, *others) = layer.layers
+        found = None if others else _written(inner)
+        return replace(found, frozen=True) if isinstance(found, Weighing) else found and f"{found}:{FROZEN}"
     if isinstance(layer, Activation):
         return f"{layer.function}()"
     if not isinstance(getattr(layer, "in_text", None), Word):

@@ -38,12 +38,14 @@ class State(Shown):
     """A leaf that is carried from one training step to the next, but not trained: a layer says itself what becomes of it.
 
     `next` is its value after the step, None where nothing changes it. `by_row`: it has a row for each row of a batch, (batch, ...).
+    `frozen`: it is a weight of a frozen layer, which nothing changes.
     """
 
     node: Node
     initialiser: Initialiser
     by_row: bool = False
     next: Node | None = None
+    frozen: bool = False
 
 
 @immutable

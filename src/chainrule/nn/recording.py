@@ -179,7 +179,8 @@ def _without_code(use: LayerUse, built: Built) -> object:
     """The layer, first values that are made of code as their graphs."""
     if not is_described(type(use.layer)):
         return use.layer
-    items = [item for name in use.parameters if not is_kept((item := built.parameters[name]).initialiser)]
+    known = {**built.parameters, **built.states}
+    items = [item for name in (*use.parameters, *use.states) if not is_kept((item := known[name]).initialiser)]
     made = {name: item for name, value in values_of(use.layer) for item in items if value is item.initialiser}
     changed = {name: _initialiser(item.initialiser, item.node.shape) for name, item in made.items()}
     return replace(cast("Any", use.layer), **changed) if changed else use.layer

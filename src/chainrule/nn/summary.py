@@ -25,7 +25,10 @@ COUNTING = "the input is not counted as a layer"
 
 @immutable
 class SummaryRow(Shown):
-    """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known."""
+    """One use of a layer; shapes are those of one example, `range` is "[0, 1]" and the like, or "" where it is not known.
+
+    `parameters`: how many numbers training may change; `frozen`: how many weights it leaves as they are.
+    """
 
     name: str
     kind: str
@@ -35,15 +38,17 @@ class SummaryRow(Shown):
     parameters: int
     range: str
     shared: bool = False
+    frozen: int = 0
 
 
 @immutable
 class Summary(Shown):
-    """All rows, and the parameters counted: weights have two axes or more, biases one or none."""
+    """All rows, and the parameters counted: weights have two axes or more, biases one or none. frozen: those of frozen layers."""
 
     rows: tuple[SummaryRow, ...]
     weights: int
     biases: int
+    frozen: int = 0
 
     @property
     def total(self) -> int:
@@ -62,7 +67,8 @@ class Summary(Shown):
         counted = [spaced(row.parameters) for row in self.rows if row.parameters]
         parts = f"{' + '.join(counted)} = " if len(counted) > 1 else ""
         total = f"parameters: {parts}{spaced(self.total)} ({spaced(self.weights)} weights + {spaced(self.biases)} biases)"
-        return "\n".join([lines, total, f"layers: {self.layers} ({COUNTING})"])
+        frozen = [f"frozen, not trained: {spaced(self.frozen)}"] if self.frozen else []
+        return "\n".join([lines, total, *frozen, f"layers: {self.layers} ({COUNTING})"])
 
 
 @checked
@@ -94,13 +100,24 @@ def summary_of(built: Built) -> Summary:
     """The table of a network that is built already, for a batch of any size."""
     counted = [(item.node.type.size, item.node.type.ndim > 1) for item in built.parameters.values()]
     weights = sum(size for size, is_weight in counted if is_weight)
-    return Summary(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights)
+    frozen = sum(state.node.type.size for state in built.states.values() if state.frozen)
+    return Summary(tuple(_row(use, built) for use in built.uses), weights, built.parameter_count - weights, frozen)
 
 
 def _row(use: LayerUse, built: Built) -> SummaryRow:
     own = sum(prod(built.parameters[name].node.shape) for name in use.parameters) if use.first else 0
+    kept = [built.states[name] for name in use.states if use.first and name in built.states]
+    frozen = sum(state.node.type.size for state in kept if state.frozen)
     return SummaryRow(
-        use.name, use.kind, _description(use), use.input.shape[1:], use.output.shape[1:], own, _range(use.layer), not use.first
+        use.name,
+        use.kind,
+        _description(use),
+        use.input.shape[1:],
+        use.output.shape[1:],
+        own,
+        _range(use.layer),
+        not use.first,
+        frozen,
     )
 
 
@@ -141,6 +158,16 @@ def range_badge(activation: ActivationName) -> str:
     return f"{low}, {high}"
 
 
+def told_count(parameters: int, frozen: int) -> str:
+    """How many numbers training changes, and how many it leaves as they are.
+
+    >>> told_count(12560, 0), told_count(0, 272)
+    ('12 560', '272 frozen')
+    """
+    said = f"{spaced(frozen)} frozen"
+    return said if frozen and not parameters else f"{spaced(parameters)} + {said}" if frozen else spaced(parameters)
+
+
 def _cells(row: SummaryRow) -> tuple[str, ...]:
-    count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
+    count = "shared" if row.shared and not row.parameters else told_count(row.parameters, row.frozen)
     return row.name, row.kind, row.description, str(row.input), str(row.output), count, row.range

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import cast
 
@@ -75,8 +75,9 @@ class Push(Shown):
 class Trace(Shown):
     """Every quantity of a graph with its value, its derivative ∂C/∂(it), and the terms that this is the sum of.
 
-    `values` binds the leaves by name. What depends on `cost`, an output of the graph, is differentiated. With `every`, each node is
-    a quantity; else those with names. All numbers are float64; a float32 graph is computed anew in float64.
+    `values` binds the leaves by name. What depends on `cost`, an output of the graph, is differentiated, but for the leaves that are named
+    `fixed`: by these no derivative is asked for. With `every`, each node is a quantity; else those with names. All numbers are float64; a
+    float32 graph is computed anew in float64.
 
     >>> from chainrule.graph import input_node, parameter
     >>> from chainrule.ops import sigmoid
@@ -92,7 +93,15 @@ class Trace(Shown):
     Raises: GraphError, ShapeError, DtypeError for values that do not fit; OptionError for an output that is no scalar.
     """
 
-    def __init__(self, graph: Graph, values: Mapping[str, object], cost: str = "C", *, every: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[str, object],
+        cost: str = "C",
+        *,
+        every: bool = False,
+        fixed: Collection[str] = (),
+    ) -> None:
         if cost not in graph.outputs:
             raise OptionError(f"cost {cost!r}", expected=f"one of {', '.join(graph.outputs)}", remedy="name a scalar output")
         self.graph = in_float64(graph)
@@ -101,6 +110,7 @@ class Trace(Shown):
         if self.cost.shape != () or not self.cost.type.is_float:
             raise ShapeError(f"the cost {self.cost!r}", expected="one number, a scalar", remedy="reduce it: mean or sum")
         self.quantities = quantities_of(self.graph, every=every)
+        self.fixed = tuple(q for q in self.quantities if q.is_leaf and q.name in fixed)
         self._by_node = {quantity.node: quantity for quantity in self.quantities}
         self._numbers = self._run(values)
 
@@ -137,7 +147,7 @@ class Trace(Shown):
     @cached_property
     def _adjoints(self) -> dict[Node, Node]:
         """For each quantity that the cost depends on the node of its derivative."""
-        wrt = [quantity.node for quantity in self.quantities if quantity.node.type.is_float]
+        wrt = [quantity.node for quantity in self.quantities if quantity.node.type.is_float and quantity not in self.fixed]
         found = vjp([self.cost], wrt, [constant(1.0, self.cost.dtype)])
         return {node: adjoint for node, adjoint in zip(wrt, found, strict=True) if adjoint is not None}
 
@@ -158,7 +168,7 @@ class Trace(Shown):
 
     @checked
     def derivative(self, name: str) -> Array | None:
-        """∂C/∂(the quantity), of its shape; None where C does not depend on it.
+        """∂C/∂(the quantity), of its shape; None where C does not depend on it, and where it is not asked for.
 
         Of an activation that the loss is computed past (see `past`) it is that of the loss as a function of the activation.
         """
@@ -208,12 +218,12 @@ class Trace(Shown):
 
     @cached_property
     def users(self) -> Mapping[Quantity, tuple[tuple[Quantity, int], ...]]:
-        """For each quantity those computed directly from it, each with the place that it has there."""
+        """For each quantity those computed directly from it, each with the place that it has there; none for one that is fixed."""
         users: dict[Quantity, list[tuple[Quantity, int]]] = {quantity: [] for quantity in self.quantities}
         for quantity in self.quantities:
             for place, source in enumerate(quantity.inputs):
                 users[source].append((quantity, place))
-        return {quantity: tuple(found) for quantity, found in users.items()}
+        return {quantity: () if quantity in self.fixed else tuple(found) for quantity, found in users.items()}
 
     def terms(self, quantity: Quantity) -> tuple[DerivativeTerm, ...]:
         """What each user passes back; their sum is the derivative. A quantity that feeds several others has several."""

@@ -75,7 +75,8 @@ def check_rules(trace: Trace, seed: int = 0) -> tuple[RuleCheck, ...]:
     found: list[RuleCheck] = []
     for quantity in reversed(trace.quantities):
         if trace.arriving(quantity) is not None:
-            places = [place for place, rule in enumerate(quantity.rules) if rule is not None]
+            passed = zip(quantity.rules, quantity.inputs, strict=True)
+            places = [place for place, (rule, to) in enumerate(passed) if rule is not None and to not in trace.fixed]
             found += [_RuleJudge(trace, quantity, place, seed).check() for place in places]
             found += [_RuleJudge(trace, past, 0, seed).check() for past in trace.past.values() if past.node is quantity.node]
     return tuple(found)
@@ -215,6 +216,12 @@ class _Mover:
         if quantity.node.op not in {PARAMETER, INPUT} or not quantity.node.type.is_float:
             raise OptionError(
                 f"a finite difference by {quantity.name}", expected="a parameter or an input of floats", remedy="name a leaf"
+            )
+        if quantity in trace.fixed:
+            raise OptionError(
+                f"the derivative by {quantity.name}, which is frozen: none is asked for",
+                expected="a parameter that is trained, or an input",
+                remedy="take the layer out of Frozen(...)",
             )
         self.trace, self.quantity, self.cost = trace, quantity, trace.cost
         self.value = trace.value_of(quantity)

@@ -47,7 +47,8 @@ def explain(model: Model, which: Any, reading: ExplanationOptions, facts: Mappin
     """
     examples = as_examples(model.problem.dataset_info, which)
     graph = model.unrolled(len(examples))
-    trace = Trace(graph, _leaves(model, examples, graph), every=reading.every)
+    fixed = [name for name, state in model.problem.states.items() if state.frozen]
+    trace = Trace(graph, _leaves(model, examples, graph), every=reading.every, fixed=fixed)
     entries = None if reading.entries is None else tuple(reading.entries)
     told = {**(facts or {}), **_outcome(model, examples)}
     return Explanation(trace, MappingProxyType(told), reading.level, reading.notation, reading.seed, entries)

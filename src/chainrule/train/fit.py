@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
@@ -45,7 +45,7 @@ def fit(
     clip: ClipNorm | ClipValue | None = None,
     callbacks: Callback | Sequence[Callback] = (),
     folder: str | os.PathLike[str] | None = None,
-    initial: Mapping[str, Any] | None = None,
+    initial: Any = None,
     order: Order | OrderName = "shuffled",
     threads: Count | None = None,
     devices: Count | None = None,
@@ -62,7 +62,8 @@ def fit(
     each one, or some fifty of them where epochs are not said) all curves are taken at the same weights. dtype: float32 unless told
     otherwise, and float64 for LBFGS and LevenbergMarquardt, which take the full batch: an epoch is one of their iterations, and
     None is as many as they allow themselves. callbacks: a function, or several, that are told after each piece of the training.
-    folder: where the run's own folder is made; None writes nothing. initial: first values of parameters and states by name.
+    folder: where the run's own folder is made; None writes nothing. initial: first values of parameters and states by name; or a run, or
+    what `from_torch` and `from_keras` give, whose values are taken for the layers that both networks are made of: see `Frozen`.
     order: "shuffled" anew for each epoch, "consecutive" for layers that carry a state from batch to batch, see
     `ConsecutiveOrder`, or a function, see `Order`. engine: "native", machine code made for this processor; "reference", NumPy, which
     keeps every value; or "xla", JAX for GPUs and TPUs, with which replicas are trained one after the other, with "xla-vmap" all at

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from chainrule.display import Shown
 from chainrule.errors import UnwritableFileError
 from chainrule.train.folder import RunFolder, Snapshot
 
@@ -16,7 +17,7 @@ SNAPSHOT_SECONDS = 30.0
 Rows = Sequence[Mapping[str, Any]]
 
 
-class Keeper:
+class Keeper(Shown):
     """Writes what a training notes into its folder, if it has one; of several hosts the first `writes`.
 
     `trouble` is what the system answered when the folder was last to be brought up to date; None when it is.

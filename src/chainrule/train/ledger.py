@@ -170,6 +170,12 @@ class Ledgers:
                 expected="an optimizer that goes step by step: SGD, Adam, ...",
                 remedy="train with one of these to see a ledger",
             )
+        if (state := origin.problem.states.get(name)) is not None and state.frozen:
+            raise OptionError(
+                f"{name} from step to step: its layer is frozen, and it never moves",
+                expected=f"one of {', '.join(origin.problem.parameters)}",
+                remedy="ask for a parameter that is trained",
+            )
         if name not in origin.problem.parameters:
             raise unknown(f"parameter {name!r}", name, origin.problem.parameters)
         at = index if index is None else _checked(name, index if isinstance(index, tuple) else (index,), _shape(origin, name))

@@ -28,7 +28,7 @@ class Parent(Shown):
 
 
 @immutable
-class Lineage:
+class Lineage(Shown):
     """What of a run's past its later steps depend on.
 
     lengths: pairs (first step, epochs): from this step on the training was to have so many epochs in all. A schedule over the whole

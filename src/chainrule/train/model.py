@@ -74,6 +74,12 @@ class Model(Shown):
         return {**self.parameters, **self.states}
 
     @property
+    def weights(self) -> Arrays:
+        """What layers weigh by: the parameters, and the weights of frozen layers."""
+        frozen = {name for name, state in self.problem.states.items() if state.frozen}
+        return {**{name: value for name, value in self.states.items() if name in frozen}, **self.parameters}
+
+    @property
     def terms(self) -> tuple[str, ...]:
         """The names of the objective's terms: losses, then penalties."""
         return tuple(self.problem.described.terms)
@@ -90,19 +96,24 @@ class Model(Shown):
 
     @checked
     def with_parameters(self, changed: Mapping[str, Array], states: Mapping[str, Array] | None = None) -> Model:
-        """The same network with other values for some parameters, by name, and with other states if they are given.
+        """The same network with other values for some weights, by name, frozen ones too; and with other states if they are given.
 
         Shapes: each value as its parameter. Raises: OptionError for a name that there is not, ShapeError.
         """
-        unknown = sorted(set(changed) - set(self.parameters))
+        unknown = sorted(set(changed) - set(self.weights))
         if unknown:
             raise OptionError(
                 f"values for {', '.join(unknown)}",
-                expected=f"some of {', '.join(self.parameters)}",
-                remedy=suggest(unknown[0], self.parameters),
+                expected=f"some of {', '.join(self.weights)}",
+                remedy=suggest(unknown[0], self.weights),
             )
-        kept = self.states if states is None else states
-        return Model(self.problem, {**self.parameters, **changed}, self.engine, kept)
+        moved = {**self.values, **(states or {}), **changed}
+        return Model(
+            self.problem,
+            {name: moved[name] for name in self.parameters},
+            self.engine,
+            {name: moved[name] for name in self.states},
+        )
 
     @checked
     def ablated(self, quantity: str, neurons: int | Sequence[int], value: float = 0.0) -> Model:

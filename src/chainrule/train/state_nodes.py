@@ -86,6 +86,16 @@ def _given(name: str, value: Any, node: Node) -> Array:
     return array
 
 
+def require_trained(parameters: Mapping[str, Parameter], states: Mapping[str, State]) -> None:
+    """Refuses the training of a network all of whose weights are frozen."""
+    if not parameters and (frozen := [name for name, state in states.items() if state.frozen]):
+        raise OptionError(
+            f"a training of a network in which every layer with weights is frozen: {', '.join(frozen[:4])}{', ...' * (len(frozen) > 4)}",
+            expected="a layer that learns",
+            remedy="put one behind Frozen(...), or write epochs=0 to use the network as it is",
+        )
+
+
 def require_room(nodes: Mapping[str, Node], replicas: int = 1) -> None:
     """Refuses parameters and memories that this machine cannot hold, before it is asked for them."""
     needed = replicas * sum(node.type.size * np.dtype(node.dtype).itemsize for node in nodes.values())

@@ -13,6 +13,7 @@ from chainrule import ops
 from chainrule.checks import shown, takes_call
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.derivatives import require_gradients
+from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError
 from chainrule.graph import Array, Graph, Node, Shape, compute, input_node, scope, scope_root
 from chainrule.immutable import immutable
@@ -24,7 +25,8 @@ from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.schedules import as_schedule
-from chainrule.train.state_nodes import first_values, require_room, updated
+from chainrule.train.state_nodes import first_values, require_room, require_trained, updated
+from chainrule.train.taken import require_first_values, taken
 
 WEIGHT = "weight"
 """The leaf with the weight of each row in the mean: 1/n, and 0 for rows that only fill the batch up."""
@@ -39,7 +41,7 @@ Fields = Mapping[str, tuple[Shape, str]]
 
 
 @immutable
-class Setup:
+class Setup(Shown):
     """What the steps of a training go by; see `trainer`."""
 
     layer: Layer
@@ -49,9 +51,10 @@ class Setup:
     dtype: Literal["float32", "float64"]
     clip: ClipNorm | ClipValue | None
     steps: int | None
-    initial: Mapping[str, Any] | None
+    initial: Any
 
     def __post_init__(self) -> None:
+        require_first_values(self.initial)
         search, schedule, some = self.optimizer.search, as_schedule(self.optimizer.learning_rate), np.arange(3.0)
         if search or self.optimizer.gradient != "cost":
             raise OptionError(
@@ -93,7 +96,8 @@ class StepGraphs:
     def first(self) -> dict[str, Array]:
         """The first values of all that is carried from step to step, each (1, ...), and the key "seed"."""
         setup, key = self.setup, ops.key(self.setup.seed)
-        nodes = first_values(self.single.parameters, self.single.states, setup.optimizer.slots, setup.dtype, setup.initial)
+        initial = taken(setup.initial, setup.layer, self.single)
+        nodes = first_values(self.single.parameters, self.single.states, setup.optimizer.slots, setup.dtype, initial)
         require_room(nodes)
         drawn = compute(nodes.values(), Graph(nodes).bind({"seed": key} if "seed" in Graph(nodes).leaves else {}))
         return {"seed": key[None], **{name: np.array(value)[None] for name, value in zip(nodes, drawn, strict=True)}}
@@ -107,6 +111,7 @@ class StepGraphs:
         setup, clock = self.setup, Clock()
         with scope_root(""):
             built, rows, whole = self._terms(size, clock)
+            require_trained(built.parameters, built.states)
             weighed = [] if rows is None else [ops.sum(rows * input_node(WEIGHT, (size,), setup.dtype))]
             total = reduce(add, [*weighed, *whole])
             wrt = {name: item.node for name, item in built.parameters.items()}

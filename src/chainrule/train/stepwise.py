@@ -53,7 +53,7 @@ def trainer(
     engine: str = "native",
     clip: ClipNorm | ClipValue | None = None,
     steps: Count | None = None,
-    initial: Mapping[str, Any] | None = None,
+    initial: Any = None,
     threads: Count | None = None,
 ) -> StepTrainer:
     """A network that learns one batch at a call, in a loop of your own: `step(x, y)` updates it, `predict(x)` uses it.

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import unknown
+from chainrule.checks import handed_out, unknown
 from chainrule.data import Dataset
 from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
@@ -38,7 +38,7 @@ from chainrule.train.orders import ConsecutiveOrder, Order, order_of_epochs
 from chainrule.train.pieces import Course, InPieces, Piece, ScoresOf, Steps, answered
 from chainrule.train.schedules import MultiStepDecay
 from chainrule.train.settings import Settings
-from chainrule.train.state_nodes import require_room
+from chainrule.train.state_nodes import require_room, require_trained
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
 from chainrule.train.training_cost import Searching, TrainingCost
@@ -109,6 +109,8 @@ class Trainer(InPieces):
         self.sizes = self._queue.sizes
         self.problem.require_one_size(set(self.sizes.tolist()))
         self.states: tuple[str, ...] = tuple(self.problem.carried(settings.batch_size))
+        if settings.epochs:
+            require_trained(self.problem.parameters, self.problem.states)
         if saved is None:
             self._check_order()
         self.state = self._initial_state(initial) if saved is None else self._saved_state(saved)
@@ -201,7 +203,7 @@ class Trainer(InPieces):
     @cached_property
     def program(self) -> LoopProgram:
         """The compiled loop of training steps."""
-        return self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps)
+        return handed_out(self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps))
 
     @cached_property
     def supply(self) -> Supply:
@@ -595,6 +597,8 @@ class Trainer(InPieces):
 
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
+        if settings.epochs:
+            require_trained(self.problem.parameters, self.problem.states)
         self.settings, self.stopped = settings, ""
         self._evaluators.clear()
         vars(self).pop("program", None)  # what is compiled depends on how much is to be done

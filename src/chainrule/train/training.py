@@ -14,13 +14,13 @@ import numpy as np
 
 from chainrule import display
 from chainrule.checks import Count, Natural, Seed, checked
-from chainrule.data import Dataset
+from chainrule.data import Dataset, Scaling
 from chainrule.descriptions import described
 from chainrule.descriptions.kinds import is_description
 from chainrule.display import Shown
 from chainrule.engines import load_ahead
 from chainrule.errors import OptionError, Remedy, ShapeError
-from chainrule.nn import Layer, as_layer, objective, parse_network
+from chainrule.nn import Built, Layer, as_layer, objective, parse_network
 from chainrule.train.learning_problem import LearningProblem, learning_problem
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
@@ -31,6 +31,7 @@ from chainrule.train.saving import make_folder
 from chainrule.train.scales import suited
 from chainrule.train.settings import Settings, optimizer_named
 from chainrule.train.stopping import EarlyStopping, require_validation
+from chainrule.train.taken import in_its_units, require_first_values, taken
 from chainrule.train.trainer import Callback, Trainer
 from chainrule.train.usual import Usual, usual, usual_batch_size, usual_evaluation, usual_network
 
@@ -67,16 +68,23 @@ class Training(Shown):
     evaluate_every: Natural | None = None
     early_stopping: EarlyStopping | None = None
     clip: ClipNorm | ClipValue | None = None
-    initial: Mapping[str, Any] | None = None
+    initial: Any = None
     order: Order | OrderName = "shuffled"
     threads: Count | None = None
     devices: Count | None = None
 
     def __post_init__(self) -> None:
+        require_first_values(self.initial)
         if self.loss is not None:
             objective(self.loss)
         if not isinstance(self.data, Dataset | str | Path | Mapping | tuple):
             as_dataset(self.data)  # refuses it
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Which layers both networks are made of is known by their identity, and thus here alone.
+        if self.initial is None or isinstance(self.initial, Mapping):
+            return self.__dict__
+        return {**self.__dict__, "initial": taken(self.initial, self.layer, self.problem.described.built)}
 
     # ---- what it came to
 
@@ -167,11 +175,17 @@ class Training(Shown):
     def dataset(self) -> Dataset:
         """The data, with scalings that suit network and loss. Raises: what misfits of network, data and loss raise."""
         try:
-            return suited(self.layer, self._given, self.loss, self._batch_size, self._dtype)
+            given = in_its_units(self.initial, self.layer, self._built, self._given)
+            return suited(self.layer, given, self.loss, self._batch_size, self._dtype)
         except ShapeError as error:
             if (better := _perhaps_labels(error, self._given)) is None:
                 raise
             raise better from error
+
+    def _built(self) -> Built:
+        """The network's graph for the data as they were given."""
+        info = self._given.scaled_by(Scaling.none(), None).info
+        return learning_problem(self.layer, info, self.loss, self._dtype, self._batch_size).described.built
 
     @cached_property
     def problem(self) -> LearningProblem:
@@ -239,7 +253,8 @@ class Training(Shown):
     def trainer(self) -> Trainer:
         """The training at its first step. Raises: what misfits of network, data, loss and settings raise."""
         order = self.order if callable(self.order) else None
-        trainer = Trainer(self.problem, self.settings, lambda: self.dataset, order=order, initial=self.initial)
+        initial = taken(self.initial, self.layer, self.problem.described.built)
+        trainer = Trainer(self.problem, self.settings, lambda: self.dataset, order=order, initial=initial)
         _ = trainer.loop  # what does not fit is found before a folder is made
         return trainer
 
@@ -287,9 +302,9 @@ _MADE_OF: Mapping[str, Set[str]] = {
     "layer": {"network"},
     "_text": {"network"},
     "_given": {"data"},
-    "dataset": {"network", "data", "loss"},
-    "problem": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
-    "usual": {"network", "data", "loss", "optimizer", "dtype", "batch_size"},
+    "dataset": {"network", "data", "loss", "initial"},
+    "problem": {"network", "data", "loss", "optimizer", "dtype", "batch_size", "initial"},
+    "usual": {"network", "data", "loss", "optimizer", "dtype", "batch_size", "initial"},
     "_named": {"optimizer", "epochs"},
 }
 """What was made on the way, by the fields that it is made of."""

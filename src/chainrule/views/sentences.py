@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainrule.checks import answering
 from chainrule.data import DatasetInfo
 from chainrule.nn import Summary
-from chainrule.nn.summary import SummaryRow
+from chainrule.nn.summary import SummaryRow, told_count
 from chainrule.numerals import spaced
 from chainrule.views.plain import counted, printable, shape_text
 
@@ -33,7 +33,7 @@ def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
 
 def layer_cells(row: SummaryRow) -> tuple[str, str, str, str, str, str]:
     """What a table of a network says of a layer: name, what it does, input, output, parameters, range."""
-    count = "shared" if row.shared and not row.parameters else spaced(row.parameters)
+    count = "shared" if row.shared and not row.parameters else told_count(row.parameters, row.frozen)
     return row.name, row.description, shape_text(row.input), shape_text(row.output), count, row.range
 
 
@@ -46,7 +46,8 @@ def network_total(network: Summary) -> str:
     """
     parts = f"{counted(network.weights, 'weight')} + {counted(network.biases, 'bias', 'biases')}"
     layers = f"{counted(network.layers, 'layer')} (the input is not counted as one)"
-    return f"{counted(network.total, 'parameter')} = {parts}; {layers}"
+    frozen = f"; {spaced(network.frozen)} more are frozen" if network.frozen else ""
+    return f"{counted(network.total, 'parameter')} = {parts}{frozen}; {layers}"
 
 
 __all__ = ["data_text", "layer_cells", "network_total"]

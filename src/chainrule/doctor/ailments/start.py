@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.changes import changed, initialised_anew
+from chainrule.doctor.changes import changed, initialised_anew, without_start
 from chainrule.doctor.finding import Cure, Finding, fine, ill
 from chainrule.doctor.patient import Patient
 from chainrule.graph import Array
@@ -64,6 +64,6 @@ def _anew(patient: Patient) -> tuple[Cure, ...]:
     network, cures = initialised_anew(patient), ()
     if network is not None:
         cures += changed(patient, "weights that start at random", {"network": network})
-    if patient.training.initial is not None:
-        cures += changed(patient, "first weights drawn at random", {"initial": None})
+    if start := without_start(patient):
+        cures += changed(patient, "first weights drawn at random", start)
     return cures

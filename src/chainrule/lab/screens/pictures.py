@@ -224,7 +224,7 @@ def _scaled(sitter: Sitter, arguments: dict[str, Any]) -> None:
 
 def _biased(sitter: Sitter, arguments: dict[str, Any]) -> None:
     layer, neuron = str(arguments.get("quantity", "dense1.z")).rpartition(".")[0], int(arguments.get("neuron", 0))
-    bias = np.array(sitter.model.parameters[f"{layer}.b"])
+    bias = np.array(sitter.model.weights[f"{layer}.b"])
     if not 0 <= neuron < len(bias):
         raise OptionError(f"neuron {neuron}", expected=f"0 ... {len(bias) - 1}", remedy="move the slider")
     bias[neuron] = float(sitter.given["bias"])

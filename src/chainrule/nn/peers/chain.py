@@ -8,6 +8,7 @@ from dataclasses import replace
 from chainrule.errors import OptionError
 from chainrule.graph import Shape
 from chainrule.nn.build import Built, build_network
+from chainrule.nn.frozen import Frozen
 from chainrule.nn.layers import Activation, Dense, Dropout, Sequential
 from chainrule.nn.normalisation import LayerNorm
 from chainrule.nn.parts import Layer, LayerUse
@@ -41,8 +42,9 @@ def chain(network: Layer, built: Built) -> list[LayerStep]:
 
 
 def _steps(layer: Layer, uses: Iterator[LayerUse]) -> list[LayerStep]:
-    if isinstance(layer, Sequential):
-        return [step for item in layer.layers for step in _steps(item, uses)]
+    if isinstance(layer, Sequential | Frozen):
+        found = [step for item in layer.layers for step in _steps(item, uses)]
+        return [replace(step, frozen=True) for step in found] if isinstance(layer, Frozen) else found
     if isinstance(layer, TimeDistributed) and all(isinstance(item, ALONG_LAST) for item in layer.layers):
         inner = [step for item in layer.layers for step in _steps(item, uses)]
         turns = next(uses).input.shape[1]

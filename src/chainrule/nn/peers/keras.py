@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import LAYERS
 from chainrule.nn.peers.parts import LayerStep, Peer, PeerPart, call, row_of
+
+IDLE = "keras.layers.Identity()"
+RANDOM = ("keras.layers.Dropout(", "keras.layers.GaussianNoise(")
 
 
 def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     wide = "float64" if _is_scaled(steps) else None
     found = [PeerPart(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
     for step in steps:
-        found += row_of(LAYERS, step)(step)
-    return found
+        found += map(_frozen, row_of(LAYERS, step)(step)) if step.frozen else row_of(LAYERS, step)(step)
+    # A Sequential of an input alone is none there.
+    return found if len(found) != 1 else [*found, PeerPart(IDLE)]
+
+
+def _frozen(part: PeerPart) -> PeerPart:
+    """A layer that keeps its weights; one that draws at random goes on doing so there, and is left out."""
+    if part.code.startswith(RANDOM):
+        return PeerPart(IDLE)
+    return replace(part, code=f"{part.code.removesuffix(')')}, trainable=False)") if part.arrays else part
 
 
 def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:

@@ -17,6 +17,8 @@ from chainrule.nn.recurrent import Recurrent
 class LayerStep(Shown):
     """One use of a layer; shapes are those of one example. inside: the names of the layers that it is made of.
 
+    frozen: whether its weights are kept, and it computes in training as at inference.
+
     For a peer: channels_first, whether it has them before the axes of space; rows, where it has the numbers of the input in another
     order, the place of each of them in ours.
     """
@@ -30,6 +32,7 @@ class LayerStep(Shown):
     inside: tuple[str, ...] = ()
     channels_first: bool = False
     rows: tuple[int, ...] | None = None
+    frozen: bool = False
 
 
 class LackingError(Exception):
@@ -161,11 +164,15 @@ class Extra:
 
 @immutable
 class PeerPart:
-    """A layer of the peer: the code that makes it, and the arrays that it holds; `name` is ours."""
+    """A layer of the peer: the code that makes it, and the arrays that it holds, which are called after `name`.
+
+    frozen: whether it keeps its weights.
+    """
 
     code: str
     arrays: tuple[Arrays, ...] = ()
     name: str = ""
+    frozen: bool = False
 
 
 Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"

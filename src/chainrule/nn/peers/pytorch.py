@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import prod
 
 import numpy as np
@@ -15,6 +15,17 @@ from chainrule.nn.peers.parts import LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.pytorch_layers import LAYERS, Order
 
 HELPERS = {
+    "Frozen": '''class Frozen(torch.nn.Sequential):
+    """Modules that keep their weights, and compute in training what they compute at inference."""
+
+    def __init__(self, *modules):
+        super().__init__(*modules)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode=True):
+        return super().train(False)
+''',
     "Scaled": '''class Scaled(torch.nn.Module):
     """(x - offset) * factor, in float64: of a large offset, float32 would lose what stands behind it."""
 
@@ -123,14 +134,24 @@ def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
         space = len(step.input) - 1
         if space and order != before:
             axes = (space + 1, *range(1, space + 1)) if order == "first" else (*range(2, space + 2), 1)
-            found.append(PeerPart(call("Permute", 0, *axes)))
+            found.append(PeerPart(call("Permute", 0, *axes), frozen=step.frozen))
         here = replace(step, channels_first=order == "first")
         if isinstance(step.layer, Dense):
             here, rows = replace(here, rows=rows), None
         elif isinstance(step.layer, Flatten) and here.channels_first:
             rows = places_channels_first(step.input)
-        found += row_of(LAYERS, step).parts(here)
-    return found
+        found += [replace(part, frozen=step.frozen) for part in row_of(LAYERS, step).parts(here)]
+    return [replace(part, name=place) for part, place in zip(found, _places(found), strict=True)]
+
+
+def _places(parts: Sequence[PeerPart]) -> Iterator[str]:
+    """The number of each module in the Sequential; those that are frozen together have one, and their own number in it."""
+    number = -1
+    for frozen, together in groupby(parts, lambda part: part.frozen):
+        number += frozen
+        for inside, _ in enumerate(together):
+            number += not frozen
+            yield f"{number}.{inside}" if frozen else f"{number}"
 
 
 def _met_by_dense(steps: Sequence[LayerStep]) -> bool:
@@ -149,11 +170,20 @@ def places_channels_first(shape: Shape) -> tuple[int, ...]:
 
 
 def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
-    used = {part.code.partition("(")[0] for part in parts}
+    used = {part.code.partition("(")[0] for part in parts} | {"Frozen" for part in parts if part.frozen}
     helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
-    lines = "".join(f"    {part.code},\n" for part in parts)
+    lines = "".join(_lines(parts))
     room = "\n" if helpers else ""
     return f"import torch\n\n{room}{helpers}{_comment(steps)}network = torch.nn.Sequential(\n{lines})"
+
+
+def _lines(parts: Sequence[PeerPart]) -> Iterator[str]:
+    for frozen, together in groupby(parts, lambda part: part.frozen):
+        yield from (
+            "    Frozen(\n" * frozen,
+            *(f"{'    ' * (1 + frozen)}{part.code},\n" for part in together),
+            "    ),\n" * frozen,
+        )
 
 
 def _comment(steps: Sequence[LayerStep]) -> str:
@@ -179,5 +209,5 @@ def _shown(shape: Shape, order: Order) -> str:
     return f"({', '.join(map(str, ('batch', *sizes)))}){', channels first' if first else ''}"
 
 
-PYTORCH = Peer("PyTorch", tuple(LAYERS), _parts, _text, lambda number, _, label: f"{number}.{label}")
+PYTORCH = Peer("PyTorch", tuple(LAYERS), _parts, _text, lambda _, part, label: f"{part.name}.{label}")
 """PyTorch: a Sequential of modules; an array is called by the number of its module, as in its state_dict."""

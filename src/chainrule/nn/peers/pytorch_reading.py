@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 from chainrule.graph import Shape
 from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.filters import in_each_axis
 from chainrule.nn.formula import Formula
 from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.layers import Activation, Dense, Dropout
@@ -30,16 +33,29 @@ class UnlikeError(Exception):
 class Read:
     """Layers of ours that do in turn what a module does. holds: which of them takes the module's arrays, None where there are none.
 
-    order: where the module wants channels: "first", "last" (behind time, or in rows) or "any".
+    order: where the module wants channels: "first", "last" (behind time, or in rows) or "any". cut: of a transposed convolution, how much
+    is added at each side of its answer, most often less than 0.
     """
 
     layers: tuple[Layer, ...]
     holds: int | None = None
     order: str = "any"
+    cut: Amounts = ()
 
 
 Reader: TypeAlias = Callable[[Any, Shape], Read]
 """From a module and the shape of one example that it is given, in PyTorch's order, to layers."""
+
+
+@immutable
+class Around:
+    """What modules before a window put around its input: how it is called there, and how much stands on each side of each axis of space."""
+
+    mode: str
+    amounts: Amounts
+
+
+NOTHING_AROUND = Around("zeros", ())
 
 
 def _activation(name: str) -> Reader:
@@ -96,6 +112,23 @@ def _dropout(module: Any, shape: Shape) -> Read:
 
 
 PADDINGS = {"circular": "periodic", "reflect": "reflect"}
+PADS = {"Zero": "zeros", "Circular": "circular", "Reflection": "reflect", "Constant": "constant"}
+"""The first words of modules that put something around, and what convolutions call it."""
+
+
+def around_of(module: Any, shape: Shape) -> Around | None:
+    """What a module puts around its input, if that is all it does; a shape is that of one example, in PyTorch's order."""
+    found = re.fullmatch(r"(\w+)Pad(\d)d", type(module).__name__)
+    if found is None or found[1] not in PADS or int(found[2]) != len(shape) - 1:
+        return None
+    mode = PADS[found[1]]
+    if mode == "constant":
+        mode = "zeros" if module.value == 0 else "lowest" if module.value == -math.inf else mode
+    if mode == "constant":
+        raise UnlikeError(f"{module.value} put around")
+    numbers = _pairs(module.padding, 2 * (len(shape) - 1))
+    # PyTorch begins with the last axis.
+    return Around(mode, tuple((numbers[at], numbers[at + 1]) for at in range(len(numbers) - 2, -1, -2)))
 
 
 def _pairs(value: Any, count: int) -> Shape:
@@ -126,8 +159,8 @@ return y=y"""
     return (GraphLayer(text),)
 
 
-def _amounts(module: Any, space: Shape, sizes: Shape, strides: Shape, dilations: Shape) -> tuple[str, Amounts]:
-    """The padding of ours that puts as much around, or "valid" and how much must be put there before."""
+def _amounts(module: Any, space: Shape, sizes: Shape, strides: Shape, dilations: Shape, before: Around) -> tuple[str, Amounts]:
+    """The padding of ours that puts as much around, or "valid" and how much must be put there before; zeros where it says nothing else."""
     reach = spans(sizes, dilations)
     if isinstance(module.padding, str):
         same = tuple(((span - 1) // 2, span - 1 - (span - 1) // 2) for span in reach)
@@ -136,19 +169,25 @@ def _amounts(module: Any, space: Shape, sizes: Shape, strides: Shape, dilations:
         amounts = tuple((each, each) for each in _pairs(module.padding, len(space)))
     ours = tuple(same_amounts(space, reach, strides))
     mode = getattr(module, "padding_mode", "zeros")
+    if before.amounts:
+        if any(map(any, amounts)):
+            raise UnlikeError("padding of its own behind a module that pads")
+        amounts, mode = tuple(before.amounts), before.mode
     if not any(map(any, amounts)):
         return "valid", ()
-    if amounts == ours and (mode == "zeros" or mode in PADDINGS):
+    if amounts == ours and mode in {"zeros", "lowest", *PADDINGS}:
         return PADDINGS.get(mode, "same"), ()
     if mode != "zeros":
         raise UnlikeError(f'padding_mode="{mode}" with so much around: {amounts}')
     return "valid", amounts
 
 
-def _convolution(module: Any, shape: Shape) -> Read:
+def _convolution(module: Any, shape: Shape, before: Around = NOTHING_AROUND) -> Read:
     space = shape[1:]
     sizes, strides, dilations = (_pairs(value, len(space)) for value in (module.kernel_size, module.stride, module.dilation))
-    padding, around = _amounts(module, space, sizes, strides, dilations)
+    if before.mode == "lowest":
+        raise UnlikeError("-inf put around")
+    padding, around = _amounts(module, space, sizes, strides, dilations, before)
     kind: Any = Conv1D if len(space) == 1 else Conv2D
     layer = kind(
         module.out_channels,
@@ -159,8 +198,8 @@ def _convolution(module: Any, shape: Shape) -> Read:
         padding=padding,
         bias=module.bias is not None,
     )
-    before = padded((*space, shape[0]), around)
-    return Read((*before, layer), holds=len(before), order="first")
+    wider = padded((*space, shape[0]), around)
+    return Read((*wider, layer), holds=len(wider), order="first")
 
 
 def _transposed(module: Any, shape: Shape) -> Read:
@@ -173,19 +212,33 @@ def _transposed(module: Any, shape: Shape) -> Read:
         module.out_channels, sized(sizes), stride=sized(strides), dilation=sized(dilations), bias=module.bias is not None
     )
     # What PyTorch calls padding is cut off here.
-    cut = tuple(
-        (-low, more - low)
-        for low, more in zip(_pairs(module.padding, space), _pairs(module.output_padding, space), strict=True)
-    )
+    cut = zip(_pairs(module.padding, space), _pairs(module.output_padding, space), strict=True)
+    return Read((layer,), holds=0, order="first", cut=tuple((-low, more - low) for low, more in cut))
+
+
+def cut_off(layer: ConvTranspose1D | ConvTranspose2D, shape: Shape, cut: Amounts) -> tuple[Layer, ...]:
+    """A transposed convolution whose answer is cut, or goes on with what no window reached: ours, and what it takes beside it.
+
+    shape: of one example that it is given, in PyTorch's order. Raises: UnlikeError.
+
+    >>> cut_off(ConvTranspose1D(2, 3), (4, 5), ((-1, -1),))
+    (ConvTranspose1D(2, 3, padding='same'),)
+    """
+    space = len(shape) - 1
+    sizes, strides, dilations = (in_each_axis(size, space) for size in (layer.kernel, layer.stride, layer.dilation))
+    reach = spans(sizes, dilations)
+    made = tuple(extent * stride for extent, stride in zip(shape[1:], strides, strict=True))
+    unseen = (max(stride - span, 0) for stride, span in zip(strides, reach, strict=True))
+    same = tuple((-low, more - high) for (low, high), more in zip(same_amounts(made, reach, strides), unseen, strict=True))
+    if tuple(cut) == same and any(map(any, cut)):
+        return (replace(layer, padding="same"),)
     if any(high > 0 for _, high in cut):
         raise UnlikeError("output_padding above padding")
-    reach, whole = spans(sizes, dilations), list[int]()
-    for extent, span, stride in zip(shape[1:], reach, strides, strict=True):
-        whole.append((extent - 1) * stride + span)
-    return Read((layer, *padded((*whole, module.out_channels), cut)), holds=0, order="first")
+    whole = ((extent - 1) * stride + span for extent, span, stride in zip(shape[1:], reach, strides, strict=True))
+    return (layer, *padded((*whole, layer.filters), cut))
 
 
-def _pool(module: Any, shape: Shape) -> Read:
+def _pool(module: Any, shape: Shape, before: Around = NOTHING_AROUND) -> Read:
     space, largest = shape[1:], type(module).__name__.startswith("Max")
     sizes = _pairs(module.kernel_size, len(space))
     strides = sizes if module.stride is None else _pairs(module.stride, len(space))
@@ -197,7 +250,11 @@ def _pool(module: Any, shape: Shape) -> Read:
         or getattr(module, "divisor_override", None)
     ):
         raise UnlikeError("a pool with ceil_mode, dilation, divisor_override or return_indices")
-    padding, around = _amounts(module, space, sizes, strides, dilations)
+    if before.mode == ("zeros" if largest else "lowest") and before.amounts:
+        raise UnlikeError("a pool of what was put around")
+    padding, around = _amounts(module, space, sizes, strides, dilations, before)
+    if before.amounts and padding == "same" and not largest:
+        raise UnlikeError("an average of zeros put around")
     if (around and largest) or (padding == "same" and not largest and module.count_include_pad):
         around = tuple((each, each) for each in _pairs(module.padding, len(space)))
         if largest:
@@ -227,13 +284,6 @@ def _floats(value: Any) -> tuple[float, ...]:
     return tuple(float(each) for each in cast("Iterable[Any]", value)) if isinstance(value, tuple | list) else (float(value),)
 
 
-def _zero_pad(module: Any, shape: Shape) -> Read:
-    numbers = _pairs(module.padding, 2 * (len(shape) - 1))
-    # PyTorch begins with the last axis.
-    amounts = tuple((numbers[at], numbers[at + 1]) for at in range(len(numbers) - 2, -1, -2))
-    return Read(padded((*shape[1:], shape[0]), amounts), order="first")
-
-
 # ---- norms and sequences
 
 
@@ -256,10 +306,13 @@ def _group_norm(module: Any, shape: Shape) -> Read:
 def _embedding(module: Any, shape: Shape) -> Read:
     if module.max_norm is not None:
         raise UnlikeError("max_norm")
-    return Read((Embedding(module.num_embeddings, module.embedding_dim),), holds=0, order="last")
+    idle = module.padding_idx
+    # There the row of padding has no gradient, whatever stands in it; ours is 0.
+    padding = idle if idle is not None and not module.weight[idle].any() else None
+    return Read((Embedding(module.num_embeddings, module.embedding_dim, padding),), holds=0, order="last")
 
 
-def recurrent(module: Any, *, sequences: bool) -> list[Layer]:
+def recurrent(module: Any, *, sequences: bool, reverse: bool = False) -> list[Layer]:
     """The layers of a recurrent module, from the first to the last; `sequences`: whether the last gives every time step."""
     if not module.batch_first:
         raise UnlikeError("batch_first=False")
@@ -269,7 +322,8 @@ def recurrent(module: Any, *, sequences: bool) -> list[Layer]:
     more = {"activation": module.nonlinearity} if kind is RNN else {}
     made: list[Layer] = []
     for place in range(module.num_layers):
-        layer = kind(module.hidden_size, return_sequences=sequences or place < module.num_layers - 1, **more)
+        every = sequences or place < module.num_layers - 1
+        layer = kind(module.hidden_size, return_sequences=every, reverse=reverse, **more)
         made.append(Bidirectional(layer) if module.bidirectional else layer)
     return made
 
@@ -296,8 +350,12 @@ READERS: dict[str, Reader] = {
     "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
     "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool, "AdaptiveAvgPool1d": _global_pool,
     "AdaptiveAvgPool2d": _global_pool, "AdaptiveMaxPool1d": _global_pool, "AdaptiveMaxPool2d": _global_pool, "Upsample": _up_sample,
-    "ZeroPad1d": _zero_pad, "ZeroPad2d": _zero_pad, "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm,
+    "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm,
     "GroupNorm": _group_norm, "Embedding": _embedding,
 }  # fmt: skip
 """The modules that are read by themselves; recurrent ones, and what only moves numbers, are read with what follows them."""
+WINDOWED: dict[str, Callable[[Any, Shape, Around], Read]] = {
+    "Conv1d": _convolution, "Conv2d": _convolution, "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool,
+}  # fmt: skip
+"""Those that may take what a module before them puts around."""
 RECURRENT = ("RNN", "LSTM", "GRU")

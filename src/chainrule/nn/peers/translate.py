@@ -59,6 +59,8 @@ def to_code(network: Layer | Exportable | Export, style: Style = "chainrule", in
     A peer's network starts with weights of its own; `to_peer` brings ours. PyTorch's convolutions have the channels before the
     axes of space, so that the network takes or gives (batch, channels, height, width) where a comment says so; Keras, JAX and we
     have them last.
+    What is frozen stays so: in PyTorch inside a module of its own that stays in evaluation, in Keras with trainable=False; JAX trains
+    what one asks the gradient of.
     Three things differ in training: which random numbers are drawn, layers such as RandomShift, which do nothing there, and in Keras the
     running variance, which it follows with a bias.
     Where several numbers of a window are equally large, PyTorch gives the gradient of MaxPool to one of them, we to all.

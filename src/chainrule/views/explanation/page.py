@@ -8,7 +8,16 @@ from chainrule import display
 from chainrule.numerals import numeral
 from chainrule.trace import BackwardStep, EntryCheck, Explanation, ForwardStep, Level
 from chainrule.views.explanation.marks import bar_html, bracketed, formula, in_latex, mark_html, strip, verdict_html
-from chainrule.views.explanation.text import LEGEND, entries_summary, factors, passed_by, pushed, stored_text, wish
+from chainrule.views.explanation.text import (
+    LEGEND,
+    entries_summary,
+    factors,
+    not_asked_for,
+    passed_by,
+    pushed,
+    stored_text,
+    wish,
+)
 from chainrule.views.objects.parts import shown
 from chainrule.views.page import isolated
 from chainrule.views.plain import printable
@@ -33,6 +42,7 @@ def explanation_body(explanation: Explanation) -> str:
             f'<p class="faint">{clean(stored_text(explanation))}</p>' if level == "mathematics" else "",
             "<h3>Backward: from C back, each rule beside a finite difference</h3>",
             _table(BACKWARD_HEADS[level], (BACKWARD[level](explanation, step) for step in explanation.backward)),
+            *(f'<p class="faint">{clean(line)}</p>' for line in not_asked_for(explanation)),
             f'<p class="faint">{clean(LEGEND)}</p>' if level == "picture" else "",
             _factors(explanation) if level == "numbers" else "",
             "<h3>Checks: the whole cost computed again with one entry moved</h3>",

@@ -139,7 +139,16 @@ def backward_text(explanation: Explanation) -> str:
         derivative = explanation.trace.arriving(quantity)
         total = float(derivative[index]) if derivative is not None else 0.0
         lines.append(f"{SECOND}{symbol} is a sum over its {len(terms)} uses: {parts} = {numeral(total)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(SECOND + line for line in not_asked_for(explanation))])
+
+
+FROZEN = "frozen: no derivative by it is asked for, and training leaves it as it is"
+
+
+def not_asked_for(explanation: Explanation) -> list[str]:
+    """Which derivatives the backward pass does without, and why."""
+    names = ", ".join(explanation.wording.symbol(quantity) for quantity in explanation.trace.fixed)
+    return [f"no derivative is asked for by {names}: frozen, training leaves them as they are"] if names else []
 
 
 def _backward_lines(explanation: Explanation, step: BackwardStep) -> Iterator[str]:
@@ -232,8 +241,7 @@ def node_text(explanation: Explanation, name: str) -> str:
         lines.append(f"{SECOND}given; {wording.symbol(quantity, index=index)} = {numeral(float(value[index]))}")
     derivative = trace.derivative_by(quantity)
     if derivative is None:
-        lost = "C is computed past it, and as a function of it cannot be: it was rounded to 0 or 1"
-        return "\n".join([*lines, SECOND + (lost if quantity in trace.passed else "C does not depend on it")])
+        return "\n".join([*lines, SECOND + _without_derivative(trace, quantity)])
     symbol = wording.derivative(quantity, index=index)
     paths = trace.paths(quantity.name, index)
     lines.append(f"{SECOND}{symbol} = {numeral(float(derivative[index]), 6)}, the sum over {counted(len(paths), 'path')}:")
@@ -245,6 +253,14 @@ def node_text(explanation: Explanation, name: str) -> str:
     checks = [check for check in explanation.rules if check.quantity is quantity]
     lines += [f"{SECOND}its rule for {wording.symbol(check.input)}: {verdict(check)}" for check in checks]
     return "\n".join(lines)
+
+
+def _without_derivative(trace: Trace, quantity: Quantity) -> str:
+    if quantity in trace.fixed:
+        return FROZEN
+    if quantity in trace.passed:
+        return "C is computed past it, and as a function of it cannot be: it was rounded to 0 or 1"
+    return "C does not depend on it"
 
 
 # ---- checks

@@ -108,7 +108,8 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
         raise unknown(f"layer {layer!r}", layer, known)
     use = found[0]
     values = {name: model.parameters[name] for name in use.parameters}
-    states = [f"not trained: {_described(name, model.states[name])}" for name in use.states if name in model.states]
+    kept = {name: "frozen" if state.frozen else "not trained" for name, state in model.problem.states.items()}
+    states = [f"{kept[name]}: {_described(name, model.states[name])}" for name in use.states if name in model.states]
     flow = (*_flow(found, uses), *states)
     return LayerCard(use.name, use.kind, _transformation(use), flow, _update(subject, values), values)
 

@@ -126,7 +126,8 @@ def _input_lines(info: DatasetInfo) -> tuple[str, ...]:
 def _layer_lines(layers: Summary) -> tuple[str, ...]:
     learning = [row for row in layers.rows if row.parameters]
     shown = [f"{row.name}: {_size(row.input)} → {_size(row.output)}, {spaced(row.parameters)}" for row in learning[:3]]
-    return (f"{counted(layers.total, 'parameter')} to be learned", *shown, *_more(len(learning) - 3))
+    frozen = [f"{spaced(layers.frozen)} frozen"] if layers.frozen else []
+    return (f"{counted(layers.total, 'parameter')} to be learned", *shown, *_more(len(learning) - 3), *frozen)
 
 
 def _activation_lines(layers: Summary) -> tuple[str, ...]:

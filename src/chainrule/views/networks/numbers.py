@@ -74,7 +74,7 @@ class ShownOutput:
 
 def numbers_of(columns: Sequence[LayerColumn], model: Model | None, row: Array | None) -> tuple[Neurons, ...]:
     """Every column with its parameters' values, and with an example (one row, as the data hold it) its activations."""
-    parameters: Mapping[str, Array] = model.parameters if model else {}
+    parameters: Mapping[str, Array] = model.weights if model else {}
     found = [_with_parameters(column, parameters) for column in columns]
     if model is None or row is None:
         return tuple(found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Literal
 
 from chainrule import ops
-from chainrule.graph import PARAMETER, Node, Shape, topological_order
+from chainrule.graph import Node, Shape, topological_order
 from chainrule.immutable import immutable
 from chainrule.nn import (
     Activation,
@@ -96,6 +96,8 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.uses = {use.name: use for use in self.built.uses}
+        frozen = [state.node for state in self.built.states.values() if state.frozen]
+        self.weights = {*(item.node for item in self.built.parameters.values()), *frozen}
         for node in topological_order([self.built.output]):
             for source in node.inputs:
                 self.consumers.setdefault(source, set()).add(node.scope)
@@ -113,7 +115,7 @@ class _Reader:
             return
         use = self.use_of(node.scope)
         layer = use.layer if use else None
-        weights = _parameter(node.inputs[1]) if node.op is ops.matmul else None
+        weights = node.inputs[1] if node.op is ops.matmul and node.inputs[1] in self.weights else None
         if isinstance(layer, NEURONS) and weights is not None and use is not None:
             self.add(_neurons(use, layer, node, weights), node, found)
         elif len(found) == 1 and self.folds(node, found[0], layer):
@@ -164,7 +166,12 @@ class _Reader:
         column = self.columns[owner]
         if use is None and node.name and owner > 0:
             column = replace(column, name=node.name)
-        if use is not None and isinstance(use.layer, NEURONS) and column.bias is None and (bias := _bias(node)) is not None:
+        if (
+            use is not None
+            and isinstance(use.layer, NEURONS)
+            and column.bias is None
+            and (bias := _bias(node, self.weights)) is not None
+        ):
             column = replace(column, bias=bias, z=node)
         if use is not None and isinstance(use.layer, Activation):
             folded = column.folded if column.folded[-1:] == (use.name,) else (*column.folded, use.name)
@@ -218,16 +225,12 @@ def _times(size: int | Shape | None) -> str:
     return "×".join(map(str, size if isinstance(size, tuple) else (size, size)))
 
 
-def _parameter(node: Node) -> Node | None:
-    return node if node.op is PARAMETER else None
-
-
-def _bias(node: Node) -> Node | None:
-    """The parameter that is added in this node, which may have been repeated for each example; else None."""
+def _bias(node: Node, weights: Set[Node]) -> Node | None:
+    """The one of the weights that is added in this node, which may have been repeated for each example; else None."""
     for source in node.inputs if node.op is ops.add else ():
         while source.inputs and source.op in {ops.broadcast_to, ops.reshape}:
             source = source.inputs[0]
-        if source.op is PARAMETER:
+        if source in weights:
             return source
     return None
 

@@ -216,7 +216,7 @@ def draw_unrolled(subject: Run | Model, example: Example, *, most: int = 7) -> U
     total = max(step for _, step in values)
     sources = _sources(steps)
     answers, links = _answers(steps, sources, model.quantities(example.x[None], {"output"})["output"][0])
-    values |= _inputs(np.asarray(example.x, dtype=np.float64), total, len(model.parameters[f"{steps.layers[0]}.W"])) | answers
+    values |= _inputs(np.asarray(example.x, dtype=np.float64), total, len(model.weights[f"{steps.layers[0]}.W"])) | answers
     links = tuple(dict.fromkeys([*_links(steps, sources), *links]))
     shown = tuple(range(1, total + 1)) if total <= most else (*range(1, most), total)
     return UnrolledDrawing((INPUT, *steps.layers, OUTPUT), shown, total, links, values)
@@ -274,6 +274,6 @@ def _answers(steps: ThroughTime, sources: Sources, output: Array) -> tuple[dict[
 
 def _read_out(steps: ThroughTime) -> str:
     """The weight behind the last layer with a memory."""
-    weights = [quantity for quantity in steps.trace.parameters if quantity.name.endswith(".W")]
+    weights = [quantity for quantity in steps.trace.quantities if quantity.is_leaf and quantity.name.endswith(".W")]
     behind = max(quantity.number for quantity in weights if quantity.name.rpartition(".")[0] in steps.layers)
     return next((quantity.name for quantity in weights if quantity.number > behind), "the output")

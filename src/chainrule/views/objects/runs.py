@@ -157,7 +157,7 @@ def model_html(model: Model) -> str:
     """The layers, and the parameters as arrays."""
     rows = [
         (name, "×".join(map(str, value.shape)), numeral(float(value.min())), numeral(float(value.max())))
-        for name, value in model.parameters.items()
+        for name, value in model.weights.items()
         if value.size
     ]
     found = table(("parameter", "shape", "least", "largest"), rows, numbers=(2, 3))

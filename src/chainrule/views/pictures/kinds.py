@@ -83,7 +83,7 @@ def predicts_tokens(source: Source) -> bool:
 
 def takes_amounts(source: Source) -> bool:
     """Inputs are numbers that one can go along, not the ids of tokens."""
-    return "embedding1.W" not in model_of(source).parameters
+    return "embedding1.W" not in model_of(source).weights
 
 
 def has_two_inputs(source: Source) -> bool:
@@ -105,14 +105,14 @@ def sees_images(source: Source) -> bool:
 def weighs_images(source: Source) -> bool:
     """The first layer is a Dense one that weighs pixels."""
     info = model_of(source).problem.dataset_info
-    weights = model_of(source).parameters.get("dense1.W")
+    weights = model_of(source).weights.get("dense1.W")
     return sees_images(source) and weights is not None and weights.shape[0] == prod(info.input_shape)
 
 
 def weighs_words(source: Source) -> bool:
     """One output is a weighted sum of counts of words, or of others that have names."""
     model = model_of(source)
-    names, weights = model.problem.dataset_info.features, model.parameters.get("dense1.W")
+    names, weights = model.problem.dataset_info.features, model.weights.get("dense1.W")
     return names is not None and weights is not None and weights.shape == (len(names), 1)
 
 
@@ -152,7 +152,7 @@ def adds_neurons_up(source: Source) -> bool:
 
 def convolves(source: Source) -> bool:
     """The first convolution has filters."""
-    return any(name == "conv1.W" and value.ndim in {3, 4} for name, value in _parameters(source).items())
+    return any(name == "conv1.W" and value.ndim in {3, 4} for name, value in _weights(source).items())
 
 
 def has_channels(source: Source) -> bool:
@@ -162,22 +162,22 @@ def has_channels(source: Source) -> bool:
 
 def is_recurrent(source: Source) -> bool:
     """Some layer goes from step to step of a sequence."""
-    return any(name.endswith(".U") for name in _parameters(source))
+    return any(name.endswith(".U") for name in _weights(source))
 
 
 def embeds(source: Source) -> bool:
     """There are learned vectors of tokens, of two numbers or more."""
-    reader, table = model_of(source).problem.dataset_info.text, _parameters(source).get("embedding1.W")
+    reader, table = model_of(source).problem.dataset_info.text, _weights(source).get("embedding1.W")
     return reader is not None and table is not None and table.shape[1] >= 2 and len(table) == len(reader.vocabulary)
 
 
 def dreams_pictures(source: Source) -> bool:
     """It is a Boltzmann machine, on pictures."""
-    return sees_images(source) and "boltzmann1.c" in _parameters(source)
+    return sees_images(source) and "boltzmann1.c" in _weights(source)
 
 
-def _parameters(source: Source) -> Mapping[str, Array]:
-    return model_of(source).parameters
+def _weights(source: Source) -> Mapping[str, Array]:
+    return model_of(source).weights
 
 
 # ---- what there is of a run

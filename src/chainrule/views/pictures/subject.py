@@ -160,8 +160,8 @@ def require_quantity(model: Model, quantity: str) -> None:
 
 def bias_of(model: Model, layer: str) -> Array:
     """A layer's biases (units,), zeros where it has none."""
-    given = model.parameters.get(f"{layer}.b")
-    return np.zeros(int(model.parameters[f"{layer}.W"].shape[1])) if given is None else given
+    given = model.weights.get(f"{layer}.b")
+    return np.zeros(int(model.weights[f"{layer}.W"].shape[1])) if given is None else given
 
 
 def through(point: Array, columns: dict[int, Array]) -> Array:

@@ -189,7 +189,7 @@ def representation(subject: Subject) -> Section | None:
         pictures.layer_projections(model, some.x, some.y, most=400),
         pictures.linear_probes(model, seen.x, seen.y, some.x, some.y, part=subject.part),
     ]
-    first = model.parameters.get("dense1.W")
+    first = model.weights.get("dense1.W")
     sees_images = subject.has_images and first is not None and len(first) == math.prod(subject.run.dataset_info.input_shape)
     drawn += [pictures.neuron_images(model)] if sees_images else []
     words = (

@@ -120,7 +120,7 @@ def _decay_of(model: Model, x: Array, y: Array, layer: str) -> tuple[Array, floa
     """Sizes by the distance from the cost, the fitted rate with its error, and the rate of the matrix alone."""
     steps = model.through_time(x, y)
     row = steps.sizes(layer)[::-1]
-    radius = float(np.abs(np.linalg.eigvals(model.parameters[f"{layer}.U"])).max())
+    radius = float(np.abs(np.linalg.eigvals(model.weights[f"{layer}.U"])).max())
     return (row, *fitted_rate(row), float(np.log(radius * _typical_slope(steps, layer))))
 
 

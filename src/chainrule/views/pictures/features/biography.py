@@ -56,7 +56,7 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     answers, classes = values[:, neuron], model.problem.dataset_info.classes
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = weights_around(model, examples, quantity, neuron)
-    given = model.parameters.get(f"{quantity.rpartition('.')[0]}.b")
+    given = model.weights.get(f"{quantity.rpartition('.')[0]}.b")
     bias = float(given[neuron]) if given is not None and len(given) == values.shape[1] else 0.0
     spread = _quantiles(answers, examples.y, classes)
     name = f"{printable(quantity, most=24)}[{neuron}]"
@@ -101,7 +101,7 @@ def weights_around(
         matrix = before[-1].inputs[1]
         first = not any(item in _near(before[-1].inputs[0]) for item in products)
         names = feature_names(model.problem.dataset_info) if first else _numbered(int(matrix.shape[0]))
-        incoming = Weights(matrix.name, names, model.parameters[matrix.name][:, neuron])
+        incoming = Weights(matrix.name, names, model.weights[matrix.name][:, neuron])
         data = model.problem.dataset_info
         fits = first and prod(data.input_shape) == matrix.shape[0]
         image = image_shape(data.input_shape, data.input_dtype) if fits else None
@@ -109,7 +109,7 @@ def weights_around(
         matrix = after[0].inputs[1]
         units = int(matrix.shape[1])
         names = output_names(model, units) if after[0] is products[-1] else _numbered(units)
-        outgoing = Weights(matrix.name, names, model.parameters[matrix.name][neuron])
+        outgoing = Weights(matrix.name, names, model.weights[matrix.name][neuron])
     return incoming, image, outgoing
 
 

@@ -127,7 +127,7 @@ def kernels(source: Source, layer: str = "conv1") -> View:
     (1, 2, 1, 3)
     """
     model = model_of(source)
-    known = _filters(model.parameters)
+    known = _filters(model.weights)
     if layer not in known:
         raise unknown(f"filters of layer {layer!r}", layer, known, none="no layer: the network has no convolution")
     every = known[layer] if known[layer].ndim == 4 else known[layer][None]

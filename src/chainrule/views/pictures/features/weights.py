@@ -121,7 +121,7 @@ def weight_images(source: Source, layer: str = "dense1", shape: Shape | None = N
         known = list(dict.fromkeys(column.name for column in columns if column.weights is not None))
         raise unknown(f"weights of layer {layer!r}", layer, known, none="no layer: the network has no Dense layer")
     column = found[0]
-    weights = model.parameters[column.weights.name if column.weights is not None else ""]
+    weights = model.weights[column.weights.name if column.weights is not None else ""]
     info = model.problem.dataset_info
     of_input = bool(column.sources) and columns[column.sources[0]].key == "input"
     known_shape = image_shape(info.input_shape, info.input_dtype) if of_input and shape is None else shape

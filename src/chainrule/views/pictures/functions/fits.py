@@ -113,7 +113,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
     x = places(info, span or usual_span(source, 0), points)
     activations = model.quantities(x[:, None])[f"{hidden.name}.{'z' if _activation(hidden) == 'linear' else 'a'}"]
     factor, shift = _target_scaling(info)
-    parts = (activations * model.parameters[f"{last.name}.W"][:, 0]).T / factor
+    parts = (activations * model.weights[f"{last.name}.W"][:, 0]).T / factor
     offset = float(bias_of(model, last.name)[0]) / factor + shift
     total, kinks = parts.sum(axis=0) + offset, _kinks(model, layers)
     low, high, cut = _heights(total, parts)
@@ -188,7 +188,7 @@ def _activation(use: LayerUse) -> str:
 def _kinks(model: Model, layers: tuple[LayerUse, ...]) -> Array:
     """−b/w of each hidden neuron in the data's units; NaN without a bend, with w = 0, or behind another hidden layer."""
     *before, hidden, _ = layers
-    w = model.parameters[f"{hidden.name}.W"]
+    w = model.weights[f"{hidden.name}.W"]
     scaled = np.full(w.shape[1], np.nan)
     if not before and _activation(hidden) in BENT:
         b = bias_of(model, hidden.name)

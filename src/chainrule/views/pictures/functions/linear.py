@@ -39,7 +39,7 @@ def two_linear_layers(source: Source) -> View:
     quantity = f"{names[-1]}.z"
     network = model.quantities(rows.astype(model.problem.dataset_info.input_dtype))[quantity]
     single = np.asarray(model.problem.dataset_info.scaling.apply(rows)) @ W + b
-    counts = sum(value.size for value in model.parameters.values()), W.size + b.size
+    counts = sum(value.size for value in model.weights.values()), W.size + b.size
     difference = float(np.abs(network - single).max())
     product = "·".join(f"W{i + 1}" for i in range(len(names)))
     return View(
@@ -142,7 +142,7 @@ def collapsed(model: Model) -> tuple[Array, Array]:
 
 
 def _weights_and_bias(model: Model, layer: str) -> tuple[Array, Array]:
-    weights = model.parameters[f"{layer}.W"]
+    weights = model.weights[f"{layer}.W"]
     return weights, bias_of(model, layer)
 
 

@@ -59,7 +59,7 @@ def sharpness(
     point = standpoint(source, at).point
     across = places(model.problem.dataset_info, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)
     rows = through(point, {feature: across})
-    scaled = [model.with_parameters({name: model.parameters[name] * scale for name in names}) for scale in scales]
+    scaled = [model.with_parameters({name: model.weights[name] * scale for name in names}) for scale in scales]
     z = neuron_values(model, z_name, neuron, rows)
     activations = np.stack([neuron_values(each, quantity, neuron, rows) for each in scaled])
     lines = [
@@ -102,7 +102,7 @@ def firing_fraction(
     if bias_name not in names:
         raise OptionError(f"the bias of {quantity}", expected="a layer with biases", remedy="choose another layer")
     z = neuron_values(model, z_name, neuron, np.asarray(x).reshape(len(x), -1))
-    present, share = float(model.parameters[bias_name][neuron]), float(np.mean(z > 0))
+    present, share = float(model.weights[bias_name][neuron]), float(np.mean(z > 0))
     weighted = z - present
     asked = _range_of_biases(weighted) if biases is None else np.array(biases, dtype=np.float64)
     # w·x + b > 0 where w·x > −b: counted in the sorted sums, for many examples and biases.
@@ -133,7 +133,7 @@ def _names_of_layer(model: Model, quantity: str) -> tuple[list[str], str]:
     """The layer's parameters, and its pre-activation's name."""
     require_quantity(model, quantity)
     layer = quantity.rpartition(".")[0]
-    names = [name for name in model.parameters if name.rpartition(".")[0] == layer]
+    names = [name for name in model.weights if name.rpartition(".")[0] == layer]
     if not names or f"{layer}.z" not in model.quantity_names:
         raise OptionError(
             f"{quantity!r}, which has no weights of its own",
