@@ -17,7 +17,6 @@ from chainrule.data.frame import frame_names, in_order, is_frame
 from chainrule.data.rows import COPIED, Rows, at_once, is_worth_sharing
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
-from chainrule.data.statistics import adding_threads
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import DataError, OptionError
 from chainrule.immutable import immutable
@@ -186,10 +185,10 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         lambda: choose_scaling(options.get("scaling", "auto"), train.inputs),
         lambda: _duplicate_notes(unscaled),
     ]
-    # Where one thread learns the scaling, another finds the duplicates meanwhile. What stays in a file is read by one at a time, for
-    # threads have memory of their own, which it may not have.
-    is_alone = is_worth_sharing(train.inputs.nbytes) and adding_threads(train.inputs) == 1
-    scaling, found = at_once(jobs) if is_alone and not train.inputs.stays_in_a_file else [job() for job in jobs]
+    # While the scaling is learned, another thread finds the duplicates. What stays in a file is read by one at a time, for threads have
+    # memory of their own, which it may not have.
+    together = is_worth_sharing(train.inputs.nbytes) and not train.inputs.stays_in_a_file
+    scaling, found = at_once(jobs) if together else [job() for job in jobs]
     return Dataset(
         unscaled.name,
         train,

@@ -27,7 +27,7 @@ COPIED = 2**26
 """Rows of fewer bytes (64 MiB) are copied when they are chosen from a table; others stay where they lie."""
 COPIED_OF_A_FILE = 2**20
 """The same for a table on a disk."""
-BLOCK = 2**17
+BLOCK = 2**18
 """About so many bytes are looked at together: they stay in the cache from one question to the next."""
 _LONG = 2**10
 """So many numbers of a row are worth a call of NumPy's."""

@@ -13,11 +13,8 @@ from chainrule.errors import DataError
 from chainrule.immutable import immutable
 
 Floats = NDArray[np.float64]
-_SEGMENT = BLOCK // 8
+_SEGMENT = BLOCK // 16
 """So many numbers, one after the other, are summed up by NumPy at once: no fewer than the 128 that it does not halve any more."""
-
-_ROOM = 2 * BLOCK
-"""About so many bytes in float64 are made of rows at once."""
 
 _LONG = 2**10
 """So many numbers, of several rows, are worth a call of NumPy's."""
@@ -114,7 +111,7 @@ def _row_by_row(rows: Rows, unit: _Unit, columns: slice) -> Floats:
     each = prod(rows.shape[1:-1])
     together = max(1, _LONG // features)
     unit = unit.tiled(together, columns)
-    size = max(1, _ROOM // (8 * each * features))
+    size = max(1, BLOCK // (8 * each * features))
     # Before the rows of a block stands what was summed up so far; behind them there is room for the last of the long rows.
     room = np.empty((1 + min(size, len(rows)) * each + together, features))
     total: Floats | None = None
