@@ -111,7 +111,7 @@ def _row_by_row(rows: Rows, unit: _Unit, columns: slice) -> Floats:
     each = prod(rows.shape[1:-1])
     together = max(1, _LONG // features)
     unit = unit.tiled(together, columns)
-    size = max(1, BLOCK // (8 * each * features))
+    size = max(1, 2 * BLOCK // (8 * each * features))
     # Before the rows of a block stands what was summed up so far; behind them there is room for the last of the long rows.
     room = np.empty((1 + min(size, len(rows)) * each + together, features))
     total: Floats | None = None
