@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import BytesIO, TextIOWrapper
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -22,39 +22,63 @@ _MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.
 _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
 _BYTES = 2**22
-"""How long the lines are that a thread reads at once."""
+"""How long the lines are that a thread reads at once, about."""
+_LEAST = 2**20
+"""Of so many bytes for each, the lines are shared out among threads."""
 _ROWS = 1024
 
 
 class Feed:
-    """The bytes of a text from a place on, as pandas asks for them: it takes them as they are from what is no file."""
+    """The bytes of a text from a place on, or to another, as pandas asks for them: it takes them as they are from what is no file."""
 
-    def __init__(self, content: Content, start: int) -> None:
-        self._content, self._blocks = content, content.blocks(start)
-        self._rest, self._given = memoryview(b""), start
+    def __init__(self, content: Content, start: int, stop: int | None = None) -> None:
+        self._blocks = content.blocks(start, stop)
+        self._rest = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes; none at the end."""
         if not len(self._rest):
-            self._rest = memoryview(next(self._blocks, b""))
+            block = next(self._blocks, b"")
+            if 0 <= len(block) <= size:
+                return block
+            self._rest = memoryview(block)
         size = len(self._rest) if size < 0 else size
         found, self._rest = bytes(self._rest[:size]), self._rest[size:]
-        self._given += len(found)
-        if found:
-            tell("reading", self._given / self._content.size)
         return found
 
     def __iter__(self) -> Iterator[bytes]:
         return self._blocks
 
 
-def _told(content: Content, start: int) -> Iterator[bytes]:
-    """The lines of a text from a byte on, some at a time; whoever listens is told how far it is."""
-    given = start
-    for lines in content.stretches(start, _BYTES):
-        given += len(lines)
-        yield lines
-        tell("reading", given / content.size)
+class _ToldFeed(Feed):
+    """A feed that tells whoever listens how far it is."""
+
+    def __init__(self, content: Content, start: int) -> None:
+        super().__init__(content, start)
+        self._given, self._size = start, content.size
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end."""
+        found = super().read(size)
+        self._given += len(found)
+        if found:
+            tell("reading", self._given / self._size)
+        return found
+
+
+def _told(content: Content, start: int) -> Iterator[tuple[int, int]]:
+    """Where some lines at a time begin and end, from a byte on; whoever listens is told how far it is."""
+    for begin, end in content.stretches(start, _stretch(content.size - start)):
+        yield begin, end
+        tell("reading", end / content.size)
+
+
+def _stretch(size: int) -> int:
+    """How many bytes a thread reads at once, so that all have about as much to do."""
+    count = max(1, round(size / _BYTES))
+    if size >= _LEAST * threads():
+        count = -(-count // threads()) * threads()
+    return -(-size // count)
 
 
 class Pieces:
@@ -127,19 +151,21 @@ class Pieces:
                 **more,
             )
 
-        def some(lines: bytes) -> Any:
-            _, cells = next(rows_of(TextIOWrapper(BytesIO(lines), "utf-8"), delimiter, form), (0, list[str]()))
+        def some(place: tuple[int, int]) -> Any:
+            # As pandas does, each of the usual ends of a line is taken for one.
+            lines = (line for given in content.lines(*place) for line in StringIO(given, newline=None))
+            _, cells = next(rows_of(lines, delimiter, form), (0, list[str]()))
             # pandas lets the first row have an empty cell more than the others.
             if len(cells) > width:
                 raise ValueError(f"{len(cells)} cells in a row of {width}")
-            return parsed(BytesIO(lines)) if cells else None
+            return parsed(Feed(content, *place)) if cells else None
 
         keep_freed_memory()
         with warnings.catch_warnings():
             warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
             try:
                 if has_quotes:
-                    with parsed(Feed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
+                    with parsed(_ToldFeed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
                         self._add_all(pieces, most)
                 else:
                     self._add_all(in_turn(some, _told(content, start), threads()), most)
