@@ -160,7 +160,11 @@ def assemble(examples: Examples, parts: SplitIndices, meaning: Meaning, options:
 def _check_finite(examples: Examples, parts: Sequence[Examples], meaning: Meaning, options: Options) -> None:
     """DataError that names the first number among all examples which is not finite, as asked of their parts where these hold them all."""
     if sum(map(len, parts)) == len(examples):
-        if options.get("scaling", "auto") in _LEARNED and parts[0].inputs.dtype.kind == "f" and not examples.inputs.known_finite:
+        if (
+            options.get("scaling", "auto") in _LEARNED
+            and parts[0].inputs.dtype.kind == "f"
+            and not examples.inputs.known_finite
+        ):
             _ = parts[0].inputs.limits  # which tell it, and are needed for the scaling
         if all(part.inputs.is_finite and part.targets.is_finite for part in parts):
             return

@@ -23,8 +23,8 @@ _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
 _BYTES = 2**22
 """How long the lines are that a thread reads at once, about."""
-_LEAST = 2**20
-"""Of so many bytes for each, the lines are shared out among threads."""
+_LEAST = 2**23
+"""From so many bytes for each thread, the lines are shared out: each begins with memory of its own, which costs as much as some of them."""
 _ROWS = 1024
 
 
@@ -76,9 +76,12 @@ def _told(content: Content, start: int) -> Iterator[tuple[int, int]]:
 def _stretch(size: int) -> int:
     """How many bytes a thread reads at once, so that all have about as much to do."""
     count = max(1, round(size / _BYTES))
-    if size >= _LEAST * threads():
-        count = -(-count // threads()) * threads()
-    return -(-size // count)
+    return -(-size // (-(-count // threads()) * threads() if _is_shared(size) else count))
+
+
+def _is_shared(size: int) -> bool:
+    """Whether several threads read so many bytes."""
+    return size >= _LEAST * threads()
 
 
 class Pieces:
@@ -95,7 +98,7 @@ class Pieces:
         self._columns = {
             place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
         }
-        self._form = form
+        self._form, self._by_rows = form, by_rows
         self._count = 0
 
     def __len__(self) -> int:
@@ -160,15 +163,19 @@ class Pieces:
                 raise ValueError(f"{len(cells)} cells in a row of {width}")
             return parsed(Feed(content, *place)) if cells else None
 
-        keep_freed_memory()
         with warnings.catch_warnings():
             warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
             try:
                 if has_quotes:
                     with parsed(_ToldFeed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
                         self._add_all(pieces, most)
-                else:
+                elif _is_shared(content.size - start):
                     self._add_all(in_turn(some, _told(content, start), threads()), most)
+                else:
+                    for piece in map(some, _told(content, start)):
+                        if most is not None and self._count >= most:
+                            break
+                        self._add(piece)
             except reader.errors.EmptyDataError:
                 return
             except reader.errors.ParserWarning as trouble:
@@ -183,12 +190,14 @@ class Pieces:
                     before.result()
                 if most is not None and self._count >= most:
                     return
-                before = None if piece is None else pool.submit(self._add, piece)
+                before = pool.submit(self._add, piece)
             if before is not None:
                 before.result()
 
     def _add(self, piece: Any) -> None:
-        """Takes a piece; numbers that lie beside each other are written some rows at a time, which then are in the cache."""
+        """Takes a piece, if there is one; numbers that lie row by row are written some rows at a time, which then are in the cache."""
+        if piece is None:
+            return
         begin, count = self._count, len(piece)
         beside: list[tuple[_Column, NDArray[Any]]] = []
         for place, column in self._columns.items():
@@ -197,8 +206,9 @@ class Pieces:
                 beside.append((column, cells.to_numpy()))
             else:
                 column.add(cells)
-        for start in range(0, count, _ROWS):
-            stop = min(start + _ROWS, count)
+        size = _ROWS if self._by_rows else max(1, count)
+        for start in range(0, count, size):
+            stop = min(start + size, count)
             for column, numbers in beside:
                 column.room[begin + start : begin + stop] = numbers[start:stop]
         for column, _ in beside:
@@ -318,15 +328,6 @@ class _Column:
 
     def _give_up(self) -> None:
         self.mixed, self.numbers, self.codes, self.values, self.known = True, None, None, {}, {}
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc keep what is freed, up to 64 MiB: each piece takes the memory of the one before, which the system need not clear again.
-
-    glibc hands memory back to the system in pieces as large as the largest that was freed so far, 32 MiB at most. This one is never
-    written to, so it costs nothing. It saves a quarter of the processor time of reading; elsewhere it changes nothing.
-    """
-    np.empty(2**25 - 2**16, np.uint8)
 
 
 def _all_texts(piece: Any) -> bool:
