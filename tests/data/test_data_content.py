@@ -25,7 +25,7 @@ def test_a_survey_block_by_block(tmp_path_factory, text, block):
     path.write_bytes(b"\xef\xbb\xbf" + content)
     newline = "\n" if "\n" in text else "\r"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Content.blocks, "__defaults__", (0, block))
+        patch.setattr(module, "_BLOCK", block)
         for source in (Content(content, "t"), Content(path, "t", 3)):
             found = survey(source)
             assert found.lines == text.count(newline) + (bool(text) and not text.endswith(newline))
@@ -66,7 +66,7 @@ def test_a_table_on_the_disk_is_the_one_in_memory(tmp_path, monkeypatch, text):
 
     expected = repr(read())
     monkeypatch.setattr("chainrule.data.decoding._SMALL", 0)
-    monkeypatch.setattr(module.Content.blocks, "__defaults__", (0, 11))
+    monkeypatch.setattr(module, "_BLOCK", 11)
     monkeypatch.setattr("chainrule.data.pieces._CELLS", 64)
     assert repr(read()) == expected
 

@@ -22,14 +22,32 @@ def test_duplicates():
     assert duplicates(images, images) == 3
 
 
-def test_parts_of_a_table_have_the_sums_of_their_rows():
-    table = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    places = np.random.default_rng(1).permutation(40)
-    one, other = Rows(table, places[:30]), Rows(table, places[30:])
-    for parts in ([one, other], [one, Rows(table[places[30:]])]):
-        for part, sums in zip(parts, sums_of_parts(parts), strict=True):
-            assert np.array_equal(sums, sums_of(part))
-            assert np.array_equal(sums, sums_of(part.array()))
+@pytest.mark.parametrize(("shape", "few"), [((40, 3), False), ((9000, 40), True), ((9000, 5, 6), True)])
+def test_parts_of_a_table_have_the_sums_of_their_rows(shape, few):
+    table = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    places = np.random.default_rng(1).permutation(shape[0])
+    one, other = Rows(table, places[10:]), Rows(table, places[:10])
+    for parts in ([one, other], [one, Rows(table[places[:10]])]):
+        every, columns = sums_of_parts(parts)
+        assert (columns != slice(None)) == few
+        for part, sums in zip(parts, every, strict=True):
+            assert np.array_equal(sums, sums_of(part, columns))
+            assert np.array_equal(sums, sums_of(part.array(), columns))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "i4"])
+@pytest.mark.parametrize("middle", ["tells", "is the same", "is the same in a few"])
+def test_rows_that_are_alike_in_the_middle_alone_are_no_duplicates(dtype, middle):
+    x = np.random.default_rng(0).integers(0, 200, (9000, 150)).astype(dtype)
+    if middle != "tells":
+        x[: len(x) if middle == "is the same" else 300, 40:110] = 7
+    others = np.concatenate([x[8000:], x[:500], x[8000:8100]])
+    changed = others.copy()
+    changed[::2, 3] += 1  # outside the middle
+    assert duplicates(x, others) == 1500
+    assert duplicates(others, x) == len(others)
+    assert duplicates(changed, x) == len(others) // 2
+    assert duplicates(x[:8000], x[8000:]) == 0
 
 
 def test_the_note_counts():

@@ -19,6 +19,7 @@ def stays(monkeypatch):
     monkeypatch.setattr(rows, "COPIED", 0)
     monkeypatch.setattr(rows, "COPIED_OF_A_FILE", 0)
     monkeypatch.setattr(rows, "BLOCK", 200)
+    monkeypatch.setattr("chainrule.data.statistics.BLOCK", 1000)
     monkeypatch.setattr(rows, "_SHARED", 0)
     monkeypatch.setattr(rows, "threads", lambda: 3)
 

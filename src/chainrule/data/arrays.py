@@ -17,7 +17,6 @@ from chainrule.data.frame import frame_names, in_order, is_frame
 from chainrule.data.rows import COPIED, Rows, at_once, is_worth_sharing
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
-from chainrule.data.statistics import adding_threads
 from chainrule.data.targets import Task, read_targets
 from chainrule.errors import DataError, OptionError
 from chainrule.immutable import immutable
@@ -37,6 +36,7 @@ class Options(TypedDict, total=False):
 
 
 _BYTES_OF_AN_EXAMPLE = 100
+_LEARNED: tuple[ScalingChoice, ...] = ("auto", "standardise", "minmax")
 
 
 @immutable
@@ -149,15 +149,27 @@ def choose_split(options: Options, y: Array) -> Split:
 
 def assemble(examples: Examples, parts: SplitIndices, meaning: Meaning, options: Options) -> Dataset:
     """The data set of examples that are split into parts by index; a number that is not finite is named by its place before that."""
+    train = examples[parts.train]
+    # What is learned from the training part stays where it lies if that is large: then the others do, too.
+    beside = examples.staying if train.inputs.lies and train.inputs.index is not None else examples.__getitem__
+    validation, test = (beside(index) if len(index) else None for index in (parts.validation, parts.test))
+    _check_finite(examples, [part for part in (train, validation, test) if part is not None], meaning, options)
+    return finish(train, validation, test, meaning, options)
+
+
+def _check_finite(examples: Examples, parts: Sequence[Examples], meaning: Meaning, options: Options) -> None:
+    """DataError that names the first number among all examples which is not finite, as asked of their parts where these hold them all."""
+    if sum(map(len, parts)) == len(examples):
+        if (
+            options.get("scaling", "auto") in _LEARNED
+            and parts[0].inputs.dtype.kind == "f"
+            and not examples.inputs.known_finite
+        ):
+            _ = parts[0].inputs.limits  # which tell it, and are needed for the scaling
+        if all(part.inputs.is_finite and part.targets.is_finite for part in parts):
+            return
     for name, values, features in (("x", examples.inputs, meaning.features), ("y", examples.targets, None)):
         require_finite(name, values, "", features)
-    return finish(
-        examples[parts.train],
-        examples[parts.validation] if len(parts.validation) else None,
-        examples[parts.test] if len(parts.test) else None,
-        meaning,
-        options,
-    )
 
 
 def finish(train: Examples, validation: Examples | None, test: Examples | None, meaning: Meaning, options: Options) -> Dataset:
@@ -177,10 +189,10 @@ def finish(train: Examples, validation: Examples | None, test: Examples | None, 
         lambda: choose_scaling(options.get("scaling", "auto"), train.inputs),
         lambda: _duplicate_notes(unscaled),
     ]
-    # Where one thread learns the scaling, another finds the duplicates meanwhile. What stays in a file is read by one at a time, for
-    # threads have memory of their own, which it may not have.
-    is_alone = is_worth_sharing(train.inputs.nbytes) and adding_threads(train.inputs) == 1
-    scaling, found = at_once(jobs) if is_alone and not train.inputs.stays_in_a_file else [job() for job in jobs]
+    # While the scaling is learned, another thread finds the duplicates. What stays in a file is read by one at a time, for threads have
+    # memory of their own, which it may not have.
+    together = is_worth_sharing(train.inputs.nbytes) and not train.inputs.stays_in_a_file
+    scaling, found = at_once(jobs) if together else [job() for job in jobs]
     return Dataset(
         unscaled.name,
         train,
@@ -221,10 +233,12 @@ def told_bytes(count: float) -> str:
 
 def _duplicate_notes(data: Dataset) -> list[str]:
     names, inputs = zip(*((part, examples.inputs) for part, examples in data.parts()), strict=True)
-    parts = zip(names, inputs, sums_of_parts(inputs), strict=True) if len(inputs) > 1 else ()
+    if len(inputs) == 1:
+        return []
+    every, columns = sums_of_parts(inputs)
     notes = [
-        duplicate_note(later, count_duplicates(held_out, sums, known, known_sums), len(held_out), earlier)
-        for (earlier, known, known_sums), (later, held_out, sums) in combinations(parts, 2)
+        duplicate_note(later, count_duplicates(held_out, sums, known, known_sums, columns), len(held_out), earlier)
+        for (earlier, known, known_sums), (later, held_out, sums) in combinations(zip(names, inputs, every, strict=True), 2)
     ]
     return [note for note in notes if note is not None]
 

@@ -25,44 +25,52 @@ class Content:
     def __init__(self, source: bytes | Path, name: str, skipped: int = 0) -> None:
         self.source, self.name, self.skipped = source, name, skipped
         self.size: int = len(source) if isinstance(source, bytes) else source.stat().st_size - skipped
-        self.newline: bytes = b"\n" if b"\n" in self.head() else b"\r"
+        self.newline: bytes = b"\n" if self._begins_with_lines() else b"\r"
 
-    def head(self) -> bytes:
-        """The first few million bytes."""
-        return next(self.blocks(size=_HEAD), b"")
+    def _begins_with_lines(self) -> bool:
+        """Whether a line ends in the first few million bytes as usual."""
+        if isinstance(self.source, bytes):
+            return self.source.find(b"\n", 0, _HEAD) >= 0
+        return any(b"\n" in block for block in self.blocks(stop=_HEAD))
 
     def whole(self) -> bytes:
         """All of it: for what is only done where something is wrong."""
         return self.source if isinstance(self.source, bytes) else b"".join(self.blocks())
 
-    def blocks(self, start: int = 0, size: int = _BLOCK) -> Iterator[bytes]:
-        """The bytes from a place on, some at a time."""
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from a place on, or to another, some at a time."""
+        stop = self.size if stop is None else min(stop, self.size)
         if isinstance(self.source, bytes):
-            for begin in range(start, self.size, size):
-                yield self.source[begin : begin + size]
+            for begin in range(start, stop, _BLOCK):
+                yield self.source[begin : min(begin + _BLOCK, stop)]
             return
-        with self.source.open("rb") as file:
+        with self.source.open("rb", buffering=0) as file:
             file.seek(self.skipped + start)
-            left = self.size - start
-            while left > 0 and (block := file.read(min(size, left))):
+            left = stop - start
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
                 left -= len(block)
                 yield block
 
-    def stretches(self, start: int, size: int) -> Iterator[bytes]:
-        """Whole lines from a byte on, as many as have about so many bytes."""
-        rest = b""
-        for block in self.blocks(start, size):
-            cut = block.rfind(self.newline) + 1
-            if cut:
-                yield b"".join((rest, memoryview(block)[:cut]))
-            rest = block[cut:] if cut else rest + block
-        if rest:
-            yield rest
+    def stretches(self, start: int, size: int) -> Iterator[tuple[int, int]]:
+        """Where whole lines from a byte on begin and end, as many at a time as have about so many bytes."""
+        while start < self.size:
+            stop = self._line_end(start + size - 1)
+            yield start, stop
+            start = stop
 
-    def lines(self, start: int = 0) -> Iterator[str]:
-        """The lines from a byte on, each with its end."""
+    def _line_end(self, place: int) -> int:
+        """The place behind the first end of a line from another place on; the end of the text where none follows."""
+        for block in self.blocks(place):
+            found = block.find(self.newline)
+            if found >= 0:
+                return place + found + 1
+            place += len(block)
+        return self.size
+
+    def lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """The lines from a byte on, or to another, each with its end."""
         rest = b""
-        for block in self.blocks(start):
+        for block in self.blocks(start, stop):
             *whole, rest = (rest + block).split(self.newline)
             for line in whole:
                 yield (line + self.newline).decode("utf-8", "replace")
@@ -87,8 +95,18 @@ class Survey:
     is_blank: bool
 
 
+def keep_freed_memory() -> None:
+    """Lets glibc keep what is freed, up to 64 MiB: each piece of a table takes the memory of the one before, which the system need not clear again.
+
+    glibc hands memory back to the system in pieces as large as the largest that was freed so far, 32 MiB at most. This one is never
+    written to, so it costs nothing. It saves a quarter of the processor time of reading; elsewhere it changes nothing.
+    """
+    np.empty(2**25 - 2**16, np.uint8)
+
+
 def survey(content: Content) -> Survey:
     """Looks at all of a text once. Raises: UnicodeDecodeError for what is not UTF-8, FileFormatError for a line that is too long."""
+    keep_freed_memory()
     decoder = codecs.getincrementaldecoder("utf-8")()
     newline, plain = content.newline, True
     count, quotes, position, last, longest = 0, 0, 0, -1, 0
@@ -169,7 +187,7 @@ def _blank_after_mark(before: bytes, block: bytes) -> bool:
             if block.startswith(blank) and not _IN_CELLS[before[0]]:
                 return True
             array = np.frombuffer(block, np.uint8)
-            if not _IN_CELLS[array[:-1][array[1:] == blank[0]]].all():
+            if not _IN_CELLS[array[np.flatnonzero(array[1:] == blank[0])]].all():
                 return True
     return False
 

@@ -20,7 +20,7 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 _PACKED = b"\x1f\x8b"
-_SMALL = 2**24
+_SMALL = 2**20
 """Files of fewer bytes are read at once."""
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import Constraint, checked
 from chainrule.data.examples import Array
-from chainrule.data.rows import Rows, as_rows, shared
+from chainrule.data.rows import BLOCK, Rows, as_rows, shared
 
 SomeRows: TypeAlias = Annotated[
     Array, Constraint(lambda rows: rows.ndim > 0 and rows.size > 0, "rows: an array with axes, not empty")
@@ -19,6 +19,10 @@ SomeRows: TypeAlias = Annotated[
 """One row or more."""
 
 _MOST_BITS = 30
+_FEW_WORDS = 4
+"""So many words of long rows are looked at first: they stand in one line of a cache, or two."""
+_SAMPLE = 4096
+"""In so many rows it is tried whether these words tell rows from each other."""
 Words = NDArray[np.uint64]
 
 
@@ -29,7 +33,9 @@ def duplicates(x: SomeRows, others: SomeRows) -> int:
     >>> duplicates(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]))
     1
     """
-    return count_duplicates(Rows(x), sums_of(x), Rows(others), sums_of(others))
+    parts = (Rows(x), Rows(others))
+    (sums, other_sums), columns = sums_of_parts(parts)
+    return count_duplicates(parts[0], sums, parts[1], other_sums, columns)
 
 
 def duplicate_note(name: str, count: int, size: int, other_name: str) -> str | None:
@@ -43,41 +49,50 @@ def duplicate_note(name: str, count: int, size: int, other_name: str) -> str | N
     return f"{count} of {size} {name} examples also {'stands' if count == 1 else 'stand'} in the {other_name} part"
 
 
-def sums_of(x: Array | Rows) -> Words:
-    """A number for each row, the same for equal rows: a weighted sum of its words modulo 2⁶⁴."""
+def sums_of(x: Array | Rows, columns: slice = slice(None)) -> Words:
+    """A number for each row, the same for equal rows: a weighted sum of its words, or of those in some columns, modulo 2⁶⁴."""
     rows = as_rows(x)
     found = np.empty(len(rows), np.uint64)
-
-    width = rows.dtype.itemsize if rows.dtype.kind in "uf" else 8
-    drawn = np.random.default_rng(0).integers(1, 2**63, -(-prod(rows.shape[1:]) * width // 8), dtype=np.uint64)
+    width = _width(rows, columns)
+    drawn = np.random.default_rng(0).integers(1, 2**63, width, dtype=np.uint64)
     weights: Words = drawn * np.uint64(2) + np.uint64(1)
+    size = max(1, BLOCK // (8 * max(1, width)))
 
     def look(start: int, stop: int) -> None:
-        for begin, block in rows.blocks(start, stop):
-            words = _words(block)
+        for begin in range(start, stop, size):
+            end = min(begin + size, stop)
+            words = _words(rows.range(begin, end), columns)
             # The last digits of few-digit floats are zeros, which a product keeps.
             words ^= words >> np.uint64(32)
-            np.dot(words, weights, out=found[begin : begin + len(block)])
+            np.einsum("ij,j->i", words, weights, out=found[begin:end])
 
     shared(look, len(rows), rows.nbytes)
     return found
 
 
-def sums_of_parts(parts: Sequence[Rows]) -> list[Words]:
-    """The `sums_of` some parts; of parts of one table as all of its rows have them, which are read in their order."""
+def sums_of_parts(parts: Sequence[Rows]) -> tuple[list[Words], slice]:
+    """The `sums_of` some parts, and the columns that they are of: a few, where most rows differ in them.
+
+    Of parts of one table they are taken as all of its rows have them, which are read in their order.
+    """
     first = parts[0]
+    columns = _telling(first)
     if first.lies and all(part.table is first.table and part.index is not None for part in parts):
-        sums = sums_of(Rows(first.table))
-        return [sums[part.index] for part in parts]
-    return [sums_of(part) for part in parts]
+        sums = sums_of(Rows(first.table), columns)
+        return [sums[part.index] for part in parts], columns
+    return [sums_of(part, columns) for part in parts], columns
 
 
-def count_duplicates(x: Rows, sums: Words, others: Rows, other_sums: Words) -> int:
-    """How many rows of `x` stand in `others` too, whose `sums_of` are known: rows with equal sums are compared."""
-    some = _marked(sums, other_sums, 0)
+def count_duplicates(x: Rows, sums: Words, others: Rows, other_sums: Words, columns: slice = slice(None)) -> int:
+    """How many rows of `x` stand in `others` too, whose `sums_of` some columns are known: rows with equal sums are compared."""
+    some, known = _alike(sums, other_sums)
+    if some.size and columns != slice(None):
+        # What is alike in a few columns may differ in the others.
+        x, others = x.staying(some), others.staying(known)
+        sums, other_sums = sums_of(x), sums_of(others)
+        some, known = _alike(sums, other_sums)
     if not some.size:
         return 0
-    known = _marked(other_sums, sums[some], 32)
     # Of the known rows with one sum the first is compared; only where that is another row, all of them are.
     first_sums, first = np.unique(other_sums[known], return_index=True)
     place = np.searchsorted(first_sums, sums[some])
@@ -90,6 +105,18 @@ def count_duplicates(x: Rows, sums: Words, others: Rows, other_sums: Words) -> i
         return len(some)
     texts = {row.tobytes() for row in _words(others.at(known[np.isin(other_sums[known], sums[rest])]))}
     return int(np.count_nonzero(same)) + sum(row.tobytes() in texts for row in _words(x.at(rest)))
+
+
+def _alike(sums: Words, others: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of sums that may stand among the others, and of others that may stand among them, by some of their bits at a time."""
+    some = _marked(sums, others, 0)
+    known = _marked(others, sums[some], 32)
+    for shift in (16, 8, 40):
+        if not some.size:
+            break
+        some = some[_marked(sums[some], others[known], shift)]
+        known = known[_marked(others[known], sums[some], shift)]
+    return some, known
 
 
 def _marked(sums: Words, others: Words, shift: int) -> NDArray[np.int64]:
@@ -109,9 +136,9 @@ def _are_same(x: Rows, places: NDArray[np.int64], others: Rows, other_places: ND
     return found
 
 
-def _words(rows: Array) -> Words:
-    """The bytes of some rows as words of 8 (rows, words), in memory of their own; 0.0 and −0.0 have the same."""
-    flat = rows.reshape(len(rows), -1)
+def _words(rows: Array, columns: slice = slice(None)) -> Words:
+    """The bytes of some rows, or of some of their columns, as words of 8 (rows, words), in memory of their own; 0.0 and −0.0 have the same."""
+    flat = rows.reshape(len(rows), -1)[:, columns]
     flat = flat if flat.dtype.kind in "uf" else flat.astype(np.float64)
     count = -(-flat.shape[1] * flat.itemsize // 8)
     padded = np.empty((len(flat), count * 8 // flat.itemsize), flat.dtype)
@@ -121,3 +148,20 @@ def _words(rows: Array) -> Words:
     else:
         np.add(flat, flat.dtype.type(0), out=padded[:, : flat.shape[1]])
     return padded.view(np.uint64)
+
+
+def _width(rows: Rows, columns: slice) -> int:
+    """How many words the bytes of some columns of a row are."""
+    count = len(range(*columns.indices(prod(rows.shape[1:]))))
+    return -(-count * (rows.dtype.itemsize if rows.dtype.kind in "uf" else 8) // 8)
+
+
+def _telling(rows: Rows) -> slice:
+    """Columns in the middle of long rows, where some of the rows all differ in them; else all columns."""
+    columns = prod(rows.shape[1:])
+    few = _FEW_WORDS * 8 // rows.dtype.itemsize
+    if columns < 2 * few or len(rows) < 2 * _SAMPLE:
+        return slice(None)
+    chosen = slice((columns - few) // 2, (columns + few) // 2)
+    sample = rows.at(np.arange(_SAMPLE) * (len(rows) // _SAMPLE))
+    return chosen if len(np.unique(sums_of(sample, chosen))) >= _SAMPLE - _SAMPLE // 1000 else slice(None)

@@ -109,13 +109,19 @@ class Examples(Shown):
         """True if `y` holds class labels, False if it holds numbers."""
         return len(self.targets.shape) == 1
 
+    def staying(self, index: Array) -> Examples:
+        """The examples at some places, their inputs where they lie."""
+        return self._of(self.inputs.staying(index), index)
+
     def _one(self, index: int) -> Example:
         x, target = self.inputs.row(index), self.targets.row(index)
         return Example(x, int(target) if self.labelled else target)
 
     def _some(self, chosen: slice | Array) -> Examples:
+        return self._of(self.inputs[chosen], chosen)
+
+    def _of(self, inputs: Rows, chosen: slice | Array) -> Examples:
         found = object.__new__(Examples)
-        inputs = self.inputs[chosen]
         # Inputs that stay where they lie take their targets from the same rows.
         together = inputs.index is not None and self.inputs.index is self.targets.index
         targets = Rows(self.targets.table, inputs.index, self.targets.dtype) if together else self.targets[chosen]
@@ -224,7 +230,8 @@ def as_inputs(x: ArrayLike | Rows) -> Rows:
     (dtype('float64'), dtype('uint8'))
     """
     if isinstance(x, Rows):
-        return x if x.dtype == np.uint8 else Rows(x.table, x.index, _float_of(_real(x.dtype)))
+        dtype = x.dtype if x.dtype == np.uint8 else np.dtype(_float_of(_real(x.dtype)))
+        return x if x.dtype == dtype else Rows(x.table, x.index, dtype)
     array = as_array(x, "x")
     if array.dtype == np.uint8:
         return Rows(array)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import BytesIO, TextIOWrapper
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -22,39 +22,66 @@ _MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.
 _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
 _BYTES = 2**22
-"""How long the lines are that a thread reads at once."""
+"""How long the lines are that a thread reads at once, about."""
+_LEAST = 2**23
+"""From so many bytes for each thread, the lines are shared out: each begins with memory of its own, which costs as much as some of them."""
 _ROWS = 1024
 
 
 class Feed:
-    """The bytes of a text from a place on, as pandas asks for them: it takes them as they are from what is no file."""
+    """The bytes of a text from a place on, or to another, as pandas asks for them: it takes them as they are from what is no file."""
 
-    def __init__(self, content: Content, start: int) -> None:
-        self._content, self._blocks = content, content.blocks(start)
-        self._rest, self._given = memoryview(b""), start
+    def __init__(self, content: Content, start: int, stop: int | None = None) -> None:
+        self._blocks = content.blocks(start, stop)
+        self._rest = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes; none at the end."""
         if not len(self._rest):
-            self._rest = memoryview(next(self._blocks, b""))
+            block = next(self._blocks, b"")
+            if 0 <= len(block) <= size:
+                return block
+            self._rest = memoryview(block)
         size = len(self._rest) if size < 0 else size
         found, self._rest = bytes(self._rest[:size]), self._rest[size:]
-        self._given += len(found)
-        if found:
-            tell("reading", self._given / self._content.size)
         return found
 
     def __iter__(self) -> Iterator[bytes]:
         return self._blocks
 
 
-def _told(content: Content, start: int) -> Iterator[bytes]:
-    """The lines of a text from a byte on, some at a time; whoever listens is told how far it is."""
-    given = start
-    for lines in content.stretches(start, _BYTES):
-        given += len(lines)
-        yield lines
-        tell("reading", given / content.size)
+class _ToldFeed(Feed):
+    """A feed that tells whoever listens how far it is."""
+
+    def __init__(self, content: Content, start: int) -> None:
+        super().__init__(content, start)
+        self._given, self._size = start, content.size
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end."""
+        found = super().read(size)
+        self._given += len(found)
+        if found:
+            tell("reading", self._given / self._size)
+        return found
+
+
+def _told(content: Content, start: int) -> Iterator[tuple[int, int]]:
+    """Where some lines at a time begin and end, from a byte on; whoever listens is told how far it is."""
+    for begin, end in content.stretches(start, _stretch(content.size - start)):
+        yield begin, end
+        tell("reading", end / content.size)
+
+
+def _stretch(size: int) -> int:
+    """How many bytes a thread reads at once, so that all have about as much to do."""
+    count = max(1, round(size / _BYTES))
+    return -(-size // (-(-count // threads()) * threads() if _is_shared(size) else count))
+
+
+def _is_shared(size: int) -> bool:
+    """Whether several threads read so many bytes."""
+    return size >= _LEAST * threads()
 
 
 class Pieces:
@@ -71,7 +98,7 @@ class Pieces:
         self._columns = {
             place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
         }
-        self._form = form
+        self._form, self._by_rows = form, by_rows
         self._count = 0
 
     def __len__(self) -> int:
@@ -127,22 +154,28 @@ class Pieces:
                 **more,
             )
 
-        def some(lines: bytes) -> Any:
-            _, cells = next(rows_of(TextIOWrapper(BytesIO(lines), "utf-8"), delimiter, form), (0, list[str]()))
+        def some(place: tuple[int, int]) -> Any:
+            # As pandas does, each of the usual ends of a line is taken for one.
+            lines = (line for given in content.lines(*place) for line in StringIO(given, newline=None))
+            _, cells = next(rows_of(lines, delimiter, form), (0, list[str]()))
             # pandas lets the first row have an empty cell more than the others.
             if len(cells) > width:
                 raise ValueError(f"{len(cells)} cells in a row of {width}")
-            return parsed(BytesIO(lines)) if cells else None
+            return parsed(Feed(content, *place)) if cells else None
 
-        keep_freed_memory()
         with warnings.catch_warnings():
             warnings.simplefilter("error", reader.errors.ParserWarning)  # it says that cells are lost
             try:
                 if has_quotes:
-                    with parsed(Feed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
+                    with parsed(_ToldFeed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
                         self._add_all(pieces, most)
-                else:
+                elif _is_shared(content.size - start):
                     self._add_all(in_turn(some, _told(content, start), threads()), most)
+                else:
+                    for piece in map(some, _told(content, start)):
+                        if most is not None and self._count >= most:
+                            break
+                        self._add(piece)
             except reader.errors.EmptyDataError:
                 return
             except reader.errors.ParserWarning as trouble:
@@ -157,12 +190,14 @@ class Pieces:
                     before.result()
                 if most is not None and self._count >= most:
                     return
-                before = None if piece is None else pool.submit(self._add, piece)
+                before = pool.submit(self._add, piece)
             if before is not None:
                 before.result()
 
     def _add(self, piece: Any) -> None:
-        """Takes a piece; numbers that lie beside each other are written some rows at a time, which then are in the cache."""
+        """Takes a piece, if there is one; numbers that lie row by row are written some rows at a time, which then are in the cache."""
+        if piece is None:
+            return
         begin, count = self._count, len(piece)
         beside: list[tuple[_Column, NDArray[Any]]] = []
         for place, column in self._columns.items():
@@ -171,8 +206,9 @@ class Pieces:
                 beside.append((column, cells.to_numpy()))
             else:
                 column.add(cells)
-        for start in range(0, count, _ROWS):
-            stop = min(start + _ROWS, count)
+        size = _ROWS if self._by_rows else max(1, count)
+        for start in range(0, count, size):
+            stop = min(start + size, count)
             for column, numbers in beside:
                 column.room[begin + start : begin + stop] = numbers[start:stop]
         for column, _ in beside:
@@ -292,15 +328,6 @@ class _Column:
 
     def _give_up(self) -> None:
         self.mixed, self.numbers, self.codes, self.values, self.known = True, None, None, {}, {}
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc keep what is freed, up to 64 MiB: each piece takes the memory of the one before, which the system need not clear again.
-
-    glibc hands memory back to the system in pieces as large as the largest that was freed so far, 32 MiB at most. This one is never
-    written to, so it costs nothing. It saves a quarter of the processor time of reading; elsewhere it changes nothing.
-    """
-    np.empty(2**25 - 2**16, np.uint8)
 
 
 def _all_texts(piece: Any) -> bool:

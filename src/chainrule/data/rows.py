@@ -27,7 +27,7 @@ COPIED = 2**26
 """Rows of fewer bytes (64 MiB) are copied when they are chosen from a table; others stay where they lie."""
 COPIED_OF_A_FILE = 2**20
 """The same for a table on a disk."""
-BLOCK = 2**17
+BLOCK = 2**18
 """About so many bytes are looked at together: they stay in the cache from one question to the next."""
 _LONG = 2**10
 """So many numbers of a row are worth a call of NumPy's."""
@@ -75,7 +75,7 @@ class Rows(Shown):
         self.table, self.index = table, index
         self.dtype: np.dtype[Any] = table.dtype if dtype is None else np.dtype(dtype)
         self.shape: tuple[int, ...] = (len(index), *table.shape[1:]) if index is not None else tuple(table.shape)
-        self._known_finite = finite
+        self.known_finite = finite
         self._kept: Array | None = None
 
     def __len__(self) -> int:
@@ -130,23 +130,38 @@ class Rows(Shown):
     def __getitem__(self, which: slice | Array) -> Rows:
         """Some of them: copied where they are few, else still where they lie."""
         if self.index is None and isinstance(which, slice) and isinstance(self.table, np.ndarray):
-            return Rows(self.table[which], None, self.dtype, finite=self._known_finite)
+            return Rows(self.table[which], None, self.dtype, finite=self.known_finite)
         found = self.staying(which)
         contiguous = not isinstance(self.table, np.ndarray) or self.table.flags.c_contiguous
         if contiguous and found.nbytes > (COPIED_OF_A_FILE if is_mapped(self.table) else COPIED):
             return found
-        return Rows(found.array(), finite=self._known_finite)
+        return Rows(found.array(), finite=self.known_finite)
 
     def staying(self, which: slice | Array) -> Rows:
         """Some of them, where they lie."""
         if self.index is not None:
-            return Rows(self.table, self.index[which], self.dtype, finite=self._known_finite)
+            return Rows(self.table, self.index[which], self.dtype, finite=self.known_finite)
         # Of the places of all rows, so that masks, places from the end and errors are NumPy's.
-        return Rows(self.table, np.arange(len(self))[which], self.dtype, finite=self._known_finite)
+        return Rows(self.table, np.arange(len(self))[which], self.dtype, finite=self.known_finite)
 
     def range(self, start: int, stop: int) -> Array:
         """These rows from a place to another."""
         return self.taken(slice(start, stop) if self.index is None else self.index[start:stop])
+
+    def write(self, out: Array, start: int, stop: int, columns: slice = slice(None)) -> None:
+        """Writes these rows from a place to another, or some places on their last axis, into an array of as many numbers."""
+        whole = columns.stop is None or (columns.start, columns.stop) == (0, self.shape[-1])
+        if self.lies and self.index is not None and whole and out.dtype == self.dtype:
+            places = self.index[start:stop]
+            # "clip" spares a check of an index that is known to be right, and a second buffer.
+            np.take(cast("Array", self.table), places, axis=0, out=out.reshape(len(places), *self.shape[1:]), mode="clip")
+        elif self.lies and self.index is not None and not whole and len(self.shape) == 2:
+            some = cast("Array", self.table)[:, columns]
+            # What belongs to a row is taken as one thing: NumPy copies that at once.
+            taken = some.view(f"V{some.shape[1] * some.itemsize}")[self.index[start:stop], 0]
+            out[...] = taken.view(self.dtype).reshape(out.shape)
+        else:
+            out[...] = self.range(start, stop)[..., columns].reshape(out.shape)
 
     @cached_property
     def is_contiguous(self) -> bool:
@@ -190,7 +205,7 @@ class Rows(Shown):
     @property
     def is_finite(self) -> bool:
         """Whether there is neither NaN nor infinity: found out once, for all that is chosen of these rows later, too."""
-        if self._known_finite or self.dtype.kind != "f":
+        if self.known_finite or self.dtype.kind != "f":
             return True
 
         def look(start: int, stop: int) -> bool:
@@ -198,8 +213,8 @@ class Rows(Shown):
 
         limits = self.__dict__.get("limits")
         found = shared(look, len(self), self.nbytes) if limits is None else [is_finite(limit) for limit in limits]
-        self._known_finite = all(found)
-        return self._known_finite
+        self.known_finite = all(found)
+        return self.known_finite
 
     def first_not_finite(self) -> tuple[int, ...]:
         """Where the first NaN or infinity stands."""

@@ -92,15 +92,16 @@ class StratifiedSplit(Shown):
         tests, validations = _sizes(len(y), self.test, self.validation)
         order = np.random.default_rng(self.seed).permutation(len(y))
         found = distinct(y)
-        classes, counts = found.codes[order], found.counts
+        counts = found.counts
         for_test = _quota(counts, tests, counts - 1)
         for_validation = _quota(counts, validations, counts - 1 - for_test)
         if for_test.sum() < min(tests, 1) or for_validation.sum() < min(validations, 1):
             raise _too_few(len(y), f"{len(counts)} classes and the parts training, validation and test")
-        # Within each class the order is still random: its first go to the test part, its next to the validation part.
-        place = _place_within(classes, counts)
-        part = np.zeros(len(y), np.uint8)
-        part[order] = (place < for_test[classes]).astype(np.uint8) + (place < (for_test + for_validation)[classes])
+        # Class by class, in each of them still at random: its first go to the test part, its next to the validation part.
+        by_class = order[np.argsort(found.codes[order], kind="stable")]  # of few classes in linear time
+        sizes = np.stack([for_test, for_validation, counts - for_test - for_validation], axis=1)
+        part = np.empty(len(y), np.uint8)
+        part[by_class] = np.repeat(np.tile(np.array([2, 1, 0], np.uint8), len(counts)), sizes.ravel())
         return _numbered(part)
 
 
@@ -212,14 +213,6 @@ def _quota(counts: Indices, total: int, room: Indices) -> Indices:
         if quota.sum() < total and quota[which] < room[which]:
             quota[which] += 1
     return quota
-
-
-def _place_within(classes: Array, counts: Indices) -> Indices:
-    """For each entry, how many entries of the same class stand before it."""
-    by_class = np.argsort(classes, kind="stable")  # of few classes in linear time
-    place = np.empty(len(classes), np.int64)
-    place[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return place
 
 
 def _per_example(values: str | ArrayLike, what: str, count: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,11 @@ from chainrule.errors import DataError
 from chainrule.immutable import immutable
 
 Floats = NDArray[np.float64]
-_SEGMENT = BLOCK // 8
+_SEGMENT = BLOCK // 16
 """So many numbers, one after the other, are summed up by NumPy at once: no fewer than the 128 that it does not halve any more."""
+
+_LONG = 2**10
+"""So many numbers, of several rows, are worth a call of NumPy's."""
 
 _WIDE = 32
 """So many features are worth a thread of their own: NumPy takes as long to add up short rows as rows of half their length."""
@@ -61,26 +65,22 @@ class _Unit:
     width: Floats
     mean: Floats | None = None
 
-    def write(self, numbers: Array, out: Floats) -> Floats:
-        """Those of some numbers, into `out`; low, width and mean may have more rows than there are."""
-        np.subtract(numbers, _first(self.low, len(out)), out=out)
-        np.divide(out, _first(self.width, len(out)), out=out)
+    def write(self, numbers: Floats) -> Floats:
+        """Those of some numbers, in their place: (n, ...), as many as low, width and mean in each row."""
+        np.subtract(numbers, self.low, out=numbers)
+        np.divide(numbers, self.width, out=numbers)
         if self.mean is not None:
-            np.subtract(out, _first(self.mean, len(out)), out=out)
-            np.multiply(out, out, out=out)
-        return out
+            np.subtract(numbers, self.mean, out=numbers)
+            np.multiply(numbers, numbers, out=numbers)
+        return numbers
 
     def tiled(self, count: int, columns: slice) -> _Unit:
-        """The same for some features of `count` rows: repeated, so that no row has to be begun anew."""
+        """The same for some features of `count` rows that are taken as one long row, with which NumPy is faster."""
 
         def repeated(part: Floats) -> Floats:
-            return np.tile(part[columns], (count, 1))
+            return np.tile(part[columns], count)
 
         return _Unit(repeated(self.low), repeated(self.width), None if self.mean is None else repeated(self.mean))
-
-
-def _first(part: Floats, count: int) -> Floats:
-    return part[:count] if part.ndim > 1 else part
 
 
 def adding_threads(rows: Rows) -> int:
@@ -96,7 +96,7 @@ def _sum(rows: Rows, unit: _Unit) -> Floats:
     features = rows.shape[-1] if len(rows.shape) > 1 else 1
     if not rows.is_contiguous:
         whole = rows.array().astype(np.float64)
-        return np.asarray(unit.write(whole, whole).sum(axis=tuple(range(max(1, whole.ndim - 1)))))
+        return np.asarray(unit.write(whole).sum(axis=tuple(range(max(1, whole.ndim - 1)))))
     if features == 1:
         return np.asarray(_in_halves(rows, unit)).reshape(unit.low.shape)
     parts = adding_threads(rows)
@@ -107,18 +107,24 @@ def _sum(rows: Rows, unit: _Unit) -> Floats:
 
 def _row_by_row(rows: Rows, unit: _Unit, columns: slice) -> Floats:
     """The sum of some features over all rows, one row after the other."""
+    features = columns.stop - columns.start
+    each = prod(rows.shape[1:-1])
+    together = max(1, _LONG // features)
+    unit = unit.tiled(together, columns)
+    size = max(1, 2 * BLOCK // (8 * each * features))
+    # Before the rows of a block stands what was summed up so far; behind them there is room for the last of the long rows.
+    room = np.empty((1 + min(size, len(rows)) * each + together, features))
     total: Floats | None = None
-    room = np.empty((0, 0))
-    for _, block in rows.blocks():
-        numbers = block.reshape(-1, rows.shape[-1])[:, columns]
-        count = len(numbers)
-        if len(room) <= count:
-            room = np.empty((count + 1, numbers.shape[1]))
-            unit = unit.tiled(count, columns)
-        unit.write(numbers, room[1 : count + 1])
-        # What was summed up so far is the first row of the next block.
+    for start in range(0, len(rows), size):
+        stop = min(start + size, len(rows))
+        count = (stop - start) * each
+        end = 1 + -(-count // together) * together
+        rows.write(room[1 : count + 1], start, stop, columns)
+        room[count + 1 : end] = room[1]
+        unit.write(room[1:end].reshape(-1, together * features))
         room[0] = 0.0 if total is None else total
-        total = np.add.reduce(room[total is None : count + 1], axis=0)
+        # Row by row, as `np.add.reduce` does, in half of its time where rows are short.
+        total = np.einsum("ij->j", room[total is None : count + 1])
     assert total is not None  # noqa: S101  (there is at least one row)
     return total
 
@@ -132,8 +138,8 @@ def _in_halves(rows: Rows, unit: _Unit) -> np.float64:
         count = stop - start
         if count <= _SEGMENT:
             first = start // each
-            numbers = rows.range(first, -(-stop // each)).reshape(-1)[start - first * each : stop - first * each]
-            return np.add.reduce(unit.write(numbers, room[:count]))
+            room[:count] = rows.range(first, -(-stop // each)).reshape(-1)[start - first * each : stop - first * each]
+            return np.add.reduce(unit.write(room[:count]))
         half = count // 2
         half -= half % 8
         return total(start, start + half) + total(start + half, stop)
