@@ -40,18 +40,12 @@ def _made_immutable(kind: type[Any], *, eq: bool) -> type[Any]:
     if eq and "__eq__" in own and vars(kind)["__hash__"] is None:
         own.remove("__hash__")  # Python writes __hash__ = None beside an __eq__: that is nobody's choice
     kind.__doc__ = kind.__doc__ or ""  # or a dataclass writes one, from the constructor
-    kind.__dataclass_fields__, kind.__dataclass_params__ = (
-        _Asked(kind, "__dataclass_fields__"),
-        _Asked(kind, "__dataclass_params__"),
-    )
-    if "__match_args__" not in own:
-        kind.__match_args__ = _MatchArguments(kind)
-    kind.__setattr__, kind.__delattr__ = _refuse_setting, _refuse_deleting
-    methods: dict[str, Any] = {"__init__": Constructor(kind), "__repr__": _repr} | (
+    always: dict[str, Any] = {name: _Asked(kind, name) for name in ("__dataclass_fields__", "__dataclass_params__")} | _REFUSALS
+    methods: dict[str, Any] = {"__init__": Constructor(kind), "__repr__": _repr, "__match_args__": _MatchArguments(kind)} | (
         {"__eq__": equal_by_fields, "__hash__": hash_of_fields} if eq else {}
     )
-    for name in methods.keys() - own:
-        setattr(kind, name, methods[name])
+    for name in always.keys() | methods.keys() - own:
+        setattr(kind, name, always.get(name) or methods[name])
     return kind
 
 
@@ -77,11 +71,12 @@ def _read_fields(owner: type[Any]) -> None:
     """Makes the class a dataclass whose methods are there already."""
     # Frozen as its bases are, which Python asks for; only then does it write methods that refuse changes, in whose place ours come.
     is_frozen = any(map(is_dataclass, owner.__mro__[1:]))
-    if is_frozen:
-        del owner.__setattr__, owner.__delattr__
-    dataclass(init=False, repr=False, eq=False, frozen=is_frozen)(owner)
-    owner.__dataclass_params__.frozen = True
-    owner.__setattr__, owner.__delattr__ = _refuse_setting, _refuse_deleting
+    for name in _REFUSALS if is_frozen else ():
+        delattr(owner, name)
+    made: Any = dataclass(init=False, repr=False, eq=False, frozen=is_frozen)(owner)
+    made.__dataclass_params__.frozen = True
+    for name, refuse in _REFUSALS.items():
+        setattr(owner, name, refuse)
 
 
 class _MatchArguments:
@@ -226,3 +221,6 @@ def _refuse_setting(self: object, name: str, value: object) -> NoReturn:
 
 def _refuse_deleting(self: object, name: str) -> NoReturn:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+_REFUSALS: dict[str, Any] = {"__setattr__": _refuse_setting, "__delattr__": _refuse_deleting}

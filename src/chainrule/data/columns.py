@@ -198,7 +198,8 @@ class Columns(Written):
     def _write(self, found: Sequence[Floats | NDArray[np.int64]], start: int, block: Floats) -> None:
         """Writes the features of the rows of a table from a place on, of which the values of all columns are known."""
         count, width = block.shape
-        flat, begins = block.reshape(-1), np.arange(0, count * width, width)
+        flat = block.reshape(-1)
+        begins: NDArray[np.int64] = np.arange(0, count * width, width)
         place = 0
         for column, values in zip(self.features, found, strict=True):
             some = values[start : start + count]

@@ -152,7 +152,7 @@ def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
     return made
 
 
-class _Tracer(Tracer):
+class _Tracer(Tracer):  # pyright: ignore[reportUntypedBaseClass]  (where PyTorch is not installed)
     """One that takes modules of our own making as a whole, too."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
