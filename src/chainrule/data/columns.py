@@ -199,7 +199,7 @@ class Columns(Written):
         """Writes the features of the rows of a table from a place on, of which the values of all columns are known."""
         count, width = block.shape
         flat = block.reshape(-1)
-        begins: NDArray[np.int64] = np.arange(0, count * width, width)
+        begins = np.arange(0, count * width, width, dtype=np.int64)
         place = 0
         for column, values in zip(self.features, found, strict=True):
             some = values[start : start + count]
