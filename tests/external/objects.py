@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import chainrule as cr
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, OptionTypeError
 from chainrule.nn import build_network
 from chainrule.nn.peers.pytorch import channels_first
 from tests.golden import write
@@ -259,3 +259,104 @@ def test_runs_with_their_scalings_come_back_and_go_there_again(shape, peer):
         known = {item.node: arrays[name].astype(float) for name, item in (*built.parameters.items(), *built.states.items())}
         found = cr.compute([built.output], {**known, built.input: x[:5]})[0]
         np.testing.assert_allclose(found, run.predict(x[:5]), rtol=1e-5)
+
+
+# ---- what is frozen, shared, or taken of both directions
+
+
+class Shared(nn.Module):
+    def __init__(self, kind="linear"):
+        super().__init__()
+        self.a, self.b, self.kind = nn.Linear(3, 3), nn.Linear(3, 2), kind
+        if kind == "tied":
+            self.c = nn.Linear(3, 3)
+            self.c.weight = self.a.weight
+
+    def forward(self, x):
+        if self.kind == "beside":
+            h = self.a(x)
+            return self.b(h + torch.relu(h))
+        return self.b(torch.tanh((self.c if self.kind == "tied" else self.a)(torch.tanh(self.a(x)))))
+
+
+class BothEnds(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.memory, self.out, self.kind = kind(3, 4, batch_first=True, bidirectional=True), nn.Linear(8, 2), kind
+
+    def forward(self, x):
+        state = self.memory(x)[1]
+        state = state[0] if self.kind is nn.LSTM else state
+        return self.out(torch.cat((state[-2], state[-1]), dim=1))
+
+
+def test_a_module_that_is_used_twice_is_one_layer():
+    network, found = cr.from_torch(Shared(), input_shape=(3,))
+    assert network.layers[0] is network.layers[2]
+    assert {name: value.shape for name, value in found.items() if "W" in name} == {"dense1.W": (3, 3), "dense2.W": (3, 2)}
+    cr.from_torch(Shared("beside"), input_shape=(3,))
+    with pytest.raises(OptionError, match=r"c\.weight of Shared, which is a\.weight too"):
+        cr.from_torch(Shared("tied"), input_shape=(3,))
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_the_last_states_of_both_directions(kind):
+    network, _ = cr.from_torch(BothEnds(kind), input_shape=(5, 3))
+    assert isinstance(network.layers[0], cr.Bidirectional)
+
+
+def test_single_modules_and_what_is_none():
+    for module in (nn.Linear(3, 2), nn.Linear(3, 2).half(), nn.LazyLinear(2)):
+        assert cr.from_torch(module, input_shape=(3,)).network.layers == (cr.Dense(2),)
+    with pytest.raises(OptionTypeError, match=r"a torch\.nn\.Module"):
+        cr.from_torch({"weight": 1}, input_shape=(3,))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_requires_no_gradient_is_frozen_and_goes_back_so():
+    module = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2))
+    for parameter in module[:2].parameters():
+        parameter.requires_grad_(False)
+    network, found = cr.from_torch(module.train(), input_shape=(4,))
+    assert network.layers == (cr.Frozen(cr.Dense(5), cr.BatchNorm()), cr.Activation("tanh"), cr.Dense(2))
+    run = cr.fit(network, NUMBERS, initial=(network, found), epochs=2)
+    for name in ("dense1.W", "batch_norm1.mean", "batch_norm1.gain"):
+        np.testing.assert_array_equal(run.states()[name], found[name].astype(np.float32))
+    again = cr.to_torch(run)
+    assert [parameter.requires_grad for parameter in again.parameters()] == [False] * 4 + [True] * 2
+    x = torch.randn(9, 4)
+    before = again(x).detach()
+    again.train()(x * 50)  # statistics that would follow do not
+    torch.testing.assert_close(again.eval()(x), before)
+    module[0].bias.requires_grad_(True)
+    with pytest.raises(OptionError, match="some require a gradient and some do not"):
+        cr.from_torch(module, input_shape=(4,))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_not_trainable_in_keras_is_frozen_and_goes_back_so():
+    layers = keras.layers
+    base = keras.Sequential([keras.Input((4,)), layers.Dense(5, activation="relu"), layers.BatchNormalization()])
+    base.trainable = False
+    given = keras.Input((4,))
+    shared = layers.Dense(5, activation="tanh")
+    model = keras.Model(given, layers.Dense(2)(shared(shared(base(given)))))
+    network, found = cr.from_keras(model)
+    frozen, first, second, last = network.layers
+    assert isinstance(frozen, cr.Frozen)
+    assert first is second
+    assert isinstance(last, cr.Dense)
+    run = cr.fit(cr.Sequential(frozen, last, input_shape=(4,)), NUMBERS, initial=(network, found), epochs=1)
+    np.testing.assert_array_equal(run.states()["dense1.W"], found["dense1.W"])
+    again = cr.to_keras(run)
+    assert [layer.trainable for layer in again.layers if layer.weights] == [False, False, True]
+
+
+def test_the_units_that_a_module_takes_are_kept():
+    module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
+    imported = cr.from_torch(module, input_shape=(4,))
+    run = cr.fit(imported.network, NUMBERS, initial=imported, epochs=0)
+    x = NUMBERS.train.x[:5]
+    np.testing.assert_allclose(
+        run.predict(x), module(torch.tensor(x, dtype=torch.float32)).detach().numpy(), rtol=1e-5, atol=1e-6
+    )

@@ -512,6 +512,14 @@ def test_a_call_with_an_unknown_argument_or_with_another_network_to_start_from_i
         warm.set_params(network="3-5-1 tanh").fit(X, X[:, 0])
 
 
+def test_a_warm_start_keeps_running_statistics_and_frozen_weights():
+    network = cr.Sequential(cr.Frozen(cr.Dense(4, "tanh")), cr.BatchNorm(), cr.Dense(2, "softmax"))
+    model = NeuralNetworkClassifier(network, epochs=3, warm_start=True, random_state=0).fit(X, LABELS)
+    before = model.predict_proba(X)
+    again = model.set_params(epochs=0, random_state=5).fit(X, LABELS)
+    np.testing.assert_allclose(again.predict_proba(X), before, rtol=1e-6)
+
+
 @pytest.mark.parametrize("weights", [None, np.ones(100)], ids=["alike", "weighted"])
 def test_targets_are_scaled_as_their_network_and_loss_allow(weights):
     x = np.random.default_rng(0).uniform(-1, 1, (100, 1))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.cli.lab import _of_run
 from chainrule.errors import DataError, FileFormatError, NonFiniteError, OptionError
 from chainrule.lab.curves import MOST_BINS, Curves
 from chainrule.lab.session import Session
@@ -172,6 +173,24 @@ def test_own_points_travel_in_the_link():
     played = Session(cr.Training("2-4-2", (x, (x[:, 0] > 0).astype(int)), batch_size=10))
     played.forward(30)
     assert Session.opened(played.link()).hash == played.hash
+
+
+@pytest.mark.parametrize("text", ["2-4-2", "2-4:frozen-3-2"])
+def test_first_weights_travel_in_the_link(text):
+    run = cr.fit(text, cr.data.moons(60), epochs=2)
+    for initial in (run, run.model().values):
+        played = Session(cr.Training(run.problem.network, cr.data.moons(60), initial=initial))
+        np.testing.assert_allclose(played.values()["dense1.W"], run.model().values["dense1.W"])
+        played.forward(7)
+        assert Session.opened(played.link()).hash == played.hash
+
+
+def test_a_run_is_taken_up_with_its_running_statistics():
+    network = cr.Sequential(cr.Dense(4), cr.BatchNorm(), cr.Dense(2, "softmax"))
+    run = cr.fit(network, cr.data.moons(60), epochs=2)
+    values = Session(_of_run(run)).values()
+    for name, value in run.model().values.items():
+        np.testing.assert_allclose(values[name], value)
 
 
 def test_a_link_that_was_changed_is_refused():

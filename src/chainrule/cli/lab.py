@@ -95,5 +95,5 @@ def _of_run(run: Run) -> Training:
     optimizer = Adam(0.01) if settings.optimizer.search else settings.optimizer
     return Training(
         network, run.data, loss=run.problem.objective, optimizer=optimizer, batch_size=min(settings.batch_size, len(run.data.train)),
-        seed=settings.seed, dtype=settings.dtype, initial=run.parameters(),
+        seed=settings.seed, dtype=settings.dtype, initial=run.model().values,
     )  # fmt: skip

@@ -337,7 +337,7 @@ def _warm(training: Training, before: Run) -> Training:
             expected="the features, outputs and layers of the fit before",
             remedy="set warm_start=False",
         )
-    return training.changed(initial=before.parameters())
+    return training.changed(initial=before.model().values)
 
 
 def _one_more(training: Training, before: Run | None) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import operator
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import Extents
-from chainrule.errors import ChainruleError, MissingPackageError, OptionError
+from chainrule.checks import Extents, shown
+from chainrule.errors import ChainruleError, MissingPackageError, OptionError, OptionTypeError
 from chainrule.graph import Array, Node, Shape
 from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
@@ -101,6 +102,15 @@ class Value:
 
 def read(module: Any, example: Any = None, *, input_shape: Extents | None = None) -> Imported:
     """See `objects.from_torch`."""
+    if not isinstance(module, nn.Module):
+        raise OptionTypeError(
+            f"from_torch was given {shown(module)}",
+            expected="a torch.nn.Module",
+            remedy="give the module itself, not its state_dict",
+        )
+    # Torch's own modules are followed from outside; a single one stands in nothing.
+    module = nn.Sequential(module) if Tracer().is_leaf_module(module, "") else module
+    _require_own_weights(module)
     given = _example(module, example, input_shape)
     exact = copy.deepcopy(module).double().eval()
     wide = given.double() if given.is_floating_point() else given
@@ -116,6 +126,20 @@ def read(module: Any, example: Any = None, *, input_shape: Extents | None = None
         ours, most = computed(network, values, x, training=training)
         require_agreement(f"the module {'in training' if training else 'at inference'}", theirs, _as_theirs(ours, output), most)
     return Imported(network, values)
+
+
+def _require_own_weights(module: nn.Module) -> None:
+    """Refuses two modules that share a parameter: here weights are shared by using a layer twice."""
+    owners: dict[int, str] = {}
+    for name, part in module.named_modules():
+        for label, parameter in part.named_parameters(recurse=False):
+            first = owners.setdefault(id(parameter), f"{name}.{label}")
+            if first != f"{name}.{label}":
+                raise OptionError(
+                    f"{name}.{label} of {type(module).__name__}, which is {first} too",
+                    expected="weights of its own for each module",
+                    remedy="use one module twice, as shared layers are here; or carry the module by ONNX",
+                )
 
 
 def _example(module: nn.Module, example: Any, input_shape: Shape | None) -> torch.Tensor:
@@ -145,7 +169,7 @@ def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
     except Exception as error:
         # Whatever a user's forward does: the tracer runs it.
         raise OptionError(
-            f"the forward of {type(module).__name__} cannot be followed: {str(error).splitlines()[0][:200]}",
+            f"the forward of {type(module).__name__} cannot be followed: {str(error.__cause__ or error).splitlines()[0][:200]}",
             expected="a forward that joins modules and functions, without ifs and loops that go by numbers",
             remedy="write it with torch.nn's modules, or carry it by ONNX",
         ) from error
@@ -250,6 +274,8 @@ class _Reading:
         self.values: dict[FxNode, Any] = {}
         self.first = _wish(traced) == "first" and len(self.shape) > 1
         self.used: set[str] = set()
+        self.calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
+        self.known: dict[str, tuple[tuple[Callable[..., Node], ...], Any]] = {}
 
     def read(self) -> tuple[Layer, dict[str, Array], Value]:
         """The network, its values, and what comes out."""
@@ -412,8 +438,6 @@ class _Reading:
         kind, shape = type(module).__name__, self._shape(node)
         if kind not in READERS or not type(module).__module__.startswith("torch."):
             raise UnlikeError(f"no layer does what {kind} does")
-        if target and target in self.used:
-            raise UnlikeError("a module that is used twice")
         require_space(kind, self._waiting(node).shape)
         read, source = self._read(module, kind, node)
         frozen = is_frozen(module)
@@ -425,15 +449,23 @@ class _Reading:
         if rows is not None and kind != "Linear" and not _entry_by_entry(read.layers):
             raise UnlikeError("flattened pictures are read by something else than Linear")
         number = source.number
-        alone = isinstance(given := node.args[0], FxNode) and len(given.users) == 1
+        alone, before = self._is_alone(node.args[0]), len(self.wiring.steps)
+        way = (source.first, rows, read)
+        if target in self.known:
+            layers, first_way = self.known[target]
+            if way != first_way:
+                raise UnlikeError("a module that is used twice, on inputs of different kinds")
+            read = replace(read, layers=(), holds=None)
+            number = self._put_all(layers, number, frozen=frozen)
         for place, layer in enumerate(read.layers):
             along_time = kind == "Linear" and len(source.shape) == 2
             number = self._put(TimeDistributed(layer) if along_time else layer, number, frozen=frozen, alone=alone)
             if place == read.holds:
                 state = {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
                 self.held.append(Held(number, state, rows if kind == "Linear" else None, source.first))
-                self.used.add(target)
         pooled = kind.startswith("Adaptive")
+        if target and target not in self.known:
+            self.known[target] = tuple(layer for layer, _ in self.wiring.steps[before:]), way
         first = source.first and not pooled
         cut = (source.shape, read.cut) if read.cut else None
         return Value(number, shape, first, None if kind == "Linear" else rows, cut=cut)
@@ -443,10 +475,14 @@ class _Reading:
         self.is_random |= isinstance(layer, Dropout | GaussianNoise) and not frozen
         return self.wiring.put(layer, *sources, frozen=frozen, alone=alone)
 
-    def _put_all(self, layers: Iterable[Callable[..., Node]], number: int) -> int:
+    def _put_all(self, layers: Iterable[Callable[..., Node]], number: int, *, frozen: bool = False) -> int:
         for layer in layers:
-            number = self._put(layer, number)
+            number = self._put(layer, number, frozen=frozen)
         return number
+
+    def _is_alone(self, given: Any) -> bool:
+        """Whether a node has one user, and its module stands nowhere else: then both may become one layer."""
+        return isinstance(given, FxNode) and len(given.users) == 1 and self.calls[given.target] <= 1
 
     def _shape(self, node: FxNode) -> Shape:
         meta: Any = node.meta.get("tensor_meta")
@@ -549,6 +585,9 @@ class _Reading:
     def _joined_side_by_side(self, node: FxNode) -> Value:
         items: Any = node.args[0]
         axis: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+        ends = [self.values[item] for item in items]
+        if [value.part for value in ends] == ["forward", "backward"] and ends[0].module is ends[1].module:
+            return self._recurrent(ends[0], sequences=False)
         values = [self._now(item, self.values[item]) for item in items]
         ndim = len(values[0].shape) + 1
         channels = 1 if values[0].first else ndim - 1
@@ -617,6 +656,8 @@ class _Reading:
         if source.part == "states" and key == 0 and type(module).__name__ == "LSTM":
             return replace(source, part="state")
         one_way = not module.bidirectional
+        if not one_way and source.part in {"states", "state"} and key in (-2, -1):
+            return replace(source, part="forward" if key == -2 else "backward")
         last = source.part in {"states", "state"} and key == -1 and one_way
         last = last or (source.part == "sequence" and _is_last(key) and one_way)
         if not last:

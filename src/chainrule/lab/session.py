@@ -380,7 +380,8 @@ class Session(Shown):
     def to_json(self) -> dict[str, Any]:
         """Training, events, step and the hash there, in plain JSON values. Raises: OptionError for what no link can hold."""
         with self.lock:
-            training = {item.name: _as_json(item.name, getattr(self.first, item.name)) for item in fields(self.first)}
+            held = self.first.__getstate__()  # first weights of another run by their names
+            training = {item.name: _as_json(item.name, held[item.name]) for item in fields(self.first)}
             return {
                 "version": _VERSION, "training": training, "data": self.first.dataset.hash[:16],
                 "events": [event.to_json() for event in self.events], "step": self.step, "hash": self.hash[:16],
@@ -455,6 +456,8 @@ def _arrays(x: Array, y: Array) -> dict[str, Any]:
 
 
 def _from_json(name: str, value: Any) -> Any:
+    if name == "initial":
+        return value and {key: np.array(numbers, dtype=np.float64) for key, numbers in value.items()}
     if name != "data":
         return restored(value)
     if "x" in value:
