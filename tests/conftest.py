@@ -15,20 +15,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("CHAINRULE_THREADS", "1")
 
 
-def _xla_knows(flag: str) -> bool:
-    """Whether the installed XLA has this flag: one that it does not know ends the process."""
+def _flags_of_xla() -> list[str]:
+    """Flags that make it compile sooner, if the installed XLA has them all: one that it does not know ends the process."""
+    wanted = {"xla_cpu_use_fusion_emitters": "false", "xla_cpu_parallel_codegen_split_count": "1"}
     found = find_spec("jaxlib")
     for library in Path(found.origin).parent.glob("*.so") if found and found.origin else ():
         with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            if text.find(flag.encode()) >= 0:
-                return True
-    return False
+            if all(text.find(flag.encode()) >= 0 for flag in wanted):
+                return [f"--{flag}={value}" for flag, value in wanted.items()]
+    return []
 
 
-# JAX is asked once for each number: it is to compile soon, not well. Its fusion emitters take twice as long as all the rest together.
+# JAX is asked once for each number: it is to compile soon, not well. Fusions alone took twice as long as all the rest together.
 if "XLA_FLAGS" not in os.environ:
-    _emitters = " --xla_cpu_use_fusion_emitters=false" if _xla_knows("xla_cpu_use_fusion_emitters") else ""
-    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0" + _emitters
+    os.environ["XLA_FLAGS"] = " ".join(["--xla_backend_optimization_level=0", *_flags_of_xla()])
 # Machine code is kept between the tests of a run, but never in the cache of whoever runs them.
 _cache = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
 os.environ.setdefault("CHAINRULE_CACHE", _cache.name)
