@@ -1,8 +1,11 @@
 """What all tests share: hypothesis draws the same examples in every run, so that a green door stays green."""
 
 import gc
+import mmap
 import os
 import tempfile
+from importlib.util import find_spec
+from pathlib import Path
 
 # Ten thousand tests are many objects, and walking through all of them again and again took a tenth of the time.
 gc.set_threshold(20_000, 20, 100)
@@ -10,8 +13,22 @@ gc.set_threshold(20_000, 20, 100)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Nor would a second thread of ours: tests of threads say how many they want.
 os.environ.setdefault("CHAINRULE_THREADS", "1")
-# JAX is asked once for each number: it is to compile soon, not well.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+def _flags_of_xla() -> list[str]:
+    """Flags that make it compile sooner, if the installed XLA has them all: one that it does not know ends the process."""
+    wanted = {"xla_cpu_use_fusion_emitters": "false", "xla_cpu_parallel_codegen_split_count": "1"}
+    found = find_spec("jaxlib")
+    for library in Path(found.origin).parent.glob("*.so") if found and found.origin else ():
+        with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            if all(text.find(flag.encode()) >= 0 for flag in wanted):
+                return [f"--{flag}={value}" for flag, value in wanted.items()]
+    return []
+
+
+# JAX is asked once for each number: it is to compile soon, not well. Fusions alone took twice as long as all the rest together.
+if "XLA_FLAGS" not in os.environ:
+    os.environ["XLA_FLAGS"] = " ".join(["--xla_backend_optimization_level=0", *_flags_of_xla()])
 # Machine code is kept between the tests of a run, but never in the cache of whoever runs them.
 _cache = tempfile.TemporaryDirectory(prefix="chainrule-tests-")
 os.environ.setdefault("CHAINRULE_CACHE", _cache.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import cast
 
@@ -13,7 +13,7 @@ from chainrule.derivatives import vjp
 from chainrule.display import Shown
 from chainrule.engines import ExecutionPlan
 from chainrule.errors import GraphError, OptionError, ShapeError
-from chainrule.graph import PARAMETER, Array, Graph, Node, compute, constant, formula, topological_order
+from chainrule.graph import PARAMETER, Array, Graph, Node, compute, constant, evaluator, formula, topological_order
 from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
@@ -113,6 +113,7 @@ class Trace(Shown):
         self.fixed = tuple(q for q in self.quantities if q.is_leaf and q.name in fixed)
         self._by_node = {quantity.node: quantity for quantity in self.quantities}
         self._numbers = self._run(values)
+        self._evaluators: dict[Node, Callable[[Mapping[Node, Array]], list[Array]]] = {}
 
     def _run(self, values: Mapping[str, object]) -> dict[Node, Array]:
         """All values and derivatives: forward and backward are one graph, run at once."""
@@ -155,11 +156,15 @@ class Trace(Shown):
 
     def quantity(self, name: str) -> Quantity:
         """The quantity of this name ("C" or the output's name for the cost)."""
-        names = {quantity.name: quantity for quantity in self.quantities}
-        names |= {label: self._by_node[node] for label, node in self.graph.outputs.items() if node in self._by_node}
+        names = self._by_name
         if name not in names:
             raise GraphError(f"no quantity {name!r}", expected=", ".join(names), remedy=suggest(str(name), names))
         return names[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Quantity]:
+        names = {quantity.name: quantity for quantity in self.quantities}
+        return names | {label: self._by_node[node] for label, node in self.graph.outputs.items() if node in self._by_node}
 
     @checked
     def value(self, name: str) -> Array:
@@ -236,8 +241,13 @@ class Trace(Shown):
 
     def passed_back(self, user: Quantity, rule: Node, arriving: Array) -> Array:
         """The value of a rule of `user` at the values of the trace."""
-        (value,) = compute([rule], {**self._bound(user), user.arriving: arriving})
-        return value
+        return self._at(rule, {**self._bound(user), user.arriving: arriving})
+
+    def _at(self, node: Node, bound: Mapping[Node, Array]) -> Array:
+        """The value of a rule or a push: it is asked for each entry, so what there is to compute is found once."""
+        if node not in self._evaluators:
+            self._evaluators[node] = evaluator([node], bound)
+        return self._evaluators[node](bound)[0]
 
     def _bound(self, user: Quantity) -> dict[Node, Array]:
         return {leaf: self._numbers[source.node] for leaf, source in zip(user.stand_ins, user.inputs, strict=True)}
@@ -260,7 +270,7 @@ class Trace(Shown):
                 continue
             unit = np.zeros(quantity.node.shape)
             unit[index] = 1.0
-            (column,) = compute([push], {**self._bound(user), user.tangents[place]: unit})
+            column = self._at(push, {**self._bound(user), user.tangents[place]: unit})
             moved = [tuple(map(int, spot)) for spot in np.argwhere(column != 0)]
             moved = moved or ([index] if np.shape(column) == quantity.node.shape else [])
             found += [Path(user, spot, float(column[spot]), float(arriving[spot])) for spot in moved]
