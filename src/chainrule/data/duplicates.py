@@ -137,7 +137,7 @@ def _are_same(x: Rows, places: NDArray[np.int64], others: Rows, other_places: ND
 
 
 def _words(rows: Array, columns: slice = slice(None)) -> Words:
-    """The bytes of some rows, or of some of their columns, as words of 8 (rows, words), in memory of their own; 0.0 and −0.0 have the same."""
+    """The bytes of some columns of rows as words of 8 (rows, words), in memory of their own; 0.0 and −0.0 have the same."""
     flat = rows.reshape(len(rows), -1)[:, columns]
     flat = flat if flat.dtype.kind in "uf" else flat.astype(np.float64)
     count = -(-flat.shape[1] * flat.itemsize // 8)

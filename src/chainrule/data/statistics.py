@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data.rows import BLOCK, Array, Rows, as_rows, at_once, is_worth_sharing, threads
+from chainrule.data.rows import BLOCK, Rows, as_rows, at_once, is_worth_sharing, threads
 from chainrule.errors import DataError
 from chainrule.immutable import immutable
 
