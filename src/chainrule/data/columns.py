@@ -189,11 +189,10 @@ class Columns(Written):
             places = start * width + begins[: len(some)]
             place = 0
             for column, values in zip(self.features, found, strict=True):
-                # "clip" spares a check of places that are known to be right.
                 if column.kind == "numeric":
-                    block[:, place] = values.take(some, mode="clip")
+                    block[:, place] = values[some]
                 else:
-                    flat[places + (values.take(some, mode="clip").astype(np.int64, copy=False) + place)] = 1
+                    flat[places + (values[some].astype(np.int64, copy=False) + place)] = 1
                 place += len(column.features)
         return x
 

@@ -56,7 +56,9 @@ def sums_of(x: Array | Rows, columns: slice = slice(None)) -> Words:
     width = _width(rows, columns)
     drawn = np.random.default_rng(0).integers(1, 2**63, width, dtype=np.uint64)
     weights: Words = drawn * np.uint64(2) + np.uint64(1)
-    size = max(1, BLOCK // (8 * max(1, width)))
+    # Of an array in its order the columns are enough; elsewhere rows are taken as a whole.
+    each = 8 * width if rows.lies and rows.index is None else rows.nbytes // max(1, len(rows))
+    size = max(1, BLOCK // max(1, each))
 
     def look(start: int, stop: int) -> None:
         for begin in range(start, stop, size):
@@ -163,5 +165,5 @@ def _telling(rows: Rows) -> slice:
     if columns < 2 * few or len(rows) < 2 * _SAMPLE:
         return slice(None)
     chosen = slice((columns - few) // 2, (columns + few) // 2)
-    sample = rows.at(np.arange(_SAMPLE) * (len(rows) // _SAMPLE))
+    sample = rows.staying(np.arange(_SAMPLE) * (len(rows) // _SAMPLE))
     return chosen if len(np.unique(sums_of(sample, chosen))) >= _SAMPLE - _SAMPLE // 1000 else slice(None)
