@@ -21,12 +21,15 @@ def written(tmp_path, rows, head="a,b,c,d"):
 
 @pytest.mark.parametrize("size", [1, 40, 333])
 @pytest.mark.parametrize("comment", [None, "!"])
-def test_a_table_is_the_same_however_its_lines_are_shared_out(tmp_path, monkeypatch, size, comment):
+@pytest.mark.parametrize("least", [0, 2**23])  # by several threads, and by one
+def test_a_table_is_the_same_however_its_lines_are_shared_out(tmp_path, monkeypatch, size, comment, least):
     rows = [row for place, row in enumerate(ROWS) if comment or not row.startswith("!")]
     rows = [*rows[:7], "! said", *rows[7:]] if comment else rows
     path = written(tmp_path, rows)
     whole = read_table(path, comment=comment)
     monkeypatch.setattr(pieces, "_BYTES", size)
+    monkeypatch.setattr(pieces, "_BYTES_OF_A_COLUMN", 0)
+    monkeypatch.setattr(pieces, "_LEAST", least)
     shared = read_table(path, comment=comment)
     assert list(shared.columns) == list(whole.columns) == ["a", "b", "c", "d"]
     for name, cells in whole.columns.items():
@@ -41,15 +44,21 @@ def test_a_table_is_the_same_however_its_lines_are_shared_out(tmp_path, monkeypa
 
 @pytest.mark.parametrize("line", [0, 1, 25, 59])
 @pytest.mark.parametrize("odd", [",", ",,", ",9"])
-def test_a_row_with_a_cell_too_many_is_refused_wherever_it_stands(tmp_path, monkeypatch, line, odd):
+@pytest.mark.parametrize("least", [0, 2**23])
+def test_a_row_with_a_cell_too_many_is_refused_wherever_it_stands(tmp_path, monkeypatch, line, odd, least):
     monkeypatch.setattr(pieces, "_BYTES", 1)  # so that each row is the first one of some lines
+    monkeypatch.setattr(pieces, "_BYTES_OF_A_COLUMN", 0)
+    monkeypatch.setattr(pieces, "_LEAST", least)
     rows = ROWS[:60]
     path = written(tmp_path, [*rows[:line], rows[line] + odd, *rows[line + 1 :]])
     with pytest.raises(cr.errors.FileFormatError, match=f"line {line + 2} has [56] cells"):
         read_table(path)
 
 
-def test_no_more_is_read_than_may_be(tmp_path, monkeypatch):
+@pytest.mark.parametrize("least", [0, 2**23])
+def test_no_more_is_read_than_may_be(tmp_path, monkeypatch, least):
     monkeypatch.setattr(pieces, "_BYTES", 1)
+    monkeypatch.setattr(pieces, "_BYTES_OF_A_COLUMN", 0)
+    monkeypatch.setattr(pieces, "_LEAST", least)
     with pytest.raises(cr.errors.FileFormatError, match="more than 10 rows"):
         read_table(written(tmp_path, ROWS[:60]), max_rows=10)

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.data import Examples, Scaling, from_arrays, rows
+from chainrule.data import Examples, RandomSplit, Scaling, from_arrays, rows
 from chainrule.data.distinct import distinct
 from chainrule.data.rows import Rows
+from chainrule.data.splits import SplitIndices
 from chainrule.data.statistics import UnitRange
+from chainrule.errors import DataError
 
 
 @pytest.fixture
@@ -143,3 +145,48 @@ def test_distinct_values_are_those_of_numpy(values, dtype):
     assert found.values.dtype == array.dtype
     assert np.array_equal(found.codes, codes)
     assert np.array_equal(found.counts, counts)
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (50, 2, 3), (50,)])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("chosen", [None, np.arange(40, 5, -1)])
+def test_rows_are_written_where_they_are_wanted(shape, dtype, chosen):
+    x = (np.random.default_rng(0).normal(size=shape) * 9).astype("i4").astype(dtype)
+    found = Rows(x, chosen) if chosen is not None else Rows(x)
+    for columns in [slice(0, shape[-1])] + [slice(1, 3)] * (len(shape) > 1):
+        expected = found.array()[4:20][..., columns] if len(shape) > 1 else found.array()[4:20]
+        for to in ("f4", "f8"):
+            out = np.zeros(expected.size, to).reshape(-1, expected.shape[-1] if len(shape) > 1 else 1)
+            found.write(out, 4, 20, columns if len(shape) > 1 else slice(None))
+            assert np.array_equal(out.reshape(expected.shape), expected)
+
+
+def test_where_one_part_stays_the_others_do(monkeypatch):
+    monkeypatch.setattr(rows, "COPIED", 400)
+    data = from_arrays(X, np.arange(50) % 2)
+    assert data.test is not None
+    assert data.test.inputs.nbytes < 400 < data.train.inputs.nbytes
+    assert np.shares_memory(data.train.inputs.table, X)
+    assert np.shares_memory(data.test.inputs.table, X)
+    assert data.test.inputs.index is data.test.targets.index
+
+
+class SomeOfThem:
+    """A split that leaves out the last examples."""
+
+    def parts(self, y):
+        return SplitIndices(np.arange(20), np.arange(20, 30), np.arange(30, len(y) - 5))
+
+
+@pytest.mark.parametrize("split", [None, RandomSplit(), SomeOfThem()])
+@pytest.mark.parametrize("scaling", ["auto", "minmax", "none"])
+@pytest.mark.parametrize("place", [0, 23, 49])
+def test_a_number_that_is_not_finite_is_named_by_its_place_before_the_split(stays, split, scaling, place):
+    x = X.copy()
+    x[place, 2] = np.inf
+    with pytest.raises(DataError, match=f"x is inf at example {place}, feature 2"):
+        from_arrays(x, np.arange(50) % 2, split=split, scaling=scaling)
+    y = np.random.default_rng(2).normal(size=(50, 2))
+    y[place, 1] = np.nan
+    with pytest.raises(DataError, match=f"y is nan at example {place}, feature 1"):
+        from_arrays(X, y, split=split, scaling=scaling)

@@ -14,7 +14,7 @@ from chainrule.data.dataset import Dataset, require_finite
 from chainrule.data.duplicates import count_duplicates, duplicate_note, sums_of_parts
 from chainrule.data.examples import Array, Examples, as_array, as_inputs
 from chainrule.data.frame import frame_names, in_order, is_frame
-from chainrule.data.rows import COPIED, Rows, at_once, is_worth_sharing
+from chainrule.data.rows import COPIED, Rows, at_once, is_mapped, is_worth_sharing
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
@@ -150,8 +150,9 @@ def choose_split(options: Options, y: Array) -> Split:
 def assemble(examples: Examples, parts: SplitIndices, meaning: Meaning, options: Options) -> Dataset:
     """The data set of examples that are split into parts by index; a number that is not finite is named by its place before that."""
     train = examples[parts.train]
-    # What is learned from the training part stays where it lies if that is large: then the others do, too.
-    beside = examples.staying if train.inputs.lies and train.inputs.index is not None else examples.__getitem__
+    # Where the training part is so large that it stays where it lies in memory, the others do, too.
+    stays = train.inputs.index is not None and not is_mapped(train.inputs.table)
+    beside = examples.staying if stays else examples.__getitem__
     validation, test = (beside(index) if len(index) else None for index in (parts.validation, parts.test))
     _check_finite(examples, [part for part in (train, validation, test) if part is not None], meaning, options)
     return finish(train, validation, test, meaning, options)

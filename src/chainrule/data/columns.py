@@ -20,8 +20,7 @@ from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
 _VERSION = 1
-_BLOCK = 2**20
-"""About so many bytes are encoded at once."""
+_BLOCK = 4096
 _MOST_BYTES = 2**32  # 4 GiB: an encoded table beyond this is a mistake (an identifier read as a category), not a data set
 
 
@@ -177,38 +176,25 @@ class Columns(Written):
         """The inputs for some rows of a table, and for others: as `encode`, without all of them ever standing in one array."""
         self._check_size(len(table))
         found = [column.values(table) for column in self.features]
-        made = [np.empty((len(rows), len(self.names))) for rows in parts]
-        sorted_rows, places = zip(*map(_in_order, parts), strict=True)
-        # Some rows at a time, as they stand in the table: what is written from column to column is still in the cache, and a row goes
-        # to its part at once.
-        size = min(max(1, _BLOCK // (8 * len(self.names))), len(table))
-        room = np.empty((size, len(self.names)))
-        for start in range(0, len(table), size):
-            block = room[: min(size, len(table) - start)]
-            self._write(found, start, block)
-            for x, rows, order in zip(made, sorted_rows, places, strict=True):
-                begin, end = np.searchsorted(rows, (start, start + len(block)))
-                some = rows[begin:end] - start
-                if order is None:
-                    np.take(block, some, axis=0, out=x[begin:end], mode="clip")
-                else:
-                    x[order[begin:end]] = block[some]
-        return made
+        return [self._encoded(found, rows) for rows in parts]
 
-    def _write(self, found: Sequence[Floats | NDArray[np.int64]], start: int, block: Floats) -> None:
-        """Writes the features of the rows of a table from a place on, of which the values of all columns are known."""
-        count, width = block.shape
-        flat = block.reshape(-1)
-        begins = np.arange(0, count * width, width, dtype=np.int64)
-        place = 0
-        for column, values in zip(self.features, found, strict=True):
-            some = values[start : start + count]
-            if column.kind == "numeric":
-                block[:, place] = some
-            else:
-                block[:, place : place + len(column.categories)] = 0
-                flat[begins + (some.astype(np.int64, copy=False) + place)] = 1
-            place += len(column.features)
+    def _encoded(self, found: Sequence[Floats | NDArray[np.int64]], rows: NDArray[np.int64]) -> Floats:
+        width = len(self.names)
+        whole = all(column.kind == "numeric" for column in self.features)
+        x = (np.empty if whole else np.zeros)((len(rows), width))
+        flat, begins = x.reshape(-1), np.arange(0, _BLOCK * width, width)
+        # Some rows at a time: then what is written from column to column is still in the cache.
+        for start in range(0, len(rows), _BLOCK):
+            block, some = x[start : start + _BLOCK], rows[start : start + _BLOCK]
+            places = start * width + begins[: len(some)]
+            place = 0
+            for column, values in zip(self.features, found, strict=True):
+                if column.kind == "numeric":
+                    block[:, place] = values[some]
+                else:
+                    flat[places + (values[some].astype(np.int64, copy=False) + place)] = 1
+                place += len(column.features)
+        return x
 
     def usable(self, table: Table, *, with_target: bool = False) -> tuple[NDArray[np.bool_], list[str]]:
         """Which rows of a new table can be encoded, and sentences with counts and places on those that cannot.
@@ -247,14 +233,6 @@ class Columns(Written):
                 expected=f"at most {_MOST_BYTES} bytes",
                 remedy=advice("leave that column out: {0}", ("drop", (widest.name,))),
             )
-
-
-def _in_order(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """The places of rows in rising order, and where each of them stood; None where they are so already."""
-    if (rows[1:] >= rows[:-1]).all():
-        return rows, None
-    order = np.argsort(rows, kind="stable")
-    return rows[order], order
 
 
 def missing_value(table: Table, name: str, index: int) -> DataError:

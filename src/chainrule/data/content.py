@@ -96,7 +96,7 @@ class Survey:
 
 
 def keep_freed_memory() -> None:
-    """Lets glibc keep what is freed, up to 64 MiB: a piece of a table takes the memory of the one before, which no system need clear.
+    """Lets glibc keep what is freed, up to 64 MiB: a piece of a table takes the memory of the one before, which need not be cleared again.
 
     glibc hands memory back to the system in pieces as large as the largest that was freed so far, 32 MiB at most. This one is never
     written to, so it costs nothing. It saves a quarter of the processor time of reading; elsewhere it changes nothing.

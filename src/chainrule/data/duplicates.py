@@ -56,7 +56,9 @@ def sums_of(x: Array | Rows, columns: slice = slice(None)) -> Words:
     width = _width(rows, columns)
     drawn = np.random.default_rng(0).integers(1, 2**63, width, dtype=np.uint64)
     weights: Words = drawn * np.uint64(2) + np.uint64(1)
-    size = max(1, BLOCK // (8 * max(1, width)))
+    # Of an array in its order the columns are enough; elsewhere rows are taken as a whole.
+    each = 8 * width if rows.lies and rows.index is None else rows.nbytes // max(1, len(rows))
+    size = max(1, BLOCK // max(1, each))
 
     def look(start: int, stop: int) -> None:
         for begin in range(start, stop, size):
@@ -137,7 +139,7 @@ def _are_same(x: Rows, places: NDArray[np.int64], others: Rows, other_places: ND
 
 
 def _words(rows: Array, columns: slice = slice(None)) -> Words:
-    """The bytes of some rows, or of some of their columns, as words of 8 (rows, words), in their own memory; 0.0 and −0.0 are the same."""
+    """The bytes of some columns of rows as words of 8 (rows, words), in memory of their own; 0.0 and −0.0 have the same."""
     flat = rows.reshape(len(rows), -1)[:, columns]
     flat = flat if flat.dtype.kind in "uf" else flat.astype(np.float64)
     count = -(-flat.shape[1] * flat.itemsize // 8)
@@ -163,5 +165,5 @@ def _telling(rows: Rows) -> slice:
     if columns < 2 * few or len(rows) < 2 * _SAMPLE:
         return slice(None)
     chosen = slice((columns - few) // 2, (columns + few) // 2)
-    sample = rows.at(np.arange(_SAMPLE) * (len(rows) // _SAMPLE))
+    sample = rows.staying(np.arange(_SAMPLE) * (len(rows) // _SAMPLE))
     return chosen if len(np.unique(sums_of(sample, chosen))) >= _SAMPLE - _SAMPLE // 1000 else slice(None)

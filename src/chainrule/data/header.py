@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise, zip_longest
 
 from chainrule.data.advice import advice
-from chainrule.data.cells import is_number
+from chainrule.data.cells import are_numbers, is_number
 from chainrule.data.form import Form
 from chainrule.errors import ColumnError, FileFormatError
 from chainrule.spelling import did_you_mean, listed
@@ -45,8 +45,9 @@ def names_of(sample: list[Row], form: Form, path: str) -> tuple[list[str], list[
 
 def _check_is_header(names: list[str], rows: list[list[str]], line: int, path: str) -> None:
     """FileFormatError for a first row that looks like the rows below it: it would be lost as names."""
-    below = [[row[place] for row in rows if place < len(row) and row[place]] for place in range(len(names))]
-    numeric = [bool(cells) and all(map(is_number, cells)) for cells in below]
+    below = [list(filter(None, cells)) for cells in islice(zip_longest(*rows), len(names))]
+    below += [[] for _ in names[len(below) :]]
+    numeric = [bool(cells) and are_numbers(cells) for cells in below]
     over_numbers = [name for name, number in zip(names, numeric, strict=True) if number and name]
     texts = [place for place, name in enumerate(names) if name and not numeric[place] and not is_number(name)]
     again = [names[place] for place in texts if names[place] in below[place]]

@@ -17,6 +17,7 @@ from chainrule.immutable import immutable
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 200
 _LOOKED_AT = 50  # rows, for what kind a column is of: who is wrong only reads it a second time
+_LOOKED_AT_CELLS = 10_000  # the same in long rows
 _SAMPLE_SIZE = 2**23
 _QUOTED = re.compile(r'"[^"]*"')
 
@@ -86,7 +87,8 @@ def layout(content: Content, form: Form) -> TableLayout:
         raise _no_rows(path, "a header and no rows")
     first = data[0][0]
     start = sum(len(line.encode()) + 1 for line in lines[: first - 1])
-    texts = _text_columns([cells for _, cells in data[:_LOOKED_AT]], len(names), form)
+    looked_at = max(2, min(_LOOKED_AT, _LOOKED_AT_CELLS // len(names)))
+    texts = _text_columns([cells for _, cells in data[:looked_at]], len(names), form)
     return TableLayout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, tuple(notes))
 
 
@@ -94,10 +96,15 @@ def _text_columns(rows: list[list[str]], width: int, form: Form) -> frozenset[in
     """The positions of columns in which some cell of the first rows holds a text that is no number."""
 
     def is_text(cell: str) -> bool:
-        plain = cell.replace(form.thousands or "\0", "").replace(form.decimal, ".")
-        return form.read(cell) is not None and not is_number(plain)
+        plain = cell if form.decimal == "." and form.thousands is None else _with_point(cell, form)
+        return not is_number(plain) and form.read(cell) is not None
 
     return frozenset(place for place in range(width) if any(is_text(row[place]) for row in rows if place < len(row)))
+
+
+def _with_point(cell: str, form: Form) -> str:
+    """A cell with the marks of numbers that this reader is told as Python has them."""
+    return cell.replace(form.thousands or "\0", "").replace(form.decimal, ".")
 
 
 def rows_of(lines: Iterable[str], delimiter: str, form: Form, first_line: int = 1) -> Iterator[Row]:

@@ -23,6 +23,9 @@ _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
 _BYTES = 2**22
 """How long the lines are that a thread reads at once, about."""
+_BYTES_OF_A_COLUMN = 2**15
+_MOST_BYTES = 2**26
+"""The same where there are many columns: for each of them and each piece pandas takes as long as for some thousands of bytes."""
 _LEAST = 2**23
 """From so many bytes for each thread, the lines are shared out: each begins with memory of its own, which costs as much as some of them."""
 _ROWS = 1024
@@ -66,16 +69,16 @@ class _ToldFeed(Feed):
         return found
 
 
-def _told(content: Content, start: int) -> Iterator[tuple[int, int]]:
-    """Where some lines at a time begin and end, from a byte on; whoever listens is told how far it is."""
-    for begin, end in content.stretches(start, _stretch(content.size - start)):
+def _told(content: Content, start: int, width: int) -> Iterator[tuple[int, int]]:
+    """Where some lines of so many cells begin and end, from a byte on; whoever listens is told how far it is."""
+    for begin, end in content.stretches(start, _stretch(content.size - start, width)):
         yield begin, end
         tell("reading", end / content.size)
 
 
-def _stretch(size: int) -> int:
-    """How many bytes a thread reads at once, so that all have about as much to do."""
-    count = max(1, round(size / _BYTES))
+def _stretch(size: int, width: int) -> int:
+    """How many bytes of lines of so many cells a thread reads at once, so that all have about as much to do."""
+    count = max(1, round(size / max(_BYTES, min(width * _BYTES_OF_A_COLUMN, _MOST_BYTES))))
     return -(-size // (-(-count // threads()) * threads() if _is_shared(size) else count))
 
 
@@ -95,8 +98,9 @@ class Pieces:
         self, places: Collection[int], most: int, form: Form, beside: Sequence[int] = (), *, by_rows: bool = True
     ) -> None:
         room = np.empty((most, len(beside)), order="C" if by_rows else "F")
+        among = {place: number for number, place in enumerate(beside)}
         self._columns = {
-            place: _Column(most, form, room[:, beside.index(place)] if place in beside else room[:0, 0:0]) for place in places
+            place: _Column(most, form, room[:, among[place]] if place in among else room[:0, 0:0]) for place in places
         }
         self._form, self._by_rows = form, by_rows
         self._count = 0
@@ -170,9 +174,9 @@ class Pieces:
                     with parsed(_ToldFeed(content, start), nrows=most, chunksize=max(1000, _CELLS // width)) as pieces:
                         self._add_all(pieces, most)
                 elif _is_shared(content.size - start):
-                    self._add_all(in_turn(some, _told(content, start), threads()), most)
+                    self._add_all(in_turn(some, _told(content, start, width), threads()), most)
                 else:
-                    for piece in map(some, _told(content, start)):
+                    for piece in map(some, _told(content, start, width)):
                         if most is not None and self._count >= most:
                             break
                         self._add(piece)
@@ -200,8 +204,10 @@ class Pieces:
             return
         begin, count = self._count, len(piece)
         beside: list[tuple[_Column, NDArray[Any]]] = []
-        for place, column in self._columns.items():
-            cells = piece[place]
+        for place, cells in piece.items():
+            column = self._columns.get(place)
+            if column is None:
+                continue
             if column.takes_numbers(cells.dtype):
                 beside.append((column, cells.to_numpy()))
             else:

@@ -148,7 +148,8 @@ def from_table(
     inputs = table.without([target, *([by] if by is not None else [])])
     features, noticed = features_of(inputs, categories)
     schema = tuple(filled(column, inputs, parts.train, missing) for column in features)
-    others = tuple(name for name in known if name != target and all(column.name != name for column in schema))
+    used = {target, *(column.name for column in schema)}
+    others = tuple(name for name in known if name not in used)
     columns = Columns(schema, target_column, others, table.form)
     notes = (*meaning.notes, *notes, *noticed, *filled_notes(schema, inputs), *twin_notes(inputs, labels))
     meaning = replace(meaning, features=columns.names, columns=columns, notes=notes)
