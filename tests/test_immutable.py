@@ -102,6 +102,44 @@ def test_nothing_can_be_changed():
             act()
 
 
+def test_a_class_has_what_a_dataclass_has_before_and_after_its_fields_are_read():
+    class Body:
+        a: int
+        b: list[int] = field(default_factory=list[int])
+        c: float = field(default=0.5, repr=False)
+        d: int = 3
+
+    ours, theirs = _class(immutable, body=Body), _class(dataclass(frozen=True), body=Body)
+    before = {name: getattr(ours, name, None) for name in "abcd"}
+    assert not isinstance(vars(ours)["__dataclass_fields__"], dict)
+    assert [part.name for part in fields(ours)] == [part.name for part in fields(theirs)]
+    assert isinstance(vars(ours)["__dataclass_fields__"], dict)
+    assert (
+        before == {name: getattr(ours, name, None) for name in "abcd"} == {name: getattr(theirs, name, None) for name in "abcd"}
+    )
+    assert ours.__match_args__ == theirs.__match_args__ == ("a", "b", "c", "d")
+    assert ours(1).b == []
+    assert ours(1).b is not ours(1).b
+
+
+def test_threads_that_ask_a_class_for_its_fields_at_once_all_get_them():
+    for _ in range(50):
+        kind = _class(immutable)
+        found = []
+        gate = threading.Barrier(4)
+
+        def ask(kind=kind, found=found, gate=gate):
+            gate.wait()
+            found.append((len(fields(kind)), kind(1).a))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [(len(fields(Ours)), 1)] * 4
+
+
 def test_equality_and_hash_go_by_what_is_compared():
     one, other = Pair(1, (2,)), Pair(1, (2,))
     assert one == other

@@ -46,6 +46,7 @@ def _made_immutable(kind: type[Any], *, eq: bool) -> type[Any]:
     )
     for name in always.keys() | methods.keys() - own:
         setattr(kind, name, always.get(name) or methods[name])
+    always["__dataclass_fields__"].take_fields()
     return kind
 
 
@@ -56,6 +57,16 @@ class _Asked:
 
     def __init__(self, owner: type[Any], name: str) -> None:
         self.owner, self.name = owner, name
+        self.fields: dict[str, Field[Any]] = {}
+
+    def take_fields(self) -> None:
+        """Takes what describes fields from the class, as a dataclass does when it has read them: a usual value stays in its place."""
+        self.fields = {name: part for name, part in vars(self.owner).items() if isinstance(part, Field)}
+        for name, part in self.fields.items():
+            if part.default is MISSING:
+                delattr(self.owner, name)
+            else:
+                setattr(self.owner, name, part.default)
 
     def __get__(self, instance: object, kind: type[Any]) -> Any:
         with _reading:
@@ -73,6 +84,8 @@ def _read_fields(owner: type[Any]) -> None:
     is_frozen = any(map(is_dataclass, owner.__mro__[1:]))
     for name in _REFUSALS if is_frozen else ():
         delattr(owner, name)
+    for name, part in vars(owner)["__dataclass_fields__"].fields.items():
+        setattr(owner, name, part)
     made: Any = dataclass(init=False, repr=False, eq=False, frozen=is_frozen)(owner)
     made.__dataclass_params__.frozen = True
     for name, refuse in _REFUSALS.items():
