@@ -502,13 +502,13 @@ class Trainer(InPieces):
         return self._evaluators[part]
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
+        if not all(hasattr(callback, READS_NO_FOLDER) for callback in callbacks):
+            self.keeper.catch_up()
         loss = self.history.chunks[-1][1]["loss"][:, -1].mean() if self.history.chunks else np.nan
         scores: Mapping[str, Mapping[str, Array]] = self.history.epochs[-1].parts if self.history.epochs else {}
         epoch = self.step // self.steps_per_epoch if self.step else 0
         unsaved = self.keeper.trouble.happened if self.keeper.trouble else ""
         moment = TrainingProgress(kind, self.step, self.steps, epoch, float(loss), scores, self.seconds, unsaved, self)
-        if not all(hasattr(callback, READS_NO_FOLDER) for callback in callbacks):
-            self.keeper.catch_up()
         for callback in callbacks:
             answer = callback(moment)
             # A list of what was appended to, say, is no answer; NumPy's truth is one.

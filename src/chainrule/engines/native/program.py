@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -57,6 +58,7 @@ class _Making:
 
     def begin(self) -> _Making:
         """Lets it be made meanwhile."""
+        _running.add(self._thread)
         self._thread.start()
         return self
 
@@ -65,17 +67,30 @@ class _Making:
         """The code, waited for where it is not there yet."""
         if self._thread.ident is not None:
             self._thread.join()
-        return (
-            self._made or self._make()
-        )  # again where it failed, for the error; or in a forked child, which has no other thread
+        return self._made or self._make()  # again where it failed, for the error
 
     def _make_quietly(self) -> None:
         with suppress(Exception):
             self._made = self._make()
+        _running.discard(self._thread)
 
     def _make(self) -> MachineCode:
         known = {name: making.code for name, making in self._known.items()}
         return compile_module(self._text, host(), default_cache(), is_quick=self._is_quick, known=known)
+
+
+_running: set[threading.Thread] = set()
+"""The threads that make code now."""
+
+
+def _wait_for_all() -> None:
+    """Before a process is copied: the copy has one thread, and would wait for ever for what another one holds, in LLVM or in Python."""
+    for thread in tuple(_running):
+        thread.join()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait_for_all)
 
 
 _kernels: WeakValueDictionary[str, _Making] = WeakValueDictionary()
