@@ -45,11 +45,11 @@ class Keeper(Shown):
             if self.folder and self.writes:
                 self.folder.append_history(rows())
 
-    def note_engine(self, report: Callable[[], Mapping[str, Any]]) -> None:
-        """What the engine compiled, which is asked only where there is a folder: it may not be there yet."""
+    def note_engine(self, report: Mapping[str, Any]) -> None:
+        """What the engine compiled."""
         with self._trying():
             if self.folder and self.writes:
-                self.folder.write_engine(report())
+                self.folder.write_engine(report)
 
     def save(self, snapshot: Snapshot, *, last: bool = False) -> None:
         """A snapshot; the `last` one waits for the disk, and is tried a second time."""

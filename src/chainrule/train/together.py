@@ -180,7 +180,7 @@ class _Joint(InPieces):
         self._evaluators: dict[str, Evaluator] = {}
         for place, trainer in enumerate(self.trainers):
             trainer.carry(_Share(lambda: self._carried, self._rows(place)))
-            trainer.keeper.note_engine(self._program.report)
+            trainer.keeper.note_engine(self._program.report())
 
     def _longest(self) -> int | None:
         return self._program.longest

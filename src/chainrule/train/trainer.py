@@ -123,8 +123,6 @@ class Trainer(InPieces):
         self.start: Snapshot | None = None
         """Where the training began, if elsewhere than at the first values that its seeds give."""
         self._evaluators: dict[str, Evaluator] = {}
-        self._report: Callable[[], Mapping[str, Any]] | None = None
-        """How the engine compiled the training, once it has begun: its folder is to note that."""
         self._pause: int = 0
         self._ending: Snapshot | None = None
         require_validation(settings.early_stopping, problem.dataset_info.parts)
@@ -202,8 +200,10 @@ class Trainer(InPieces):
 
     @cached_property
     def program(self) -> LoopProgram:
-        """The compiled loop of training steps."""
-        return handed_out(self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps))
+        """The compiled loop of training steps; how it was compiled becomes part of the run's record."""
+        program = handed_out(self.engine.compile_loop(self.loop, self.supply.tables, self.settings.replicas, self.steps))
+        self.keeper.note_engine(program.report())
+        return program
 
     @cached_property
     def supply(self) -> Supply:
@@ -337,23 +337,13 @@ class Trainer(InPieces):
                 if isinstance(callback, AbstractContextManager):
                     entered.enter_context(cast("AbstractContextManager[object]", callback))
             with deferred_interrupts() as interrupt:
-                self._prepare()
                 answered(self.course(interrupt, callbacks), self._answer)
             self._tell(callbacks, "end")
-
-    def _prepare(self) -> None:
-        """Has all programs made at once: while one is compiled, which takes no Python, the next is written."""
-        if self.step < self.steps and not self.settings.optimizer.search:
-            self._report = self.program.report
-            for part in self.watched:
-                self._evaluator(part)
 
     def course(self, interrupt: Interrupt, callbacks: tuple[Callback, ...] = ()) -> Course:
         """The training from here to its end: it asks for steps and scores, and notes and saves what it is given."""
         self.stopped = "early stopping" if self.stopping and self.stopping.stopped.all() else ""
         with self.keeper.writer(self.step, lambda: self.history.rows()):
-            if self._report:
-                self.keeper.note_engine(self._report)
             try:
                 yield from self._go_on(interrupt, callbacks)
             except BaseException:
@@ -489,9 +479,6 @@ class Trainer(InPieces):
 
     def evaluate(self, part: str) -> Scores:
         """The scores of a part of the data at the present weights."""
-        return self._evaluator(part)(self.state)
-
-    def _evaluator(self, part: str) -> Evaluator:
         found = dict(self.data.parts())
         if part not in found:
             raise unknown(f"part {part!r}", part, found)
@@ -499,7 +486,7 @@ class Trainer(InPieces):
             every = self.settings.evaluate_every
             looks = 1 + (self.settings.epochs // every if every else 0)
             self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], self.settings.replicas, looks)
-        return self._evaluators[part]
+        return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
         if not all(hasattr(callback, READS_NO_FOLDER) for callback in callbacks):

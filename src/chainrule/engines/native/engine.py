@@ -78,7 +78,7 @@ def _module_of(form: _Form, *, is_guarded: bool) -> Module:
 def _code_of(form: _Form, *, is_guarded: bool, is_quick: bool) -> Code:
     """The code of a loop."""
     module = _module_of(form, is_guarded=is_guarded)
-    return Code(module.quick() if is_quick else module, meanwhile=default_threads() > 1)
+    return Code(module.quick() if is_quick else module)
 
 
 def module_of(loop: Loop, *, is_guarded: bool = False) -> Module:

@@ -13,7 +13,6 @@ import ctypes
 import functools
 import os
 import re
-import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -220,9 +219,6 @@ def _loader() -> Any:
     return llvm.create_lljit_compiler(None, use_jit_link=True, suppress_errors=True)
 
 
-_loading = threading.Lock()
-
-
 def _load(code: bytes, text: str, known: Mapping[str, MachineCode]) -> Any:
     defined, declared = _DEFINED.findall(text), _DECLARED.findall(text)
     builder = llvm.JITLibraryBuilder().add_object_img(code)
@@ -233,9 +229,7 @@ def _load(code: bytes, text: str, known: Mapping[str, MachineCode]) -> Any:
             builder.import_symbol(name, address)
         elif name in declared:
             raise RuntimeError(f"the module declares {name}, which this process does not have")
-    with _loading:  # or two threads might make two loaders, of which one would be lost
-        loader = _loader()
-    return builder.link(loader, next(_names))
+    return builder.link(_loader(), next(_names))
 
 
 @functools.cache

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -47,66 +45,22 @@ def address(array: Array) -> int:
     return array.__array_interface__["data"][0]
 
 
-class _Making:
-    """Machine code that is made on another thread, since LLVM needs no Python, while its caller writes the next program's text."""
-
-    def __init__(self, text: str, is_quick: bool, known: Mapping[str, _Making]) -> None:
-        self._text, self._is_quick, self._known = text, is_quick, known
-        self._made: MachineCode | None = None
-        # No daemon: a process that ends waits for LLVM, which must not be taken away under a thread that is in it.
-        self._thread = threading.Thread(target=self._make_quietly, name="chainrule-compiler")
-
-    def begin(self) -> _Making:
-        """Lets it be made meanwhile."""
-        _running.add(self._thread)
-        self._thread.start()
-        return self
-
-    @cached_property
-    def code(self) -> MachineCode:
-        """The code, waited for where it is not there yet."""
-        if self._thread.ident is not None:
-            self._thread.join()
-        return self._made or self._make()  # again where it failed, for the error
-
-    def _make_quietly(self) -> None:
-        with suppress(Exception):
-            self._made = self._make()
-        _running.discard(self._thread)
-
-    def _make(self) -> MachineCode:
-        known = {name: making.code for name, making in self._known.items()}
-        return compile_module(self._text, host(), default_cache(), is_quick=self._is_quick, known=known)
-
-
-_running: set[threading.Thread] = set()
-"""The threads that make code now."""
-
-
-def _wait_for_all() -> None:
-    """Before a process is copied: the copy has one thread, and would wait for ever for what another one holds, in LLVM or in Python."""
-    for thread in tuple(_running):
-        thread.join()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_for_all)
-
-
-_kernels: WeakValueDictionary[str, _Making] = WeakValueDictionary()
-"""What makes, or has made, the general kernels that are in memory now, by name: what a program needs of them is not made again."""
+_kernels: WeakValueDictionary[str, MachineCode] = WeakValueDictionary()
+"""The general kernels that are in memory now, by name: what a program needs of them is not made again."""
 
 
 class Code:
-    """A module as functions that can be called, with its constants in memory; `meanwhile` it is made on another thread."""
+    """A module as functions that can be called, with its constants in memory."""
 
-    def __init__(self, module: Module, *, meanwhile: bool = False) -> None:
+    def __init__(self, module: Module) -> None:
         self.module = module
         found = {name: _kernels.get(name) for name in module.general}
-        known = {name: making for name, making in found.items() if making is not None}
-        self._making = _Making(module.text_beside(known) if known else module.text, module.is_quick, known)
-        _ = self._making.begin() if meanwhile else self._making.code
-        _kernels.update(dict.fromkeys(found.keys() - known.keys(), self._making))
+        self._known = {name: code for name, code in found.items() if code is not None}
+        text = module.text_beside(self._known) if self._known else module.text
+        self.machine_code = compile_module(text, host(), default_cache(), is_quick=module.is_quick, known=self._known)
+        _kernels.update(dict.fromkeys(found.keys() - self._known.keys(), self.machine_code))
+        self.run = _RUN(self.machine_code.address("run"))
+        self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)
         self.constants = pages(size) if module.guarded else aligned(size)
         for step in module.steps.values():
@@ -118,21 +72,6 @@ class Code:
             for step in module.steps.values():
                 for offset in step.plan.forbidden_constants:
                     forbid(self.constants, offset, PAGE)
-
-    @property
-    def machine_code(self) -> MachineCode:
-        """Its functions in memory."""
-        return self._making.code
-
-    @cached_property
-    def run(self) -> Callable[[int, int, int], None]:
-        """The loop over steps."""
-        return _RUN(self.machine_code.address("run"))
-
-    @cached_property
-    def work(self) -> Callable[[int, int, int], None] | None:
-        """What a helping thread does, if there is something to help with."""
-        return _WORK(self.machine_code.address("work")) if self.module.is_shared_code else None
 
 
 @dataclass
