@@ -88,14 +88,15 @@ def on_screen(text: str) -> str:
     return _ORDERS.sub("�", text)
 
 
-_kinds: list[type] = []
 _told: list[Callable[[type], object]] = []
 
 
 def of_each_kind(tell: Callable[[type], object]) -> None:
     """Has `tell` called with every class whose objects show themselves: those that there are, and each new one when its body is read."""
     _told.append(tell)
-    for kind in _kinds:
+    kinds = Plain.__subclasses__()
+    for kind in kinds:
+        kinds += kind.__subclasses__()
         tell(kind)
 
 
@@ -106,7 +107,6 @@ class Plain:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        _kinds.append(cls)
         for tell in _told:
             tell(cls)
 

@@ -58,7 +58,7 @@ LOST = {"RandomShift", "RandomFlip", "RandomRotation", "RandomBrightness"}
 
 
 def plain(layer):
-    """The layers one behind the other, and whether each is frozen,: names and first values are not carried."""
+    """The layers one behind the other, and whether each is frozen: names and first values are not carried."""
     if isinstance(layer, cr.Sequential | cr.Frozen):
         return [(each, frozen or isinstance(layer, cr.Frozen)) for item in layer.layers for each, frozen in plain(item)]
     if isinstance(layer, cr.TimeDistributed) and len(layer.layers) > 1:

@@ -331,10 +331,6 @@ class RunFolder(Shown):
     def _noted_so_far(self) -> Mapping[str, Any]:
         return (self._history or GrowingFile(self.path / "history.jsonl")).noted
 
-    def write_snapshot(self, snapshot: Snapshot, name: str = "") -> None:
-        """A snapshot by itself, on the disk when this returns."""
-        self._write_snapshot(snapshot, name or f"step-{snapshot.step:09d}", self._noted_so_far(), sync=True)
-
     def _write_snapshot(self, snapshot: Snapshot, stem: str, noted: Mapping[str, Any], *, sync: bool) -> None:
         """The arrays first, then the JSON that names their hash: a snapshot counts only when both are whole."""
         from safetensors.numpy import save  # third-party, loaded when used: `import chainrule` stays light
@@ -352,7 +348,7 @@ class RunFolder(Shown):
 
     def write_start(self, snapshot: Snapshot) -> None:
         """The state that the training began with, where it is not the first values that its seeds give."""
-        self.write_snapshot(snapshot, "start")
+        self._write_snapshot(snapshot, "start", self._noted_so_far(), sync=True)
 
     def _thin_out(self) -> None:
         """Notes which snapshots are to go: those that are missed least, as they have the nearest neighbours; never the two newest.
