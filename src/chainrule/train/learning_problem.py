@@ -8,11 +8,9 @@ from functools import cached_property, reduce
 from operator import add
 from typing import Any, Literal, cast
 
-import numpy as np
-
 from chainrule import ops
 from chainrule.checks import checked
-from chainrule.data import DatasetInfo, Scaling
+from chainrule.data import DatasetInfo
 from chainrule.derivatives import require_gradients, vjp
 from chainrule.descriptions import Kept
 from chainrule.descriptions.kinds import is_ours
@@ -40,6 +38,7 @@ from chainrule.nn import (
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
+from chainrule.train.loss_targets import require_fitting, scaled, step_input, target_forms, usual_loss
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.saved_network import pickled_network
@@ -214,7 +213,7 @@ class LearningProblem(Unchanging, Shown):
         return None if self.loss is None else objective(self.loss)
 
     def _objective_of(self, output: Node) -> Objective:
-        return self._said or objective(_usual_loss(self.dataset_info, output))
+        return self._said or objective(usual_loss(output, self.dataset_info))
 
     @property
     def formula(self) -> str:
@@ -367,10 +366,11 @@ class LearningProblem(Unchanging, Shown):
             x = input_node("x", (size, *self.dataset_info.input_shape), self.dataset_info.input_dtype)
             y = input_node("y", (size, *self.dataset_info.target_shape), self.dataset_info.target_dtype)
             how: dict[str, Any] = {} if clock is None else {"training": True, "key": clock.key, "fresh": clock.fresh}
-            shape, scaled = self.dataset_info.input_shape, self._scaled(x)
-            built = build_network(self.network, shape, dtype=self.dtype, x=scaled, data=x, **how)
+            shape = self.dataset_info.input_shape
+            built = build_network(self.network, shape, dtype=self.dtype, x=self._scaled(x), data=x, **how)
             if self._said is None or self._said.losses:
-                self._check_output(built.output)
+                wanted = {loss.target for loss in self._said.losses} if self._said else set[str]()
+                require_fitting(built.output, self.dataset_info, wanted)
             elif not built.terms:
                 raise LossError(
                     "an objective without a loss, for a network without auxiliary losses",
@@ -381,9 +381,9 @@ class LearningProblem(Unchanging, Shown):
 
     def _scaled(self, x: Node) -> Node:
         with scope("input"):
-            scaled = _scaled_first(self.dataset_info.scaling, x, self.dtype)
+            inputs = scaled(self.dataset_info.scaling, x, self.dtype)
             # The lectures' a⁽⁰⁾: what the first layer is given. A leaf keeps the name that it has.
-            return scaled if scaled.is_leaf else scaled.named("input.a")
+            return inputs if inputs.is_leaf else inputs.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
         scaling = self.dataset_info.target_scaling
@@ -393,82 +393,8 @@ class LearningProblem(Unchanging, Shown):
             # The offset may be so large that float32 would lose what is added to it.
             return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
 
-    def _check_output(self, output: Node) -> None:
-        # Beside each number that is measured stands its error, behind those of a weighted example its weight.
-        kinds = {loss.target for loss in (() if self._said is None else self._said.losses)}
-        measured = "measured" in kinds
-        if measured and (self.dataset_info.classes is not None or self.dataset_info.target_size % 2):
-            held = (
-                "classes"
-                if self.dataset_info.classes is not None
-                else f"{self.dataset_info.target_size} number{'s' * (self.dataset_info.target_size > 1)}"
-            )
-            raise LossError(
-                f"chi_squared on the data {self.dataset_info.name!r}, whose targets are {held} without standard errors",
-                expected="behind each number its standard error σ",
-                remedy="put them there: cr.data.with_errors(data, sigma); without errors fit mean_squared_error",
-            )
-        size = self.dataset_info.target_size
-        if "weighted" in kinds and (self.dataset_info.classes is not None or size < 2):
-            held = "classes" if self.dataset_info.classes is not None else "1 number"
-            raise LossError(
-                f"a weighted loss on the data {self.dataset_info.name!r}, whose targets are {held} without weights",
-                expected="behind the numbers of each example its weight",
-                remedy="put it there: np.column_stack([y, weights]); labels as one-hot rows",
-            )
-        wanted = size // 2 if measured else size - ("weighted" in kinds)
-        found = output.shape[1:]
-        one_for_two = self.dataset_info.classes is not None and wanted == 2 and found == (1,)
-        if found != (wanted,) and not one_for_two:
-            what = (
-                f"{wanted} classes"
-                if self.dataset_info.classes is not None
-                else f"targets of {wanted} number{'s' * (wanted > 1)}"
-            )
-            what += ", each with its error behind them" * measured + " and a weight" * ("weighted" in kinds)
-            raise ShapeError(
-                f"the network ends with outputs of shape {found}, the data {self.dataset_info.name!r} has {what}\n"
-                f"      output {output.shape}\n      target (..., {wanted})",
-                expected=f"{wanted} output{'s' * (wanted > 1)}"
-                + (", or 1 for two classes" if wanted == 2 and self.dataset_info.classes else ""),
-                remedy=f"end the network with {wanted} unit{'s' * (wanted > 1)}",
-            )
-        scaling = self.dataset_info.target_scaling
-        if scaling is not None and self.dataset_info.classes is None and not scaling.fits(found):
-            raise ShapeError(
-                f"target_scaling is made for shape {scaling.shape}, and behind the {wanted} that the network puts out "
-                f"stand{'s a weight' if 'weighted' in kinds else ' errors'}",
-                expected=f"a scaling that broadcasts to {found}, the same for all of them",
-                remedy="leave target_scaling out, or learn it from the targets alone: Scaling.standardise(y[:, :1])",
-            )
-
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
-        """The target in each form that a loss may want."""
-        with scope("target"):
-            if self.dataset_info.classes is None:
-                values = _scaled_first(self.dataset_info.target_scaling or Scaling.none(), y, self.dtype)
-                beside = {"measured": self._measured(y, values), "weighted": self._weighted(y, values)}
-                return {"values": values, "labels": values, "margin": values, **beside}
-            if output.shape[1] == 1:
-                column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
-                return {"values": column, "labels": y, "margin": column}
-            return {"values": ops.one_hot(y, classes=output.shape[1], dtype=self.dtype), "labels": y, "margin": y}
-
-    def _measured(self, y: Node, values: Node) -> Node:
-        """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
-        count, scaling = y.shape[1] // 2, self.dataset_info.target_scaling
-        if count == 0 or scaling is None:
-            return values
-        errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
-        return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
-
-    def _weighted(self, y: Node, values: Node) -> Node:
-        """Scaled numbers, and behind them the weight, which has no unit that a scaling could change."""
-        count, scaling = y.shape[1] - 1, self.dataset_info.target_scaling
-        if count == 0 or scaling is None or scaling.is_none:
-            return values
-        weight = ops.cast(ops.slice_axis(y, 1, count, count + 1), dtype=self.dtype)
-        return ops.concatenate(ops.slice_axis(values, 1, 0, count), weight, axis=1)
+        return target_forms(output, y, self.dataset_info, self.dtype)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""
@@ -537,47 +463,8 @@ learning_problem: Kept[LearningProblem] = Kept(LearningProblem, 32)
 """`LearningProblem`, with the graphs that were built for it, as it was when network, data and loss were described like this before."""
 
 
-def _scaled_first(scaling: Scaling, x: Node, dtype: str) -> Node:
-    """Scaled numbers of the network's dtype: a large offset is taken away from float64, which then loses nothing that matters.
-
-    Bytes are exact in float32, and scaled there.
-    """
-    if scaling.is_none:
-        return ops.cast(x, dtype=dtype)
-    x = ops.cast(x, dtype="float64" if x.type.is_float else dtype)
-    if np.any(scaling.offset):
-        x = x - constant(scaling.offset, x.dtype)
-    x = x if np.all(scaling.factor == 1) else x * constant(scaling.factor, x.dtype)
-    return ops.cast(x, dtype=dtype)
-
-
 def exported(network: Layer, data: DatasetInfo) -> Export:
     """A network that learned from such data, with their scalings."""
     given, target = data.scaling, data.target_scaling
     after = None if target is None else Scale(target.offset, target.factor, undo=True)
     return Export(network, data.input_shape, Scale(given.offset, given.factor), after)
-
-
-def step_input(a: Node) -> Node | None:
-    """The pre-activation z if a was computed as the step of z; else None."""
-    return a.inputs[0].inputs[0] if a.op is ops.cast and a.inputs[0].op is ops.greater else None
-
-
-def _usual_loss(data: DatasetInfo, output: Node) -> str:
-    """The loss that goes with the data and the network's last activation."""
-    if data.classes is None:
-        return "mean_squared_error"
-    several = output.shape[1] > 1
-    if step_input(output) is not None:
-        return "squared_error"
-    if softmax_input(output) is not None:
-        return "cross_entropy"
-    if sigmoid_input(output) is not None:
-        return "half_squared_error" if several else "binary_cross_entropy"
-    if output.op is ops.add or output.op is ops.matmul:
-        return "cross_entropy_from_logits" if several else "binary_cross_entropy_from_logits"
-    raise LossError(
-        f"no usual loss goes with classes and a last layer that ends with {output!r}",
-        expected="a last layer that is linear, softmax, sigmoid or step",
-        remedy='make the last layer softmax, or name the loss, for example loss="hinge"',
-    )
