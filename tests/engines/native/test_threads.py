@@ -61,14 +61,17 @@ def test_training_of_a_wide_network_gives_the_same_bits_by_any_number_of_threads
     assert np.isfinite(first.history.steps()).all()
 
 
-def test_turns_of_a_loop_over_time_are_shared_and_give_the_same_bits():
+@pytest.mark.parametrize(("units", "in_pieces"), [(64, True), (224, False)])
+def test_a_loop_over_time_is_shared_whole_by_rows_or_kernel_by_kernel_and_gives_the_same_bits(units, in_pieces):
     random = np.random.default_rng(0)
     data = (random.normal(size=(64, 7, 5)), np.arange(64) % 3)
-    net = cr.Sequential(cr.LSTM(64), cr.Dense(3, "softmax"))
+    net = cr.Sequential(cr.LSTM(units), cr.Dense(3, "softmax"))
     runs = [cr.fit(net, data, threads=threads, epochs=1, batch_size=32, evaluate_every=0) for threads in THREADS]
     step = runs[0].trainer.program.code.module.steps[32]
-    turned = [inner for outer in step.schedule.kernels if isinstance(outer.core, Turns) for inner in outer.all]
-    assert sum(id(kernel) in step.shared for kernel in turned) >= 2  # the product of each direction
+    loops = [kernel for kernel in step.schedule.kernels if isinstance(kernel.core, Turns)]
+    assert [id(loop) in step.shared for loop in loops] == [in_pieces] * 2
+    inside = sum(id(kernel) in step.shared for loop in loops for kernel in loop.all)
+    assert inside == 0 if in_pieces else inside >= 2  # the product of each direction
     for run in runs[1:]:
         assert same_bits(run.trainer.state, runs[0].trainer.state)
 

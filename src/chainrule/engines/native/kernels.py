@@ -17,6 +17,11 @@ import numpy as np
 from chainrule.graph import Shape, Type
 from chainrule.immutable import immutable
 
+SHARED_COST = 250_000
+"""What a kernel costs that is shared between threads, in operations: some five microseconds, where handing over takes one or two."""
+LANES = 16
+"""How many numbers the widest vectors hold."""
+
 Affine: TypeAlias = tuple[int, ...]
 """A whole number that depends on the loops: (constant, coefficient of loop 0, of loop 1, ...)."""
 
@@ -34,7 +39,8 @@ class Buffer:
     `kind` says whose memory it is, and how its address is found. arena: the engine's own. constant: the engine's, never written.
     state: carried from step to step by the caller. rows: a table, read through the order. block: a table's rows, one behind the other.
     scalar: one number a step. record: written at each step's place. stacked: rows one behind the other. part: entries of another
-    buffer, `whole`, from the entry `start` on, and at each turn of a loop over time `turn` entries further. `name` is the leaf's or
+    buffer, `whole`, from the entry `start` on, at each turn of a loop over time `turn` entries further, for each piece of
+    its rows `piece` entries. `name` is the leaf's or
     output's name where the memory is the caller's.
     """
 
@@ -47,6 +53,7 @@ class Buffer:
     whole: Buffer | None = None
     start: int = 0
     turn: int = 0
+    piece: int = 0
 
     @property
     def memory(self) -> Buffer:
@@ -54,10 +61,10 @@ class Buffer:
         return self if self.whole is None else self.whole.memory
 
     @property
-    def shift(self) -> tuple[int, int]:
-        """From which entry of `memory` on it stands, and how many entries further at each turn."""
-        start, turn = (0, 0) if self.whole is None else self.whole.shift
-        return start + self.start, turn + self.turn
+    def shift(self) -> tuple[int, int, int]:
+        """From which entry of `memory` on it stands, and how many entries further at each turn and for each piece."""
+        start, turn, piece = (0, 0, 0) if self.whole is None else self.whole.shift
+        return start + self.start, turn + self.turn, piece + self.piece
 
     @property
     def nbytes(self) -> int:
@@ -78,9 +85,9 @@ class MemoryPlace:
         return replace(self, at=change(self.at), row=None if self.row is None else change(self.row))
 
     def text(self, names: Sequence[str]) -> str:
-        """As label[i·16 + j]; entries are counted in the whole buffer, with t for the turn of a loop over time."""
-        start, turn = self.buffer.shift
-        inside = affine_text((self.at[0] + start, turn, *self.at[1:]), ("t", *names))
+        """As label[i·16 + j], counted in the whole buffer; t is the turn of a loop over time, p the piece of its rows."""
+        start, turn, piece = self.buffer.shift
+        inside = affine_text((self.at[0] + start, turn, piece, *self.at[1:]), ("t", "p", *names))
         if self.row is not None:
             inside = f"order[{affine_text(self.row, names)}], {inside}"
         return f"{self.buffer.label}[{inside}]"
@@ -210,10 +217,14 @@ class Scatter:
 
 @dataclass
 class Turns:
-    """A loop over time: kernels that run one after the other at each turn; parts of buffers move on from turn to turn."""
+    """A loop over time: kernels that run one after the other at each turn; parts of buffers move on from turn to turn.
+
+    With several `pieces` the kernels are those of a piece of the rows, which goes through all turns apart from the others.
+    """
 
     count: int
     kernels: list[Kernel]
+    pieces: int = 1
 
 
 @dataclass
@@ -239,9 +250,22 @@ class Kernel:
             case Product():
                 return self.points * (2 * self.core.inner + len(self.body.lines))
             case Turns():
-                return self.core.count * sum(kernel.work for kernel in self.core.kernels)
+                return self.core.count * self.core.pieces * sum(kernel.work for kernel in self.core.kernels)
             case _:
                 return self.points * (len(self.body.lines) + len(self.body.stores))
+
+    @property
+    def cost(self) -> float:
+        """Its time, in operations of full vectors: a product does four in the time of one; along a short last loop lanes idle."""
+        match self.core:
+            case Product():
+                return self.work / 4
+            case Turns():
+                return self.core.count * self.core.pieces * sum(kernel.cost for kernel in self.core.kernels)
+            case _:
+                reduced = self.core.extents if isinstance(self.core, Reduction) and self.core.along else ()
+                loops = (*self.extents, *reduced)
+                return self.work * max(1, LANES / max(loops[-1], 1)) if loops else self.work
 
     @property
     def bodies(self) -> tuple[KernelBody, ...]:
@@ -290,7 +314,8 @@ def affine_text(at: Affine, names: Sequence[str]) -> str:
 
 def _kernel_lines(kernel: Kernel) -> Iterator[str]:
     if isinstance(kernel.core, Turns):
-        yield f"{kernel.label}: for t < {kernel.core.count}, one turn after the other"
+        pieces = f"for p < {kernel.core.pieces}, apart, " * (kernel.core.pieces > 1)
+        yield f"{kernel.label}: {pieces}for t < {kernel.core.count}, one turn after the other"
         for inner in kernel.core.kernels:
             yield from (f"  {line}" for line in _kernel_lines(inner))
         return

@@ -5,6 +5,8 @@
     same_4(context, position, buffers ...)           kernels that differ in their buffers only, wherever they stand
     kernel_0f3a…(context, position, buffers ..., extents ..., constants ...)  where code is made quickly: a kernel, for any number of turns
     turn_32_2(context, step, position, team, turn)   one turn of a loop over time
+    turn_32_2(context, step, position, turn, worker, task)  the same of a piece of its rows: see `rows`
+    piece_of_turn_32_2(context, step, position, 0, worker, task)  all its turns for a piece
     kernel_32_1(context, step, position, turn, worker, task)  a part of a kernel that is worth sharing between threads
     run(context, team, steps)                        the loop over steps
     work(context, team, worker)                      what a helping thread does until the loop ends
@@ -16,7 +18,7 @@ axes; then one for each state leaf, table, scalar, record and stacked output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,11 +31,12 @@ from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Val
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.cuts import Cut, cut
 from chainrule.engines.native.forms import KernelForm, kernel_form, may_differ, memory_key, with_numbers
-from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
+from chainrule.engines.native.kernels import SHARED_COST, Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
+from chainrule.engines.native.rows import in_row_pieces
 from chainrule.engines.native.schedule import KernelSchedule, schedule
 from chainrule.engines.native.subnormals import flushed
 from chainrule.engines.native.team import Team
@@ -41,12 +44,8 @@ from chainrule.graph import Graph
 from chainrule.immutable import immutable
 
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
-SHARED_COST = 250_000
-"""What a kernel costs that is shared between threads, in operations: some five microseconds, where handing over takes one or two."""
 WIDE = 32
 """Bytes of a vector from which on the processor has masks."""
-LANES = 16
-"""How many numbers the widest vectors hold."""
 PIECE = 16
 """How many kernels are written into one function: what LLVM does with a function takes more than in proportion to its length."""
 PARTS = 32
@@ -83,7 +82,7 @@ class CompiledStep:
     @cached_property
     def shared(self) -> dict[int, int]:
         """The kernels that threads share, by identity, with the turns of their outermost loop."""
-        large = [kernel for outer in self.schedule.kernels for kernel in outer.all if _cost(kernel) >= SHARED_COST]
+        large = [kernel for outer in self.schedule.kernels for kernel in _apart(outer) if kernel.cost >= SHARED_COST]
         return {id(kernel): turns for kernel in large if (turns := self._turns(kernel)) > 1}
 
     @property
@@ -106,6 +105,8 @@ class CompiledStep:
         """How many turns of a kernel's outermost loop do not depend on each other; 1 where that loop runs along the lanes."""
         outer = kernel.extents[0] if kernel.extents else 1
         match kernel.core:
+            case Turns():
+                return kernel.core.pieces
             case Product():
                 tiles = self.tilings[id(kernel)]
                 return outer if len(kernel.extents) > 2 and not tiles.batch_inside else tiles.turns
@@ -119,13 +120,17 @@ class CompiledStep:
                 return outer if len(kernel.extents) > 1 else 1
 
 
-def _cost(kernel: Kernel) -> float:
-    """The time of a kernel, in operations of full vectors: a product does four in the time of one; along a short last loop lanes idle."""
-    if isinstance(kernel.core, Product):
-        return kernel.work / 4
-    reduced = kernel.core.extents if isinstance(kernel.core, Reduction) and kernel.core.along else ()
-    loops = (*kernel.extents, *reduced)
-    return kernel.work * max(1, LANES / max(loops[-1], 1)) if loops else kernel.work
+def _apart(kernel: Kernel) -> Iterator[Kernel]:
+    """What threads may share one by one: a kernel, a loop over time in pieces, or the kernels of another such loop."""
+    return iter([kernel]) if isinstance(kernel.core, Turns) and kernel.core.pieces > 1 else kernel.all
+
+
+def _share(memory: _StepMemory, part: LlvmFunction, tasks: int, team: Value, calls: list[str]) -> None:
+    """Writes that threads share a function's tasks."""
+    f = memory.f
+    calls.append(part.name)
+    which = memory.context, memory.number, memory.position, memory.turn or f.index(0)
+    f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
 
 
 class Tags:
@@ -158,6 +163,7 @@ class _StepMemory:
     position: Value
     worker: Value | None
     turn: Value | None = None
+    piece: Value | None = None
     known: dict[object, Value] = field(default_factory=dict[object, Value])
 
     def slot(self, slot: int) -> Value:
@@ -197,7 +203,9 @@ class _StepMemory:
     def _address_of_part(self, buffer: Buffer, whole: Buffer) -> Value:
         f, size = self.f, bytes_of(ELEMENTS[buffer.type.dtype])
         place = f.offset(self.address(whole), f.index(buffer.start * size))
-        return f.offset(place, self.turn, buffer.turn * size) if buffer.turn and self.turn is not None else place
+        for number, step in ((self.turn, buffer.turn), (self.piece, buffer.piece)):
+            place = f.offset(place, number, step * size) if step and number is not None else place
+        return place
 
     def tag(self, buffer: Buffer) -> str:
         """See `Memory`."""
@@ -290,7 +298,7 @@ class Module:
         constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
-            found.kernels = [part for kernel in found.kernels for part in in_parts(collapsed(kernel))]
+            found.kernels = [in_row_pieces(part) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
             step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
             )
@@ -379,11 +387,11 @@ class Module:
         """The same without the general kernels of these names, which the process has already."""
         self.tags = Tags()
         functions: list[LlvmFunction] = []
-        calls: list[tuple[str, int]] = []
+        calls: list[str] = []
         common = self.common
         for step in self.steps.values():
             functions += self._step(step, calls, common)
-        team = Team(self.tags, self.machine.triple, [name for name, _ in calls], is_flushed=self.is_flushed)
+        team = Team(self.tags, self.machine.triple, calls, is_flushed=self.is_flushed)
         shared = {call.name: call for call in common.values() if call.name not in known}
         functions += [*map(self._function, shared.values()), *team.functions(), self._run()]
         declared = sorted({line for function in functions for line in function.declarations})
@@ -433,7 +441,7 @@ class Module:
         apart = replace(form, memories=(0,) * len(form.buffers))
         return _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
 
-    def _step(self, step: CompiledStep, calls: list[tuple[str, int]], common: Mapping[int, _Common]) -> list[LlvmFunction]:
+    def _step(self, step: CompiledStep, calls: list[str], common: Mapping[int, _Common]) -> list[LlvmFunction]:
         """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
         whole = _StepFunction(self, step, f"step_{step.size}")
         self._prefetch(step, whole.memory)
@@ -448,40 +456,49 @@ class Module:
         return [*found, whole.f]
 
     def _kernels(
-        self, into: _StepFunction, places: range, calls: list[tuple[str, int]], common: Mapping[int, _Common]
+        self, into: _StepFunction, places: range, calls: list[str], common: Mapping[int, _Common]
     ) -> list[LlvmFunction]:
         """Writes kernels, or calls of them, into a function; the functions that are called."""
         step, f, memory = into.step, into.f, into.memory
-        context, number, position, team = f.arguments
+        context, _, position, team = f.arguments
         found: list[LlvmFunction] = []
         for place in places:
             kernel = step.schedule.kernels[place]
             f.comment(f"kernel {place}: {kernel.label}")
             if isinstance(kernel.core, Turns):
-                turn, *called = self._turn(step, f"turn_{step.size}_{place}", kernel.core, calls)
-                found += [turn, *called]
-                with f.loop(0, kernel.core.count) as loop:
-                    f.call(turn.name, "void", 1, context, number, position, team, loop.index)
+                found += self._turns(memory, kernel.core, str(place), team, calls)
             elif (call := common.get(id(kernel))) is not None:
                 f.call(call.name, "void", 1, context, position, *map(memory.address, call.form.buffers), *call.numbers)
             else:
                 found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found
 
-    def _here(
-        self, memory: _StepMemory, kernel: Kernel, name: str, team: Value, calls: list[tuple[str, int]]
-    ) -> list[LlvmFunction]:
+    def _here(self, memory: _StepMemory, kernel: Kernel, name: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
         """Writes a kernel, or that threads share it; the function that does a part of it then."""
-        step, f = memory.step, memory.f
+        step = memory.step
         if id(kernel) not in step.shared:
             self._kernel(step, kernel, memory, None)
             return []
         part, tasks = self._part(step, kernel, name)
-        calls.append((part.name, tasks))
-        turn = memory.turn or f.index(0)
-        which = (memory.context, memory.number, memory.position, turn)
-        f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
+        _share(memory, part, tasks, team, calls)
         return [part]
+
+    def _turns(self, memory: _StepMemory, turns: Turns, place: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
+        """Writes a loop over time, or that threads share the pieces of its rows; the functions that are called."""
+        step, f = memory.step, memory.f
+        name = f"turn_{step.size}_{place}"
+        if turns.pieces == 1:
+            turn, *called = self._turn(step, name, turns, calls)
+            with f.loop(0, turns.count) as loop:
+                f.call(name, "void", 1, memory.context, memory.number, memory.position, team, loop.index)
+            return [turn, *called]
+        piece = LlvmFunction(f"piece_of_{name}", Team.PART, attributes="nounwind")
+        piece.linkage = "internal "
+        context, number, position, _, worker, task = piece.arguments
+        with piece.loop(0, turns.count) as loop:
+            piece.call(name, "void", 1, context, number, position, loop.index, worker, task)
+        _share(memory, piece, turns.pieces, team, calls)
+        return [piece, self._turn_of_piece(step, name, turns)]
 
     def _function(self, call: _Common) -> LlvmFunction:
         """The function that does a kernel."""
@@ -499,7 +516,7 @@ class Module:
         self._write(kernel, tiles, how, _OwnMemory(self, step, f, form), None)
         return f
 
-    def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[tuple[str, int]]) -> list[LlvmFunction]:
+    def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[str]) -> list[LlvmFunction]:
         """A function that does one turn of a loop over time, and those that it shares with threads."""
         names = [("ptr", "context"), ("i64", "step"), ("i64", "position"), ("ptr", "team"), ("i64", "turn")]
         f = LlvmFunction(name, names, attributes="nounwind")
@@ -511,6 +528,17 @@ class Module:
             f.comment(kernel.label)
             found += self._here(memory, kernel, f"kernel_{name}_{place}", team, calls)
         return found
+
+    def _turn_of_piece(self, step: CompiledStep, name: str, turns: Turns) -> LlvmFunction:
+        """A function that does one turn of a loop over time for a piece of its rows."""
+        f = LlvmFunction(name, Team.PART, attributes="nounwind")
+        f.linkage = "internal "
+        context, number, position, turn, worker, piece = f.arguments
+        memory = _StepMemory(self, step, f, context, number, position, worker, turn, piece)
+        for kernel in turns.kernels:
+            f.comment(kernel.label)
+            self._kernel(step, kernel, memory, None)
+        return f
 
     def _prefetch(self, step: CompiledStep, memory: _StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
