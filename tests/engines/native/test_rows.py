@@ -13,7 +13,7 @@ from chainrule import ops
 from chainrule.derivatives import require_gradients
 from chainrule.engines import ReferenceEngine
 from chainrule.engines.native import engine as native
-from chainrule.engines.native import module, rows
+from chainrule.engines.native import module, rows, steps
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.kernels import Buffer, Instruction, Kernel, KernelBody, MemoryPlace, Scatter, Store, Turns
 from chainrule.engines.native.rows import LARGEST_WEIGHTS
@@ -64,7 +64,7 @@ def _forget() -> None:
 @pytest.fixture(autouse=True)
 def _worth_it(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Loops of the tests' size are shared too."""
-    for where in (module, rows):
+    for where in (steps, rows):
         monkeypatch.setattr(where, "SHARED_COST", 10_000)
     _forget()
     yield

@@ -76,6 +76,19 @@ def test_a_loop_over_time_is_shared_whole_by_rows_or_kernel_by_kernel_and_gives_
         assert same_bits(run.trainer.state, runs[0].trainer.state)
 
 
+def test_all_threads_help_in_a_single_call_and_give_the_same_bits():
+    random = np.random.default_rng(0)
+    given = {"x": random.normal(size=(96, 784)), "w": random.normal(size=(784, 512))}
+    x, w = (input_node(name, array.shape) for name, array in given.items())
+    graph = Graph({"y": ops.tanh(x @ w)})
+    programs = [NativeEngine(threads).compile(graph) for threads in THREADS]
+    assert [program.program.helpers for program in programs] == [0, 1, 2, 15]
+    first, *others = (program(given)["y"] for program in programs)
+    np.testing.assert_allclose(first, np.tanh(given["x"] @ given["w"]), atol=1e-12)
+    for found in others:
+        np.testing.assert_array_equal(found, first)
+
+
 def test_steps_that_do_not_depend_on_each_other_go_to_different_threads_and_give_the_same_bits(monkeypatch):
     run = cr.fit("5-7-4 tanh softmax", random_data(200, 5, 4), epochs=1)
     x = np.random.default_rng(1).normal(size=(256 * 20 + 16 * 3 + 5, 5))

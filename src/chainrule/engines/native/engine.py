@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -42,7 +42,7 @@ class NativeProgram:
         self.names = {f"output/{name}": name for name in graph.outputs}
         renamed = Graph({f"output/{name}": node for name, node in graph.outputs.items()})
         self.loop = Loop({1: renamed}, {}, tuple(graph.leaves), (), tuple(renamed.outputs))
-        self.program = engine.compile_loop(self.loop, {}, 1, calls)
+        self.program = replace(engine.compile_loop(self.loop, {}, 1, calls), is_single=True)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Array]:
         """The outputs by name; missing, unknown or misshapen values are errors."""

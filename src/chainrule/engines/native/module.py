@@ -18,7 +18,7 @@ axes; then one for each state leaf, table, scalar, record and stacked output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,18 +26,19 @@ from hashlib import blake2b
 from math import prod
 
 from chainrule.engines.engine import Loop
-from chainrule.engines.native.buffers import ALIGNMENT, BufferPlan, plan_buffers
+from chainrule.engines.native.buffers import ALIGNMENT, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.cuts import Cut, cut
-from chainrule.engines.native.forms import KernelForm, kernel_form, may_differ, memory_key, with_numbers
-from chainrule.engines.native.kernels import SHARED_COST, Buffer, Kernel, Product, Reduction, Scatter, Turns
+from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, with_numbers
+from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.rows import in_row_pieces
-from chainrule.engines.native.schedule import KernelSchedule, schedule
+from chainrule.engines.native.schedule import schedule
+from chainrule.engines.native.steps import CompiledStep
 from chainrule.engines.native.subnormals import flushed
 from chainrule.engines.native.team import Team
 from chainrule.graph import Graph
@@ -50,8 +51,6 @@ PIECE = 16
 """How many kernels are written into one function: what LLVM does with a function takes more than in proportion to its length."""
 PARTS = 32
 """Into how many parts at most a shared kernel is cut; fixed, so that no result depends on the number of threads."""
-QUICK_ROWS = 2
-"""Rows of a tile, at most, where code is made quickly."""
 PREFETCHED = 256
 """Bytes of a table's row from which on the next step's rows are asked for while this step computes."""
 
@@ -65,64 +64,6 @@ class Machine:
     triple: str
     fused: bool = True
     """Whether x·y + z is one instruction; where it is not, it is a product and a sum, each rounded."""
-
-
-@dataclass
-class CompiledStep:
-    """One batch size: its kernels, buffers, and how its products are cut."""
-
-    size: int
-    graph: Graph
-    schedule: KernelSchedule
-    plan: BufferPlan
-    tilings: dict[int, Tiling] = field(default_factory=dict[int, Tiling])
-    """How products are cut, by the identity of their kernels."""
-    scratch: int = 0
-
-    @cached_property
-    def shared(self) -> dict[int, int]:
-        """The kernels that threads share, by identity, with the turns of their outermost loop."""
-        large = [kernel for outer in self.schedule.kernels for kernel in _apart(outer) if kernel.cost >= SHARED_COST]
-        return {id(kernel): turns for kernel in large if (turns := self._turns(kernel)) > 1}
-
-    @property
-    def quick_tilings(self) -> dict[int, Tiling]:
-        """Tiles of few rows: products of which less code is written."""
-        return {key: replace(tiles, rows=min(tiles.rows, QUICK_ROWS)) for key, tiles in self.tilings.items()}
-
-    @cached_property
-    def work(self) -> int:
-        """About how many operations it does."""
-        return sum(kernel.work for kernel in self.schedule.kernels)
-
-    @cached_property
-    def forms(self) -> list[KernelForm | None]:
-        """The form of each kernel; none of a loop over time, whose turns have a function of their own."""
-        kernels = self.schedule.kernels
-        return [None if isinstance(k.core, Turns) else kernel_form(k, self.plan, self.tilings.get(id(k))) for k in kernels]
-
-    def _turns(self, kernel: Kernel) -> int:
-        """How many turns of a kernel's outermost loop do not depend on each other; 1 where that loop runs along the lanes."""
-        outer = kernel.extents[0] if kernel.extents else 1
-        match kernel.core:
-            case Turns():
-                return kernel.core.pieces
-            case Product():
-                tiles = self.tilings[id(kernel)]
-                return outer if len(kernel.extents) > 2 and not tiles.batch_inside else tiles.turns
-            case Scatter(position=None):
-                return outer if len(kernel.extents) > 1 else 1
-            case Scatter():
-                return 1
-            case Reduction() if kernel.core.along:
-                return outer
-            case _:
-                return outer if len(kernel.extents) > 1 else 1
-
-
-def _apart(kernel: Kernel) -> Iterator[Kernel]:
-    """What threads may share one by one: a kernel, a loop over time in pieces, or the kernels of another such loop."""
-    return iter([kernel]) if isinstance(kernel.core, Turns) and kernel.core.pieces > 1 else kernel.all
 
 
 def _share(memory: _StepMemory, part: LlvmFunction, tasks: int, team: Value, calls: list[str]) -> None:

@@ -84,6 +84,8 @@ class NativeLoop:
     threads: int
     code: Code
     longest: int | None = None
+    is_single: bool = False
+    """Whether a run is one step, in which all threads help."""
 
     def __post_init__(self) -> None:
         # Runs of one program share its memory: a second thread that calls it waits.
@@ -110,7 +112,7 @@ class NativeLoop:
     @cached_property
     def lanes(self) -> int:
         """How many threads run steps at once: of different replicas, or independent ones."""
-        return self.threads if self.is_independent else min(self.replicas, self.threads)
+        return self.threads if self.is_independent and not self.is_single else min(self.replicas, self.threads)
 
     @cached_property
     def helpers(self) -> int:
