@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
 from chainrule.engines.native import engine as native_engine
-from chainrule.engines.native import module, program
+from chainrule.engines.native import module, program, steps
 from chainrule.engines.native.builder import Extent, Value
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.machine import host
@@ -107,7 +107,7 @@ def test_kernels_that_share_their_code_compute_what_each_would_alone(monkeypatch
     layers = DEEP[name](6)
     shared = trained(layers)
     assert "@same_0" in shared.lowered("llvm")
-    monkeypatch.setattr(module, "kernel_form", lambda *_: None)
+    monkeypatch.setattr(steps, "kernel_form", lambda *_: None)
     monkeypatch.setattr(module, "PIECE", 10**6)
     alone = trained([*layers, cr.Dropout(0.0)])  # another form, so that it is compiled anew
     assert "@same_0" not in alone.lowered("llvm")

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from chainrule.engines.native.buffers import BufferPlan
 from chainrule.engines.native.builder import ELEMENTS, Value, literal
 from chainrule.engines.native.kernels import Buffer, Kernel, KernelBody, MemoryPlace, Product, Reduction, Scatter
-from chainrule.engines.native.matmul import Tiling
+from chainrule.engines.native.tiling import Tiling
 from chainrule.graph import frozen
 from chainrule.immutable import immutable
 

@@ -4,7 +4,9 @@ For each tile of the result, R rows by V vectors, the loop over k loads V vector
 one, each spread over the lanes, and does R·V multiply-adds into registers; every entry of the result is so one chain over
 k = 0, 1, ... in order, whatever the tile, so that a row gives the same bits alone and in any batch. Then the body (bias,
 activation, update) is computed on the tile before it is written. A right matrix whose rows do not stand side by side, or which is
-large, is first packed, a panel of V vectors at a time, into scratch memory in the order in which it is read.
+large, is first packed, a panel of V vectors at a time, into scratch memory in the order in which it is read. A long sum over a left
+matrix whose entries for one row stand far apart goes by blocks of k, for several panels in turn: the block of that matrix is then in the
+cache for all of them. Sums so far wait in scratch memory, to the bit, so that they are the same chains.
 
 Source of the scheme: K. Goto, R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
 """
@@ -20,10 +22,9 @@ from math import prod
 from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
 from chainrule.engines.native.kernels import Affine, Kernel, MemoryPlace, Product
 from chainrule.engines.native.loops import Emitter, Point
+from chainrule.engines.native.tiling import Tiling
 from chainrule.immutable import immutable
 
-LARGE = 64 * 1024
-"""Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
 UNROLLED = 128
 """Multiply-adds of a tile up to which its loop over k is written out."""
 STREAMED = 32 * 1024
@@ -33,71 +34,25 @@ INLINE_LINES = 8
 
 
 @immutable
-class Tiling:
-    """How a product is cut into tiles; `swapped` where the lanes run along the result's rows and not its columns."""
+class _Terms:
+    """The terms of a sum that a pass adds up: how many, from which k on, and whether they are the last."""
 
-    lanes: int
-    rows: int
-    vectors: int
-    swapped: bool
-    packed: bool
-    height: int
-    width: int
-    batch_inside: bool = False
-    """Whether the loops before the last two are inside those over tiles: one panel serves them all, and there are more tiles."""
-
-    @property
-    def panels(self) -> int:
-        """How many panels of V vectors the width has."""
-        return -(-self.width // (self.vectors * self.lanes))
-
-    @property
-    def cuts_panels(self) -> bool:
-        """Whether the outermost loop is over panels, not over tiles of rows."""
-        return self.panels >= 4 or (self.packed and self.panels > 1)
-
-    @property
-    def turns(self) -> int:
-        """How many turns the outermost loop has: what threads can share."""
-        return self.panels if self.cuts_panels else -(-self.height // self.rows)
-
-    def __str__(self) -> str:
-        how = ", right matrix packed" if self.packed else ""
-        return f"tiles of {self.rows} × {self.vectors} vectors of {self.lanes}{', transposed' if self.swapped else ''}{how}"
+    count: int
+    first: Value | None = None
+    is_last: bool = True
 
 
-def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> Tiling:
-    """The tiling of a product on a machine with vectors of so many bytes and so many vector registers; by shape alone."""
-    m, n = kernel.extents[-2:]
-    size = bytes_of(ELEMENTS[core.dtype])
-    widest = vector_bytes // size
-    loops = len(kernel.extents)
-    left_m, right_n = core.left.at[loops - 1], core.right.at[loops]
-    swapped = n == 1 and left_m == 1
-    height, width, step = (n, m, left_m) if swapped else (m, n, right_n)
-    lanes = min(widest, 1 << (width - 1).bit_length())
-    budget = 28 if registers >= 32 else 12
-    wide = -(-width // lanes)
-    # Few rows leave registers for more vectors, and need them: about eight sums at a time keep the multipliers busy.
-    widest_panel = 2 if height > 4 else 4 if height > 1 else 8
-    vectors = wide if wide <= max(widest_panel, 3) else widest_panel
-    most = min(budget // vectors, 16 if registers >= 32 else 8)
-    tiles = -(-height // most)
-    rows = -(-height // tiles)
-    ragged = width % lanes and vector_bytes < 64
-    served = prod(kernel.extents[:-1]) if core.parts else height
-    large = core.inner * width * size > LARGE and served > 2 * rows
-    packed = bool(step != 1 or ragged or large)
-    tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
-    inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
-    return replace(tiling, batch_inside=inside)
+@immutable
+class _Operands:
+    """Where a tile's terms are read: of the left matrix a number to each row, of the right one vectors, `wide_step` on at each k."""
 
-
-def scratch_bytes(tiles: Tiling, core: Product) -> int:
-    """How much memory a panel takes."""
-    if not tiles.packed:
-        return 0
-    return core.inner * tiles.vectors * tiles.lanes * bytes_of(ELEMENTS[core.dtype])
+    tall: Value
+    tall_tag: str
+    rows: tuple[Value, ...]
+    wide: Value
+    wide_tag: str
+    masks: tuple[Value | None, ...]
+    wide_step: int
 
 
 @dataclass
@@ -149,14 +104,45 @@ class ProductWriter:
     def _panels(self, batch: list[Value], limits: tuple[Value, Value] | None) -> None:
         """All columns of the result, or those panels, or tiles of rows, that lie between the limits."""
         tiles = self.tiles
+        if tiles.block:
+            self._turns(limits, tiles.width, tiles.group * tiles.wide, self._group)
+            return
         panels, rows = (limits, None) if tiles.cuts_panels else (None, limits)
-        wide = tiles.vectors * tiles.lanes
-        self._turns(panels, tiles.width, wide, lambda start, width: self._panel(batch, start, width, rows))
+        self._turns(panels, tiles.width, tiles.wide, lambda start, width: self._panel(batch, start, width, rows))
+
+    def _group(self, start: Value, width: int) -> None:
+        """The columns start ... start + width − 1, by blocks of k: all their panels for one block, then for the next."""
+        f, tiles = self.emitter.f, self.tiles
+        sums = f.offset(self._scratch, f.index(tiles.block * tiles.wide), self.size)
+        with f.loop(0, -(-width // tiles.wide) * tiles.height * tiles.wide, tiles.lanes) as loop:
+            f.store(f.constant(self.element, tiles.lanes, 0), f.offset(sums, loop.index, self.size), None, self._scratch_tag)
+        before = (self.core.inner - 1) // tiles.block
+        with f.loop(0, before) as loop:
+            first = f.binary("mul", loop.index, f.index(tiles.block))
+            self._block(start, width, sums, _Terms(tiles.block, first, is_last=False))
+        done = before * tiles.block
+        self._block(start, width, sums, _Terms(self.core.inner - done, f.index(done)))
+
+    def _block(self, start: Value, width: int, sums: Value, terms: _Terms) -> None:
+        """Adds a block's terms to the sums of a group's panels; with the last ones they are done."""
+        f, tiles = self.emitter.f, self.tiles
+
+        def panel(inside: Value, columns: int) -> None:
+            column = f.binary("add", start, inside)
+            packed = self._pack([], column, columns, -(-columns // tiles.lanes), terms)
+            own = f.offset(sums, inside, tiles.height * self.size)
+
+            def tile(row: Value, rows: int) -> None:
+                self._tile_at([], row, rows, column, columns, packed, terms, f.offset(own, row, tiles.wide * self.size))
+
+            self._turns(None, tiles.height, tiles.rows, tile)
+
+        self._turns(None, width, tiles.wide, panel)
 
     def _panel(self, batch: list[Value], start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
         """The columns start ... start + width − 1 of the result, tile by tile."""
         tiles = self.tiles
-        packed = self._pack(batch, start, width, -(-width // tiles.lanes)) if tiles.packed else None
+        packed = self._pack(batch, start, width, -(-width // tiles.lanes), _Terms(self.core.inner)) if tiles.packed else None
         self._turns(limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed))
 
     def _turns(self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None]) -> None:
@@ -209,24 +195,33 @@ class ProductWriter:
         at: Affine = place.at[: 1 + len(batch)]
         return f.offset(self.emitter.memory.address(place.buffer), self.emitter.number(at, Point(batch)), self.size)
 
-    def _pack(self, batch: list[Value], start: Value, width: int, vectors: int) -> Value:
-        """Copies a panel into scratch, k after k, the lanes beyond its width as 0."""
-        f, lanes = self.emitter.f, self.tiles.lanes
+    @property
+    def _scratch(self) -> Value:
         if self.scratch is None:
             raise AssertionError("a packed product without scratch memory")
+        return self.scratch
+
+    @property
+    def _scratch_tag(self) -> str:
+        return self.emitter.memory.scratch_tag()
+
+    def _pack(self, batch: list[Value], start: Value, width: int, vectors: int, terms: _Terms) -> Value:
+        """Copies a panel's terms into scratch, k after k, the lanes beyond its width as 0."""
+        f, lanes = self.emitter.f, self.tiles.lanes
         place, step, step_k = self._side("wide")
         base = f.offset(self._start(place, batch), start, step * self.size)
+        base = base if terms.first is None else f.offset(base, terms.first, step_k * self.size)
         tag = self.emitter.memory.tag(place.buffer)
-        turned = self.core.inner // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
+        turned = terms.count // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
         if turned:
             with f.loop(0, turned, lanes) as loop:
                 for vector in range(vectors):
                     self._pack_turned(base, loop.index, width, vector, vectors)
-        if turned == self.core.inner:
-            return self.scratch
-        with f.loop(turned, self.core.inner) as loop:
+        if turned == terms.count:
+            return self._scratch
+        with f.loop(turned, terms.count) as loop:
             source = f.offset(base, loop.index, step_k * self.size)
-            target = f.offset(self.scratch, loop.index, vectors * lanes * self.size)
+            target = f.offset(self._scratch, loop.index, vectors * lanes * self.size)
             for vector in range(vectors):
                 mask = self._mask(width, vector)
                 moved = f.offset(source, f.index(vector * lanes * step), self.size)
@@ -235,14 +230,12 @@ class ProductWriter:
                 else:
                     steps = f.vector("i64", [lane * step for lane in range(lanes)])
                     numbers = self.emitter.gather(self.element, moved, steps, self.size, mask, tag)
-                f.store(numbers, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
-        return self.scratch
+                f.store(numbers, f.offset(target, f.index(vector * lanes), self.size), None, self._scratch_tag)
+        return self._scratch
 
     def _pack_turned(self, base: Value, k: Value, width: int, vector: int, vectors: int) -> None:
         """A square of the panel whose columns stand in memory as rows: read row by row, turned in registers, written."""
         f, lanes = self.emitter.f, self.tiles.lanes
-        if self.scratch is None:
-            raise AssertionError("a packed product without scratch memory")
         place, step, _ = self._side("wide")
         tag = self.emitter.memory.tag(place.buffer)
         square: list[Value] = []
@@ -253,8 +246,8 @@ class ProductWriter:
                 f.load(self.element, lanes, inside, None, tag) if column < width else f.constant(self.element, lanes, 0)
             )
         for number, turned in enumerate(transposed(f, square)):
-            target = f.offset(self.scratch, f.binary("add", k, f.index(number)), vectors * lanes * self.size)
-            f.store(turned, f.offset(target, f.index(vector * lanes), self.size), None, self.emitter.memory.scratch_tag())
+            target = f.offset(self._scratch, f.binary("add", k, f.index(number)), vectors * lanes * self.size)
+            f.store(turned, f.offset(target, f.index(vector * lanes), self.size), None, self._scratch_tag)
 
     def _tile(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
         """rows × width entries of the result: accumulators over k, then the body."""
@@ -264,65 +257,118 @@ class ProductWriter:
         with ExitStack() as stack:
             self._tile_at(self.emitter.nest(stack, self.kernel.extents[:-2]), row, rows, start, width, packed)
 
-    def _tile_at(self, batch: list[Value], row: Value, rows: int, start: Value, width: int, packed: Value | None) -> None:
+    def _tile_at(
+        self,
+        batch: list[Value],
+        row: Value,
+        rows: int,
+        start: Value,
+        width: int,
+        packed: Value | None,
+        terms: _Terms | None = None,
+        sums: Value | None = None,
+    ) -> None:
+        """A tile's sums over all terms, or over some, which are added to those that stand at `sums`."""
+        f, vectors = self.emitter.f, -(-width // self.tiles.lanes)
+        terms = terms or _Terms(self.core.inner)
+        offsets = self._rows(row, rows)
+        operands = self._operands(batch, row, offsets, start, width, packed, terms)
+        f.comment(
+            f"a tile of {rows} rows by {vectors} vectors of {self.tiles.lanes}: sums over {terms.count} k, all in registers"
+        )
+        kept = [] if sums is None else self._kept(sums, rows, vectors)
+        totals = [f.load(self.element, self.tiles.lanes, place, None, self._scratch_tag) for place in kept]
+        totals = self._added(
+            operands, totals or [f.constant(self.element, self.tiles.lanes, 0)] * (rows * vectors), terms.count
+        )
+        if terms.is_last:
+            self._finish(batch, row, offsets, start, width, totals)
+            return
+        for total, place in zip(totals, kept, strict=True):
+            f.store(total, place, None, self._scratch_tag)
+
+    def _kept(self, sums: Value, rows: int, vectors: int) -> list[Value]:
+        """Where a tile's sums so far stand."""
+        f, tiles = self.emitter.f, self.tiles
+        numbers = [row * tiles.wide + vector * tiles.lanes for row in range(rows) for vector in range(vectors)]
+        return [f.offset(sums, f.index(number), self.size) for number in numbers]
+
+    def _operands(
+        self,
+        batch: list[Value],
+        row: Value,
+        offsets: list[Value],
+        start: Value,
+        width: int,
+        packed: Value | None,
+        terms: _Terms,
+    ) -> _Operands:
+        """Where a tile's terms are read."""
         f, lanes = self.emitter.f, self.tiles.lanes
         vectors = -(-width // lanes)
         place, step, step_k = self._side("tall")
         tall = f.offset(self._start(place, batch), row, step * self.size)
+        tall = tall if terms.first is None else f.offset(tall, terms.first, step_k * self.size)
         tall_tag = self.emitter.memory.tag(place.buffer)
-        masks = [None if packed is not None else self._mask(width, vector) for vector in range(vectors)]
-        wide_place, _, wide_k = self._side("wide")
-        wide_tag = self.emitter.memory.scratch_tag() if packed is not None else self.emitter.memory.tag(wide_place.buffer)
-        wide = packed if packed is not None else f.offset(self._start(wide_place, batch), start, self.size)
-        wide_step = vectors * lanes if packed is not None else wide_k
+        if packed is not None:
+            masks = (None,) * vectors
+            return _Operands(tall, tall_tag, tuple(offsets), packed, self._scratch_tag, masks, vectors * lanes)
+        other, _, wide_k = self._side("wide")
+        masks = tuple([self._mask(width, vector) for vector in range(vectors)])
+        wide = f.offset(self._start(other, batch), start, self.size)
+        return _Operands(tall, tall_tag, tuple(offsets), wide, self.emitter.memory.tag(other.buffer), masks, wide_k)
 
-        offsets = self._rows(row, rows)
+    def _multiply_add(self, at: _Operands, totals: list[Value], k: Value) -> list[Value]:
+        """The sums with one more term."""
+        f, lanes = self.emitter.f, self.tiles.lanes
+        _, step, step_k = self._side("tall")
+        source = f.offset(at.wide, k, at.wide_step * self.size)
+        column = f.offset(at.tall, k, step_k * self.size)
+        right = [
+            f.load(self.element, lanes, f.offset(source, f.index(v * lanes), self.size), mask, at.wide_tag)
+            for v, mask in enumerate(at.masks)
+        ]
+        sums = iter(totals)
+        following: list[Value] = []
+        for offset in at.rows:
+            number = f.load(self.element, 1, f.offset(column, offset, step * self.size), None, at.tall_tag)
+            spread = f.splat(number, lanes)
+            following += [self.emitter.multiply_add(spread, vector, next(sums)) for vector in right]
+        return following
 
-        def multiply_add(totals: list[Value], k: Value, tall: Value = tall, wide: Value = wide) -> list[Value]:
-            source = f.offset(wide, k, wide_step * self.size)
-            column = f.offset(tall, k, step_k * self.size)
-            right = [
-                f.load(self.element, lanes, f.offset(source, f.index(v * lanes), self.size), masks[v], wide_tag)
-                for v in range(vectors)
-            ]
-            following: list[Value] = []
-            for r, offset in enumerate(offsets):
-                number = f.load(self.element, 1, f.offset(column, offset, step * self.size), None, tall_tag)
-                spread = f.splat(number, lanes)
-                following += [self.emitter.multiply_add(spread, right[v], totals[r * vectors + v]) for v in range(vectors)]
-            return following
-
-        f.comment(f"a tile of {rows} rows by {vectors} vectors of {lanes}: sums over {self.core.inner} k, all in registers")
-        totals = [f.constant(self.element, lanes, 0)] * (rows * vectors)
-
-        def over(level: int, totals: list[Value], tall: Value, wide: Value) -> list[Value]:
-            """The sum over the loops from this level on, of a left matrix read through windows."""
-            extents, extent = self.core.parts[level:], self.core.parts[level]
-            if len(extents) == 1 and rows * vectors * extent <= self.unrolled:
-                for k in range(extent):
-                    totals = multiply_add(totals, f.index(k), tall, wide)
-                return totals
-            with f.loop(0, extent, 1, totals) as loop:
-                if len(extents) == 1:
-                    loop.following = multiply_add(list(loop.carried), loop.index, tall, wide)
-                else:
-                    inside = f.offset(tall, loop.index, place.at[-len(extents)] * self.size)
-                    beside = f.offset(wide, loop.index, prod(extents[1:]) * wide_step * self.size)
-                    loop.following = over(level + 1, list(loop.carried), inside, beside)
-            return list(loop.results)
-
+    def _added(self, at: _Operands, totals: list[Value], count: int) -> list[Value]:
+        """The sums with `count` more terms."""
+        f = self.emitter.f
+        place, step, step_k = self._side("tall")
         if len(self.core.parts) > 1:
-            totals = over(0, totals, tall, wide)
-        elif not isinstance(self.core.inner, Extent) and rows * vectors * self.core.inner <= self.unrolled:
-            for k in range(self.core.inner):
-                totals = multiply_add(totals, f.index(k))
-        else:
-            with f.loop(0, self.core.inner, 1, totals) as loop:
-                if place.buffer.kind == "block" and step_k == 1 and self._is_streamed(rows):
-                    self._ask_ahead(tall, loop.index, rows, step)
-                loop.following = multiply_add(list(loop.carried), loop.index)
-            totals = list(loop.results)
-        self._finish(batch, row, offsets, start, width, totals)
+            return self._added_over_windows(at, totals, place, 0)
+        if not isinstance(count, Extent) and len(totals) * count <= self.unrolled:
+            for k in range(count):
+                totals = self._multiply_add(at, totals, f.index(k))
+            return totals
+        with f.loop(0, count, 1, totals) as loop:
+            if place.buffer.kind == "block" and step_k == 1 and self._is_streamed(len(at.rows)):
+                self._ask_ahead(at.tall, loop.index, len(at.rows), step)
+            loop.following = self._multiply_add(at, list(loop.carried), loop.index)
+        return list(loop.results)
+
+    def _added_over_windows(self, at: _Operands, totals: list[Value], place: MemoryPlace, level: int) -> list[Value]:
+        """The same over the loops from this level on, of a left matrix read through windows."""
+        f, extents = self.emitter.f, self.core.parts[level:]
+        extent = extents[0]
+        if len(extents) == 1 and len(totals) * extent <= self.unrolled:
+            for k in range(extent):
+                totals = self._multiply_add(at, totals, f.index(k))
+            return totals
+        with f.loop(0, extent, 1, totals) as loop:
+            if len(extents) == 1:
+                loop.following = self._multiply_add(at, list(loop.carried), loop.index)
+            else:
+                inside = f.offset(at.tall, loop.index, place.at[-len(extents)] * self.size)
+                beside = f.offset(at.wide, loop.index, prod(extents[1:]) * at.wide_step * self.size)
+                inner = replace(at, tall=inside, wide=beside)
+                loop.following = self._added_over_windows(inner, list(loop.carried), place, level + 1)
+        return list(loop.results)
 
     def _is_streamed(self, rows: int) -> bool:
         return not isinstance(self.core.inner, Extent) and rows * self.core.inner * self.size >= STREAMED

@@ -33,7 +33,7 @@ from chainrule.engines.native.cuts import Cut, cut
 from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, with_numbers
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
-from chainrule.engines.native.matmul import UNROLLED, ProductWriter, Tiling, scratch_bytes, tiling
+from chainrule.engines.native.matmul import UNROLLED, ProductWriter
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.rows import in_row_pieces
@@ -41,6 +41,7 @@ from chainrule.engines.native.schedule import schedule
 from chainrule.engines.native.steps import CompiledStep
 from chainrule.engines.native.subnormals import flushed
 from chainrule.engines.native.team import Team
+from chainrule.engines.native.tiling import Tiling, scratch_bytes, tiling
 from chainrule.graph import Graph
 from chainrule.immutable import immutable
 

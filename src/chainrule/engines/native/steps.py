@@ -9,8 +9,8 @@ from functools import cached_property
 from chainrule.engines.native.buffers import BufferPlan
 from chainrule.engines.native.forms import KernelForm, kernel_form
 from chainrule.engines.native.kernels import SHARED_COST, Kernel, Product, Reduction, Scatter, Turns
-from chainrule.engines.native.matmul import Tiling
 from chainrule.engines.native.schedule import KernelSchedule
+from chainrule.engines.native.tiling import Tiling
 from chainrule.graph import Graph
 
 QUICK_ROWS = 2

@@ -1,0 +1,108 @@
+"""How a matrix product is cut: into tiles of rows and vectors, panels of columns, and blocks of its sum; by its shape alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from chainrule.engines.native.builder import ELEMENTS, bytes_of
+from chainrule.engines.native.kernels import Kernel, Product
+from chainrule.immutable import immutable
+
+LINE = 64
+"""Bytes of a line of a cache."""
+LARGE = 64 * 1024
+"""Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
+FAR = 512 * 1024
+"""Bytes of a left matrix, read a line at each k, above which sums go by blocks of k."""
+BLOCK_BYTES = 256 * 1024
+"""Of such a block, and of the sums so far of a group of panels: what the second cache holds beside the rest."""
+LEAST_BLOCK, LARGEST_BLOCK = 64, 512
+"""Values of k in a block: with fewer, keeping sums takes longer than adding to them."""
+GROUPS = 8
+"""Into how many groups of panels a product by blocks is cut at least, if it has as many panels: what threads can share."""
+
+
+@immutable
+class Tiling:
+    """How a product is cut into tiles; `swapped` where the lanes run along the result's rows and not its columns."""
+
+    lanes: int
+    rows: int
+    vectors: int
+    swapped: bool
+    packed: bool
+    height: int
+    width: int
+    batch_inside: bool = False
+    """Whether the loops before the last two are inside those over tiles: one panel serves them all, and there are more tiles."""
+    block: int = 0
+    """How many k a block has, where the sum goes by blocks."""
+    group: int = 1
+    """How many panels take their turns at a block."""
+
+    @property
+    def wide(self) -> int:
+        """How many columns a panel has."""
+        return self.vectors * self.lanes
+
+    @property
+    def panels(self) -> int:
+        """How many panels of V vectors the width has."""
+        return -(-self.width // self.wide)
+
+    @property
+    def cuts_panels(self) -> bool:
+        """Whether the outermost loop is over panels, not over tiles of rows."""
+        return self.panels >= 4 or (self.packed and self.panels > 1)
+
+    @property
+    def turns(self) -> int:
+        """How many turns the outermost loop has: what threads can share."""
+        if self.block:
+            return -(-self.panels // self.group)
+        return self.panels if self.cuts_panels else -(-self.height // self.rows)
+
+    def __str__(self) -> str:
+        how = ", right matrix packed" * self.packed + f", {self.block} k for {self.group} panels at a time" * bool(self.block)
+        return f"tiles of {self.rows} × {self.vectors} vectors of {self.lanes}{', transposed' if self.swapped else ''}{how}"
+
+
+def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> Tiling:
+    """The tiling of a product on a machine with vectors of so many bytes and so many vector registers; by shape alone."""
+    m, n = kernel.extents[-2:]
+    size = bytes_of(ELEMENTS[core.dtype])
+    widest = vector_bytes // size
+    loops = len(kernel.extents)
+    left_m, right_n = core.left.at[loops - 1], core.right.at[loops]
+    swapped = n == 1 and left_m == 1
+    height, width, step = (n, m, left_m) if swapped else (m, n, right_n)
+    lanes = min(widest, 1 << (width - 1).bit_length())
+    budget = 28 if registers >= 32 else 12
+    wide = -(-width // lanes)
+    # Few rows leave registers for more vectors, and need them: about eight sums at a time keep the multipliers busy.
+    widest_panel = 2 if height > 4 else 4 if height > 1 else 8
+    vectors = wide if wide <= max(widest_panel, 3) else widest_panel
+    most = min(budget // vectors, 16 if registers >= 32 else 8)
+    tiles = -(-height // most)
+    rows = -(-height // tiles)
+    ragged = width % lanes and vector_bytes < 64
+    served = prod(kernel.extents[:-1]) if core.parts else height
+    large = core.inner * width * size > LARGE and served > 2 * rows
+    packed = bool(step != 1 or ragged or large)
+    tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
+    inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
+    tall = core.right if swapped else core.left
+    if loops == 2 and packed and not core.parts and tall.at[-1] * size >= LINE and core.inner * height * size > FAR:
+        block = max(LEAST_BLOCK, min(LARGEST_BLOCK, BLOCK_BYTES // (height * size)))
+        group = max(1, min(tiling.panels // GROUPS, BLOCK_BYTES // (height * tiling.wide * size)))
+        return replace(tiling, block=block, group=group) if core.inner >= 2 * block else tiling
+    return replace(tiling, batch_inside=inside)
+
+
+def scratch_bytes(tiles: Tiling, core: Product) -> int:
+    """How much memory a panel takes, or that of a block, with the sums so far of a group."""
+    if not tiles.packed:
+        return 0
+    rows = tiles.block + tiles.group * tiles.height if tiles.block else core.inner
+    return rows * tiles.wide * bytes_of(ELEMENTS[core.dtype])

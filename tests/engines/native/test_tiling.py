@@ -1,0 +1,85 @@
+"""Products by blocks of their sum: where they are cut so, and that no bit changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from chainrule import ops
+from chainrule.engines.native import engine as native
+from chainrule.engines.native import tiling
+from chainrule.engines.native.engine import NativeEngine
+from chainrule.graph import Array, Graph, input_node
+
+THREADS = (1, 2, 3, 16)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Matrices of the tests' size are large."""
+    for name, value in {"LARGE": 1024, "FAR": 8 * 1024, "BLOCK_BYTES": 16 * 1024}.items():
+        monkeypatch.setattr(tiling, name, value)
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    native._module_of.cache_clear()
+    native._code_of.cache_clear()
+
+
+def product(m: int, k: int, n: int, dtype: str) -> Graph:
+    """xᵀ·y and something done with it, as of a gradient that moves weights."""
+    x, y, w = input_node("x", (k, m), dtype), input_node("y", (k, n), dtype), input_node("w", (m, n), dtype)
+    return Graph({"product": ops.transpose(x) @ y, "moved": w - 0.125 * (ops.transpose(x) @ y)})
+
+
+def values(m: int, k: int, n: int, dtype: str, *, whole: bool = False) -> dict[str, Array]:
+    random = np.random.default_rng(m + k + n)
+    found = {"x": random.normal(size=(k, m)), "y": random.normal(size=(k, n)), "w": random.normal(size=(m, n))}
+    return {name: (np.rint(array * 3) if whole else array).astype(dtype) for name, array in found.items()}
+
+
+def cut(graph: Graph) -> str:
+    text = NativeEngine().compile(graph).program.code.module.schedule_text()
+    return next((line for line in text.splitlines() if "at a time" in line), "")
+
+
+SHAPES = [(40, 400, 136), (37, 257, 131), (129, 300, 200), (30, 1000, 160), (200, 129, 300), (30, 2500, 130), (41, 512, 133)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_by_blocks_are_the_same_chains_by_any_number_of_threads(shape, dtype, monkeypatch):
+    graph, given = product(*shape, dtype), values(*shape, dtype)
+    assert " k for " in cut(graph)
+    found = [NativeEngine(threads).compile(graph)(given) for threads in THREADS]
+    guarded = NativeEngine(2, is_guarded=True).compile(graph)(given)
+    monkeypatch.setattr(tiling, "FAR", 2**40)
+    _forget()
+    assert not cut(graph)
+    whole = NativeEngine(1).compile(graph)(given)
+    for other in (*found, guarded):
+        for name, expected in whole.items():
+            np.testing.assert_array_equal(other[name], expected)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_of_whole_numbers_are_exact(shape):
+    given = values(*shape, "float32", whole=True)
+    found = NativeEngine(2).compile(product(*shape, "float32"))(given)
+    exact = given["x"].T.astype(np.float64) @ given["y"]
+    np.testing.assert_array_equal(found["product"], exact)
+    np.testing.assert_array_equal(found["moved"], given["w"] - np.float32(0.125) * exact)
+
+
+def test_by_blocks_go_long_sums_over_a_large_matrix_that_is_read_across_its_rows(monkeypatch):
+    monkeypatch.undo()
+    _forget()
+    assert cut(product(128, 6400, 512, "float32"))
+    assert not cut(product(64, 1600, 256, "float32"))  # small
+    x, y = input_node("x", (128, 6400), "float32"), input_node("y", (6400, 512), "float32")
+    assert not cut(Graph({"product": x @ y}))  # read along its rows
