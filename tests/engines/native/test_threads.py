@@ -61,7 +61,7 @@ def test_training_of_a_wide_network_gives_the_same_bits_by_any_number_of_threads
     assert np.isfinite(first.history.steps()).all()
 
 
-@pytest.mark.parametrize(("units", "in_pieces"), [(64, True), (224, False)])
+@pytest.mark.parametrize(("units", "in_pieces"), [(64, True), (288, False)])
 def test_a_loop_over_time_is_shared_whole_by_rows_or_kernel_by_kernel_and_gives_the_same_bits(units, in_pieces):
     random = np.random.default_rng(0)
     data = (random.normal(size=(64, 7, 5)), np.arange(64) % 3)

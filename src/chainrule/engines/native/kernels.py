@@ -188,7 +188,8 @@ class Product:
     """A matrix product over the last two loops: Σ over `inner` of left·right; their places count it as one further loop.
 
     Where the left matrix is read through windows the sum runs over several loops, `parts`, which the places count instead; the rows
-    are then those of all loops but the last, and the right matrix is the same for each.
+    are then those of all loops but the last, and the right matrix is the same for each. With `panel` the right matrix stands in panels of
+    so many columns, one behind the other.
     """
 
     inner: int
@@ -196,6 +197,7 @@ class Product:
     right: MemoryPlace
     dtype: str
     parts: Shape = ()
+    panel: int = 0
 
     @property
     def loops(self) -> Shape:
@@ -332,8 +334,15 @@ def _kernel_lines(kernel: Kernel) -> Iterator[str]:
     elif isinstance(core, Product):
         inner = loop_names(len(names) + len(core.loops))
         over = ", ".join(f"{name} < {extent}" for name, extent in zip(inner[len(names) :], core.loops, strict=True))
-        yield f"  core = Σ {over}: {core.left.text(inner)} · {core.right.text(inner)}"
+        yield f"  core = Σ {over}: {core.left.text(inner)} · {_right_text(core, inner)}"
     yield from (f"  {text}" for text in _body_lines(kernel.body, names, "v", core))
+
+
+def _right_text(core: Product, names: Sequence[str]) -> str:
+    if not core.panel:
+        return core.right.text(names)
+    *_, column, k = names
+    return f"{core.right.buffer.label}[{column}//{core.panel}·{core.inner * core.panel} + {k}·{core.panel} + {column}%{core.panel}]"
 
 
 def _body_lines(body: KernelBody, names: Sequence[str], letter: str, core: object = None) -> Iterator[str]:

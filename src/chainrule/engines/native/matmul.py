@@ -315,6 +315,11 @@ class ProductWriter:
             return _Operands(tall, tall_tag, tuple(offsets), packed, self._scratch_tag, masks, vectors * lanes)
         other, _, wide_k = self._side("wide")
         masks = tuple([self._mask(width, vector) for vector in range(vectors)])
+        if self.core.panel:
+            wide = f.offset(self._start(other, batch), start, self.core.inner * self.size)
+            return _Operands(
+                tall, tall_tag, tuple(offsets), wide, self.emitter.memory.tag(other.buffer), (None,) * vectors, wide_k
+            )
         wide = f.offset(self._start(other, batch), start, self.size)
         return _Operands(tall, tall_tag, tuple(offsets), wide, self.emitter.memory.tag(other.buffer), masks, wide_k)
 

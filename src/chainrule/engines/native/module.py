@@ -34,6 +34,7 @@ from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, w
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter
+from chainrule.engines.native.panels import in_panels
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
 from chainrule.engines.native.rows import in_row_pieces
@@ -240,7 +241,8 @@ class Module:
         constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
-            found.kernels = [in_row_pieces(part) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
+            parts = [in_row_pieces(part) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
+            found.kernels = [own for part in parts for own in in_panels(part, machine.vector_bytes, machine.registers)]
             step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
             )

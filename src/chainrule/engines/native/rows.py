@@ -32,8 +32,8 @@ FEWEST_ROWS = 8
 """Rows that a piece has at least; a tile of a product has about as many."""
 GOOD_ROWS = 16
 """Rows of a piece from which on more pieces are preferred to larger ones."""
-LARGEST_WEIGHTS = 512 * 1024
-"""Bytes of a product's right matrix up to which each piece reads it anew: a processor's own cache has room for it."""
+LARGEST_WEIGHTS = 1024 * 1024
+"""Bytes of a product's right matrix up to which each piece reads it anew: a processor's second cache has room for it."""
 
 
 def in_row_pieces(kernel: Kernel) -> Kernel:

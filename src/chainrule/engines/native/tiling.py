@@ -89,7 +89,7 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     ragged = width % lanes and vector_bytes < 64
     served = prod(kernel.extents[:-1]) if core.parts else height
     large = core.inner * width * size > LARGE and served > 2 * rows
-    packed = bool(step != 1 or ragged or large)
+    packed = not core.panel and bool(step != 1 or ragged or large)
     tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
     inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
     tall = core.right if swapped else core.left
