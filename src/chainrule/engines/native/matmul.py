@@ -23,6 +23,8 @@ from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Val
 from chainrule.engines.native.kernels import Affine, Kernel, MemoryPlace, Product
 from chainrule.engines.native.loops import Emitter, Point
 from chainrule.engines.native.tiling import Tiling
+from chainrule.engines.native.views import contiguous
+from chainrule.graph import Shape
 from chainrule.immutable import immutable
 
 UNROLLED = 128
@@ -35,7 +37,7 @@ INLINE_LINES = 8
 
 @immutable
 class _Terms:
-    """The terms of a sum that a pass adds up: how many, from which k on, and whether they are the last."""
+    """The terms of a sum that a pass adds up: how many turns of its outermost loop, from which on, and whether they are the last."""
 
     count: int
     first: Value | None = None
@@ -104,45 +106,56 @@ class ProductWriter:
     def _panels(self, batch: list[Value], limits: tuple[Value, Value] | None) -> None:
         """All columns of the result, or those panels, or tiles of rows, that lie between the limits."""
         tiles = self.tiles
-        if tiles.block:
-            self._turns(limits, tiles.width, tiles.group * tiles.wide, self._group)
-            return
         panels, rows = (limits, None) if tiles.cuts_panels else (None, limits)
+        if tiles.block:
+            group = tiles.group * tiles.wide
+            self._turns(panels, tiles.width, group, lambda start, width: self._group(start, width, rows))
+            return
         self._turns(panels, tiles.width, tiles.wide, lambda start, width: self._panel(batch, start, width, rows))
 
-    def _group(self, start: Value, width: int) -> None:
+    @property
+    def _rows_kept(self) -> int:
+        """How many rows the result has, those of the loops before the last two counted one by one."""
+        return prod(self.kernel.extents[:-2]) * self.tiles.height
+
+    def _group(self, start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
         """The columns start ... start + width − 1, by blocks of k: all their panels for one block, then for the next."""
         f, tiles = self.emitter.f, self.tiles
-        sums = f.offset(self._scratch, f.index(tiles.block * tiles.wide), self.size)
-        with f.loop(0, -(-width // tiles.wide) * tiles.height * tiles.wide, tiles.lanes) as loop:
+        each = prod(self.core.loops[1:])
+        sums = f.offset(self._scratch, f.index(tiles.block * each * tiles.wide), self.size)
+        with f.loop(0, -(-width // tiles.wide) * self._rows_kept * tiles.wide, tiles.lanes) as loop:
             f.store(f.constant(self.element, tiles.lanes, 0), f.offset(sums, loop.index, self.size), None, self._scratch_tag)
-        before = (self.core.inner - 1) // tiles.block
+        turns = self.core.loops[0]
+        before = (turns - 1) // tiles.block
         with f.loop(0, before) as loop:
             first = f.binary("mul", loop.index, f.index(tiles.block))
-            self._block(start, width, sums, _Terms(tiles.block, first, is_last=False))
+            self._block(start, width, limits, sums, _Terms(tiles.block, first, is_last=False))
         done = before * tiles.block
-        self._block(start, width, sums, _Terms(self.core.inner - done, f.index(done)))
+        self._block(start, width, limits, sums, _Terms(turns - done, f.index(done)))
 
-    def _block(self, start: Value, width: int, sums: Value, terms: _Terms) -> None:
+    def _block(self, start: Value, width: int, limits: tuple[Value, Value] | None, sums: Value, terms: _Terms) -> None:
         """Adds a block's terms to the sums of a group's panels; with the last ones they are done."""
         f, tiles = self.emitter.f, self.tiles
 
         def panel(inside: Value, columns: int) -> None:
             column = f.binary("add", start, inside)
             packed = self._pack([], column, columns, -(-columns // tiles.lanes), terms)
-            own = f.offset(sums, inside, tiles.height * self.size)
+            own = f.offset(sums, inside, self._rows_kept * self.size)
 
             def tile(row: Value, rows: int) -> None:
-                self._tile_at([], row, rows, column, columns, packed, terms, f.offset(own, row, tiles.wide * self.size))
+                with ExitStack() as stack:
+                    batch = self.emitter.nest(stack, self.kernel.extents[:-2])
+                    at = self.emitter.number((0, *contiguous(self.kernel.extents[:-1])), Point([*batch, row]))
+                    self._tile_at(batch, row, rows, column, columns, packed, terms, f.offset(own, at, tiles.wide * self.size))
 
-            self._turns(None, tiles.height, tiles.rows, tile)
+            self._turns(limits, tiles.height, tiles.rows, tile)
 
         self._turns(None, width, tiles.wide, panel)
 
     def _panel(self, batch: list[Value], start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
         """The columns start ... start + width − 1 of the result, tile by tile."""
         tiles = self.tiles
-        packed = self._pack(batch, start, width, -(-width // tiles.lanes), _Terms(self.core.inner)) if tiles.packed else None
+        packed = self._pack(batch, start, width, -(-width // tiles.lanes), self._all) if tiles.packed else None
         self._turns(limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed))
 
     def _turns(self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None]) -> None:
@@ -196,6 +209,10 @@ class ProductWriter:
         return f.offset(self.emitter.memory.address(place.buffer), self.emitter.number(at, Point(batch)), self.size)
 
     @property
+    def _all(self) -> _Terms:
+        return _Terms(self.core.loops[0])
+
+    @property
     def _scratch(self) -> Value:
         if self.scratch is None:
             raise AssertionError("a packed product without scratch memory")
@@ -210,16 +227,17 @@ class ProductWriter:
         f, lanes = self.emitter.f, self.tiles.lanes
         place, step, step_k = self._side("wide")
         base = f.offset(self._start(place, batch), start, step * self.size)
-        base = base if terms.first is None else f.offset(base, terms.first, step_k * self.size)
-        tag = self.emitter.memory.tag(place.buffer)
-        turned = terms.count // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
+        each = prod(self.core.loops[1:])
+        base = base if terms.first is None else f.offset(base, terms.first, each * step_k * self.size)
+        tag, count = self.emitter.memory.tag(place.buffer), terms.count * each
+        turned = count // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
         if turned:
             with f.loop(0, turned, lanes) as loop:
                 for vector in range(vectors):
                     self._pack_turned(base, loop.index, width, vector, vectors)
-        if turned == terms.count:
+        if turned == count:
             return self._scratch
-        with f.loop(turned, terms.count) as loop:
+        with f.loop(turned, count) as loop:
             source = f.offset(base, loop.index, step_k * self.size)
             target = f.offset(self._scratch, loop.index, vectors * lanes * self.size)
             for vector in range(vectors):
@@ -270,11 +288,11 @@ class ProductWriter:
     ) -> None:
         """A tile's sums over all terms, or over some, which are added to those that stand at `sums`."""
         f, vectors = self.emitter.f, -(-width // self.tiles.lanes)
-        terms = terms or _Terms(self.core.inner)
+        terms = terms or self._all
         offsets = self._rows(row, rows)
         operands = self._operands(batch, row, offsets, start, width, packed, terms)
         f.comment(
-            f"a tile of {rows} rows by {vectors} vectors of {self.tiles.lanes}: sums over {terms.count} k, all in registers"
+            f"a tile of {rows} rows by {vectors} vectors of {self.tiles.lanes}: {terms.count} turns of {self.core.loops}, all in registers"
         )
         kept = [] if sums is None else self._kept(sums, rows, vectors)
         totals = [f.load(self.element, self.tiles.lanes, place, None, self._scratch_tag) for place in kept]
@@ -306,9 +324,9 @@ class ProductWriter:
         """Where a tile's terms are read."""
         f, lanes = self.emitter.f, self.tiles.lanes
         vectors = -(-width // lanes)
-        place, step, step_k = self._side("tall")
+        place, step, _ = self._side("tall")
         tall = f.offset(self._start(place, batch), row, step * self.size)
-        tall = tall if terms.first is None else f.offset(tall, terms.first, step_k * self.size)
+        tall = tall if terms.first is None else f.offset(tall, terms.first, place.at[-len(self.core.loops)] * self.size)
         tall_tag = self.emitter.memory.tag(place.buffer)
         if packed is not None:
             masks = (None,) * vectors
@@ -346,7 +364,7 @@ class ProductWriter:
         f = self.emitter.f
         place, step, step_k = self._side("tall")
         if len(self.core.parts) > 1:
-            return self._added_over_windows(at, totals, place, 0)
+            return self._added_over_windows(at, totals, place, (count, *self.core.parts[1:]))
         if not isinstance(count, Extent) and len(totals) * count <= self.unrolled:
             for k in range(count):
                 totals = self._multiply_add(at, totals, f.index(k))
@@ -357,10 +375,9 @@ class ProductWriter:
             loop.following = self._multiply_add(at, list(loop.carried), loop.index)
         return list(loop.results)
 
-    def _added_over_windows(self, at: _Operands, totals: list[Value], place: MemoryPlace, level: int) -> list[Value]:
-        """The same over the loops from this level on, of a left matrix read through windows."""
-        f, extents = self.emitter.f, self.core.parts[level:]
-        extent = extents[0]
+    def _added_over_windows(self, at: _Operands, totals: list[Value], place: MemoryPlace, extents: Shape) -> list[Value]:
+        """The same over the last loops of the sum, of a left matrix read through windows."""
+        f, extent = self.emitter.f, extents[0]
         if len(extents) == 1 and len(totals) * extent <= self.unrolled:
             for k in range(extent):
                 totals = self._multiply_add(at, totals, f.index(k))
@@ -372,7 +389,7 @@ class ProductWriter:
                 inside = f.offset(at.tall, loop.index, place.at[-len(extents)] * self.size)
                 beside = f.offset(at.wide, loop.index, prod(extents[1:]) * at.wide_step * self.size)
                 inner = replace(at, tall=inside, wide=beside)
-                loop.following = self._added_over_windows(inner, list(loop.carried), place, level + 1)
+                loop.following = self._added_over_windows(inner, list(loop.carried), place, extents[1:])
         return list(loop.results)
 
     def _is_streamed(self, rows: int) -> bool:

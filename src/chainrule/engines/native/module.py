@@ -252,7 +252,7 @@ class Module:
                 if isinstance(kernel.core, Product):
                     tiles = tiling(kernel, kernel.core, machine.vector_bytes, machine.registers)
                     step.tilings[id(kernel)] = tiles
-                    step.scratch = max(step.scratch, scratch_bytes(tiles, kernel.core))
+                    step.scratch = max(step.scratch, scratch_bytes(tiles, kernel, kernel.core))
             self.steps[size] = step
         self.constant_bytes = constants
         self.arena_bytes = -(-max((s.plan.arena_bytes for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT

@@ -14,7 +14,7 @@ LINE = 64
 LARGE = 64 * 1024
 """Bytes of a right matrix above which it is packed: more than the first cache holds beside the rest."""
 FAR = 512 * 1024
-"""Bytes of a left matrix, read a line at each k, above which sums go by blocks of k."""
+"""Bytes of a left matrix, read a line at each k or through windows, above which sums go by blocks."""
 BLOCK_BYTES = 256 * 1024
 """Of such a block, and of the sums so far of a group of panels: what the second cache holds beside the rest."""
 LEAST_BLOCK, LARGEST_BLOCK = 64, 512
@@ -37,7 +37,7 @@ class Tiling:
     batch_inside: bool = False
     """Whether the loops before the last two are inside those over tiles: one panel serves them all, and there are more tiles."""
     block: int = 0
-    """How many k a block has, where the sum goes by blocks."""
+    """How many turns of the sum's outermost loop a block has, where the sum goes by blocks."""
     group: int = 1
     """How many panels take their turns at a block."""
 
@@ -53,18 +53,23 @@ class Tiling:
 
     @property
     def cuts_panels(self) -> bool:
-        """Whether the outermost loop is over panels, not over tiles of rows."""
-        return self.panels >= 4 or (self.packed and self.panels > 1)
+        """Whether the outermost loop is over panels, or groups of them, not over tiles of rows."""
+        return self.groups >= 4 or (self.packed and self.groups > 1 and not self.block)
+
+    @property
+    def groups(self) -> int:
+        """How many groups of panels there are."""
+        return -(-self.panels // self.group)
 
     @property
     def turns(self) -> int:
         """How many turns the outermost loop has: what threads can share."""
-        if self.block:
-            return -(-self.panels // self.group)
-        return self.panels if self.cuts_panels else -(-self.height // self.rows)
+        return self.groups if self.cuts_panels else -(-self.height // self.rows)
 
     def __str__(self) -> str:
-        how = ", right matrix packed" * self.packed + f", {self.block} k for {self.group} panels at a time" * bool(self.block)
+        how = ", right matrix packed" * self.packed + f", sums by blocks of {self.block}, {self.group} panels at a time" * bool(
+            self.block
+        )
         return f"tiles of {self.rows} × {self.vectors} vectors of {self.lanes}{', transposed' if self.swapped else ''}{how}"
 
 
@@ -92,17 +97,32 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     packed = not core.panel and bool(step != 1 or ragged or large)
     tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
     inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
-    tall = core.right if swapped else core.left
-    if loops == 2 and packed and not core.parts and tall.at[-1] * size >= LINE and core.inner * height * size > FAR:
-        block = max(LEAST_BLOCK, min(LARGEST_BLOCK, BLOCK_BYTES // (height * size)))
-        group = max(1, min(tiling.panels // GROUPS, BLOCK_BYTES // (height * tiling.wide * size)))
-        return replace(tiling, block=block, group=group) if core.inner >= 2 * block else tiling
-    return replace(tiling, batch_inside=inside)
+    tiling = replace(tiling, batch_inside=inside)
+    block = _block(core, tiling, size) if packed and (loops == 2 or inside) else 0
+    if core.loops[0] < 2 * block or not block:
+        return tiling
+    kept = prod(kernel.extents[:-1]) * tiling.wide * size
+    return replace(tiling, block=block, group=max(1, min(tiling.panels // GROUPS, BLOCK_BYTES // kept)))
 
 
-def scratch_bytes(tiles: Tiling, core: Product) -> int:
+def _block(core: Product, tiles: Tiling, size: int) -> int:
+    """How many turns of the sum's outermost loop a block has; 0 where what all turns read is near enough for every tile."""
+    tall = (core.right if tiles.swapped else core.left).at[-len(core.loops)]
+    if core.parts:
+        each = (tall + prod(core.parts[1:]) * tiles.wide) * size
+        return max(1, BLOCK_BYTES // each) if core.parts[0] * each > FAR else 0
+    if tall * size < LINE or core.inner * tiles.height * size <= FAR:
+        return 0
+    return max(LEAST_BLOCK, min(LARGEST_BLOCK, BLOCK_BYTES // (tiles.height * size)))
+
+
+def scratch_bytes(tiles: Tiling, kernel: Kernel, core: Product) -> int:
     """How much memory a panel takes, or that of a block, with the sums so far of a group."""
     if not tiles.packed:
         return 0
-    rows = tiles.block + tiles.group * tiles.height if tiles.block else core.inner
+    rows = (
+        tiles.block * prod(core.loops[1:]) + tiles.group * prod(kernel.extents[:-2]) * tiles.height
+        if tiles.block
+        else core.inner
+    )
     return rows * tiles.wide * bytes_of(ELEMENTS[core.dtype])
