@@ -184,7 +184,8 @@ def by_hand(
         ({"read": (0, UNITS, 1), "turn": ROWS * UNITS + UNITS}, 1),  # rows that move on with the turns
         ({"read": (0, UNITS, 1), "number": (0, 1, 0)}, 1),  # computes with the row's number
         ({"read": (0, UNITS, 1), "kind": "state"}, 1),  # the caller's memory, which another buffer may stand for too
-        ({"read": (0, UNITS, 1), "core": Scatter()}, 1),
+        ({"read": (0, UNITS, 1), "core": Scatter()}, 2),
+        ({"read": (0, UNITS, 1), "core": Scatter(position=0)}, 1),
         ({"read": (0, UNITS, 1), "op": "fetch"}, 1),  # an entry that the numbers say
         ({"read": (0, UNITS, 1), "second": (0, UNITS, 1)}, 2),
         ({"read": (0, UNITS, 1), "second": (0, 1, ROWS)}, 1),

@@ -36,12 +36,11 @@ def loop_names(count: int) -> list[str]:
 class Buffer:
     """Memory for the entries of one node.
 
-    `kind` says whose memory it is, and how its address is found. arena: the engine's own. constant: the engine's, never written.
-    state: carried from step to step by the caller. rows: a table, read through the order. block: a table's rows, one behind the other.
-    scalar: one number a step. record: written at each step's place. stacked: rows one behind the other. part: entries of another
-    buffer, `whole`, from the entry `start` on, at each turn of a loop over time `turn` entries further, for each piece of
-    its rows `piece` entries. `name` is the leaf's or
-    output's name where the memory is the caller's.
+    `kind` says whose memory it is, and how its address is found. arena: the engine's own. scratch: each thread's own. constant: the
+    engine's, never written. state: carried from step to step by the caller. rows: a table, read through the order. block: a table's rows,
+    one behind the other. scalar: one number a step. record: written at each step's place. stacked: rows one behind the other. part: entries
+    of another buffer, `whole`, from the entry `start` on, at each turn of a loop over time or rows `turn` entries further, for each piece
+    of its rows `piece` entries. `name` is the leaf's or output's name where the memory is the caller's.
     """
 
     label: str

@@ -34,6 +34,7 @@ from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, w
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter
+from chainrule.engines.native.nearby import near_by
 from chainrule.engines.native.panels import in_panels
 from chainrule.engines.native.parts import in_parts
 from chainrule.engines.native.reductions import ReductionWriter
@@ -130,6 +131,8 @@ class _StepMemory:
             return self._address_of_part(buffer, buffer.whole)
         if buffer.kind == "arena":
             return f.offset(self.slot(ARENA), f.index(buffer.offset))
+        if buffer.kind == "scratch":
+            return f.offset(self.scratch(), f.index(buffer.offset))
         if buffer.kind == "constant":
             return f.offset(self.slot(CONSTANTS), f.index(buffer.offset))
         base = self.slot(self.module.slots[buffer.kind, buffer.name])
@@ -241,8 +244,9 @@ class Module:
         constants = arena = 0
         for size, graph in graphs.items():
             found = schedule(graph, loop)
+            vectors = machine.vector_bytes, machine.registers
             parts = [in_row_pieces(part) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
-            found.kernels = [own for part in parts for own in in_panels(part, machine.vector_bytes, machine.registers)]
+            found.kernels = [own for part in near_by(parts, *vectors) for own in in_panels(part, *vectors)]
             step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
             )
@@ -250,9 +254,11 @@ class Module:
             arena = step.plan.arena_bytes if guarded else 0
             for kernel in (inner for outer in found.kernels for inner in outer.all):
                 if isinstance(kernel.core, Product):
-                    tiles = tiling(kernel, kernel.core, machine.vector_bytes, machine.registers)
+                    tiles = tiling(kernel, kernel.core, *vectors)
                     step.tilings[id(kernel)] = tiles
                     step.scratch = max(step.scratch, scratch_bytes(tiles, kernel, kernel.core))
+                ends = [buffer.offset + buffer.nbytes for buffer in kernel.writes if buffer.kind == "scratch"]
+                step.scratch = max(step.scratch, *ends, 0)
             self.steps[size] = step
         self.constant_bytes = constants
         self.arena_bytes = -(-max((s.plan.arena_bytes for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
@@ -263,7 +269,7 @@ class Module:
         keys: dict[tuple[str, str], None] = {}
         for step in self.steps.values():
             for buffer in step.schedule.buffers:
-                if buffer.kind not in {"arena", "constant"}:
+                if buffer.kind not in {"arena", "constant", "scratch"}:
                     keys[buffer.kind, buffer.name] = None
         return {key: FIRST + number for number, key in enumerate(keys)}
 

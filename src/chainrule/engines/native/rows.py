@@ -7,7 +7,7 @@ places that the kernels read and write. How many pieces there are follows from t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import gcd
 
@@ -43,9 +43,9 @@ def in_row_pieces(kernel: Kernel) -> Kernel:
         return kernel
     rows = gcd(*(inner.extents[0] if inner.extents else 1 for inner in turns.kernels))
     pieces = _pieces(rows)
-    if pieces == 1 or not all(map(_is_small, turns.kernels)) or not _are_apart(turns, rows):
+    if pieces == 1 or not all(map(_is_small, turns.kernels)) or not are_apart(turns.kernels, rows):
         return kernel
-    return replace(kernel, core=Turns(turns.count, [_piece(inner, pieces) for inner in turns.kernels], pieces))
+    return replace(kernel, core=Turns(turns.count, [moving(inner, rows, rows // pieces) for inner in turns.kernels], pieces))
 
 
 def _pieces(rows: int) -> int:
@@ -60,14 +60,15 @@ def _is_small(kernel: Kernel) -> bool:
     return not isinstance(core, Product) or core.inner * kernel.extents[-1] * bytes_of(ELEMENTS[core.dtype]) <= LARGEST_WEIGHTS
 
 
-def _are_apart(turns: Turns, rows: int) -> bool:
-    """Whether each kernel, at its turns for a row, touches only that row's entries of what the loop writes."""
-    written = {id(buffer): buffer for kernel in turns.kernels for buffer in kernel.writes}
-    if any(buffer.kind != "arena" for buffer in written.values()):
+def are_apart(kernels: Sequence[Kernel], rows: int) -> bool:
+    """Whether each kernel, at its turns for a row, touches only that row's entries of what the kernels write."""
+    written = {id(buffer): buffer for kernel in kernels for buffer in kernel.writes}
+    if any(buffer.kind in {"state", "next"} for buffer in written.values()):  # for which another buffer may stand too
         return False
     sizes: dict[int, int] = {}
-    for kernel in turns.kernels:
-        if isinstance(kernel.core, Scatter | Turns) or any(_knows_its_row(body) for body in kernel.bodies):
+    for kernel in kernels:
+        positions = isinstance(kernel.core, Scatter) and kernel.core.position is not None
+        if positions or isinstance(kernel.core, Turns) or any(_knows_its_row(body) for body in kernel.bodies):
             return False
         for place, extents, is_exact in _places(kernel):
             memory = place.buffer.memory
@@ -115,19 +116,24 @@ def _coefficient(at: Affine, loop: int) -> int:
     return at[1 + loop] if 1 + loop < len(at) else 0
 
 
-def _piece(kernel: Kernel, pieces: int) -> Kernel:
-    """The kernel of one piece: fewer turns of its first loop, and memory that moves on from piece to piece."""
-    turns = kernel.extents[0] // pieces
+def moving(kernel: Kernel, rows: int, piece: int, turn: int = 0, own: Mapping[int, Buffer] = {}) -> Kernel:
+    """The kernel of `turn` of so many rows, or of a piece of them; its memory moves on from turn to turn and from piece to piece.
+
+    own: memory, by identity, in whose place stands other memory that does not move.
+    """
+    turns_a_row = kernel.extents[0] // rows
     found: dict[tuple[int, int], Buffer] = {}
 
     def moved(place: MemoryPlace) -> MemoryPlace:
-        apart = turns * _coefficient(place.at, 0)
-        if not apart:
+        whole = place.buffer
+        if id(whole.memory) in own:
+            return replace(place, buffer=own[id(whole.memory)])
+        row = turns_a_row * _coefficient(place.at, 0)
+        if not row:
             return place
-        key = id(place.buffer), apart
+        key = id(whole), row
         if key not in found:
-            own = place.buffer
-            found[key] = Buffer(own.label, own.type, "part", whole=own, piece=apart)
+            found[key] = Buffer(whole.label, whole.type, "part", whole=whole, turn=turn * row, piece=piece * row)
         return replace(place, buffer=found[key])
 
     def body(given: KernelBody) -> KernelBody:
@@ -139,4 +145,4 @@ def _piece(kernel: Kernel, pieces: int) -> Kernel:
         core = replace(core, body=body(core.body))
     elif isinstance(core, Product):
         core = replace(core, left=moved(core.left), right=moved(core.right))
-    return replace(kernel, extents=(turns, *kernel.extents[1:]), body=body(kernel.body), core=core)
+    return replace(kernel, extents=((turn or piece) * turns_a_row, *kernel.extents[1:]), body=body(kernel.body), core=core)
