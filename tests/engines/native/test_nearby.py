@@ -125,7 +125,7 @@ def test_what_is_read_twice_or_across_its_rows_or_is_small_stays_as_it_is(graph)
 # ---- kernels by hand
 
 
-def by_hand(between: str, *, start: int = 0) -> int:
+def by_hand(between: str, *, start: int = 0, in_part: bool = False) -> int:
     """How many kernels are left of a product, something between, and what reads the product row by row."""
     x, w = Buffer("x", Type("float32", (64, 8))), Buffer("w", Type("float32", (8, 96)), "state", "w")
     large, sums = Buffer("large", Type("float32", (64, 96))), Buffer("sums", Type("float32", (64, 96)))
@@ -135,8 +135,9 @@ def by_hand(between: str, *, start: int = 0) -> int:
     other = Kernel(
         "other", (8, 96), KernelBody([Instruction("constant", "float32", attributes={"value": 1})], [_store(target)])
     )
-    read = Instruction("load", "float32", place=MemoryPlace(large, (start, 96, 1)))
-    reader = Kernel("reader", (64, 96), KernelBody([read], [_store(sums)]))
+    place = Buffer("part", large.type, "part", whole=large, start=start) if in_part else large
+    read = Instruction("load", "float32", place=MemoryPlace(place, (0 if in_part else start, 96, 1)))
+    reader = Kernel("reader", (64, 90), KernelBody([read], [_store(sums)]))
     return len(nearby.near_by([product, other, reader], 64, 32))
 
 
@@ -149,5 +150,7 @@ def test_a_product_does_not_wait_for_what_changes_its_factors(between, left):
     assert by_hand(between) == left
 
 
-def test_rows_that_are_read_from_elsewhere_stay_where_they_are():
-    assert by_hand("nothing", start=1) == 3
+def test_rows_may_be_read_in_part_but_not_across():
+    assert by_hand("nothing", start=6) == 2
+    assert by_hand("nothing", start=7) == 3
+    assert by_hand("nothing", start=6, in_part=True) == 3

@@ -12,7 +12,7 @@ from math import gcd, prod
 
 from chainrule.engines.native.buffers import ALIGNMENT
 from chainrule.engines.native.kernels import Buffer, Kernel, KernelBody, Product, Turns
-from chainrule.engines.native.rows import MOST, are_apart, moving
+from chainrule.engines.native.rows import MOST, are_apart, moving, places_of
 from chainrule.engines.native.tiling import scratch_bytes, tiling
 from chainrule.graph import Type
 
@@ -45,7 +45,7 @@ def _reader(kernel: Kernel, kernels: Sequence[Kernel]) -> Kernel | None:
         return None
     (large,) = kernel.writes
     readers = [other for other in kernels if any(buffer is large for buffer in other.reads)]
-    if large.kind != "arena" or large.nbytes < FAR_APART or len(readers) != 1 or isinstance(readers[0].core, Turns):
+    if large.kind != "arena" or large.nbytes < FAR_APART or len(readers) != 1 or not _reads_whole(readers[0], large):
         return None
     writers = [other for other in kernels if any(buffer is large for buffer in other.writes)]
     between = kernels[_place(kernels, kernel) + 1 : _place(kernels, readers[0])]
@@ -55,17 +55,19 @@ def _reader(kernel: Kernel, kernels: Sequence[Kernel]) -> Kernel | None:
     return readers[0] if len(writers) == 1 and is_free else None
 
 
+def _reads_whole(reader: Kernel, large: Buffer) -> bool:
+    """Whether a kernel counts a buffer's entries from its beginning: one in a loop over time reads parts."""
+    is_part = any(place.buffer.memory is large and place.buffer is not large for place, _, _ in places_of(reader))
+    return not isinstance(reader.core, Turns) and not is_part
+
+
 def _joined(kernel: Kernel, reader: Kernel, vector_bytes: int, registers: int) -> Kernel | None:
     """Both kernels as a loop over the rows, in pieces for threads; None where rows look at each other, or one alone is large."""
     (large,) = kernel.writes
     rows = gcd(kernel.extents[0], reader.extents[0]) if reader.extents else 1
     each = next((count for count in _divisors(rows) if large.nbytes // rows * count <= NEAR), 0)
     pieces = next((count for count in _divisors(rows // each) if count <= MOST), 1) if each else 1
-    starts = [
-        place.at[0] + place.buffer.shift[0] for body in reader.bodies for place in body.places if place.buffer.memory is large
-    ]
-    starts += [place.at[0] for place in kernel.body.places if place.buffer is large]
-    if pieces == 1 or any(starts) or not are_apart([kernel, reader], rows):
+    if pieces == 1 or not are_apart([kernel, reader], rows):
         return None
     own = Buffer(large.label, Type(large.type.dtype, (prod(large.type.shape) // rows * each,)), "scratch")
     inside = [moving(part, rows, rows // pieces, each, {id(large): own}) for part in (kernel, reader)]

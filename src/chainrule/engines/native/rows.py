@@ -70,7 +70,7 @@ def are_apart(kernels: Sequence[Kernel], rows: int) -> bool:
         positions = isinstance(kernel.core, Scatter) and kernel.core.position is not None
         if positions or isinstance(kernel.core, Turns) or any(_knows_its_row(body) for body in kernel.bodies):
             return False
-        for place, extents, is_exact in _places(kernel):
+        for place, extents, is_exact in places_of(kernel):
             memory = place.buffer.memory
             if id(memory) not in written:
                 continue
@@ -88,7 +88,7 @@ def _knows_its_row(body: KernelBody) -> bool:
     )
 
 
-def _places(kernel: Kernel) -> Iterator[tuple[MemoryPlace, Shape, bool]]:
+def places_of(kernel: Kernel) -> Iterator[tuple[MemoryPlace, Shape, bool]]:
     """Every place that a kernel touches, the extents of the loops that it counts, and whether it is that place and no other."""
     inside = kernel.core.extents if isinstance(kernel.core, Reduction) else ()
     for body in kernel.bodies:
