@@ -120,9 +120,8 @@ def test_what_goes_there_comes_back(name, peer, frozen):
     learned = values(network)
     made = there(network, learned, peer)
     if peer == "torch":
-        export = cr.nn.Export(network, network.input_shape)
         x = given_to(network)
-        x = np.moveaxis(x, -1, 1) if channels_first(export.steps(export.built()))[0] else x
+        x = np.moveaxis(x, -1, 1) if channels_first(cr.nn.Export(network, network.input_shape))[0] else x
         is_id = any(isinstance(item, nn.Embedding) for item in made.modules())
         back, found = cr.from_torch(made, torch.as_tensor(x).long() if is_id else torch.as_tensor(x))
     else:
@@ -321,7 +320,7 @@ def test_what_requires_no_gradient_is_frozen_and_goes_back_so():
     assert network.layers == (cr.Frozen(cr.Dense(5), cr.BatchNorm()), cr.Activation("tanh"), cr.Dense(2))
     run = cr.fit(network, NUMBERS, initial=(network, found), epochs=2)
     for name in ("dense1.W", "batch_norm1.mean", "batch_norm1.gain"):
-        np.testing.assert_array_equal(run.states()[name], found[name].astype(np.float32))
+        np.testing.assert_array_equal((run.parameters() | run.states())[name], found[name].astype(np.float32))
     again = cr.to_torch(run)
     assert [parameter.requires_grad for parameter in again.parameters()] == [False] * 4 + [True] * 2
     x = torch.randn(9, 4)
@@ -347,7 +346,7 @@ def test_what_is_not_trainable_in_keras_is_frozen_and_goes_back_so():
     assert first is second
     assert isinstance(last, cr.Dense)
     run = cr.fit(cr.Sequential(frozen, last, input_shape=(4,)), NUMBERS, initial=(network, found), epochs=1)
-    np.testing.assert_array_equal(run.states()["dense1.W"], found["dense1.W"])
+    np.testing.assert_array_equal(run.parameters()["dense1.W"], found["dense1.W"])
     again = cr.to_keras(run)
     assert [layer.trainable for layer in again.layers if layer.weights] == [False, False, True]
 

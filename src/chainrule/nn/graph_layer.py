@@ -355,7 +355,8 @@ class _Replay:
             learned, kept = use.parameters, use.states
             if self.here.build.frozen:
                 learned, kept = (), (*learned, *kept)
-            yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept)
+            frozen = self.here.build.frozen
+            yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept, frozen=frozen)
 
 
 def _as_before(node: Node) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Scale
+from chainrule.nn.peers.keras_layers import FORMULAS
 from chainrule.nn.peers.parts import sized, unless
 from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
@@ -37,14 +38,6 @@ class KerasRead:
 Reader: TypeAlias = Callable[[Config, Shape], KerasRead]
 """From a configuration and the shape of one example to layers."""
 
-FORMULAS = {
-    "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
-    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
-    "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
-    "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
-    "log_softmax": "(x - max(x)) - log(sum(exp(x - max(x))))",
-}  # fmt: skip
-"""Activation functions that are none of ours by name."""
 SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {
     "swish": "silu", "exponential": "exp",
 }  # fmt: skip
@@ -132,23 +125,28 @@ def _require_last_axis(config: Config, shape: Shape) -> None:
         raise UnlikeError(f"a norm over the axis {axis}")
 
 
+def _scaled(config: Config) -> dict[str, bool]:
+    """Whether a norm has a gain and a bias."""
+    return {"gain": config["scale"], "bias": config["center"]}
+
+
 def _batch_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
     if config.get("renorm") or config.get("synchronized"):
         raise UnlikeError("renorm or synchronized")
-    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"]),), 0)
+    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"], **_scaled(config)),), 0)
 
 
 def _layer_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
     if config.get("rms_scaling"):
         raise UnlikeError("rms_scaling")
-    return KerasRead((LayerNorm(config["epsilon"]),), 0)
+    return KerasRead((LayerNorm(config["epsilon"], **_scaled(config)),), 0)
 
 
 def _group_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
-    return KerasRead((GroupNorm(config["groups"], config["epsilon"]),), 0)
+    return KerasRead((GroupNorm(config["groups"], config["epsilon"], **_scaled(config)),), 0)
 
 
 def _embedding(config: Config, shape: Shape) -> KerasRead:
@@ -167,7 +165,7 @@ def _recurrent(kind: Any) -> Reader:
         if config["go_backwards"] and config["return_sequences"]:
             raise UnlikeError("go_backwards with return_sequences: the steps stand in the opposite order")
         name: Any = config["activation"]
-        more: dict[str, Any] = {"activation": SAME.get(name, name)} if kind is RNN else {}
+        more: dict[str, Any] = {"bias": config["use_bias"], **({"activation": SAME.get(name, name)} if kind is RNN else {})}
         layer = kind(config["units"], return_sequences=config["return_sequences"], reverse=config["go_backwards"], **more)
         return KerasRead((layer,), 0)
 

@@ -12,6 +12,7 @@ from chainrule.immutable import immutable
 from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
@@ -22,15 +23,17 @@ from chainrule.nn.peers.parts import (
     LackingError,
     LayerStep,
     Moved,
+    Padded,
     Parts,
     PeerPart,
     SplitBias,
     call,
     require_plain,
+    scales,
     unless,
 )
-from chainrule.nn.peers.pytorch_modules import activated, module
-from chainrule.nn.peers.pytorch_windows import convolution, global_pool, pool, transposed, up_sample
+from chainrule.nn.peers.pytorch_modules import activated, formula, module
+from chainrule.nn.peers.pytorch_windows import convolution, global_pool, pool, transposed, up_sample, zeros_around
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sampling import GaussianNoise
@@ -91,18 +94,29 @@ def _reshape(step: LayerStep) -> Iterator[PeerPart]:
 # ---- norms
 
 
-def _scales(step: LayerStep) -> tuple[Arrays, ...]:
-    return Moved(f"{step.name}.gain", "weight"), Moved(f"{step.name}.b", "bias")
+LABELS = "weight", "bias"
+
+
+def _affine(step: LayerStep) -> bool | None:
+    """False for a norm without gain and bias, None for one with both; one of them alone PyTorch lacks, but the gain of a LayerNorm."""
+    layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
+    if layer.gain is not layer.bias and not (layer.gain and isinstance(layer, LayerNorm)):
+        raise LackingError(step, "a norm with a gain and no bias, or a bias and no gain")
+    return None if layer.gain else False
 
 
 def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
-    epsilon = cast("LayerNorm", step.layer).epsilon
-    yield PeerPart(module("LayerNorm", step.input[-1], eps=unless(epsilon, 1e-5)), _scales(step))
+    layer, affine = cast("LayerNorm", step.layer), _affine(step)
+    bias = False if layer.gain and not layer.bias else None
+    epsilon = unless(layer.epsilon, 1e-5)
+    code = module("LayerNorm", step.input[-1], eps=epsilon, elementwise_affine=affine, bias=bias)
+    yield PeerPart(code, scales(step, LABELS))
 
 
 def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("GroupNorm", step.layer)
-    yield PeerPart(module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5)), _scales(step))
+    code = module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5), affine=_affine(step))
+    yield PeerPart(code, scales(step, LABELS))
 
 
 def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
@@ -117,8 +131,9 @@ def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
         step.input[-1],
         eps=unless(layer.epsilon, 1e-5),
         momentum=unless(layer.momentum, 0.1),
+        affine=_affine(step),
     )
-    yield PeerPart(code, (*_scales(step), *running))
+    yield PeerPart(code, (*scales(step, LABELS), *running))
 
 
 # ---- sequences
@@ -164,6 +179,7 @@ def _loop(step: LayerStep, layer: Recurrent, *, bidirectional: bool | None = Non
         step.input[-1],
         layer.units,
         nonlinearity=activation,
+        bias=None if layer.bias else False,
         batch_first=True,
         bidirectional=bidirectional,
     )
@@ -173,7 +189,7 @@ def _loop_arrays(layer: Recurrent, name: str, end: str) -> tuple[Arrays, ...]:
     weights = Moved(f"{name}.W", f"weight_ih_{end}", (1, 0)), Moved(f"{name}.U", f"weight_hh_{end}", (1, 0))
     labels = f"bias_ih_{end}", f"bias_hh_{end}"
     both = GatedBias(f"{name}.b", f"{name}.d", labels) if isinstance(layer, GRU) else SplitBias(f"{name}.b", labels)
-    return (*weights, both)
+    return (*weights, both) if layer.bias else weights
 
 
 # ---- the table, and the network as a whole
@@ -188,13 +204,15 @@ class ModuleRow:
 
 
 LAYERS: dict[type, ModuleRow] = {
-    Scale: ModuleRow(_scale), Dense: ModuleRow(_dense, "last"), Activation: ModuleRow(_activation), Dropout: ModuleRow(_dropout),
+    Scale: ModuleRow(_scale), Formula: ModuleRow(formula),
+    Dense: ModuleRow(_dense, "last"), Activation: ModuleRow(_activation), Dropout: ModuleRow(_dropout),
     GaussianNoise: ModuleRow(_noise), **dict.fromkeys((RandomShift, RandomFlip, RandomRotation, RandomBrightness), ModuleRow(_idle)),
     Flatten: ModuleRow(_flatten, "last"), Reshape: ModuleRow(_reshape, "last"),
     **dict.fromkeys((Conv1D, Conv2D), ModuleRow(convolution, "first")),
     **dict.fromkeys((ConvTranspose1D, ConvTranspose2D), ModuleRow(transposed, "first")),
     **dict.fromkeys((MaxPool, AveragePool), ModuleRow(pool, "first")),
-    **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), ModuleRow(global_pool, "first")), UpSample: ModuleRow(up_sample, "first"),
+    **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), ModuleRow(global_pool, "first")),
+    UpSample: ModuleRow(up_sample, "first"), Padded: ModuleRow(zeros_around, "first"),
     LayerNorm: ModuleRow(_layer_norm, "last"), GroupNorm: ModuleRow(_group_norm, "first"), BatchNorm: ModuleRow(_batch_norm, "first"),
     Embedding: ModuleRow(_embedding, "last"), **dict.fromkeys((RNN, LSTM, GRU), ModuleRow(_recurrent, "last")),
     Bidirectional: ModuleRow(_bidirectional, "last"),
