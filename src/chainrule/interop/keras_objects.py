@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from math import prod
@@ -23,11 +22,13 @@ from chainrule.interop.wiring import (
     cut,
     cuts_of,
     exported,
+    in_order,
     layers_of,
     made_by,
     require_agreement,
+    turned,
 )
-from chainrule.nn import Formula, build_network, to_code, to_peer
+from chainrule.nn import Formula, Layer, Reshape, build_network, to_code, to_peer
 from chainrule.nn.peers.keras_layers import LAYERS
 from chainrule.nn.peers.keras_reading import READERS
 from chainrule.nn.peers.parts import LackingError
@@ -57,6 +58,11 @@ SIGNS = {
     "Add": "{} + {}", "Subtract": "{} - {}", "Multiply": "{} * {}", "Divide": "{} / {}", "TrueDivide": "{} / {}", "Power": "{} ^ {}",
     "Maximum": "max({}, {})", "Minimum": "min({}, {})",
 }  # fmt: skip
+MOVED: dict[str, Callable[[Any, Shape], Layer]] = {
+    "Flip": lambda operation, shape: turned(_axes(operation.axis), shape),
+    "Transpose": lambda operation, shape: in_order(_axes(operation.axes), shape),
+    "Reshape": lambda operation, shape: Reshape(tuple(operation.newshape[1:])),
+}
 INSIDE = {"Sequential", "Functional", "Model"}
 
 
@@ -106,7 +112,6 @@ class _Reading:
             raise self._unlike(model.name, "several outputs, of which one is no row of numbers")
         self.shape = self.shapes[0] if len(self.shapes) == 1 else (sum(map(prod, self.shapes)),)
         self.wiring = Wiring()
-        self.takers, self.alone = Counter[int](), True
         self.known: dict[int, Any] = {}
         self.ids: list[int] = []
 
@@ -139,15 +144,12 @@ class _Reading:
         inner = getattr(model, "_functional", None) or model
         found = {id(tensor): number for tensor, number in zip(inner.inputs, numbers, strict=True)}
         depths = inner._nodes_by_depth  # pyright: ignore[reportPrivateUsage]  (there is no other way to the nodes)
-        self.takers.update(id(tensor) for nodes in depths.values() for node in nodes for tensor in node.input_tensors)
-        self.takers.update(map(id, inner.outputs))
         for depth in sorted(depths, reverse=True):
             for node in depths[depth]:
                 operation = node.operation
                 if type(operation).__name__ == "InputLayer":
                     continue
                 sources = [found[id(tensor)] for tensor in node.input_tensors]
-                self.alone = all(self.takers[id(tensor)] == 1 and _used_once(tensor) for tensor in node.input_tensors)
                 try:
                     made = self._operation(node, sources)
                 except UnlikeError as error:
@@ -165,26 +167,29 @@ class _Reading:
                 raise UnlikeError(f"axis {operation.axis}")
             return [self.wiring.beside(sources)]
         if not isinstance(operation, keras.layers.Layer):
-            return [self._function(kind, node.arguments.args, sources, shapes[0])]
+            return [self._function(operation, node.arguments.args, sources, shapes[0])]
         return [
-            reduce(partial(self._put, JOINED[kind]), sources)
+            reduce(partial(self.wiring.put, JOINED[kind]), sources)
             if kind in JOINED
             else self._layer(operation, kind, sources[0], shapes[0])
         ]
 
-    def _function(self, kind: str, given: Sequence[Any], sources: list[int], shape: Shape) -> int:
+    def _function(self, operation: Any, given: Sequence[Any], sources: list[int], shape: Shape) -> int:
         """What keras.ops and operators do with values and numbers."""
+        kind = type(operation).__name__
         if kind in ENTRY_BY_ENTRY:
-            return self._put(ENTRY_BY_ENTRY[kind], *sources)
+            return self.wiring.put(ENTRY_BY_ENTRY[kind], *sources)
+        if kind in MOVED:
+            return self.wiring.put(MOVED[kind](operation, shape), *sources)
         if kind == "GetItem":
-            return self._put(partial(cut, cuts_of(given[1], shape)), *sources)
+            return self.wiring.put(cut(cuts_of(given[1], shape), shape), *sources)
         numbers = [each for each in given if isinstance(each, int | float)]
         if kind in SIGNS and len(numbers) == 1 and len(sources) == 1:
             operands = (repr(float(each)) if isinstance(each, int | float) else "x" for each in given)
-            return self._put(Formula(SIGNS[kind].format(*operands)), *sources)
+            return self.wiring.put(Formula(SIGNS[kind].format(*operands)), *sources)
         if kind not in JOINED or len(sources) != 2:
             raise UnlikeError(f"no layer does what {kind} does with {', '.join(map(shown, given))}")
-        return self._put(JOINED[kind], *sources)
+        return self.wiring.put(JOINED[kind], *sources)
 
     def _layer(self, operation: Any, kind: str, number: int, shape: Shape) -> int:
         if kind not in READERS or not type(operation).__module__.startswith("keras."):
@@ -199,20 +204,17 @@ class _Reading:
         if kind == "Embedding":
             self.ids.append(operation.input_dim)
         for place, layer in enumerate(read.layers):
-            self.alone |= place > 0
-            number = self._put(layer, number, frozen=frozen and place == read.holds)
+            number = self.wiring.put(layer, number, frozen=frozen and place == read.holds)
             if place == read.holds:
                 self.wiring.held.append(Held(number, _Weights(operation)))
         self.known[id(operation)] = tuple(layer for layer, _ in self.wiring.steps[before:])
         return number
 
-    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
-        return self.wiring.put(layer, *sources, frozen=frozen, alone=self.alone)
 
-
-def _used_once(tensor: Any) -> bool:
-    """Whether the layer that made a tensor is used nowhere else."""
-    return len(tensor._keras_history.operation._inbound_nodes) == 1  # pyright: ignore[reportPrivateUsage]
+def _axes(given: Any) -> Shape:
+    if given is None:
+        raise UnlikeError("all axes, that of the batch among them")
+    return tuple(given) if isinstance(given, tuple | list) else (given,)
 
 
 def _is_frozen(operation: Any) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from math import prod
 from types import FunctionType
 from typing import Any
@@ -22,7 +21,7 @@ from chainrule import ops
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph import Array, Node, Shape
 from chainrule.immutable import immutable
-from chainrule.interop.wiring import Held, Wiring, cut, cuts_of
+from chainrule.interop.wiring import Held, Wiring, cut, cuts_of, in_order, turned
 from chainrule.nn import (
     Activation,
     Dropout,
@@ -36,7 +35,6 @@ from chainrule.nn import (
     TimeDistributed,
     build_network,
 )
-from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.padding import Amounts
 from chainrule.nn.peers.parts import LackingError
 from chainrule.nn.peers.pytorch import HELPERS, places_channels_first
@@ -170,7 +168,6 @@ class Reading:
         self.inputs = self._inputs([tuple(each.shape[1:]) for each in examples])
         self.outputs: list[Value] = []
         self.used: set[str] = set()
-        self.calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
         self.known: dict[str, tuple[tuple[Callable[..., Node], ...], Any]] = {}
 
     def _inputs(self, shapes: Sequence[Shape]) -> list[Value]:
@@ -286,7 +283,7 @@ class Reading:
             shape = _ours(self._inside(value), first=True)
             return replace(value, number=self._put_all(padded(shape, value.around.amounts), value.number), around=None)
         if value.backwards:
-            return replace(value, number=self._put(_backwards(value.shape), value.number), backwards=False)
+            return replace(value, number=self._put(turned((1,), value.shape), value.number), backwards=False)
         return value
 
     def _inside(self, value: Value) -> Shape:
@@ -369,13 +366,13 @@ class Reading:
         frozen = is_frozen(module)
         if source.module is not None:
             raise UnlikeError("a recurrent module's whole answer, with its states")
-        if len(source.shape) > 1 and read.order != "any" and (read.order == "first") != source.first:
-            raise UnlikeError(f"channels stand {'first' if source.first else 'last'} here")
+        if len(source.shape) > 1 and read.order != "any":
+            source = self._laid_out(source, first=read.order == "first")
         rows = source.rows
         if rows is not None and kind != "Linear" and not _entry_by_entry(read.layers):
             raise UnlikeError("flattened pictures are read by something else than Linear")
         number = source.number
-        alone, before = self._is_alone(node.args[0]), len(self.wiring.steps)
+        before = len(self.wiring.steps)
         way = (source.first, rows, read)
         if target in self.known:
             layers, first_way = self.known[target]
@@ -385,7 +382,7 @@ class Reading:
             number = self._put_all(layers, number, frozen=frozen)
         for place, layer in enumerate(read.layers):
             along_time = kind == "Linear" and len(source.shape) == 2
-            number = self._put(TimeDistributed(layer) if along_time else layer, number, frozen=frozen, alone=alone)
+            number = self._put(TimeDistributed(layer) if along_time else layer, number, frozen=frozen)
             if place == read.holds:
                 state = _arrays(module)
                 self.wiring.held.append(Held(number, state, rows if kind == "Linear" else None, source.first))
@@ -396,15 +393,11 @@ class Reading:
         cut = (source.shape, read.cut) if read.cut else None
         return Value(number, shape, first, None if kind == "Linear" else rows, cut=cut)
 
-    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False, alone: bool = True) -> int:
-        return self.wiring.put(layer, *sources, frozen=frozen or self.in_frozen, alone=alone)
+    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
+        return self.wiring.put(layer, *sources, frozen=frozen or self.in_frozen)
 
     def _put_all(self, layers: Iterable[Callable[..., Node]], number: int, *, frozen: bool = False) -> int:
         return self.wiring.put_all(layers, number, frozen=frozen or self.in_frozen)
-
-    def _is_alone(self, given: Any) -> bool:
-        """Whether a node has one user, and its module stands nowhere else: then both may become one layer."""
-        return isinstance(given, FxNode) and len(given.users) == 1 and self.calls[given.target] <= 1
 
     def _shape(self, node: FxNode) -> Shape:
         meta: Any = node.meta.get("tensor_meta")
@@ -436,13 +429,8 @@ class Reading:
             return Value(self._put(Reshape(_ours(shape, first=True)), source.number), shape, first=True)
         if len(shape) == 3 and not all(self._is_permuted(user) for user in node.users):
             # Channels first there: the numbers stand as theirs do, then channels go behind.
-            text = (
-                f"x: {{float}}[{{B}},{prod(shape)}] = input()\n"
-                f"%0: {{float}}[{{B}},{','.join(map(str, shape))}] = reshape(x, shape=({{B}}, {', '.join(map(str, shape))}))\n"
-                f"y: {{float}}[{{B}},{','.join(map(str, (*shape[1:], shape[0])))}] = transpose(%0, axes=(0, 2, 3, 1))\nreturn y=y"
-            )
-            number = source.number if len(source.shape) == 1 else self._put(Flatten(), source.number)
-            return Value(self._put(GraphLayer(text), number), shape, first=True)
+            number = self._put_all((Reshape(shape), in_order((0, 2, 3, 1), shape)), source.number)
+            return Value(number, shape, first=True)
         return Value(self._put(Reshape(shape), source.number), shape)
 
     def _is_permuted(self, node: FxNode) -> bool:
@@ -493,8 +481,7 @@ class Reading:
             cuts = [(0, extent) for extent in source.shape]
             cuts[place] = (start, start + shape[place])
             start += shape[place]
-            number = self._put(partial(cut, cuts[1:] + cuts[:1] if source.first else cuts), source.number)
-            found.append(Value(number, shape, source.first))
+            found.append(self._cut(cuts, source))
         return found
 
     def turned(self, node: FxNode) -> Value:
@@ -518,8 +505,13 @@ class Reading:
         cuts = cuts_of(node.args[1], source.shape)
         if source.rows is not None:
             raise UnlikeError("a part of a flattened picture")
-        cuts = cuts[1:] + cuts[:1] if source.first else cuts
-        return Value(self._put(partial(cut, cuts), source.number), self._shape(node), source.first)
+        return self._cut(cuts, source)
+
+    def _cut(self, cuts: list[tuple[int, int]], source: Value) -> Value:
+        """What lies between these places of each axis of an example."""
+        ours = cuts[1:] + cuts[:1] if source.first else cuts
+        number = self._put(cut(ours, _ours(source.shape, first=source.first)), source.number)
+        return Value(number, tuple(b - a for a, b in cuts), source.first)
 
     def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
         """A value, and numbers that stay as they are."""
@@ -591,10 +583,17 @@ class Reading:
         for first, move in moves.items():
             if move == tuple(range(ndim)) and ndim > 2:
                 return Value(source.number, shape, first)
-        made = ",".join(map(str, _ours(shape, first=ndim == 4)))
-        given = ",".join(map(str, _ours(source.shape, first=source.first)))
-        text = f"x: {{float}}[{{B}},{given}] = input()\ny: {{float}}[{{B}},{made}] = transpose(x, axes={moves[ndim == 4]})\nreturn y=y"
-        return Value(self._put(GraphLayer(text), source.number), shape, first=ndim == 4)
+        layer = in_order(moves[ndim == 4], _ours(source.shape, first=source.first))
+        return Value(self._put(layer, source.number), shape, first=ndim == 4)
+
+    def _laid_out(self, value: Value, *, first: bool) -> Value:
+        """A value whose last axis, or whose first, is what we have last."""
+        if value.first == first:
+            return value
+        space = len(value.shape) - 1
+        axes = (0, *range(2, space + 2), 1) if first else (0, space + 1, *range(1, space + 1))
+        layer = in_order(axes, _ours(value.shape, first=value.first))
+        return replace(value, number=self._put(layer, value.number), first=first)
 
     def mean(self, node: FxNode) -> Value:
         """A mean over space or time."""
@@ -644,8 +643,9 @@ class Reading:
         if target in self.used:
             raise UnlikeError("a recurrent module whose answer is taken in two ways")
         self.used.add(target)
-        if source.first or len(source.shape) != 2:
+        if len(source.shape) != 2:
             raise UnlikeError("an input that is not (batch, time, features)")
+        source = self._laid_out(source, first=False)
         number = source.number
         state = _arrays(module)
         frozen = is_frozen(module) or self._stands_in_frozen(target)
@@ -671,12 +671,6 @@ FUNCTIONS_READ: dict[Any, Callable[[Reading, FxNode], Any]] = {
 def _arrays(module: nn.Module) -> dict[str, Array]:
     """What a module holds."""
     return {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
-
-
-def _backwards(shape: Shape) -> GraphLayer:
-    """Time in the opposite order, of examples (time, ...)."""
-    given = ",".join(map(str, shape))
-    return GraphLayer(f"x: {{float}}[{{B}},{given}] = input()\ny: {{float}}[{{B}},{given}] = flip(x, axes=(1,))\nreturn y=y")
 
 
 def _as_ours(numbers: Array, beside: Value) -> Array:

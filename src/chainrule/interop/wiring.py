@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import accumulate, groupby
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -28,13 +27,16 @@ from chainrule.nn import (
     Frozen,
     GaussianNoise,
     Layer,
+    Reshape,
     Residual,
     Sequential,
     TimeDistributed,
     build_network,
 )
+from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Built
 from chainrule.nn.convolution import Conv1D, Conv2D
+from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.layers import as_layer
 from chainrule.nn.peers.parts import LayerStep, PeerPart
 from chainrule.nn.peers.pytorch_reading import UnlikeError
@@ -91,28 +93,18 @@ class Wiring:
     held: list[Held] = field(default_factory=list["Held"])
     is_random: bool = False
 
-    def put(self, function: Callable[..., Node], *sources: int, frozen: bool = False, alone: bool = True) -> int:
-        """Applies a layer, or a function of several values; the number of what it makes. A linear layer and its function become one.
-
-        frozen: whether it keeps its weights. alone: whether nothing else takes its source.
-        """
+    def put(self, function: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
+        """Applies a layer, or a function of several values; the number of what it makes. frozen: whether it keeps its weights."""
         self.is_random |= isinstance(function, Dropout | GaussianNoise) and not frozen
-        if isinstance(function, Activation) and self.steps and sources == (len(self.steps),) and alone:
-            before, given = self.steps[-1]
-            inner = before.layers[0] if isinstance(before, TimeDistributed) else before
-            if isinstance(inner, WEIGHING) and inner.activation == "linear" and function.function != "linear":
-                both = replace(inner, activation=function.function)
-                self.steps[-1] = (TimeDistributed(both) if isinstance(before, TimeDistributed) else both, given)
-                return len(self.steps)
         self.steps.append((function, sources))
         if frozen:
             self.frozen.add(len(self.steps))
         return len(self.steps)
 
     def put_all(self, layers: Iterable[Callable[..., Node]], number: int, *, frozen: bool = False) -> int:
-        """Layers one behind the other, each as it is; the number of what the last makes."""
+        """Layers one behind the other; the number of what the last makes."""
         for layer in layers:
-            number = self.put(layer, number, frozen=frozen, alone=False)
+            number = self.put(layer, number, frozen=frozen)
         return number
 
     def parts(self, shapes: Sequence[Shape]) -> list[int]:
@@ -121,7 +113,8 @@ class Wiring:
             return [0]
         ends = list(accumulate(map(prod, shapes)))
         starts = [0, *ends[:-1]]
-        return [self.put(partial(_part, *ends), 0) for ends in zip(starts, ends, shapes, strict=True)]
+        found = [self.put(cut([pair], (ends[-1],)), 0) for pair in zip(starts, ends, strict=True)]
+        return [self.put(Reshape(shape), part) if len(shape) > 1 else part for part, shape in zip(found, shapes, strict=True)]
 
     def beside(self, numbers: Sequence[int]) -> int:
         """Values side by side along the last axis."""
@@ -130,6 +123,7 @@ class Wiring:
     def network(self, shape: Shape, output: int) -> Layer:
         """A Sequential where each takes what the one before it made, a value and what becomes of it added as a Residual; else a Wired."""
         steps = dict(enumerate(self.steps[:output], 1))
+        output = self._activate(steps, output)
         self._fold(steps, output)
         numbers = {0: 0} | {place: number for number, place in enumerate(steps, 1)}
         if all(numbers[source] == numbers[place] - 1 for place, (_, sources) in steps.items() for source in sources):
@@ -145,6 +139,27 @@ class Wiring:
             each = [as_layer(steps[place][0]) for place in together]
             layers += [Frozen(*each)] if frozen else each
         return layers
+
+    def _activate(self, steps: dict[int, Step], output: int) -> int:
+        """Makes one layer of a linear one and the function that alone takes what it makes, wherever it is used; the output's number."""
+        takers, uses = defaultdict[int, list[int]](list, {output: [0]}), defaultdict[int, list[int]](list)
+        for place, (function, sources) in steps.items():
+            uses[id(function)].append(place)
+            for source in sources:
+                takers[source].append(place)
+        moved = dict[int, int]()
+        for places in uses.values():
+            behind = [steps.get(takers[place][0], (None,))[0] if len(takers[place]) == 1 else None for place in places]
+            names = {each.function if isinstance(each, Activation) else "linear" for each in behind}
+            both = _with(steps[places[0]][0], names.pop()) if len(names) == 1 else None
+            for place in places if both else ():
+                steps[place] = self.steps[place - 1] = (both, steps[place][1])
+                moved[takers[place][0]] = place
+        for gone in moved:
+            del steps[gone]
+        for place, (function, sources) in steps.items():
+            steps[place] = function, tuple(moved.get(source, source) for source in sources)
+        return moved.get(output, output)
 
     def _fold(self, steps: dict[int, Step], output: int) -> None:
         """Makes residual connections of sums of a value and what layers one behind the other make of it."""
@@ -172,6 +187,14 @@ class Wiring:
         return {name: found.get(name, blank[name]) for name in blank}
 
 
+def _with(function: Any, activation: ActivationName) -> Any:
+    """A linear layer with an activation, also where it is applied at each time step; None for anything else."""
+    if isinstance(function, TimeDistributed) and (both := _with(function.layers[0], activation)):
+        return TimeDistributed(both)
+    is_linear = isinstance(function, WEIGHING) and function.activation == "linear" != activation
+    return replace(function, activation=activation) if is_linear else None
+
+
 def _back_to(x: int, number: int, steps: Mapping[int, Step], takers: Mapping[int, int]) -> Iterator[tuple[int, Step]]:
     """The steps that make a value of x alone, from the last to the first; none where there are others."""
     found: list[tuple[int, Step]] = []
@@ -187,11 +210,6 @@ def _side_by_side(*parts: Node) -> Node:
     return ops.concatenate(*parts, axis=parts[0].type.ndim - 1)
 
 
-def _part(start: int, stop: int, shape: Shape, x: Node) -> Node:
-    part = ops.slice_axis(x, 1, start, stop)
-    return part if len(shape) == 1 else ops.reshape(part, shape=(x.shape[0], *shape))
-
-
 def cuts_of(keys: Any, shape: Shape) -> list[tuple[int, int]]:
     """From where to where slices go on each axis of an example, the batch whole. Raises: UnlikeError for other entries."""
     keys = keys if isinstance(keys, tuple) else (keys,)
@@ -201,11 +219,27 @@ def cuts_of(keys: Any, shape: Shape) -> list[tuple[int, int]]:
     return [key.indices(extent)[:2] for key, extent in zip(given, shape, strict=True)]
 
 
-def cut(cuts: Sequence[tuple[int, int]], x: Node) -> Node:
-    """What lies between these places of each axis of an example."""
-    return ops.slice_axes(
-        x, starts=(0, *(a for a, _ in cuts)), stops=(x.shape[0], *(b for _, b in cuts)), steps=(1,) * x.type.ndim
-    )
+def moved(call: str, given: Shape, made: Shape) -> GraphLayer:
+    """A layer that puts the numbers of examples elsewhere: the call of one op of x, {B} being the size of the batch."""
+    before, after = (",".join(map(str, shape)) for shape in (given, made))
+    return GraphLayer(f"x: {{float}}[{{B}},{before}] = input()\ny: {{float}}[{{B}},{after}] = {call}\nreturn y=y")
+
+
+def cut(cuts: Sequence[tuple[int, int]], shape: Shape) -> GraphLayer:
+    """What lies between these places of each axis of an example of this shape."""
+    starts, stops = (0, *(a for a, _ in cuts)), ", ".join(str(b) for _, b in cuts)
+    call = f"slice_axes(x, starts={starts}, stops=({{B}}, {stops}), steps={(1,) * len(starts)})"
+    return moved(call, shape, tuple(b - a for a, b in cuts))
+
+
+def in_order(axes: Shape, shape: Shape) -> GraphLayer:
+    """The axes of a batch of examples of this shape in another order."""
+    return moved(f"transpose(x, axes={axes})", shape, tuple(shape[axis - 1] for axis in axes[1:]))
+
+
+def turned(axes: Shape, shape: Shape) -> GraphLayer:
+    """Numbers in the opposite order along some axes of a batch of examples of this shape."""
+    return moved(f"flip(x, axes={axes})", shape, shape)
 
 
 @immutable(eq=False)

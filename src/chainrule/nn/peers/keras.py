@@ -10,7 +10,7 @@ from typing import cast
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS, LAYERS
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
-from chainrule.nn.peers.steps import lines_of
+from chainrule.nn.peers.steps import is_chain
 
 IDLE = "keras.layers.Identity()"
 RANDOM = ("keras.layers.Dropout(", "keras.layers.GaussianNoise(")
@@ -40,8 +40,7 @@ def _frozen(part: PeerPart) -> PeerPart:
 
 def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     wide = "# network(x) takes x in float64; network.predict(x) makes float32 of it first\n" if _is_scaled(steps) else ""
-    lines = lines_of(steps)
-    if not lines or len(lines) == len(lines[0]) == 1:
+    if is_chain(steps):
         return (
             f"import keras\n\n{wide}network = keras.Sequential([\n{''.join(f'    {part.code},{chr(10)}' for part in parts)}])"
         )

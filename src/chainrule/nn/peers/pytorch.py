@@ -18,7 +18,7 @@ from chainrule.nn.peers.export import Export
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.pytorch_layers import LAYERS, Order
 from chainrule.nn.peers.pytorch_modules import FORMULAS
-from chainrule.nn.peers.steps import behind, lines_of, takers_of
+from chainrule.nn.peers.steps import behind, is_chain, lines_of, takers_of
 
 HELPERS = {
     "Frozen": '''class Frozen(torch.nn.Sequential):
@@ -192,7 +192,7 @@ def _exchanged(space: int, before: Order, order: Order) -> Shape:
 def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     """All modules, by the names that they have in the whole."""
     written, lines = _written(steps), lines_of(steps)
-    if _is_chain(lines):
+    if is_chain(steps):
         found = _in_line(written, range(len(steps)), whole=True)
         return [replace(part, name=place) for part, place in zip(found, _places(found), strict=True)]
     found = list[PeerPart]()
@@ -204,11 +204,6 @@ def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
         inside = map(str, range(len(first))) if all(part.frozen for part in first) else _places(first)
         found += [replace(part, name=name if alone else f"{name}.{place}") for part, place in zip(first, inside, strict=True)]
     return found
-
-
-def _is_chain(lines: Sequence[Sequence[Sequence[int]]]) -> bool:
-    """Whether all layers follow each other, once."""
-    return not lines or (len(lines) == len(lines[0]) == 1)
 
 
 def _in_line(written: Sequence[_Written], places: Iterable[int], *, whole: bool = False) -> list[PeerPart]:
@@ -263,11 +258,12 @@ def places_channels_first(shape: Shape) -> tuple[int, ...]:
 
 
 def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
-    lines = lines_of(steps)
-    body = f"network = torch.nn.Sequential(\n{''.join(_lines(parts))})" if _is_chain(lines) else _class(steps, parts, lines)
+    is_line = is_chain(steps)
+    body = f"network = torch.nn.Sequential(\n{''.join(_lines(parts))})" if is_line else _class(steps, parts, lines_of(steps))
     used = {part.code.partition("(")[0] for part in parts} | {"Frozen" for part in parts if part.frozen}
     helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
-    return f"import torch\n\n{chr(10) * bool(helpers)}{helpers}{_comment(steps)}{body}"
+    head = f"import torch\n\n{chr(10) * bool(helpers or not is_line)}{helpers}"
+    return f"{head}{_comment(steps)}{body}" if is_line else f"{head}{body}\n\n\n{_comment(steps)}network = Network()"
 
 
 def _class(steps: Sequence[LayerStep], parts: Sequence[PeerPart], lines: Sequence[Sequence[Sequence[int]]]) -> str:
@@ -298,7 +294,7 @@ def _class(steps: Sequence[LayerStep], parts: Sequence[PeerPart], lines: Sequenc
     said = [line for line in said if "return" not in line] + [line for line in said if "return" in line]
     return (
         "class Network(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        f"{''.join(made)}\n    def forward(self, x):\n{''.join(said)}\n\nnetwork = Network()"
+        f"{''.join(made)}\n    def forward(self, x):\n{''.join(said)[:-1]}"
     )
 
 

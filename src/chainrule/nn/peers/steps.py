@@ -265,8 +265,14 @@ def lines_of(steps: Sequence[LayerStep]) -> list[list[list[int]]]:
         while here is not None:
             line.append(here)
             here = following[here]
-        lines.setdefault(_identity(steps[place]), []).append(line)
+        if not isinstance(steps[place].layer, Joint):
+            lines.setdefault(_identity(steps[place]), []).append(line)
     return list(lines.values())
+
+
+def is_chain(steps: Sequence[LayerStep]) -> bool:
+    """Whether a network is nothing but layers one behind the other, each used once."""
+    return lines_of(steps) in ([[[*range(len(steps))]]], []) and not any(isinstance(step.layer, Joint) for step in steps)
 
 
 def _identity(step: LayerStep) -> object:
