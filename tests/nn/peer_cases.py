@@ -198,7 +198,8 @@ CASES |= {
     "norms without gains": Case(
         _net(BatchNorm(gain=False, bias=False), GroupNorm(2, gain=False, bias=False), LayerNorm(bias=False), shape=(3, 3, 4))
     ),
-    "a gain alone": Case(_net(BatchNorm(bias=False), LayerNorm(gain=False), GroupNorm(2, bias=False), shape=(3, 3, 4)), KERAS),
+    "a gain alone": Case(_net(BatchNorm(bias=False), GroupNorm(2, bias=False), shape=(3, 3, 4))),
+    "a bias alone": Case(_net(BatchNorm(gain=False), LayerNorm(gain=False), shape=(3, 3, 4)), KERAS),
 }  # fmt: skip
 """Where layers are joined otherwise than one behind the other, or used twice; and norms without a gain or a bias."""
 

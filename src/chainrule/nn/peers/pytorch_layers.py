@@ -97,25 +97,23 @@ def _reshape(step: LayerStep) -> Iterator[PeerPart]:
 LABELS = "weight", "bias"
 
 
-def _affine(step: LayerStep) -> bool | None:
-    """False for a norm without gain and bias, None for one with both; one of them alone PyTorch lacks, but the gain of a LayerNorm."""
+def _affine(step: LayerStep, affine: str = "affine") -> dict[str, bool | None]:
+    """What is said of a norm that lacks gain or bias; one with a bias alone PyTorch lacks."""
     layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
-    if layer.gain is not layer.bias and not (layer.gain and isinstance(layer, LayerNorm)):
-        raise LackingError(step, "a norm with a gain and no bias, or a bias and no gain")
-    return None if layer.gain else False
+    if layer.bias and not layer.gain:
+        raise LackingError(step, "a norm with a bias and no gain")
+    return {affine: None if layer.gain else False, "bias": False if layer.gain and not layer.bias else None}
 
 
 def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
-    layer, affine = cast("LayerNorm", step.layer), _affine(step)
-    bias = False if layer.gain and not layer.bias else None
-    epsilon = unless(layer.epsilon, 1e-5)
-    code = module("LayerNorm", step.input[-1], eps=epsilon, elementwise_affine=affine, bias=bias)
+    epsilon = unless(cast("LayerNorm", step.layer).epsilon, 1e-5)
+    code = module("LayerNorm", step.input[-1], eps=epsilon, **_affine(step, "elementwise_affine"))
     yield PeerPart(code, scales(step, LABELS))
 
 
 def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("GroupNorm", step.layer)
-    code = module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5), affine=_affine(step))
+    code = module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5), **_affine(step))
     yield PeerPart(code, scales(step, LABELS))
 
 
@@ -131,7 +129,7 @@ def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
         step.input[-1],
         eps=unless(layer.epsilon, 1e-5),
         momentum=unless(layer.momentum, 0.1),
-        affine=_affine(step),
+        **_affine(step),
     )
     yield PeerPart(code, (*scales(step, LABELS), *running))
 

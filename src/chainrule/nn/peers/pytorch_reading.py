@@ -288,29 +288,34 @@ def _floats(value: Any) -> tuple[float, ...]:
 # ---- norms and sequences
 
 
+def _scaled(module: Any) -> dict[str, bool]:
+    """Whether a norm has a gain and a bias."""
+    return {"gain": module.weight is not None, "bias": module.bias is not None}
+
+
 def _batch_norm(module: Any, shape: Shape) -> Read:
     if not module.track_running_stats or module.momentum is None:
         raise UnlikeError("batch statistics that are not followed by a momentum")
-    layer = BatchNorm(float(module.momentum), float(module.eps), gain=module.affine, bias=module.affine)
+    layer = BatchNorm(float(module.momentum), float(module.eps), **_scaled(module))
     return Read((layer,), holds=0, order="first" if len(shape) > 1 else "any")
 
 
 def _layer_norm(module: Any, shape: Shape) -> Read:
     if len(module.normalized_shape) != 1:
         raise UnlikeError(f"a norm over the axes {tuple(module.normalized_shape)}")
-    layer = LayerNorm(float(module.eps), gain=module.weight is not None, bias=module.bias is not None)
+    layer = LayerNorm(float(module.eps), **_scaled(module))
     return Read((layer,), holds=0, order="last")
 
 
 def _group_norm(module: Any, shape: Shape) -> Read:
-    layer = GroupNorm(module.num_groups, float(module.eps), gain=module.affine, bias=module.affine)
+    layer = GroupNorm(module.num_groups, float(module.eps), **_scaled(module))
     return Read((layer,), holds=0, order="first")
 
 
 def _instance_norm(module: Any, shape: Shape) -> Read:
     if module.track_running_stats:
         raise UnlikeError("instance statistics that are followed")
-    layer = GroupNorm(module.num_features, float(module.eps), gain=module.affine, bias=module.affine)
+    layer = GroupNorm(module.num_features, float(module.eps), **_scaled(module))
     return Read((layer,), holds=0, order="first")
 
 
