@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.checks import shown
 from chainrule.errors import ChainruleError, MissingPackageError, OptionError
 from chainrule.graph import Array, Node, Shape
 from chainrule.interop.portable import Portable
@@ -28,7 +27,8 @@ from chainrule.interop.wiring import (
     require_agreement,
     turned,
 )
-from chainrule.nn import Formula, Layer, Reshape, build_network, to_code, to_peer
+from chainrule.nn import Activation, Formula, Layer, Reshape, build_network, to_code, to_peer
+from chainrule.nn.activations import ActivationName
 from chainrule.nn.peers.keras_layers import LAYERS
 from chainrule.nn.peers.keras_reading import READERS
 from chainrule.nn.peers.parts import LackingError
@@ -58,11 +58,20 @@ SIGNS = {
     "Add": "{} + {}", "Subtract": "{} - {}", "Multiply": "{} * {}", "Divide": "{} / {}", "TrueDivide": "{} / {}", "Power": "{} ^ {}",
     "Maximum": "max({}, {})", "Minimum": "min({}, {})",
 }  # fmt: skip
+ACTIVATED: dict[str, ActivationName] = {
+    "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Softplus": "softplus", "Silu": "silu", "Gelu": "gelu",
+}  # fmt: skip
 MOVED: dict[str, Callable[[Any, Shape], Layer]] = {
     "Flip": lambda operation, shape: turned(_axes(operation.axis), shape),
     "Transpose": lambda operation, shape: in_order(_axes(operation.axes), shape),
     "Reshape": lambda operation, shape: Reshape(tuple(operation.newshape[1:])),
+    "Permute": lambda layer, shape: in_order((0, *layer.dims), shape),
+    "Cropping1D": lambda layer, shape: cut(_inside([layer.cropping], shape), shape),
+    "Cropping2D": lambda layer, shape: cut(_inside(layer.cropping, shape), shape),
 }
+"""Operations and layers that put numbers elsewhere."""
+ADAPTED = {"Normalization": ("mean", "variance")}
+"""What layers learn from data by adapt(), beside their configuration."""
 INSIDE = {"Sequential", "Functional", "Model"}
 
 
@@ -108,6 +117,9 @@ class _Reading:
         self.shapes: list[Shape] = [tuple(each.shape[1:]) for each in model.inputs]
         if any(None in shape for shape in self.shapes):
             raise self._unlike(model.name, f"inputs of the shapes {self.shapes}, of which an extent is open")
+        masks = [layer.name for layer in model._flatten_layers() if type(layer).__name__ == "Masking"]  # pyright: ignore[reportPrivateUsage]
+        if masks:
+            raise self._unlike(masks[0], "masks; here a layer passes over steps that are padding: LSTM(units, padding=0.0)")
         if len(model.outputs) > 1 and any(len(each.shape) != 2 for each in model.outputs):
             raise self._unlike(model.name, "several outputs, of which one is no row of numbers")
         self.shape = self.shapes[0] if len(self.shapes) == 1 else (sum(map(prod, self.shapes)),)
@@ -168,17 +180,19 @@ class _Reading:
             return [self.wiring.beside(sources)]
         if not isinstance(operation, keras.layers.Layer):
             return [self._function(operation, node.arguments.args, sources, shapes[0])]
-        return [
-            reduce(partial(self.wiring.put, JOINED[kind]), sources)
-            if kind in JOINED
-            else self._layer(operation, kind, sources[0], shapes[0])
-        ]
+        if kind == "Average":
+            return [self.wiring.put(Formula(f"x/{len(sources)}"), reduce(partial(self.wiring.put, ops.add), sources))]
+        if kind in JOINED:
+            return [reduce(partial(self.wiring.put, JOINED[kind]), sources)]
+        return [self._layer(operation, kind, sources[0], shapes[0])]
 
     def _function(self, operation: Any, given: Sequence[Any], sources: list[int], shape: Shape) -> int:
         """What keras.ops and operators do with values and numbers."""
         kind = type(operation).__name__
         if kind in ENTRY_BY_ENTRY:
             return self.wiring.put(ENTRY_BY_ENTRY[kind], *sources)
+        if kind in ACTIVATED:
+            return self.wiring.put(Activation(ACTIVATED[kind]), *sources)
         if kind in MOVED:
             return self.wiring.put(MOVED[kind](operation, shape), *sources)
         if kind == "GetItem":
@@ -188,10 +202,12 @@ class _Reading:
             operands = (repr(float(each)) if isinstance(each, int | float) else "x" for each in given)
             return self.wiring.put(Formula(SIGNS[kind].format(*operands)), *sources)
         if kind not in JOINED or len(sources) != 2:
-            raise UnlikeError(f"no layer does what {kind} does with {', '.join(map(shown, given))}")
+            raise UnlikeError("no layer does what this function does with these")
         return self.wiring.put(JOINED[kind], *sources)
 
     def _layer(self, operation: Any, kind: str, number: int, shape: Shape) -> int:
+        if kind in MOVED and kind not in READERS:
+            return self.wiring.put(MOVED[kind](operation, shape), number)
         if kind not in READERS or not type(operation).__module__.startswith("keras."):
             raise UnlikeError(f"no layer does what {kind} does")
         if operation.dtype_policy.name not in {"float32", "float64"} or operation.get_config().get("lora_rank"):
@@ -199,7 +215,8 @@ class _Reading:
         frozen = _is_frozen(operation)
         if id(operation) in self.known:
             return self.wiring.put_all(self.known[id(operation)], number, frozen=frozen)
-        read = READERS[kind](operation.get_config(), shape)
+        adapted = {name: keras.ops.convert_to_numpy(getattr(operation, name)) for name in ADAPTED.get(kind, ())}
+        read = READERS[kind](operation.get_config() | adapted, shape)
         before = len(self.wiring.steps)
         if kind == "Embedding":
             self.ids.append(operation.input_dim)
@@ -209,6 +226,11 @@ class _Reading:
                 self.wiring.held.append(Held(number, _Weights(operation)))
         self.known[id(operation)] = tuple(layer for layer, _ in self.wiring.steps[before:])
         return number
+
+
+def _inside(cropped: Sequence[tuple[int, int]], shape: Shape) -> list[tuple[int, int]]:
+    """From where to where axes go of which so much is left out at each side."""
+    return [(before, extent - behind) for (before, behind), extent in zip((*cropped, (0, 0)), shape, strict=True)]
 
 
 def _axes(given: Any) -> Shape:

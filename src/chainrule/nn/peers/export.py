@@ -19,6 +19,9 @@ from chainrule.nn.parts import Layer
 from chainrule.nn.peers.parts import LayerStep
 from chainrule.nn.peers.steps import shape_of, steps_of
 
+UNSCALED = "unscaled"
+"""What the step is called that gives outputs the units of the targets."""
+
 
 @described
 class Scale(Shown):
@@ -75,7 +78,7 @@ class Export(Shown):
             steps = [LayerStep(self.before, "scaled", self.shape, self.shape), *moved]
         if self.after and not self.after.changes_nothing:
             made = steps[-1].output if steps else self.shape
-            steps.append(LayerStep(self.after, "unscaled", made, made, sources=(len(steps),)))
+            steps.append(LayerStep(self.after, UNSCALED, made, made, sources=(len(steps),)))
         return steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -56,8 +57,12 @@ def activation_of(config: Config) -> tuple[Layer, ...]:
 
 
 def _dense(config: Config, shape: Shape) -> KerasRead:
-    layer = Dense(config["units"], bias=config["use_bias"])
-    return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *activation_of(config)), 0)
+    layer, behind = Dense(config["units"], bias=config["use_bias"]), activation_of(config)
+    if len(shape) < 3:
+        return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *behind), 0)
+    # Along the last axis, at every place of space.
+    rows, back = Reshape((prod(shape[:-1]), shape[-1])), Reshape((*shape[:-1], layer.units))
+    return KerasRead((rows, TimeDistributed(layer), back, *behind), 1)
 
 
 def _require_last(config: Config) -> None:
@@ -74,13 +79,16 @@ def _convolution(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
         _require_last(config)
         more = {"groups": config["groups"]} if "groups" in config else {}
-        if config.get("output_padding") is not None or config["padding"] not in {"valid", "same"}:
+        causal = config["padding"] == "causal"
+        if config.get("output_padding") is not None or config["padding"] not in {"valid", "same", "causal"}:
             raise UnlikeError(f"padding {config['padding']!r} or output_padding")
         layer = kind(
             config["filters"], _pairs(config["kernel_size"]), stride=_pairs(config["strides"]), dilation=_pairs(config["dilation_rate"]),
-            padding=config["padding"], bias=config["use_bias"], **more,
+            padding="valid" if causal else config["padding"], bias=config["use_bias"], **more,
         )  # fmt: skip
-        return KerasRead((layer, *activation_of(config)), 0)
+        # So that no step sees one behind it, all zeros stand before the first.
+        before = padded(shape, (((layer.kernel - 1) * layer.dilation, 0),)) if causal else ()
+        return KerasRead((*before, layer, *activation_of(config)), len(before))
 
     return read
 
@@ -97,9 +105,8 @@ def _pool(kind: Any) -> Reader:
 def _global_pool(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
         _require_last(config)
-        if config.get("keepdims"):
-            raise UnlikeError("keepdims=True")
-        return KerasRead((kind(),))
+        kept = (Reshape((*(1,) * (len(shape) - 1), shape[-1])),) if config.get("keepdims") else ()
+        return KerasRead((kind(), *kept))
 
     return read
 
@@ -180,6 +187,26 @@ def _bidirectional(config: Config, shape: Shape) -> KerasRead:
     return KerasRead((Bidirectional(layer),), 0)
 
 
+def _time_distributed(config: Config, shape: Shape) -> KerasRead:
+    inner = config["layer"]
+    if inner["class_name"] not in READERS:
+        raise UnlikeError(f"a {inner['class_name']} at each time step")
+    read = READERS[inner["class_name"]](inner["config"], shape[1:])
+    return KerasRead(
+        tuple(layer if isinstance(layer, Activation) else TimeDistributed(layer) for layer in read.layers), read.holds
+    )
+
+
+def _normalization(config: Config, shape: Shape) -> KerasRead:
+    # What it adapted to stands in no configuration: the door puts it there.
+    mean, variance = (np.asarray(config[name], np.float64) for name in ("mean", "variance"))
+    if mean.size not in {1, shape[-1]}:
+        raise UnlikeError(f"a mean of the shape {mean.shape}")
+    deviation = np.maximum(np.sqrt(variance), 1e-7).reshape(-1)
+    given = (-mean.reshape(-1) / deviation, deviation) if config.get("invert") else (mean.reshape(-1), 1.0 / deviation)
+    return KerasRead((Scale(*given),))
+
+
 def _rescaling(config: Config, shape: Shape) -> KerasRead:
     scale, offset = config["scale"], config["offset"]
     if not isinstance(scale, int | float) or not isinstance(offset, int | float):
@@ -228,6 +255,7 @@ READERS: dict[str, Reader] = {
     "GlobalAveragePooling2D": _global_pool(GlobalAveragePool), "UpSampling1D": _up_sample, "UpSampling2D": _up_sample,
     "ZeroPadding1D": _zero_pad, "ZeroPadding2D": _zero_pad, "BatchNormalization": _batch_norm, "LayerNormalization": _layer_norm,
     "GroupNormalization": _group_norm, "Embedding": _embedding, "SimpleRNN": _recurrent(RNN), "LSTM": _recurrent(LSTM),
-    "GRU": _recurrent(GRU), "Bidirectional": _bidirectional,
+    "GRU": _recurrent(GRU),
+    "Bidirectional": _bidirectional, "TimeDistributed": _time_distributed, "Normalization": _normalization,
 }  # fmt: skip
 """The layers that are read, by the names of their classes."""

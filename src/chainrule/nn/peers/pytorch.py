@@ -45,15 +45,18 @@ HELPERS = {
         return ((x.to(torch.float64) - self.offset) * self.factor).to(self.made.dtype)
 ''',
     "Unscaled": '''class Unscaled(torch.nn.Module):
-    """x / factor + offset, in float64: the units of the targets."""
+    """x / factor + offset, in float64: the units of the targets. Inside a network given on as the weights are."""
 
-    def __init__(self, offset, factor):
+    def __init__(self, offset, factor, inside=False):
         super().__init__()
         self.register_buffer("offset", torch.tensor(offset, dtype=torch.float64), persistent=False)
         self.register_buffer("factor", torch.tensor(factor, dtype=torch.float64), persistent=False)
+        self.register_buffer("made", torch.zeros(()), persistent=False)
+        self.inside = inside
 
     def forward(self, x):
-        return x.to(torch.float64) / self.factor + self.offset
+        found = x.to(torch.float64) / self.factor + self.offset
+        return found.to(self.made.dtype) if self.inside else found
 ''',
     "Permute": '''class Permute(torch.nn.Module):
     """Axes in another order."""

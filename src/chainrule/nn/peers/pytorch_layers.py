@@ -15,7 +15,7 @@ from chainrule.nn.embedding import Embedding
 from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
-from chainrule.nn.peers.export import Scale, numbers
+from chainrule.nn.peers.export import UNSCALED, Scale, numbers
 from chainrule.nn.peers.parts import (
     Arrays,
     Extra,
@@ -46,7 +46,8 @@ Order: TypeAlias = Literal["first", "last", "any"]
 def _scale(step: LayerStep) -> Iterator[PeerPart]:
     scale = cast("Scale", step.layer)
     given = (numbers(_as_there(step, values)) for values in (scale.offset, scale.factor))
-    yield PeerPart(call("Unscaled" if scale.undo else "Scaled", *given))
+    inside = {"inside": True} if scale.undo and step.name != UNSCALED else {}
+    yield PeerPart(call("Unscaled" if scale.undo else "Scaled", *given, **inside))
 
 
 def _as_there(step: LayerStep, values: Array) -> Array:
