@@ -114,9 +114,10 @@ class _Reading:
         self.model = model
         if not getattr(model, "built", False) or not getattr(model, "inputs", None):
             raise OptionError("a model that is not built", expected="a known input", remedy="begin it with keras.Input((784,))")
-        self.shapes: list[Shape] = [tuple(each.shape[1:]) for each in model.inputs]
-        if any(None in shape for shape in self.shapes):
-            raise self._unlike(model.name, f"inputs of the shapes {self.shapes}, of which an extent is open")
+        given: list[tuple[Any, ...]] = [tuple(each.shape[1:]) for each in model.inputs]
+        if any(None in shape for shape in given):
+            raise self._unlike(model.name, f"inputs of the shapes {given}, of which an extent is open")
+        self.shapes: list[Shape] = given
         masks = [layer.name for layer in model._flatten_layers() if type(layer).__name__ == "Masking"]  # pyright: ignore[reportPrivateUsage]
         if masks:
             raise self._unlike(masks[0], "masks; here a layer passes over steps that are padding: LSTM(units, padding=0.0)")

@@ -152,7 +152,9 @@ class Wiring:
             behind = [steps.get(takers[place][0], (None,))[0] if len(takers[place]) == 1 else None for place in places]
             names = {each.function if isinstance(each, Activation) else "linear" for each in behind}
             both = _with(steps[places[0]][0], names.pop()) if len(names) == 1 else None
-            for place in places if both else ():
+            if both is None:
+                continue
+            for place in places:
                 steps[place] = self.steps[place - 1] = (both, steps[place][1])
                 moved[takers[place][0]] = place
         for gone in moved:

@@ -586,7 +586,9 @@ class Trainer(InPieces):
     def frozen_at_random(self) -> tuple[str, ...]:
         """The weights of frozen layers that are as the seed drew them: nothing was put in their place."""
         names = self.problem.frozen_at_random()
-        drawn = self.drawn() if names else {}
+        if not names:
+            return ()
+        drawn = self.drawn()
         return tuple(name for name in names if np.array_equal(drawn[name], self.state[name]))
 
     def extend(self, settings: Settings) -> None:

@@ -201,7 +201,8 @@ def _size(size: int | Shape | None) -> object:
 
 def _padded(step: LayerStep) -> Iterator[PeerPart]:
     amounts = cast("Padded", step.layer).amounts
-    yield PeerPart(_layer(f"ZeroPadding{len(amounts)}D", amounts if len(amounts) > 1 else amounts[0]))
+    (first, *others) = amounts
+    yield PeerPart(_layer(f"ZeroPadding{len(amounts)}D", (first, *others) if others else first))
 
 
 def _global_pool(step: LayerStep) -> Iterator[PeerPart]:

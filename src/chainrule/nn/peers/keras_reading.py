@@ -132,7 +132,7 @@ def _require_last_axis(config: Config, shape: Shape) -> None:
         raise UnlikeError(f"a norm over the axis {axis}")
 
 
-def _scaled(config: Config) -> dict[str, bool]:
+def _scaled(config: Config) -> dict[str, Any]:
     """Whether a norm has a gain and a bias."""
     return {"gain": config["scale"], "bias": config["center"]}
 

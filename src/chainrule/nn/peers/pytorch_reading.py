@@ -288,7 +288,7 @@ def _floats(value: Any) -> tuple[float, ...]:
 # ---- norms and sequences
 
 
-def _scaled(module: Any) -> dict[str, bool]:
+def _scaled(module: Any) -> dict[str, Any]:
     """Whether a norm has a gain and a bias."""
     return {"gain": module.weight is not None, "bias": module.bias is not None}
 

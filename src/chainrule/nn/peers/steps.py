@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Node, Shape, compute, input_node, topological_order
-from chainrule.nn.activations import ACTIVATIONS, ActivationName
+from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Built, build_network
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import LayerNorm
@@ -44,9 +43,9 @@ def steps_of(network: Layer, shape: Shape, has: Callable[[object], bool]) -> lis
     A layer that the peer has is a step; any other is what its graph is made of, where that is nothing but such layers and joints.
     """
     # As in training: there what is dropped out is a node of its own, and it shows who takes it.
-    leaves = {"key": input_node("key", (2,), "uint32"), "fresh": input_node("fresh", (), "bool")}
-    reader = _Reader(has)
-    return reader.read(build_network(network, shape, batch=BATCH, training=True, **leaves))
+    key, fresh = input_node("key", (2,), "uint32"), input_node("fresh", (), "bool")
+    built = build_network(network, shape, batch=BATCH, training=True, key=key, fresh=fresh)
+    return _Reader(has).read(built)
 
 
 @dataclass
@@ -129,7 +128,7 @@ class _Reader:
         if op is ops.concatenate and whole and node.attributes["axis"] == node.type.ndim - 1:
             return self.put(_joint_step(node, Joint(op, (None,) * len(node.inputs))), *map(self.value, node.inputs))
         if op.is_activation and name in ACTIVATIONS and not node.attributes:
-            return self.put(_between(node, Activation(cast("ActivationName", name))), self.value(node.inputs[0]))
+            return self.put(_between(node, Activation(name)), self.value(node.inputs[0]))
         if op.kind == "elementwise" and whole and not node.attributes:
             return self.entry_by_entry(node)
         raise LackingError(_joint_step(node, Joint(op, ())), f"what no layer computes: {name}")
