@@ -212,6 +212,17 @@ def test_a_shape_may_be_given():
         to_code(loose, "pytorch")
 
 
+@pytest.mark.parametrize("name", ["residual", "two eyes", "hourglass", "one layer twice", "both directions", "tokens"])
+def test_a_network_that_was_kept_as_its_graph_is_written_as_it_was(name):
+    network = CASES[name].network
+    kept = cr.nn.as_graph_layer(network, network.input_shape)
+    for peer in ("pytorch", "keras", "jax"):
+        assert to_code(kept, peer) == to_code(network, peer)
+    values = some_values(network)
+    for key, array in to_peer(network, values, "pytorch").items():
+        np.testing.assert_array_equal(to_peer(kept, values, "pytorch")[key], array)
+
+
 # ---- what is refused
 
 

@@ -10,7 +10,7 @@ from typing import cast
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS, LAYERS
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
-from chainrule.nn.peers.steps import is_chain
+from chainrule.nn.peers.steps import identity, is_chain
 
 IDLE = "keras.layers.Identity()"
 RANDOM = ("keras.layers.Dropout(", "keras.layers.GaussianNoise(")
@@ -19,14 +19,14 @@ RANDOM = ("keras.layers.Dropout(", "keras.layers.GaussianNoise(")
 def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     wide = "float64" if _is_scaled(steps) else None
     found = [PeerPart(call("keras.Input", steps[0].input, dtype=wide))] if steps else []
-    known = set[int]()
+    known = set[object]()
     for place, step in enumerate(steps):
         if isinstance(step.layer, Joint):
             _joined(step, ["x"] * len(step.sources))
-        elif id(step.layer) not in known:
+        elif identity(step) not in known:
             parts = row_of(LAYERS, step)(step)
             found += (replace(_frozen(part) if step.frozen else part, step=place) for part in parts)
-        known.add(id(step.layer))
+        known.add(identity(step))
     # A Sequential of an input alone is none there.
     return found if len(found) != 1 or any(isinstance(step.layer, Joint) for step in steps) else [*found, PeerPart(IDLE)]
 
@@ -49,22 +49,23 @@ def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
 
 def _functional(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> Iterator[str]:
     """The lines of a functional model: a layer that is used several times stands in a line of its own."""
-    values, made = ["x"], dict[int, list[str]]()
+    values, made = ["x"], dict[object, list[str]]()
     for place, step in enumerate(steps):
         given, name = [values[source] for source in step.sources], f"x{place + 1}"
         values.append(name)
         if isinstance(step.layer, Joint):
             yield f"{name} = {_joined(step, given)}"
             continue
-        if id(step.layer) not in made:
-            made[id(step.layer)] = [part.code for part in parts if part.step == place]
-            if sum(each.layer is step.layer for each in steps) > 1:
+        key = identity(step)
+        if key not in made:
+            made[key] = [part.code for part in parts if part.step == place]
+            if sum(identity(each) == key for each in steps) > 1:
                 shared = re.sub(r"\W", "_", step.name)
-                for number, code in enumerate(made[id(step.layer)]):
-                    made[id(step.layer)][number] = f"{shared}_layer{number or ''}"
-                    yield f"{made[id(step.layer)][number]} = {code}"
+                for number, code in enumerate(made[key]):
+                    made[key][number] = f"{shared}_layer{number or ''}"
+                    yield f"{made[key][number]} = {code}"
         text = given[0]
-        for code in made[id(step.layer)]:
+        for code in made[key]:
             text = f"{code}({text})"
         yield f"{name} = {text}"
     yield f"network = keras.Model(x, {values[-1]})"

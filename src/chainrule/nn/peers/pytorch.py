@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import count, groupby
 from math import prod
 from typing import cast
 
@@ -227,10 +227,10 @@ def _names(steps: Sequence[LayerStep], lines: Sequence[Sequence[Sequence[int]]])
     for line in lines:
         inside = [steps[place] for place in line[0]]
         step = next((each for each in inside if each.parameters), inside[0])
-        name = re.sub(r"\W", "_", step.name)
-        name = name if re.search(r"\d", name) else f"{name}_{type(step.layer).__name__.lower()}"
-        while name in taken:
-            name += "_"
+        kind = type(step.layer).__name__.lower()
+        own = re.sub(r"\W", "_", step.name)
+        base = own if re.search(r"\d", own) else f"{own}_{kind}" if own else kind
+        name = next(each for number in count() if (each := f"{base}{f'_{number}' * (number > 0)}") not in taken)
         taken.add(name)
         yield name
 

@@ -169,11 +169,11 @@ def _unstretched(node: Node) -> Node:
 
 def _between(node: Node, layer: object) -> LayerStep:
     """The step of a layer that stands for a node between layers."""
-    return LayerStep(layer, node.op.name, node.inputs[0].shape[1:], node.shape[1:])
+    return LayerStep(layer, "", node.inputs[0].shape[1:], node.shape[1:])
 
 
 def _joint_step(node: Node, joint: Joint) -> LayerStep:
-    return LayerStep(joint, node.op.name, node.inputs[0].shape[1:] if node.inputs else (), node.shape[1:])
+    return LayerStep(joint, "", node.inputs[0].shape[1:] if node.inputs else (), node.shape[1:])
 
 
 def _grouped(uses: Sequence[LayerUse]) -> Iterator[tuple[LayerUse, Sequence[LayerUse]]]:
@@ -245,16 +245,16 @@ def lines_of(steps: Sequence[LayerStep]) -> list[list[list[int]]]:
     """
     takers, users = takers_of(steps), defaultdict[object, list[int]](list)
     for place, step in enumerate(steps):
-        users[_identity(step)].append(place)
+        users[identity(step)].append(place)
 
     def next_of(place: int) -> int | None:
         """The step that follows wherever this layer is used."""
         following = behind(steps, takers, place)
         if following is None or isinstance(steps[place].layer, Joint):
             return None
-        every = [behind(steps, takers, user) for user in users[_identity(steps[place])]]
-        kinds = {None if each is None else _identity(steps[each]) for each in every}
-        same = len(users[_identity(steps[following])]) == len(every)
+        every = [behind(steps, takers, user) for user in users[identity(steps[place])]]
+        kinds = {None if each is None else identity(steps[each]) for each in every}
+        same = len(users[identity(steps[following])]) == len(every)
         return following if len(kinds) == 1 and None not in kinds and same else None
 
     following = {place: next_of(place) for place in range(len(steps))}
@@ -265,7 +265,7 @@ def lines_of(steps: Sequence[LayerStep]) -> list[list[list[int]]]:
             line.append(here)
             here = following[here]
         if not isinstance(steps[place].layer, Joint):
-            lines.setdefault(_identity(steps[place]), []).append(line)
+            lines.setdefault(identity(steps[place]), []).append(line)
     return list(lines.values())
 
 
@@ -274,6 +274,6 @@ def is_chain(steps: Sequence[LayerStep]) -> bool:
     return lines_of(steps) in ([[[*range(len(steps))]]], []) and not any(isinstance(step.layer, Joint) for step in steps)
 
 
-def _identity(step: LayerStep) -> object:
-    """What makes two steps uses of one layer."""
-    return (id(step.layer), step.frozen) if not isinstance(step.layer, Joint) else id(step)
+def identity(step: LayerStep) -> object:
+    """What makes two steps uses of one layer: its name, which it has at each use; what stands between layers has none."""
+    return (step.name or id(step), step.frozen)

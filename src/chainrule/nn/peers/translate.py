@@ -181,8 +181,9 @@ def _lacking(lack: LackingError, peer: Peer) -> OptionError:
     """Which layer it is, and who has it."""
     having = [name for name, other in PEERS.items() if other is not peer and _has(other, lack.step)]
     others = " or ".join(f'"{name}"' for name in having)
+    where = f"layer {lack.step.name}, " if lack.step.name else "between layers, "
     return OptionError(
-        f"layer {lack.step.name}, {type(lack.step.layer).__name__}, in {peer.title}: {lack.reason}",
+        f"{where}{type(lack.step.layer).__name__}, in {peer.title}: {lack.reason}",
         expected=f"what {peer.title} can be told: {', '.join(kind.__name__ for kind in peer.kinds)}, joined by arithmetic",
         remedy=f"write it for {others}, which have it" if others else "leave it in chainrule: no other library here has it",
     )
