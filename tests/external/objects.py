@@ -97,7 +97,7 @@ def nodes(network):
 
 def is_chain(network):
     """Whether a network is nothing but layers one behind the other."""
-    return not re.search(r"Network\(|Residual|Formula|Function|Latent|lambda", repr(network))
+    return not re.search(r"Network\(|GraphLayer|Residual|Formula|Function|Latent|lambda", repr(network))
 
 
 FORMS = {
@@ -536,6 +536,20 @@ def test_what_people_bring_comes_goes_and_learns(name, mode):
     with torch.no_grad():
         trained = cr.to_torch(run)(given).numpy().reshape(6, -1)
     np.testing.assert_allclose(trained, run.predict(ours), rtol=0, atol=1e-6 * np.abs(run.predict(ours)).max())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["heads", "squeeze and excite"])
+def test_a_run_that_was_opened_again_goes_there_too(name, tmp_path):
+    module, x = BROUGHT[name]
+    network, _ = imported = cr.from_torch(module, x)
+    ours = x.numpy() if x.ndim < 4 else x.permute(0, 2, 3, 1).numpy()
+    y = RANDOM.normal(size=(6, *build_network(network, network.input_shape).output.shape[1:]))
+    run = cr.fit(network, (ours, y), loss="mean_squared_error", initial=imported, epochs=2, batch_size=5, folder=tmp_path)
+    opened = cr.open_run(run.folder)
+    with torch.no_grad():
+        there = cr.to_torch(opened)(x).numpy()
+    np.testing.assert_allclose(there, run.predict(ours), rtol=0, atol=1e-6 * np.abs(run.predict(ours)).max())
 
 
 @pytest.mark.filterwarnings("ignore")
