@@ -30,7 +30,8 @@ except ImportError as error:
         "PyTorch is not here", expected="the package torch", remedy="pip install 'chainrule[torch]'"
     ) from error
 
-from chainrule.interop.torch_reading import Follower, Reading, is_frozen
+from chainrule.interop.torch_parts import Follower, is_frozen
+from chainrule.interop.torch_reading import Reading
 
 EXAMPLES = 4
 """How many made-up examples both are compared on."""

@@ -6,25 +6,34 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from math import prod
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.fx import GraphModule, Tracer
+from torch.fx import GraphModule
 from torch.fx import Node as FxNode
 
 from chainrule import ops
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph import Array, Node, Shape
-from chainrule.immutable import immutable
+from chainrule.interop.torch_parts import (
+    FUNCTIONS,
+    METHODS,
+    Value,
+    arrays_of,
+    as_ours,
+    goes_by_entry,
+    in_our_order,
+    is_frozen,
+    is_last,
+    kind_of,
+    own_kind,
+    wish,
+)
 from chainrule.interop.wiring import Held, Wiring, cut, cuts_of, in_order, turned
 from chainrule.nn import (
-    Activation,
-    Dropout,
     Flatten,
     Formula,
     GaussianNoise,
@@ -35,9 +44,8 @@ from chainrule.nn import (
     TimeDistributed,
     build_network,
 )
-from chainrule.nn.padding import Amounts
 from chainrule.nn.peers.parts import LackingError
-from chainrule.nn.peers.pytorch import HELPERS, places_channels_first
+from chainrule.nn.peers.pytorch import places_channels_first
 from chainrule.nn.peers.pytorch_layers import LAYERS
 from chainrule.nn.peers.pytorch_reading import (
     READERS,
@@ -53,90 +61,6 @@ from chainrule.nn.peers.pytorch_reading import (
     require_space,
 )
 
-
-@immutable
-class Value:
-    """A value of theirs: its number in the wiring, and the shape of one example in their order.
-
-    first: whether they have channels before axes of space, which we have behind. rows: of what was flattened, the place in ours of each
-    number. module: of a recurrent module's answer, the module; part: which of its answers.
-    What a module did to it that waits for the one behind: backwards, whether time runs so; around, what was put around; cut, of a
-    transposed convolution the shape that it was given, and how much is added at each side of its answer.
-    """
-
-    number: int
-    shape: Shape
-    first: bool = False
-    rows: tuple[int, ...] | None = None
-    module: Any = None
-    part: str = ""
-    backwards: bool = False
-    around: Around | None = None
-    cut: tuple[Shape, Amounts] | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing waits."""
-        return not self.backwards and self.around is None and self.cut is None
-
-
-class Follower(Tracer):  # pyright: ignore[reportUntypedBaseClass]  (where PyTorch is not installed)
-    """One that takes modules of our own making as a whole, too."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is looked at as a whole."""
-        return own_kind(m) not in {"", "Frozen"} or super().is_leaf_module(m, module_qualified_name)
-
-
-@cache
-def _helpers() -> dict[str, Any]:
-    """The modules that our code for PyTorch brings along."""
-    names: dict[str, Any] = {}
-    for text in HELPERS.values():
-        exec(compile(f"import torch\n{text}", "chainrule.nn.to_code", "exec"), names)  # noqa: S102  (a text of our own)
-    return names
-
-
-def own_kind(module: nn.Module) -> str:
-    """What a module of our own making is called, wherever its text stood; empty for any other: a name alone proves nothing."""
-    name = type(module).__name__
-    ours = _helpers().get(name) if name in HELPERS else None
-    methods = [key for key, value in vars(ours or object).items() if ours and isinstance(value, FunctionType)]
-    same = ours is not None and all(_code(vars(type(module)).get(key)) == _code(vars(ours)[key]) for key in methods)
-    return name if same else ""
-
-
-def _code(function: Any) -> object:
-    found = getattr(function, "__code__", None)
-    return found and (found.co_code, found.co_names, tuple(each for each in found.co_consts if not isinstance(each, str)))
-
-
-def is_frozen(module: nn.Module) -> bool:
-    """Whether a module keeps its weights. Raises: UnlikeError for one that keeps some of them."""
-    asked = {parameter.requires_grad for parameter in module.parameters()}
-    if len(asked) > 1:
-        raise UnlikeError("weights of which some require a gradient and some do not")
-    return asked == {False}
-
-
-# ---- what its functions are
-
-
-FUNCTIONS: dict[Any, Callable[..., nn.Module]] = {
-    torch.relu: nn.ReLU, torch.tanh: nn.Tanh, torch.sigmoid: nn.Sigmoid, nn.functional.relu: nn.ReLU, nn.functional.gelu: nn.GELU,
-    nn.functional.silu: nn.SiLU, nn.functional.elu: nn.ELU, nn.functional.leaky_relu: nn.LeakyReLU, nn.functional.softplus: nn.Softplus,
-    nn.functional.softmax: nn.Softmax, torch.softmax: nn.Softmax,
-    nn.functional.log_softmax: nn.LogSoftmax, torch.log_softmax: nn.LogSoftmax,
-    nn.functional.max_pool1d: nn.MaxPool1d, nn.functional.max_pool2d: nn.MaxPool2d, nn.functional.avg_pool1d: nn.AvgPool1d,
-    nn.functional.avg_pool2d: nn.AvgPool2d, nn.functional.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d, nn.functional.dropout: nn.Dropout,
-    nn.functional.hardtanh: nn.Hardtanh, nn.functional.relu6: nn.ReLU6, nn.functional.mish: nn.Mish, nn.functional.tanh: nn.Tanh,
-    nn.functional.sigmoid: nn.Sigmoid, nn.functional.logsigmoid: nn.LogSigmoid, nn.functional.softsign: nn.Softsign,
-    torch.max_pool2d: nn.MaxPool2d, torch.max_pool1d: nn.MaxPool1d, torch.avg_pool1d: nn.AvgPool1d,
-}  # fmt: skip
-"""Functions, and the modules that do the same with the same arguments."""
-METHODS: dict[str, Callable[..., nn.Module]] = {
-    "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax,
-}  # fmt: skip
 JOINED: dict[Any, Callable[[Node, Node], Node]] = {
     operator.add: ops.add, torch.add: ops.add, "add": ops.add, operator.iadd: ops.add, operator.mul: ops.multiply, torch.mul: ops.multiply,
     "mul": ops.multiply, operator.sub: ops.subtract, torch.sub: ops.subtract, operator.truediv: ops.divide, torch.div: ops.divide,
@@ -173,8 +97,8 @@ class Reading:
     def _inputs(self, shapes: Sequence[Shape]) -> list[Value]:
         """The inputs of the forward, those that have no value of their own, as it is called."""
         nodes = [node for node in self.traced.graph.nodes if node.op == "placeholder"][: len(shapes)]
-        firsts = [_wish(self.traced, node) == "first" and len(shape) > 1 for node, shape in zip(nodes, shapes, strict=True)]
-        ours = [_ours(shape, first=first) for shape, first in zip(shapes, firsts, strict=True)]
+        firsts = [wish(self.traced, node) == "first" and len(shape) > 1 for node, shape in zip(nodes, shapes, strict=True)]
+        ours = [in_our_order(shape, first=first) for shape, first in zip(shapes, firsts, strict=True)]
         numbers = self.wiring.parts(ours)
         found = [Value(*each) for each in zip(numbers, shapes, firsts, strict=True)]
         self.values.update(zip(nodes, found, strict=True))
@@ -196,7 +120,7 @@ class Reading:
             self.outputs = [self._output(item) for item in items]
         except UnlikeError as error:
             raise self._unlike("the output", str(error)) from error
-        shapes = [_ours(value.shape, first=value.first) for value in self.inputs]
+        shapes = [in_our_order(value.shape, first=value.first) for value in self.inputs]
         shape = shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
         network = self.wiring.network(shape, self.wiring.beside([value.number for value in self.outputs]))
         try:
@@ -244,7 +168,7 @@ class Reading:
                 return self._constant(str(node.target))
             return self._function(node)
         except UnlikeError as error:
-            raise self._unlike(f"{node.target!s} ({_kind(node, self.traced)})", str(error)) from error
+            raise self._unlike(f"{node.target!s} ({kind_of(node, self.traced)})", str(error)) from error
 
     def _constant(self, target: str) -> Array:
         """The numbers of a buffer, which nobody trains."""
@@ -280,7 +204,7 @@ class Reading:
         if value.around is not None:
             if value.around.mode != "zeros":
                 raise UnlikeError(f"{value.around.mode} numbers around what is no convolution and no pool")
-            shape = _ours(self._inside(value), first=True)
+            shape = in_our_order(self._inside(value), first=True)
             return replace(value, number=self._put_all(padded(shape, value.around.amounts), value.number), around=None)
         if value.backwards:
             return replace(value, number=self._put(turned((1,), value.shape), value.number), backwards=False)
@@ -334,7 +258,7 @@ class Reading:
         if kind == "Noise":
             return replace(source, number=self._put(GaussianNoise(module.deviation), source.number))
         if kind in {"Scaled", "Unscaled"}:
-            numbers = (_as_ours(each.detach().cpu().numpy(), source) for each in (module.offset, module.factor))
+            numbers = (as_ours(each.detach().cpu().numpy(), source) for each in (module.offset, module.factor))
             return replace(source, number=self._put(Scale(*numbers, undo=kind == "Unscaled"), source.number))
         if kind == "Permute":
             return self._moved(source, shape, tuple(module.axes))
@@ -369,7 +293,7 @@ class Reading:
         if len(source.shape) > 1 and read.order != "any":
             source = self._laid_out(source, first=read.order == "first")
         rows = source.rows
-        if rows is not None and kind != "Linear" and not _entry_by_entry(read.layers):
+        if rows is not None and kind != "Linear" and not goes_by_entry(read.layers):
             raise UnlikeError("flattened pictures are read by something else than Linear")
         number = source.number
         before = len(self.wiring.steps)
@@ -384,7 +308,7 @@ class Reading:
             along_time = kind == "Linear" and len(source.shape) == 2
             number = self._put(TimeDistributed(layer) if along_time else layer, number, frozen=frozen)
             if place == read.holds:
-                state = _arrays(module)
+                state = arrays_of(module)
                 self.wiring.held.append(Held(number, state, rows if kind == "Linear" else None, source.first))
         pooled = kind.startswith("Adaptive")
         if target and target not in self.known:
@@ -416,7 +340,7 @@ class Reading:
         if prod(source.shape[1:]) == 1 and not source.first:
             # What a pool over all of space left: we have no axes of space there any more.
             return replace(source, shape=shape)
-        rows = places_channels_first(_ours(source.shape, first=True)) if source.first else None
+        rows = places_channels_first(in_our_order(source.shape, first=True)) if source.first else None
         return Value(self._put(Flatten(), source.number), shape, rows=rows)
 
     def _reshaped(self, node: FxNode, source: Value) -> Value:
@@ -426,7 +350,7 @@ class Reading:
         if len(shape) == 1:
             return Value(self._put(Flatten(), source.number), shape)
         if len(shape) == 3 and 1 in (shape[0], prod(shape[1:])):
-            return Value(self._put(Reshape(_ours(shape, first=True)), source.number), shape, first=True)
+            return Value(self._put(Reshape(in_our_order(shape, first=True)), source.number), shape, first=True)
         if len(shape) == 3 and not all(self._is_permuted(user) for user in node.users):
             # Channels first there: the numbers stand as theirs do, then channels go behind.
             number = self._put_all((Reshape(shape), in_order((0, 2, 3, 1), shape)), source.number)
@@ -510,7 +434,7 @@ class Reading:
     def _cut(self, cuts: list[tuple[int, int]], source: Value) -> Value:
         """What lies between these places of each axis of an example."""
         ours = cuts[1:] + cuts[:1] if source.first else cuts
-        number = self._put(cut(ours, _ours(source.shape, first=source.first)), source.number)
+        number = self._put(cut(ours, in_our_order(source.shape, first=source.first)), source.number)
         return Value(number, tuple(b - a for a, b in cuts), source.first)
 
     def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
@@ -519,7 +443,7 @@ class Reading:
             raise UnlikeError(f"numbers of shape {constant.shape} beside {source.shape}")
         if left and name in {"subtract", "divide"}:
             raise UnlikeError("numbers before what they are joined to")
-        constant = _as_ours(constant, source)
+        constant = as_ours(constant, source)
         offset, factor = (constant, np.ones(())) if name in {"add", "subtract"} else (np.zeros(()), constant)
         return replace(source, number=self._put(Scale(offset, factor, name in {"add", "divide"}), source.number))
 
@@ -583,7 +507,7 @@ class Reading:
         for first, move in moves.items():
             if move == tuple(range(ndim)) and ndim > 2:
                 return Value(source.number, shape, first)
-        layer = in_order(moves[ndim == 4], _ours(source.shape, first=source.first))
+        layer = in_order(moves[ndim == 4], in_our_order(source.shape, first=source.first))
         return Value(self._put(layer, source.number), shape, first=ndim == 4)
 
     def _laid_out(self, value: Value, *, first: bool) -> Value:
@@ -592,7 +516,7 @@ class Reading:
             return value
         space = len(value.shape) - 1
         axes = (0, *range(2, space + 2), 1) if first else (0, space + 1, *range(1, space + 1))
-        layer = in_order(axes, _ours(value.shape, first=value.first))
+        layer = in_order(axes, in_our_order(value.shape, first=value.first))
         return replace(value, number=self._put(layer, value.number), first=first)
 
     def mean(self, node: FxNode) -> Value:
@@ -629,14 +553,14 @@ class Reading:
         if not one_way and source.part in {"states", "state"} and key in (-2, -1):
             return replace(source, part="forward" if key == -2 else "backward")
         last = source.part in {"states", "state"} and key == -1 and one_way
-        last = last or (source.part == "sequence" and _is_last(key) and one_way)
+        last = last or (source.part == "sequence" and is_last(key) and one_way)
         if not last:
             raise UnlikeError(f"{key} of what {target} gives")
         return self._recurrent(source, sequences=False)
 
     def _is_indexed(self, node: FxNode) -> bool:
         users = list(node.users)
-        return bool(users) and all(user.target is operator.getitem and _is_last(user.args[1]) for user in users)
+        return bool(users) and all(user.target is operator.getitem and is_last(user.args[1]) for user in users)
 
     def _recurrent(self, source: Value, *, sequences: bool) -> Value:
         module, target = source.module
@@ -647,7 +571,7 @@ class Reading:
             raise UnlikeError("an input that is not (batch, time, features)")
         source = self._laid_out(source, first=False)
         number = source.number
-        state = _arrays(module)
+        state = arrays_of(module)
         frozen = is_frozen(module) or self._stands_in_frozen(target)
         for place, layer in enumerate(recurrent(module, sequences=sequences, reverse=source.backwards)):
             number = self._put(layer, number, frozen=frozen)
@@ -666,62 +590,3 @@ FUNCTIONS_READ: dict[Any, Callable[[Reading, FxNode], Any]] = {
     **dict.fromkeys(ENTRY_BY_ENTRY, Reading.entry_by_entry), **dict.fromkeys(JOINED, Reading.joined),
 }  # fmt: skip
 """Functions and methods, and how they are read; any other may do what a module does."""
-
-
-def _arrays(module: nn.Module) -> dict[str, Array]:
-    """What a module holds."""
-    return {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
-
-
-def _as_ours(numbers: Array, beside: Value) -> Array:
-    """Numbers that are broadcast against an example, with the channels where we have them."""
-    if not beside.first or not numbers.ndim:
-        return numbers
-    return np.moveaxis(numbers.reshape((1,) * (len(beside.shape) - numbers.ndim) + numbers.shape), 0, -1)
-
-
-def _is_last(key: Any) -> bool:
-    whole = slice(None, None, None)
-    return isinstance(key, tuple) and key in ((whole, -1), (whole, -1, whole))
-
-
-def _kind(node: FxNode, traced: GraphModule) -> str:
-    return type(traced.get_submodule(str(node.target))).__name__ if node.op == "call_module" else node.op
-
-
-CHANNELS_FIRST = (
-    "Conv", "MaxPool", "AvgPool", "Adaptive", "BatchNorm2", "GroupNorm", "Upsample", "ZeroPad", "ConstantPad", "CircularPad",
-    "ReflectionPad", "BatchNorm1", "mean",
-)  # fmt: skip
-"""What modules and functions are called that want channels before axes of space."""
-
-
-def _wish(traced: GraphModule, given: FxNode) -> str:
-    """Where the first module or function that cares for what an input becomes wants its channels."""
-    reached = {given}
-    for node in traced.graph.nodes:
-        if reached.isdisjoint(node.all_input_nodes):
-            continue
-        reached.add(node)
-        kind = (
-            _kind(node, traced)
-            if node.op == "call_module"
-            else getattr(FUNCTIONS.get(node.target), "__name__", str(node.target))
-        )
-        if kind.startswith(CHANNELS_FIRST):
-            return "first"
-        if kind.startswith(("Linear", "LayerNorm", "Embedding", *RECURRENT, "permute", "transpose")):
-            return "last"
-        if kind in {"Flatten", "flatten", "view", "reshape"}:
-            return "last"
-    return "last"
-
-
-def _entry_by_entry(layers: tuple[object, ...]) -> bool:
-    return all(
-        isinstance(layer, Dropout) or (isinstance(layer, Activation) and layer.function != "softmax") for layer in layers
-    )
-
-
-def _ours(shape: Shape, *, first: bool) -> Shape:
-    return (*shape[1:], shape[0]) if first else shape
