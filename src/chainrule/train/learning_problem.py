@@ -165,9 +165,9 @@ class LearningProblem(Unchanging, Shown):
         used = (name for use in self.described.built.uses for name in (*use.parameters, *use.states))
         return tuple(dict.fromkeys(name for name in used if name in self.parameters or name in frozen))
 
-    def frozen_at_random(self, given: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-        """The weights of frozen layers that the seed draws, where these values are given."""
-        frozen = {name: state for name, state in self.states.items() if state.frozen and name not in (given or {})}
+    def frozen_at_random(self) -> tuple[str, ...]:
+        """The weights of frozen layers that the seed draws where nothing is put in their place."""
+        frozen = {name: state for name, state in self.states.items() if state.frozen}
         first = first_values({}, frozen, (), self.dtype)
         return tuple(name for name, node in first.items() if Graph({name: node}).inputs)
 

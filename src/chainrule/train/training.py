@@ -291,7 +291,9 @@ class Training(Shown):
             str(self.settings),
             *self.reasons,
         ]
-        drawn = self.problem.frozen_at_random(taken(self.initial, self.layer, self.problem.described.built))
+        frozen = self.problem.frozen_at_random()
+        given = taken(self.initial, self.layer, self.problem.described.built) if frozen else None
+        drawn = [name for name in frozen if name not in (given or {})]
         return "\n".join([*lines, *([told_at_random(drawn)] if drawn else [])])
 
 
